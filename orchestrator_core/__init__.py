@@ -1,0 +1,104 @@
+"""Orchestrator: one HTTP API in front of every cloud.
+
+The names below are all that a plugin may use of the core; the list is closed and
+kept by a test. A plugin's class looks like this::
+
+    from orchestrator_core import CloudDescription, PluginContext, hookimpl
+
+    class Driver:
+        settings_schema = DriverSettings      # a marshmallow schema
+
+        def __init__(self, context: PluginContext, settings: dict) -> None: ...
+
+        @hookimpl
+        def describe(self) -> CloudDescription: ...
+"""
+
+from orchestrator_core.context import PluginContext
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import (
+    CloudBusy,
+    CloudError,
+    CloudTimeout,
+    CloudUnavailable,
+    CloudUnreachable,
+    Conflict,
+    CredentialsRefused,
+    Forbidden,
+    ImageNotFound,
+    InvalidParameter,
+    LocationNotFound,
+    NodeNotFound,
+    NonsenseAnswer,
+    NotFound,
+    OrchestratorError,
+    PluginError,
+    QuotaExceeded,
+    RateLimited,
+    Refused,
+    RequestError,
+    SizeNotFound,
+    Unsupported,
+)
+from orchestrator_core.hookspecs import hookimpl
+from orchestrator_core.model import (
+    AssignmentResult,
+    AssignRequest,
+    Call,
+    CloudDescription,
+    Image,
+    Location,
+    Node,
+    NodeState,
+    Outcome,
+    Size,
+    StartRequest,
+    Vm,
+    VmStatus,
+)
+from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
+
+__all__ = [
+    "AssignRequest",
+    "AssignmentResult",
+    "Call",
+    "CloudBusy",
+    "CloudDescription",
+    "CloudError",
+    "CloudTimeout",
+    "CloudUnavailable",
+    "CloudUnreachable",
+    "Conflict",
+    "CredentialsRefused",
+    "Deadline",
+    "Forbidden",
+    "Image",
+    "ImageNotFound",
+    "InvalidParameter",
+    "Location",
+    "LocationNotFound",
+    "Node",
+    "NodeNotFound",
+    "NodeState",
+    "NonsenseAnswer",
+    "NotFound",
+    "OrchestratorError",
+    "Outcome",
+    "PluginContext",
+    "PluginError",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "RequestError",
+    "Secret",
+    "SecretField",
+    "SecretMapping",
+    "Size",
+    "SizeNotFound",
+    "StartRequest",
+    "Unsupported",
+    "Vm",
+    "VmStatus",
+    "hookimpl",
+    "reveal_all",
+]

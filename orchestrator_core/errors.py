@@ -1,0 +1,243 @@
+"""Every error that Orchestrator and its plugins raise on purpose.
+
+Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
+
+    OrchestratorError
+    ├── SettingsError              the settings file or the environment is wrong
+    ├── PluginError                a plugin cannot be used
+    ├── Forbidden                  the caller may not do this (an extension denied it)
+    ├── RequestError               the caller can mend it
+    │   ├── InvalidParameter       a parameter is missing, malformed or not taken
+    │   ├── NotFound               there is no such thing in this cloud
+    │   │   ├── NodeNotFound
+    │   │   ├── ImageNotFound
+    │   │   ├── SizeNotFound
+    │   │   └── LocationNotFound
+    │   ├── Conflict               wrong state, already assigned, name taken
+    │   ├── QuotaExceeded          the cloud's quota or capacity is used up
+    │   └── Refused                an assignment backend said no, and why
+    ├── UnknownCloud               no cloud of that name is configured
+    ├── Unsupported                the driver does not offer this operation
+    │   └── NoAssignmentBackend    the cloud has no assignment backend
+    └── CloudError                 the cloud, or the way to it, failed
+        ├── CloudUnavailable       its plugin did not load; it cannot be asked
+        ├── CloudBusy              its threads and its queue are full
+        ├── CloudTimeout           no answer before the deadline
+        ├── CloudUnreachable       no connection, or it broke
+        ├── CredentialsRefused     the cloud refused our credentials
+        ├── RateLimited            the cloud asks us to slow down
+        ├── NonsenseAnswer         the answer is not what the contract says
+        └── ReleasedNotDestroyed   released, but the VM is still there
+
+Example, in a driver::
+
+    raise NodeNotFound(f"There is no node {node_id!r}")
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OrchestratorError(Exception):
+    """Base of all of them.
+
+    Args:
+        message: one sentence for the person who reads the answer. Never put a
+            credential, an inner address or a stack trace into it.
+
+    Attributes:
+        code: one stable word for programs; part of the API.
+    """
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SettingsError(OrchestratorError):
+    """The settings are wrong; the message lists every fault with file and key."""
+
+    code = "settings"
+
+
+class PluginError(OrchestratorError):
+    """A plugin cannot be found, loaded or constructed."""
+
+    code = "plugin"
+
+
+class Forbidden(OrchestratorError):
+    """The caller is known and may not do this; the message is the reason."""
+
+    code = "forbidden"
+
+
+class RequestError(OrchestratorError):
+    """The request cannot be served as it is; the caller can mend it."""
+
+    code = "request"
+
+
+class InvalidParameter(RequestError):
+    """One parameter is wrong.
+
+    Args:
+        field: the parameter's name as the caller wrote it.
+        reason: what is wrong with it and what would be right.
+    """
+
+    code = "invalid_parameter"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"Param not valid: {field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class NotFound(RequestError):
+    """The cloud has no such thing."""
+
+    code = "not_found"
+
+
+class NodeNotFound(NotFound):
+    """The cloud has no such node."""
+
+    code = "node_not_found"
+
+
+class ImageNotFound(NotFound):
+    """The cloud has no such image."""
+
+    code = "image_not_found"
+
+
+class SizeNotFound(NotFound):
+    """The cloud has no such size."""
+
+    code = "size_not_found"
+
+
+class LocationNotFound(NotFound):
+    """The cloud has no such location."""
+
+    code = "location_not_found"
+
+
+class Conflict(RequestError):
+    """The thing exists, but its state does not allow this."""
+
+    code = "conflict"
+
+
+class QuotaExceeded(RequestError):
+    """The cloud's quota or capacity does not allow this."""
+
+    code = "quota_exceeded"
+
+
+class Refused(RequestError):
+    """An assignment backend refused; the message is its own reason."""
+
+    code = "refused"
+
+
+class UnknownCloud(OrchestratorError):
+    """No cloud of that name is configured."""
+
+    code = "unknown_cloud"
+
+    def __init__(self) -> None:
+        super().__init__("Cloud not valid or wrong path")
+
+
+class Unsupported(OrchestratorError):
+    """The driver does not offer this operation; the message may say why."""
+
+    code = "unsupported"
+
+
+class NoAssignmentBackend(Unsupported):
+    """Nothing is configured that could assign VMs of this cloud."""
+
+    code = "no_assignment_backend"
+
+
+class CloudError(OrchestratorError):
+    """The cloud, or the way to it, failed; the caller did nothing wrong.
+
+    Args:
+        message: what happened, naming the cloud.
+        retry_after: seconds after which a repeat makes sense, if known.
+    """
+
+    code = "cloud_error"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CloudUnavailable(CloudError):
+    """The plugin behind this cloud (or assignment backend) did not load."""
+
+    code = "cloud_unavailable"
+
+
+class CloudBusy(CloudError):
+    """All threads of this cloud are taken and its queue is full."""
+
+    code = "cloud_busy"
+
+
+class CloudTimeout(CloudError):
+    """The cloud did not answer before the deadline."""
+
+    code = "cloud_timeout"
+
+
+class CloudUnreachable(CloudError):
+    """No connection to the cloud, or it broke before the answer was whole."""
+
+    code = "cloud_unreachable"
+
+
+class CredentialsRefused(CloudError):
+    """The cloud refused the credentials of the settings."""
+
+    code = "credentials_refused"
+
+
+class RateLimited(CloudError):
+    """The cloud asks us to slow down."""
+
+    code = "rate_limited"
+
+
+class NonsenseAnswer(CloudError):
+    """The answer is not what the contract says it must be."""
+
+    code = "nonsense_answer"
+
+
+class ReleasedNotDestroyed(CloudError):
+    """The backend released the VM, but the VM could not be destroyed.
+
+    Args:
+        cloud: the cloud's name.
+        node_id: the VM that is still there, and is nobody's now.
+        cause: why it could not be destroyed.
+    """
+
+    code = "released_not_destroyed"
+
+    def __init__(self, cloud: str, node_id: str, cause: OrchestratorError) -> None:
+        super().__init__(
+            f"Node {node_id} of cloud {cloud} is released but not deleted, "
+            f"it still exists: {cause.message}"
+        )
+        self.node_id = node_id
+        self.cause = cause

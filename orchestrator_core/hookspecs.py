@@ -1,0 +1,291 @@
+"""The plugin contract, version 1.
+
+A plugin is a class named by an entry point in one of three groups. The core
+makes one object of it for each cloud (or assignment backend) in the settings that names
+it, as ``cls(context, settings)``:
+
+* ``context`` is a :class:`~orchestrator_core.PluginContext`;
+* ``settings`` is that part of the settings file, validated by the marshmallow
+  schema in the class attribute ``settings_schema``.
+
+It implements what it can of the hooks below, each marked ``@hookimpl``. Hooks
+are ordinary blocking functions: the core calls them in threads that belong to
+that one cloud, several at once. A hook may leave out the arguments that it
+does not need, and never sees any of another plugin's calls. What is not
+implemented is an unsupported operation.
+
+Errors are those of :mod:`orchestrator_core.errors`; anything else that a hook
+raises is reported as a failure of the cloud, without its text. ``deadline`` is a
+:class:`~orchestrator_core.Deadline`: the moment by which the caller wants the
+answer. The core enforces it from outside; a driver that hands it on to its client
+gets its thread back sooner.
+
+.. versionadded:: 0.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pluggy
+
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.model import (
+    AssignmentResult,
+    AssignRequest,
+    Call,
+    CloudDescription,
+    Image,
+    Location,
+    Node,
+    Outcome,
+    Size,
+    StartRequest,
+    Vm,
+)
+
+PROJECT: Final = "orchestrator"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a plugin's method as the implementation of the hook of the same name."""
+
+
+class CloudHooks:
+    """A cloud: entry-point group ``orchestrator.clouds.v1``.
+
+    Lists are complete or they are an error: page to the end, and raise rather than
+    return the part that came.
+    """
+
+    @hookspec(firstresult=True)
+    def describe(self) -> CloudDescription:
+        """Say what this cloud is. Required; called once, must not use the network.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def check(self, deadline: Deadline) -> None:
+        """Find out cheaply whether the cloud can be reached with these credentials.
+
+        Returns nothing when it can. Safe to repeat.
+
+        :raises CredentialsRefused, CloudUnreachable: when it cannot.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def list_nodes(self, deadline: Deadline) -> Sequence[Node]:
+        """Return every node. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_images(self, deadline: Deadline) -> Sequence[Image]:
+        """Return every image that a node can be started from. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_sizes(self, deadline: Deadline) -> Sequence[Size]:
+        """Return every size that a node can have. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_locations(self, deadline: Deadline) -> Sequence[Location]:
+        """Return every location. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def get_node(self, node_id: str, deadline: Deadline) -> Node:
+        """Return one node. When absent the core looks through :meth:`list_nodes`.
+
+        :raises NodeNotFound: when there is none. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def get_image(self, image_id: str, deadline: Deadline) -> Image:
+        """Return one image. When absent the core looks through :meth:`list_images`.
+
+        :raises ImageNotFound: when there is none. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def get_size(self, size_id: str, deadline: Deadline) -> Size:
+        """Return one size. When absent the core looks through :meth:`list_sizes`.
+
+        :raises SizeNotFound: when there is none. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def find_node(self, marker: str, deadline: Deadline) -> Node:
+        """Return the node that was started with this marker. Safe to repeat.
+
+        :raises NodeNotFound: when no node carries it.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
+        """Create a node; return as soon as the cloud has accepted and named it.
+
+        The node's state may be PENDING and its addresses empty. Never repeated by
+        the core.
+
+        :raises InvalidParameter: for a parameter that this cloud does not take.
+        :raises QuotaExceeded: when quota or capacity is used up.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def stop_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Destroy a node; return nothing once the cloud has accepted it.
+
+        :raises NodeNotFound: when there is none.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def reboot_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Restart a node in place.
+
+        :raises NodeNotFound: when there is none.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def power_on_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Switch a node on that is switched off.
+
+        :raises NodeNotFound: when there is none.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def power_off_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Switch a node off without destroying it.
+
+        :raises NodeNotFound: when there is none.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def close(self) -> None:
+        """Let go of connections and threads; the process is about to end.
+
+        .. versionadded:: 0.1
+        """
+
+
+class AssignmentHooks:
+    """An assignment backend: entry-point group ``orchestrator.assignments.v1``.
+
+    It chooses, allows and reports. Destroying VMs is the core's work.
+    """
+
+    @hookspec(firstresult=True)
+    def check(self, deadline: Deadline) -> None:
+        """Find out cheaply whether the backend can be reached. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def list_vms(self, cloud: str, deadline: Deadline) -> Sequence[Vm]:
+        """Return every VM of that cloud that the backend knows. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def resolve_vm(
+        self, cloud: str, node: str | None, hostname: str | None, deadline: Deadline
+    ) -> Vm:
+        """Return the one VM that is meant by a node id, a hostname or both.
+
+        :raises NodeNotFound: when the backend does not know it.
+        :raises InvalidParameter: when both are given and mean different VMs, or the
+            hostname fits several; it names them. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def assign_vm(self, request: AssignRequest, deadline: Deadline) -> AssignmentResult:
+        """Give a VM to a user and an application.
+
+        :raises Refused: with the backend's own reason.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def release_vm(self, cloud: str, vm: Vm, deadline: Deadline) -> AssignmentResult:
+        """Take a VM back from its user. The core destroys it afterwards.
+
+        :raises Refused: with the backend's own reason.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def close(self) -> None:
+        """Let go of connections and threads; the process is about to end.
+
+        .. versionadded:: 0.1
+        """
+
+
+class ExtensionHooks:
+    """A policy or an observer: entry-point group ``orchestrator.extensions.v1``."""
+
+    @hookspec
+    def before_call(self, call: Call) -> None:
+        """Look at a call before it is made; change its parameters or deny it.
+
+        :raises Forbidden: to deny it, with the reason.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec
+    def after_call(self, call: Call, outcome: Outcome) -> None:
+        """See how a call ended. Changes nothing.
+
+        .. versionadded:: 0.1
+        """
