@@ -1,0 +1,1 @@
+"""The HTTP edge: versions, middleware, strict JSON, and errors as callers see them."""

@@ -1,0 +1,6 @@
+"""One configured cloud: its hooks, its threads, its deadline.
+
+``bulkhead`` keeps the calls of one cloud apart from all others, ``driver`` is the typed way
+into its plugin, ``cloud`` joins the two, ``backend`` does the same for an assignment backend,
+``registry`` knows all of them by name and ``build`` makes them from the settings.
+"""

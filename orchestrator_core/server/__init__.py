@@ -1,0 +1,1 @@
+"""Gunicorn as Orchestrator runs it: its worker, its configuration, its reload."""

@@ -12,6 +12,8 @@ from marshmallow import ValidationError, fields
 BASE_DIRECTORY: ContextVar[Path] = ContextVar("BASE_DIRECTORY", default=Path())
 """Where relative ``file:`` references start: the directory of the settings file."""
 
+_revealed: set[str] = set()
+
 _FORM = 'must be "env:NAME" or "file:PATH"'
 
 
@@ -38,10 +40,10 @@ class Secret:
         if self._plain is not None:
             return self._plain
         if isinstance(self._source, Path):
-            return _read(self._source, self.reference)
-        value = os.environ.get(self._source)
-        if not value:
+            value = _read(self._source, self.reference)
+        elif not (value := os.environ.get(self._source, "")):
             raise ValueError(f"environment variable {self._source} is not set")
+        _revealed.add(value)
         return value
 
     def __repr__(self) -> str:
@@ -60,6 +62,14 @@ def _read(path: Path, reference: str) -> str:
     if not value:
         raise ValueError(f"{reference} is empty")
     return value
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with every secret that this process has read replaced by ``***``."""
+    for value in _revealed:
+        if value in text:
+            text = text.replace(value, "***")
+    return text
 
 
 def is_reference(value: Any) -> bool:

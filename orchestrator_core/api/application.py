@@ -1,0 +1,106 @@
+"""The Falcon application, and the time limit on a request's body under any ASGI server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import falcon
+import falcon.asgi
+
+from orchestrator_core.api import errors
+from orchestrator_core.api.auth import Authenticator
+from orchestrator_core.api.middleware import Caretaker, Gatekeeper
+from orchestrator_core.api.problem import problem
+from orchestrator_core.api.router import add_versions
+from orchestrator_core.api.services import Services
+
+_Message = dict[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+
+
+class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
+    """A Falcon app that drops a client which stalls in its body.
+
+    Args:
+        body_timeout: seconds for the whole body.
+    """
+
+    def __init__(self, *, body_timeout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._body_timeout = body_timeout
+
+    async def __call__(  # type: ignore[override]  # Falcon derives its ASGI app from its WSGI app
+        self, scope: _Message, receive: _Receive, send: _Send
+    ) -> None:
+        """Serve one ASGI connection scope."""
+        if scope["type"] != "http" or not _has_body(scope):
+            await super().__call__(scope, receive, send)
+            return
+        limited = _LimitedBody(receive, self._body_timeout)
+        try:
+            await super().__call__(scope, limited.receive, send)
+        except errors.BodyRefused as error:
+            # Falcon waits for the first part of the body before its own error handling begins.
+            await _refuse(send, error)
+
+
+class _LimitedBody:
+    """Hands on a request's body, up to a time limit for all of it."""
+
+    def __init__(self, receive: _Receive, seconds: float) -> None:
+        self._receive = receive
+        self._seconds = seconds
+        self._ends_at = asyncio.get_running_loop().time() + seconds
+        self._whole = False
+
+    async def receive(self) -> _Message:
+        if self._whole:
+            return await self._receive()  # from here on it only tells of a disconnect
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                message = await self._receive()
+        except TimeoutError:
+            raise errors.BodyRefused(
+                408, "body_timeout", f"The body did not arrive within {self._seconds:g} s"
+            ) from None
+        self._whole = not message.get("more_body", False)
+        return message
+
+
+def _has_body(scope: _Message) -> bool:
+    if scope.get("http_version", "1.1").startswith("2"):
+        return True
+    return any(
+        (name == b"content-length" and value != b"0") or name == b"transfer-encoding"
+        for name, value in scope["headers"]
+    )
+
+
+async def _refuse(send: _Send, error: errors.BodyRefused) -> None:
+    body = problem(error.status, error.message, error.code)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def build_application(services: Services) -> Application:
+    """Make the application with every version's routes."""
+    settings = services.settings
+    app = Application(
+        body_timeout=settings.server.body_timeout,
+        middleware=[
+            Gatekeeper(Authenticator(settings.auth)),
+            Caretaker(services.broker, services.registry),
+        ],
+    )
+    app.req_options.strip_url_path_trailing_slash = True
+    errors.install(app)
+    add_versions(app, services)
+    return app

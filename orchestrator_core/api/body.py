@@ -1,0 +1,115 @@
+"""Reads a request's body as strictly as JSON can be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import falcon.asgi
+import orjson
+
+from orchestrator_core.api.errors import BodyRefused
+from orchestrator_core.errors import InvalidParameter
+
+MAX_DEPTH: Final = 32
+"""How deep objects and lists may be nested."""
+
+_DRAIN_FACTOR: Final = 8
+
+
+async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]:
+    """Return the JSON object that is the body.
+
+    Args:
+        req: the request.
+        max_body: its greatest size in bytes.
+
+    Raises:
+        BodyRefused: 413 or 415.
+        InvalidParameter: for anything that is not one strict JSON object in UTF-8:
+            no NaN, no infinite number, no key twice, no half surrogate.
+    """
+    _check_type(req)
+    return parse_object(await _read(req, max_body))
+
+
+def _check_type(req: falcon.asgi.Request) -> None:
+    media_type, _, rest = (req.content_type or "").partition(";")
+    parameters = [part.strip().lower() for part in rest.split(";") if part.strip()]
+    charsets = {part.partition("=")[2].strip('"') for part in parameters}
+    if media_type.strip().lower() != "application/json" or charsets - {"utf-8", "us-ascii"}:
+        raise BodyRefused(
+            415, "unsupported_media_type", "The body must be JSON: Content-Type: application/json"
+        )
+    if req.get_header("Content-Encoding", default="identity").lower() != "identity":
+        raise BodyRefused(
+            415, "unsupported_media_type", "The body must come without a Content-Encoding"
+        )
+
+
+async def _read(req: falcon.asgi.Request, max_body: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in req.stream:
+        size += len(chunk)
+        if size <= max_body:
+            chunks.append(chunk)
+        elif size > _DRAIN_FACTOR * max_body:
+            break  # a client that sends this much will have to do without a clean answer
+    if size > max_body:
+        # Read to its end first: most clients look at the answer only after sending.
+        raise BodyRefused(413, "body_too_large", f"The body is larger than {max_body} bytes")
+    return b"".join(chunks)
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Parse one strict JSON object.
+
+    Raises:
+        InvalidParameter: naming what is wrong with it.
+    """
+    if not raw.strip():
+        raise InvalidParameter("body", "is empty; it must be a JSON object")
+    try:
+        # orjson refuses what is not strict, json sees keys that come twice.
+        orjson.loads(raw)
+        value = json.loads(raw, object_pairs_hook=_unique)
+    except RecursionError:
+        raise InvalidParameter("body", f"is nested deeper than {MAX_DEPTH}") from None
+    except orjson.JSONDecodeError as error:
+        reason = f"is no valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        raise InvalidParameter("body", reason) from None
+    except ValueError as error:
+        raise InvalidParameter("body", f"is no valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidParameter("body", "must be a JSON object")
+    if _deeper(value, MAX_DEPTH):
+        raise InvalidParameter("body", f"is nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidParameter(twice[:64], "is given twice")
+    return unique
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    """Whether ``value`` is nested deeper than ``limit``; without recursion of its own."""
+    level = [value]
+    for _ in range(limit):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [item for item in value.values() if isinstance(item, dict | list)]
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, dict | list)]
+    return []

@@ -1,0 +1,129 @@
+"""Gives every error its HTTP status: the only place where the two meet."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import falcon
+import falcon.asgi
+import structlog
+
+from orchestrator_core import errors
+from orchestrator_core.api.problem import PHRASES, problem
+
+_log = structlog.get_logger(__name__)
+
+STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
+    errors.OrchestratorError: 500,
+    errors.UnknownCloud: 500,
+    errors.RequestError: 400,
+    errors.Forbidden: 403,
+    errors.Unsupported: 501,
+    errors.CloudError: 502,
+    errors.CloudUnavailable: 503,
+    errors.CloudBusy: 503,
+    errors.CloudTimeout: 504,
+    errors.RateLimited: 429,
+}
+"""An error's status is that of its nearest ancestor in this table."""
+
+
+class Unauthenticated(errors.OrchestratorError):
+    """No valid token came with the request."""
+
+    code = "unauthenticated"
+
+
+class BodyRefused(errors.OrchestratorError):
+    """The body is too large, too slow or not JSON; ``status`` says which."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code  # type: ignore[misc]  # one class, three words
+
+
+class MethodNotImplemented(errors.Unsupported):
+    """The route exists and does not serve this method or action."""
+
+    code = "not_implemented"
+
+    def __init__(self) -> None:
+        super().__init__("Not implemented")
+
+
+def status_of(error: errors.OrchestratorError) -> int:
+    """Return the HTTP status of a domain error."""
+    if isinstance(error, BodyRefused):
+        return error.status
+    if isinstance(error, Unauthenticated):
+        return 401
+    if isinstance(error, errors.ReleasedNotDestroyed):
+        return max(502, status_of(error.cause))
+    for ancestor in type(error).__mro__:
+        if ancestor in STATUSES:
+            return STATUSES[ancestor]
+    return 500
+
+
+def install(app: falcon.asgi.App[Any, Any]) -> None:
+    """Make every way in which a request can fail end in a five-key error."""
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(errors.OrchestratorError, _domain)
+    app.add_error_handler(falcon.HTTPError, _framework)
+
+
+async def _domain(
+    _req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
+) -> None:
+    assert isinstance(error, errors.OrchestratorError)
+    status = status_of(error)
+    if isinstance(error, errors.UnknownCloud):
+        _answer(resp, status, error.message, None)
+        return
+    details: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidParameter):
+        details["field"] = error.field
+    if isinstance(error, errors.ReleasedNotDestroyed):
+        details["node"] = error.node_id
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        resp.set_header("Retry-After", str(math.ceil(retry_after)))
+    if isinstance(error, Unauthenticated):
+        resp.set_header("WWW-Authenticate", 'Bearer realm="orchestrator"')
+    _answer(resp, status, error.message, error.code, details)
+
+
+async def _framework(
+    _req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
+) -> None:
+    assert isinstance(error, falcon.HTTPError)
+    status = error.status_code if error.status_code in PHRASES else 400
+    if isinstance(error, falcon.HTTPRouteNotFound):
+        message = "There is nothing at this path; the API begins at /api/v1/"
+    else:
+        message = error.description or error.title or PHRASES[status][0]
+    _answer(resp, status, message, PHRASES[status][0].lower().replace(" ", "_"))
+
+
+async def _unexpected(
+    req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
+) -> None:
+    request_id = req.context.get("request_id", "-")
+    _log.error("unexpected error", request_id=request_id, path=req.path, exc_info=error)
+    message = f"Unexpected error; the server's log has it under request {request_id}"
+    _answer(resp, 500, message, "internal_error")
+
+
+def _answer(
+    resp: falcon.asgi.Response,
+    status: int,
+    message: str,
+    code: str | None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    resp.status = status
+    resp.text = None
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = problem(status, message, code, details)

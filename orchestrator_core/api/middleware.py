@@ -1,0 +1,51 @@
+"""What happens to every request before its resource sees it: method, then caller."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+from orchestrator_core.api.auth import Authenticator
+from orchestrator_core.api.errors import MethodNotImplemented
+from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.broker.broker import Broker
+from orchestrator_core.clouds.registry import Registry
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class Gatekeeper:
+    """Gives every request an id, and lets through what a route serves to a known caller."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def process_request(self, req: Request, resp: Response) -> None:
+        """Take the caller's request id, or make one."""
+        given = req.get_header("X-Request-ID")
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        req.context["request_id"] = request_id
+        resp.set_header("X-Request-ID", request_id)
+
+    async def process_resource(
+        self, req: Request, resp: Response, resource: Resource, params: dict[str, Any]
+    ) -> None:
+        """Check the method before the caller, and the caller before anything else."""
+        if req.method not in resource.served:
+            raise MethodNotImplemented
+        if not resource.public:
+            req.context["caller"] = self._authenticator.caller(req)
+
+
+class Caretaker:
+    """Lets changes under way end, and connections go, when the server stops."""
+
+    def __init__(self, broker: Broker, registry: Registry) -> None:
+        self._broker = broker
+        self._registry = registry
+
+    async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        """Wait, then close."""
+        await self._broker.drain()
+        self._registry.close()

@@ -1,0 +1,20 @@
+"""What the resources of every version work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator_core.broker.broker import Broker
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.plugins.loader import Plugins
+from orchestrator_core.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Made once by :func:`orchestrator_core.app.create_app`."""
+
+    settings: Settings
+    plugins: Plugins
+    registry: Registry
+    broker: Broker

@@ -1,0 +1,133 @@
+"""What version 1 takes in the bodies of its requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
+
+from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.settings.faults import nearest
+
+S = TypeVar("S", bound=Schema)
+
+MAX_TEXT: Final = 1024
+"""Characters that one text field may have."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+_MESSAGES = {"required": "is missing", "null": "must not be null"}
+
+
+class Text(fields.String):
+    """A non-empty text on one line."""
+
+    default_error_messages = {  # noqa: RUF012 - marshmallow merges it along the classes
+        **_MESSAGES,
+        "invalid": "must be a string",
+        "blank": "must not be empty",
+        "long": f"must not be longer than {MAX_TEXT} characters",
+        "control": "must not contain control characters",
+    }
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        if not value.strip():
+            raise self.make_error("blank")
+        if len(value) > MAX_TEXT:
+            raise self.make_error("long")
+        if _CONTROL.search(value):
+            raise self.make_error("control")
+        return value
+
+
+class JsonObject(fields.Field[dict[str, Any]]):
+    """A JSON object with anything in it."""
+
+    default_error_messages = {**_MESSAGES, "invalid": "must be an object"}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.make_error("invalid")
+        return value
+
+
+class _Request(Schema):
+    """Unknown fields are refused: a misspelt one would be lost without a word."""
+
+    class Meta:
+        """Other keys are errors."""
+
+        unknown = RAISE
+
+
+class StartRequestSchema(_Request):
+    """``POST /vm/start``."""
+
+    name = Text(required=True)
+    image = Text(required=True)
+    size = Text(required=True)
+    keyname = Text()
+    metadata = JsonObject()
+
+
+class _OneVm(_Request):
+    node = Text()
+    hostname = Text()
+
+    @validates_schema(skip_on_field_errors=True)
+    def _one_of_both(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "node" not in data and "hostname" not in data:
+            raise ValidationError("is missing, and so is hostname; one of them is needed", "node")
+
+
+class StopRequestSchema(_OneVm):
+    """``PUT /vm/stop``."""
+
+
+class _Emulated(_OneVm):
+    emulate = fields.Boolean(
+        load_default=False,
+        error_messages={"invalid": "must be true or false", "null": "must not be null"},
+    )
+
+
+class AssignRequestSchema(_Emulated):
+    """``PUT /vm/action/assign``."""
+
+    user = Text(required=True)
+    vm_type = Text(required=True)
+
+
+class ReleaseRequestSchema(_Emulated):
+    """``PUT /vm/action/release``."""
+
+
+def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a body.
+
+    Raises:
+        InvalidParameter: with every fault in its message and the first one's field.
+    """
+    try:
+        loaded: dict[str, Any] = schema.load(body)
+    except ValidationError as error:
+        faults = [(str(field)[:64], _words(schema, str(field), m)) for field, m in _items(error)]
+        field, reason = faults[0]
+        rest = "".join(f"; {other}: {why}" for other, why in faults[1:8])
+        raise InvalidParameter(field, f"{reason}{rest}") from None
+    return loaded
+
+
+def _items(error: ValidationError) -> list[tuple[Any, Any]]:
+    messages = error.messages
+    return list(messages.items()) if isinstance(messages, dict) else [("body", messages)]
+
+
+def _words(schema: Schema, field: str, messages: Any) -> str:
+    if field not in schema.fields:
+        return f"is not a known field{nearest(field, schema.fields)}"
+    return ", ".join(str(message) for message in messages)

@@ -1,0 +1,54 @@
+"""Every path of version 1 and the resource behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator_core.api.resource import Resource
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1.assignment import (
+    AssignResource,
+    ReleaseResource,
+    UnknownActionResource,
+    VmStatusResource,
+)
+from orchestrator_core.api.v1.lists import (
+    ImagesResource,
+    NodeResource,
+    NodesResource,
+    SizesResource,
+)
+from orchestrator_core.api.v1.system import (
+    AuthResource,
+    CloudsResource,
+    PluginsResource,
+    RootResource,
+)
+from orchestrator_core.api.v1.vm import StartResource, StopResource
+
+
+def routes(services: Services) -> Iterator[tuple[str, Resource]]:
+    """Return ``(path, resource)`` for every route; paths begin after ``/api/v1``."""
+    registry = services.registry
+    sizes = SizesResource(registry)
+    yield "", RootResource()
+    yield "/auth", AuthResource()
+    yield "/cloud", CloudsResource(services)
+    yield "/plugins", PluginsResource(services)
+    yield from _with_cloud("/nodes", NodesResource(registry))
+    yield "/nodes/{cloud}/{node_id:path}", NodeResource(registry)
+    yield from _with_cloud("/images", ImagesResource(registry))
+    yield from _with_cloud("/sizes", sizes)
+    yield from _with_cloud("/flavors", sizes)
+    yield from _with_cloud("/vm/start", StartResource(services))
+    yield from _with_cloud("/vm/stop", StopResource(services))
+    yield from _with_cloud("/vm/status", VmStatusResource(services))
+    yield from _with_cloud("/vm/action/assign", AssignResource(services))
+    yield from _with_cloud("/vm/action/release", ReleaseResource(services))
+    yield from _with_cloud("/vm/action/{action}", UnknownActionResource())
+
+
+def _with_cloud(path: str, resource: Resource) -> Iterator[tuple[str, Resource]]:
+    """The cloud is an optional last segment; without it the default cloud serves."""
+    yield path, resource
+    yield f"{path}/{{cloud}}", resource

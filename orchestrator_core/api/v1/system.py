@@ -1,0 +1,91 @@
+"""The server itself: is it up, which clouds it serves, which plugins it has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import answers
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.plugins.record import PluginRecord
+
+
+class RootResource(Resource):
+    """``GET /``."""
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer that the server is up."""
+        resp.data = answers.encode({})
+
+
+class AuthResource(Resource):
+    """``/auth``: answers 501 until there are accounts."""
+
+    public = True
+
+
+class CloudsResource(Resource):
+    """``GET /cloud``."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with every configured cloud; one that cannot be used has no type."""
+        clouds = self._services.registry.clouds.values()
+        served = await asyncio.gather(*(self._served(cloud) for cloud in clouds))
+        resp.data = answers.encode({"served_cloud": served})
+
+    @staticmethod
+    async def _served(cloud: Cloud) -> dict[str, Any]:
+        described = await cloud.description()
+        if isinstance(described, OrchestratorError):
+            return {"name": cloud.name, "type": None, "host": None}
+        return {"name": cloud.name, "type": described.display_name, "host": described.host}
+
+
+class PluginsResource(Resource):
+    """``GET /plugins``."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with every plugin found, whatever became of it, and who uses it."""
+        uses = [use async for use in self._uses()]
+        plugins = [
+            _plugin(record, [use for key, use in uses if key == (record.kind.value, record.name)])
+            for record in self._services.plugins.records
+        ]
+        resp.data = answers.encode({"plugins": plugins})
+
+    async def _uses(self) -> AsyncIterator[tuple[tuple[str, str], dict[str, Any]]]:
+        registry = self._services.registry
+        for cloud in registry.clouds.values():
+            described = await cloud.description()
+            error = described.message if isinstance(described, OrchestratorError) else ""
+            yield ("cloud", cloud.settings.driver), _use(cloud.name, error)
+        for backend in registry.backends.values():
+            yield ("assignment", backend.settings.backend), _use(backend.name, backend.failure)
+
+
+def _use(name: str, error: str) -> dict[str, Any]:
+    return {"name": name, "state": "failed" if error else "ready", "message": error or None}
+
+
+def _plugin(record: PluginRecord, used_by: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "kind": record.kind.value,
+        "distribution": record.distribution,
+        "version": record.version,
+        "state": record.state.value,
+        "stage": record.stage or None,
+        "message": record.message or None,
+        "hooks": list(record.hooks),
+        "used_by": used_by,
+    }

@@ -1,0 +1,75 @@
+"""The one place where the parts meet: settings, plugins, clouds, broker, API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import structlog
+
+from orchestrator_core.api.application import Application, build_application
+from orchestrator_core.api.services import Services
+from orchestrator_core.broker.broker import Broker
+from orchestrator_core.clouds.build import build_registry
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.log import configure_logging
+from orchestrator_core.plugins.loader import Plugins, load_plugins
+from orchestrator_core.plugins.record import State
+from orchestrator_core.server.run_directory import run_directory
+from orchestrator_core.server.snapshot import current, generation
+from orchestrator_core.settings.model import Settings
+
+_log = structlog.get_logger("orchestrator")
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """Make the ASGI application.
+
+    Args:
+        settings: without them ``ORCHESTRATOR_CONFIG`` names the file.
+
+    Raises:
+        SettingsError: when the settings are wrong.
+        PluginError: when a plugin that they require is not there.
+    """
+    if settings is None:
+        settings = current()
+    configure_logging(settings.server)
+    plugins = load_plugins(settings.plugins)
+    directory = run_directory()
+    registry = build_registry(settings, plugins, directory)
+    if _first(directory):
+        _report(plugins, registry)
+    return build_application(Services(settings, plugins, registry, Broker(registry)))
+
+
+def _first(directory: Path) -> bool:
+    """Whether this is the first process with these settings: one report is enough."""
+    try:
+        path = directory / f"reported-{generation()}"
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _report(plugins: Plugins, registry: Registry) -> None:
+    for record in plugins.records:
+        if record.state is State.LOADED:
+            _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))
+        else:
+            _log.warning(
+                f"plugin {record.state.value}",
+                plugin=record.label,
+                stage=record.stage,
+                why=record.message,
+            )
+    for cloud in registry.clouds.values():
+        if cloud.failure:
+            _log.error("cloud not available", cloud=cloud.name, why=cloud.failure)
+    if not registry.clouds:
+        _log.warning(
+            "no cloud is configured, so every cloud request will be answered with an error",
+            help="pip install vm-orchestrator-dummy, then run `orchestrator init DIR` and "
+            "`orchestrator serve --config DIR/orchestrator.toml`",
+        )

@@ -1,0 +1,128 @@
+"""Makes the configured clouds and backends out of settings and loaded plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.context import PluginContext
+from orchestrator_core.errors import OrchestratorError, SettingsError
+from orchestrator_core.plugins.contract import settings_schema
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.loader import Plugins
+from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.settings.faults import Fault, nearest, settings_error
+from orchestrator_core.settings.load import load_section
+from orchestrator_core.settings.model import AssignmentSettings, CloudSettings, Settings
+
+_log = structlog.get_logger(__name__)
+
+_Section = CloudSettings | AssignmentSettings
+_S = TypeVar("_S", CloudSettings, AssignmentSettings)
+
+
+def build_registry(settings: Settings, plugins: Plugins, run_directory: Path) -> Registry:
+    """Make every configured cloud and backend.
+
+    A plugin that did not load, or whose object cannot be made, leaves its clouds unavailable
+    and everything else as it is.
+
+    Raises:
+        SettingsError: naming every plugin that is not installed and every key that a
+            plugin's own schema does not take.
+    """
+    builder = _Builder(settings, plugins, run_directory)
+    clouds = [
+        Cloud(section, Driver(hooks) if hooks else None, failure)
+        for section, hooks, failure in builder.make(Kind.CLOUD, settings.clouds)
+    ]
+    backends = [
+        Backend(section, hooks, failure)
+        for section, hooks, failure in builder.make(Kind.ASSIGNMENT, settings.assignments)
+    ]
+    if builder.wrong:
+        raise SettingsError("\n".join(builder.wrong))
+    return Registry(clouds, backends, settings.default_cloud)
+
+
+class _Builder:
+    def __init__(self, settings: Settings, plugins: Plugins, run_directory: Path) -> None:
+        self._settings = settings
+        self._plugins = plugins
+        self._run_directory = run_directory
+        self.wrong: list[str] = []
+
+    def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, Hooks | None, str]]:
+        """Return each section with its hooks, or with the reason why it has none."""
+        made: list[tuple[_S, Hooks | None, str]] = []
+        for section in sections.values():
+            try:
+                hooks, failure = self._one(kind, section)
+            except SettingsError as error:
+                self.wrong.append(error.message)
+            else:
+                made.append((section, hooks, failure))
+        return made
+
+    def _one(self, kind: Kind, section: _Section) -> tuple[Hooks | None, str]:
+        table, key, plugin_name = _names(section)
+        record = self._plugins.get(kind, plugin_name)
+        if record is None:
+            raise self._not_installed(kind, (table, section.name, key), plugin_name)
+        if record.state is not State.LOADED:
+            failure = f"its plugin {plugin_name} is {record.state.value}"
+            _log.error("not available", of=f"{table}.{section.name}", why=record.message)
+            return None, failure
+        own = load_section(
+            settings_schema(record.factory)(),
+            section.plugin,
+            self._settings,
+            (table, section.name),
+            (key, *_core_keys(section)),
+        )
+        return self._construct(record, table, section.name, own)
+
+    def _construct(
+        self, record: PluginRecord, table: str, name: str, own: dict[str, Any]
+    ) -> tuple[Hooks | None, str]:
+        title = f"{'Cloud' if record.kind is Kind.CLOUD else 'Backend'} {name}"
+        try:
+            plugin = record.factory(PluginContext(name, self._run_directory), own)
+            return Hooks(record.kind, title, plugin), ""
+        except OrchestratorError as error:
+            failure = error.message
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - one plugin must not stop the others
+            failure = f"its plugin {record.name} could not be set up ({type(error).__name__})"
+            _log.exception("plugin could not be set up", of=f"{table}.{name}")
+        return None, failure
+
+    def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
+        installed = self._plugins.names(kind)
+        have = f"installed are: {', '.join(installed)}" if installed else "none is installed"
+        fault: Fault = (
+            path,
+            (
+                f'no installed plugin is called "{name}"{nearest(name, installed)} ({have}; '
+                f"pip install vm-orchestrator-{name} may be what is missing)"
+            ),
+        )
+        return settings_error([fault], self._settings.file, self._settings.origins)
+
+
+def _names(section: _Section) -> tuple[str, str, str]:
+    if isinstance(section, CloudSettings):
+        return "clouds", "driver", section.driver
+    return "assignments", "backend", section.backend
+
+
+def _core_keys(section: _Section) -> tuple[str, ...]:
+    return tuple(k for k in type(section).__dataclass_fields__ if k not in ("name", "plugin"))

@@ -1,0 +1,91 @@
+"""A configured cloud: a driver called in threads of its own, up to a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from orchestrator_core.clouds.bulkhead import Bulkhead
+from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import CloudUnavailable, OrchestratorError
+from orchestrator_core.model import CloudDescription
+from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
+from orchestrator_core.settings.model import CloudSettings
+
+T = TypeVar("T")
+
+
+class Cloud:
+    """One ``[clouds.NAME]`` of the settings.
+
+    Args:
+        settings: the core's part of them.
+        driver: None when the plugin cannot be used.
+        failure: then, why not; shown to callers.
+    """
+
+    def __init__(self, settings: CloudSettings, driver: Driver | None, failure: str = "") -> None:
+        self.name = settings.name
+        self.settings = settings
+        self.failure = failure
+        self._driver = driver
+        self._label = settings.provider_label
+        self._deadlines = {**CLOUD_DEADLINES, **settings.deadlines}
+        self._description: CloudDescription | None = None
+        self._bulkhead = Bulkhead(
+            f"Cloud {settings.name}", threads=settings.threads, queue=settings.queue
+        )
+
+    @property
+    def driver(self) -> Driver:
+        """The driver.
+
+        Raises:
+            CloudUnavailable: when the plugin cannot be used.
+        """
+        if self._driver is None:
+            raise CloudUnavailable(f"Cloud {self.name} is not available: {self.failure}")
+        return self._driver
+
+    async def run(self, operation: str, job: Callable[[Driver, Deadline], T]) -> T:
+        """Run ``job`` in one of this cloud's threads.
+
+        Args:
+            operation: whose deadline holds, ``list_nodes`` say.
+            job: given the driver and its deadline. Shaping a long answer belongs into
+                it too, so that it does not hold up the event loop.
+
+        Raises:
+            CloudUnavailable, CloudBusy, CloudTimeout: before the job has an answer.
+            OrchestratorError: whatever the job raises.
+        """
+        driver = self.driver
+        return await self._bulkhead.run(
+            lambda deadline: job(driver, deadline), self._deadlines[operation]
+        )
+
+    def describe(self) -> CloudDescription:
+        """What this cloud is, under the label of the settings. May import an SDK: blocks."""
+        if self._description is None:
+            described = self.driver.describe()
+            if self._label:
+                described = replace(described, provider=self._label)
+            self._description = described
+        return self._description
+
+    async def description(self) -> CloudDescription | OrchestratorError:
+        """What this cloud is, or why that cannot be said."""
+        if self._description is not None:
+            return self._description
+        try:
+            return await self.run("check", lambda _driver, _deadline: self.describe())
+        except OrchestratorError as error:
+            return error
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self._bulkhead.close()
+        if self._driver is not None:
+            self._driver.close()

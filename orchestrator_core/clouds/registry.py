@@ -1,0 +1,57 @@
+"""All configured clouds and assignment backends, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import NoAssignmentBackend, UnknownCloud
+from orchestrator_core.settings.schema import DEFAULT
+
+
+class Registry:
+    """Looks clouds up as callers name them.
+
+    Args:
+        clouds: every configured cloud, usable or not.
+        backends: every configured assignment backend, usable or not.
+        default: the name of the cloud that serves when a caller names none.
+    """
+
+    def __init__(
+        self, clouds: Iterable[Cloud], backends: Iterable[Backend], default: str | None
+    ) -> None:
+        self.clouds = {cloud.name: cloud for cloud in clouds}
+        self.backends = {backend.name: backend for backend in backends}
+        self._default = default
+
+    def cloud(self, name: str | None) -> Cloud:
+        """Return the cloud of that name; the default one for None and ``default``.
+
+        Raises:
+            UnknownCloud: when there is none.
+        """
+        wanted = self._default if name is None or name == DEFAULT else name
+        cloud = self.clouds.get(wanted) if wanted is not None else None
+        if cloud is None:
+            raise UnknownCloud
+        return cloud
+
+    def backend(self, cloud: Cloud) -> Backend:
+        """Return the backend that assigns VMs of this cloud.
+
+        Raises:
+            NoAssignmentBackend: when the settings name none.
+        """
+        name = cloud.settings.assignment
+        if name is None:
+            raise NoAssignmentBackend(f"Cloud {cloud.name} has no assignment backend")
+        return self.backends[name]
+
+    def close(self) -> None:
+        """Let go of all threads and connections."""
+        for cloud in self.clouds.values():
+            cloud.close()
+        for backend in self.backends.values():
+            backend.close()

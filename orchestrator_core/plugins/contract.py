@@ -1,0 +1,67 @@
+"""Holds a plugin's class against the hook specs before any object of it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pluggy
+from marshmallow import Schema
+
+from orchestrator_core.errors import PluginError
+from orchestrator_core.hookspecs import PROJECT
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.settings.faults import nearest
+
+_REQUIRED = {Kind.CLOUD: "describe"}
+
+
+class NoSettings(Schema):
+    """For a plugin that has no settings of its own."""
+
+
+def manager(kind: Kind) -> pluggy.PluginManager:
+    """Return an empty plugin manager that knows the hooks of this kind."""
+    plugins = pluggy.PluginManager(PROJECT)
+    plugins.add_hookspecs(kind.hookspecs)
+    return plugins
+
+
+def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
+    """Return the hooks that a plugin's class implements.
+
+    Raises:
+        PluginError: when it is no class, implements a hook that is not in the
+            specs or takes arguments that they do not give, lacks a required
+            hook, or names something else than a marshmallow schema.
+    """
+    if not isinstance(factory, type):
+        raise PluginError(f"the entry point names {factory!r}, which is no class")
+    schema = settings_schema(factory)
+    if not (isinstance(schema, type) and issubclass(schema, Schema)):
+        raise PluginError("settings_schema is no marshmallow schema class")
+    plugins = manager(kind)
+    try:
+        plugins.register(factory)
+        plugins.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(_explain(kind, str(error))) from None
+    hooks = tuple(sorted(caller.name for caller in plugins.get_hookcallers(factory) or ()))
+    required = _REQUIRED.get(kind)
+    if required and required not in hooks:
+        raise PluginError(f"the required hook {required!r} is not implemented")
+    return hooks
+
+
+def settings_schema(factory: Any) -> Any:
+    """Return the schema of a plugin's own settings."""
+    return getattr(factory, "settings_schema", NoSettings)
+
+
+def _explain(kind: Kind, message: str) -> str:
+    """Return pluggy's own words, on one line, with the hook that was probably meant."""
+    line = " ".join(message.split())
+    if "unknown hook" not in line:
+        return line
+    name = line.split("unknown hook", 1)[1].split("'")[1]
+    known = [hook for hook in vars(kind.hookspecs) if not hook.startswith("_")]
+    return f"unknown hook {name!r}{nearest(name, known)}"

@@ -1,0 +1,100 @@
+"""One plugin object behind its hooks, with its answers held against the contract.
+
+This is the only place where a plugin's code is called. What comes out is either what the
+contract promises or one of our own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import structlog
+
+from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
+from orchestrator_core.plugins.contract import manager
+from orchestrator_core.plugins.record import Kind
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class Hooks:
+    """The hooks of one configured cloud or backend.
+
+    Args:
+        kind: which contract.
+        title: ``Cloud aws`` say; begins every message.
+        plugin: the object, made by the plugin's class.
+    """
+
+    def __init__(self, kind: Kind, title: str, plugin: Any) -> None:
+        self.title = title
+        self._plugins = manager(kind)
+        self._plugins.register(plugin)
+        callers = self._plugins.get_hookcallers(plugin) or []
+        self._hooks: dict[str, Callable[..., Any]] = {caller.name: caller for caller in callers}
+
+    def supports(self, hook: str) -> bool:
+        """Whether the plugin implements this hook."""
+        return hook in self._hooks
+
+    def call(self, hook: str, **arguments: Any) -> Any:
+        """Call a hook and return what it returns.
+
+        Raises:
+            Unsupported: when the plugin does not implement it.
+            OrchestratorError: what the plugin raised, if it is one of ours.
+            CloudError: instead of anything else that it raised.
+        """
+        implementation = self._hooks.get(hook)
+        if implementation is None:
+            raise Unsupported(f"{self.title} does not support {hook}")
+        try:
+            return implementation(**arguments)
+        except OrchestratorError:
+            raise
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
+            # Its text may hold a credential or an inner address: it goes to the log alone.
+            _log.exception("plugin raised", of=self.title, hook=hook, error=type(error).__name__)
+            raise CloudError(f"{self.title} failed in {hook} ({type(error).__name__})") from None
+
+    def one(self, hook: str, expected: type[T], **arguments: Any) -> T:
+        """Call a hook that returns one object.
+
+        Raises:
+            NonsenseAnswer: when it is something else.
+        """
+        answer = self.call(hook, **arguments)
+        if not _is(answer, expected):
+            raise self._nonsense(hook, answer)
+        return cast("T", answer)
+
+    def many(self, hook: str, expected: type[T], **arguments: Any) -> Sequence[T]:
+        """Call a hook that returns a list.
+
+        Raises:
+            NonsenseAnswer: when it is no list, or a list of something else.
+        """
+        answer = self.call(hook, **arguments)
+        if not isinstance(answer, list | tuple):
+            raise self._nonsense(hook, answer)
+        for item in answer:
+            if not _is(item, expected):
+                raise self._nonsense(hook, item)
+        return answer
+
+    def _nonsense(self, hook: str, answer: object) -> NonsenseAnswer:
+        return NonsenseAnswer(
+            f"{self.title} gave no usable answer to {hook} (got {type(answer).__name__})"
+        )
+
+
+def _is(answer: object, expected: type) -> bool:
+    if not isinstance(answer, expected):
+        return False
+    identity = getattr(answer, "id", "-")
+    return isinstance(identity, str | int) and identity != ""

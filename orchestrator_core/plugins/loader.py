@@ -1,0 +1,128 @@
+"""Decides for each plugin found whether it is used, and imports it behind a guard."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.metadata import version
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from orchestrator_core.errors import PluginError
+from orchestrator_core.plugins.contract import implemented_hooks
+from orchestrator_core.plugins.discovery import CORE_DISTRIBUTION, discover
+from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.settings.model import PluginSettings
+
+
+class Plugins:
+    """All plugins of this installation, loaded or not.
+
+    Args:
+        records: as :func:`load_plugins` returns them.
+    """
+
+    def __init__(self, records: list[PluginRecord]) -> None:
+        self.records = records
+
+    def get(self, kind: Kind, name: str) -> PluginRecord | None:
+        """Return the plugin of that name, the loaded one first; None if there is none."""
+        found = [r for r in self.records if r.kind is kind and r.name == name]
+        found.sort(key=lambda record: record.state is not State.LOADED)
+        return found[0] if found else None
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return every name that settings may use."""
+        return sorted({record.name for record in self.records if record.kind is kind})
+
+
+def load_plugins(settings: PluginSettings) -> Plugins:
+    """Find, filter, check and import every plugin; none of them can stop this.
+
+    Raises:
+        PluginError: when a plugin that the settings require is not loaded.
+    """
+    records = discover()
+    for record in records:
+        _filter(record, settings)
+    _refuse_clashes(records)
+    for record in records:
+        if record.state is State.FOUND:
+            _load(record)
+    _require(records, settings.require)
+    return Plugins(records)
+
+
+def _named(record: PluginRecord, words: tuple[str, ...]) -> bool:
+    return record.name in words or record.distribution in {
+        str(canonicalize_name(word)) for word in words
+    }
+
+
+def _filter(record: PluginRecord, settings: PluginSettings) -> None:
+    if _named(record, settings.deny):
+        record.end(State.DISABLED, "settings", "denied by the settings")
+    elif settings.allow is not None and not _named(record, settings.allow):
+        record.end(State.DISABLED, "settings", "not in the settings' allow list")
+    elif record.requires_core and not _core_fits(record.requires_core):
+        record.end(
+            State.INCOMPATIBLE,
+            "version",
+            f"needs {CORE_DISTRIBUTION} {record.requires_core}, "
+            f"{version(CORE_DISTRIBUTION)} is installed",
+        )
+
+
+def _core_fits(specifier: str) -> bool:
+    return SpecifierSet(specifier).contains(version(CORE_DISTRIBUTION), prereleases=True)
+
+
+def _refuse_clashes(records: list[PluginRecord]) -> None:
+    """Two packages, one name: to pick one by chance could hand credentials to the wrong one."""
+    claims: dict[tuple[Kind, str], list[PluginRecord]] = defaultdict(list)
+    for record in records:
+        if record.state is State.FOUND:
+            claims[record.kind, record.name].append(record)
+    for rivals in claims.values():
+        for record in rivals if len(rivals) > 1 else ():
+            others = ", ".join(r.distribution for r in rivals if r is not record)
+            record.end(
+                State.FAILED,
+                "name",
+                f"the name {record.name!r} is also claimed by {others}; "
+                "deny one of them in [plugins]",
+            )
+
+
+def _load(record: PluginRecord) -> None:
+    try:
+        factory = record.entry_point.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - SystemExit at import must not end the server
+        record.end(State.FAILED, "import", f"{type(error).__name__}: {error}".rstrip(": "))
+        return
+    try:
+        record.hooks = implemented_hooks(record.kind, factory)
+    except PluginError as error:
+        record.end(State.FAILED, "hooks", error.message)
+        return
+    except Exception as error:  # noqa: BLE001 - a class may raise from any attribute
+        record.end(State.FAILED, "hooks", f"{type(error).__name__}: {error}".rstrip(": "))
+        return
+    record.state, record.factory = State.LOADED, factory
+
+
+def _require(records: list[PluginRecord], required: tuple[str, ...]) -> None:
+    missing = []
+    for word in required:
+        found = [record for record in records if _named(record, (word,))]
+        if not found:
+            missing.append(f"{word}: not installed")
+        missing += [
+            f"{word}: {record.label} is {record.state.value} at {record.stage}: {record.message}"
+            for record in found
+            if record.state is not State.LOADED
+        ]
+    if missing:
+        raise PluginError("A required plugin is not there:\n" + "\n".join(missing))

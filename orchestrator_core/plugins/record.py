@@ -1,0 +1,82 @@
+"""What is known of one plugin, from its discovery to its last state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from orchestrator_core.hookspecs import AssignmentHooks, CloudHooks, ExtensionHooks
+
+
+class Kind(Enum):
+    """What a plugin is for; the contract's version is part of the group's name."""
+
+    CLOUD = "cloud"
+    ASSIGNMENT = "assignment"
+    EXTENSION = "extension"
+
+    @property
+    def group(self) -> str:
+        """The entry-point group."""
+        return f"orchestrator.{self.value}s.v1"
+
+    @property
+    def hookspecs(self) -> type:
+        """The hooks that a plugin of this kind may implement."""
+        return _HOOKSPECS[self]
+
+
+_HOOKSPECS: dict[Kind, type] = {
+    Kind.CLOUD: CloudHooks,
+    Kind.ASSIGNMENT: AssignmentHooks,
+    Kind.EXTENSION: ExtensionHooks,
+}
+
+
+class State(Enum):
+    """How far a plugin came."""
+
+    FOUND = "found"
+    LOADED = "loaded"
+    DISABLED = "disabled"
+    INCOMPATIBLE = "incompatible"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class PluginRecord:
+    """One entry point and what became of it.
+
+    Attributes:
+        name: the entry point's name, which settings use.
+        distribution: the installed package that brings it.
+        stage: where it ended, when it is not loaded: ``settings``, ``version``,
+            ``name``, ``import``, ``hooks``.
+        message: why it ended there.
+        hooks: the hooks that it implements.
+        factory: the class, once loaded.
+    """
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    entry_point: EntryPoint
+    requires_core: str = ""
+    state: State = State.FOUND
+    stage: str = ""
+    message: str = ""
+    hooks: tuple[str, ...] = ()
+    factory: Any = field(default=None, repr=False)
+
+    def end(self, state: State, stage: str, message: str) -> None:
+        """Note that this plugin will not be used, and why."""
+        self.state, self.stage, self.message = state, stage, message
+        self.factory = None
+
+    @property
+    def label(self) -> str:
+        """For log lines: ``cloud dummy (vm-orchestrator-dummy 0.1.0)``."""
+        return f"{self.kind.value} {self.name} ({self.distribution} {self.version})"

@@ -1,0 +1,50 @@
+"""One private directory for all processes of one server, gone when the server ends."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
+_PREFIX: Final = "orchestrator-"
+
+
+def run_directory() -> Path:
+    """Return this server's run directory; make it if this is the server's first process.
+
+    Under gunicorn the first process makes it and the workers inherit its name. Other ASGI
+    servers start their workers with ``multiprocessing``: there the parent's pid and start
+    time name it.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        path = Path(tempfile.gettempdir()) / f"{_PREFIX}{parent.pid}-{_started(parent.pid)}"
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.stat().st_uid != os.getuid():
+            raise PermissionError(f"{path} belongs to somebody else")
+    else:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        os.environ[VARIABLE] = str(path)
+        atexit.register(_remove, path, os.getpid())
+    return path
+
+
+def _started(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "0"
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _remove(path: Path, maker: int) -> None:
+    if os.getpid() == maker:  # and not in a forked child on its way out
+        shutil.rmtree(path, ignore_errors=True)

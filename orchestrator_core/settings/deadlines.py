@@ -1,0 +1,35 @@
+"""How long each operation may take unless the settings say otherwise.
+
+Reads take seconds, changes of a VM take minutes in real clouds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+CLOUD_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "check": 15.0,
+        "list_nodes": 60.0,
+        "list_images": 60.0,
+        "list_sizes": 60.0,
+        "list_locations": 60.0,
+        "get_node": 30.0,
+        "start_vm": 300.0,
+        "stop_vm": 120.0,
+    }
+)
+"""Seconds by cloud operation."""
+
+ASSIGNMENT_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "check": 15.0,
+        "list_vms": 30.0,
+        "resolve_vm": 30.0,
+        "assign_vm": 60.0,
+        "release_vm": 60.0,
+    }
+)
+"""Seconds by operation of an assignment backend."""

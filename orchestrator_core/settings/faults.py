@@ -1,0 +1,85 @@
+"""Words what is wrong with the settings: file, key, what is wrong, what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from orchestrator_core.errors import SettingsError
+
+Path_ = tuple[str, ...]
+Fault = tuple[Path_, str]
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """Return ``; did you mean "x"?`` for the option most like ``word``, or nothing."""
+    lowered = {option.lower(): option for option in options}
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f'; did you mean "{lowered[found[0]]}"?' if found else ""
+
+
+def faults(
+    messages: Any, schema: Schema | None, path: Path_ = (), known: Iterable[str] = ()
+) -> Iterator[Fault]:
+    """Flatten marshmallow's messages, adding the nearest valid word to unknown keys.
+
+    Args:
+        messages: ``ValidationError.messages``.
+        schema: the schema that gave them.
+        path: where that schema's data stands in the file.
+        known: further keys that are valid at this place.
+    """
+    if not isinstance(messages, Mapping):
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield path, _sentence(str(message))
+        return
+    options = [*(schema.fields if schema else ()), *known]
+    for key, inner in messages.items():
+        field = schema.fields.get(str(key)) if schema else None
+        if schema is not None and field is None and inner == ["Unknown field."]:
+            yield (*path, str(key)), f"unknown key{nearest(str(key), options)}"
+        elif key == "_schema":
+            yield from faults(inner, None, path)
+        else:
+            yield from _inside(inner, field, (*path, str(key)))
+
+
+def _inside(messages: Any, field: fields.Field[Any] | None, path: Path_) -> Iterator[Fault]:
+    if isinstance(field, fields.Nested):
+        yield from faults(messages, field.schema, path)
+    elif isinstance(field, fields.Dict) and isinstance(messages, Mapping):
+        for key, parts in messages.items():
+            if isinstance(parts, Mapping):
+                yield from faults(parts.get("key", []), None, (*path, str(key)))
+                yield from _inside(parts.get("value", []), field.value_field, (*path, str(key)))
+            else:
+                yield from faults(parts, None, (*path, str(key)))
+    else:
+        yield from faults(messages, None, path)
+
+
+def _sentence(message: str) -> str:
+    message = message.rstrip(".")
+    if message == "Missing data for required field":
+        return "missing"
+    return message[:1].lower() + message[1:]
+
+
+def settings_error(
+    found: Iterable[Fault], file: Path | None, origins: Mapping[Path_, str]
+) -> SettingsError:
+    """Make one error of all faults, each on a line of its own."""
+    where = str(file) if file else "settings"
+    return SettingsError("\n".join(_line(path, what, where, origins) for path, what in found))
+
+
+def _line(path: Path_, what: str, where: str, origins: Mapping[Path_, str]) -> str:
+    variable = origins.get(path)
+    if variable:
+        return f"environment variable {variable}: {what}"
+    section = f"[{'.'.join(path[:-1])}] " if len(path) > 1 else ""
+    return f"{where}: {section}{path[-1] if path else ''}: {what}"

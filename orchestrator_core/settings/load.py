@@ -1,0 +1,96 @@
+"""Turns a settings file into :class:`Settings`, or into one error that lists every fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.schema import SettingsSchema
+from orchestrator_core.settings.secrets import BASE_DIRECTORY
+from orchestrator_core.settings.source import read
+
+
+def load_settings(
+    file: Path | str | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        file: the TOML file; without it ``ORCHESTRATOR_CONFIG`` names it, and without
+            that the built-in defaults hold, which configure no cloud.
+        environ: instead of the process's environment.
+
+    Raises:
+        SettingsError: naming each fault by file and key.
+    """
+    source = read(Path(file) if file is not None else None, environ)
+    schema = SettingsSchema()
+    base = BASE_DIRECTORY.set(source.file.resolve().parent if source.file else Path.cwd())
+    try:
+        data = schema.load(source.data)
+    except ValidationError as error:
+        found = faults(error.messages, schema)
+        raise settings_error(found, source.file, source.origins) from None
+    finally:
+        BASE_DIRECTORY.reset(base)
+    for section in ("clouds", "assignments"):
+        data[section] = {
+            name: replace(item, name=name) for name, item in data.get(section, {}).items()
+        }
+    settings = Settings(**data, file=source.file, origins=source.origins)
+    wrong = list(_dangling(settings))
+    if wrong:
+        raise settings_error(wrong, settings.file, settings.origins)
+    return settings
+
+
+def _dangling(settings: Settings) -> Iterator[Fault]:
+    """References from one part of the file to another that is not there."""
+    default = settings.default_cloud
+    if default is not None and default not in settings.clouds:
+        hint = nearest(default, settings.clouds)
+        yield ("default_cloud",), f"there is no [clouds.{default}]{hint}"
+    for cloud in settings.clouds.values():
+        backend = cloud.assignment
+        if backend is not None and backend not in settings.assignments:
+            hint = nearest(backend, settings.assignments)
+            yield (
+                ("clouds", cloud.name, "assignment"),
+                f"there is no [assignments.{backend}]{hint}",
+            )
+
+
+def load_section(
+    schema: Schema,
+    data: Mapping[str, Any],
+    settings: Settings,
+    path: tuple[str, ...],
+    known: tuple[str, ...],
+) -> dict[str, Any]:
+    """Check one plugin's part of the settings with that plugin's schema.
+
+    Args:
+        schema: the plugin's own.
+        data: the part.
+        settings: the whole, for its file's name.
+        path: where the part stands, ``("clouds", "aws")`` say.
+        known: the core's own keys at that place, for the hint at a misspelt one.
+
+    Raises:
+        SettingsError: naming each fault by file and key.
+    """
+    base = BASE_DIRECTORY.set(settings.file.resolve().parent if settings.file else Path.cwd())
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ValidationError as error:
+        found = faults(error.messages, schema, path, known)
+        raise settings_error(found, settings.file, settings.origins) from None
+    finally:
+        BASE_DIRECTORY.reset(base)
+    return loaded

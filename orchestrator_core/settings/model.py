@@ -1,0 +1,93 @@
+"""The settings as the rest of the core sees them: validated and immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from orchestrator_core.settings.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How the HTTP server listens and what it puts up with. Times in seconds."""
+
+    bind: str = "127.0.0.1:5050"
+    workers: int = 2
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    keepalive: int = 5
+    max_body: int = 1_048_576
+    graceful_timeout: int | None = None
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """Who may call. ``tokens`` maps a caller's name to that caller's token."""
+
+    mode: Literal["none", "token"] = "none"
+    tokens: Mapping[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSettings:
+    """Which plugins may load, by distribution or entry-point name."""
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """One ``[clouds.NAME]``; ``plugin`` holds what the driver's own schema checks.
+
+    Attributes:
+        threads: how many calls may be in this cloud at the same time.
+        queue: how many more may wait for a thread.
+        deadlines: seconds by operation, where they differ from the defaults.
+    """
+
+    name: str
+    driver: str
+    assignment: str | None = None
+    provider_label: str | None = None
+    threads: int = 8
+    queue: int = 256
+    deadlines: Mapping[str, float] = field(default_factory=dict)
+    plugin: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentSettings:
+    """One ``[assignments.NAME]``; ``plugin`` holds what the backend's own schema checks."""
+
+    name: str
+    backend: str
+    threads: int = 8
+    queue: int = 256
+    deadlines: Mapping[str, float] = field(default_factory=dict)
+    plugin: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set.
+
+    Attributes:
+        file: where it was read from; None when there was no file.
+        origins: which environment variable gave a key, by the key's path.
+    """
+
+    default_cloud: str | None = None
+    server: ServerSettings = field(default_factory=ServerSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    plugins: PluginSettings = field(default_factory=PluginSettings)
+    clouds: Mapping[str, CloudSettings] = field(default_factory=dict)
+    assignments: Mapping[str, AssignmentSettings] = field(default_factory=dict)
+    file: Path | None = None
+    origins: Mapping[tuple[str, ...], str] = field(default_factory=dict)

@@ -1,0 +1,195 @@
+"""What the settings file may say. A plugin's own keys are checked by its own schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from marshmallow import (
+    INCLUDE,
+    RAISE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
+
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+from orchestrator_core.settings.faults import nearest
+from orchestrator_core.settings.model import (
+    AssignmentSettings,
+    AuthSettings,
+    CloudSettings,
+    PluginSettings,
+    ServerSettings,
+)
+from orchestrator_core.settings.secrets import SecretField
+
+DEFAULT: Final = "default"
+"""The name under which the API serves the default cloud; no cloud may be called so."""
+
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What a cloud, and so a path segment, may be called."""
+
+_BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}|unix:.+")
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be one segment of a path.
+
+    Raises:
+        ValidationError: with what would be right.
+    """
+    if not NAME.fullmatch(name) or set(name) == {"."}:
+        raise ValidationError("a name has 1 to 64 of A-Z a-z 0-9 . _ - and is not only dots")
+    if name == DEFAULT:
+        raise ValidationError(f'"{DEFAULT}" is reserved for the default cloud')
+
+
+def _seconds(**kwargs: Any) -> fields.Float:
+    return fields.Float(
+        validate=validate.Range(min=0, min_inclusive=False, max=86_400), allow_nan=False, **kwargs
+    )
+
+
+def _count(low: int, high: int) -> fields.Integer:
+    return fields.Integer(strict=True, validate=validate.Range(low, high))
+
+
+def _one_of(*options: str) -> Callable[[str], None]:
+    def check(word: str) -> None:
+        if word not in options:
+            hint = nearest(word, options)
+            raise ValidationError(f'"{word}" must be one of: {", ".join(options)}{hint}')
+
+    return check
+
+
+def _words() -> fields.List[str]:
+    return fields.List(fields.String(validate=validate.Length(min=1)))
+
+
+class ServerSchema(Schema):
+    """``[server]``."""
+
+    bind = fields.String(
+        validate=validate.Regexp(_BIND, error='must be "HOST:PORT" or "unix:PATH"')
+    )
+    workers = _count(1, 1024)
+    header_timeout = _seconds()
+    body_timeout = _seconds()
+    keepalive = _count(0, 3600)
+    max_body = _count(1024, 1 << 30)
+    graceful_timeout = _count(1, 86_400)
+    log_format = fields.String(validate=_one_of("console", "json"))
+    log_level = fields.String(validate=_one_of("debug", "info", "warning", "error"))
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> ServerSettings:
+        return ServerSettings(**data)
+
+
+class AuthSchema(Schema):
+    """``[auth]``."""
+
+    mode = fields.String(validate=_one_of("none", "token"))
+    tokens = fields.Dict(keys=fields.String(), values=SecretField())
+
+    @validates_schema
+    def _tokens_when_asked(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data.get("mode") == "token" and not data.get("tokens"):
+            raise ValidationError(
+                'mode "token" needs at least one: ops = "env:OPS_TOKEN"', "tokens"
+            )
+        if data.get("tokens") and data.get("mode") != "token":
+            raise ValidationError('must be "token" when tokens are given', "mode")
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> AuthSettings:
+        return AuthSettings(**data)
+
+
+class PluginsSchema(Schema):
+    """``[plugins]``."""
+
+    allow = _words()
+    deny = _words()
+    require = _words()
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> PluginSettings:
+        return PluginSettings(**{key: tuple(words) for key, words in data.items()})
+
+
+class _PluggedSchema(Schema):
+    """A section whose remaining keys belong to a plugin."""
+
+    class Meta:
+        """Other keys are kept."""
+
+        unknown = INCLUDE
+
+    threads = _count(1, 256)
+    queue = _count(0, 100_000)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _misspelt(self, data: Mapping[str, Any], original: Mapping[str, Any], **_: Any) -> None:
+        missing = [key for key, f in self.fields.items() if f.required and key not in original]
+        for key in original:
+            hint = nearest(key, missing)
+            if key not in self.fields and hint:
+                raise ValidationError(f"unknown key{hint}", key)
+
+    def own(self, data: dict[str, Any]) -> dict[str, Any]:
+        known = {key: value for key, value in data.items() if key in self.fields}
+        rest = {key: value for key, value in data.items() if key not in self.fields}
+        return {**known, "plugin": rest}
+
+
+def _deadlines(operations: Mapping[str, float]) -> fields.Dict:
+    return fields.Dict(keys=fields.String(validate=_one_of(*sorted(operations))), values=_seconds())
+
+
+class CloudSchema(_PluggedSchema):
+    """``[clouds.NAME]``, the core's keys."""
+
+    driver = fields.String(required=True, validate=validate.Length(min=1))
+    assignment = fields.String()
+    provider_label = fields.String(validate=validate.Length(min=1, max=64))
+    deadlines = _deadlines(CLOUD_DEADLINES)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> CloudSettings:
+        return CloudSettings(name="", **self.own(data))
+
+
+class AssignmentSchema(_PluggedSchema):
+    """``[assignments.NAME]``, the core's keys."""
+
+    backend = fields.String(required=True, validate=validate.Length(min=1))
+    deadlines = _deadlines(ASSIGNMENT_DEADLINES)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> AssignmentSettings:
+        return AssignmentSettings(name="", **self.own(data))
+
+
+class SettingsSchema(Schema):
+    """The whole file."""
+
+    class Meta:
+        """Other keys are errors."""
+
+        unknown = RAISE
+
+    default_cloud = fields.String()
+    server = fields.Nested(ServerSchema)
+    auth = fields.Nested(AuthSchema)
+    plugins = fields.Nested(PluginsSchema)
+    clouds = fields.Dict(keys=fields.String(validate=check_name), values=fields.Nested(CloudSchema))
+    assignments = fields.Dict(
+        keys=fields.String(validate=check_name), values=fields.Nested(AssignmentSchema)
+    )

@@ -1,0 +1,90 @@
+"""Reads the settings file and lays the environment over it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from orchestrator_core.errors import SettingsError
+
+FILE_VARIABLE: Final = "ORCHESTRATOR_CONFIG"
+PREFIX: Final = "ORCHESTRATOR__"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Raw settings and where they came from."""
+
+    data: dict[str, Any]
+    file: Path | None
+    origins: dict[tuple[str, ...], str]
+
+
+def read(file: Path | None, environ: Mapping[str, str] | None = None) -> Source:
+    """Read ``file`` (or what ``ORCHESTRATOR_CONFIG`` names, or nothing) and the environment.
+
+    ``ORCHESTRATOR__SERVER__BIND=...`` sets ``bind`` in ``[server]``. A value is taken as
+    TOML where it is valid TOML, else as text.
+
+    Raises:
+        SettingsError: when the file cannot be read or is not TOML.
+    """
+    environ = os.environ if environ is None else environ
+    if file is None and environ.get(FILE_VARIABLE):
+        file = Path(environ[FILE_VARIABLE])
+    data = _read_toml(file) if file else {}
+    origins: dict[tuple[str, ...], str] = {}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX):
+            path = _put(data, variable, environ[variable])
+            origins[path] = variable
+    return Source(data, file, origins)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{file}: there is no such file") from None
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file}: is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: is not valid TOML: {error}") from None
+
+
+def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:
+    words = variable.removeprefix(PREFIX).split("__")
+    path: list[str] = []
+    table = data
+    for word in words[:-1]:
+        key = _existing(table, word)
+        path.append(key)
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"environment variable {variable}: {'.'.join(path)} is no table")
+        table = inner
+    key = _existing(table, words[-1])
+    table[key] = _value(text)
+    return (*path, key)
+
+
+def _existing(table: Mapping[str, Any], word: str) -> str:
+    """Names in a file may have dots, dashes and capitals; names of variables may not."""
+    wanted = word.lower()
+    for key in table:
+        if key.lower().replace("-", "_").replace(".", "_") == wanted:
+            return key
+    return wanted
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,153 @@
+"""The plugin itself: one class, one method for each hook."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from orchestrator_core import (
+    CloudDescription,
+    Image,
+    Location,
+    Node,
+    NodeNotFound,
+    NodeState,
+    PluginContext,
+    Size,
+    StartRequest,
+    hookimpl,
+)
+from orchestrator_dummy.store import Row, Store
+
+IMAGES = [Image("1", "Ubuntu 9.10"), Image("2", "Ubuntu 9.04"), Image("3", "Slackware 4")]
+
+SIZES = [
+    Size("1", "Small", ram=128, disk=4, cpu=0),
+    Size("2", "Medium", ram=512, disk=16, cpu=0),
+    Size("3", "Big", ram=4096, disk=32, cpu=0),
+    Size("4", "XXL Big", ram=8192, disk=128, cpu=0),
+]
+
+LOCATIONS = [Location("1", "Paul's Room", "US"), Location("2", "Kiwi", "NZ")]
+
+_SHARED_ADDRESS = IPv4Address("127.0.0.1")
+_FIRST_NODES = 2
+
+
+class DummySettings(Schema):
+    """What ``[clouds.NAME]`` may say besides the core's own keys."""
+
+    store = fields.String(
+        load_default="memory",
+        validate=validate.Regexp(r"memory\Z|file:.+\Z", error='must be "memory" or "file:PATH"'),
+    )
+
+
+class DummyDriver:
+    """A cloud that all processes of one server see alike."""
+
+    settings_schema = DummySettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        kind, _, path = settings["store"].partition(":")
+        if kind == "file":
+            self._store = Store(Path(path), durable=True, first=_FIRST_NODES)
+        else:
+            memory = context.run_directory / f"dummy-{context.name}.db"
+            self._store = Store(memory, durable=False, first=_FIRST_NODES)
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        """It has no host: there is nothing to connect to."""
+        return CloudDescription(provider="dummy", display_name="Dummy Node Provider")
+
+    @hookimpl
+    def check(self) -> None:
+        """Be there."""
+        self._store.rows()
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        """Return every node."""
+        return [_node(row) for row in self._store.rows()]
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        """Return one node."""
+        return _node(_found(self._store.row(node_id), node_id))
+
+    @hookimpl
+    def find_node(self, marker: str) -> Node:
+        """Return the node that was started with this marker."""
+        return _node(_found(self._store.marked(marker), marker))
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        """Return every image."""
+        return IMAGES
+
+    @hookimpl
+    def list_sizes(self) -> list[Size]:
+        """Return every size."""
+        return SIZES
+
+    @hookimpl
+    def list_locations(self) -> list[Location]:
+        """Return every location."""
+        return LOCATIONS
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        """Make the next node; like some real clouds it does not let one choose the name."""
+        return _node(self._store.add(request.marker))
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        """Destroy a node."""
+        if not self._store.remove(node_id):
+            raise _missing(node_id)
+
+    @hookimpl
+    def reboot_vm(self, node_id: str) -> None:
+        """Reboot a node; it is up again at once."""
+        self._set_state(node_id, NodeState.RUNNING)
+
+    @hookimpl
+    def power_on_vm(self, node_id: str) -> None:
+        """Switch a node on."""
+        self._set_state(node_id, NodeState.RUNNING)
+
+    @hookimpl
+    def power_off_vm(self, node_id: str) -> None:
+        """Switch a node off."""
+        self._set_state(node_id, NodeState.STOPPED)
+
+    def _set_state(self, node_id: str, state: NodeState) -> None:
+        if not self._store.set_state(node_id, state.value):
+            raise _missing(node_id)
+
+
+def _node(row: Row) -> Node:
+    number, state = row
+    # The documented cloud begins with two nodes on one address; later ones count on.
+    address = _SHARED_ADDRESS if number <= _FIRST_NODES else _SHARED_ADDRESS + (number - 1)
+    return Node(
+        id=str(number),
+        name=f"dummy-{number}",
+        state=NodeState(state),
+        public_ips=[str(address)],
+        extra={"foo": "bar"},
+    )
+
+
+def _found(row: Row | None, wanted: str) -> Row:
+    if row is None:
+        raise _missing(wanted)
+    return row
+
+
+def _missing(wanted: str) -> NodeNotFound:
+    return NodeNotFound(f"There is no node {wanted!r}")
