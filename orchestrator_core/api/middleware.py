@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from typing import Any
@@ -20,11 +21,13 @@ class Gatekeeper:
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
+        self._process = secrets.token_hex(4)
+        self._requests = itertools.count(1)
 
     async def process_request(self, req: Request, resp: Response) -> None:
         """Take the caller's request id, or make one."""
         given = req.get_header("X-Request-ID")
-        request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
         req.context["request_id"] = request_id
         resp.set_header("X-Request-ID", request_id)
 
@@ -36,6 +39,10 @@ class Gatekeeper:
             raise MethodNotImplemented
         if not resource.public:
             req.context["caller"] = self._authenticator.caller(req)
+
+    def _new_id(self) -> str:
+        """Unique over all processes; a random one for each request would cost more."""
+        return f"{self._process}-{next(self._requests):x}"
 
 
 class Caretaker:

@@ -1,1 +1,5 @@
-"""The ``orchestrator`` command."""
+"""The ``orchestrator`` command: one module for each subcommand."""
+
+from orchestrator_core.cli.main import main
+
+__all__ = ["main"]

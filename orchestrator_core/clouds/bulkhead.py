@@ -2,15 +2,22 @@
 
 Callers are coroutines: they wait without a thread, in a bounded queue, up to a deadline
 that is enforced here and not by the driver.
+
+Handing over between the event loop and a thread costs more than a fast driver's whole
+answer, so it is done for many calls at once: a thread that is awake takes one call after
+the other, a second one joins in only when the first makes no headway, and results
+are announced to the loop once for as many as there are. No result waits longer than a tick.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
+from enum import Enum, auto
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
@@ -19,47 +26,51 @@ T = TypeVar("T")
 
 Job = Callable[[Deadline], Any]
 
+TICK: Final = 0.001
+"""Seconds without headway after which another thread joins in."""
+
+
+_NOT_RUN: Final = CloudTimeout("not run")
+"""Stands for the outcome of a call that no thread has finished."""
+
+
+class _Ring(Enum):
+    WORK = auto()
+    END = auto()
+
 
 class _Ticket:
     """One call on its way through: queued, running, and delivered at most once."""
 
-    __slots__ = ("deadline", "future", "job", "loop")
+    __slots__ = ("deadline", "error", "future", "job", "result")
 
-    def __init__(self, job: Job, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, job: Job, seconds: float, future: asyncio.Future[Any]) -> None:
         self.job = job
         self.deadline = Deadline(seconds)
-        self.loop = loop
-        self.future: asyncio.Future[Any] = loop.create_future()
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = _NOT_RUN
 
     def run(self) -> None:
-        """Run the job in this thread and hand its result to the waiting coroutine."""
-        if self.future.done():
-            return  # the caller left, or the deadline passed, while this was queued
+        """Run the job, in a thread of the cloud."""
         try:
-            result = self.job(self.deadline)
+            self.result = self.job(self.deadline)
+            self.error = None
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, not to the thread
-            self._hand_over(self._fail, error)
+            self.error = error
+
+    def deliver(self) -> None:
+        """Hand the result to the coroutine that waits for it, in its loop."""
+        if self.future.done():
+            return  # the caller left, or the deadline passed
+        if self.error is not None:
+            self.future.set_exception(self.error)
         else:
-            self._hand_over(self._succeed, result)
-
-    def _hand_over(self, deliver: Callable[[Any], None], value: Any) -> None:
-        try:
-            self.loop.call_soon_threadsafe(deliver, value)
-        except RuntimeError:
-            # The loop is closed: the server is gone, and with it who asked.
-            return
-
-    def _succeed(self, result: Any) -> None:
-        if not self.future.done():
-            self.future.set_result(result)
-
-    def _fail(self, error: BaseException) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
+            self.future.set_result(self.result)
 
 
 class Bulkhead:
-    """A bounded pool of threads behind a bounded queue.
+    """A bounded pool of threads behind a bounded queue; used from one event loop at a time.
 
     Args:
         title: ``Cloud aws`` say; begins every message and names the threads.
@@ -72,8 +83,17 @@ class Bulkhead:
         self._limit = threads
         self._capacity = threads + queue
         self._inside = 0
-        self._tickets: SimpleQueue[_Ticket | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: deque[_Ticket] = deque()
+        self._done: deque[_Ticket] = deque()
+        self._taken = 0
+        self._taken_at_last_tick = 0
+        self._ticking = False
+        self._announced = False
+        self._lock = threading.Lock()
+        self._awake = 0
+        self._threads = 0
+        self._bell: SimpleQueue[_Ring] = SimpleQueue()
 
     async def run(self, job: Callable[[Deadline], T], seconds: float) -> T:
         """Run ``job`` in one of the threads and return its result.
@@ -89,40 +109,110 @@ class Bulkhead:
         if self._inside >= self._capacity:
             raise CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
         loop = asyncio.get_running_loop()
-        ticket = _Ticket(job, seconds, loop)
-        self._inside += 1
-        if self._inside > len(self._threads) and len(self._threads) < self._limit:
-            self._add_thread()
-        self._tickets.put(ticket)
+        if loop is not self._loop:
+            self._loop, self._ticking, self._announced = loop, False, False
+        ticket = _Ticket(job, seconds, loop.create_future())
         timer = loop.call_later(seconds, self._expire, ticket)
+        self._inside += 1
         try:
+            self._submit(ticket)
             result: T = await ticket.future
         finally:
             timer.cancel()
             self._inside -= 1
+            if ticket.error is _NOT_RUN:
+                self._forget(ticket)
         return result
 
     def close(self) -> None:
         """Let idle threads end."""
-        for _ in self._threads:
-            self._tickets.put(None)
-        self._threads = []
+        for _ in range(self._threads):
+            self._bell.put(_Ring.END)
+
+    # --- in the event loop --------------------------------------------------------------
+
+    def _submit(self, ticket: _Ticket) -> None:
+        with self._lock:
+            self._queue.append(ticket)
+            nobody = self._awake == 0
+            self._awake += nobody
+        if nobody:
+            self._wake_one()
+        self._tick_later()
+
+    def _wake_one(self) -> None:
+        """Wake an idle thread, or make one; it is counted as awake already."""
+        if self._awake > self._threads:
+            # Daemons: a thread that hangs in an SDK must not keep the process from ending.
+            self._threads += 1
+            name = f"{self.title} {self._threads}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._bell.put(_Ring.WORK)
+
+    def _tick_later(self) -> None:
+        if not self._ticking and self._loop is not None:
+            self._ticking = True
+            self._loop.call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        # The flag falls before the results are fetched: a thread that still saw it up has
+        # put its result there before.
+        self._ticking = False
+        self._deliver()
+        if not self._queue or self._awake >= self._limit:
+            return
+        if self._taken == self._taken_at_last_tick:
+            with self._lock:
+                self._awake += 1
+            self._wake_one()
+        self._taken_at_last_tick = self._taken
+        self._tick_later()
+
+    def _deliver(self) -> None:
+        self._announced = False
+        while self._done:
+            self._done.popleft().deliver()
+
+    def _forget(self, ticket: _Ticket) -> None:
+        """Take a call out of the queue whose caller has left it."""
+        with self._lock:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
 
     def _expire(self, ticket: _Ticket) -> None:
-        if not ticket.future.done():
-            seconds = ticket.deadline.seconds
-            ticket.future.set_exception(
-                CloudTimeout(f"{self.title} did not answer within {seconds:g} s")
-            )
+        if ticket.future.done():
+            return
+        seconds = ticket.deadline.seconds
+        ticket.future.set_exception(
+            CloudTimeout(f"{self.title} did not answer within {seconds:g} s")
+        )
 
-    def _add_thread(self) -> None:
-        # Daemons: a thread that hangs in an SDK must not keep the process from ending.
-        number = len(self._threads) + 1
-        thread = threading.Thread(target=self._work, name=f"{self.title} {number}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    # --- in the threads -----------------------------------------------------------------
 
     def _work(self) -> None:
-        while (ticket := self._tickets.get()) is not None:
-            ticket.run()
-            del ticket  # or its result would stay alive until the next call
+        while self._bell.get() is _Ring.WORK:
+            while (ticket := self._next()) is not None:
+                if not ticket.future.done():
+                    ticket.run()
+                    self._done.append(ticket)
+                    self._announce()
+                del ticket  # or its result would stay alive until the next call
+
+    def _next(self) -> _Ticket | None:
+        with self._lock:
+            if not self._queue:
+                self._awake -= 1
+                return None
+            self._taken += 1
+            return self._queue.popleft()
+
+    def _announce(self) -> None:
+        """Tell the loop of results, unless it will look within a tick anyway."""
+        if self._announced or (self._ticking and self._queue):
+            return
+        self._announced = True
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            self._announced = False  # the loop is closed: the server is gone, and who asked

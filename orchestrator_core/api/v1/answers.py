@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
 from marshmallow import Schema, fields
 
+from orchestrator_core.api.projection import projection
 from orchestrator_core.errors import NonsenseAnswer
-from orchestrator_core.model import CloudDescription, Image, Node, NodeState, Size
+from orchestrator_core.model import (
+    AssignmentResult,
+    CloudDescription,
+    Image,
+    Node,
+    NodeState,
+    Size,
+    Vm,
+)
 
 STATES: Final[Mapping[NodeState, int]] = MappingProxyType(
     {
@@ -64,12 +74,6 @@ class SizeSchema(_FromCloud):
     cpu = fields.Raw()
 
 
-class LocationSchema(_FromCloud):
-    """One location."""
-
-    country = fields.String()
-
-
 class VmSchema(Schema):
     """One VM as its assignment backend knows it."""
 
@@ -92,7 +96,11 @@ class AssignmentSchema(Schema):
     result = fields.String()
 
 
-_NODE, _IMAGE, _SIZE, _LOCATION = NodeSchema(), ImageSchema(), SizeSchema(), LocationSchema()
+_node_answer = projection(NodeSchema())
+_image_answer = projection(ImageSchema())
+_size_answer = projection(SizeSchema())
+_vm_answer = projection(VmSchema())
+_assignment_answer = projection(AssignmentSchema())
 
 
 def node_uuid(node_id: str, provider: str) -> str:
@@ -108,30 +116,35 @@ def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) ->
         node: the node.
         secrets: whether to show what only the node's creator may see.
     """
-    shaped: dict[str, Any] = _NODE.dump(_node(cloud, node, secrets=secrets))
-    return shaped
+    return _node_answer(_node(cloud, node, secrets=secrets))
 
 
 def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[dict[str, Any]]:
     """Return nodes as version 1 shows them."""
-    shaped: list[dict[str, Any]] = _NODE.dump([_node(cloud, node) for node in nodes], many=True)
-    return shaped
+    return [_node_answer(_node(cloud, node)) for node in nodes]
 
 
 def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[dict[str, Any]]:
     """Return images as version 1 shows them."""
-    shaped: list[dict[str, Any]] = _IMAGE.dump([_named(cloud, i) for i in images], many=True)
-    return shaped
+    return [_image_answer(_named(cloud, image)) for image in images]
 
 
 def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[dict[str, Any]]:
     """Return sizes as version 1 shows them."""
-    views = [
-        {**_named(cloud, size), "ram": size.ram, "disk": size.disk, "cpu": size.cpu}
-        for size in sizes
+    return [
+        _size_answer({**_named(cloud, s), "ram": s.ram, "disk": s.disk, "cpu": s.cpu})
+        for s in sizes
     ]
-    shaped: list[dict[str, Any]] = _SIZE.dump(views, many=True)
-    return shaped
+
+
+def shape_vms(vms: Sequence[Vm]) -> list[dict[str, Any]]:
+    """Return VMs as their assignment backend knows them."""
+    return [_vm_answer(asdict(vm)) for vm in vms]
+
+
+def shape_assignment(result: AssignmentResult) -> dict[str, Any]:
+    """Return the answer to an assign or a release."""
+    return _assignment_answer(asdict(result))
 
 
 def _named(cloud: CloudDescription, thing: Node | Image | Size) -> dict[str, Any]:

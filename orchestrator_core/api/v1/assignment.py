@@ -17,9 +17,6 @@ from orchestrator_core.model import AssignmentResult
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
 """What the API document answers to ``emulate``, for an assign and a release alike."""
 
-_assignment = answers.AssignmentSchema()
-_vms = answers.VmSchema(many=True)
-
 
 class _Action(Resource):
     schema: ClassVar[Schema]
@@ -38,7 +35,7 @@ class _Action(Resource):
             resp.data = answers.encode(EMULATED)
             return
         result = await self.act(self._services.broker, asked, wanted)
-        resp.data = answers.encode(_assignment.dump(result))
+        resp.data = answers.encode(answers.shape_assignment(result))
 
     async def act(self, broker: Broker, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
         """Carry the action out."""
@@ -87,4 +84,4 @@ class VmStatusResource(Resource):
         """Answer with every VM that the cloud's assignment backend knows."""
         asked = self._services.registry.cloud(cloud)
         vms = await self._services.registry.backend(asked).list_vms(asked.name)
-        resp.data = answers.encode({"nodes": _vms.dump(vms)})
+        resp.data = answers.encode({"nodes": answers.shape_vms(vms)})

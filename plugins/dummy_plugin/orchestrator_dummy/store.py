@@ -8,6 +8,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from orchestrator_dummy.generation import Generation
+
 Row = tuple[int, str]
 """A node's number and its state."""
 
@@ -38,42 +40,62 @@ class Store:
         self._local = threading.local()
         if not path.exists():
             _create(path, first)
+        self._announced = Generation(path.with_name(f"{path.name}-generation"))
+        self._seen: tuple[int, list[Row]] = (-1, [])
 
     def rows(self) -> list[Row]:
-        """Return every node."""
-        return self._all("SELECT number, state FROM nodes ORDER BY number")
+        """Return every node; without asking SQLite if nobody has written since the last time."""
+        generation, rows = self._seen
+        if generation != self._announced.read():
+            generation, rows = self._seen = self._read()
+        return rows
 
     def row(self, number: str) -> Row | None:
         """Return one node, or None."""
-        return self._one("SELECT number, state FROM nodes WHERE number = ?", _number(number))
+        wanted = _number(number)
+        return next((row for row in self.rows() if row[0] == wanted), None)
 
     def marked(self, marker: str) -> Row | None:
         """Return the node with this marker, or None."""
-        return self._one("SELECT number, state FROM nodes WHERE marker = ?", marker)
+        sql = "SELECT number, state FROM nodes WHERE marker = ?"
+        row: Row | None = self._connection().execute(sql, (marker,)).fetchone()
+        return row
 
     def add(self, marker: str | None) -> Row:
         """Add a node and return it."""
-        row = self._one("INSERT INTO nodes (marker) VALUES (?) RETURNING number, state", marker)
+        row = self._write("INSERT INTO nodes (marker) VALUES (?) RETURNING number, state", marker)
         assert row is not None
         return row
 
     def remove(self, number: str) -> bool:
         """Remove a node; whether it was there."""
         sql = "DELETE FROM nodes WHERE number = ? RETURNING number, state"
-        return self._one(sql, _number(number)) is not None
+        return self._write(sql, _number(number)) is not None
 
     def set_state(self, number: str, state: str) -> bool:
         """Change a node's state; whether it is there."""
         sql = "UPDATE nodes SET state = ? WHERE number = ? RETURNING number, state"
-        return self._one(sql, state, _number(number)) is not None
+        return self._write(sql, state, _number(number)) is not None
 
-    def _one(self, sql: str, *values: str | int | None) -> Row | None:
-        rows = self._all(sql, *values)
-        return rows[0] if rows else None
+    def _read(self) -> tuple[int, list[Row]]:
+        connection = self._connection()
+        connection.execute("BEGIN")
+        with connection:
+            generation = _generation(connection)
+            rows = connection.execute("SELECT number, state FROM nodes ORDER BY number").fetchall()
+        return generation, rows
 
-    def _all(self, sql: str, *values: str | int | None) -> list[Row]:
-        # Fetching to the end also ends the statement's transaction.
-        return self._connection().execute(sql, values).fetchall()
+    def _write(self, sql: str, *values: str | int | None) -> Row | None:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            generation = _generation(connection) + 1
+            # Announced before it is true: a process that dies in between makes the others
+            # read once too often, never once too seldom.
+            self._announced.write(generation)
+            row: Row | None = connection.execute(sql, values).fetchone()
+            connection.execute(f"PRAGMA user_version = {generation}")
+        return row
 
     def _connection(self) -> sqlite3.Connection:
         """One connection for each thread, opened after the worker was forked."""
@@ -83,6 +105,10 @@ class Store:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             self._local.connection = connection
         return connection
+
+
+def _generation(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -106,4 +132,4 @@ def _create(path: Path, first: int) -> None:
 
 def _number(text: str) -> int:
     # "1" is a node, "01" and " 1" are not; neither is what SQLite cannot hold.
-    return int(text) if text.isascii() and text.isdecimal() and text == str(int(text[:19])) else -1
+    return int(text) if text.isascii() and text.isdecimal() and text == str(int(text[:18])) else -1

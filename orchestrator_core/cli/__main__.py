@@ -1,0 +1,5 @@
+"""``python -m orchestrator_core.cli``."""
+
+from orchestrator_core.cli.main import main
+
+main(prog_name="orchestrator")

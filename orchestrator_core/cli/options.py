@@ -1,0 +1,43 @@
+"""Options and errors that several subcommands share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import rich_click as click
+
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.settings.source import FILE_VARIABLE
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+config_option = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar=FILE_VARIABLE,
+    help="The settings file; without it the built-in defaults hold, which configure no cloud.",
+)
+
+
+def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error of ours into its message and exit status 1."""
+
+    @functools.wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except OrchestratorError as error:
+            raise _Plain(error.message) from None
+
+    return wrapper
+
+
+class _Plain(click.ClickException):
+    """Shown as it is: a boxed message could not be searched in a log."""
+
+    def show(self, file: object = None) -> None:
+        click.echo(f"orchestrator: {self.message}", err=True)

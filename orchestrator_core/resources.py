@@ -1,0 +1,13 @@
+"""The files of ``conf/``, wherever they came with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped_file(name: str) -> Path:
+    """Return the path of a file of ``conf/``; in a checkout that folder stands beside us."""
+    packaged = _PACKAGE / "conf" / name
+    return packaged if packaged.exists() else _PACKAGE.parent / "conf" / name

@@ -1,0 +1,41 @@
+"""Where the server may listen without asking its callers who they are."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.model import Settings
+
+
+def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
+    """Refuse to serve the world without a token.
+
+    Args:
+        settings: what is in force.
+        addresses: what gunicorn will listen on: ``(host, port)``, a path, or an open
+            file descriptor (whose owner answers for it).
+
+    Raises:
+        SettingsError: naming the ways out.
+    """
+    if settings.auth.mode != "none":
+        return
+    for address in addresses:
+        if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+            raise SettingsError(
+                f"Refusing to listen on {address[0]}:{address[1]} without authentication: "
+                "anyone who can reach it could start and destroy VMs. Ways out: "
+                'set [auth] mode = "token" with at least one token in [auth.tokens]; '
+                "or listen on 127.0.0.1 (or unix:PATH) behind a proxy that authenticates"
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,53 @@
+"""What ``conf/gunicorn.conf.py`` takes from the settings, and its hooks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.server.binding import check_binding
+from orchestrator_core.server.reload import guard_reload
+from orchestrator_core.server.run_directory import run_directory
+from orchestrator_core.server.snapshot import current
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+from orchestrator_core.settings.model import ServerSettings, Settings
+
+WORKER: Final = "orchestrator_core.server.worker.Worker"
+
+_MARGIN = 5
+
+
+def server_settings() -> ServerSettings:
+    """Return ``[server]``; end the process with a clear message if the settings are wrong."""
+    try:
+        return current().server
+    except OrchestratorError as error:
+        sys.exit(f"orchestrator: {error.message}")
+
+
+def graceful_timeout() -> int:
+    """Seconds that a stopping worker may take to finish what is in flight.
+
+    Unless it is set: the longest deadline of any operation. A start that is cut off in the
+    middle would leave a VM that nobody knows of.
+    """
+    settings = current()
+    return settings.server.graceful_timeout or int(max(_deadlines(settings))) + _MARGIN
+
+
+def _deadlines(settings: Settings) -> list[float]:
+    given = [section.deadlines for section in settings.clouds.values()]
+    given += [section.deadlines for section in settings.assignments.values()]
+    tables = [*given, CLOUD_DEADLINES, ASSIGNMENT_DEADLINES]
+    return [seconds for table in tables for seconds in table.values()]
+
+
+def on_starting(arbiter: Any) -> None:
+    """Refuse an open address, make the run directory, guard the reload."""
+    try:
+        check_binding(current(), arbiter.cfg.address)
+    except OrchestratorError as error:
+        sys.exit(f"orchestrator: {error.message}")
+    run_directory()
+    guard_reload(arbiter)

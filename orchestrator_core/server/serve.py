@@ -1,0 +1,39 @@
+"""``orchestrator serve``: gunicorn with our configuration, in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gunicorn.app.wsgiapp import WSGIApplication
+
+from orchestrator_core.resources import shipped_file
+
+
+class Server(WSGIApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn, configured by ``conf/gunicorn.conf.py`` and then by these arguments.
+
+    Args:
+        overrides: gunicorn settings that go before those of the file: ``bind``, ``workers``.
+    """
+
+    def __init__(self, overrides: dict[str, Any]) -> None:
+        self._overrides = overrides
+        self.app_uri = "orchestrator_core.app:create_app()"
+        super().__init__(prog="orchestrator")
+
+    def load_config(self) -> None:
+        """Read the shipped configuration; this process's own arguments are not gunicorn's."""
+        self.load_config_from_file(str(shipped_file("gunicorn.conf.py")))
+        for key, value in self._overrides.items():
+            self.cfg.set(key, value)
+
+
+def serve(bind: str | None, workers: int | None) -> None:
+    """Serve until told to stop; returns never.
+
+    Args:
+        bind: ``HOST:PORT`` instead of the settings'.
+        workers: how many processes, instead of the settings'.
+    """
+    overrides = {"bind": bind, "workers": workers}
+    Server({key: value for key, value in overrides.items() if value is not None}).run()

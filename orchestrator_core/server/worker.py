@@ -1,0 +1,50 @@
+"""Gunicorn's ASGI worker as Orchestrator needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers import gasgi
+
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.server.protocol import Protocol
+from orchestrator_core.server.snapshot import current
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Speaks through :class:`Protocol` and leaves nothing undone when it is told to stop."""
+
+    def init_process(self) -> None:
+        """Prepare this process, just forked."""
+        # The worker names its protocol in a global of its module and takes no other.
+        gasgi.ASGIProtocol = Protocol
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Make the application; say in one line why that cannot be done."""
+        try:
+            self.limits = current().server
+            super().load_wsgi()
+        except OrchestratorError as error:
+            self.log.critical("%s", error.message)
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+
+    async def _shutdown(self) -> None:
+        alive = asyncio.ensure_future(self._keep_notifying())
+        try:
+            for server in self.servers:
+                server.close()
+            # A connection that was accepted a moment ago is counted only after the loop has
+            # turned; gunicorn would take the worker for idle and cut it.
+            await asyncio.sleep(0.1)
+            await super()._shutdown()
+        finally:
+            alive.cancel()
+
+    async def _keep_notifying(self) -> None:
+        """Gunicorn kills a worker that is silent for long, even while it finishes a start."""
+        while True:
+            self.notify()
+            await asyncio.sleep(1.0)
