@@ -15,9 +15,9 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
-from orchestrator_core.server.run_directory import run_directory
-from orchestrator_core.server.snapshot import current, generation
+from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.snapshot import current, generation
 
 _log = structlog.get_logger("orchestrator")
 

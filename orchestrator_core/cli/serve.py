@@ -7,8 +7,8 @@ from pathlib import Path
 import rich_click as click
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
-from orchestrator_core.server.snapshot import take
 from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.snapshot import take
 
 
 @click.command()

@@ -6,12 +6,12 @@ import sys
 from typing import Any, Final
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server.binding import check_binding
 from orchestrator_core.server.reload import guard_reload
-from orchestrator_core.server.run_directory import run_directory
-from orchestrator_core.server.snapshot import current
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
 from orchestrator_core.settings.model import ServerSettings, Settings
+from orchestrator_core.settings.snapshot import current
 
 WORKER: Final = "orchestrator_core.server.worker.Worker"
 

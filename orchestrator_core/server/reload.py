@@ -15,9 +15,9 @@ from typing import Any
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.server.binding import check_binding
-from orchestrator_core.server.snapshot import current, take
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.snapshot import current, take
 
 _CHECK_SECONDS = 60
 

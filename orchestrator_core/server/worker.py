@@ -10,7 +10,7 @@ from gunicorn.workers import gasgi
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.server.protocol import Protocol
-from orchestrator_core.server.snapshot import current
+from orchestrator_core.settings.snapshot import current
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -1,0 +1,57 @@
+# Two commands are enough to begin with: `make run` and `make test`.
+# On a machine that has Python 3.11 and make, everything else comes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := . plugins/dummy_plugin plugins/libcloud_plugin plugins/cistern_plugin
+PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
+CONSTRAINTS := requirements/constraints.txt
+CONFIG ?= conf/orchestrator.toml
+
+export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install run check test soak bench docs audit changelog clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## Install the core, every plugin and the tools into .venv
+
+$(VENV)/.installed: $(PROJECTS) requirements/dev.txt $(CONSTRAINTS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet -r requirements/dev.txt $(addprefix -e ,$(PACKAGES))
+	touch $@
+
+run: install ## Serve the dummy cloud on 127.0.0.1:5050
+	$(BIN)/orchestrator serve --config $(CONFIG)
+
+check: install ## Lint, types, walls between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: install ## Everything that CI runs
+	$(BIN)/pytest
+
+soak: install ## The long runs: up to an hour, not in CI
+	$(BIN)/pytest -m soak --timeout 3600
+
+bench: install ## Ratios to peers, measured side by side in one run (needs wrk)
+	$(BIN)/python -m benchmarks
+
+docs: install ## Build the pages into build/docs; warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+
+audit: install ## Known vulnerabilities of what is pinned
+	$(BIN)/pip-audit --skip-editable
+
+changelog: install ## Show the changelog that the fragments make
+	$(BIN)/towncrier build --draft
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,133 @@
+"""A real server on loopback for every test that asks for one."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+_ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
+_PATIENCE = 20.0
+
+DUMMY = """
+default_cloud = "fake_driver"
+[clouds.fake_driver]
+driver = "dummy"
+"""
+
+
+class Server:
+    """One running ``orchestrator serve``.
+
+    Attributes:
+        url: ``http://127.0.0.1:PORT``.
+        process: gunicorn's master.
+    """
+
+    def __init__(self, command: list[str], log: Path, environment: dict[str, str]) -> None:
+        self.log_file = log
+        with log.open("wb") as stream:
+            self.process = subprocess.Popen(
+                command,
+                stdout=stream,
+                stderr=stream,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        self.url = ""
+
+    def wait_until_up(self) -> Server:
+        found = self.wait_for_log(_ADDRESS)
+        self.url = f"http://{found.group(1)}"
+        self.wait_for_log(re.compile("ASGI server listening"))
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
+
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for_log(self, pattern: re.Pattern[str] | str, count: int = 1) -> re.Match[str]:
+        """Wait until the pattern stands in the log ``count`` times."""
+        ends_at = time.monotonic() + _PATIENCE
+        while time.monotonic() < ends_at:
+            found = list(re.finditer(pattern, self.log()))
+            if len(found) >= count:
+                return found[count - 1]
+            if self.process.poll() is not None and not re.search(pattern, self.log()):
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"{pattern!r} not seen in:\n{self.log()}")
+
+    def workers(self) -> list[int]:
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """End the server and everything that it started; return its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def clean_environment() -> dict[str, str]:
+    """The environment without any setting of ours."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
+
+
+@pytest.fixture
+def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
+    """Start servers: ``serve(toml, workers=1, environment={})``; they end with the test."""
+    servers: list[Server] = []
+
+    def start(
+        toml: str = DUMMY,
+        *,
+        workers: int = 1,
+        bind: str = "127.0.0.1:0",
+        environment: dict[str, str] | None = None,
+        up: bool = True,
+    ) -> Server:
+        config = tmp_path / "orchestrator.toml"
+        config.write_text(toml, encoding="utf-8")
+        command = [sys.executable, "-m", "orchestrator_core.cli", "serve"]
+        command += ["--config", str(config), "--bind", bind, "--workers", str(workers)]
+        log = tmp_path / f"server-{len(servers)}.log"
+        server = Server(command, log, {**clean_environment, **(environment or {})})
+        servers.append(server)
+        return server.wait_until_up() if up else server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def client(serve: Serve) -> Iterator[httpx2.Client]:
+    """A client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
+    with httpx2.Client(base_url=f"{serve().url}/api/v1", timeout=10) as http:
+        yield http
