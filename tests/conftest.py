@@ -75,6 +75,13 @@ class Server:
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in listed.split()]
 
+    def wait_for_new_workers(self, old: list[int]) -> None:
+        """Wait until none of the old workers is left."""
+        ends_at = time.monotonic() + _PATIENCE
+        while set(old) & set(self.workers()):
+            assert time.monotonic() < ends_at, self.log()
+            time.sleep(0.02)
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

@@ -87,6 +87,8 @@ async def _domain(
         details["field"] = error.field
     if isinstance(error, errors.ReleasedNotDestroyed):
         details["node"] = error.node_id
+    if isinstance(error, BodyRefused):
+        resp.set_header("Connection", "close")  # what is left of the body is no next request
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         resp.set_header("Retry-After", str(math.ceil(retry_after)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -31,13 +32,8 @@ def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except OrchestratorError as error:
-            raise _Plain(error.message) from None
+            # Plain: a box drawn around it could not be searched in a log.
+            click.echo(f"orchestrator: {error.message}", err=True)
+            sys.exit(1)
 
     return wrapper
-
-
-class _Plain(click.ClickException):
-    """Shown as it is: a boxed message could not be searched in a log."""
-
-    def show(self, file: object = None) -> None:
-        click.echo(f"orchestrator: {self.message}", err=True)

@@ -65,4 +65,5 @@ def _try_plugins(settings: Settings) -> None:
     except subprocess.TimeoutExpired:
         raise OrchestratorError(f"trying them took more than {_CHECK_SECONDS} s") from None
     if trial.returncode:
-        raise OrchestratorError(trial.stderr.strip() or trial.stdout.strip() or "the trial failed")
+        said = trial.stderr.strip() or trial.stdout.strip() or "the trial failed"
+        raise OrchestratorError(said.removeprefix("orchestrator: "))

@@ -1,0 +1,81 @@
+"""SIGTERM finishes what is in flight."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+
+def test_sigterm_answers_a_request_that_is_still_arriving(serve: Any) -> None:
+    server = serve()
+    body = b'{"name": "x", "image": "1", "size": "1"}'
+    with socket.create_connection(server.address) as connection:
+        connection.sendall(
+            b"POST /api/v1/vm/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body)
+        )
+        time.sleep(0.2)
+        server.signal(signal.SIGTERM)
+        server.wait_for_log("Worker shutting down")
+        connection.sendall(body)
+        connection.settimeout(10)
+        assert b"200 OK" in connection.recv(65536)
+    assert server.process.wait(timeout=20) == 0
+
+
+def test_no_request_fails_while_the_server_stops(serve: Any) -> None:
+    """Each connection that is accepted gets its answer; later ones are refused cleanly."""
+    server = serve(workers=2)
+    outcomes: list[str] = []
+
+    def ask() -> None:
+        while True:
+            try:
+                response = httpx2.get(f"{server.url}/api/v1/nodes")
+            except httpx2.ConnectError:
+                outcomes.append("refused")
+                return
+            except httpx2.TransportError as error:
+                outcomes.append(repr(error))
+                return
+            assert response.status_code == 200
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    server.signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    assert outcomes == ["refused"] * 4
+
+
+def test_the_run_directory_goes_with_the_server(serve: Any, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    server = serve(environment={"TMPDIR": str(temporary)})
+    httpx2.get(f"{server.url}/api/v1/nodes")
+    (directory,) = temporary.glob("orchestrator-*")
+    assert (directory / "dummy-fake_driver.db").exists()
+    assert directory.stat().st_mode & 0o077 == 0
+    server.stop()
+    assert list(temporary.glob("orchestrator-*")) == []
+
+
+def test_a_killed_worker_is_replaced_with_the_settings_that_were_in_force(
+    serve: Any, tmp_path: Path
+) -> None:
+    """An operator in the middle of an edit must not bring the server down."""
+    server = serve()
+    (tmp_path / "orchestrator.toml").write_text("half an ed[it", encoding="utf-8")
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGKILL)
+    server.wait_for_log("ASGI server listening", count=2)
+    assert httpx2.get(f"{server.url}/api/v1/nodes").status_code == 200
