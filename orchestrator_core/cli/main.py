@@ -1,20 +1,30 @@
-"""The command and its subcommands."""
+"""The command and its subcommands, each imported only when it is used."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 import rich_click as click
 
-from orchestrator_core.cli.check import check
-from orchestrator_core.cli.init import init
-from orchestrator_core.cli.plugins import plugins
-from orchestrator_core.cli.serve import serve
+_COMMANDS: Final = ("check", "init", "plugins", "serve")
 
 
-@click.group()
+class _Lazy(click.RichGroup):
+    """What one subcommand needs would slow the start of the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"orchestrator_core.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=_Lazy)
 @click.version_option(package_name="vm-orchestrator", prog_name="orchestrator")
 def main() -> None:
     """One HTTP API in front of every cloud."""
-
-
-for command in (serve, check, plugins, init):
-    main.add_command(command)

@@ -1,0 +1,117 @@
+"""Starts the servers that are compared, and looks at them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PATH = "/api/v1/nodes/fake_driver"
+
+_ROOT = Path(__file__).parents[1]
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        url: what is asked.
+        seconds: from its start to its first answer.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    seconds: float
+
+    def worker_rss(self) -> int:
+        """Return the resident memory of its largest worker in bytes."""
+        children = psutil.Process(self.process.pid).children()
+        return max(child.memory_info().rss for child in children)
+
+
+def ours(port: int, workers: int) -> list[str]:
+    """Return the command that serves the dummy cloud."""
+    return [
+        *[sys.executable, "-m", "orchestrator_core.cli", "serve"],
+        *["--config", str(_ROOT / "conf" / "orchestrator.toml")],
+        *["--bind", f"127.0.0.1:{port}", "--workers", str(workers)],
+    ]
+
+
+def bare_asgi(port: int, workers: int) -> list[str]:
+    """Return the command that serves a bare Falcon ASGI app under the same gunicorn."""
+    return [*_gunicorn(port, workers), "-k", "asgi", "benchmarks.peers:asgi"]
+
+
+def bare_wsgi(port: int, workers: int) -> list[str]:
+    """Return the command that serves a bare Falcon WSGI app with gunicorn's threads."""
+    return [*_gunicorn(port, workers), "-k", "gthread", "--threads", "8", "benchmarks.peers:wsgi"]
+
+
+def _gunicorn(port: int, workers: int) -> list[str]:
+    return [
+        *[sys.executable, "-m", "gunicorn", "--no-control-socket"],
+        *["-b", f"127.0.0.1:{port}", "-w", str(workers)],
+    ]
+
+
+@contextmanager
+def running(command: list[str], port: int, body: Path) -> Iterator[Server]:
+    """Run a server until the block ends.
+
+    Args:
+        command: what starts it.
+        port: where it listens.
+        body: the file whose bytes the bare apps return.
+    """
+    environment = {**os.environ, "BENCHMARK_BODY": str(body)}
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=environment, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        url = f"http://127.0.0.1:{port}{PATH}"
+        _wait(url, process)
+        yield Server(url, process, time.perf_counter() - begun)
+    finally:
+        process.terminate()
+        process.wait(timeout=_PATIENCE)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    ends_at = time.monotonic() + _PATIENCE
+    while time.monotonic() < ends_at and process.poll() is None:
+        try:
+            fetch(url)
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.002)
+        else:
+            return
+    raise RuntimeError(f"no answer from {url}")
+
+
+def fetch(url: str) -> bytes:
+    """Return the body behind a URL of ours."""
+    with urllib.request.urlopen(url, timeout=5) as response:
+        content: bytes = response.read()
+    return content
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

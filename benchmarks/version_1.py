@@ -1,0 +1,99 @@
+"""Version 1 with the dummy cloud against bare Falcon: speed, memory, time to the first answer."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from benchmarks.ratio import Ratio
+from benchmarks.servers import Server, bare_asgi, bare_wsgi, fetch, free_port, ours, running
+
+PAIRS = 9
+WORKERS = 2
+CLIENTS = 32
+SECONDS = 2
+
+Command = Callable[[int, int], list[str]]
+
+
+def measure(directory: Path) -> list[Ratio]:
+    """Measure everything.
+
+    Args:
+        directory: for the body that the bare apps return.
+    """
+    body = directory / "body.json"
+    body.write_bytes(_our_answer(directory))
+    return [*_speed(body), _memory(body), _start(body)]
+
+
+def _our_answer(directory: Path) -> bytes:
+    with _run(ours, 1, directory) as server:
+        return fetch(server.url)
+
+
+def _run(command: Command, workers: int, body: Path) -> AbstractContextManager[Server]:
+    port = free_port()
+    return running(command(port, workers), port, body)
+
+
+def _speed(body: Path) -> list[Ratio]:
+    with ExitStack() as stack:
+        asgi, wsgi, us = (
+            stack.enter_context(_run(command, WORKERS, body))
+            for command in (bare_asgi, bare_wsgi, ours)
+        )
+        rounds = []
+        for number in range(PAIRS + 1):
+            rates = tuple(_requests_per_second(server.url) for server in (asgi, wsgi, us))
+            if number:  # the first round warms up
+                rounds.append(rates)
+    return [
+        Ratio("requests/s to bare Falcon ASGI", [(u, a) for a, _, u in rounds], at_least=0.5),
+        Ratio(
+            "requests/s to bare Falcon WSGI on gthread",
+            [(u, w) for _, w, u in rounds],
+            at_least=1.0,
+        ),
+    ]
+
+
+def _requests_per_second(url: str) -> float:
+    said = subprocess.run(
+        ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(said)
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert found, said
+    return float(found.group(1))
+
+
+def _memory(body: Path) -> Ratio:
+    pairs = []
+    for _ in range(PAIRS):
+        sizes = []
+        for command in (ours, bare_asgi):
+            with _run(command, 1, body) as server:
+                for _ in range(200):
+                    fetch(server.url)
+                sizes.append(server.worker_rss() / 2**20)
+        pairs.append((sizes[0], sizes[1]))
+    return Ratio("worker's MiB to bare Falcon ASGI", pairs, at_most=2.0)
+
+
+def _start(body: Path) -> Ratio:
+    pairs = []
+    for _ in range(PAIRS):
+        seconds = []
+        for command in (ours, bare_asgi):
+            with _run(command, 1, body) as server:
+                seconds.append(server.seconds)
+        pairs.append((seconds[0], seconds[1]))
+    return Ratio("seconds to the first answer to bare Falcon ASGI", pairs, at_most=3.0)
