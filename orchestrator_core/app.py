@@ -10,7 +10,7 @@ import structlog
 from orchestrator_core.api.application import Application, build_application
 from orchestrator_core.api.services import Services
 from orchestrator_core.broker.broker import Broker
-from orchestrator_core.clouds.build import build_registry
+from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
@@ -37,10 +37,11 @@ def create_app(settings: Settings | None = None) -> Application:
     configure_logging(settings.server)
     plugins = load_plugins(settings.plugins)
     directory = run_directory()
-    registry = build_registry(settings, plugins, directory)
+    registry, extensions = build(settings, plugins, directory)
     if _first(directory):
         _report(plugins, registry)
-    return build_application(Services(settings, plugins, registry, Broker(registry)))
+    broker = Broker(registry)
+    return build_application(Services(settings, plugins, registry, extensions, broker))
 
 
 def _first(directory: Path) -> bool:

@@ -176,7 +176,8 @@ class Call:
 
     Attributes:
         operation: the hook's name, ``start_vm`` say.
-        deadline: seconds that were given to the whole call.
+        caller: the name of the caller's token in the settings.
+        deadline: seconds that the operation may take.
         parameters: what the caller asked for; ``before_call`` may change it.
     """
 
@@ -190,7 +191,14 @@ class Call:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended: a result or an error, its duration in seconds, its attempts."""
+    """How a call ended.
+
+    Attributes:
+        result: the model object of a change, the encoded answer of a list.
+        error: what was raised instead.
+        duration: seconds, the extensions' own share included.
+        attempts: how many times the cloud was asked.
+    """
 
     result: Any = None
     error: BaseException | None = None

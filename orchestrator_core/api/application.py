@@ -97,7 +97,7 @@ def build_application(services: Services) -> Application:
         body_timeout=settings.server.body_timeout,
         middleware=[
             Gatekeeper(Authenticator(settings.auth)),
-            Caretaker(services.broker, services.registry),
+            Caretaker(services),
         ],
     )
     app.req_options.strip_url_path_trailing_slash = True

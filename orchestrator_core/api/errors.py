@@ -112,7 +112,7 @@ async def _framework(
 async def _unexpected(
     req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
 ) -> None:
-    request_id = req.context.get("request_id", "-")
+    request_id = getattr(req.context, "request_id", "-")
     _log.error("unexpected error", request_id=request_id, path=req.path, exc_info=error)
     message = f"Unexpected error; the server's log has it under request {request_id}"
     _answer(resp, 500, message, "internal_error")

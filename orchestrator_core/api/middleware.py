@@ -10,8 +10,7 @@ from typing import Any
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Resource, Response
-from orchestrator_core.broker.broker import Broker
-from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.api.services import Services
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -28,7 +27,7 @@ class Gatekeeper:
         """Take the caller's request id, or make one."""
         given = req.get_header("X-Request-ID")
         request_id = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
-        req.context["request_id"] = request_id
+        req.context.request_id = request_id
         resp.set_header("X-Request-ID", request_id)
 
     async def process_resource(
@@ -38,7 +37,7 @@ class Gatekeeper:
         if req.method not in resource.served:
             raise MethodNotImplemented
         if not resource.public:
-            req.context["caller"] = self._authenticator.caller(req)
+            req.context.caller = self._authenticator.caller(req)
 
     def _new_id(self) -> str:
         """Unique over all processes; a random one for each request would cost more."""
@@ -48,11 +47,11 @@ class Gatekeeper:
 class Caretaker:
     """Lets changes under way end, and connections go, when the server stops."""
 
-    def __init__(self, broker: Broker, registry: Registry) -> None:
-        self._broker = broker
-        self._registry = registry
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Wait, then close."""
-        await self._broker.drain()
-        self._registry.close()
+        await self._services.broker.drain()
+        self._services.registry.close()
+        self._services.extensions.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator_core.broker.broker import Broker
+from orchestrator_core.clouds.extensions import Extensions
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.settings.model import Settings
@@ -17,4 +18,5 @@ class Services:
     settings: Settings
     plugins: Plugins
     registry: Registry
+    extensions: Extensions
     broker: Broker

@@ -72,7 +72,7 @@ class Broker:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.warning("change failed", why=str(task.exception()))
+            _log.info("change failed", why=str(task.exception()))
 
     async def start_vm(self, cloud: Cloud, order: StartOrder) -> tuple[CloudDescription, Node]:
         """Start a node; return it as its cloud named it.
@@ -91,7 +91,10 @@ class Broker:
                 metadata=order.metadata,
             )
             deadline.check()
-            return description, driver.start_vm(request, deadline)
+            node = driver.start_vm(request, deadline)
+            if deadline.passed:
+                _log.warning("started after its deadline", cloud=cloud.name, node=node.id)
+            return description, node
 
         return await cloud.run("start_vm", job)
 

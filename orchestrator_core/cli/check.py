@@ -16,7 +16,7 @@ from rich.table import Table
 
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.cli.options import config_option, with_clear_errors
-from orchestrator_core.clouds.build import build_registry
+from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError
@@ -46,7 +46,7 @@ def check(config: Path | None, *, connect: bool, quiet: bool) -> None:
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
     with tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory:
-        registry = build_registry(settings, plugins, Path(directory))
+        registry, _extensions = build(settings, plugins, Path(directory))
         findings = asyncio.run(_findings(registry, connect=connect))
         registry.close()
     if not quiet:

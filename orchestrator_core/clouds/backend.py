@@ -75,6 +75,10 @@ class Backend:
         """Whether the backend can be reached."""
         await self._run("check", _check)
 
+    def seconds(self, operation: str) -> float:
+        """How long an operation may take."""
+        return self._deadlines[operation]
+
     def close(self) -> None:
         """Let go of threads and connections."""
         self._bulkhead.close()

@@ -11,6 +11,7 @@ import structlog
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.extensions import Extension, Extensions
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.context import PluginContext
 from orchestrator_core.errors import OrchestratorError, SettingsError
@@ -20,16 +21,23 @@ from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
 from orchestrator_core.settings.faults import Fault, nearest, settings_error
 from orchestrator_core.settings.load import load_section
-from orchestrator_core.settings.model import AssignmentSettings, CloudSettings, Settings
+from orchestrator_core.settings.model import (
+    AssignmentSettings,
+    CloudSettings,
+    ExtensionSettings,
+    Settings,
+)
 
 _log = structlog.get_logger(__name__)
 
-_Section = CloudSettings | AssignmentSettings
-_S = TypeVar("_S", CloudSettings, AssignmentSettings)
+_Section = CloudSettings | AssignmentSettings | ExtensionSettings
+_S = TypeVar("_S", CloudSettings, AssignmentSettings, ExtensionSettings)
+
+_TITLES = {Kind.CLOUD: "Cloud", Kind.ASSIGNMENT: "Backend", Kind.EXTENSION: "Extension"}
 
 
-def build_registry(settings: Settings, plugins: Plugins, run_directory: Path) -> Registry:
-    """Make every configured cloud and backend.
+def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Registry, Extensions]:
+    """Make every configured cloud, backend and extension.
 
     A plugin that did not load, or whose object cannot be made, leaves its clouds unavailable
     and everything else as it is.
@@ -47,9 +55,13 @@ def build_registry(settings: Settings, plugins: Plugins, run_directory: Path) ->
         Backend(section, hooks, failure)
         for section, hooks, failure in builder.make(Kind.ASSIGNMENT, settings.assignments)
     ]
+    extensions = [
+        Extension(section, hooks)
+        for section, hooks, _failure in builder.make(Kind.EXTENSION, settings.extensions)
+    ]
     if builder.wrong:
         raise SettingsError("\n".join(builder.wrong))
-    return Registry(clouds, backends, settings.default_cloud)
+    return Registry(clouds, backends, settings.default_cloud), Extensions(extensions)
 
 
 class _Builder:
@@ -92,7 +104,7 @@ class _Builder:
     def _construct(
         self, record: PluginRecord, table: str, name: str, own: dict[str, Any]
     ) -> tuple[Hooks | None, str]:
-        title = f"{'Cloud' if record.kind is Kind.CLOUD else 'Backend'} {name}"
+        title = f"{_TITLES[record.kind]} {name}"
         try:
             plugin = record.factory(PluginContext(name, self._run_directory), own)
             return Hooks(record.kind, title, plugin), ""
@@ -121,6 +133,8 @@ class _Builder:
 def _names(section: _Section) -> tuple[str, str, str]:
     if isinstance(section, CloudSettings):
         return "clouds", "driver", section.driver
+    if isinstance(section, ExtensionSettings):
+        return "extensions", "extension", section.extension
     return "assignments", "backend", section.backend
 
 

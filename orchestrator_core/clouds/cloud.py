@@ -75,6 +75,10 @@ class Cloud:
             self._description = described
         return self._description
 
+    def seconds(self, operation: str) -> float:
+        """How long an operation may take."""
+        return self._deadlines[operation]
+
     async def description(self) -> CloudDescription | OrchestratorError:
         """What this cloud is, or why that cannot be said."""
         if self._description is not None:

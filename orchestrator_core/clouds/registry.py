@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NoAssignmentBackend, UnknownCloud
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
 from orchestrator_core.settings.schema import DEFAULT
 
 
@@ -48,6 +49,12 @@ class Registry:
         if name is None:
             raise NoAssignmentBackend(f"Cloud {cloud.name} has no assignment backend")
         return self.backends[name]
+
+    def seconds(self, cloud: Cloud, operation: str) -> float:
+        """Return how long an operation of a cloud, or of its backend, may take."""
+        if operation in ASSIGNMENT_DEADLINES:
+            return self.backend(cloud).seconds(operation)
+        return cloud.seconds(operation)
 
     def close(self) -> None:
         """Let go of all threads and connections."""

@@ -39,7 +39,7 @@ def load_settings(
         raise settings_error(found, source.file, source.origins) from None
     finally:
         BASE_DIRECTORY.reset(base)
-    for section in ("clouds", "assignments"):
+    for section in ("clouds", "assignments", "extensions"):
         data[section] = {
             name: replace(item, name=name) for name, item in data.get(section, {}).items()
         }

@@ -75,6 +75,25 @@ class AssignmentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtensionSettings:
+    """One ``[extensions.NAME]``; ``plugin`` holds what the extension's own schema checks.
+
+    Attributes:
+        on_failure: whether a call is denied or only a line logged when the extension
+            itself fails or takes too long.
+        deadline: seconds that it may take for one call.
+    """
+
+    name: str
+    extension: str
+    on_failure: Literal["deny", "log"] = "deny"
+    deadline: float = 5.0
+    threads: int = 8
+    queue: int = 256
+    plugin: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything an operator can set.
 
@@ -89,5 +108,6 @@ class Settings:
     plugins: PluginSettings = field(default_factory=PluginSettings)
     clouds: Mapping[str, CloudSettings] = field(default_factory=dict)
     assignments: Mapping[str, AssignmentSettings] = field(default_factory=dict)
+    extensions: Mapping[str, ExtensionSettings] = field(default_factory=dict)
     file: Path | None = None
     origins: Mapping[tuple[str, ...], str] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from orchestrator_core.settings.model import (
     AssignmentSettings,
     AuthSettings,
     CloudSettings,
+    ExtensionSettings,
     PluginSettings,
     ServerSettings,
 )
@@ -177,6 +178,18 @@ class AssignmentSchema(_PluggedSchema):
         return AssignmentSettings(name="", **self.own(data))
 
 
+class ExtensionSchema(_PluggedSchema):
+    """``[extensions.NAME]``, the core's keys."""
+
+    extension = fields.String(required=True, validate=validate.Length(min=1))
+    on_failure = fields.String(validate=_one_of("deny", "log"))
+    deadline = _seconds()
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> ExtensionSettings:
+        return ExtensionSettings(name="", **self.own(data))
+
+
 class SettingsSchema(Schema):
     """The whole file."""
 
@@ -192,4 +205,7 @@ class SettingsSchema(Schema):
     clouds = fields.Dict(keys=fields.String(validate=check_name), values=fields.Nested(CloudSchema))
     assignments = fields.Dict(
         keys=fields.String(validate=check_name), values=fields.Nested(AssignmentSchema)
+    )
+    extensions = fields.Dict(
+        keys=fields.String(validate=check_name), values=fields.Nested(ExtensionSchema)
     )

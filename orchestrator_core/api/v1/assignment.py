@@ -6,11 +6,9 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.body import read_object
 from orchestrator_core.api.resource import Request, Resource, Response
-from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers, requests
-from orchestrator_core.broker.broker import Broker
+from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.model import AssignmentResult
 
@@ -18,38 +16,40 @@ EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- ass
 """What the API document answers to ``emulate``, for an assign and a release alike."""
 
 
-class _Action(Resource):
+class _ActionResource(CloudResource):
+    operation: ClassVar[str]
     schema: ClassVar[Schema]
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
 
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
         """Carry the action out, or emulate it: then no backend is asked."""
-        asked = self._services.registry.cloud(cloud)
-        body = await read_object(req, self._services.settings.server.max_body)
-        wanted = requests.load(self.schema, body)
+        asked = self.cloud(cloud)
+
+        async def work(wanted: dict[str, Any]) -> AssignmentResult:
+            return await self.act(asked, wanted)
+
+        wanted = await self.body(req, self.schema)
         if wanted.pop("emulate"):
             resp.data = answers.encode(EMULATED)
             return
-        result = await self.act(self._services.broker, asked, wanted)
+        result = await self.around(req, self.operation, asked, wanted, work)
         resp.data = answers.encode(answers.shape_assignment(result))
 
-    async def act(self, broker: Broker, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
+    async def act(self, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
         """Carry the action out."""
         raise NotImplementedError
 
 
-class AssignResource(_Action):
+class AssignResource(_ActionResource):
     """``PUT /vm/action/assign{/<cloud>}``."""
 
+    operation = "assign_vm"
     schema = requests.AssignRequestSchema()
 
-    async def act(self, broker: Broker, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
+    async def act(self, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
         """Give the VM to the user and the application."""
-        return await broker.assign_vm(
+        return await self.services.broker.assign_vm(
             cloud,
             wanted.get("node"),
             wanted.get("hostname"),
@@ -58,30 +58,35 @@ class AssignResource(_Action):
         )
 
 
-class ReleaseResource(_Action):
+class ReleaseResource(_ActionResource):
     """``PUT /vm/action/release{/<cloud>}``."""
 
+    operation = "release_vm"
     schema = requests.ReleaseRequestSchema()
 
-    async def act(self, broker: Broker, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
+    async def act(self, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
         """Take the VM back and destroy it."""
-        return await broker.release_vm(cloud, wanted.get("node"), wanted.get("hostname"))
+        return await self.services.broker.release_vm(
+            cloud, wanted.get("node"), wanted.get("hostname")
+        )
 
 
 class UnknownActionResource(Resource):
     """``/vm/action/<anything else>``: what is not overridden answers 501."""
 
 
-class VmStatusResource(Resource):
+class VmStatusResource(CloudResource):
     """``GET /vm/status{/<cloud>}``."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
 
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
         """Answer with every VM that the cloud's assignment backend knows."""
-        asked = self._services.registry.cloud(cloud)
-        vms = await self._services.registry.backend(asked).list_vms(asked.name)
-        resp.data = answers.encode({"nodes": answers.shape_vms(vms)})
+        asked = self.cloud(cloud)
+        backend = self.services.registry.backend(asked)
+
+        async def work(_: dict[str, Any]) -> bytes:
+            vms = await backend.list_vms(asked.name)
+            return answers.encode({"nodes": answers.shape_vms(vms)})
+
+        resp.data = await self.around(req, "list_vms", asked, {}, work)

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
-from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.deadline import Deadline
 
 
-class _CloudList(Resource):
+class _ListResource(CloudResource):
     """A list of one kind of thing; shaped and encoded in the cloud's own threads."""
 
-    operation = ""
-    key = ""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    operation: ClassVar[str]
+    key: ClassVar[str]
 
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
         """Answer with the whole list."""
-        asked = self._registry.cloud(cloud)
+        asked = self.cloud(cloud)
 
         def job(driver: Driver, deadline: Deadline) -> bytes:
             return answers.encode({self.key: self.shaped(asked, driver, deadline)})
 
-        resp.data = await asked.run(self.operation, job)
+        async def work(_: dict[str, Any]) -> bytes:
+            return await asked.run(self.operation, job)
+
+        resp.data = await self.around(req, self.operation, asked, {}, work)
 
     def shaped(self, cloud: Cloud, driver: Driver, deadline: Deadline) -> list[dict[str, Any]]:
         """Ask the cloud and return its answer as this version shows it."""
         raise NotImplementedError
 
 
-class NodesResource(_CloudList):
+class NodesResource(_ListResource):
     """``GET /nodes{/<cloud>}``."""
 
     operation = "list_nodes"
@@ -48,7 +48,7 @@ class NodesResource(_CloudList):
         return answers.shape_nodes(cloud.describe(), driver.list_nodes(deadline))
 
 
-class ImagesResource(_CloudList):
+class ImagesResource(_ListResource):
     """``GET /images{/<cloud>}``."""
 
     operation = "list_images"
@@ -59,7 +59,7 @@ class ImagesResource(_CloudList):
         return answers.shape_images(cloud.describe(), driver.list_images(deadline))
 
 
-class SizesResource(_CloudList):
+class SizesResource(_ListResource):
     """``GET /sizes{/<cloud>}`` and ``GET /flavors{/<cloud>}``."""
 
     operation = "list_sizes"
@@ -70,20 +70,20 @@ class SizesResource(_CloudList):
         return answers.shape_sizes(cloud.describe(), driver.list_sizes(deadline))
 
 
-class NodeResource(Resource):
+class NodeResource(CloudResource):
     """``GET /nodes/<cloud>/<id>``."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
 
     async def on_get(
         self, req: Request, resp: Response, cloud: str = "", node_id: str = "", **_: str
     ) -> None:
         """Answer with one node; ``nodes`` is one object, as in the answer to a start."""
-        asked = self._registry.cloud(cloud)
+        asked = self.cloud(cloud)
 
-        def job(driver: Driver, deadline: Deadline) -> bytes:
-            node = driver.get_node(node_id, deadline)
-            return answers.encode({"nodes": answers.shape_node(asked.describe(), node)})
+        async def work(wanted: dict[str, Any]) -> bytes:
+            def job(driver: Driver, deadline: Deadline) -> bytes:
+                node = driver.get_node(wanted["node"], deadline)
+                return answers.encode({"nodes": answers.shape_node(asked.describe(), node)})
 
-        resp.data = await asked.run("get_node", job)
+            return await asked.run("get_node", job)
+
+        resp.data = await self.around(req, "get_node", asked, {"node": node_id}, work)

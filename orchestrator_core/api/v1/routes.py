@@ -29,15 +29,14 @@ from orchestrator_core.api.v1.vm import StartResource, StopResource
 
 def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     """Return ``(path, resource)`` for every route; paths begin after ``/api/v1``."""
-    registry = services.registry
-    sizes = SizesResource(registry)
+    sizes = SizesResource(services)
     yield "", RootResource()
     yield "/auth", AuthResource()
     yield "/cloud", CloudsResource(services)
     yield "/plugins", PluginsResource(services)
-    yield from _with_cloud("/nodes", NodesResource(registry))
-    yield "/nodes/{cloud}/{node_id:path}", NodeResource(registry)
-    yield from _with_cloud("/images", ImagesResource(registry))
+    yield from _with_cloud("/nodes", NodesResource(services))
+    yield "/nodes/{cloud}/{node_id:path}", NodeResource(services)
+    yield from _with_cloud("/images", ImagesResource(services))
     yield from _with_cloud("/sizes", sizes)
     yield from _with_cloud("/flavors", sizes)
     yield from _with_cloud("/vm/start", StartResource(services))

@@ -1,0 +1,113 @@
+"""Policies and observers around every caller's call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from orchestrator_core.clouds.bulkhead import Bulkhead
+from orchestrator_core.errors import CloudError, Forbidden, OrchestratorError
+from orchestrator_core.model import Call, Outcome
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.settings.model import ExtensionSettings
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class Extension:
+    """One ``[extensions.NAME]`` of the settings, in threads of its own.
+
+    Args:
+        settings: the core's part of them.
+        hooks: None when the plugin cannot be used.
+    """
+
+    def __init__(self, settings: ExtensionSettings, hooks: Hooks | None) -> None:
+        self._settings = settings
+        self._hooks = hooks
+        self._bulkhead = Bulkhead(
+            f"Extension {settings.name}", threads=settings.threads, queue=settings.queue
+        )
+
+    async def before_call(self, call: Call) -> None:
+        """Let the extension deny or change the call.
+
+        Raises:
+            Forbidden: when it denies, or when it fails and the settings say ``deny``.
+        """
+        try:
+            await self._run("before_call", call=call)
+        except Forbidden:
+            raise
+        except OrchestratorError as error:
+            _log.error("extension failed", extension=self._settings.name, why=error.message)
+            if self._settings.on_failure == "deny":
+                raise Forbidden(
+                    f"Denied, because the extension {self._settings.name} failed"
+                ) from None
+
+    async def after_call(self, call: Call, outcome: Outcome) -> None:
+        """Let the extension see how the call ended; that it fails changes nothing."""
+        try:
+            await self._run("after_call", call=call, outcome=outcome)
+        except OrchestratorError as error:
+            _log.error("extension failed", extension=self._settings.name, why=error.message)
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self._bulkhead.close()
+
+    async def _run(self, hook: str, **arguments: Any) -> None:
+        hooks = self._hooks
+        if hooks is None:
+            raise CloudError(f"Extension {self._settings.name} could not be loaded")
+        if hooks.supports(hook):
+            await self._bulkhead.run(
+                lambda _deadline: hooks.call(hook, **arguments), self._settings.deadline
+            )
+
+
+class Extensions:
+    """All configured extensions, in the order of the settings."""
+
+    def __init__(self, extensions: Sequence[Extension]) -> None:
+        self._extensions = extensions
+
+    async def around(self, call: Call, work: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+        """Make a call with the extensions around it.
+
+        Args:
+            call: what the caller asked for.
+            work: makes it, with the parameters that the extensions left.
+
+        Raises:
+            Forbidden: when an extension denies it.
+        """
+        if not self._extensions:
+            return await work(call.parameters)
+        begun = time.monotonic()
+        outcome = Outcome()
+        try:
+            for extension in self._extensions:
+                await extension.before_call(call)
+            outcome.result = await work(call.parameters)
+        except BaseException as error:
+            outcome.error = error
+            raise
+        else:
+            result: T = outcome.result
+            return result
+        finally:
+            outcome.duration = time.monotonic() - begun
+            for extension in self._extensions:
+                await extension.after_call(call, outcome)
+
+    def close(self) -> None:
+        """Let go of threads."""
+        for extension in self._extensions:
+            extension.close()
