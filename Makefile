@@ -33,6 +33,7 @@ check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for plugin in plugins/*; do $(BIN)/mypy $$plugin || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
 test: install ## Everything that CI runs

@@ -36,6 +36,9 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         self, scope: _Message, receive: _Receive, send: _Send
     ) -> None:
         """Serve one ASGI connection scope."""
+        if scope["type"] == "http":
+            # The specification allows an iterable that can be read only once.
+            scope["headers"] = list(scope["headers"])
         if scope["type"] != "http" or not _has_body(scope):
             await super().__call__(scope, receive, send)
             return

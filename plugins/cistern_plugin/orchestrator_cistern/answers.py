@@ -1,0 +1,112 @@
+"""Reads Cistern's answers: what it says, what it refuses, and what is none."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from marshmallow import Schema, ValidationError
+
+from orchestrator_core import (
+    CloudUnreachable,
+    CredentialsRefused,
+    NonsenseAnswer,
+    RateLimited,
+    Refused,
+)
+
+MAX_TEXT: Final = 500
+"""Characters of Cistern's own words that are passed on."""
+
+_DENIED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer. ``retry_after`` is in seconds."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
+    """Return what an answer says.
+
+    Args:
+        title: ``Backend brain`` say; begins every message but Cistern's own.
+        answer: as it came.
+        schema: of the shape that it must have.
+
+    Raises:
+        Refused: with Cistern's reason, whatever the HTTP status.
+        CredentialsRefused, RateLimited, CloudUnreachable: by the HTTP status.
+        NonsenseAnswer: when it is anything else than what was asked for.
+    """
+    payload = _json(answer.body)
+    reason = _refusal(payload)
+    if reason:
+        raise Refused(reason)
+    check_status(title, answer)
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        raise NonsenseAnswer(f"{title} answered with HTTP {answer.status} and without a reason")
+    if not isinstance(payload, dict):
+        raise NonsenseAnswer(f"{title} gave an answer that is not a JSON object")
+    try:
+        return cast("dict[str, Any]", schema.load(payload))
+    except ValidationError as error:
+        fault = _first_fault(error.messages)
+        raise NonsenseAnswer(f"{title} gave an answer of the wrong shape ({fault})") from None
+
+
+def check_status(title: str, answer: Answer) -> None:
+    """Raise what an HTTP status says about the server as a whole.
+
+    Any 5xx counts as unreachable: whether Cistern failed or a proxy in front of it, nobody
+    there could serve the request, and a later one may well be served.
+
+    Raises:
+        CredentialsRefused, RateLimited, CloudUnreachable: when it cannot serve us.
+    """
+    if answer.status in _DENIED:
+        raise CredentialsRefused(f"{title} refused the credentials (HTTP {answer.status})")
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimited(f"{title} asks us to slow down", retry_after=answer.retry_after)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise CloudUnreachable(
+            f"{title} failed (HTTP {answer.status})", retry_after=answer.retry_after
+        )
+
+
+def clean(text: str) -> str:
+    """Return a text on one line, without control characters, of bounded length."""
+    visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refusal(payload: Any) -> str:
+    if not isinstance(payload, dict) or payload.get("status") != "error":
+        return ""
+    message = payload.get("message")
+    return clean(message) if isinstance(message, str) else ""
+
+
+def _first_fault(messages: Any) -> str:
+    path: list[str] = []
+    while isinstance(messages, Mapping):
+        key, messages = next(iter(messages.items()))
+        path.append(str(key))
+    words = messages[0] if isinstance(messages, list) and messages else messages
+    return f"{'.'.join(path)}: {words}"

@@ -1,0 +1,127 @@
+"""The plugin itself: one class, one method for each hook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema
+
+from orchestrator_cistern.answers import Answer, check_status, clean, read
+from orchestrator_cistern.resolve import resolve
+from orchestrator_cistern.schemas import NodeListSchema, ResultSchema
+from orchestrator_cistern.settings import CisternSettings
+from orchestrator_core import (
+    AssignmentResult,
+    AssignRequest,
+    Deadline,
+    InvalidParameter,
+    NonsenseAnswer,
+    PluginContext,
+    Vm,
+    hookimpl,
+)
+
+_NODES: Schema = NodeListSchema()
+_RESULT: Schema = ResultSchema()
+
+
+class CisternBackend:
+    """Lets one Cistern server choose, allow and report."""
+
+    settings_schema = CisternSettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        # The HTTP client is loaded by those who use it, not by every server that has this plugin.
+        from orchestrator_cistern.client import CisternClient  # noqa: PLC0415
+
+        self._title = f"Backend {context.name}"
+        self._client = CisternClient(self._title, settings)
+        self._with_faulty_nodes: bool = settings["with_faulty_nodes"]
+
+    @hookimpl
+    def check(self, deadline: Deadline) -> None:
+        """Ask for the base address; any answer but 401, 403, 429 and 5xx will do.
+
+        :raises CloudUnreachable, CloudTimeout, CredentialsRefused: when it will not.
+        """
+        check_status(self._title, self._client.read((), None, deadline))
+
+    @hookimpl
+    def list_vms(self, cloud: str, deadline: Deadline) -> list[Vm]:
+        """Return every VM of that cloud; faulty ones when the settings say so."""
+        return self._list(cloud, deadline, with_faulty_nodes=self._with_faulty_nodes)
+
+    @hookimpl
+    def resolve_vm(
+        self, cloud: str, node: str | None, hostname: str | None, deadline: Deadline
+    ) -> Vm:
+        """Return the one VM that is meant.
+
+        Faulty ones always take part: they must be releasable, and a hostname that one of
+        them shares is ambiguous.
+
+        :raises NodeNotFound: when there is none.
+        :raises InvalidParameter: when several are meant; it names them.
+        """
+        vms = self._list(cloud, deadline, with_faulty_nodes=True)
+        return resolve(self._title, cloud, vms, node, hostname)
+
+    @hookimpl
+    def assign_vm(self, request: AssignRequest, deadline: Deadline) -> AssignmentResult:
+        """Give a VM to a user and an application; asked once only.
+
+        :raises Refused: with Cistern's reason.
+        :raises NonsenseAnswer: when Cistern says that it assigned another VM.
+        """
+        body = {
+            "hostname": _hostname(request.vm),
+            "user": request.user,
+            "vm_type": request.vm_type,
+        }
+        path = ("vm", "assign", request.cloud)
+        answer = self._client.change("POST", path, body, deadline)
+        return self._result(answer, request.vm, "assigned")
+
+    @hookimpl
+    def release_vm(self, cloud: str, vm: Vm, deadline: Deadline) -> AssignmentResult:
+        """Take a VM back from its user; asked once only.
+
+        :raises Refused: with Cistern's reason.
+        :raises NonsenseAnswer: when Cistern says that it released another VM. The one
+            that was meant must not be destroyed then.
+        """
+        path = ("vm", "release", cloud)
+        answer = self._client.change("PUT", path, {"hostname": _hostname(vm)}, deadline)
+        return self._result(answer, vm, "released")
+
+    @hookimpl
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _list(self, cloud: str, deadline: Deadline, *, with_faulty_nodes: bool) -> list[Vm]:
+        body = {"with_faulty_nodes": with_faulty_nodes}
+        answer = self._client.read(("nodes", cloud), body, deadline)
+        vms: list[Vm] = read(self._title, answer, _NODES)["nodes"]
+        for vm in vms:
+            vm.cloud = vm.cloud or cloud
+        return vms
+
+    def _result(self, answer: Answer, vm: Vm, done: str) -> AssignmentResult:
+        said = read(self._title, answer, _RESULT)
+        id_vm = said["id_vm"]
+        if id_vm is not None and id_vm != vm.id_vm:
+            raise NonsenseAnswer(
+                f"{self._title} was asked about node {vm.id_vm!r} and says that it {done} "
+                f"node {clean(id_vm)!r}"
+            )
+        result = clean(said["result"] or "") or f"Node {vm.id_vm} {done}"
+        return AssignmentResult(vm.id if said["id"] is None else said["id"], vm.id_vm, result)
+
+
+def _hostname(vm: Vm) -> str:
+    if not vm.hostname:
+        raise InvalidParameter(
+            "node", f"node {vm.id_vm!r} has no hostname, and Cistern goes by hostname"
+        )
+    return vm.hostname

@@ -1,0 +1,77 @@
+"""What ``[assignments.NAME]`` may say for a Cistern server."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from orchestrator_core import SecretField
+
+_FORM = 'must be of the form "http://HOST:PORT/api/v1" (or https)'
+
+
+def check_url(url: str) -> None:
+    """Refuse everything but a plain base address.
+
+    Raises:
+        ValidationError: with what would be right; it never repeats the address, which
+            may hold a password.
+    """
+    # The HTTP client is loaded by those who use it, not by every server that has this plugin.
+    import httpx2  # noqa: PLC0415
+
+    try:
+        parts = urlsplit(url)
+        httpx2.URL(url)
+        port = parts.port
+    except (ValueError, httpx2.InvalidURL):
+        raise ValidationError(_FORM) from None
+    if "@" in parts.netloc:
+        raise ValidationError('must not contain credentials; use token = "env:NAME"')
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValidationError(_FORM)
+    if "?" in url or "#" in url:
+        raise ValidationError(f"{_FORM}, without a query or a fragment")
+
+
+def check_ca_file(path: str) -> None:
+    """Refuse a file of certificates that cannot be used.
+
+    Raises:
+        ValidationError: with the reason.
+    """
+    if not Path(path).is_absolute():
+        raise ValidationError("must be an absolute path")
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValidationError("holds no certificates in PEM form") from None
+    except OSError as error:
+        raise ValidationError(f"cannot be read: {error.strerror}") from None
+
+
+class CisternSettings(Schema):
+    """What ``[assignments.NAME]`` may say besides the core's own keys.
+
+    ``timeout`` is in seconds and counts between two bytes; the total time of a call is the
+    core's ``deadlines``.
+    """
+
+    class Meta:
+        """Other keys are errors."""
+
+        unknown = RAISE
+
+    url = fields.String(required=True, validate=check_url)
+    token = SecretField(load_default=None)
+    timeout = fields.Float(
+        load_default=30.0,
+        allow_nan=False,
+        validate=validate.Range(min=0, min_inclusive=False, max=3600),
+    )
+    connections = fields.Integer(load_default=8, strict=True, validate=validate.Range(1, 256))
+    ca_file = fields.String(load_default=None, validate=check_ca_file)
+    with_faulty_nodes = fields.Boolean(load_default=False)

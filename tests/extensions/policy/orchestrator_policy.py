@@ -1,0 +1,79 @@
+"""Three extensions for the tests: one that denies and changes, one that writes down, one broken."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from orchestrator_core import Call, Forbidden, Outcome, PluginContext, hookimpl
+
+
+class Policy:
+    """Denies to stop node 1; gives every start the smallest size."""
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        pass
+
+    @hookimpl
+    def before_call(self, call: Call) -> None:
+        """Deny or change."""
+        if call.operation == "stop_vm" and call.parameters.get("node") == "1":
+            raise Forbidden("Node 1 is protected")
+        if call.operation == "start_vm":
+            call.parameters["size"] = "1"
+
+
+class AuditSettings(Schema):
+    """Where to write."""
+
+    path = fields.String(required=True)
+
+
+class Audit:
+    """Appends a line for every call."""
+
+    settings_schema = AuditSettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        self._path = Path(settings["path"])
+
+    @hookimpl
+    def after_call(self, call: Call, outcome: Outcome) -> None:
+        """Write it down."""
+        line = {
+            "operation": call.operation,
+            "cloud": call.cloud,
+            "caller": call.caller,
+            "request_id": call.request_id,
+            "parameters": call.parameters,
+            "error": type(outcome.error).__name__ if outcome.error else None,
+            "duration": outcome.duration,
+        }
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+
+class FailingSettings(Schema):
+    """How to fail."""
+
+    how = fields.String(required=True)
+
+
+class Failing:
+    """Raises, or never comes back."""
+
+    settings_schema = FailingSettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        self._how = settings["how"]
+
+    @hookimpl
+    def before_call(self) -> None:
+        """Fail."""
+        if self._how == "hang":
+            time.sleep(30)
+        raise RuntimeError("a secret: hunter2")

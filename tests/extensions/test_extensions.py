@@ -1,0 +1,94 @@
+"""Extensions see every caller's call: they deny, change and write down, and fail as set."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
+START = {"name": "x", "image": "1", "size": "no such size"}
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which the three extensions are installed."""
+    directory = tmp_path_factory.mktemp("extensions")
+    source = directory / "policy"
+    shutil.copytree(Path(__file__).parent / "policy", source)
+    install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    target = str(directory / "installed")
+    subprocess.run([sys.executable, "-m", *install, "--target", target, str(source)], check=True)
+    return {"PYTHONPATH": target}
+
+
+def test_a_policy_denies_and_changes(serve: Any, installed: dict[str, str]) -> None:
+    server = serve(f'{CLOUD}[extensions.policy]\nextension = "policy"\n', environment=installed)
+    url = f"{server.url}/api/v1"
+    denied = httpx2.put(f"{url}/vm/stop/fake_driver", json={"node": "1"})
+    assert (denied.status_code, denied.json()["message"]) == (403, "Node 1 is protected")
+    assert httpx2.put(f"{url}/vm/stop/fake_driver", json={"node": "2"}).status_code == 200
+    assert httpx2.post(f"{url}/vm/start/fake_driver", json=START).status_code == 200
+    assert [n["id"] for n in httpx2.get(f"{url}/nodes/fake_driver").json()["nodes"]] == ["1", "3"]
+
+
+def test_an_audit_trail_has_a_line_for_every_call(
+    serve: Any, installed: dict[str, str], tmp_path: Path
+) -> None:
+    trail = tmp_path / "trail"
+    settings = f'[extensions.trail]\nextension = "audit"\npath = "{trail}"\n'
+    auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
+    server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
+    with httpx2.Client(
+        base_url=f"{server.url}/api/v1",
+        headers={"Authorization": "Bearer hunter2", "X-Request-ID": "me-1"},
+    ) as client:
+        assert client.get("/nodes/fake_driver").status_code == 200
+        assert client.put("/vm/stop/fake_driver", json={"node": "9"}).status_code == 400
+        assert client.put("/vm/stop/fake_driver", json={"nod": "9"}).status_code == 400
+        assert client.get("/nodes/fake_driver", headers={"Authorization": ""}).status_code == 401
+    lines = [json.loads(line) for line in trail.read_text().splitlines()]
+    assert [(line["operation"], line["parameters"], line["error"]) for line in lines] == [
+        ("list_nodes", {}, None),
+        ("stop_vm", {"node": "9"}, "NodeNotFound"),
+    ]
+    for line in lines:
+        assert (line["caller"], line["cloud"], line["request_id"]) == ("ops", "fake_driver", "me-1")
+        assert line["duration"] > 0
+    assert "hunter2" not in server.log()
+
+
+@pytest.mark.parametrize("how", ["raise", "hang"])
+@pytest.mark.parametrize(("on_failure", "status"), [("deny", 403), ("log", 200)])
+def test_whether_a_failing_extension_denies_is_a_setting(
+    serve: Any, installed: dict[str, str], how: str, on_failure: str, status: int
+) -> None:
+    settings = (
+        f'[extensions.broken]\nextension = "failing"\nhow = "{how}"\n'
+        f'on_failure = "{on_failure}"\ndeadline = 0.2\n'
+    )
+    server = serve(CLOUD + settings, environment=installed)
+    response = httpx2.get(f"{server.url}/api/v1/nodes/fake_driver")
+    assert response.status_code == status
+    assert "hunter2" not in response.text
+    server.wait_for_log("extension failed")
+
+
+def test_an_extension_that_does_not_load_denies_everything(
+    serve: Any, installed: dict[str, str]
+) -> None:
+    settings = '[plugins]\ndeny = ["policy"]\n[extensions.policy]\nextension = "policy"\n'
+    server = serve(CLOUD + settings, environment=installed)
+    assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 403
+    (policy,) = (
+        plugin
+        for plugin in httpx2.get(f"{server.url}/api/v1/plugins").json()["plugins"]
+        if plugin["name"] == "policy"
+    )
+    assert policy["state"] == "disabled"
