@@ -27,6 +27,7 @@ graceful_timeout = orchestrator.graceful_timeout()
 timeout = 60
 
 # Tell who stopped or broke what, not who asked for what: cloud calls have lines of their own.
+logger_class = orchestrator.LOGGER
 loglevel = _server.log_level
 accesslog = None
 

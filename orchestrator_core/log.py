@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -13,29 +14,51 @@ from orchestrator_core.settings.secrets import redact
 
 
 def configure_logging(settings: ServerSettings) -> None:
-    """Send our own lines and those of the libraries below us to standard error."""
-    renderer: Any = structlog.processors.JSONRenderer()
-    if settings.log_format == "console":
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    elif settings.log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
+    """Send our own lines, and warnings of the libraries below us, to standard error."""
+    level = getattr(logging, settings.log_level.upper())
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.dict_tracebacks] if settings.log_format == "json" else []),
-            renderer,
-            _strike_out,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            getattr(logging, settings.log_level.upper())
-        ),
+        processors=[*_before(), *_after(settings)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(settings))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def formatter(settings: ServerSettings) -> logging.Formatter:
+    """Return a formatter that gives lines of the standard library's logging our form."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_before(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_after(settings),
+        ],
+    )
+
+
+def _before() -> list[Any]:
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_process,
+    ]
+
+
+def _after(settings: ServerSettings) -> list[Any]:
+    if settings.log_format == "json":
+        structured = structlog.processors.dict_tracebacks
+        return [structured, structlog.processors.JSONRenderer(), _strike_out]
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return [console, _strike_out]
+
+
+def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    event["pid"] = os.getpid()
+    return event
 
 
 def _strike_out(_logger: Any, _method: str, line: Any) -> Any:

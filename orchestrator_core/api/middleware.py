@@ -53,5 +53,5 @@ class Caretaker:
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Wait, then close."""
         await self._services.broker.drain()
-        self._services.registry.close()
+        await self._services.registry.close()
         self._services.extensions.close()

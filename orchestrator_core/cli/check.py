@@ -48,7 +48,6 @@ def check(config: Path | None, *, connect: bool, quiet: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory:
         registry, _extensions = build(settings, plugins, Path(directory))
         findings = asyncio.run(_findings(registry, connect=connect))
-        registry.close()
     if not quiet:
         Console(soft_wrap=True).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
@@ -67,7 +66,9 @@ async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
         )
         for backend in registry.backends.values()
     ]
-    return await asyncio.gather(*clouds, *backends)
+    findings = await asyncio.gather(*clouds, *backends)
+    await registry.close()
+    return findings
 
 
 def _reach(cloud: Cloud) -> Callable[[], Awaitable[None]]:

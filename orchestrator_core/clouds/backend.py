@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from orchestrator_core.clouds.bulkhead import Bulkhead
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudUnavailable
+from orchestrator_core.errors import CloudUnavailable, OrchestratorError
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
-from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOSE_SECONDS
 from orchestrator_core.settings.model import AssignmentSettings
 
 T = TypeVar("T")
@@ -79,11 +80,13 @@ class Backend:
         """How long an operation may take."""
         return self._deadlines[operation]
 
-    def close(self) -> None:
-        """Let go of threads and connections."""
+    async def close(self) -> None:
+        """Let go of connections and threads; a plugin that fails in it holds nobody up."""
+        hooks = self._hooks
+        if hooks is not None and hooks.supports("close"):
+            with suppress(OrchestratorError):
+                await self._bulkhead.run(lambda _: hooks.call("close"), CLOSE_SECONDS)
         self._bulkhead.close()
-        if self._hooks is not None and self._hooks.supports("close"):
-            self._hooks.call("close")
 
     async def _run(self, operation: str, job: Callable[[Hooks, Deadline], T]) -> T:
         hooks = self._hooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudUnavailable, OrchestratorError
 from orchestrator_core.model import CloudDescription
-from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
+from orchestrator_core.settings.deadlines import CLOSE_SECONDS, CLOUD_DEADLINES
 from orchestrator_core.settings.model import CloudSettings
 
 T = TypeVar("T")
@@ -88,8 +89,9 @@ class Cloud:
         except OrchestratorError as error:
             return error
 
-    def close(self) -> None:
-        """Let go of threads and connections."""
-        self._bulkhead.close()
+    async def close(self) -> None:
+        """Let go of connections and threads; a plugin that fails in it holds nobody up."""
         if self._driver is not None:
-            self._driver.close()
+            with suppress(OrchestratorError):
+                await self._bulkhead.run(lambda _: self.driver.close(), CLOSE_SECONDS)
+        self._bulkhead.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from orchestrator_core.clouds.backend import Backend
@@ -56,9 +57,8 @@ class Registry:
             return self.backend(cloud).seconds(operation)
         return cloud.seconds(operation)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of all threads and connections."""
-        for cloud in self.clouds.values():
-            cloud.close()
-        for backend in self.backends.values():
-            backend.close()
+        clouds = (cloud.close() for cloud in self.clouds.values())
+        backends = (backend.close() for backend in self.backends.values())
+        await asyncio.gather(*clouds, *backends)

@@ -13,6 +13,7 @@ from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEA
 from orchestrator_core.settings.model import ServerSettings, Settings
 from orchestrator_core.settings.snapshot import current
 
+LOGGER: Final = "orchestrator_core.server.logger.Logger"
 WORKER: Final = "orchestrator_core.server.worker.Worker"
 
 _MARGIN = 5

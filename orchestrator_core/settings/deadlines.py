@@ -23,6 +23,9 @@ CLOUD_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Seconds by cloud operation."""
 
+CLOSE_SECONDS: Final = 5.0
+"""How long a plugin may take to let go of its connections when the server stops."""
+
 ASSIGNMENT_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
     {
         "check": 15.0,
