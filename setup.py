@@ -6,5 +6,4 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["orchestrator_core*"]), "orchestrator_core.conf"],
     package_dir={"orchestrator_core": "orchestrator_core", "orchestrator_core.conf": "conf"},
-    package_data={"orchestrator_core.conf": ["*.toml", "*.py"]},
 )

@@ -1,0 +1,68 @@
+"""Each package builds by itself and carries what it needs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {
+    "vm_orchestrator": (".", "orchestrator_core", "orchestrator = orchestrator_core.cli:main"),
+    "vm_orchestrator_dummy": (
+        "plugins/dummy_plugin",
+        "orchestrator_dummy",
+        "dummy = orchestrator_dummy:DummyDriver",
+    ),
+    "vm_orchestrator_libcloud": (
+        "plugins/libcloud_plugin",
+        "orchestrator_libcloud",
+        "libcloud = orchestrator_libcloud:LibcloudDriver",
+    ),
+    "vm_orchestrator_cistern": (
+        "plugins/cistern_plugin",
+        "orchestrator_cistern",
+        "cistern = orchestrator_cistern:CisternBackend",
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Wheels of all packages, built from a copy so that nothing is left in the checkout."""
+    directory = tmp_path_factory.mktemp("packages")
+    copy = directory / "checkout"
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests")
+    shutil.copytree(ROOT, copy, ignore=left_out)
+    sources = [str(copy / folder) for folder, _, _ in PACKAGES.values()]
+    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [sys.executable, "-m", *build, "--wheel-dir", str(directory), *sources], check=True
+    )
+    return directory
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_carries_what_it_needs(wheels: Path, name: str) -> None:
+    _, module, entry_point = PACKAGES[name]
+    (wheel,) = wheels.glob(f"{name}-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (entry_points,) = (item for item in names if item.endswith("entry_points.txt"))
+        assert entry_point in archive.read(entry_points).decode()
+    assert f"{module}/py.typed" in names
+    tops = {item.split("/")[0] for item in names if ".dist-info/" not in item}
+    assert tops == {module}
+
+
+def test_the_core_carries_the_configuration(wheels: Path, tmp_path: Path) -> None:
+    (wheel,) = wheels.glob("vm_orchestrator-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    for shipped in (ROOT / "conf").glob("*.*"):
+        carried = tmp_path / "orchestrator_core" / "conf" / shipped.name
+        assert carried.read_bytes() == shipped.read_bytes()
