@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from typing import Final
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers import gasgi
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.server.protocol import Protocol
-from orchestrator_core.settings.snapshot import current
+from orchestrator_core.settings.snapshot import current, generation
+
+_RETRY_SECONDS: Final = 2.0
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -23,13 +27,21 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Make the application; say in one line why that cannot be done."""
+        """Make the application; say in one line why that cannot be done.
+
+        The first workers of a server end it then. A later one, forked because another died
+        while a plugin is being upgraded say, tries again after a while: the workers
+        that serve go on.
+        """
         try:
             self.limits = current().server
             super().load_wsgi()
         except OrchestratorError as error:
             self.log.critical("%s", error.message)
-            sys.exit(Arbiter.APP_LOAD_ERROR)
+            if generation() == 1 and self.age <= self.cfg.workers:
+                sys.exit(Arbiter.APP_LOAD_ERROR)
+            time.sleep(_RETRY_SECONDS)
+            sys.exit(1)
 
     async def _shutdown(self) -> None:
         alive = asyncio.ensure_future(self._keep_notifying())
