@@ -138,3 +138,9 @@ def client(serve: Serve) -> Iterator[httpx2.Client]:
     """A client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
     with httpx2.Client(base_url=f"{serve().url}/api/v1", timeout=10) as http:
         yield http
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as the server does."""
+    return "asyncio"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 
 import falcon.asgi
 
 from orchestrator_core.api.errors import Unauthenticated
+from orchestrator_core.errors import Forbidden
 from orchestrator_core.settings.model import AuthSettings
 
 ANONYMOUS = "anonymous"
@@ -22,6 +24,7 @@ class Authenticator:
 
     def __init__(self, settings: AuthSettings) -> None:
         self._open = settings.mode == "none"
+        self._own: set[str] = {"127.0.0.1"}
         # Digests have one length, so that a comparison tells nothing of the token's.
         self._callers = [
             (_digest(token.reveal()), name) for name, token in sorted(settings.tokens.items())
@@ -34,6 +37,7 @@ class Authenticator:
             Unauthenticated: when no valid token came along.
         """
         if self._open:
+            self._refuse_strangers(req)
             return ANONYMOUS
         token = _token(req)
         if not token:
@@ -48,6 +52,25 @@ class Authenticator:
         if found is None:
             raise Unauthenticated("The token is not valid")
         return found
+
+    def _refuse_strangers(self, req: falcon.asgi.Request) -> None:
+        """Gunicorn is kept from listening openly; other ASGI servers can only be watched."""
+        server = req.scope.get("server")
+        if server and server[0] not in self._own:
+            if is_loopback(server[0]) is False:
+                raise Forbidden(
+                    "Without authentication only requests to a loopback address are served; "
+                    'set [auth] mode = "token"'
+                )
+            self._own.add(server[0])
+
+
+def is_loopback(host: str) -> bool | None:
+    """Whether an IP address reaches this machine only; None for a name."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return None
 
 
 def _token(req: falcon.asgi.Request) -> str | None:

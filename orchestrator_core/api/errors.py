@@ -20,6 +20,7 @@ STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
     errors.RequestError: 400,
     errors.Forbidden: 403,
     errors.Unsupported: 501,
+    errors.PluginError: 503,
     errors.CloudError: 502,
     errors.CloudUnavailable: 503,
     errors.CloudBusy: 503,

@@ -19,7 +19,6 @@ from orchestrator_core.errors import (
     NodeNotFound,
     OrchestratorError,
     ReleasedNotDestroyed,
-    Unsupported,
 )
 from orchestrator_core.model import (
     AssignmentResult,
@@ -82,6 +81,7 @@ class Broker:
         """
 
         def job(driver: Driver, deadline: Deadline) -> tuple[CloudDescription, Node]:
+            driver.require("start_vm")
             description = cloud.describe()
             request = StartRequest(
                 name=order.name,
@@ -132,8 +132,7 @@ class Broker:
             ReleasedNotDestroyed: naming the VM that is free but still there.
         """
         backend: Backend = self._registry.backend(cloud)
-        if not cloud.driver.supports("stop_vm"):
-            raise Unsupported(f"Cloud {cloud.name} cannot delete a VM, so none can be released")
+        cloud.driver.require("stop_vm")
         return await self._to_its_end(self._release(cloud, backend, node, hostname))
 
     async def _release(

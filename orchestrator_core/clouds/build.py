@@ -56,8 +56,8 @@ def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Re
         for section, hooks, failure in builder.make(Kind.ASSIGNMENT, settings.assignments)
     ]
     extensions = [
-        Extension(section, hooks)
-        for section, hooks, _failure in builder.make(Kind.EXTENSION, settings.extensions)
+        Extension(section, hooks, failure)
+        for section, hooks, failure in builder.make(Kind.EXTENSION, settings.extensions)
     ]
     if builder.wrong:
         raise SettingsError("\n".join(builder.wrong))

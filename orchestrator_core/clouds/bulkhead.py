@@ -125,9 +125,11 @@ class Bulkhead:
         return result
 
     def close(self) -> None:
-        """Let idle threads end."""
+        """Let the threads end, each after what it is doing; a later call would make new ones."""
         for _ in range(self._threads):
             self._bell.put(_Ring.END)
+        self._bell = SimpleQueue()
+        self._threads = 0
 
     # --- in the event loop --------------------------------------------------------------
 
@@ -146,7 +148,7 @@ class Bulkhead:
             # Daemons: a thread that hangs in an SDK must not keep the process from ending.
             self._threads += 1
             name = f"{self.title} {self._threads}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+            threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True).start()
         self._bell.put(_Ring.WORK)
 
     def _tick_later(self) -> None:
@@ -189,8 +191,8 @@ class Bulkhead:
 
     # --- in the threads -----------------------------------------------------------------
 
-    def _work(self) -> None:
-        while self._bell.get() is _Ring.WORK:
+    def _work(self, bell: SimpleQueue[_Ring]) -> None:
+        while bell.get() is _Ring.WORK:
             while (ticket := self._next()) is not None:
                 if not ticket.future.done():
                     ticket.run()

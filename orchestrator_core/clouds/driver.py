@@ -66,15 +66,22 @@ class Driver:
         return _pick(self.list_nodes(deadline), node_id, NodeNotFound, "node")
 
     def get_image(self, image_id: str, deadline: Deadline) -> Image:
-        """One image, from the list where the plugin cannot get one alone."""
+        """One image, from the list where the plugin cannot get one alone.
+
+        A plugin that knows no images at all is handed the id as it came, to judge for itself.
+        """
         if self._hooks.supports("get_image"):
             return self._hooks.one("get_image", Image, image_id=image_id, deadline=deadline)
+        if not self._hooks.supports("list_images"):
+            return Image(image_id, image_id)
         return _pick(self.list_images(deadline), image_id, ImageNotFound, "image")
 
     def get_size(self, size_id: str, deadline: Deadline) -> Size:
-        """One size, from the list where the plugin cannot get one alone."""
+        """One size, from the list where the plugin cannot get one alone; as for images."""
         if self._hooks.supports("get_size"):
             return self._hooks.one("get_size", Size, size_id=size_id, deadline=deadline)
+        if not self._hooks.supports("list_sizes"):
+            return Size(size_id, size_id)
         return _pick(self.list_sizes(deadline), size_id, SizeNotFound, "size")
 
     def node_named(self, name: str, deadline: Deadline) -> Node:
@@ -100,9 +107,13 @@ class Driver:
         """Destroy a node."""
         self._hooks.call("stop_vm", node_id=node_id, deadline=deadline)
 
-    def supports(self, hook: str) -> bool:
-        """Whether the plugin implements this hook."""
-        return self._hooks.supports(hook)
+    def require(self, hook: str) -> None:
+        """Find out that an operation is not offered before anything else is done for it.
+
+        Raises:
+            Unsupported: when the plugin does not implement it.
+        """
+        self._hooks.require(hook)
 
     def close(self) -> None:
         """Let go of connections."""

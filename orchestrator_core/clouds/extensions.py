@@ -25,10 +25,13 @@ class Extension:
     Args:
         settings: the core's part of them.
         hooks: None when the plugin cannot be used.
+        failure: then, why not.
     """
 
-    def __init__(self, settings: ExtensionSettings, hooks: Hooks | None) -> None:
-        self._settings = settings
+    def __init__(self, settings: ExtensionSettings, hooks: Hooks | None, failure: str = "") -> None:
+        self.name = settings.name
+        self.settings = settings
+        self.failure = failure
         self._hooks = hooks
         self._bulkhead = Bulkhead(
             f"Extension {settings.name}", threads=settings.threads, queue=settings.queue
@@ -45,18 +48,16 @@ class Extension:
         except Forbidden:
             raise
         except OrchestratorError as error:
-            _log.error("extension failed", extension=self._settings.name, why=error.message)
-            if self._settings.on_failure == "deny":
-                raise Forbidden(
-                    f"Denied, because the extension {self._settings.name} failed"
-                ) from None
+            _log.error("extension failed", extension=self.name, why=error.message)
+            if self.settings.on_failure == "deny":
+                raise Forbidden(f"Denied, because the extension {self.name} failed") from None
 
     async def after_call(self, call: Call, outcome: Outcome) -> None:
         """Let the extension see how the call ended; that it fails changes nothing."""
         try:
             await self._run("after_call", call=call, outcome=outcome)
         except OrchestratorError as error:
-            _log.error("extension failed", extension=self._settings.name, why=error.message)
+            _log.error("extension failed", extension=self.name, why=error.message)
 
     def close(self) -> None:
         """Let go of threads."""
@@ -65,10 +66,10 @@ class Extension:
     async def _run(self, hook: str, **arguments: Any) -> None:
         hooks = self._hooks
         if hooks is None:
-            raise CloudError(f"Extension {self._settings.name} could not be loaded")
+            raise CloudError(f"Extension {self.name} could not be loaded")
         if hooks.supports(hook):
             await self._bulkhead.run(
-                lambda _deadline: hooks.call(hook, **arguments), self._settings.deadline
+                lambda _deadline: hooks.call(hook, **arguments), self.settings.deadline
             )
 
 
@@ -76,7 +77,7 @@ class Extensions:
     """All configured extensions, in the order of the settings."""
 
     def __init__(self, extensions: Sequence[Extension]) -> None:
-        self._extensions = extensions
+        self.all = tuple(extensions)
 
     async def around(self, call: Call, work: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
         """Make a call with the extensions around it.
@@ -88,12 +89,12 @@ class Extensions:
         Raises:
             Forbidden: when an extension denies it.
         """
-        if not self._extensions:
+        if not self.all:
             return await work(call.parameters)
         begun = time.monotonic()
         outcome = Outcome()
         try:
-            for extension in self._extensions:
+            for extension in self.all:
                 await extension.before_call(call)
             outcome.result = await work(call.parameters)
         except BaseException as error:
@@ -104,10 +105,10 @@ class Extensions:
             return result
         finally:
             outcome.duration = time.monotonic() - begun
-            for extension in self._extensions:
+            for extension in self.all:
                 await extension.after_call(call, outcome)
 
     def close(self) -> None:
         """Let go of threads."""
-        for extension in self._extensions:
+        for extension in self.all:
             extension.close()

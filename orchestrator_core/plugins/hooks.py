@@ -40,6 +40,15 @@ class Hooks:
         """Whether the plugin implements this hook."""
         return hook in self._hooks
 
+    def require(self, hook: str) -> None:
+        """Do nothing if the plugin implements this hook.
+
+        Raises:
+            Unsupported: if it does not.
+        """
+        if hook not in self._hooks:
+            raise Unsupported(f"{self.title} does not support {hook}")
+
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call a hook and return what it returns.
 
@@ -48,11 +57,9 @@ class Hooks:
             OrchestratorError: what the plugin raised, if it is one of ours.
             CloudError: instead of anything else that it raised.
         """
-        implementation = self._hooks.get(hook)
-        if implementation is None:
-            raise Unsupported(f"{self.title} does not support {hook}")
+        self.require(hook)
         try:
-            return implementation(**arguments)
+            return self._hooks[hook](**arguments)
         except OrchestratorError:
             raise
         except (KeyboardInterrupt, MemoryError):

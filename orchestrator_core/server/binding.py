@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
+from orchestrator_core.api.auth import is_loopback
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.model import Settings
 
@@ -23,7 +23,7 @@ def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
     if settings.auth.mode != "none":
         return
     for address in addresses:
-        if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+        if isinstance(address, tuple) and not _is_own(str(address[0])):
             raise SettingsError(
                 f"Refusing to listen on {address[0]}:{address[1]} without authentication: "
                 "anyone who can reach it could start and destroy VMs. Ways out: "
@@ -32,10 +32,6 @@ def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
             )
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _is_own(host: str) -> bool:
+    # Other names are looked up only when the socket is made: who knows what they mean then.
+    return host == "localhost" or bool(is_loopback(host))

@@ -71,6 +71,9 @@ class PluginsResource(Resource):
             yield ("cloud", cloud.settings.driver), _use(cloud.name, error)
         for backend in registry.backends.values():
             yield ("assignment", backend.settings.backend), _use(backend.name, backend.failure)
+        for extension in self._services.extensions.all:
+            use = _use(extension.name, extension.failure)
+            yield ("extension", extension.settings.extension), use
 
 
 def _use(name: str, error: str) -> dict[str, Any]:

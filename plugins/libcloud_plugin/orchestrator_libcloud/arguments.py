@@ -1,0 +1,97 @@
+"""Calls a driver class right: which of our settings becomes which argument.
+
+Constructors differ: the key is ``user_id`` of one, ``uri`` of another. Python's own view
+of their signatures decides, along the chain of classes as far as arguments are handed on.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from orchestrator_core import PluginError, reveal_all
+from orchestrator_libcloud.providers import COMMON, DEFAULTS
+
+TARGETS: Final[dict[str, tuple[str, ...]]] = {
+    "key": ("user_id", "username", "creds", "uri", "key", "subscription_id"),
+    "secret": ("secret", "password", "key"),
+    "region": ("ex_force_service_region", "datacenter", "region"),
+    "host": ("host",),
+    "port": ("port",),
+    "secure": ("secure",),
+}
+"""Our setting to the parameters that it may become; the first that is there and free."""
+
+
+def parameters(driver_class: Any) -> list[list[inspect.Parameter]]:
+    """Return a constructor's named parameters, level by level up the chain of classes.
+
+    The first level is the class's own; each further one is what a ``**kwargs`` hands on to.
+    """
+    levels: list[list[inspect.Parameter]] = []
+    for cls in driver_class.__mro__:
+        made = [vars(cls)[name] for name in ("__new__", "__init__") if name in vars(cls)]
+        found = [list(inspect.signature(_plain(method)).parameters.values())[1:] for method in made]
+        named = [parameter for level in found for parameter in level if _is_named(parameter)]
+        if named:
+            levels.append(named)
+        if "__init__" in vars(cls) and cls is not object and not _hands_on(found[-1]):
+            break
+    return levels
+
+
+def _plain(method: Any) -> Any:
+    return method.__func__ if isinstance(method, staticmethod) else method
+
+
+def _is_named(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+
+
+def _hands_on(found: list[inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in found)
+
+
+def targets(driver_class: Any, given: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each of our settings the parameter that it becomes, where there is one.
+
+    Args:
+        driver_class: the Libcloud driver's class.
+        given: the settings' ``arguments``; a parameter named there is not free.
+    """
+    levels = [{parameter.name for parameter in level} for level in parameters(driver_class)]
+    chosen: dict[str, str] = {}
+    for name in COMMON:
+        taken = {*given, *chosen.values()}
+        for candidate in _candidates(levels, TARGETS[name]):
+            if candidate not in taken:
+                chosen[name] = candidate
+                break
+    return chosen
+
+
+def _candidates(levels: list[set[str]], words: tuple[str, ...]) -> Iterator[str]:
+    # The class's own level goes before all others: what it calls "key" hides a base's.
+    own, inherited = levels[0] if levels else set(), set().union(*levels[1:])
+    for words_of_level in (own, inherited):
+        yield from (word for word in words if word in words_of_level)
+
+
+def constructor_arguments(driver_class: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments for a driver's constructor, secrets read anew.
+
+    Raises:
+        PluginError: when a setting has nowhere to go, or a secret cannot be read.
+    """
+    try:
+        arguments = dict(reveal_all(settings["arguments"]))
+        common = {name: reveal_all(settings[name]) for name in COMMON if name in settings}
+    except ValueError as error:
+        raise PluginError(f"A secret cannot be read: {error}") from None
+    where = targets(driver_class, arguments)
+    for name, value in common.items():
+        if name not in where:
+            raise PluginError(f"Its Libcloud driver does not take the setting {name!r}")
+        arguments[where[name]] = value
+    return {**DEFAULTS.get(settings["provider"], {}), **arguments}

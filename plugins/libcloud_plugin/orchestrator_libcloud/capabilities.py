@@ -1,0 +1,64 @@
+"""What a driver offers: asked of its methods and their signatures before anything is sent."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orchestrator_core import Unsupported
+
+
+def method(driver: Any, name: str, given: Iterable[str] = ()) -> Any:
+    """Return a driver's method, if it is more than the base class's "not implemented".
+
+    Args:
+        driver: the Libcloud driver object.
+        name: the method's name.
+        given: the parameters that the caller will fill.
+
+    Raises:
+        Unsupported: when it is not, or needs what the caller cannot give.
+    """
+    base = importlib.import_module("libcloud.compute.base").NodeDriver
+    found = getattr(type(driver), name, None)
+    if found is None or found is getattr(base, name, None):
+        raise Unsupported(f"Provider {driver.name} does not offer {name} through Libcloud")
+    missing = [parameter for parameter in needed(driver, name) if parameter not in set(given)]
+    if missing:
+        raise Unsupported(
+            f"Provider {driver.name} needs {', '.join(missing)} for {name}, "
+            "which cannot be given here"
+        )
+    return getattr(driver, name)
+
+
+def offers(driver: Any, name: str) -> bool:
+    """Whether a driver implements a method and needs at most one argument for it."""
+    try:
+        method(driver, name, needed(driver, name)[:1])
+    except Unsupported:
+        return False
+    return True
+
+
+def takes(driver: Any, name: str) -> Mapping[str, inspect.Parameter]:
+    """Return the named parameters of a driver's method, through every ``**kwargs``."""
+    found: dict[str, inspect.Parameter] = {}
+    for cls in type(driver).__mro__:
+        if name not in vars(cls):
+            continue
+        own = list(inspect.signature(vars(cls)[name]).parameters.values())[1:]
+        for parameter in own:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                found.setdefault(parameter.name, parameter)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+            break
+    return found
+
+
+def needed(driver: Any, name: str) -> list[str]:
+    """Return the parameters of a driver's method that have no default."""
+    parameters = takes(driver, name).values()
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty]

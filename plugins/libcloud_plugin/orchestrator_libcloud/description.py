@@ -1,0 +1,47 @@
+"""What a configured cloud is, without asking it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from orchestrator_core import CloudDescription
+from orchestrator_libcloud.providers import endpoint
+
+_URL_ARGUMENTS: Final = ("ex_force_auth_url", "url", "api_url", "endpoint", "uri", "host")
+_NO_HOST: Final = "127.0.0.1"  # what Libcloud's base class has where a driver names none
+
+
+def describe(settings: Mapping[str, Any], driver_class: Any) -> CloudDescription:
+    """Describe a cloud by its settings and its driver's class."""
+    provider = settings["provider"]
+    # Old drivers have a number as their type, or none.
+    kind = getattr(driver_class.type, "value", driver_class.type)
+    return CloudDescription(
+        provider=kind if isinstance(kind, str) and kind else provider,
+        display_name=str(driver_class.name or provider),
+        host=_host(settings, driver_class),
+    )
+
+
+def _host(settings: Mapping[str, Any], driver_class: Any) -> str | None:
+    if "host" in settings:
+        return str(settings["host"])
+    arguments = settings["arguments"]
+    given = (arguments.get(name) for name in _URL_ARGUMENTS)
+    for address in given:
+        # Only the name: the rest of a URL may hold a user and a password.
+        if isinstance(address, str) and (host := _host_in(address)):
+            return host
+    if known := endpoint(settings["provider"], settings.get("region")):
+        return known
+    host = getattr(driver_class.connectionCls, "host", None)
+    return host if isinstance(host, str) and host not in ("", _NO_HOST) else None
+
+
+def _host_in(address: str) -> str | None:
+    try:
+        return urlsplit(address if "//" in address else f"//{address}").hostname
+    except ValueError:
+        return None

@@ -1,0 +1,184 @@
+"""The plugin itself: one class, one method for each hook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from orchestrator_core import (
+    CloudDescription,
+    CloudError,
+    Conflict,
+    CredentialsRefused,
+    Deadline,
+    Image,
+    ImageNotFound,
+    Location,
+    Node,
+    NotFound,
+    OrchestratorError,
+    PluginContext,
+    Size,
+    StartRequest,
+    hookimpl,
+)
+from orchestrator_libcloud import convert, lookup
+from orchestrator_libcloud.capabilities import method
+from orchestrator_libcloud.description import describe
+from orchestrator_libcloud.errors import translated
+from orchestrator_libcloud.sessions import Sessions
+from orchestrator_libcloud.settings import LibcloudSettings
+from orchestrator_libcloud.start import create_node
+from orchestrator_libcloud.states import modules
+
+_CHEAP: Final = {
+    "libcloud.compute.drivers.openstack": "list_sizes",
+    "libcloud.compute.drivers.ec2": "list_locations",
+}
+"""A driver's module to its cheapest list that needs credentials; elsewhere it is the nodes:
+other lists are constants of Libcloud in many drivers, and prove nothing."""
+
+
+class LibcloudDriver:
+    """One cloud that Libcloud reaches.
+
+    Args:
+        context: the cloud's name.
+        settings: as :class:`LibcloudSettings` loaded them.
+    """
+
+    settings_schema = LibcloudSettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        self._name = context.name
+        self._settings = settings
+        self._region: str | None = settings.get("region")
+        self._sessions = Sessions(settings)
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        """Return what Libcloud says of the provider; imports its module, sends nothing."""
+        return describe(self._settings, self._sessions.driver_class())
+
+    @hookimpl
+    def check(self, deadline: Deadline) -> None:
+        """Send the cheapest request that needs credentials."""
+        with self._call(deadline) as driver:
+            known = modules(driver)
+            cheap = (name for module, name in _CHEAP.items() if module in known)
+            lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+
+    @hookimpl
+    def list_nodes(self, deadline: Deadline) -> list[Node]:
+        """Return every node."""
+        with self._call(deadline) as driver:
+            nodes = lookup.list_with(driver, "list_nodes", self._region)
+            return [_shown(convert.to_node(node)) for node in nodes]
+
+    @hookimpl
+    def list_images(self, deadline: Deadline) -> list[Image]:
+        """Return every image that a node can be started from now."""
+        with self._call(deadline) as driver:
+            images = lookup.list_with(driver, "list_images", self._region)
+            return [convert.to_image(image) for image in images if convert.is_usable(image)]
+
+    @hookimpl
+    def list_sizes(self, deadline: Deadline) -> list[Size]:
+        """Return every size."""
+        with self._call(deadline) as driver:
+            sizes = lookup.list_with(driver, "list_sizes", self._region)
+            return [convert.to_size(size) for size in sizes]
+
+    @hookimpl
+    def list_locations(self, deadline: Deadline) -> list[Location]:
+        """Return every location."""
+        with self._call(deadline) as driver:
+            return [convert.to_location(item) for item in method(driver, "list_locations")()]
+
+    @hookimpl
+    def get_node(self, node_id: str, deadline: Deadline) -> Node:
+        """Return one node."""
+        with self._call(deadline, lookup.missing_node(node_id)) as driver:
+            return _shown(convert.to_node(lookup.find_node(driver, node_id)))
+
+    @hookimpl
+    def find_node(self, marker: str, deadline: Deadline) -> Node:
+        """Return the node that carries this marker; not every provider can carry one."""
+        with self._call(deadline) as driver:
+            return _shown(convert.to_node(lookup.find_marked(driver, marker)))
+
+    @hookimpl
+    def get_image(self, image_id: str, deadline: Deadline) -> Image:
+        """Return one image."""
+        missing = ImageNotFound(f"There is no image {image_id!r}")
+        with self._call(deadline, missing) as driver:
+            return convert.to_image(lookup.find_image(driver, image_id, self._region))
+
+    @hookimpl
+    def get_size(self, size_id: str, deadline: Deadline) -> Size:
+        """Return one size."""
+        with self._call(deadline) as driver:
+            return convert.to_size(lookup.find_size(driver, size_id, self._region))
+
+    @hookimpl
+    def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
+        """Create a node."""
+        with self._call(deadline) as driver:
+            return convert.to_node(create_node(driver, request, self._region))
+
+    @hookimpl
+    def stop_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Destroy a node."""
+        failure = CloudError(f"Cloud {self._name} did not delete node {node_id!r}")
+        self._act("destroy_node", node_id, deadline, failure)
+
+    @hookimpl
+    def reboot_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Restart a node in place."""
+        self._act("reboot_node", node_id, deadline, self._not_now(node_id))
+
+    @hookimpl
+    def power_on_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Switch a node on."""
+        self._act("start_node", node_id, deadline, self._not_now(node_id))
+
+    @hookimpl
+    def power_off_vm(self, node_id: str, deadline: Deadline) -> None:
+        """Switch a node off."""
+        self._act("stop_node", node_id, deadline, self._not_now(node_id))
+
+    @hookimpl
+    def close(self) -> None:
+        """Let go of every thread's driver object."""
+        self._sessions.renew()
+
+    def _not_now(self, node_id: str) -> Conflict:
+        return Conflict(f"Cloud {self._name} did not do this to node {node_id!r} in its state")
+
+    def _act(
+        self, action: str, node_id: str, deadline: Deadline, failure: OrchestratorError
+    ) -> None:
+        with self._call(deadline, lookup.missing_node(node_id)) as driver:
+            act = method(driver, action, ("node",))
+            node = lookup.find_node(driver, node_id)
+            deadline.check()
+            if act(node) is False:
+                raise failure
+
+    @contextmanager
+    def _call(self, deadline: Deadline, missing: NotFound | None = None) -> Iterator[Any]:
+        """Lend this thread's driver object; let nothing out but our own errors."""
+        try:
+            with translated(self._name, missing), self._sessions.driver(deadline) as driver:
+                yield driver
+        except CredentialsRefused:
+            # They may have been changed where the settings point to.
+            self._sessions.renew()
+            raise
+
+
+def _shown(node: Node) -> Node:
+    """Return a node without what only the answer to its start may tell."""
+    node.secrets = {}
+    return node

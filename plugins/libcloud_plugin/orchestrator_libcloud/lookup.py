@@ -1,0 +1,157 @@
+"""One node, image, size or location of Libcloud's by its id.
+
+Libcloud has no common way to get one thing. Where a driver has one of its own that can be
+trusted it is used, and what comes back is held against the id; elsewhere the list is looked
+through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
+from orchestrator_libcloud.capabilities import method, needed, offers
+from orchestrator_libcloud.convert import node_id, node_marker
+from orchestrator_libcloud.marker import MARKER_KEY
+from orchestrator_libcloud.states import modules
+
+_DRIVERS: Final = "libcloud.compute.drivers."
+_AMAZON: Final = _DRIVERS + "ec2"
+
+_GETTERS: Final = {
+    _DRIVERS + "openstack": "ex_get_node_details",
+    _DRIVERS + "dimensiondata": "ex_get_node_by_id",
+    _DRIVERS + "nttcis": "ex_get_node_by_id",
+    _DRIVERS + "libvirt_driver": "ex_get_node_by_uuid",
+    _DRIVERS + "ovh": "ex_get_node",
+}
+"""A driver's module to its method that gets one node. Others that have such a method take a
+name (Google), look through all nodes themselves or mix up addresses (CloudStack)."""
+
+_PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
+_COLLECTIONS: Final = frozenset({"detail"})
+"""Drivers put the id into a URL's path: nothing in it may mean something there."""
+
+
+def find_node(driver: Any, wanted: str) -> Any:
+    """Return the Libcloud node with this id.
+
+    Raises:
+        NodeNotFound: when there is none.
+    """
+    node = _get_node(driver, wanted)
+    if node is None or node_id(node) != wanted:
+        raise missing_node(wanted)
+    return node
+
+
+def missing_node(wanted: str) -> NodeNotFound:
+    """Return the error for a node that is not there."""
+    return NodeNotFound(f"There is no node {wanted!r}")
+
+
+def _get_node(driver: Any, wanted: str) -> Any:
+    known = modules(driver)
+    if _AMAZON in known:
+        return _first(driver.list_nodes(ex_node_ids=[wanted]))
+    getters = [getter for module, getter in _GETTERS.items() if module in known]
+    if not getters:
+        return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
+    if not _is_path_safe(wanted):
+        raise missing_node(wanted)
+    return getattr(driver, getters[0])(wanted)
+
+
+def _is_path_safe(wanted: str) -> bool:
+    return _PATH_SAFE.match(wanted) is not None and wanted not in _COLLECTIONS
+
+
+def find_marked(driver: Any, marker: str) -> Any:
+    """Return the Libcloud node that carries this marker.
+
+    Raises:
+        NodeNotFound: when none does.
+    """
+    if _AMAZON in modules(driver):
+        nodes = driver.list_nodes(ex_filters={f"tag:{MARKER_KEY}": marker})
+    else:
+        nodes = list_with(driver, "list_nodes", None)
+    node = _first(node for node in nodes if node_marker(node) == marker)
+    if node is None:
+        raise NodeNotFound("There is no node with this marker")
+    return node
+
+
+def find_image(driver: Any, wanted: str, region: str | None) -> Any:
+    """Return the Libcloud image with this id.
+
+    Raises:
+        ImageNotFound: when there is none.
+    """
+    missing = ImageNotFound(f"There is no image {wanted!r}")
+    if not offers(driver, "get_image"):
+        images = list_with(driver, "list_images", region)
+        image = _first(image for image in images if str(image.id) == wanted)
+    elif _AMAZON in modules(driver):
+        # Its get_image falls over an empty list.
+        image = _first(driver.list_images(ex_image_ids=[wanted]))
+    elif _is_path_safe(wanted) or not _in_path(driver):
+        image = driver.get_image(wanted)
+    else:
+        raise missing
+    if image is None or (_in_path(driver) and str(image.id) != wanted):
+        raise missing
+    return image
+
+
+def _in_path(driver: Any) -> bool:
+    # Azure's images are paths and names of several parts; the driver takes them apart itself.
+    return _DRIVERS + "azure_arm" not in modules(driver)
+
+
+def find_size(driver: Any, wanted: str, region: str | None) -> Any:
+    """Return the Libcloud size with this id.
+
+    Raises:
+        SizeNotFound: when there is none.
+    """
+    sizes = list_with(driver, "list_sizes", region)
+    size = _first(size for size in sizes if str(size.id) == wanted)
+    if size is None:
+        raise SizeNotFound(f"There is no size {wanted!r}")
+    return size
+
+
+def find_location(driver: Any, region: str | None) -> Any:
+    """Return the location that a driver insists on: the settings' region, or the only one.
+
+    Raises:
+        Unsupported: when it cannot be told.
+    """
+    locations = list(method(driver, "list_locations")())
+    for location in locations:
+        if region is not None and region in (str(location.id), location.name):
+            return location
+    if len(locations) == 1:
+        return locations[0]
+    raise Unsupported(
+        f"Provider {driver.name} wants a location; set region to one of its locations"
+    )
+
+
+def list_with(driver: Any, name: str, region: str | None) -> Iterable[Any]:
+    """Call one of a driver's lists, with a location where it insists on one.
+
+    Raises:
+        Unsupported: when the driver does not offer it.
+    """
+    call: Callable[..., Iterable[Any]] = method(driver, name, ("location",))
+    if "location" in needed(driver, name):
+        return call(location=find_location(driver, region))
+    return call()
+
+
+def _first(things: Iterable[Any]) -> Any:
+    return next(iter(things), None)

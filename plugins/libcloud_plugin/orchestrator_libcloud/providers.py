@@ -1,0 +1,164 @@
+"""What each provider of Libcloud takes of our settings, and where its class is.
+
+The table says it without importing a provider's module, which costs memory and time;
+the tests hold it against the constructors themselves.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+COMMON: Final = ("key", "secret", "region", "host", "port", "secure")
+"""Our settings that may become arguments of a driver's constructor."""
+
+_DEFAULT_REGION: Final = "us-east-1"
+_KEY: Final = "key!"
+_PAIR: Final = "key! secret!"
+_SERVER: Final = "key! host port secure"
+_SERVER_PAIR: Final = "key! secret! host port secure"
+_REGIONAL: Final = "key! secret! region host port secure"
+
+TAKES: Final[dict[str, str]] = {
+    "abiquo": _PAIR,
+    "aliyun_ecs": _REGIONAL,
+    "aurora_compute": "key! secret! region host",
+    "azure": _KEY,
+    "azure_arm": _REGIONAL,
+    "brightbox": _SERVER_PAIR,
+    "cloudscale": _KEY,
+    "cloudsigma": _REGIONAL,
+    "cloudstack": _SERVER_PAIR,
+    "digitalocean": _KEY,
+    "dimensiondata": _REGIONAL,
+    "dummy": _KEY,
+    "ec2": _REGIONAL,
+    "equinixmetal": _KEY,
+    "eucalyptus": _SERVER_PAIR,
+    "exoscale": _SERVER_PAIR,
+    "gandi": _KEY,
+    "gce": "key! secret region",
+    "gig_g8": _PAIR,
+    "gridscale": _PAIR,
+    "ikoula": _SERVER_PAIR,
+    "internetsolutions": _REGIONAL,
+    "kamatera": _PAIR,
+    "ktucloud": _SERVER_PAIR,
+    "kubevirt": "key secret host port secure",
+    "libvirt": "key! secret",
+    "linode": _KEY,
+    "maxihost": _KEY,
+    "nimbus": _SERVER_PAIR,
+    "ntta": _REGIONAL,
+    "nttcis": _REGIONAL,
+    "onapp": _SERVER_PAIR,
+    "opennebula": _SERVER_PAIR,
+    "openstack": _REGIONAL,
+    "outscale": "key! secret! region",
+    "outscale_inc": _REGIONAL,
+    "outscale_sas": _REGIONAL,
+    "ovh": "key! secret! region",
+    "rackspace": _REGIONAL,
+    "rackspace_first_gen": _REGIONAL,
+    "rimuhosting": _SERVER,
+    "scaleway": _SERVER_PAIR,
+    "terremark": _SERVER_PAIR,
+    "upcloud": _PAIR,
+    "vcl": "key! secret! host!",
+    "vcloud": _SERVER_PAIR,
+    "vpsnet": _SERVER_PAIR,
+    "vsphere": "key! secret! host! port",
+    "vultr": _KEY,
+}
+"""Provider name to the settings that mean something to it; ``!`` marks required ones."""
+
+NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    "abiquo": ("endpoint",),
+    "azure_arm": ("tenant_id", "subscription_id"),
+    "gig_g8": ("api_url",),
+    "openstack": ("ex_force_auth_url",),
+    "ovh": ("ex_project_id",),
+}
+"""What a provider wants among ``arguments``."""
+
+DEFAULTS: Final[dict[str, dict[str, str]]] = {
+    # Libcloud's own default, version 2, is one that Amazon takes no longer everywhere.
+    "ec2": {"signature_version": "4"},
+    # Its own default, 1.1, asks Nova for images and Keystone for a login of version 2.
+    "openstack": {"api_version": "2.2"},
+}
+"""What goes to a constructor unless ``arguments`` say otherwise."""
+
+
+def taken(provider: str) -> frozenset[str]:
+    """Return which of :data:`COMMON` mean something to a provider."""
+    return frozenset(word.rstrip("!") for word in _words(provider))
+
+
+def required(provider: str) -> tuple[str, ...]:
+    """Return which of :data:`COMMON` a provider cannot do without."""
+    return tuple(word.rstrip("!") for word in _words(provider) if word.endswith("!"))
+
+
+def _words(provider: str) -> list[str]:
+    # A provider newer than the table may take everything; its constructor will tell.
+    return TAKES.get(provider, " ".join(COMMON)).split()
+
+
+def names() -> list[str]:
+    """Return every provider name of the installed Libcloud."""
+    return sorted(str(provider) for provider in _table().DRIVERS)
+
+
+def load(provider: str) -> Any:
+    """Import a provider's module and return its driver class.
+
+    Raises:
+        ImportError: when the module needs a package that is not installed.
+    """
+    return _table().get_driver(provider)
+
+
+def refusal(provider: str) -> str | None:
+    """Say why this is no provider's name, with the nearest valid word; None if it is one."""
+    known = names()
+    if provider in known:
+        return None
+    for gone, why in _table().DEPRECATED_DRIVERS.items():
+        if provider == str(gone):
+            return f"Libcloud no longer has {provider!r}: {why['reason']}"
+    return f"Libcloud has no provider {provider!r}{_hint(provider, known)}"
+
+
+def region_refusal(provider: str, region: str) -> str | None:
+    """Say why this is no region of a provider; None if it is, or if that cannot be known."""
+    known = sorted(_regions(provider))
+    if not known or region in known:
+        return None
+    return f"Libcloud knows no region {region!r} of {provider}{_hint(region, known)}"
+
+
+def endpoint(provider: str, region: str | None) -> str | None:
+    """Return the host that serves a region (the provider's default one), where that is known."""
+    details = _regions(provider).get(region or _DEFAULT_REGION)
+    return str(details["endpoint"]) if details else None
+
+
+def _regions(provider: str) -> Mapping[str, Any]:
+    if provider != "ec2":
+        return {}
+    constants = importlib.import_module("libcloud.compute.constants.ec2_region_details_partial")
+    details: Mapping[str, Any] = constants.REGION_DETAILS
+    return details
+
+
+def _hint(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+
+
+def _table() -> Any:
+    # Importing Libcloud takes a tenth of a second: only who uses this plugin pays for it.
+    return importlib.import_module("libcloud.compute.providers")

@@ -1,0 +1,38 @@
+"""Which names stand for something that only the creator of a node may see."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_PARTS: Final = (
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "credential",
+    "token",
+    "privatekey",
+    "apikey",
+    "accesskey",
+    "authkey",
+    "encryptionkey",
+    "signingkey",
+)
+"""Secret wherever they stand in a name, without the signs between its words."""
+
+_WORDS: Final = frozenset({"pass", "pwd", "adminpass", "rootpass", "userpass"})
+"""Secret only as whole words: "bypass" is not."""
+
+_HARMLESS: Final = frozenset({"clienttoken", "httptokens"})
+
+_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what goes by this name is secret: ``adminPass`` is, ``key_name`` is not."""
+    words = [word.lower() for word in _BOUNDARY.split(name) if word]
+    joined = "".join(words)
+    if joined in _HARMLESS:
+        return False
+    return any(part in joined for part in _PARTS) or not _WORDS.isdisjoint(words)

@@ -1,0 +1,83 @@
+"""What ``[clouds.NAME]`` may say besides the core's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from orchestrator_core import SecretField, SecretMapping
+from orchestrator_libcloud.arguments import TARGETS
+from orchestrator_libcloud.providers import COMMON, NEEDS, refusal, region_refusal, required, taken
+
+_MAX_PORT = 65535
+
+
+class LibcloudSettings(Schema):
+    """The settings of one cloud; which of them a provider takes is checked here too."""
+
+    class Meta:
+        """What is unknown is wrong."""
+
+        unknown = RAISE
+
+    provider = fields.String(required=True)
+    key = SecretField(allow_plain=True)
+    secret = SecretField()
+    region = fields.String(validate=validate.Length(min=1))
+    host = fields.String(validate=validate.Length(min=1))
+    port = fields.Integer(strict=True, validate=validate.Range(1, _MAX_PORT))
+    secure = fields.Boolean()
+    ca_file = fields.String(validate=validate.Length(min=1))
+    proxy = SecretField(allow_plain=True)
+    arguments = SecretMapping(load_default=dict)
+
+    @validates_schema(skip_on_field_errors=True)
+    def check(self, data: dict[str, Any], **_: Any) -> None:
+        """Hold the settings against what the provider takes.
+
+        Raises:
+            ValidationError: naming each setting that is missing or not taken.
+        """
+        provider: str = data["provider"]
+        if why := refusal(provider):
+            raise ValidationError(why, "provider")
+        wrong = {**_not_taken(provider, data), **_missing(provider, data)}
+        ca_file = data.get("ca_file")
+        if ca_file is not None and not Path(ca_file).is_file():
+            wrong["ca_file"] = [f"there is no file {ca_file}"]
+        if "region" in data and (why := region_refusal(provider, data["region"])):
+            wrong.setdefault("region", [why])
+        if wrong:
+            raise ValidationError(wrong)
+
+
+def _not_taken(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
+    wrong = {}
+    takes = taken(provider)
+    for name in COMMON:
+        if name not in data:
+            continue
+        if name not in takes:
+            words = ", ".join(word for word in COMMON if word in takes)
+            what_else = "what else its Libcloud driver takes goes into arguments"
+            wrong[name] = [
+                f"provider {provider!r} does not take it (it takes {words}; {what_else})"
+            ]
+        elif name in data["arguments"]:
+            wrong[name] = ["given twice: here and in arguments"]
+    return wrong
+
+
+def _missing(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
+    arguments = data["arguments"]
+    wrong = {}
+    for name in required(provider):
+        if name not in data and not any(target in arguments for target in TARGETS[name]):
+            wrong[name] = [f"provider {provider!r} needs it"]
+    lacking = [name for name in NEEDS.get(provider, ()) if name not in arguments]
+    if lacking:
+        wrong["arguments"] = [f"provider {provider!r} needs {', '.join(lacking)} here"]
+    return wrong

@@ -1,0 +1,122 @@
+"""Turns a start request into the arguments of a driver's ``create_node``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from orchestrator_core import InvalidParameter, NonsenseAnswer, StartRequest
+from orchestrator_libcloud.capabilities import method, needed, takes
+from orchestrator_libcloud.lookup import find_image, find_location, find_size
+from orchestrator_libcloud.marker import MARKER_KEY
+from orchestrator_libcloud.states import modules
+
+_KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
+_SEVERAL: Final = frozenset({"keypairs"})
+"""Parameters that take a list of key names."""
+
+_DRIVERS: Final = "libcloud.compute.drivers."
+_AMAZON: Final = _DRIVERS + "ec2"
+_BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
+"""Drivers that use nothing but the ids of image and size: they need not be fetched again."""
+
+_CLIENT_TOKEN: Final = "ex_clienttoken"  # noqa: S105 - Amazon's name for a start's own id
+_TOKEN_LENGTH: Final = 64
+_GIVEN: Final = ("name", "image", "size", "location")
+
+
+def create_node(driver: Any, request: StartRequest, region: str | None) -> Any:
+    """Create a node and return Libcloud's object for it.
+
+    Raises:
+        InvalidParameter: for what the provider does not take; nothing was created then.
+        Unsupported: when the provider wants more than a request can say.
+        NonsenseAnswer: when the provider did not answer with one node.
+    """
+    create = method(driver, "create_node", _GIVEN)
+    arguments = {
+        **_key(driver, request.keyname),
+        **_metadata(driver, request.metadata, request.marker),
+        **_what(driver, request, region),
+    }
+    node = create(**arguments)
+    if node is None or isinstance(node, list):
+        raise NonsenseAnswer("The cloud did not answer a start with one node")
+    return node
+
+
+def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+    """Return name, image and size as the driver wants them."""
+    accepted = takes(driver, "create_node")
+    arguments: dict[str, Any] = {"name": request.name}
+    if _BY_ID.isdisjoint(modules(driver)):
+        arguments["image"] = find_image(driver, request.image.id, region)
+        arguments["size"] = find_size(driver, request.size.id, region)
+    else:
+        base = importlib.import_module("libcloud.compute.base")
+        image, size = request.image, request.size
+        arguments["image"] = base.NodeImage(image.id, image.name, driver)
+        arguments["size"] = base.NodeSize(
+            size.id, size.name, size.ram, size.disk, bandwidth=None, price=0.0, driver=driver
+        )
+    if "location" in needed(driver, "create_node"):
+        arguments["location"] = find_location(driver, region)
+    for name in ("name", "size", "image"):
+        if name not in accepted:
+            raise InvalidParameter(name, f"{driver.name} does not take one for a node")
+    return arguments
+
+
+def _key(driver: Any, keyname: str | None) -> dict[str, Any]:
+    if keyname is None:
+        return {}
+    accepted = takes(driver, "create_node")
+    for name in _KEY_NAMES:
+        if name in accepted:
+            return {name: [keyname] if name in _SEVERAL else keyname}
+    raise InvalidParameter("keyname", f"{driver.name} does not take an SSH key name")
+
+
+def _metadata(
+    driver: Any, metadata: Mapping[str, Any] | None, marker: str | None
+) -> dict[str, Any]:
+    accepted = takes(driver, "create_node")
+    if "ex_metadata" not in accepted:
+        if metadata:
+            raise InvalidParameter("metadata", f"{driver.name} does not take metadata for a node")
+        return {}
+    amazon = _AMAZON in modules(driver)
+    checked = _checked(metadata or {}, amazon=amazon)
+    arguments: dict[str, Any] = {}
+    if marker is not None:
+        checked[MARKER_KEY] = marker
+        if amazon and _CLIENT_TOKEN in accepted and len(marker) <= _TOKEN_LENGTH:
+            # With it Amazon makes one node of a request that arrives twice.
+            arguments[_CLIENT_TOKEN] = marker
+    return {**arguments, "ex_metadata": checked} if checked else arguments
+
+
+def _checked(metadata: Mapping[str, Any], *, amazon: bool) -> dict[str, str]:
+    for key, value in metadata.items():
+        if not isinstance(value, str):
+            raise InvalidParameter(
+                "metadata", f"the value of {key!r} must be text, not {_kind(value)}"
+            )
+        if not key:
+            raise InvalidParameter("metadata", "a key must not be empty")
+        if key == MARKER_KEY:
+            raise InvalidParameter("metadata", f"the key {key!r} is reserved")
+        if amazon and key == "Name":
+            raise InvalidParameter("metadata", "the tag 'Name' is the node's name; use name")
+    return dict(metadata)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a list" if isinstance(value, list) else "an object"

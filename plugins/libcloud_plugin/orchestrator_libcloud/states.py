@@ -1,0 +1,73 @@
+"""What a node is doing: Libcloud's words, put right where its drivers get them wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from orchestrator_core import NodeState
+
+_AMAZON: Final = {"shutting-down": NodeState.STOPPING, "stopping": NodeState.STOPPING}
+
+_NOVA: Final = {
+    "PAUSED": NodeState.PAUSED,
+    "MIGRATING": NodeState.MIGRATING,
+    "REVERT_RESIZE": NodeState.RECONFIGURING,
+    "SHELVED": NodeState.STOPPED,
+    "SHELVED_OFFLOADED": NodeState.STOPPED,
+    "SOFT_DELETED": NodeState.TERMINATED,
+    # Up, but not the machine that its owner knows: on a rescue disk, or to be confirmed.
+    "RESCUE": NodeState.RECONFIGURING,
+    "VERIFY_RESIZE": NodeState.RECONFIGURING,
+}
+
+_LIBVIRT: Final = {
+    0: NodeState.UNKNOWN,
+    3: NodeState.PAUSED,
+    4: NodeState.STOPPING,
+    5: NodeState.STOPPED,
+    6: NodeState.ERROR,
+    7: NodeState.SUSPENDED,
+}
+
+_CORRECTIONS: Final[dict[str, Mapping[Any, NodeState]]] = {
+    "libcloud.compute.drivers.ec2": _AMAZON,
+    "libcloud.compute.drivers.openstack": _NOVA,
+    "libcloud.compute.drivers.libvirt_driver": _LIBVIRT,
+}
+"""A driver's module to what its own map of states lacks or has wrong."""
+
+_NOVA_TASKS: Final = {
+    "powering-off": NodeState.STOPPING,
+    "powering-on": NodeState.STARTING,
+    "reboot_started": NodeState.REBOOTING,
+    "rebooting": NodeState.REBOOTING,
+    "deleting": NodeState.STOPPING,
+    "soft-deleting": NodeState.STOPPING,
+}
+"""OpenStack keeps the old state while one of these tasks is under way."""
+
+
+def correct_states(driver: Any) -> None:
+    """Give a driver object a map of states without the known faults."""
+    for module in modules(driver):
+        if module in _CORRECTIONS:
+            driver.NODE_STATE_MAP = {**driver.NODE_STATE_MAP, **_CORRECTIONS[module]}
+
+
+def modules(driver: Any) -> list[str]:
+    """Return the modules of a driver's class and of those it is derived from."""
+    return [cls.__module__ for cls in type(driver).__mro__]
+
+
+def state_of(node: Any) -> NodeState:
+    """Return the state of a Libcloud node."""
+    extra = node.extra if isinstance(node.extra, Mapping) else {}
+    task = extra.get("task_state")
+    if isinstance(task, str) and task in _NOVA_TASKS:
+        return _NOVA_TASKS[task]
+    value = getattr(node.state, "value", node.state)
+    try:
+        return NodeState(value)
+    except ValueError:
+        return NodeState.UNKNOWN

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator_core import Deadline, PluginContext
+from orchestrator_libcloud import LibcloudDriver
+
+_HERE = Path(__file__).parent
+
+Make = Callable[..., LibcloudDriver]
+
+
+@pytest.fixture(scope="session")
+def ec2_port() -> Iterator[int]:
+    """A real EC2 API on loopback, in a process of its own."""
+    environment = {
+        **os.environ,
+        "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
+        "MOTO_ENABLE_AMI_VALIDATION": "true",
+    }
+    with subprocess.Popen(
+        [sys.executable, str(_HERE / "ec2_server.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield int(server.stdout.readline())
+        server.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def ec2_settings(ec2_port: int) -> Iterator[dict[str, Any]]:
+    """``[clouds.NAME]`` of that API, as a settings file would have it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_EC2_KEY", "AKIAIOSFODNN7EXAMPLE")
+        patch.setenv("TEST_EC2_SECRET", "wJalrXUtnFEMIexample")
+        yield {
+            "provider": "ec2",
+            "key": "env:TEST_EC2_KEY",
+            "secret": "env:TEST_EC2_SECRET",
+            "region": "eu-west-1",
+            "host": "127.0.0.1",
+            "port": ec2_port,
+            "secure": False,
+        }
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Return a function that makes a driver of settings as the core does."""
+
+    def _make(**settings: Any) -> LibcloudDriver:
+        loaded = LibcloudDriver.settings_schema().load(settings)
+        context = PluginContext(name="aws", run_directory=tmp_path_factory.getbasetemp())
+        return LibcloudDriver(context, loaded)
+
+    return _make
+
+
+@pytest.fixture(scope="session")
+def ec2(make: Make, ec2_settings: dict[str, Any]) -> LibcloudDriver:
+    return make(**ec2_settings)
+
+
+@pytest.fixture(scope="session")
+def raw_ec2(ec2_settings: dict[str, Any]) -> Any:
+    """Libcloud's own driver for the same API, for what the contract does not reach."""
+    from libcloud.compute.providers import get_driver  # noqa: PLC0415 - only these tests use it
+
+    return get_driver("ec2")(
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMIexample",
+        region=ec2_settings["region"],
+        host=ec2_settings["host"],
+        port=ec2_settings["port"],
+        secure=False,
+        signature_version="4",
+    )
+
+
+@pytest.fixture
+def deadline() -> Deadline:
+    return Deadline(30)
+
+
+@pytest.fixture
+def key_pair(raw_ec2: Any) -> str:
+    name = f"key-{uuid.uuid4().hex[:8]}"
+    raw_ec2.create_key_pair(name)
+    return name

@@ -1,0 +1,80 @@
+"""Moto's EC2 on a port of the system's choice, with its answers put right.
+
+Run as a program it prints its port and serves until its standard input ends. Amazon's own
+answers differ from moto's in four things that Libcloud depends on:
+
+* their namespace ends with a slash;
+* errors have no namespace;
+* what has nothing to tell answers ``<return>true</return>``;
+* ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero in CreateTags.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+_NAMESPACE = re.compile(rb' xmlns="http://ec2\.amazonaws\.com/doc/2016-11-15/?"')
+_SLASHED = b' xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
+_ROOT_END = re.compile(rb"</\w+Response>\s*$")
+_TELL_NOTHING = {"RebootInstances", "CreateTags", "DeleteTags", "DeleteKeyPair"}
+_COUNTED = re.compile(r"(Tag|ResourceId)\.(\d+)(.*)")
+_ERROR = 400
+
+
+class AmazonLike:
+    """WSGI middleware before moto."""
+
+    def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+        action = dict(query).get("Action", "")
+        if action == "CreateTags":
+            query = [(_from_one(name), value) for name, value in query]
+            environ["QUERY_STRING"] = urlencode(query)
+        began: list[Any] = []
+        answer = self._application(environ, lambda *arguments: began.extend(arguments[:2]))
+        body = b"".join(answer)
+        status, headers = began
+        body = _put_right(body, action, failed=int(status[:3]) >= _ERROR)
+        kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        start_response(status, [*kept, ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def _put_right(body: bytes, action: str, *, failed: bool) -> bytes:
+    if failed:
+        return _NAMESPACE.sub(b"", body)
+    if action in _TELL_NOTHING and b"<return>" not in body:
+        body = _ROOT_END.sub(lambda end: b"<return>true</return>" + end[0], body)
+    return _NAMESPACE.sub(_SLASHED, body)
+
+
+def _from_one(name: str) -> str:
+    found = _COUNTED.match(name)
+    return f"{found[1]}.{int(found[2]) + 1}{found[3]}" if found else name
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    application = AmazonLike(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)  # noqa: T201 - whoever started it waits for this
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import pytest
+import requests
+import urllib3
+from libcloud.common import exceptions
+from libcloud.common.types import (
+    InvalidCredsError,
+    LibcloudError,
+    MalformedResponseError,
+    ProviderError,
+)
+from libcloud.compute import types
+
+from orchestrator_core import (
+    CloudError,
+    CloudTimeout,
+    CloudUnreachable,
+    Conflict,
+    CredentialsRefused,
+    ImageNotFound,
+    InvalidParameter,
+    NodeNotFound,
+    NonsenseAnswer,
+    OrchestratorError,
+    QuotaExceeded,
+    RateLimited,
+    RequestError,
+    SizeNotFound,
+    Unsupported,
+)
+from orchestrator_libcloud.errors import translate, translated
+
+# Libcloud does not say of what types these are.
+BaseHTTPError: Any = exceptions.BaseHTTPError
+exception_from_message: Any = exceptions.exception_from_message
+KeyPairDoesNotExistError: Any = types.KeyPairDoesNotExistError
+
+LEAKS = "https://admin:hunter2@10.0.0.7:8774/v2?Signature=abc"
+
+
+def named(name: str, module: str, base: type[Exception] = Exception) -> type[Exception]:
+    return type(name, (base,), {"__module__": module, "__qualname__": name})
+
+
+class LibvirtError(Exception):
+    def get_error_code(self) -> int:
+        return int(self.args[0])
+
+
+LibvirtError.__module__, LibvirtError.__qualname__ = "libvirt", "libvirtError"
+
+CASES: list[tuple[Exception, type[OrchestratorError]]] = [
+    (InvalidCredsError(LEAKS), CredentialsRefused),
+    (BaseHTTPError(401, LEAKS), CredentialsRefused),
+    (BaseHTTPError(403, LEAKS), CredentialsRefused),
+    (ProviderError(LEAKS, http_code=503), CloudUnreachable),
+    (BaseHTTPError(409, LEAKS), Conflict),
+    (BaseHTTPError(400, LEAKS), RequestError),
+    (BaseHTTPError(500, LEAKS), CloudError),
+    (BaseHTTPError(504, LEAKS), CloudTimeout),
+    (BaseHTTPError(400, {"error": {"message": "Image x not found"}}), ImageNotFound),
+    (MalformedResponseError("Failed to parse XML", body=LEAKS), NonsenseAnswer),
+    (requests.exceptions.ConnectionError(LEAKS), CloudUnreachable),
+    (requests.exceptions.ReadTimeout(LEAKS), CloudTimeout),
+    (requests.exceptions.ConnectTimeout(LEAKS), CloudTimeout),
+    (requests.exceptions.SSLError(LEAKS), CloudUnreachable),
+    (requests.exceptions.ProxyError(LEAKS), CloudUnreachable),
+    (requests.exceptions.ChunkedEncodingError(LEAKS), CloudUnreachable),
+    (requests.exceptions.JSONDecodeError("x", LEAKS, 0), NonsenseAnswer),
+    (
+        requests.exceptions.ConnectionError(
+            urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("h"), LEAKS, "late")
+        ),
+        CloudTimeout,
+    ),
+    (TimeoutError(LEAKS), CloudTimeout),
+    (socket.gaierror(-2, LEAKS), CloudUnreachable),
+    (ssl.SSLError(1, LEAKS), CloudUnreachable),
+    (ConnectionResetError(LEAKS), CloudUnreachable),
+    (ParseError(LEAKS), NonsenseAnswer),
+    (json.JSONDecodeError("x", LEAKS, 0), NonsenseAnswer),
+    (KeyError(LEAKS), NonsenseAnswer),
+    (IndexError(LEAKS), NonsenseAnswer),
+    (AttributeError(LEAKS), NonsenseAnswer),
+    (ValueError(LEAKS), NonsenseAnswer),
+    (NotImplementedError(LEAKS), Unsupported),
+    (Exception(LEAKS), CloudError),
+    (Exception("InvalidAMIID.NotFound: The image id '[ami-1]' does not exist"), ImageNotFound),
+    (Exception("InvalidInstanceID.Malformed: Invalid id"), NodeNotFound),
+    (BaseHTTPError(400, "InstanceLimitExceeded: You have requested more"), QuotaExceeded),
+    (BaseHTTPError(500, "InsufficientInstanceCapacity: We do not have"), QuotaExceeded),
+    (BaseHTTPError(400, "IncorrectInstanceState: The instance"), Conflict),
+    (BaseHTTPError(403, "UnauthorizedOperation: You are not"), CredentialsRefused),
+    (BaseHTTPError(503, "RequestLimitExceeded: Request limit"), RateLimited),
+    (
+        BaseHTTPError(400, "InvalidParameterValue: Invalid value 'x' for InstanceType."),
+        SizeNotFound,
+    ),
+    (BaseHTTPError(403, "403 Forbidden Quota exceeded for cores"), QuotaExceeded),
+    (BaseHTTPError(500, "500 Error No valid host was found."), QuotaExceeded),
+    (BaseHTTPError(400, "400 Bad Request Invalid key_name provided."), InvalidParameter),
+    (BaseHTTPError(400, "400 Bad Request Can not find requested image"), RequestError),
+    (BaseHTTPError(404, "404 Not Found Flavor x could not be found."), SizeNotFound),
+    (
+        BaseHTTPError(409, "409 Conflict Cannot 'stop' instance x while it is in vm_state stopped"),
+        Conflict,
+    ),
+    (LibcloudError("Invalid credentials", driver=None), CredentialsRefused),
+    (LibvirtError(42), NodeNotFound),
+    (LibvirtError(55), Conflict),
+    (LibvirtError(1), CloudError),
+    (named("Fault", "xmlrpc.client")(LEAKS), CloudError),
+    (named("Odd", "libcloud.compute.drivers.odd", LibcloudError)("429 slow down"), RateLimited),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), CASES, ids=lambda x: x.__name__ if isinstance(x, type) else repr(x)[:50]
+)
+def test_what_it_means(error: Exception, expected: type[OrchestratorError]) -> None:
+    found = translate(error, "aws")
+    assert type(found) is expected
+    for part in ("hunter2", "10.0.0.7", "http", "Signature", "0x"):
+        assert part not in found.message
+
+
+def test_a_key_pair_that_is_missing() -> None:
+    driver: Any = type("D", (), {"name": "d"})
+    found = translate(KeyPairDoesNotExistError("k", driver), "aws")
+    assert isinstance(found, InvalidParameter)
+    assert found.message == "Param not valid: keyname: there is no key pair of this name"
+
+
+def test_not_found_is_what_was_asked_for() -> None:
+    missing = NodeNotFound("There is no node 'x'")
+    assert translate(BaseHTTPError(404, "404 Not Found"), "aws", missing) is missing
+    assert translate(Exception("InvalidInstanceID.NotFound: x"), "aws", missing) is missing
+    assert type(translate(BaseHTTPError(404, "404 Not Found"), "aws")) is CloudError
+
+
+@pytest.mark.parametrize("header", ["7", "7.5"])
+def test_rate_limits_say_how_long_to_wait(header: str) -> None:
+    for code in (429, 503):
+        error = exception_from_message(code, "slow", headers={"retry-after": header})
+        found = translate(error, "aws")
+        assert isinstance(found, CloudError)
+        assert found.retry_after == float(header)
+    without = translate(exception_from_message(429, "slow"), "aws")
+    assert isinstance(without, RateLimited)
+    assert without.retry_after is None
+
+
+def test_messages_begin_with_the_cloud() -> None:
+    assert translate(TimeoutError(), "aws").message == "Cloud aws did not answer in time"
+
+
+def test_our_own_errors_pass_and_others_are_the_cause() -> None:
+    with pytest.raises(SizeNotFound), translated("aws"):
+        raise SizeNotFound("x")
+    with pytest.raises(CloudError) as caught, translated("aws"):
+        raise RuntimeError("inside")
+    assert isinstance(caught.value.__cause__, RuntimeError)

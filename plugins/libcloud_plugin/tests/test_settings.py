@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import ValidationError
+
+from orchestrator_libcloud.settings import LibcloudSettings
+
+
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_SECRET", "s3cret")
+
+
+PAIR = {"key": "user", "secret": "env:TEST_SECRET"}
+
+
+def wrong(**settings: Any) -> dict[str, list[str]]:
+    with pytest.raises(ValidationError) as caught:
+        LibcloudSettings().load(settings)
+    messages = caught.value.messages
+    assert isinstance(messages, dict)
+    return messages
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"provider": "ec2", **PAIR, "region": "eu-west-1", "host": "h", "port": 1, "secure": False},
+        {"provider": "openstack", **PAIR, "arguments": {"ex_force_auth_url": "http://h:5000"}},
+        {"provider": "libvirt", "key": "qemu:///system"},
+        {"provider": "libvirt", "arguments": {"uri": "qemu:///system"}},
+        {"provider": "dummy", "key": "anyone"},
+        {"provider": "ec2", "key": "user", "arguments": {"secret": "env:TEST_SECRET"}},
+    ],
+)
+def test_good_settings(settings: dict[str, Any]) -> None:
+    LibcloudSettings().load(settings)
+
+
+def test_an_unknown_provider_is_named_with_the_nearest_word() -> None:
+    assert wrong(provider="openstak", **PAIR)["provider"] == [
+        "Libcloud has no provider 'openstak'; did you mean 'openstack'?"
+    ]
+    assert "; known are abiquo, " in wrong(provider="zzzzzz")["provider"][0]
+    assert "no longer has 'ninefold'" in wrong(provider="ninefold")["provider"][0]
+    assert "did you mean 'ec2'?" in wrong(provider="EC2", **PAIR)["provider"][0]
+
+
+def test_missing_and_unknown_keys() -> None:
+    assert wrong(key="x") == {"provider": ["Missing data for required field."]}
+    assert wrong(provider="dummy", key="x", colour="red") == {"colour": ["Unknown field."]}
+    assert wrong(provider="ec2") == {
+        "key": ["provider 'ec2' needs it"],
+        "secret": ["provider 'ec2' needs it"],
+    }
+
+
+def test_arguments_that_a_provider_needs() -> None:
+    assert wrong(provider="openstack", **PAIR) == {
+        "arguments": ["provider 'openstack' needs ex_force_auth_url here"]
+    }
+
+
+def test_what_a_provider_does_not_take() -> None:
+    assert wrong(provider="libvirt", key="test:///default", region="x") == {
+        "region": [
+            (
+                "provider 'libvirt' does not take it (it takes key, secret; what else its "
+                "Libcloud driver takes goes into arguments)"
+            )
+        ]
+    }
+    assert set(wrong(provider="dummy", key="x", secret="env:TEST_SECRET", port=1)) == {
+        "secret",
+        "port",
+    }
+
+
+def test_one_thing_said_twice() -> None:
+    assert wrong(provider="ec2", **PAIR, region="eu-west-1", arguments={"region": "x"}) == {
+        "region": ["given twice: here and in arguments"]
+    }
+
+
+def test_a_region_that_amazon_does_not_have() -> None:
+    assert wrong(provider="ec2", **PAIR, region="eu-wset-1") == {
+        "region": ["Libcloud knows no region 'eu-wset-1' of ec2; did you mean 'eu-west-1'?"]
+    }
+
+
+def test_secrets_are_references() -> None:
+    assert set(wrong(provider="ec2", key="user", secret="plain")) == {"secret"}
+    assert set(wrong(provider="ec2", key="user", secret="env:NOT_SET_ANYWHERE")) == {"secret"}
+    assert set(wrong(provider="ec2", **PAIR, arguments={"token": "env:NOT_SET_ANYWHERE"})) == {
+        "arguments"
+    }
+    loaded = LibcloudSettings().load({"provider": "ec2", **PAIR})
+    assert "s3cret" not in repr(loaded)
+
+
+def test_values_of_the_wrong_kind(tmp_path: Path) -> None:
+    assert set(wrong(provider="ec2", **PAIR, port="x", secure="x", ca_file="")) == {
+        "port",
+        "secure",
+        "ca_file",
+    }
+    assert set(wrong(provider="ec2", **PAIR, port=70000)) == {"port"}
+    assert (
+        "there is no file"
+        in wrong(provider="ec2", **PAIR, ca_file=str(tmp_path / "x"))["ca_file"][0]
+    )
