@@ -56,6 +56,7 @@ from orchestrator_core.model import (
     Vm,
     VmStatus,
 )
+from orchestrator_core.settings.paths import FileField
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Conflict",
     "CredentialsRefused",
     "Deadline",
+    "FileField",
     "Forbidden",
     "Image",
     "ImageNotFound",

@@ -11,8 +11,8 @@ from marshmallow import Schema, ValidationError
 
 from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.paths import BASE_DIRECTORY
 from orchestrator_core.settings.schema import SettingsSchema
-from orchestrator_core.settings.secrets import BASE_DIRECTORY
 from orchestrator_core.settings.source import read
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
-BASE_DIRECTORY: ContextVar[Path] = ContextVar("BASE_DIRECTORY", default=Path())
-"""Where relative ``file:`` references start: the directory of the settings file."""
+from orchestrator_core.settings.paths import BASE_DIRECTORY
 
 _revealed: set[str] = set()
 

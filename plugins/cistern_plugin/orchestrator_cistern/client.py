@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -40,7 +41,7 @@ class CisternClient:
         self._token: Secret | None = settings["token"]
         self._timeout: float = settings["timeout"]
         self._connections: int = settings["connections"]
-        self._ca_file: str | None = settings["ca_file"]
+        self._ca_file: Path | None = settings["ca_file"]
         self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
         self._process = 0

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from orchestrator_core import SecretField
+from orchestrator_core import FileField, SecretField
 
 _FORM = 'must be of the form "http://HOST:PORT/api/v1" (or https)'
 
@@ -37,14 +37,12 @@ def check_url(url: str) -> None:
         raise ValidationError(f"{_FORM}, without a query or a fragment")
 
 
-def check_ca_file(path: str) -> None:
+def check_ca_file(path: Path) -> None:
     """Refuse a file of certificates that cannot be used.
 
     Raises:
         ValidationError: with the reason.
     """
-    if not Path(path).is_absolute():
-        raise ValidationError("must be an absolute path")
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
@@ -73,5 +71,5 @@ class CisternSettings(Schema):
         validate=validate.Range(min=0, min_inclusive=False, max=3600),
     )
     connections = fields.Integer(load_default=8, strict=True, validate=validate.Range(1, 256))
-    ca_file = fields.String(load_default=None, validate=check_ca_file)
+    ca_file = FileField(load_default=None, validate=check_ca_file)
     with_faulty_nodes = fields.Boolean(load_default=False)

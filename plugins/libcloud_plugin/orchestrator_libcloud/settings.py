@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from orchestrator_core import SecretField, SecretMapping
+from orchestrator_core import FileField, SecretField, SecretMapping
 from orchestrator_libcloud.arguments import TARGETS
 from orchestrator_libcloud.providers import COMMON, NEEDS, refusal, region_refusal, required, taken
 
@@ -30,7 +29,7 @@ class LibcloudSettings(Schema):
     host = fields.String(validate=validate.Length(min=1))
     port = fields.Integer(strict=True, validate=validate.Range(1, _MAX_PORT))
     secure = fields.Boolean()
-    ca_file = fields.String(validate=validate.Length(min=1))
+    ca_file = FileField()
     proxy = SecretField(allow_plain=True)
     arguments = SecretMapping(load_default=dict)
 
@@ -45,9 +44,6 @@ class LibcloudSettings(Schema):
         if why := refusal(provider):
             raise ValidationError(why, "provider")
         wrong = {**_not_taken(provider, data), **_missing(provider, data)}
-        ca_file = data.get("ca_file")
-        if ca_file is not None and not Path(ca_file).is_file():
-            wrong["ca_file"] = [f"there is no file {ca_file}"]
         if "region" in data and (why := region_refusal(provider, data["region"])):
             wrong.setdefault("region", [why])
         if wrong:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from libcloud.common.base import Connection
@@ -33,7 +34,7 @@ class Terms:
     """
 
     deadline: Deadline
-    ca_file: str | None = None
+    ca_file: Path | None = None
     proxy: str | None = None
 
 
@@ -71,7 +72,7 @@ class Transport(LibcloudConnection):
             session: Any = self.session
             session.timeout = max(_LEAST_SECONDS, terms.deadline.remaining())
             if terms.ca_file:
-                self.ca_cert = terms.ca_file
+                self.ca_cert = str(terms.ca_file)
             elif self.ca_cert is False:
                 self.ca_cert = None  # KubeVirt's driver trusts everybody unless told otherwise
         super().request(*args, **kwargs)  # type: ignore[no-untyped-call]

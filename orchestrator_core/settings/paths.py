@@ -1,0 +1,24 @@
+"""Paths in the settings start where the settings file is."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+BASE_DIRECTORY: ContextVar[Path] = ContextVar("BASE_DIRECTORY", default=Path())
+"""The directory of the settings file that is being loaded."""
+
+
+class FileField(fields.Field[Path]):
+    """A marshmallow field that loads the path of a file that is there; gives an absolute path."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Path:
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise ValidationError("must be the path of a file")
+        path = (BASE_DIRECTORY.get() / value).absolute()
+        if not path.is_file():
+            raise ValidationError(f"there is no file {path}")
+        return path
