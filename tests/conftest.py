@@ -45,10 +45,10 @@ class Server:
             )
         self.url = ""
 
-    def wait_until_up(self) -> Server:
+    def wait_until_up(self, workers: int) -> Server:
         found = self.wait_for_log(_ADDRESS)
         self.url = f"http://{found.group(1)}"
-        self.wait_for_log(re.compile("ASGI server listening"))
+        self.wait_for_log("ASGI server listening", count=workers)
         return self
 
     @property
@@ -66,7 +66,9 @@ class Server:
             found = list(re.finditer(pattern, self.log()))
             if len(found) >= count:
                 return found[count - 1]
-            if self.process.poll() is not None and not re.search(pattern, self.log()):
+            if self.process.poll() is not None and len(found) == len(
+                re.findall(pattern, self.log())
+            ):
                 break
             time.sleep(0.02)
         raise AssertionError(f"{pattern!r} not seen in:\n{self.log()}")
@@ -126,7 +128,7 @@ def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
         log = tmp_path / f"server-{len(servers)}.log"
         server = Server(command, log, {**clean_environment, **(environment or {})})
         servers.append(server)
-        return server.wait_until_up() if up else server
+        return server.wait_until_up(workers) if up else server
 
     yield start
     for server in servers:
