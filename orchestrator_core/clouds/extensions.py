@@ -89,8 +89,6 @@ class Extensions:
         Raises:
             Forbidden: when an extension denies it.
         """
-        if not self.all:
-            return await work(call.parameters)
         begun = time.monotonic()
         outcome = Outcome()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from typing import Final
@@ -15,6 +16,17 @@ from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation
 
 _RETRY_SECONDS: Final = 2.0
+
+
+def _spare_the_collector() -> None:
+    """Take what was made at the start out of Python's collector for cycles, and let it run less.
+
+    Requests make hardly any cycles, but enough objects to have everything looked through
+    again and again: a fifth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -36,6 +48,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             self.limits = current().server
             super().load_wsgi()
+            _spare_the_collector()
         except OrchestratorError as error:
             self.log.critical("%s", error.message)
             if generation() == 1 and self.age <= self.cfg.workers:

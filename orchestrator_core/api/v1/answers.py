@@ -147,7 +147,7 @@ def shape_assignment(result: AssignmentResult) -> dict[str, Any]:
     return _assignment_answer(asdict(result))
 
 
-def _named(cloud: CloudDescription, thing: Node | Image | Size) -> dict[str, Any]:
+def _named(cloud: CloudDescription, thing: Image | Size) -> dict[str, Any]:
     return {
         "cloud_type": cloud.display_name,
         "provider": cloud.provider,
@@ -158,7 +158,10 @@ def _named(cloud: CloudDescription, thing: Node | Image | Size) -> dict[str, Any
 
 def _node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> dict[str, Any]:
     return {
-        **_named(cloud, node),
+        "cloud_type": cloud.display_name,
+        "provider": cloud.provider,
+        "id": node.id,
+        "name": node.name,
         "uuid": node_uuid(node.id, cloud.provider),
         "state": STATES.get(node.state, STATES[NodeState.UNKNOWN]),
         "public_ips": node.public_ips,

@@ -48,6 +48,8 @@ class CloudResource(Resource):
         work: Callable[[dict[str, Any]], Awaitable[T]],
     ) -> T:
         """Make this caller's call with the extensions around it."""
+        if not self.services.extensions.all:
+            return await work(parameters)
         call = Call(
             operation=operation,
             cloud=cloud.name,

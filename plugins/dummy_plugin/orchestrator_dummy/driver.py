@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ SIZES = [
 
 LOCATIONS = [Location("1", "Paul's Room", "US"), Location("2", "Kiwi", "NZ")]
 
-_SHARED_ADDRESS = IPv4Address("127.0.0.1")
 _FIRST_NODES = 2
 
 
@@ -132,15 +130,19 @@ class DummyDriver:
 
 def _node(row: Row) -> Node:
     number, state = row
-    # The documented cloud begins with two nodes on one address; later ones count on.
-    address = _SHARED_ADDRESS if number <= _FIRST_NODES else _SHARED_ADDRESS + (number - 1)
     return Node(
         id=str(number),
         name=f"dummy-{number}",
         state=NodeState(state),
-        public_ips=[str(address)],
+        public_ips=[_address(number)],
         extra={"foo": "bar"},
     )
+
+
+def _address(number: int) -> str:
+    """The documented cloud begins with two nodes on one address; later ones count on."""
+    last = 1 if number <= _FIRST_NODES else number
+    return f"127.{last >> 16 & 255}.{last >> 8 & 255}.{last & 255}"
 
 
 def _found(row: Row | None, wanted: str) -> Row:
