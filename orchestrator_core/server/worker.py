@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 import time
-from typing import Final
+from typing import Any, Final
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers import gasgi
@@ -37,6 +37,22 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         # The worker names its protocol in a global of its module and takes no other.
         gasgi.ASGIProtocol = Protocol
         super().init_process()
+
+    def _setup_event_loop(self) -> None:
+        """Have connections accepted one by one.
+
+        By itself asyncio accepts all that wait at once: one worker would get a whole burst, and
+        the others nothing for as long as those connections live.
+        """
+        super()._setup_event_loop()
+        make = self.loop.create_server
+
+        async def create_server(*args: Any, sock: Any, **kwargs: Any) -> Any:
+            server = await make(*args, sock=sock, backlog=1, **kwargs)
+            sock.listen(self.cfg.backlog)  # asyncio has told the kernel to hold only one
+            return server
+
+        self.loop.create_server = create_server
 
     def load_wsgi(self) -> None:
         """Make the application; say in one line why that cannot be done.
