@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+import falcon
 import falcon.asgi
 
-from orchestrator_core.api.resource import Resource
+from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.routes import routes as v1_routes
 
@@ -25,3 +27,15 @@ def add_versions(app: falcon.asgi.App[Any, Any], services: Services) -> None:
     for version, routes in VERSIONS.items():
         for path, resource in routes(services):
             app.add_route(f"/api/{version}{path}", resource)
+    app.add_sink(_whole_server, _ASTERISK)  # type: ignore[arg-type]  # Falcon types it for WSGI
+
+
+_ASTERISK: Final = re.compile(r"\*\Z")
+
+
+async def _whole_server(req: Request, resp: Response, **_: str) -> None:
+    """``OPTIONS *`` asks for the server as a whole (RFC 9110, 9.3.7)."""
+    if req.method != "OPTIONS":
+        raise falcon.HTTPRouteNotFound
+    resp.set_header("Allow", "GET, HEAD, OPTIONS, POST, PUT")
+    resp.data = b""

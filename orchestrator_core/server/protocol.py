@@ -93,7 +93,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         code, text = _MESSAGES.get(status, _MESSAGES[400])
         body = problem(status, text, code)
         lines = [
-            f"HTTP/1.1 {status} {self._get_reason_phrase(status)}",
+            f"HTTP/1.1 {status} {PHRASES[status][0]}",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             *(f"{name}: {value}" for name, value in extra_headers),
