@@ -1,0 +1,19 @@
+"""Has a schema that is none."""
+
+from typing import Any
+
+from orchestrator_core import CloudDescription, PluginContext, hookimpl
+
+
+class Driver:
+    """Whole but for what is said above."""
+
+    settings_schema = dict
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        pass
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        """Required."""
+        return CloudDescription("broken", "Broken")

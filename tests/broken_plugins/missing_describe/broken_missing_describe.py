@@ -1,0 +1,5 @@
+"""Lacks the one required hook."""
+
+
+class Driver:
+    """Implements nothing."""

@@ -1,0 +1,3 @@
+"""Names an object where a class belongs."""
+
+driver = object()

@@ -1,0 +1,22 @@
+"""Asks a hook for an argument that the contract does not give."""
+
+from typing import Any
+
+from orchestrator_core import CloudDescription, PluginContext, hookimpl
+
+
+class Driver:
+    """Whole but for what is said above."""
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        pass
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        """Required."""
+        return CloudDescription("broken", "Broken")
+
+    @hookimpl
+    def list_nodes(self, region: str) -> list[Any]:
+        """There is no region."""
+        return []

@@ -1,0 +1,76 @@
+"""What the settings allow, deny and require."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
+
+
+def states(url: str) -> dict[tuple[str, str], str]:
+    plugins = httpx2.get(f"{url}/api/v1/plugins").json()["plugins"]
+    return {(plugin["distribution"], plugin["name"]): plugin["state"] for plugin in plugins}
+
+
+@pytest.mark.parametrize("word", ["dummy", "vm-orchestrator-dummy", "VM_Orchestrator.Dummy"])
+def test_what_is_denied_is_not_loaded(serve: Any, word: str) -> None:
+    server = serve(f'{CLOUD}[plugins]\ndeny = ["{word}"]\n')
+    assert states(server.url)["vm-orchestrator-dummy", "dummy"] == "disabled"
+    answer = httpx2.get(f"{server.url}/api/v1/nodes/fake_driver")
+    assert (answer.status_code, answer.json()["error_code"]) == (503, "cloud_unavailable")
+
+
+def test_only_what_is_allowed_is_loaded(serve: Any, broken: dict[str, str]) -> None:
+    server = serve(f'{CLOUD}[plugins]\nallow = ["dummy"]\n', environment=broken)
+    found = states(server.url)
+    assert found.pop(("vm-orchestrator-dummy", "dummy")) == "loaded"
+    assert set(found.values()) == {"disabled"}
+    assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
+
+
+def test_to_deny_one_settles_a_clash(serve: Any, broken: dict[str, str]) -> None:
+    denied = "vm-orchestrator-broken-name-clash-two"
+    settings = f'[plugins]\ndeny = ["{denied}"]\n[clouds.one]\ndriver = "clashing"\n'
+    server = serve(settings, environment=broken)
+    found = states(server.url)
+    assert found["vm-orchestrator-broken-name-clash-one", "clashing"] == "loaded"
+    assert found[denied, "clashing"] == "disabled"
+    served = httpx2.get(f"{server.url}/api/v1/cloud").json()["served_cloud"]
+    assert served == [{"name": "one", "type": "Broken", "host": None}]
+
+
+@pytest.mark.parametrize(
+    ("required", "why"),
+    [
+        ("import_error", "is failed at import: ModuleNotFoundError"),
+        ("vm-orchestrator-broken-system-exit", "SystemExit: wrong Python"),
+        ("wrong_core_version", "is incompatible at version"),
+        ("not-there", "not-there: not installed"),
+    ],
+)
+def test_without_what_is_required_the_server_does_not_start(
+    serve: Any, broken: dict[str, str], required: str, why: str
+) -> None:
+    settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "{required}"]\n'
+    server = serve(settings, workers=2, environment=broken, up=False)
+    assert server.process.wait(timeout=20) != 0
+    assert "A required plugin is not there" in server.log()
+    assert why in server.log()
+    assert "Traceback" not in server.log()
+
+
+def test_with_what_is_required_it_starts(serve: Any, broken: dict[str, str]) -> None:
+    settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "vm-orchestrator-dummy"]\n'
+    server = serve(settings, environment=broken)
+    assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
+
+
+def test_a_driver_that_is_not_installed_is_named_with_what_may_help(serve: Any) -> None:
+    server = serve('[clouds.a]\ndriver = "dumy"\n', up=False)
+    assert server.process.wait(timeout=20) != 0
+    for part in ("[clouds.a] driver", 'did you mean "dummy"?', "pip install"):
+        assert part in server.log()
+    assert "Traceback" not in server.log()
