@@ -102,10 +102,19 @@ class Server:
 Serve = Callable[..., Server]
 
 
+def environment_without_ours() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
+
+
+def serve_command(config: Path, bind: str = "127.0.0.1:0", workers: int = 1) -> list[str]:
+    command = [sys.executable, "-m", "orchestrator_core.cli", "serve"]
+    return [*command, "--config", str(config), "--bind", bind, "--workers", str(workers)]
+
+
 @pytest.fixture
 def clean_environment() -> dict[str, str]:
     """The environment without any setting of ours."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
+    return environment_without_ours()
 
 
 @pytest.fixture
@@ -123,8 +132,7 @@ def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
     ) -> Server:
         config = tmp_path / "orchestrator.toml"
         config.write_text(toml, encoding="utf-8")
-        command = [sys.executable, "-m", "orchestrator_core.cli", "serve"]
-        command += ["--config", str(config), "--bind", bind, "--workers", str(workers)]
+        command = serve_command(config, bind, workers)
         log = tmp_path / f"server-{len(servers)}.log"
         server = Server(command, log, {**clean_environment, **(environment or {})})
         servers.append(server)
