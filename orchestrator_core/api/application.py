@@ -36,9 +36,8 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         self, scope: _Message, receive: _Receive, send: _Send
     ) -> None:
         """Serve one ASGI connection scope."""
-        if scope["type"] == "http":
-            # The specification allows an iterable that can be read only once.
-            scope["headers"] = list(scope["headers"])
+        if scope["type"] == "http" and not isinstance(scope["headers"], list):
+            _read_once(scope)
         if scope["type"] != "http" or not _has_body(scope):
             await super().__call__(scope, receive, send)
             return
@@ -71,6 +70,12 @@ class _LimitedBody:
             ) from None
         self._whole = not message.get("more_body", False)
         return message
+
+
+def _read_once(scope: _Message) -> None:
+    """Turn what the specification calls iterables into what can be read again."""
+    scope["headers"] = [(name, value) for name, value in scope["headers"]]
+    scope["server"] = tuple(scope.get("server") or ()) or None
 
 
 def _has_body(scope: _Message) -> bool:

@@ -1,0 +1,169 @@
+"""The threads of one cloud: results reach their callers, limits and deadlines hold."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orchestrator_core.clouds.bulkhead import Bulkhead
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import CloudBusy, CloudTimeout
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Lets the jobs that wait for it end; at the latest with the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def make(threads: int = 4, queue: int = 100) -> Bulkhead:
+    return Bulkhead("Cloud test", threads=threads, queue=queue)
+
+
+@pytest.mark.anyio
+async def test_every_result_and_error_reaches_its_own_caller() -> None:
+    bulkhead = make(queue=2000)
+
+    def job(number: int) -> Any:
+        def work(_: Deadline) -> int:
+            if number % 7 == 0:
+                raise ValueError(number)
+            if number % 11 == 0:
+                time.sleep(0.002)
+            return number
+
+        return work
+
+    results = await asyncio.gather(
+        *(bulkhead.run(job(number), PATIENCE) for number in range(1000)), return_exceptions=True
+    )
+    for number, result in enumerate(results):
+        if number % 7 == 0:
+            assert isinstance(result, ValueError)
+            assert result.args == (number,)
+        else:
+            assert result == number
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_so_many_jobs_run_at_the_same_time_and_no_more(release: threading.Event) -> None:
+    bulkhead = make(threads=3)
+    running = threading.Semaphore(0)
+    most, now, lock = 0, 0, threading.Lock()
+
+    def work(_: Deadline) -> None:
+        nonlocal most, now
+        with lock:
+            now += 1
+            most = max(most, now)
+        running.release()
+        release.wait()
+        with lock:
+            now -= 1
+
+    calls = [asyncio.ensure_future(bulkhead.run(work, PATIENCE)) for _ in range(10)]
+    for _ in range(3):
+        assert await asyncio.to_thread(running.acquire, timeout=PATIENCE)
+    assert not await asyncio.to_thread(running.acquire, timeout=0.05)
+    release.set()
+    await asyncio.gather(*calls)
+    assert most == 3
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_full_is_full_at_once(release: threading.Event) -> None:
+    bulkhead = make(threads=1, queue=2)
+    calls = [
+        asyncio.ensure_future(bulkhead.run(lambda _: release.wait(), PATIENCE)) for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    begun = time.monotonic()
+    with pytest.raises(CloudBusy) as caught:
+        await bulkhead.run(lambda _: None, PATIENCE)
+    assert time.monotonic() - begun < 1
+    assert caught.value.retry_after == 1
+    release.set()
+    await asyncio.gather(*calls)
+    assert await bulkhead.run(lambda _: "free again", PATIENCE) == "free again"
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_the_deadline_holds_although_the_job_hangs(release: threading.Event) -> None:
+    bulkhead = make(threads=1, queue=10)
+    begun = time.monotonic()
+    hanging = asyncio.ensure_future(bulkhead.run(lambda _: release.wait(), 0.1))
+    queued = asyncio.ensure_future(bulkhead.run(lambda _: None, 0.1))
+    with pytest.raises(CloudTimeout, match=r"Cloud test did not answer within 0\.1 s"):
+        await hanging
+    with pytest.raises(CloudTimeout):
+        await queued
+    assert time.monotonic() - begun < 5
+    release.set()
+    assert await bulkhead.run(lambda _: "back", PATIENCE) == "back"
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_job_whose_caller_has_left_is_not_begun(release: threading.Event) -> None:
+    bulkhead = make(threads=1, queue=10)
+    ran: list[str] = []
+    first = asyncio.ensure_future(bulkhead.run(lambda _: release.wait(), PATIENCE))
+    second = asyncio.ensure_future(bulkhead.run(lambda _: ran.append("second"), PATIENCE))
+    third = asyncio.ensure_future(bulkhead.run(lambda _: ran.append("third"), PATIENCE))
+    await asyncio.sleep(0.01)
+    second.cancel()
+    release.set()
+    await asyncio.gather(first, third)
+    assert ran == ["third"]
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_slow_job_does_not_hold_back_the_others(release: threading.Event) -> None:
+    bulkhead = make(threads=2)
+    slow = asyncio.ensure_future(bulkhead.run(lambda _: release.wait(), PATIENCE))
+    fast = [asyncio.ensure_future(bulkhead.run(lambda _: 1, PATIENCE)) for _ in range(50)]
+    assert await asyncio.wait_for(asyncio.gather(*fast), 5) == [1] * 50
+    assert not slow.done()
+    release.set()
+    await slow
+    bulkhead.close()
+
+
+def test_it_goes_on_in_another_event_loop_and_after_it_was_closed() -> None:
+    bulkhead = make()
+    for number in range(3):
+        assert (
+            asyncio.run(bulkhead.run(lambda deadline: deadline.seconds, number + 1)) == number + 1
+        )
+    bulkhead.close()
+    assert asyncio.run(bulkhead.run(lambda _: "again", PATIENCE)) == "again"
+    bulkhead.close()
+
+
+def test_closing_ends_its_threads() -> None:
+    bulkhead = Bulkhead("Cloud closing", threads=4, queue=10)
+
+    async def use() -> None:
+        await asyncio.gather(
+            *(bulkhead.run(lambda _: time.sleep(0.02), PATIENCE) for _ in range(8))
+        )
+
+    asyncio.run(use())
+    bulkhead.close()
+    ends_at = time.monotonic() + PATIENCE
+    while any(thread.name.startswith("Cloud closing") for thread in threading.enumerate()):
+        assert time.monotonic() < ends_at
+        time.sleep(0.01)
