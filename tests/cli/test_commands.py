@@ -1,0 +1,119 @@
+"""The command line, as an operator uses it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
+
+
+@pytest.fixture
+def run(clean_environment: dict[str, str], tmp_path: Path) -> Run:
+    def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "orchestrator_core.cli", *arguments],
+            env={**clean_environment, "COLUMNS": "200", **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return command
+
+
+def config(tmp_path: Path, toml: str) -> str:
+    path = tmp_path / "orchestrator.toml"
+    path.write_text(toml)
+    return str(path)
+
+
+def test_check_tells_that_settings_are_valid(run: Run, tmp_path: Path) -> None:
+    said = run("check", "--config", config(tmp_path, CLOUD))
+    assert said.returncode == 0, said.stderr
+    assert "fake_driver" in said.stdout
+    assert "valid" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("[servr]", 'did you mean "server"?'),
+        (f'{CLOUD}store = "disk"', '[clouds.fake_driver] store: must be "memory" or "file:PATH"'),
+        (f'{CLOUD}stoer = "x"', 'did you mean "store"?'),
+        ('[clouds.a]\ndriver = "dumy"', 'did you mean "dummy"?'),
+        (f'{CLOUD}[plugins]\nrequire = ["x"]', "x: not installed"),
+    ],
+)
+def test_check_tells_what_is_wrong(run: Run, tmp_path: Path, toml: str, message: str) -> None:
+    said = run("check", "--config", config(tmp_path, toml))
+    assert said.returncode == 1
+    assert said.stderr.startswith("orchestrator: ")
+    assert message in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_check_connect_tries_each_and_shows_no_secret(run: Run, tmp_path: Path) -> None:
+    toml = f"""{CLOUD}
+[clouds.gone]
+driver = "libcloud"
+provider = "ec2"
+key = "env:THE_KEY"
+secret = "env:THE_SECRET"
+host = "127.0.0.1"
+port = 9
+secure = false
+region = "us-east-1"
+[assignments.brain]
+backend = "cistern"
+url = "http://127.0.0.1:9/api/v1"
+"""
+    secrets = {"THE_KEY": "AKIAHUNTER1", "THE_SECRET": "hunter2-secret"}
+    said = run("check", "--connect", "--config", config(tmp_path, toml), **secrets)
+    assert said.returncode == 1
+    rows = {line.split("│")[1].strip(): line for line in said.stdout.splitlines() if "│" in line}
+    assert "reached" in rows["fake_driver"]
+    for name in ("gone", "brain"):
+        assert "cannot be reached" in rows[name]
+        assert "127.0.0.1" not in rows[name]
+    for secret in secrets.values():
+        assert secret not in said.stdout + said.stderr
+
+
+def test_init_copies_and_overwrites_nothing(run: Run, tmp_path: Path) -> None:
+    assert run("init", "etc").returncode == 0
+    settings = tmp_path / "etc" / "orchestrator.toml"
+    assert run("check", "--config", str(settings)).returncode == 0
+    settings.write_text("# mine\n")
+    assert "stays as it is" in run("init", "etc").stdout
+    assert settings.read_text() == "# mine\n"
+    assert (tmp_path / "etc" / "gunicorn.conf.py").exists()
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout.startswith("orchestrator, version 0.")
+
+
+def test_serve_with_wrong_settings_says_so_and_ends(run: Run, tmp_path: Path) -> None:
+    said = run("serve", "--config", config(tmp_path, "[servr]"))
+    assert said.returncode == 1
+    assert 'did you mean "server"?' in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_the_core_alone_starts_and_says_what_to_do(serve: Any) -> None:
+    server = serve("")
+    assert httpx2.get(f"{server.url}/api/v1/").json() == {"status": "ok"}
+    answer = httpx2.get(f"{server.url}/api/v1/nodes")
+    assert (answer.status_code, answer.json()["message"]) == (500, "Cloud not valid or wrong path")
+    server.wait_for_log("no cloud is configured")
+    assert "pip install vm-orchestrator-dummy" in server.log()

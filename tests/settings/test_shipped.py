@@ -1,0 +1,108 @@
+"""The shipped settings file names every key that exists, with its real default."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING
+from dataclasses import fields as attributes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields
+
+from orchestrator_cistern.settings import CisternSettings
+from orchestrator_core.settings import model
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.schema import (
+    AssignmentSchema,
+    AuthSchema,
+    CloudSchema,
+    ExtensionSchema,
+    PluginsSchema,
+    ServerSchema,
+    SettingsSchema,
+)
+from orchestrator_dummy.driver import DummySettings
+
+FILE = Path(__file__).parents[2] / "conf" / "orchestrator.toml"
+SETTING = re.compile(r"^# (\[[a-z_.]+\]|[a-z_]+ = .+)")
+
+
+def uncommented() -> dict[str, Any]:
+    """The file with everything in force that it shows as a comment."""
+    lines = []
+    for line in FILE.read_text(encoding="utf-8").splitlines():
+        found = SETTING.match(line)
+        lines.append(line[2:] if found else line)
+    return tomllib.loads("\n".join(lines))
+
+
+DATA = uncommented()
+
+
+def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
+    yield DATA, SettingsSchema
+    yield DATA["server"], ServerSchema
+    yield DATA["auth"], AuthSchema
+    yield DATA["plugins"], PluginsSchema
+    yield DATA["clouds"]["fake_driver"], CloudSchema
+    yield DATA["clouds"]["fake_driver"], DummySettings
+    yield DATA["assignments"]["brain"], AssignmentSchema
+    yield DATA["extensions"]["quota"], ExtensionSchema
+
+
+@pytest.mark.parametrize(("written", "schema"), list(sections()), ids=lambda v: str(v)[:20])
+def test_every_key_is_there(written: Mapping[str, Any], schema: type[Schema]) -> None:
+    assert set(schema().fields) <= set(written)
+
+
+def test_every_deadline_is_there_with_its_default() -> None:
+    assert DATA["clouds"]["fake_driver"]["deadlines"] == CLOUD_DEADLINES
+    assert DATA["assignments"]["brain"]["deadlines"] == ASSIGNMENT_DEADLINES
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        (DATA["server"], model.ServerSettings),
+        (DATA["clouds"]["fake_driver"], model.CloudSettings),
+        (DATA["assignments"]["brain"], model.AssignmentSettings),
+        (DATA["extensions"]["quota"], model.ExtensionSettings),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_commented_out_shows_the_default(written: Mapping[str, Any], kind: Any) -> None:
+    for attribute in attributes(kind):
+        default = attribute.default
+        if attribute.name in written and default is not MISSING and default is not None:
+            assert written[attribute.name] == default, attribute.name
+
+
+def test_everything_that_it_shows_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_OPS_TOKEN", "x")
+    config = tmp_path / "orchestrator.toml"
+    text = "\n".join(
+        line[2:] if SETTING.match(line) else line
+        for line in FILE.read_text(encoding="utf-8").splitlines()
+    )
+    config.write_text(
+        text.replace('# mode = "none"', 'mode = "none"').replace(
+            'mode = "none" ', 'mode = "token" '
+        )
+    )
+    settings = load_settings(config, {})
+    assert set(settings.clouds) == {"fake_driver", "aws"}
+    known = {
+        name for name, field in CisternSettings().fields.items() if isinstance(field, fields.Field)
+    }
+    assert set(settings.assignments["brain"].plugin) <= known
+
+
+def test_as_it_is_it_serves_the_dummy_cloud() -> None:
+    settings = load_settings(FILE, {})
+    assert settings.default_cloud == "fake_driver"
+    assert settings.clouds["fake_driver"].driver == "dummy"
