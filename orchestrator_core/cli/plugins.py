@@ -25,24 +25,11 @@ def plugins(config: Path | None, *, as_json: bool) -> None:
     settings = replace(load_settings(config).plugins, require=())
     records = load_plugins(settings).records
     if as_json:
-        click.echo(json.dumps([_row(record) for record in records], indent=2))
+        click.echo(json.dumps([record.report() for record in records], indent=2))
     elif records:
         Console(soft_wrap=True).print(_table(records))
     else:
         click.echo("No plugin is installed. Try: pip install vm-orchestrator-dummy")
-
-
-def _row(record: PluginRecord) -> dict[str, object]:
-    return {
-        "name": record.name,
-        "kind": record.kind.value,
-        "distribution": record.distribution,
-        "version": record.version,
-        "state": record.state.value,
-        "stage": record.stage or None,
-        "message": record.message or None,
-        "hooks": list(record.hooks),
-    }
 
 
 def _table(records: list[PluginRecord]) -> Table:

@@ -76,6 +76,19 @@ class PluginRecord:
         self.state, self.stage, self.message = state, stage, message
         self.factory = None
 
+    def report(self) -> dict[str, Any]:
+        """What is told of it, over HTTP as on the command line."""
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "distribution": self.distribution,
+            "version": self.version,
+            "state": self.state.value,
+            "stage": self.stage or None,
+            "message": self.message or None,
+            "hooks": list(self.hooks),
+        }
+
     @property
     def label(self) -> str:
         """For log lines: ``cloud dummy (vm-orchestrator-dummy 0.1.0)``."""

@@ -34,8 +34,11 @@ def test_no_request_fails_while_the_server_stops(serve: Any) -> None:
     """Each connection that is accepted gets its answer; later ones are refused cleanly."""
     server = serve(workers=2)
     outcomes: list[str] = []
+    all_served = threading.Barrier(5)
 
     def ask() -> None:
+        assert httpx2.get(f"{server.url}/api/v1/nodes").status_code == 200
+        all_served.wait()
         while True:
             try:
                 response = httpx2.get(f"{server.url}/api/v1/nodes")
@@ -50,7 +53,7 @@ def test_no_request_fails_while_the_server_stops(serve: Any) -> None:
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    all_served.wait()
     server.signal(signal.SIGTERM)
     for thread in threads:
         thread.join()

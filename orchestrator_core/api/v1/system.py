@@ -11,7 +11,6 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import OrchestratorError
-from orchestrator_core.plugins.record import PluginRecord
 
 
 class RootResource(Resource):
@@ -58,7 +57,10 @@ class PluginsResource(Resource):
         """Answer with every plugin found, whatever became of it, and who uses it."""
         uses = [use async for use in self._uses()]
         plugins = [
-            _plugin(record, [use for key, use in uses if key == (record.kind.value, record.name)])
+            {
+                **record.report(),
+                "used_by": [use for key, use in uses if key == (record.kind.value, record.name)],
+            }
             for record in self._services.plugins.records
         ]
         resp.data = answers.encode({"plugins": plugins})
@@ -78,17 +80,3 @@ class PluginsResource(Resource):
 
 def _use(name: str, error: str) -> dict[str, Any]:
     return {"name": name, "state": "failed" if error else "ready", "message": error or None}
-
-
-def _plugin(record: PluginRecord, used_by: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "kind": record.kind.value,
-        "distribution": record.distribution,
-        "version": record.version,
-        "state": record.state.value,
-        "stage": record.stage or None,
-        "message": record.message or None,
-        "hooks": list(record.hooks),
-        "used_by": used_by,
-    }
