@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
+
+from gunicorn.errors import HaltServer
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.run_directory import run_directory
@@ -52,3 +56,20 @@ def on_starting(arbiter: Any) -> None:
         sys.exit(f"orchestrator: {error.message}")
     run_directory()
     guard_reload(arbiter)
+    _stop_to_the_end(arbiter)
+
+
+def _stop_to_the_end(arbiter: Any) -> None:
+    """Let several workers fail at once.
+
+    Gunicorn ends when the first cannot load the application; the second one's failure, seen
+    while it stops, would break that off with a stack trace.
+    """
+    stop: Callable[[bool], None] = arbiter.stop
+
+    def stop_to_the_end(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's own
+        with suppress(HaltServer):
+            return stop(graceful)
+        return stop_to_the_end(graceful)
+
+    arbiter.stop = stop_to_the_end

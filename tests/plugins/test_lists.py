@@ -55,7 +55,7 @@ def test_without_what_is_required_the_server_does_not_start(
     serve: Any, broken: dict[str, str], required: str, why: str
 ) -> None:
     settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "{required}"]\n'
-    server = serve(settings, workers=2, environment=broken, up=False)
+    server = serve(settings, workers=4, environment=broken, up=False)
     assert server.process.wait(timeout=20) != 0
     assert "A required plugin is not there" in server.log()
     assert why in server.log()
