@@ -80,6 +80,18 @@ def test_whether_a_failing_extension_denies_is_a_setting(
     server.wait_for_log("extension failed")
 
 
+def test_a_secret_in_an_exception_s_text_does_not_reach_the_log(
+    serve: Any, installed: dict[str, str]
+) -> None:
+    settings = '[extensions.broken]\nextension = "failing"\nhow = "raise"\n'
+    auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
+    server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
+    url = f"{server.url}/api/v1/nodes/fake_driver"
+    assert httpx2.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 403
+    server.wait_for_log("a secret: \\*\\*\\*")
+    assert "hunter2" not in server.log()
+
+
 def test_an_extension_that_does_not_load_denies_everything(
     serve: Any, installed: dict[str, str]
 ) -> None:
