@@ -36,7 +36,7 @@ check: install ## Lint, types, walls between the rooms
 	for plugin in plugins/*; do $(BIN)/mypy $$plugin || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
-test: install ## Everything that CI runs
+test: check ## Everything that CI runs: the checks and the tests
 	$(BIN)/pytest
 
 soak: install ## The long runs: up to an hour, not in CI
