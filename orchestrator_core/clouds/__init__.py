@@ -2,5 +2,6 @@
 
 ``bulkhead`` keeps the calls of one cloud apart from all others, ``driver`` is the typed way
 into its plugin, ``cloud`` joins the two, ``backend`` does the same for an assignment backend,
-``registry`` knows all of them by name and ``build`` makes them from the settings.
+``extensions`` stand around every call, ``registry`` knows clouds and backends by name and
+``build`` makes them all from the settings.
 """

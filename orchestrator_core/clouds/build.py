@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -92,29 +92,27 @@ class _Builder:
             failure = f"its plugin {plugin_name} is {record.state.value}"
             _log.error("not available", of=f"{table}.{section.name}", why=record.message)
             return None, failure
-        own = load_section(
-            settings_schema(record.factory)(),
-            section.plugin,
-            self._settings,
-            (table, section.name),
-            (key, *_core_keys(section)),
-        )
-        return self._construct(record, table, section.name, own)
+        return self._construct(record, section, (table, section.name), (key, *_core_keys(section)))
 
     def _construct(
-        self, record: PluginRecord, table: str, name: str, own: dict[str, Any]
+        self, record: PluginRecord, section: _Section, path: tuple[str, str], known: tuple[str, ...]
     ) -> tuple[Hooks | None, str]:
-        title = f"{_TITLES[record.kind]} {name}"
+        """Let the plugin's own code check its settings and make its object."""
+        name = section.name
         try:
+            schema = settings_schema(record.factory)()
+            own = load_section(schema, section.plugin, self._settings, path, known)
             plugin = record.factory(PluginContext(name, self._run_directory), own)
-            return Hooks(record.kind, title, plugin), ""
+            return Hooks(record.kind, f"{_TITLES[record.kind]} {name}", plugin), ""
+        except SettingsError:
+            raise
         except OrchestratorError as error:
             failure = error.message
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - one plugin must not stop the others
             failure = f"its plugin {record.name} could not be set up ({type(error).__name__})"
-            _log.exception("plugin could not be set up", of=f"{table}.{name}")
+            _log.exception("plugin could not be set up", of=".".join(path))
         return None, failure
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:

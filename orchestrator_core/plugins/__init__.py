@@ -1,6 +1,6 @@
 """Which plugins exist, and what became of each.
 
 ``discovery`` finds every entry point without importing anything, ``loader`` decides
-and imports, ``contract`` holds a class against the hook specs, ``record`` is what is
-known of one plugin, ``driver`` and ``backend`` are the typed ways into a loaded one.
+and imports, ``contract`` holds a class against the hook specs, ``record`` is what is known of
+one plugin, ``hooks`` is the only way into a loaded one.
 """

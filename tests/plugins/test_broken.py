@@ -31,6 +31,7 @@ REASONS = {
 
 AT_RUN_TIME = {
     "raising_constructor": "could not be set up (RuntimeError)",
+    "raising_schema": "could not be set up (RuntimeError)",
     "raising_hooks": "failed in describe (RuntimeError)",
     "nothing": "gave no usable answer to describe (got NoneType)",
 }
