@@ -35,7 +35,8 @@ def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
             hook, or names something else than a marshmallow schema.
     """
     if not isinstance(factory, type):
-        raise PluginError(f"the entry point names {factory!r}, which is no class")
+        found = type(factory).__name__
+        raise PluginError(f"the entry point names something of type {found}, which is no class")
     schema = settings_schema(factory)
     if not (isinstance(schema, type) and issubclass(schema, Schema)):
         raise PluginError("settings_schema is no marshmallow schema class")

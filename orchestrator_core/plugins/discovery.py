@@ -6,9 +6,17 @@ before it is imported, and a cache on disk may not lag behind what pip installed
 
 from __future__ import annotations
 
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    distribution,
+    distributions,
+)
 
+import structlog
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from orchestrator_core.plugins.record import Kind, PluginRecord
@@ -17,37 +25,59 @@ CORE_DISTRIBUTION = "vm-orchestrator"
 
 _KINDS = {kind.group: kind for kind in Kind}
 
+_log = structlog.get_logger(__name__)
+
 
 def discover() -> list[PluginRecord]:
     """Return a record for each entry point in our groups, sorted by kind, name, distribution."""
-    records: dict[tuple[str, str, str], PluginRecord] = {}
-    for distribution in distributions():
-        for entry_point in distribution.entry_points:
-            kind = _KINDS.get(entry_point.group)
-            if kind is not None:
-                record = _record(kind, distribution, entry_point)
-                # The first on sys.path is the one that an import finds.
-                records.setdefault((kind.value, record.name, record.distribution), record)
-    return [records[key] for key in sorted(records)]
+    found: dict[tuple[str, str, str], PluginRecord] = {}
+    for source in distributions():
+        try:
+            records = _read(source)
+        except Exception as error:  # noqa: BLE001 - any package of the installation may be damaged
+            _log.warning("a package's metadata cannot be read", error=type(error).__name__)
+            continue
+        for record in records:
+            found.setdefault((record.kind.value, record.name, record.distribution), record)
+    return [found[key] for key in sorted(found)]
 
 
-def _record(kind: Kind, distribution: Distribution, entry_point: EntryPoint) -> PluginRecord:
+def _read(source: Distribution) -> list[PluginRecord]:
+    points = [(kind, p) for p in source.entry_points if (kind := _KINDS.get(p.group)) is not None]
+    if not points or _shadowed(source):
+        return []
+    return [_record(kind, source, point) for kind, point in points]
+
+
+def _shadowed(source: Distribution) -> bool:
+    """Whether an import finds another one: the first of its name on ``sys.path``."""
+    try:
+        first = distribution(source.metadata["Name"] or "unknown")
+    except PackageNotFoundError:
+        return False  # its folder is not called as it should be
+    return first.locate_file("") != source.locate_file("")
+
+
+def _record(kind: Kind, source: Distribution, entry_point: EntryPoint) -> PluginRecord:
     return PluginRecord(
         kind=kind,
         name=entry_point.name,
-        distribution=canonicalize_name(distribution.metadata["Name"] or "unknown"),
-        version=distribution.version,
+        distribution=canonicalize_name(source.metadata["Name"] or "unknown"),
+        version=source.version or "unknown",
         entry_point=entry_point,
-        requires_core=_range(distribution.requires or []),
+        requires_core=_range(source.requires or []),
     )
 
 
 def _range(requirements: list[str]) -> str:
+    """Return the versions of the core that all requirements together leave."""
+    found = SpecifierSet()
     for text in requirements:
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if canonicalize_name(requirement.name) == CORE_DISTRIBUTION:
-            return str(requirement.specifier)
-    return ""
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if applies and canonicalize_name(requirement.name) == CORE_DISTRIBUTION:
+            found &= requirement.specifier
+    return str(found)

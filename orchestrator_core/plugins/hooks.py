@@ -62,9 +62,9 @@ class Hooks:
             return self._hooks[hook](**arguments)
         except OrchestratorError:
             raise
-        except (KeyboardInterrupt, MemoryError):
-            raise
         except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
+            # Not even KeyboardInterrupt: a real one reaches the main thread alone, where no hook
+            # is called, and a plugin's own would end this worker.
             # Its text may hold a credential or an inner address: it goes to the log alone.
             _log.exception("plugin raised", of=self.title, hook=hook, error=type(error).__name__)
             raise CloudError(f"{self.title} failed in {hook} ({type(error).__name__})") from None

@@ -100,29 +100,42 @@ def _load(record: PluginRecord) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit at import must not end the server
-        record.end(State.FAILED, "import", f"{type(error).__name__}: {error}".rstrip(": "))
+        record.end(State.FAILED, "import", _said(error))
         return
     try:
         record.hooks = implemented_hooks(record.kind, factory)
     except PluginError as error:
         record.end(State.FAILED, "hooks", error.message)
         return
-    except Exception as error:  # noqa: BLE001 - a class may raise from any attribute
-        record.end(State.FAILED, "hooks", f"{type(error).__name__}: {error}".rstrip(": "))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a class may raise from any attribute
+        record.end(State.FAILED, "hooks", _said(error))
         return
     record.state, record.factory = State.LOADED, factory
+
+
+def _said(error: BaseException) -> str:
+    """Return an error's class and text on one line; its text may be code of the plugin too."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # noqa: BLE001
+        text = "(an error whose text cannot be read)"
+    return f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _require(records: list[PluginRecord], required: tuple[str, ...]) -> None:
     missing = []
     for word in required:
         found = [record for record in records if _named(record, (word,))]
+        # A name that several claim is there once one of them is: the others were denied.
+        there = {(r.kind, r.name) for r in found if r.state is State.LOADED and r.name == word}
         if not found:
             missing.append(f"{word}: not installed")
         missing += [
             f"{word}: {record.label} is {record.state.value} at {record.stage}: {record.message}"
             for record in found
-            if record.state is not State.LOADED
+            if record.state is not State.LOADED and (record.kind, record.name) not in there
         ]
     if missing:
         raise PluginError("A required plugin is not there:\n" + "\n".join(missing))

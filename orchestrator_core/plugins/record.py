@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib.metadata import EntryPoint
 from typing import Any
 
 from orchestrator_core.hookspecs import AssignmentHooks, CloudHooks, ExtensionHooks
+
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"():,]+/)+")
 
 
 class Kind(Enum):
@@ -77,7 +80,7 @@ class PluginRecord:
         self.factory = None
 
     def report(self) -> dict[str, Any]:
-        """What is told of it, over HTTP as on the command line."""
+        """What is told of it, over HTTP as on the command line: no folder of this machine."""
         return {
             "name": self.name,
             "kind": self.kind.value,
@@ -85,7 +88,7 @@ class PluginRecord:
             "version": self.version,
             "state": self.state.value,
             "stage": self.stage or None,
-            "message": self.message or None,
+            "message": _FOLDERS.sub("", self.message) or None,
             "hooks": list(self.hooks),
         }
 

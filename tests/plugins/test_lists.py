@@ -15,7 +15,7 @@ def states(url: str) -> dict[tuple[str, str], str]:
     return {(plugin["distribution"], plugin["name"]): plugin["state"] for plugin in plugins}
 
 
-@pytest.mark.parametrize("word", ["dummy", "vm-orchestrator-dummy", "VM_Orchestrator.Dummy"])
+@pytest.mark.parametrize("word", ["dummy", "VM_Orchestrator.Dummy"])
 def test_what_is_denied_is_not_loaded(serve: Any, word: str) -> None:
     server = serve(f'{CLOUD}[plugins]\ndeny = ["{word}"]\n')
     assert states(server.url)["vm-orchestrator-dummy", "dummy"] == "disabled"
@@ -45,8 +45,8 @@ def test_to_deny_one_settles_a_clash(serve: Any, broken: dict[str, str]) -> None
 @pytest.mark.parametrize(
     ("required", "why"),
     [
-        ("import_error", "is failed at import: ModuleNotFoundError"),
-        ("vm-orchestrator-broken-system-exit", "SystemExit: wrong Python"),
+        ("system_exit", "is failed at import: SystemExit: wrong Python"),
+        ("vm-orchestrator-broken-misspelt-hook", "is failed at hooks: unknown hook"),
         ("wrong_core_version", "is incompatible at version"),
         ("not-there", "not-there: not installed"),
     ],
@@ -58,19 +58,26 @@ def test_without_what_is_required_the_server_does_not_start(
     server = serve(settings, workers=4, environment=broken, up=False)
     assert server.process.wait(timeout=20) != 0
     assert "A required plugin is not there" in server.log()
+    assert f"{required}: " in server.log()
     assert why in server.log()
     assert "Traceback" not in server.log()
 
 
 def test_with_what_is_required_it_starts(serve: Any, broken: dict[str, str]) -> None:
-    settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "vm-orchestrator-dummy"]\n'
-    server = serve(settings, environment=broken)
+    settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "vm-orchestrator-dummy", "clashing"]\n'
+    denied = 'deny = ["vm-orchestrator-broken-name-clash-two"]\n'
+    server = serve(settings + denied, environment=broken)
     assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
 
 
 def test_a_driver_that_is_not_installed_is_named_with_what_may_help(serve: Any) -> None:
     server = serve('[clouds.a]\ndriver = "dumy"\n', up=False)
     assert server.process.wait(timeout=20) != 0
-    for part in ("[clouds.a] driver", 'did you mean "dummy"?', "pip install"):
+    said = (
+        "orchestrator.toml: [clouds.a] driver: ",
+        '"dumy"; did you mean "dummy"?',
+        "pip install",
+    )
+    for part in said:
         assert part in server.log()
     assert "Traceback" not in server.log()

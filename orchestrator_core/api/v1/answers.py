@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import orjson
 from marshmallow import Schema, fields
@@ -103,11 +104,31 @@ _vm_answer = projection(VmSchema())
 _assignment_answer = projection(AssignmentSchema())
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _as_promised(shape: Callable[P, R]) -> Callable[P, R]:
+    """Call it nonsense when an object holds what it should not."""
+
+    @functools.wraps(shape)
+    def shaped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return shape(*args, **kwargs)
+        except (TypeError, ValueError, AttributeError):
+            raise NonsenseAnswer(
+                "The plugin gave an answer that is not what the contract says"
+            ) from None
+
+    return shaped
+
+
 def node_uuid(node_id: str, provider: str) -> str:
     """Return version 1's uuid: the SHA-1 of ``<id>:<provider>`` in hexadecimal."""
     return hashlib.sha1(f"{node_id}:{provider}".encode(), usedforsecurity=False).hexdigest()
 
 
+@_as_promised
 def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> dict[str, Any]:
     """Return one node as version 1 shows it.
 
@@ -119,16 +140,19 @@ def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) ->
     return _node_answer(_node(cloud, node, secrets=secrets))
 
 
+@_as_promised
 def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[dict[str, Any]]:
     """Return nodes as version 1 shows them."""
     return [_node_answer(_node(cloud, node)) for node in nodes]
 
 
+@_as_promised
 def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[dict[str, Any]]:
     """Return images as version 1 shows them."""
     return [_image_answer(_named(cloud, image)) for image in images]
 
 
+@_as_promised
 def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[dict[str, Any]]:
     """Return sizes as version 1 shows them."""
     return [
@@ -137,11 +161,13 @@ def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[dict[str
     ]
 
 
+@_as_promised
 def shape_vms(vms: Sequence[Vm]) -> list[dict[str, Any]]:
     """Return VMs as their assignment backend knows them."""
     return [_vm_answer(asdict(vm)) for vm in vms]
 
 
+@_as_promised
 def shape_assignment(result: AssignmentResult) -> dict[str, Any]:
     """Return the answer to an assign or a release."""
     return _assignment_answer(asdict(result))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrator_core import (
     Image,
@@ -55,7 +59,24 @@ def test_no_number_comes_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "node_id", ["3", "01", " 1", "1 ", "-1", "1e3", "", "x", "9" * 40, "\u0661"]
+    "node_id",
+    [
+        "3",
+        "0",
+        "01",
+        " 1",
+        "1 ",
+        "1\n",
+        "+1",
+        "-1",
+        "1.0",
+        "1_0",
+        "1e3",
+        "",
+        "x",
+        "9" * 40,
+        "\u0661",
+    ],
 )
 def test_what_is_no_node(tmp_path: Path, node_id: str) -> None:
     cloud = driver(tmp_path)
@@ -77,8 +98,14 @@ def test_a_node_is_found_by_its_marker_which_does_not_show(tmp_path: Path) -> No
     cloud = driver(tmp_path)
     marked = StartRequest("x", Image("1", "i"), Size("1", "s"), marker="mark-7")
     node = cloud.start_vm(marked)
+    unmarked = cloud.start_vm(REQUEST)
     assert cloud.find_node("mark-7") == node
-    assert "mark-7" not in repr(node)
+    for shown in (node, cloud.get_node(node.id), *cloud.list_nodes()):
+        assert "mark-7" not in repr(shown)
+        assert shown.extra == {"foo": "bar"}
+    for other in ("", "None", "mark", "mark-70", unmarked.id):
+        with pytest.raises(NodeNotFound):
+            cloud.find_node(other)
     cloud.stop_vm(node.id)
     with pytest.raises(NodeNotFound):
         cloud.find_node("mark-7")
@@ -93,17 +120,106 @@ def test_a_new_server_starts_afresh_unless_the_store_is_a_file(tmp_path: Path) -
         assert ids(driver(tmp_path / "two", store)) == expected
 
 
+def test_numbers_and_markers_survive_a_restart_in_a_file(tmp_path: Path) -> None:
+    file = f"file:{tmp_path / 'cloud.db'}"
+    before = driver(tmp_path, file)
+    marked = before.start_vm(StartRequest("x", Image("1", "i"), Size("1", "s"), marker="kept"))
+    before.power_off_vm("2")
+    before.stop_vm(before.start_vm(REQUEST).id)
+    after = driver(tmp_path, file)
+    assert after.find_node("kept") == marked
+    assert after.get_node("2").state is NodeState.STOPPED
+    assert after.start_vm(REQUEST).id == "5"  # 4 was there and is gone
+
+
+def test_each_cloud_has_nodes_of_its_own(tmp_path: Path) -> None:
+    clouds = [DummyDriver(PluginContext(n, tmp_path), {"store": "memory"}) for n in ("a", "b")]
+    clouds[0].stop_vm("1")
+    assert [ids(cloud) for cloud in clouds] == [["2"], ["1", "2"]]
+
+
+def test_who_loses_the_race_to_make_the_store_uses_the_winner_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cloud.db"
+    Store(path, durable=False, first=2).add(None)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", lambda _: False)  # as it was a moment ago
+        late = Store(path, durable=False, first=2)
+    assert [number for number, _ in late.rows()] == [1, 2, 3]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+def test_nothing_is_read_again_while_nobody_writes(tmp_path: Path) -> None:
+    stores = [Store(tmp_path / "cloud.db", durable=False, first=2) for _ in range(2)]
+    stores[0].add(None)
+    for store in stores:
+        assert store.rows() is store.rows()
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # which of three stores
+        st.sampled_from(["add", "remove", "stopped", "running", "look"]),
+        st.integers(1, 6),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ACTS)
+def test_every_store_shows_what_any_of_them_did_last(acts: list[tuple[int, str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "cloud.db"
+        stores = [Store(path, durable=False, first=2) for _ in range(3)]
+        expected = {1: "running", 2: "running"}
+        last = 2
+        for which, act, number in acts:
+            store = stores[which]
+            if act == "add":
+                last += 1
+                assert store.add(None) == (last, "running")
+                expected[last] = "running"
+            elif act == "remove":
+                assert store.remove(str(number)) == (expected.pop(number, None) is not None)
+            elif act != "look":
+                assert store.set_state(str(number), act) == (number in expected)
+                expected.update({number: act} if number in expected else {})
+            # One that has not looked for a while must see all of it too.
+            assert stores[number % 3].rows() == sorted(expected.items())
+
+
 START_AND_LOOK = """
 import sys
 from pathlib import Path
 from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
 
-cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), {"store": "memory"})
+cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), {"store": sys.argv[2]})
 for _ in range(20):
     node = cloud.start_vm(StartRequest("x", Image("1", "i"), Size("1", "s")))
     assert node.id in [other.id for other in cloud.list_nodes()]  # whoever wrote in between
-    print(node.id)
+    print(node.id, flush=True)
+"""
+
+DIE_AT_THE_ANNOUNCEMENT = """
+import os
+import signal
+import sys
+from pathlib import Path
+from orchestrator_dummy.generation import Generation
+from orchestrator_dummy.store import Store
+
+announce = Generation.write
+
+def die(self, number):
+    if sys.argv[2] == "after":
+        announce(self, number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Generation.write = die
+Store(Path(sys.argv[1]), durable=True, first=2).add(None)
 """
 
 WRITE_FOR_EVER = """
@@ -119,31 +235,61 @@ while True:
 """
 
 
-def process(script: str, path: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", script, str(path)]
+def process(script: str, path: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", script, str(path), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_processes_share_one_cloud(tmp_path: Path) -> None:
-    reader = driver(tmp_path)
-    assert ids(reader) == ["1", "2"]
-    processes = [process(START_AND_LOOK, tmp_path) for _ in range(4)]
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_processes_share_one_cloud_which_the_first_of_them_makes(tmp_path: Path, kind: str) -> None:
+    store = kind if kind == "memory" else f"file:{tmp_path / 'deep' / 'down' / 'cloud.db'}"
+    processes = [process(START_AND_LOOK, tmp_path, store) for _ in range(4)]
     made = [number for p in processes for number in p.communicate(timeout=60)[0].split()]
     assert [p.returncode for p in processes] == [0] * 4
     assert sorted(map(int, made)) == list(range(3, 83))
-    assert ids(reader) == [str(number) for number in range(1, 83)]
+    assert ids(driver(tmp_path, store)) == [str(number) for number in range(1, 83)]
+
+
+def test_what_one_process_was_told_another_sees_at_once(tmp_path: Path) -> None:
+    readers = [driver(tmp_path) for _ in range(2)]
+    writers = [process(START_AND_LOOK, tmp_path, "memory") for _ in range(2)]
+    told = 0
+    for writer in writers:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            told += 1
+            for reader in readers:
+                assert line.strip() in ids(reader)
+                assert reader.get_node(line.strip()).name == f"dummy-{line.strip()}"
+        assert writer.wait(timeout=60) == 0
+        writer.stdout.close()
+    assert told == 40
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_writer_that_dies_as_it_announces_hides_nothing(tmp_path: Path, moment: str) -> None:
+    path = tmp_path / "cloud.db"
+    readers = [Store(path, durable=True, first=2) for _ in range(2)]
+    for round_ in range(2):
+        assert len(readers[0].rows()) == 2 + round_
+        with process(DIE_AT_THE_ANNOUNCEMENT, path, moment) as writer:
+            assert writer.wait(timeout=60) == -signal.SIGKILL
+        for reader in readers:
+            assert reader.rows() == Store(path, durable=True, first=2).rows()
+        readers[1].add(None)
 
 
 def test_a_killed_writer_leaves_a_whole_cloud(tmp_path: Path) -> None:
     path = tmp_path / "cloud.db"
     reader = Store(path, durable=True, first=2)
-    for _ in range(3):
+    for pause in (0, 0.0005, 0.002, 0.005, 0.01):
         before = len(reader.rows())
         ends_at = time.monotonic() + 30
         with process(WRITE_FOR_EVER, path) as writer:
             while len(reader.rows()) < before + 10:
                 assert writer.poll() is None
                 assert time.monotonic() < ends_at
+            time.sleep(pause)  # so that not every one dies at the same step
             writer.kill()
         # What is remembered is what is there, although the writer died in the middle.
         assert reader.rows() == Store(path, durable=True, first=2).rows()

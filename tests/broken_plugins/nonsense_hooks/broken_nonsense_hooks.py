@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from orchestrator_core import CloudDescription, Image, Node, PluginContext, Size, Vm, hookimpl
+from orchestrator_core import (
+    AssignmentResult,
+    CloudDescription,
+    Image,
+    Node,
+    PluginContext,
+    Size,
+    Vm,
+    hookimpl,
+)
 
 
 class Driver:
@@ -69,6 +78,35 @@ class Nothing:
         return None
 
 
+class Values(Driver):
+    """A cloud whose objects are of the right class and hold what they should not."""
+
+    @hookimpl
+    def list_nodes(self) -> Any:
+        """Nonsense."""
+        return [Node("1", "x", public_ips=5)]
+
+    @hookimpl
+    def list_images(self) -> Any:
+        """Nonsense."""
+        return [Image("1", "one"), Size("2", "two")]
+
+    @hookimpl
+    def list_sizes(self) -> Any:
+        """Nonsense."""
+        return (Size(str(number), "x") for number in range(2))
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Any:
+        """Nonsense."""
+        return Node("\ud800", "x")
+
+    @hookimpl
+    def start_vm(self, request: Any) -> Any:
+        """Nonsense."""
+        return Node("1", "x", state=["running"])
+
+
 class Backend:
     """An assignment backend."""
 
@@ -94,3 +132,30 @@ class Backend:
     def release_vm(self) -> Any:
         """Nonsense."""
         return None
+
+
+class ValuesBackend:
+    """An assignment backend whose objects hold what they should not."""
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        pass
+
+    @hookimpl
+    def list_vms(self) -> Any:
+        """Nonsense."""
+        return [Vm(1, "1", "one", status="FREE")]
+
+    @hookimpl
+    def resolve_vm(self) -> Any:
+        """Nonsense."""
+        return None
+
+    @hookimpl
+    def assign_vm(self) -> Any:
+        """Nonsense."""
+        return None
+
+    @hookimpl
+    def release_vm(self) -> Any:
+        """Nonsense."""
+        return AssignmentResult(1, "1", "released")
