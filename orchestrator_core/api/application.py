@@ -36,6 +36,9 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         self, scope: _Message, receive: _Receive, send: _Send
     ) -> None:
         """Serve one ASGI connection scope."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})  # before any handshake: it is refused
+            return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)
         if scope["type"] != "http" or not _has_body(scope):

@@ -27,7 +27,8 @@ class Authenticator:
         self._own: set[str] = {"127.0.0.1"}
         # Digests have one length, so that a comparison tells nothing of the token's.
         self._callers = [
-            (_digest(token.reveal()), name) for name, token in sorted(settings.tokens.items())
+            (_digest(token.reveal().encode()), name)
+            for name, token in sorted(settings.tokens.items())
         ]
 
     def caller(self, req: falcon.asgi.Request) -> str:
@@ -44,7 +45,7 @@ class Authenticator:
             raise Unauthenticated(
                 "A token is needed: Authorization: Bearer TOKEN, or X-Auth-Token: TOKEN"
             )
-        given = _digest(token)
+        given = _digest(token.encode("latin-1"))  # as the bytes came
         found = None
         for digest, name in self._callers:
             if hmac.compare_digest(given, digest):
@@ -81,5 +82,5 @@ def _token(req: falcon.asgi.Request) -> str | None:
     return req.get_header("X-Auth-Token")
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()

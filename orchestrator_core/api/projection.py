@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
+from marshmallow.utils import ensure_text_type
 
 View = Mapping[str, Any]
 Projection = Callable[[View], dict[str, Any]]
@@ -20,11 +21,14 @@ def projection(schema: Schema) -> Projection:
 
     Args:
         schema: with plain fields only: text, numbers, lists of text, and what is passed on
-            as it is (``Raw``, ``Dict`` without inner fields).
+            as it is (``Raw``, ``Dict`` without inner fields). No hooks, no other names.
 
     Raises:
-        TypeError: for any other field, so that nothing is shaped differently in silence.
+        TypeError: for anything else, so that nothing is shaped differently in silence.
     """
+    hooks = schema._hooks  # noqa: SLF001 - there is no public way to ask for them
+    if schema.many or hooks.get("pre_dump") or hooks.get("post_dump"):
+        raise TypeError(f"{schema!r} has no short way")
     fast = _compile({key: _kind(field) for key, field in schema.dump_fields.items()})
 
     def project(view: View) -> dict[str, Any]:
@@ -41,14 +45,14 @@ def _compile(kinds: Mapping[str, str]) -> Projection:
     """Make the function out of source, as ``dataclasses`` does: one dictionary display."""
     items = ", ".join(f"{key!r}: {_SOURCES[kind].format(key=key)}" for key, kind in kinds.items())
     function: Projection = eval(  # noqa: S307 - the names of our own schemas' fields
-        f"lambda view: {{{items}}}", {"texts": _texts}
+        f"lambda view: {{{items}}}", {"text": ensure_text_type, "texts": _texts}
     )
     return function
 
 
 _SOURCES = {
     "as it is": "view[{key!r}]",
-    "text": "(v if (v := view[{key!r}]).__class__ is str or v is None else str(v))",
+    "text": "(v if (v := view[{key!r}]).__class__ is str or v is None else text(v))",
     "integer": "(v if (v := view[{key!r}]).__class__ is int or v is None else int(v))",
     "texts": "(v if (v := view[{key!r}]) is None else texts(v))",
 }
@@ -56,18 +60,19 @@ _SOURCES = {
 
 def _kind(field: fields.Field[Any]) -> str:
     kind = type(field)
-    if kind is fields.String:
-        return "text"
-    if kind is fields.Integer:
-        return "integer"
-    if kind is fields.Raw:
-        return "as it is"
-    if isinstance(field, fields.Dict) and field.value_field is None and field.key_field is None:
-        return "as it is"
-    if isinstance(field, fields.List) and type(field.inner) is fields.String:
-        return "texts"
+    if field.data_key is None and field.attribute is None:
+        if kind is fields.String:
+            return "text"
+        if type(field) is fields.Integer and not field.as_string:
+            return "integer"
+        if kind is fields.Raw:
+            return "as it is"
+        if type(field) is fields.Dict and field.value_field is None and field.key_field is None:
+            return "as it is"
+        if type(field) is fields.List and type(field.inner) is fields.String:
+            return "texts"
     raise TypeError(f"{field!r} has no short way")
 
 
 def _texts(values: Any) -> list[str | None]:
-    return [v if v.__class__ is str or v is None else str(v) for v in values]
+    return [v if v.__class__ is str or v is None else ensure_text_type(v) for v in values]

@@ -63,7 +63,9 @@ class _Ticket:
         """Hand the result to the coroutine that waits for it, in its loop."""
         if self.future.done():
             return  # the caller left, or the deadline passed
-        if self.error is not None:
+        if isinstance(self.error, StopIteration):  # the one exception that no future takes
+            self.future.set_exception(RuntimeError("the job raised StopIteration"))
+        elif self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
@@ -146,9 +148,15 @@ class Bulkhead:
         """Wake an idle thread, or make one; it is counted as awake already."""
         if self._awake > self._threads:
             # Daemons: a thread that hangs in an SDK must not keep the process from ending.
+            name = f"{self.title} {self._threads + 1}"
+            thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the machine has none left; the next tick tries again
+                with self._lock:
+                    self._awake -= 1
+                return
             self._threads += 1
-            name = f"{self.title} {self._threads}"
-            threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True).start()
         self._bell.put(_Ring.WORK)
 
     def _tick_later(self) -> None:

@@ -78,8 +78,12 @@ def settings_error(
 
 
 def _line(path: Path_, what: str, where: str, origins: Mapping[Path_, str]) -> str:
-    variable = origins.get(path)
-    if variable:
-        return f"environment variable {variable}: {what}"
+    for end in range(len(path), 0, -1):  # the key itself, or the table or list that it is in
+        if variable := origins.get(path[:end]):
+            inner = "".join(f"{key}: " for key in path[end:])
+            return f"environment variable {variable}: {inner}{what}"
     section = f"[{'.'.join(path[:-1])}] " if len(path) > 1 else ""
-    return f"{where}: {section}{path[-1] if path else ''}: {what}"
+    # A section that is wrong may stand in the file, or be there for a variable's sake only.
+    below = [v for origin, v in origins.items() if path and origin[: len(path)] == path]
+    also = f" (see environment variable {', '.join(below)})" if below else ""
+    return f"{where}: {section}{path[-1] if path else ''}: {what}{also}"

@@ -35,7 +35,8 @@ DEFAULT: Final = "default"
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a cloud, and so a path segment, may be called."""
 
-_BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}|unix:.+")
+_BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})|unix:[^\0]+")
+_LAST_PORT = 65_535
 
 
 def check_name(name: str) -> None:
@@ -48,6 +49,22 @@ def check_name(name: str) -> None:
         raise ValidationError("a name has 1 to 64 of A-Z a-z 0-9 . _ - and is not only dots")
     if name == DEFAULT:
         raise ValidationError(f'"{DEFAULT}" is reserved for the default cloud')
+
+
+def check_bind(address: str) -> None:
+    """Refuse what no server can listen on.
+
+    Raises:
+        ValidationError: with what would be right.
+    """
+    found = _BIND.fullmatch(address)
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
+        raise ValidationError('must be "HOST:PORT" or "unix:PATH"')
+
+
+def _check_caller(name: str) -> None:
+    if not name.strip() or not name.isprintable():
+        raise ValidationError("a caller's name is a printable text")
 
 
 def _seconds(**kwargs: Any) -> fields.Float:
@@ -76,9 +93,7 @@ def _words() -> fields.List[str]:
 class ServerSchema(Schema):
     """``[server]``."""
 
-    bind = fields.String(
-        validate=validate.Regexp(_BIND, error='must be "HOST:PORT" or "unix:PATH"')
-    )
+    bind = fields.String(validate=check_bind)
     workers = _count(1, 1024)
     header_timeout = _seconds()
     body_timeout = _seconds()
@@ -97,7 +112,7 @@ class AuthSchema(Schema):
     """``[auth]``."""
 
     mode = fields.String(validate=_one_of("none", "token"))
-    tokens = fields.Dict(keys=fields.String(), values=SecretField())
+    tokens = fields.Dict(keys=fields.String(validate=_check_caller), values=SecretField())
 
     @validates_schema
     def _tokens_when_asked(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -137,7 +152,9 @@ class _PluggedSchema(Schema):
     queue = _count(0, 100_000)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def _misspelt(self, data: Mapping[str, Any], original: Mapping[str, Any], **_: Any) -> None:
+    def _misspelt(self, data: Mapping[str, Any], original: Any, **_: Any) -> None:
+        if not isinstance(original, Mapping):
+            return  # which is told already
         missing = [key for key, f in self.fields.items() if f.required and key not in original]
         for key in original:
             hint = nearest(key, missing)

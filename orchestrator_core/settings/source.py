@@ -56,6 +56,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: is not valid TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file}: is nested too deep") from None
 
 
 def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:
@@ -85,6 +87,7 @@ def _existing(table: Mapping[str, Any], word: str) -> str:
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
+    return parsed["value"] if len(parsed) == 1 else text  # else it went on with further keys

@@ -117,3 +117,18 @@ def test_the_core_alone_starts_and_says_what_to_do(serve: Any) -> None:
     assert (answer.status_code, answer.json()["message"]) == (500, "Cloud not valid or wrong path")
     server.wait_for_log("no cloud is configured")
     assert "pip install vm-orchestrator-dummy" in server.log()
+
+
+def test_init_where_a_file_stands_in_the_way(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    said = run("init", "taken/here")
+    assert said.returncode == 1
+    assert "Traceback" not in said.stderr
+    assert "taken" in said.stderr
+
+
+@pytest.mark.parametrize("address", ["here", "127.0.0.1:70000", "127.0.0.1:1\n"])
+def test_serve_refuses_an_address_that_is_none(run: Run, address: str) -> None:
+    said = run("serve", "--bind", address)
+    assert said.returncode == 2
+    assert "HOST:PORT" in said.stderr

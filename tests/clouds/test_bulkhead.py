@@ -167,3 +167,30 @@ def test_closing_ends_its_threads() -> None:
     while any(thread.name.startswith("Cloud closing") for thread in threading.enumerate()):
         assert time.monotonic() < ends_at
         time.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_a_job_that_raises_stop_iteration_is_an_error_like_any_other() -> None:
+    bulkhead = make(threads=1)
+
+    def stops(_: Deadline) -> None:
+        raise StopIteration
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await bulkhead.run(stops, PATIENCE)
+    assert await bulkhead.run(lambda _: "alive", PATIENCE) == "alive"
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_machine_without_a_free_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    bulkhead = make(threads=1)
+    start = threading.Thread.start
+
+    def refuse(_: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert await bulkhead.run(lambda _: "later", PATIENCE) == "later"
+    bulkhead.close()

@@ -108,3 +108,17 @@ def test_stalled_clients_do_not_hold_up_others(address: tuple[str, int]) -> None
             begun = time.monotonic()
             assert httpx2.get(url).status_code == 200
             assert time.monotonic() - begun < 2
+
+
+UPGRADE = (
+    b"GET /api/v1/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def test_a_websocket_is_refused_and_leaves_no_stack_trace(serve: Any) -> None:
+    server = serve()
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(UPGRADE)
+        assert client.recv(4096).startswith(b"HTTP/1.1 403")
+    assert "Traceback" not in server.log()

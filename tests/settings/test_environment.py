@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.load import load_settings
 
 
@@ -37,3 +40,18 @@ def test_without_anything_the_defaults_hold() -> None:
     assert settings.server.bind == "127.0.0.1:5050"
     assert not settings.clouds
     assert settings.auth.mode == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SERVER__WORKERS", "0", "variable ORCHESTRATOR__SERVER__WORKERS: must be greater"),
+        ("PLUGINS__DENY", '["a", 1]', "variable ORCHESTRATOR__PLUGINS__DENY: 1: not a valid"),
+        ("SERVER__BIND", '"127.0.0.1:1"\nworkers = 9', 'must be "HOST:PORT" or "unix:PATH"'),
+        ("SERVER__BIND", "[" * 3000, 'must be "HOST:PORT" or "unix:PATH"'),
+    ],
+)
+def test_what_is_wrong_is_told_by_the_variable(name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {f"ORCHESTRATOR__{name}": value})
+    assert message in caught.value.message

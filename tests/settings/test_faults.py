@@ -29,6 +29,11 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ("[server]\nworkers = 0", "FILE: [server] workers: must be greater than or equal to 1"),
         ('[server]\nworkers = "2"', "FILE: [server] workers: not a valid integer"),
         ('[server]\nbind = "here"', 'FILE: [server] bind: must be "HOST:PORT" or "unix:PATH"'),
+        ('[server]\nbind = "127.0.0.1:5050 "', 'bind: must be "HOST:PORT" or "unix:PATH"'),
+        ('[server]\nbind = "127.0.0.1:65536"', 'bind: must be "HOST:PORT" or "unix:PATH"'),
+        ("clouds.a = 1", "FILE: [clouds] a: invalid input type"),
+        ("a = " + "[" * 3000, "FILE: is nested too deep"),
+        ('[auth.tokens]\n" " = "env:X"', "a caller's name is a printable text"),
         ("[server]\nbody_timeout = 0", "FILE: [server] body_timeout: must be greater than 0"),
         (
             '[server]\nlog_format = "jsn"',

@@ -72,3 +72,13 @@ def test_checks_come_in_their_order(client: httpx2.Client) -> None:
     assert client.put("/vm/stop", content=b"{", headers=known).status_code == 415
     # Accounts do not exist yet: nobody needs a token to be told so.
     assert client.post("/auth", json={"username": "a", "password": "b"}).status_code == 501
+
+
+def test_a_token_that_is_not_ascii(serve: Any, tmp_path: Path) -> None:
+    (tmp_path / "lab-token").write_text("schlüssel\n", encoding="utf-8")
+    server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
+    token = "schlüssel".encode()
+    said = httpx2.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": token})
+    assert said.status_code == 200
+    said = httpx2.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": b"\xff\xfe"})
+    assert said.status_code == 401
