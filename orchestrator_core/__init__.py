@@ -17,6 +17,7 @@ kept by a test. A plugin's class looks like this::
 from orchestrator_core.context import PluginContext
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
+    CircuitOpen,
     CloudBusy,
     CloudError,
     CloudTimeout,
@@ -63,6 +64,7 @@ __all__ = [
     "AssignRequest",
     "AssignmentResult",
     "Call",
+    "CircuitOpen",
     "CloudBusy",
     "CloudDescription",
     "CloudError",

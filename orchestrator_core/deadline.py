@@ -8,7 +8,10 @@ from orchestrator_core.errors import CloudTimeout
 
 
 class Deadline:
-    """Counts down from ``seconds``; cheap to make and to ask from any thread."""
+    """Counts down from ``seconds``; cheap to make and to ask from any thread.
+
+    Each call has one of its own, so that it also says which call is meant.
+    """
 
     __slots__ = ("_ends_at", "seconds")
 
@@ -24,6 +27,10 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return time.monotonic() >= self._ends_at
+
+    def end(self) -> None:
+        """Let no time be left: nobody waits for the call any more."""
+        self._ends_at = 0.0
 
     def check(self) -> None:
         """Give up between two steps of a long call.

@@ -21,6 +21,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     │   └── NoAssignmentBackend    the cloud has no assignment backend
     └── CloudError                 the cloud, or the way to it, failed
         ├── CloudUnavailable       its plugin did not load; it cannot be asked
+        ├── CircuitOpen            it failed again and again; it is left alone for a while
         ├── CloudBusy              its threads and its queue are full
         ├── CloudTimeout           no answer before the deadline
         ├── CloudUnreachable       no connection, or it broke
@@ -172,19 +173,40 @@ class CloudError(OrchestratorError):
     Args:
         message: what happened, naming the cloud.
         retry_after: seconds after which a repeat makes sense, if known.
+        transient: whether the same read may well succeed in a moment; the core then
+            repeats it by itself. By default what the class says.
+        repeat_is_safe: whether it is certain that nothing was done, so that even a change
+            may be repeated: the connection was never made, or the request refused whole.
     """
 
     code = "cloud_error"
+    transient: bool = False
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        transient: bool | None = None,
+        repeat_is_safe: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.repeat_is_safe = repeat_is_safe
+        if transient is not None:
+            self.transient = transient
 
 
 class CloudUnavailable(CloudError):
     """The plugin behind this cloud (or assignment backend) did not load."""
 
     code = "cloud_unavailable"
+
+
+class CircuitOpen(CloudError):
+    """The cloud failed so often in a row that it is not asked for a while."""
+
+    code = "circuit_open"
 
 
 class CloudBusy(CloudError):
@@ -203,6 +225,7 @@ class CloudUnreachable(CloudError):
     """No connection to the cloud, or it broke before the answer was whole."""
 
     code = "cloud_unreachable"
+    transient = True
 
 
 class CredentialsRefused(CloudError):
@@ -215,6 +238,7 @@ class RateLimited(CloudError):
     """The cloud asks us to slow down."""
 
     code = "rate_limited"
+    transient = True
 
 
 class NonsenseAnswer(CloudError):

@@ -17,15 +17,22 @@ implemented is an unsupported operation.
 Errors are those of :mod:`orchestrator_core.errors`; anything else that a hook
 raises is reported as a failure of the cloud, without its text. ``deadline`` is a
 :class:`~orchestrator_core.Deadline`: the moment by which the caller wants the
-answer. The core enforces it from outside; a driver that hands it on to its client
-gets its thread back sooner.
+answer. The core enforces it from outside; a driver that hands it on to its client, or
+implements :meth:`~CloudHooks.abort`, gets its thread back sooner. ``hints`` is what the
+caller wrote into the header ``X-Cloud-Hints``, where the cloud's settings let it through;
+it means something to that one driver only, and is empty otherwise.
+
+Reads are repeated by the core when they fail in a way that may pass
+(:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
+was done (``repeat_is_safe``). On :class:`~orchestrator_core.CredentialsRefused` the core makes
+a new object of the class, with its secrets read anew, and asks once more.
 
 .. versionadded:: 0.1
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pluggy
@@ -46,6 +53,9 @@ from orchestrator_core.model import (
 )
 
 PROJECT: Final = "orchestrator"
+
+Hints = Mapping[str, str]
+"""Words to values."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -79,7 +89,7 @@ class CloudHooks:
         """
 
     @hookspec(firstresult=True)
-    def list_nodes(self, deadline: Deadline) -> Sequence[Node]:
+    def list_nodes(self, deadline: Deadline, hints: Hints) -> Sequence[Node]:
         """Return every node. Safe to repeat.
 
         .. versionadded:: 0.1
@@ -87,7 +97,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def list_images(self, deadline: Deadline) -> Sequence[Image]:
+    def list_images(self, deadline: Deadline, hints: Hints) -> Sequence[Image]:
         """Return every image that a node can be started from. Safe to repeat.
 
         .. versionadded:: 0.1
@@ -95,7 +105,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def list_sizes(self, deadline: Deadline) -> Sequence[Size]:
+    def list_sizes(self, deadline: Deadline, hints: Hints) -> Sequence[Size]:
         """Return every size that a node can have. Safe to repeat.
 
         .. versionadded:: 0.1
@@ -103,7 +113,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def list_locations(self, deadline: Deadline) -> Sequence[Location]:
+    def list_locations(self, deadline: Deadline, hints: Hints) -> Sequence[Location]:
         """Return every location. Safe to repeat.
 
         .. versionadded:: 0.1
@@ -111,7 +121,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def get_node(self, node_id: str, deadline: Deadline) -> Node:
+    def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
         """Return one node. When absent the core looks through :meth:`list_nodes`.
 
         :raises NodeNotFound: when there is none. Safe to repeat.
@@ -121,7 +131,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def get_image(self, image_id: str, deadline: Deadline) -> Image:
+    def get_image(self, image_id: str, deadline: Deadline, hints: Hints) -> Image:
         """Return one image. When absent the core looks through :meth:`list_images`.
 
         :raises ImageNotFound: when there is none. Safe to repeat.
@@ -131,7 +141,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def get_size(self, size_id: str, deadline: Deadline) -> Size:
+    def get_size(self, size_id: str, deadline: Deadline, hints: Hints) -> Size:
         """Return one size. When absent the core looks through :meth:`list_sizes`.
 
         :raises SizeNotFound: when there is none. Safe to repeat.
@@ -141,7 +151,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def find_node(self, marker: str, deadline: Deadline) -> Node:
+    def find_node(self, marker: str, deadline: Deadline, hints: Hints) -> Node:
         """Return the node that was started with this marker. Safe to repeat.
 
         :raises NodeNotFound: when no node carries it.
@@ -151,7 +161,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
+    def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:
         """Create a node; return as soon as the cloud has accepted and named it.
 
         The node's state may be PENDING and its addresses empty. Never repeated by
@@ -165,7 +175,7 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def stop_vm(self, node_id: str, deadline: Deadline) -> None:
+    def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Destroy a node; return nothing once the cloud has accepted it.
 
         :raises NodeNotFound: when there is none.
@@ -174,7 +184,7 @@ class CloudHooks:
         """
 
     @hookspec(firstresult=True)
-    def reboot_vm(self, node_id: str, deadline: Deadline) -> None:
+    def reboot_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Restart a node in place.
 
         :raises NodeNotFound: when there is none.
@@ -183,7 +193,7 @@ class CloudHooks:
         """
 
     @hookspec(firstresult=True)
-    def power_on_vm(self, node_id: str, deadline: Deadline) -> None:
+    def power_on_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Switch a node on that is switched off.
 
         :raises NodeNotFound: when there is none.
@@ -192,10 +202,34 @@ class CloudHooks:
         """
 
     @hookspec(firstresult=True)
-    def power_off_vm(self, node_id: str, deadline: Deadline) -> None:
+    def power_off_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Switch a node off without destroying it.
 
         :raises NodeNotFound: when there is none.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def unsupported(self) -> Mapping[str, str]:
+        """Say which of the implemented hooks this one cloud cannot serve, and why.
+
+        Returns the hooks' names with a reason for each, as callers may read it. Called
+        once for each object, must not use the network. When absent, all that is
+        implemented is supported.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def abort(self, deadline: Deadline) -> None:
+        """Make the call end that was given this deadline: nobody waits for it any more.
+
+        Called from a thread of its own, at the deadline or when the last caller has left
+        a read, at most once for each call. ``deadline`` is the very object that the
+        hook was given, and has passed by now. Closing the connection is enough; what the
+        hook raises then is not looked at. It may come just after the call has ended.
 
         .. versionadded:: 0.1
         """
@@ -262,6 +296,13 @@ class AssignmentHooks:
         .. versionadded:: 0.1
         """
         raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def abort(self, deadline: Deadline) -> None:
+        """Make the call end that was given this deadline, as :meth:`CloudHooks.abort`.
+
+        .. versionadded:: 0.1
+        """
 
     @hookspec(firstresult=True)
     def close(self) -> None:

@@ -13,6 +13,7 @@ NAMES = [
     "AssignRequest",
     "AssignmentResult",
     "Call",
+    "CircuitOpen",
     "CloudBusy",
     "CloudDescription",
     "CloudError",

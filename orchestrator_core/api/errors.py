@@ -23,6 +23,7 @@ STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
     errors.PluginError: 503,
     errors.CloudError: 502,
     errors.CloudUnavailable: 503,
+    errors.CircuitOpen: 503,
     errors.CloudBusy: 503,
     errors.CloudTimeout: 504,
     errors.RateLimited: 429,

@@ -13,7 +13,6 @@ from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     InvalidParameter,
     NodeNotFound,
@@ -80,19 +79,19 @@ class Broker:
             ImageNotFound, SizeNotFound: before anything is created.
         """
 
-        def job(driver: Driver, deadline: Deadline) -> tuple[CloudDescription, Node]:
+        def job(driver: Driver) -> tuple[CloudDescription, Node]:
             driver.require("start_vm")
-            description = cloud.describe()
+            description = cloud.describe(driver)
             request = StartRequest(
                 name=order.name,
-                image=driver.get_image(order.image, deadline),
-                size=driver.get_size(order.size, deadline),
+                image=driver.get_image(order.image),
+                size=driver.get_size(order.size),
                 keyname=order.keyname,
                 metadata=order.metadata,
             )
-            deadline.check()
-            node = driver.start_vm(request, deadline)
-            if deadline.passed:
+            driver.deadline.check()
+            node = driver.start_vm(request)
+            if driver.deadline.passed:
                 _log.warning("started after its deadline", cloud=cloud.name, node=node.id)
             return description, node
 
@@ -106,10 +105,10 @@ class Broker:
             InvalidParameter: when the name fits several, or another than the id.
         """
 
-        def job(driver: Driver, deadline: Deadline) -> str:
-            node_id = _node_id(driver, node, hostname, deadline)
-            deadline.check()
-            driver.stop_vm(node_id, deadline)
+        def job(driver: Driver) -> str:
+            node_id = _node_id(driver, node, hostname)
+            driver.deadline.check()
+            driver.act("stop_vm", node_id)
             return node_id
 
         return await cloud.run("stop_vm", job)
@@ -132,7 +131,7 @@ class Broker:
             ReleasedNotDestroyed: naming the VM that is free but still there.
         """
         backend: Backend = self._registry.backend(cloud)
-        cloud.driver.require("stop_vm")
+        cloud.hooks.require("stop_vm")
         return await self._to_its_end(self._release(cloud, backend, node, hostname))
 
     async def _release(
@@ -149,11 +148,11 @@ class Broker:
         return AssignmentResult(released.id, released.id_vm, f"{released.result} and deleted")
 
 
-def _node_id(driver: Driver, node: str | None, hostname: str | None, deadline: Deadline) -> str:
+def _node_id(driver: Driver, node: str | None, hostname: str | None) -> str:
     if hostname is None:
         assert node is not None
         return node
-    named = driver.node_named(hostname, deadline)
+    named = driver.node_named(hostname)
     if node is not None and named.id != node:
         raise InvalidParameter("hostname", f"{hostname!r} is node {named.id}, but node is {node!r}")
     return named.id

@@ -18,6 +18,7 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
@@ -73,7 +74,7 @@ async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
 
 def _reach(cloud: Cloud) -> Callable[[], Awaitable[None]]:
     async def reach() -> None:
-        await cloud.run("check", lambda driver, deadline: driver.check(deadline))
+        await cloud.run("check", Driver.check)
 
     return reach
 

@@ -10,7 +10,6 @@ import structlog
 
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.extensions import Extension, Extensions
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.context import PluginContext
@@ -48,7 +47,7 @@ def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Re
     """
     builder = _Builder(settings, plugins, run_directory)
     clouds = [
-        Cloud(section, Driver(hooks) if hooks else None, failure)
+        Cloud(section, hooks, failure)
         for section, hooks, failure in builder.make(Kind.CLOUD, settings.clouds)
     ]
     backends = [

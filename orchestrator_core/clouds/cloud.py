@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from orchestrator_core.clouds.bulkhead import Bulkhead
 from orchestrator_core.clouds.driver import Driver
-from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudUnavailable, OrchestratorError
 from orchestrator_core.model import CloudDescription
+from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import CLOSE_SECONDS, CLOUD_DEADLINES
 from orchestrator_core.settings.model import CloudSettings
 
@@ -23,15 +23,15 @@ class Cloud:
 
     Args:
         settings: the core's part of them.
-        driver: None when the plugin cannot be used.
+        hooks: the plugin's; None when it cannot be used.
         failure: then, why not; shown to callers.
     """
 
-    def __init__(self, settings: CloudSettings, driver: Driver | None, failure: str = "") -> None:
+    def __init__(self, settings: CloudSettings, hooks: Hooks | None, failure: str = "") -> None:
         self.name = settings.name
         self.settings = settings
         self.failure = failure
-        self._driver = driver
+        self._hooks = hooks
         self._label = settings.provider_label
         self._deadlines = {**CLOUD_DEADLINES, **settings.deadlines}
         self._description: CloudDescription | None = None
@@ -40,37 +40,37 @@ class Cloud:
         )
 
     @property
-    def driver(self) -> Driver:
-        """The driver.
+    def hooks(self) -> Hooks:
+        """The plugin's hooks.
 
         Raises:
             CloudUnavailable: when the plugin cannot be used.
         """
-        if self._driver is None:
+        if self._hooks is None:
             raise CloudUnavailable(f"Cloud {self.name} is not available: {self.failure}")
-        return self._driver
+        return self._hooks
 
-    async def run(self, operation: str, job: Callable[[Driver, Deadline], T]) -> T:
+    async def run(self, operation: str, job: Callable[[Driver], T]) -> T:
         """Run ``job`` in one of this cloud's threads.
 
         Args:
             operation: whose deadline holds, ``list_nodes`` say.
-            job: given the driver and its deadline. Shaping a long answer belongs into
+            job: given the driver for this call. Shaping a long answer belongs into
                 it too, so that it does not hold up the event loop.
 
         Raises:
             CloudUnavailable, CloudBusy, CloudTimeout: before the job has an answer.
             OrchestratorError: whatever the job raises.
         """
-        driver = self.driver
+        hooks = self.hooks
         return await self._bulkhead.run(
-            lambda deadline: job(driver, deadline), self._deadlines[operation]
+            lambda deadline: job(Driver(hooks, deadline)), self._deadlines[operation]
         )
 
-    def describe(self) -> CloudDescription:
+    def describe(self, driver: Driver) -> CloudDescription:
         """What this cloud is, under the label of the settings. May import an SDK: blocks."""
         if self._description is None:
-            described = self.driver.describe()
+            described = driver.describe()
             if self._label:
                 described = replace(described, provider=self._label)
             self._description = described
@@ -85,13 +85,14 @@ class Cloud:
         if self._description is not None:
             return self._description
         try:
-            return await self.run("check", lambda _driver, _deadline: self.describe())
+            return await self.run("check", self.describe)
         except OrchestratorError as error:
             return error
 
     async def close(self) -> None:
         """Let go of connections and threads; a plugin that fails in it holds nobody up."""
-        if self._driver is not None:
+        hooks = self._hooks
+        if hooks is not None and hooks.supports("close"):
             with suppress(OrchestratorError):
-                await self._bulkhead.run(lambda _: self.driver.close(), CLOSE_SECONDS)
+                await self._bulkhead.run(lambda _: hooks.call("close"), CLOSE_SECONDS)
         self._bulkhead.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
@@ -17,81 +18,93 @@ from orchestrator_core.model import CloudDescription, Image, Location, Node, Siz
 from orchestrator_core.plugins.hooks import Hooks
 
 T = TypeVar("T", Node, Image, Size)
+M = TypeVar("M")
+
+
+NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Driver:
-    """One cloud's hooks. Every method blocks; call it in that cloud's threads.
+    """One cloud's hooks for one call. Every method blocks; call it in that cloud's threads.
 
-    Each raises :class:`~orchestrator_core.errors.Unsupported` when the plugin does not
+    Args:
+        hooks: the plugin's.
+        deadline: the call's.
+        hints: what the caller wants this driver to know.
+
+    Each method raises :class:`~orchestrator_core.errors.Unsupported` when the plugin does not
     implement the hook, and what the hook's own documentation says.
     """
 
-    def __init__(self, hooks: Hooks) -> None:
+    __slots__ = ("_hooks", "deadline", "hints")
+
+    def __init__(
+        self, hooks: Hooks, deadline: Deadline, hints: Mapping[str, str] = NO_HINTS
+    ) -> None:
         self._hooks = hooks
-        self._description: CloudDescription | None = None
+        self.deadline = deadline
+        self.hints = hints
 
     def describe(self) -> CloudDescription:
-        """What this cloud is; asked once, then remembered."""
-        if self._description is None:
-            self._description = self._hooks.one("describe", CloudDescription)
-        return self._description
+        """What this cloud is."""
+        return self._hooks.one("describe", CloudDescription)
 
-    def check(self, deadline: Deadline) -> None:
+    def check(self) -> None:
         """Whether the cloud can be reached with these credentials."""
         if self._hooks.supports("check"):
-            self._hooks.call("check", deadline=deadline)
+            self._hooks.call("check", deadline=self.deadline)
         else:
-            self.list_nodes(deadline)
+            self.list_nodes()
 
-    def list_nodes(self, deadline: Deadline) -> Sequence[Node]:
+    def list_nodes(self) -> Sequence[Node]:
         """Every node."""
-        return self._hooks.many("list_nodes", Node, deadline=deadline)
+        return self._many("list_nodes", Node)
 
-    def list_images(self, deadline: Deadline) -> Sequence[Image]:
+    def list_images(self) -> Sequence[Image]:
         """Every image."""
-        return self._hooks.many("list_images", Image, deadline=deadline)
+        return self._many("list_images", Image)
 
-    def list_sizes(self, deadline: Deadline) -> Sequence[Size]:
+    def list_sizes(self) -> Sequence[Size]:
         """Every size."""
-        return self._hooks.many("list_sizes", Size, deadline=deadline)
+        return self._many("list_sizes", Size)
 
-    def list_locations(self, deadline: Deadline) -> Sequence[Location]:
+    def list_locations(self) -> Sequence[Location]:
         """Every location."""
-        return self._hooks.many("list_locations", Location, deadline=deadline)
+        return self._many("list_locations", Location)
 
-    def get_node(self, node_id: str, deadline: Deadline) -> Node:
+    def get_node(self, node_id: str) -> Node:
         """One node, from the list where the plugin cannot get one alone."""
         if self._hooks.supports("get_node"):
-            return self._hooks.one("get_node", Node, node_id=node_id, deadline=deadline)
-        return _pick(self.list_nodes(deadline), node_id, NodeNotFound, "node")
+            return self._one("get_node", Node, node_id=node_id)
+        return _pick(self.list_nodes(), node_id, NodeNotFound, "node")
 
-    def get_image(self, image_id: str, deadline: Deadline) -> Image:
+    def get_image(self, image_id: str) -> Image:
         """One image, from the list where the plugin cannot get one alone.
 
         A plugin that knows no images at all is handed the id as it came, to judge for itself.
         """
         if self._hooks.supports("get_image"):
-            return self._hooks.one("get_image", Image, image_id=image_id, deadline=deadline)
+            return self._one("get_image", Image, image_id=image_id)
         if not self._hooks.supports("list_images"):
             return Image(image_id, image_id)
-        return _pick(self.list_images(deadline), image_id, ImageNotFound, "image")
+        return _pick(self.list_images(), image_id, ImageNotFound, "image")
 
-    def get_size(self, size_id: str, deadline: Deadline) -> Size:
+    def get_size(self, size_id: str) -> Size:
         """One size, from the list where the plugin cannot get one alone; as for images."""
         if self._hooks.supports("get_size"):
-            return self._hooks.one("get_size", Size, size_id=size_id, deadline=deadline)
+            return self._one("get_size", Size, size_id=size_id)
         if not self._hooks.supports("list_sizes"):
             return Size(size_id, size_id)
-        return _pick(self.list_sizes(deadline), size_id, SizeNotFound, "size")
+        return _pick(self.list_sizes(), size_id, SizeNotFound, "size")
 
-    def node_named(self, name: str, deadline: Deadline) -> Node:
+    def node_named(self, name: str) -> Node:
         """The one node of that name.
 
         Raises:
             NodeNotFound: when there is none.
             InvalidParameter: when there are several; it names them.
         """
-        found = [node for node in self.list_nodes(deadline) if node.name == name]
+        found = [node for node in self.list_nodes() if node.name == name]
         if not found:
             raise NodeNotFound(f"There is no node with the hostname {name!r}")
         if len(found) > 1:
@@ -99,13 +112,13 @@ class Driver:
             raise InvalidParameter("hostname", f"{name!r} fits several nodes: {ids}; use node")
         return found[0]
 
-    def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
+    def start_vm(self, request: StartRequest) -> Node:
         """Create a node."""
-        return self._hooks.one("start_vm", Node, request=request, deadline=deadline)
+        return self._one("start_vm", Node, request=request)
 
-    def stop_vm(self, node_id: str, deadline: Deadline) -> None:
-        """Destroy a node."""
-        self._hooks.call("stop_vm", node_id=node_id, deadline=deadline)
+    def act(self, hook: str, node_id: str) -> None:
+        """Do to a node what the hook's name says: ``stop_vm``, ``reboot_vm`` ..."""
+        self._hooks.call(hook, node_id=node_id, deadline=self.deadline, hints=self.hints)
 
     def require(self, hook: str) -> None:
         """Find out that an operation is not offered before anything else is done for it.
@@ -115,10 +128,12 @@ class Driver:
         """
         self._hooks.require(hook)
 
-    def close(self) -> None:
-        """Let go of connections."""
-        if self._hooks.supports("close"):
-            self._hooks.call("close")
+    def _one(self, hook: str, expected: type[M], **arguments: Any) -> M:
+        arguments |= {"deadline": self.deadline, "hints": self.hints}
+        return self._hooks.one(hook, expected, **arguments)
+
+    def _many(self, hook: str, expected: type[M]) -> Sequence[M]:
+        return self._hooks.many(hook, expected, deadline=self.deadline, hints=self.hints)
 
 
 def _pick(things: Sequence[T], wanted: str, missing: type[NotFound], noun: str) -> T:

@@ -9,7 +9,6 @@ from orchestrator_core.api.v1 import answers
 from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
-from orchestrator_core.deadline import Deadline
 
 
 class _ListResource(CloudResource):
@@ -24,15 +23,15 @@ class _ListResource(CloudResource):
         """Answer with the whole list."""
         asked = self.cloud(cloud)
 
-        def job(driver: Driver, deadline: Deadline) -> bytes:
-            return answers.encode({self.key: self.shaped(asked, driver, deadline)})
+        def job(driver: Driver) -> bytes:
+            return answers.encode({self.key: self.shaped(asked, driver)})
 
         async def work(_: dict[str, Any]) -> bytes:
             return await asked.run(self.operation, job)
 
         resp.data = await self.around(req, self.operation, asked, {}, work)
 
-    def shaped(self, cloud: Cloud, driver: Driver, deadline: Deadline) -> list[dict[str, Any]]:
+    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
         """Ask the cloud and return its answer as this version shows it."""
         raise NotImplementedError
 
@@ -43,9 +42,9 @@ class NodesResource(_ListResource):
     operation = "list_nodes"
     key = "nodes"
 
-    def shaped(self, cloud: Cloud, driver: Driver, deadline: Deadline) -> list[dict[str, Any]]:
+    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
         """Return every node."""
-        return answers.shape_nodes(cloud.describe(), driver.list_nodes(deadline))
+        return answers.shape_nodes(cloud.describe(driver), driver.list_nodes())
 
 
 class ImagesResource(_ListResource):
@@ -54,9 +53,9 @@ class ImagesResource(_ListResource):
     operation = "list_images"
     key = "images"
 
-    def shaped(self, cloud: Cloud, driver: Driver, deadline: Deadline) -> list[dict[str, Any]]:
+    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
         """Return every image."""
-        return answers.shape_images(cloud.describe(), driver.list_images(deadline))
+        return answers.shape_images(cloud.describe(driver), driver.list_images())
 
 
 class SizesResource(_ListResource):
@@ -65,9 +64,9 @@ class SizesResource(_ListResource):
     operation = "list_sizes"
     key = "flavors"
 
-    def shaped(self, cloud: Cloud, driver: Driver, deadline: Deadline) -> list[dict[str, Any]]:
+    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
         """Return every size."""
-        return answers.shape_sizes(cloud.describe(), driver.list_sizes(deadline))
+        return answers.shape_sizes(cloud.describe(driver), driver.list_sizes())
 
 
 class NodeResource(CloudResource):
@@ -80,9 +79,9 @@ class NodeResource(CloudResource):
         asked = self.cloud(cloud)
 
         async def work(wanted: dict[str, Any]) -> bytes:
-            def job(driver: Driver, deadline: Deadline) -> bytes:
-                node = driver.get_node(wanted["node"], deadline)
-                return answers.encode({"nodes": answers.shape_node(asked.describe(), node)})
+            def job(driver: Driver) -> bytes:
+                node = driver.get_node(wanted["node"])
+                return answers.encode({"nodes": answers.shape_node(asked.describe(driver), node)})
 
             return await asked.run("get_node", job)
 
