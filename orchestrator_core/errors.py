@@ -49,9 +49,11 @@ class OrchestratorError(Exception):
 
     Attributes:
         code: one stable word for programs; part of the API.
+        attempts: how many times the cloud was asked before this was raised; set by the core.
     """
 
     code: ClassVar[str] = "internal_error"
+    attempts: int = 1
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
 
 from orchestrator_core.settings.model import ServerSettings
 from orchestrator_core.settings.secrets import redact
+
+request_id: ContextVar[str | None] = ContextVar("orchestrator_request_id", default=None)
+"""The request that is being served; every line logged for it carries it. What several
+requests share, such as a read of a cloud, carries the first one's."""
 
 
 def configure_logging(settings: ServerSettings) -> None:
@@ -58,6 +63,8 @@ def _after(settings: ServerSettings) -> list[Any]:
 
 def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     event["pid"] = os.getpid()
+    if (request := request_id.get()) is not None:
+        event.setdefault("request_id", request)
     return event
 
 

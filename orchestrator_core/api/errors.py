@@ -55,12 +55,28 @@ class MethodNotImplemented(errors.Unsupported):
         super().__init__("Not implemented")
 
 
+class NoCloudAnswered(errors.CloudError):
+    """Of several clouds that were asked at once not one answered.
+
+    Args:
+        clouds: what became of each.
+    """
+
+    code = "no_cloud_answered"
+
+    def __init__(self, clouds: list[dict[str, Any]]) -> None:
+        super().__init__("None of the clouds answered")
+        self.clouds = clouds
+
+
 def status_of(error: errors.OrchestratorError) -> int:
     """Return the HTTP status of a domain error."""
     if isinstance(error, BodyRefused):
         return error.status
     if isinstance(error, Unauthenticated):
         return 401
+    if isinstance(error, NoCloudAnswered):
+        return 503
     if isinstance(error, errors.ReleasedNotDestroyed):
         return max(502, status_of(error.cause))
     for ancestor in type(error).__mro__:
@@ -89,6 +105,8 @@ async def _domain(
         details["field"] = error.field
     if isinstance(error, errors.ReleasedNotDestroyed):
         details["node"] = error.node_id
+    if isinstance(error, NoCloudAnswered):
+        details["clouds"] = error.clouds
     if isinstance(error, BodyRefused):
         resp.set_header("Connection", "close")  # what is left of the body is no next request
     retry_after = getattr(error, "retry_after", None)

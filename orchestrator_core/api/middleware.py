@@ -11,6 +11,7 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
+from orchestrator_core.log import request_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -26,9 +27,10 @@ class Gatekeeper:
     async def process_request(self, req: Request, resp: Response) -> None:
         """Take the caller's request id, or make one."""
         given = req.get_header("X-Request-ID")
-        request_id = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
-        req.context.request_id = request_id
-        resp.set_header("X-Request-ID", request_id)
+        name = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
+        req.context.request_id = name
+        request_id.set(name)
+        resp.set_header("X-Request-ID", name)
 
     async def process_resource(
         self, req: Request, resp: Response, resource: Resource, params: dict[str, Any]
@@ -52,6 +54,6 @@ class Caretaker:
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Wait, then close."""
-        await self._services.broker.drain()
+        await self._services.broker.under_way.drain()
         await self._services.registry.close()
         self._services.extensions.close()

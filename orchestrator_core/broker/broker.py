@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
-from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.broker.under_way import UnderWay
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.driver import NO_HINTS, Driver
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import (
     InvalidParameter,
     NodeNotFound,
     OrchestratorError,
     ReleasedNotDestroyed,
+    Unsupported,
 )
 from orchestrator_core.model import (
     AssignmentResult,
@@ -27,8 +29,6 @@ from orchestrator_core.model import (
     Node,
     StartRequest,
 )
-
-T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -44,8 +44,25 @@ class StartOrder:
     metadata: JsonObject | None = None
 
 
+POWER: Final[Mapping[str, str]] = MappingProxyType(
+    {"reboot_vm": "rebooted", "power_on_vm": "powered on", "power_off_vm": "powered off"}
+)
+"""Hooks that change a node and leave it there, and what has become of it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmReference:
+    """The VM that a caller means, by the cloud's id of it, by its name or by both."""
+
+    node: str | None = None
+    hostname: str | None = None
+
+
 class Broker:
     """Starts, stops, assigns and releases.
+
+    Every method takes the permit of :meth:`UnderWay.run`, and asks it just before the first
+    step that changes anything.
 
     Args:
         registry: the configured clouds and backends.
@@ -53,26 +70,11 @@ class Broker:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self.under_way = UnderWay()
 
-    async def drain(self) -> None:
-        """Wait until every change under way has ended; the process is about to end."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
-
-    async def _to_its_end(self, change: Coroutine[Any, Any, T]) -> T:
-        """Run a change of several steps, whether or not its caller stays to see it."""
-        task = asyncio.ensure_future(change)
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.info("change failed", why=str(task.exception()))
-
-    async def start_vm(self, cloud: Cloud, order: StartOrder) -> tuple[CloudDescription, Node]:
+    async def start_vm(
+        self, cloud: Cloud, order: StartOrder, permit: Permit, hints: Mapping[str, str] = NO_HINTS
+    ) -> tuple[CloudDescription, Node]:
         """Start a node; return it as its cloud named it.
 
         Raises:
@@ -90,15 +92,25 @@ class Broker:
                 metadata=order.metadata,
             )
             driver.deadline.check()
+            permit.begin()
             node = driver.start_vm(request)
             if driver.deadline.passed:
                 _log.warning("started after its deadline", cloud=cloud.name, node=node.id)
             return description, node
 
-        return await cloud.run("start_vm", job)
+        return await cloud.change("start_vm", job, permit, hints)
 
-    async def stop_vm(self, cloud: Cloud, node: str | None, hostname: str | None) -> str:
-        """Destroy a node given by its id, its name or both; return its id.
+    async def act(
+        self,
+        operation: str,
+        cloud: Cloud,
+        vm: VmReference,
+        permit: Permit,
+        hints: Mapping[str, str] = NO_HINTS,
+    ) -> str:
+        """Destroy, reboot or switch a node; return its id.
+
+        ``operation`` is ``stop_vm`` or one of :data:`POWER`.
 
         Raises:
             NodeNotFound: when there is none.
@@ -106,53 +118,52 @@ class Broker:
         """
 
         def job(driver: Driver) -> str:
-            node_id = _node_id(driver, node, hostname)
+            driver.require(operation)
+            node_id = _node_id(driver, vm)
             driver.deadline.check()
-            driver.act("stop_vm", node_id)
+            permit.begin()
+            driver.act(operation, node_id)
             return node_id
 
-        return await cloud.run("stop_vm", job)
+        return await cloud.change(operation, job, permit, hints)
 
     async def assign_vm(
-        self, cloud: Cloud, node: str | None, hostname: str | None, user: str, vm_type: str
+        self, cloud: Cloud, vm: VmReference, user: str, vm_type: str, permit: Permit
     ) -> AssignmentResult:
         """Give a VM to a user and an application."""
         backend = self._registry.backend(cloud)
-        vm = await backend.resolve_vm(cloud.name, node, hostname)
-        return await backend.assign_vm(AssignRequest(cloud.name, vm, user, vm_type))
+        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        return await backend.assign_vm(AssignRequest(cloud.name, found, user, vm_type), permit)
 
-    async def release_vm(
-        self, cloud: Cloud, node: str | None, hostname: str | None
-    ) -> AssignmentResult:
+    async def release_vm(self, cloud: Cloud, vm: VmReference, permit: Permit) -> AssignmentResult:
         """Take a VM back from its user, then destroy it.
 
         Raises:
             Unsupported: before the release, when the cloud cannot destroy.
             ReleasedNotDestroyed: naming the VM that is free but still there.
         """
-        backend: Backend = self._registry.backend(cloud)
-        cloud.hooks.require("stop_vm")
-        return await self._to_its_end(self._release(cloud, backend, node, hostname))
-
-    async def _release(
-        self, cloud: Cloud, backend: Backend, node: str | None, hostname: str | None
-    ) -> AssignmentResult:
-        vm = await backend.resolve_vm(cloud.name, node, hostname)
-        released = await backend.release_vm(cloud.name, vm)
+        backend = self._registry.backend(cloud)
+        reason = await cloud.reason_against("stop_vm")
+        if reason is not None:
+            raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
+        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        released = await backend.release_vm(cloud.name, found, permit)
         try:
-            await self.stop_vm(cloud, vm.id_vm, None)
+            await self.act("stop_vm", cloud, VmReference(found.id_vm), Permit())
         except NodeNotFound:
             pass  # it was gone already, which is what was wanted
         except OrchestratorError as error:
-            raise ReleasedNotDestroyed(cloud.name, vm.id_vm, error) from error
+            raise ReleasedNotDestroyed(cloud.name, found.id_vm, error) from error
         return AssignmentResult(released.id, released.id_vm, f"{released.result} and deleted")
 
 
-def _node_id(driver: Driver, node: str | None, hostname: str | None) -> str:
-    if hostname is None:
-        assert node is not None
-        return node
-    named = driver.node_named(hostname)
-    if node is not None and named.id != node:
-        raise InvalidParameter("hostname", f"{hostname!r} is node {named.id}, but node is {node!r}")
+def _node_id(driver: Driver, vm: VmReference) -> str:
+    if vm.hostname is None:
+        assert vm.node is not None
+        return vm.node
+    named = driver.node_named(vm.hostname)
+    if vm.node is not None and named.id != vm.node:
+        raise InvalidParameter(
+            "hostname", f"{vm.hostname!r} is node {named.id}, but node is {vm.node!r}"
+        )
     return named.id

@@ -17,8 +17,6 @@ from rich.table import Table
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
-from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
@@ -58,7 +56,7 @@ def check(config: Path | None, *, connect: bool, quiet: bool) -> None:
 
 async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
     clouds = [
-        _finding(cloud.name, cloud.settings.driver, cloud.failure, _reach(cloud), connect=connect)
+        _finding(cloud.name, cloud.settings.driver, cloud.failure, cloud.check, connect=connect)
         for cloud in registry.clouds.values()
     ]
     backends = [
@@ -70,13 +68,6 @@ async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
     findings = await asyncio.gather(*clouds, *backends)
     await registry.close()
     return findings
-
-
-def _reach(cloud: Cloud) -> Callable[[], Awaitable[None]]:
-    async def reach() -> None:
-        await cloud.run("check", Driver.check)
-
-    return reach
 
 
 async def _finding(

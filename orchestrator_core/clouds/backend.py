@@ -1,20 +1,23 @@
-"""A configured assignment backend: its hooks, called in threads of its own."""
+"""A configured assignment backend: guarded as a cloud is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
-from orchestrator_core.clouds.bulkhead import Bulkhead
+from orchestrator_core.clouds.guard import Guard, Plug
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudUnavailable, OrchestratorError
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
-from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOSE_SECONDS
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
 from orchestrator_core.settings.model import AssignmentSettings
 
 T = TypeVar("T")
+
+Shape = Callable[[Sequence[Vm]], T]
+"""Makes of a backend's list what a caller gets."""
 
 
 class Backend:
@@ -22,79 +25,103 @@ class Backend:
 
     Args:
         settings: the core's part of them.
-        hooks: None when the plugin cannot be used.
-        failure: then, why not; shown to callers.
+        plug: the plugin's object.
     """
 
-    def __init__(
-        self, settings: AssignmentSettings, hooks: Hooks | None, failure: str = ""
-    ) -> None:
+    def __init__(self, settings: AssignmentSettings, plug: Plug) -> None:
         self.name = settings.name
         self.settings = settings
-        self.failure = failure
-        self._hooks = hooks
-        self._deadlines = {**ASSIGNMENT_DEADLINES, **settings.deadlines}
-        self._bulkhead = Bulkhead(
-            f"Backend {settings.name}", threads=settings.threads, queue=settings.queue
+        self.guard = Guard(
+            f"Backend {settings.name}",
+            {"backend": settings.name},
+            settings,
+            {**ASSIGNMENT_DEADLINES, **settings.deadlines},
+            plug,
         )
+        self._flights = SingleFlight()
 
-    async def list_vms(self, cloud: str) -> Sequence[Vm]:
-        """Every VM of that cloud that the backend knows."""
-        return await self._run(
-            "list_vms",
-            lambda hooks, deadline: hooks.many("list_vms", Vm, cloud=cloud, deadline=deadline),
-        )
+    @property
+    def failure(self) -> str:
+        """Why the plugin cannot be used; empty when it can."""
+        return self.guard.failure
+
+    async def list_vms(self, cloud: str, shape: Shape[T]) -> T:
+        """Every VM of that cloud that the backend knows, shaped in the backend's threads.
+
+        Who asks the same at the same time is given the same answer.
+        """
+
+        def job(hooks: Hooks, deadline: Deadline) -> T:
+            return shape(hooks.many("list_vms", Vm, cloud=cloud, deadline=deadline))
+
+        async def ask() -> T:
+            shaped, _ = await self.guard.call("list_vms", job)
+            return shaped
+
+        return await self._flights.run((cloud, shape), ask)
 
     async def resolve_vm(self, cloud: str, node: str | None, hostname: str | None) -> Vm:
         """The one VM that is meant."""
-        return await self._run(
-            "resolve_vm",
-            lambda hooks, deadline: hooks.one(
+
+        def job(hooks: Hooks, deadline: Deadline) -> Vm:
+            return hooks.one(
                 "resolve_vm", Vm, cloud=cloud, node=node, hostname=hostname, deadline=deadline
-            ),
-        )
+            )
 
-    async def assign_vm(self, request: AssignRequest) -> AssignmentResult:
+        vm, _ = await self.guard.call("resolve_vm", job)
+        return vm
+
+    async def assign_vm(self, request: AssignRequest, permit: Permit) -> AssignmentResult:
         """Give a VM to a user and an application."""
-        return await self._run(
-            "assign_vm",
-            lambda hooks, deadline: hooks.one(
-                "assign_vm", AssignmentResult, request=request, deadline=deadline
-            ),
-        )
 
-    async def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:
+        def job(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
+            return hooks.one("assign_vm", AssignmentResult, request=request, deadline=deadline)
+
+        return await self._change("assign_vm", job, permit)
+
+    async def release_vm(self, cloud: str, vm: Vm, permit: Permit) -> AssignmentResult:
         """Take a VM back from its user."""
-        return await self._run(
-            "release_vm",
-            lambda hooks, deadline: hooks.one(
-                "release_vm", AssignmentResult, cloud=cloud, vm=vm, deadline=deadline
-            ),
-        )
+
+        def job(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
+            return hooks.one("release_vm", AssignmentResult, cloud=cloud, vm=vm, deadline=deadline)
+
+        return await self._change("release_vm", job, permit)
 
     async def check(self) -> None:
         """Whether the backend can be reached."""
-        await self._run("check", _check)
+        await self.guard.call("check", _check)
 
-    def seconds(self, operation: str) -> float:
-        """How long an operation may take."""
-        return self._deadlines[operation]
+    async def reason_against(self, operation: str) -> str | None:
+        """Say why the backend does not offer an operation; None when it does."""
+        if self.failure:
+            return self.failure
+        hooks = self.guard.hooks
+        return await self.guard.compute(
+            lambda: hooks.reason_against(operation), self.guard.seconds("check")
+        )
 
     async def close(self) -> None:
-        """Let go of connections and threads; a plugin that fails in it holds nobody up."""
-        hooks = self._hooks
-        if hooks is not None and hooks.supports("close"):
-            with suppress(OrchestratorError):
-                await self._bulkhead.run(lambda _: hooks.call("close"), CLOSE_SECONDS)
-        self._bulkhead.close()
+        """Let go of connections and threads."""
+        await self.guard.close()
 
-    async def _run(self, operation: str, job: Callable[[Hooks, Deadline], T]) -> T:
-        hooks = self._hooks
-        if hooks is None:
-            raise CloudUnavailable(f"Backend {self.name} is not available: {self.failure}")
-        return await self._bulkhead.run(
-            lambda deadline: job(hooks, deadline), self._deadlines[operation]
-        )
+    async def _change(
+        self,
+        operation: str,
+        job: Callable[[Hooks, Deadline], AssignmentResult],
+        permit: Permit,
+    ) -> AssignmentResult:
+        def work(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
+            permit.begin()
+            try:
+                return job(hooks, deadline)
+            finally:
+                self._flights.forget()
+
+        try:
+            result, _ = await self.guard.call(operation, work, permit)
+        finally:
+            self._flights.forget()
+        return result
 
 
 def _check(hooks: Hooks, deadline: Deadline) -> None:

@@ -11,9 +11,10 @@ import structlog
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.extensions import Extension, Extensions
+from orchestrator_core.clouds.guard import Plug
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.context import PluginContext
-from orchestrator_core.errors import OrchestratorError, SettingsError
+from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
 from orchestrator_core.plugins.contract import settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
@@ -46,17 +47,14 @@ def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Re
             plugin's own schema does not take.
     """
     builder = _Builder(settings, plugins, run_directory)
-    clouds = [
-        Cloud(section, hooks, failure)
-        for section, hooks, failure in builder.make(Kind.CLOUD, settings.clouds)
-    ]
+    clouds = [Cloud(section, plug) for section, plug in builder.make(Kind.CLOUD, settings.clouds)]
     backends = [
-        Backend(section, hooks, failure)
-        for section, hooks, failure in builder.make(Kind.ASSIGNMENT, settings.assignments)
+        Backend(section, plug)
+        for section, plug in builder.make(Kind.ASSIGNMENT, settings.assignments)
     ]
     extensions = [
-        Extension(section, hooks, failure)
-        for section, hooks, failure in builder.make(Kind.EXTENSION, settings.extensions)
+        Extension(section, plug.hooks, plug.failure)
+        for section, plug in builder.make(Kind.EXTENSION, settings.extensions)
     ]
     if builder.wrong:
         raise SettingsError("\n".join(builder.wrong))
@@ -70,49 +68,59 @@ class _Builder:
         self._run_directory = run_directory
         self.wrong: list[str] = []
 
-    def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, Hooks | None, str]]:
-        """Return each section with its hooks, or with the reason why it has none."""
-        made: list[tuple[_S, Hooks | None, str]] = []
+    def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, Plug]]:
+        """Return each section with its plugin's object, or with the reason why it has none."""
+        made: list[tuple[_S, Plug]] = []
         for section in sections.values():
             try:
-                hooks, failure = self._one(kind, section)
+                plug = self._one(kind, section)
             except SettingsError as error:
                 self.wrong.append(error.message)
             else:
-                made.append((section, hooks, failure))
+                made.append((section, plug))
         return made
 
-    def _one(self, kind: Kind, section: _Section) -> tuple[Hooks | None, str]:
+    def _one(self, kind: Kind, section: _Section) -> Plug:
         table, key, plugin_name = _names(section)
+        path = (table, section.name)
         record = self._plugins.get(kind, plugin_name)
         if record is None:
-            raise self._not_installed(kind, (table, section.name, key), plugin_name)
+            raise self._not_installed(kind, (*path, key), plugin_name)
         if record.state is not State.LOADED:
-            failure = f"its plugin {plugin_name} is {record.state.value}"
-            _log.error("not available", of=f"{table}.{section.name}", why=record.message)
-            return None, failure
-        return self._construct(record, section, (table, section.name), (key, *_core_keys(section)))
+            _log.error("not available", of=".".join(path), why=record.message)
+            return Plug(None, f"its plugin {plugin_name} is {record.state.value}")
+
+        def construct() -> Hooks:
+            return self._construct(record, section, path, (key, *_core_keys(section)))
+
+        try:
+            return Plug(construct(), renew=construct)
+        except SettingsError:
+            raise
+        except OrchestratorError as error:
+            return Plug(None, error.message)
 
     def _construct(
         self, record: PluginRecord, section: _Section, path: tuple[str, str], known: tuple[str, ...]
-    ) -> tuple[Hooks | None, str]:
-        """Let the plugin's own code check its settings and make its object."""
+    ) -> Hooks:
+        """Let the plugin's own code check its settings and make its object.
+
+        Raises:
+            OrchestratorError: instead of whatever the plugin raises.
+        """
         name = section.name
         try:
             schema = settings_schema(record.factory)()
             own = load_section(schema, section.plugin, self._settings, path, known)
             plugin = record.factory(PluginContext(name, self._run_directory), own)
-            return Hooks(record.kind, f"{_TITLES[record.kind]} {name}", plugin), ""
-        except SettingsError:
-            raise
-        except OrchestratorError as error:
-            failure = error.message
-        except KeyboardInterrupt:
+            return Hooks(record.kind, f"{_TITLES[record.kind]} {name}", plugin)
+        except (OrchestratorError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - one plugin must not stop the others
-            failure = f"its plugin {record.name} could not be set up ({type(error).__name__})"
             _log.exception("plugin could not be set up", of=".".join(path))
-        return None, failure
+            raise PluginError(
+                f"its plugin {record.name} could not be set up ({type(error).__name__})"
+            ) from None
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)

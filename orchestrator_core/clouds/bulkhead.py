@@ -7,31 +7,44 @@ Handing over between the event loop and a thread costs more than a fast driver's
 answer, so it is done for many calls at once: a thread that is awake takes one call after
 the other, a second one joins in only when the first makes no headway, and results
 are announced to the loop once for as many as there are. No result waits longer than a tick.
+
+A call that nobody waits for any more is overdue. The driver is asked to abort it, and when its
+thread still does not come back it is lost: another takes its place, up to as many as the
+bulkhead has, so that hanging threads are bounded and yet a few of them stop nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
+import structlog
+
+from orchestrator_core.clouds.aborter import Abort, Aborter
+from orchestrator_core.clouds.ticket import Ticket
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
 
 T = TypeVar("T")
 
-Job = Callable[[Deadline], Any]
+_log = structlog.get_logger(__name__)
 
 TICK: Final = 0.001
 """Seconds without headway after which another thread joins in."""
 
+GRACE: Final = 1.0
+"""Seconds that an overdue call has to end before its thread is lost."""
 
-_NOT_RUN: Final = CloudTimeout("not run")
-"""Stands for the outcome of a call that no thread has finished."""
+
+class NeverAsked(CloudTimeout):
+    """The deadline passed while the call waited for a thread."""
 
 
 class _Ring(Enum):
@@ -39,36 +52,25 @@ class _Ring(Enum):
     END = auto()
 
 
-class _Ticket:
-    """One call on its way through: queued, running, and delivered at most once."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a bulkhead is doing, in this process.
 
-    __slots__ = ("deadline", "error", "future", "job", "result")
+    Attributes:
+        threads: how many calls may run at the same time.
+        running: how many do.
+        queue: how many more may wait.
+        waiting: how many do.
+        overdue: running calls that nobody waits for, lost ones included.
+        lost: threads that did not come back and have been replaced.
+    """
 
-    def __init__(self, job: Job, seconds: float, future: asyncio.Future[Any]) -> None:
-        self.job = job
-        self.deadline = Deadline(seconds)
-        self.future = future
-        self.result: Any = None
-        self.error: BaseException | None = _NOT_RUN
-
-    def run(self) -> None:
-        """Run the job, in a thread of the cloud."""
-        try:
-            self.result = self.job(self.deadline)
-            self.error = None
-        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, not to the thread
-            self.error = error
-
-    def deliver(self) -> None:
-        """Hand the result to the coroutine that waits for it, in its loop."""
-        if self.future.done():
-            return  # the caller left, or the deadline passed
-        if isinstance(self.error, StopIteration):  # the one exception that no future takes
-            self.future.set_exception(RuntimeError("the job raised StopIteration"))
-        elif self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
+    threads: int
+    running: int
+    queue: int
+    waiting: int
+    overdue: int
+    lost: int
 
 
 class Bulkhead:
@@ -85,9 +87,10 @@ class Bulkhead:
         self._limit = threads
         self._capacity = threads + queue
         self._inside = 0
+        self._aborter = Aborter(f"{title} abort")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: deque[_Ticket] = deque()
-        self._done: deque[_Ticket] = deque()
+        self._queue: deque[Ticket] = deque()
+        self._done: deque[Ticket] = deque()
         self._taken = 0
         self._taken_at_last_tick = 0
         self._ticking = False
@@ -95,26 +98,40 @@ class Bulkhead:
         self._lock = threading.Lock()
         self._awake = 0
         self._threads = 0
+        self._made = itertools.count(1)
+        self._running = 0
+        self._overdue = 0
+        self._lost = 0
         self._bell: SimpleQueue[_Ring] = SimpleQueue()
 
-    async def run(self, job: Callable[[Deadline], T], seconds: float) -> T:
+    async def run(
+        self,
+        job: Callable[[Deadline], T],
+        seconds: float,
+        *,
+        abort: Abort | None = None,
+        total: float | None = None,
+    ) -> T:
         """Run ``job`` in one of the threads and return its result.
 
         Args:
             job: ordinary blocking code; it is given its deadline.
             seconds: how long the caller waits, queueing included.
+            abort: makes the job end that was given this deadline; called when it
+                still runs at its deadline, or when the caller has left.
+            total: seconds to speak of at the deadline, when this is a part of a longer wait.
 
         Raises:
-            CloudBusy: at once, when threads and queue are full.
+            CloudBusy: at once, when threads and queue are full or every thread hangs.
             CloudTimeout: at the deadline; the job may still be running then.
+            NeverAsked: at the deadline too, when the job was never begun.
         """
-        if self._inside >= self._capacity:
-            raise CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
+        self._refuse_when_full()
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._ticking, self._announced = loop, False, False
-        ticket = _Ticket(job, seconds, loop.create_future())
-        timer = loop.call_later(seconds, self._expire, ticket)
+        ticket = Ticket(job, seconds, loop.create_future(), abort)
+        timer = loop.call_later(seconds, self._expire, ticket, total or seconds)
         self._inside += 1
         try:
             self._submit(ticket)
@@ -122,9 +139,22 @@ class Bulkhead:
         finally:
             timer.cancel()
             self._inside -= 1
-            if ticket.error is _NOT_RUN:
-                self._forget(ticket)
+            if not ticket.ended:
+                self._leave(ticket)
         return result
+
+    @property
+    def load(self) -> Load:
+        """What is going on in here."""
+        with self._lock:
+            return Load(
+                threads=self._limit,
+                running=self._running,
+                queue=self._capacity - self._limit,
+                waiting=len(self._queue),
+                overdue=self._overdue,
+                lost=self._lost,
+            )
 
     def close(self) -> None:
         """Let the threads end, each after what it is doing; a later call would make new ones."""
@@ -135,7 +165,15 @@ class Bulkhead:
 
     # --- in the event loop --------------------------------------------------------------
 
-    def _submit(self, ticket: _Ticket) -> None:
+    def _refuse_when_full(self) -> None:
+        if self._overdue >= 2 * self._limit:
+            raise CloudBusy(
+                f"{self.title} does not give its threads back, try again later", retry_after=5
+            )
+        if self._inside >= self._capacity:
+            raise CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
+
+    def _submit(self, ticket: Ticket) -> None:
         with self._lock:
             self._queue.append(ticket)
             nobody = self._awake == 0
@@ -148,7 +186,7 @@ class Bulkhead:
         """Wake an idle thread, or make one; it is counted as awake already."""
         if self._awake > self._threads:
             # Daemons: a thread that hangs in an SDK must not keep the process from ending.
-            name = f"{self.title} {self._threads + 1}"
+            name = f"{self.title} {next(self._made)}"
             thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
             try:
                 thread.start()
@@ -183,19 +221,51 @@ class Bulkhead:
         while self._done:
             self._done.popleft().deliver()
 
-    def _forget(self, ticket: _Ticket) -> None:
-        """Take a call out of the queue whose caller has left it."""
-        with self._lock:
-            if ticket in self._queue:
-                self._queue.remove(ticket)
-
-    def _expire(self, ticket: _Ticket) -> None:
+    def _expire(self, ticket: Ticket, total: float) -> None:
         if ticket.future.done():
             return
-        seconds = ticket.deadline.seconds
-        ticket.future.set_exception(
-            CloudTimeout(f"{self.title} did not answer within {seconds:g} s")
-        )
+        if ticket.begun:
+            error = CloudTimeout(f"{self.title} did not answer within {total:g} s")
+        else:
+            error = NeverAsked(f"{self.title} had no thread free within {total:g} s")
+        ticket.future.set_exception(error)
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Nobody waits for this call any more: take back what it holds."""
+        with self._lock:
+            if not ticket.begun:
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
+                return
+            if ticket.ended:
+                return
+            ticket.overdue = True
+            self._overdue += 1
+        ticket.deadline.end()
+        if ticket.abort is not None:
+            self._aborter.tell(ticket.abort, ticket.deadline)
+        self._write_off_later(ticket)
+
+    def _write_off_later(self, ticket: Ticket) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_later(GRACE, self._write_off, ticket)
+
+    def _write_off(self, ticket: Ticket) -> None:
+        """Replace the thread of a call that does not end, if not too many hang already."""
+        with self._lock:
+            if ticket.ended:
+                return
+            ticket.lost = self._lost < self._limit
+            if ticket.lost:
+                self._lost += 1
+                self._running -= 1
+                self._awake -= 1
+                self._threads -= 1
+        if not ticket.lost:
+            self._write_off_later(ticket)
+            return
+        _log.warning("thread lost", of=self.title, lost=self._lost)
+        self._tick_later()
 
     # --- in the threads -----------------------------------------------------------------
 
@@ -204,17 +274,38 @@ class Bulkhead:
             while (ticket := self._next()) is not None:
                 if not ticket.future.done():
                     ticket.run()
-                    self._done.append(ticket)
-                    self._announce()
+                replaced = self._end(ticket)
+                self._done.append(ticket)
+                self._announce()
                 del ticket  # or its result would stay alive until the next call
+                if replaced:
+                    return
 
-    def _next(self) -> _Ticket | None:
+    def _next(self) -> Ticket | None:
         with self._lock:
             if not self._queue:
                 self._awake -= 1
                 return None
             self._taken += 1
-            return self._queue.popleft()
+            self._running += 1
+            ticket = self._queue.popleft()
+            ticket.begun = True
+            return ticket
+
+    def _end(self, ticket: Ticket) -> bool:
+        """Note that a call has ended; whether its thread has been replaced meanwhile."""
+        with self._lock:
+            ticket.ended = True
+            if not ticket.overdue:
+                self._running -= 1
+                return False
+            self._overdue -= 1
+            if not ticket.lost:
+                self._running -= 1
+                return False
+            self._lost -= 1
+        _log.warning("lost thread came back", of=self.title, lost=self._lost)
+        return True
 
     def _announce(self) -> None:
         """Tell the loop of results, unless it will look within a tick anyway."""

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import structlog
 
 from orchestrator_core.clouds.bulkhead import Bulkhead
+from orchestrator_core.clouds.cloud import Reading
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import CloudError, Forbidden, OrchestratorError
 from orchestrator_core.model import Call, Outcome
 from orchestrator_core.plugins.hooks import Hooks
@@ -79,12 +81,18 @@ class Extensions:
     def __init__(self, extensions: Sequence[Extension]) -> None:
         self.all = tuple(extensions)
 
-    async def around(self, call: Call, work: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+    async def around(
+        self,
+        call: Call,
+        work: Callable[[dict[str, Any]], Awaitable[T]],
+        permit: Permit | None = None,
+    ) -> T:
         """Make a call with the extensions around it.
 
         Args:
             call: what the caller asked for.
             work: makes it, with the parameters that the extensions left.
+            permit: a change's.
 
         Raises:
             Forbidden: when an extension denies it.
@@ -94,14 +102,18 @@ class Extensions:
         try:
             for extension in self.all:
                 await extension.before_call(call)
-            outcome.result = await work(call.parameters)
+            result = await work(call.parameters)
+            outcome.result = result.value if isinstance(result, Reading) else result
+            outcome.attempts = getattr(result, "attempts", 1)
         except BaseException as error:
             outcome.error = error
+            outcome.attempts = getattr(error, "attempts", 1)
             raise
         else:
-            result: T = outcome.result
             return result
         finally:
+            if permit is not None:
+                outcome.attempts = permit.attempts
             outcome.duration = time.monotonic() - begun
             for extension in self.all:
                 await extension.after_call(call, outcome)

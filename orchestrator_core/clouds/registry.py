@@ -54,8 +54,8 @@ class Registry:
     def seconds(self, cloud: Cloud, operation: str) -> float:
         """Return how long an operation of a cloud, or of its backend, may take."""
         if operation in ASSIGNMENT_DEADLINES:
-            return self.backend(cloud).seconds(operation)
-        return cloud.seconds(operation)
+            return self.backend(cloud).guard.seconds(operation)
+        return cloud.guard.seconds(operation)
 
     async def close(self) -> None:
         """Let go of all threads and connections."""

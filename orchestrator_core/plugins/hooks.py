@@ -6,11 +6,13 @@ contract promises or one of our own errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import structlog
 
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
 from orchestrator_core.plugins.contract import manager
 from orchestrator_core.plugins.record import Kind
@@ -35,19 +37,30 @@ class Hooks:
         self._plugins.register(plugin)
         callers = self._plugins.get_hookcallers(plugin) or []
         self._hooks: dict[str, Callable[..., Any]] = {caller.name: caller for caller in callers}
+        self._reasons: Mapping[str, str] | None = None
+        self.abort = self._abort if "abort" in self._hooks else None
 
     def supports(self, hook: str) -> bool:
-        """Whether the plugin implements this hook."""
+        """Whether the plugin implements this hook, whatever it says of this one cloud."""
         return hook in self._hooks
 
+    def reason_against(self, hook: str) -> str | None:
+        """Say why this hook cannot be used here; None when it can. Blocks at first."""
+        if hook not in self._hooks:
+            return "its plugin does not implement it"
+        if self._reasons is None:
+            self._reasons = self._unsupported()
+        return self._reasons.get(hook)
+
     def require(self, hook: str) -> None:
-        """Do nothing if the plugin implements this hook.
+        """Do nothing if this hook can be used here. Blocks at first.
 
         Raises:
-            Unsupported: if it does not.
+            Unsupported: if it cannot, with the reason.
         """
-        if hook not in self._hooks:
-            raise Unsupported(f"{self.title} does not support {hook}")
+        reason = self.reason_against(hook)
+        if reason is not None:
+            raise Unsupported(f"{self.title} does not support {hook}: {reason}")
 
     def call(self, hook: str, **arguments: Any) -> Any:
         """Call a hook and return what it returns.
@@ -58,6 +71,9 @@ class Hooks:
             CloudError: instead of anything else that it raised.
         """
         self.require(hook)
+        return self._call(hook, arguments)
+
+    def _call(self, hook: str, arguments: dict[str, Any]) -> Any:
         try:
             return self._hooks[hook](**arguments)
         except OrchestratorError:
@@ -93,6 +109,20 @@ class Hooks:
             if not _is(item, expected):
                 raise self._nonsense(hook, item)
         return answer
+
+    def _abort(self, deadline: Deadline) -> None:
+        with suppress(OrchestratorError):
+            self._call("abort", {"deadline": deadline})
+
+    def _unsupported(self) -> Mapping[str, str]:
+        if "unsupported" not in self._hooks:
+            return {}
+        answer = self._call("unsupported", {})
+        if not isinstance(answer, Mapping) or not all(
+            isinstance(word, str) for item in answer.items() for word in item
+        ):
+            raise self._nonsense("unsupported", answer)
+        return dict(answer)
 
     def _nonsense(self, hook: str, answer: object) -> NonsenseAnswer:
         return NonsenseAnswer(

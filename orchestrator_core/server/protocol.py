@@ -45,9 +45,14 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
+        """Forget the timer with the connection, and free what its request held.
+
+        Gunicorn would let the request go on for some seconds. What may not be broken off, a
+        change under way, is shielded from it.
+        """
         self._stop_waiting()
         super().connection_lost(exc)
+        self._cancel_task_if_pending()
 
     def pause_writing(self) -> None:
         """The client does not read: begin to wait until it does."""

@@ -12,13 +12,16 @@ from typing import Final
 CLOUD_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
     {
         "check": 15.0,
-        "list_nodes": 60.0,
+        "list_nodes": 30.0,
         "list_images": 60.0,
-        "list_sizes": 60.0,
-        "list_locations": 60.0,
-        "get_node": 30.0,
+        "list_sizes": 30.0,
+        "list_locations": 30.0,
+        "get_node": 20.0,
         "start_vm": 300.0,
         "stop_vm": 120.0,
+        "reboot_vm": 120.0,
+        "power_on_vm": 120.0,
+        "power_off_vm": 120.0,
     }
 )
 """Seconds by cloud operation."""

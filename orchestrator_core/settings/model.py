@@ -43,12 +43,35 @@ class PluginSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    """When a cloud that keeps failing is left alone.
+
+    Attributes:
+        failures: how many in a row it takes.
+        seconds: how long, at first.
+    """
+
+    failures: int = 5
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """How many seconds answers that seldom change may be kept; 0 keeps none."""
+
+    images: float = 0.0
+    sizes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CloudSettings:
     """One ``[clouds.NAME]``; ``plugin`` holds what the driver's own schema checks.
 
     Attributes:
         threads: how many calls may be in this cloud at the same time.
         queue: how many more may wait for a thread.
+        retries: how often a read is repeated that failed in a way that may pass.
+        hints: whether what callers write into ``X-Cloud-Hints`` reaches the driver.
         deadlines: seconds by operation, where they differ from the defaults.
     """
 
@@ -58,6 +81,10 @@ class CloudSettings:
     provider_label: str | None = None
     threads: int = 8
     queue: int = 256
+    retries: int = 2
+    hints: bool = False
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     deadlines: Mapping[str, float] = field(default_factory=dict)
     plugin: Mapping[str, Any] = field(default_factory=dict)
 
@@ -70,6 +97,8 @@ class AssignmentSettings:
     backend: str
     threads: int = 8
     queue: int = 256
+    retries: int = 2
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
     deadlines: Mapping[str, float] = field(default_factory=dict)
     plugin: Mapping[str, Any] = field(default_factory=dict)
 

@@ -22,6 +22,8 @@ from orchestrator_core.settings.faults import nearest
 from orchestrator_core.settings.model import (
     AssignmentSettings,
     AuthSettings,
+    BreakerSettings,
+    CacheSettings,
     CloudSettings,
     ExtensionSettings,
     PluginSettings,
@@ -167,6 +169,28 @@ class _PluggedSchema(Schema):
         return {**known, "plugin": rest}
 
 
+class BreakerSchema(Schema):
+    """``[clouds.NAME.breaker]``."""
+
+    failures = _count(1, 1000)
+    seconds = _seconds()
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> BreakerSettings:
+        return BreakerSettings(**data)
+
+
+class CacheSchema(Schema):
+    """``[clouds.NAME.cache]``; nodes are never kept."""
+
+    images = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
+    sizes = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> CacheSettings:
+        return CacheSettings(**data)
+
+
 def _deadlines(operations: Mapping[str, float]) -> fields.Dict:
     return fields.Dict(keys=fields.String(validate=_one_of(*sorted(operations))), values=_seconds())
 
@@ -177,6 +201,10 @@ class CloudSchema(_PluggedSchema):
     driver = fields.String(required=True, validate=validate.Length(min=1))
     assignment = fields.String()
     provider_label = fields.String(validate=validate.Length(min=1, max=64))
+    retries = _count(0, 20)
+    hints = fields.Boolean(truthy={True}, falsy={False})
+    breaker = fields.Nested(BreakerSchema)
+    cache = fields.Nested(CacheSchema)
     deadlines = _deadlines(CLOUD_DEADLINES)
 
     @post_load
@@ -188,6 +216,8 @@ class AssignmentSchema(_PluggedSchema):
     """``[assignments.NAME]``, the core's keys."""
 
     backend = fields.String(required=True, validate=validate.Length(min=1))
+    retries = _count(0, 20)
+    breaker = fields.Nested(BreakerSchema)
     deadlines = _deadlines(ASSIGNMENT_DEADLINES)
 
     @post_load

@@ -20,6 +20,8 @@ from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.schema import (
     AssignmentSchema,
     AuthSchema,
+    BreakerSchema,
+    CacheSchema,
     CloudSchema,
     ExtensionSchema,
     PluginsSchema,
@@ -51,7 +53,10 @@ def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
     yield DATA["plugins"], PluginsSchema
     yield DATA["clouds"]["fake_driver"], CloudSchema
     yield DATA["clouds"]["fake_driver"], DummySettings
+    yield DATA["clouds"]["fake_driver"]["breaker"], BreakerSchema
+    yield DATA["clouds"]["fake_driver"]["cache"], CacheSchema
     yield DATA["assignments"]["brain"], AssignmentSchema
+    yield DATA["assignments"]["brain"]["breaker"], BreakerSchema
     yield DATA["extensions"]["quota"], ExtensionSchema
 
 
@@ -70,7 +75,10 @@ def test_every_deadline_is_there_with_its_default() -> None:
     [
         (DATA["server"], model.ServerSettings),
         (DATA["clouds"]["fake_driver"], model.CloudSettings),
+        (DATA["clouds"]["fake_driver"]["breaker"], model.BreakerSettings),
+        (DATA["clouds"]["fake_driver"]["cache"], model.CacheSettings),
         (DATA["assignments"]["brain"], model.AssignmentSettings),
+        (DATA["assignments"]["brain"]["breaker"], model.BreakerSettings),
         (DATA["extensions"]["quota"], model.ExtensionSettings),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

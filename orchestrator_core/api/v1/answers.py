@@ -18,6 +18,7 @@ from orchestrator_core.model import (
     AssignmentResult,
     CloudDescription,
     Image,
+    Location,
     Node,
     NodeState,
     Size,
@@ -63,6 +64,12 @@ class NodeSchema(_FromCloud):
     extra = fields.Dict()
 
 
+class NodeOfCloudSchema(NodeSchema):
+    """One node among those of several clouds."""
+
+    cloud = fields.String()
+
+
 class ImageSchema(_FromCloud):
     """One image."""
 
@@ -73,6 +80,12 @@ class SizeSchema(_FromCloud):
     ram = fields.Raw()
     disk = fields.Raw()
     cpu = fields.Raw()
+
+
+class LocationSchema(_FromCloud):
+    """One location; ``country`` as the cloud says it, null where it does not."""
+
+    country = fields.String()
 
 
 class VmSchema(Schema):
@@ -98,8 +111,10 @@ class AssignmentSchema(Schema):
 
 
 _node_answer = projection(NodeSchema())
+_node_of_cloud_answer = projection(NodeOfCloudSchema())
 _image_answer = projection(ImageSchema())
 _size_answer = projection(SizeSchema())
+_location_answer = projection(LocationSchema())
 _vm_answer = projection(VmSchema())
 _assignment_answer = projection(AssignmentSchema())
 
@@ -147,6 +162,14 @@ def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[dict[str
 
 
 @_as_promised
+def shape_nodes_of(
+    name: str, cloud: CloudDescription, nodes: Sequence[Node]
+) -> list[dict[str, Any]]:
+    """Return nodes as version 1 shows them among those of other clouds."""
+    return [_node_of_cloud_answer({**_node(cloud, node), "cloud": name}) for node in nodes]
+
+
+@_as_promised
 def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[dict[str, Any]]:
     """Return images as version 1 shows them."""
     return [_image_answer(_named(cloud, image)) for image in images]
@@ -162,6 +185,14 @@ def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[dict[str
 
 
 @_as_promised
+def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> list[dict[str, Any]]:
+    """Return locations as version 1 shows them."""
+    return [
+        _location_answer({**_named(cloud, place), "country": place.country}) for place in locations
+    ]
+
+
+@_as_promised
 def shape_vms(vms: Sequence[Vm]) -> list[dict[str, Any]]:
     """Return VMs as their assignment backend knows them."""
     return [_vm_answer(asdict(vm)) for vm in vms]
@@ -173,7 +204,7 @@ def shape_assignment(result: AssignmentResult) -> dict[str, Any]:
     return _assignment_answer(asdict(result))
 
 
-def _named(cloud: CloudDescription, thing: Image | Size) -> dict[str, Any]:
+def _named(cloud: CloudDescription, thing: Image | Size | Location) -> dict[str, Any]:
     return {
         "cloud_type": cloud.display_name,
         "provider": cloud.provider,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
 from marshmallow import Schema
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answers, requests
-from orchestrator_core.api.v1.base import CloudResource
+from orchestrator_core.api.v1.base import CloudResource, Parameters
+from orchestrator_core.broker.broker import VmReference
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.model import AssignmentResult
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.model import AssignmentResult, Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
 """What the API document answers to ``emulate``, for an assign and a release alike."""
@@ -26,17 +29,17 @@ class _ActionResource(CloudResource):
         """Carry the action out, or emulate it: then no backend is asked."""
         asked = self.cloud(cloud)
 
-        async def work(wanted: dict[str, Any]) -> AssignmentResult:
-            return await self.act(asked, wanted)
+        async def work(wanted: Parameters, permit: Permit) -> AssignmentResult:
+            return await self.act(asked, wanted, permit)
 
         wanted = await self.body(req, self.schema)
         if wanted.pop("emulate"):
             resp.data = answers.encode(EMULATED)
             return
-        result = await self.around(req, self.operation, asked, wanted, work)
+        result = await self.change(self.call(req, asked, self.operation, wanted), work)
         resp.data = answers.encode(answers.shape_assignment(result))
 
-    async def act(self, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
+    async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
         """Carry the action out."""
         raise NotImplementedError
 
@@ -47,14 +50,11 @@ class AssignResource(_ActionResource):
     operation = "assign_vm"
     schema = requests.AssignRequestSchema()
 
-    async def act(self, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
+    async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
         """Give the VM to the user and the application."""
+        vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         return await self.services.broker.assign_vm(
-            cloud,
-            wanted.get("node"),
-            wanted.get("hostname"),
-            wanted["user"],
-            wanted["vm_type"],
+            cloud, vm, wanted["user"], wanted["vm_type"], permit
         )
 
 
@@ -64,11 +64,10 @@ class ReleaseResource(_ActionResource):
     operation = "release_vm"
     schema = requests.ReleaseRequestSchema()
 
-    async def act(self, cloud: Cloud, wanted: dict[str, Any]) -> AssignmentResult:
+    async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
         """Take the VM back and destroy it."""
-        return await self.services.broker.release_vm(
-            cloud, wanted.get("node"), wanted.get("hostname")
-        )
+        vm = VmReference(wanted.get("node"), wanted.get("hostname"))
+        return await self.services.broker.release_vm(cloud, vm, permit)
 
 
 class UnknownActionResource(Resource):
@@ -85,8 +84,12 @@ class VmStatusResource(CloudResource):
         asked = self.cloud(cloud)
         backend = self.services.registry.backend(asked)
 
-        async def work(_: dict[str, Any]) -> bytes:
-            vms = await backend.list_vms(asked.name)
-            return answers.encode({"nodes": answers.shape_vms(vms)})
+        async def work(_: Parameters) -> bytes:
+            return await backend.list_vms(asked.name, _vms)
 
-        resp.data = await self.around(req, "list_vms", asked, {}, work)
+        extensions = self.services.extensions
+        resp.data = await extensions.around(self.call(req, asked, "list_vms", {}), work)
+
+
+def _vms(vms: Sequence[Vm]) -> bytes:
+    return answers.encode({"nodes": answers.shape_vms(vms)})

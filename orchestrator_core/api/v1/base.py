@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from marshmallow import Schema
 
 from orchestrator_core.api.body import read_object
+from orchestrator_core.api.hints import hints_for
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import requests
-from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.cloud import Cloud, Question, Reading
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.model import Call
 
 T = TypeVar("T")
+
+Parameters = dict[str, Any]
 
 
 class CloudResource(Resource):
@@ -31,7 +37,7 @@ class CloudResource(Resource):
         """
         return self.services.registry.cloud(name)
 
-    async def body(self, req: Request, schema: Schema) -> dict[str, Any]:
+    async def body(self, req: Request, schema: Schema) -> Parameters:
         """Return the request's body, checked.
 
         Raises:
@@ -39,18 +45,48 @@ class CloudResource(Resource):
         """
         return requests.load(schema, await read_object(req, self.services.settings.server.max_body))
 
-    async def around(
-        self,
-        req: Request,
-        operation: str,
-        cloud: Cloud,
-        parameters: dict[str, Any],
-        work: Callable[[dict[str, Any]], Awaitable[T]],
-    ) -> T:
-        """Make this caller's call with the extensions around it."""
+    async def read(
+        self, req: Request, cloud: Cloud, question: Question[T], max_age: float = math.inf
+    ) -> Reading[T]:
+        """Ask a cloud for this caller, with the extensions around it.
+
+        Args:
+            req: the request.
+            cloud: the cloud.
+            question: what it is asked; the extensions may change its parameters.
+            max_age: seconds that a kept answer may be old.
+        """
+        hints = hints_for(req, cloud)
         if not self.services.extensions.all:
-            return await work(parameters)
-        call = Call(
+            return await cloud.read(question, max_age, hints)
+
+        async def work(wanted: Parameters) -> Reading[T]:
+            return await cloud.read(replace(question, parameters=wanted), max_age, hints)
+
+        call = self.call(req, cloud, question.operation, dict(question.parameters))
+        return await self.services.extensions.around(call, work)
+
+    async def change(self, call: Call, work: Callable[[Parameters, Permit], Awaitable[T]]) -> T:
+        """Make a change with the extensions around it, whether or not its caller stays.
+
+        Args:
+            call: the caller's.
+            work: makes it with the parameters that the extensions left, once the permit
+                has been asked.
+        """
+
+        async def permitted(permit: Permit) -> T:
+            if not self.services.extensions.all:
+                return await work(call.parameters, permit)
+            return await self.services.extensions.around(
+                call, lambda wanted: work(wanted, permit), permit
+            )
+
+        return await self.services.broker.under_way.run(permitted)
+
+    def call(self, req: Request, cloud: Cloud, operation: str, parameters: Parameters) -> Call:
+        """Return this caller's call, as extensions see it."""
+        return Call(
             operation=operation,
             cloud=cloud.name,
             caller=req.context.caller,
@@ -58,4 +94,3 @@ class CloudResource(Resource):
             deadline=self.services.registry.seconds(cloud, operation),
             parameters=parameters,
         )
-        return await self.services.extensions.around(call, work)

@@ -1,72 +1,98 @@
-"""What a cloud has: its nodes, images and sizes."""
+"""What a cloud has: its nodes, images, sizes and locations."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from orchestrator_core.api.caching import acceptable_age, tell_age
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1.all_clouds import AllClouds
 from orchestrator_core.api.v1.base import CloudResource
-from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.api.v1.paging import WHOLE, Page, page_of
+from orchestrator_core.clouds.cloud import Question
+from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.model import CloudDescription, Node
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """Makes the answer to a list: encoded, since that too takes long for a long one."""
+
+    key: str
+    shape: Callable[[CloudDescription, Sequence[Any]], list[dict[str, Any]]]
+    page: Page = WHOLE
+
+    def __call__(self, cloud: CloudDescription, things: Sequence[Any]) -> bytes:
+        if self.page.whole:
+            return answers.encode({self.key: self.shape(cloud, things)})
+        part, marker = self.page.of(things)
+        return answers.encode({self.key: self.shape(cloud, part), "next_marker": marker})
 
 
 class _ListResource(CloudResource):
-    """A list of one kind of thing; shaped and encoded in the cloud's own threads."""
+    """A list of one kind of thing."""
 
     operation: ClassVar[str]
-    key: ClassVar[str]
+    whole: ClassVar[_List]
 
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
-        """Answer with the whole list."""
+        """Answer with the whole list, or with the part that the query asks for."""
         asked = self.cloud(cloud)
-
-        def job(driver: Driver) -> bytes:
-            return answers.encode({self.key: self.shaped(asked, driver)})
-
-        async def work(_: dict[str, Any]) -> bytes:
-            return await asked.run(self.operation, job)
-
-        resp.data = await self.around(req, self.operation, asked, {}, work)
-
-    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
-        """Ask the cloud and return its answer as this version shows it."""
-        raise NotImplementedError
+        page = page_of(req)
+        whole = self.whole
+        shape = whole if page is WHOLE else _List(whole.key, whole.shape, page)
+        question = Question(self.operation, shape)
+        kept_for = asked.kept_for(self.operation)
+        if not kept_for:
+            resp.data = (await self.read(req, asked, question)).value
+            return
+        reading = await self.read(req, asked, question, acceptable_age(req))
+        tell_age(resp, reading.age, kept_for)
+        resp.data = reading.value
 
 
 class NodesResource(_ListResource):
-    """``GET /nodes{/<cloud>}``."""
+    """``GET /nodes{/<cloud>}``, and ``GET /nodes?clouds=`` for several clouds at once."""
 
     operation = "list_nodes"
-    key = "nodes"
+    whole = _List("nodes", answers.shape_nodes)
 
-    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
-        """Return every node."""
-        return answers.shape_nodes(cloud.describe(driver), driver.list_nodes())
+    async def on_get(
+        self, req: Request, resp: Response, cloud: str | None = None, **segments: str
+    ) -> None:
+        """Answer with the nodes of one cloud, or of all that the query names."""
+        if not req.query_string or "clouds" not in req.params:
+            await super().on_get(req, resp, cloud, **segments)
+            return
+        if cloud is not None:
+            raise InvalidParameter("clouds", "cannot be given together with a cloud in the path")
+        resp.data = await AllClouds(self).answer(req)
 
 
 class ImagesResource(_ListResource):
     """``GET /images{/<cloud>}``."""
 
     operation = "list_images"
-    key = "images"
-
-    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
-        """Return every image."""
-        return answers.shape_images(cloud.describe(driver), driver.list_images())
+    whole = _List("images", answers.shape_images)
 
 
 class SizesResource(_ListResource):
     """``GET /sizes{/<cloud>}`` and ``GET /flavors{/<cloud>}``."""
 
     operation = "list_sizes"
-    key = "flavors"
+    whole = _List("flavors", answers.shape_sizes)
 
-    def shaped(self, cloud: Cloud, driver: Driver) -> list[dict[str, Any]]:
-        """Return every size."""
-        return answers.shape_sizes(cloud.describe(driver), driver.list_sizes())
+
+class LocationsResource(_ListResource):
+    """``GET /locations{/<cloud>}``."""
+
+    operation = "list_locations"
+    whole = _List("locations", answers.shape_locations)
 
 
 class NodeResource(CloudResource):
@@ -77,12 +103,10 @@ class NodeResource(CloudResource):
     ) -> None:
         """Answer with one node; ``nodes`` is one object, as in the answer to a start."""
         asked = self.cloud(cloud)
+        question = Question("get_node", _one_node, {"node": node_id})
+        reading = await self.read(req, asked, question)
+        resp.data = reading.value
 
-        async def work(wanted: dict[str, Any]) -> bytes:
-            def job(driver: Driver) -> bytes:
-                node = driver.get_node(wanted["node"])
-                return answers.encode({"nodes": answers.shape_node(asked.describe(driver), node)})
 
-            return await asked.run("get_node", job)
-
-        resp.data = await self.around(req, "get_node", asked, {"node": node_id}, work)
+def _one_node(cloud: CloudDescription, node: Node) -> bytes:
+    return answers.encode({"nodes": answers.shape_node(cloud, node)})

@@ -84,8 +84,8 @@ class _OneVm(_Request):
             raise ValidationError("is missing, and so is hostname; one of them is needed", "node")
 
 
-class StopRequestSchema(_OneVm):
-    """``PUT /vm/stop``."""
+class WhichVmSchema(_OneVm):
+    """``PUT /vm/stop`` and what else is done to one VM."""
 
 
 class _Emulated(_OneVm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
@@ -12,19 +13,23 @@ from orchestrator_core.api.v1.assignment import (
     UnknownActionResource,
     VmStatusResource,
 )
+from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
 from orchestrator_core.api.v1.lists import (
     ImagesResource,
+    LocationsResource,
     NodeResource,
     NodesResource,
     SizesResource,
 )
 from orchestrator_core.api.v1.system import (
     AuthResource,
-    CloudsResource,
     PluginsResource,
     RootResource,
 )
-from orchestrator_core.api.v1.vm import StartResource, StopResource
+from orchestrator_core.api.v1.vm import StartResource, power_resource, stop_resource
+
+POWER_ACTIONS: Final = {"reboot": "reboot_vm", "poweron": "power_on_vm", "poweroff": "power_off_vm"}
+"""What a path says, and the hook that does it."""
 
 
 def routes(services: Services) -> Iterator[tuple[str, Resource]]:
@@ -33,17 +38,22 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     yield "", RootResource()
     yield "/auth", AuthResource()
     yield "/cloud", CloudsResource(services)
+    yield "/cloud/{cloud}", CloudReportResource(services)
     yield "/plugins", PluginsResource(services)
     yield from _with_cloud("/nodes", NodesResource(services))
     yield "/nodes/{cloud}/{node_id:path}", NodeResource(services)
     yield from _with_cloud("/images", ImagesResource(services))
     yield from _with_cloud("/sizes", sizes)
     yield from _with_cloud("/flavors", sizes)
+    yield from _with_cloud("/locations", LocationsResource(services))
     yield from _with_cloud("/vm/start", StartResource(services))
-    yield from _with_cloud("/vm/stop", StopResource(services))
+    yield from _with_cloud("/vm/stop", stop_resource(services))
     yield from _with_cloud("/vm/status", VmStatusResource(services))
     yield from _with_cloud("/vm/action/assign", AssignResource(services))
     yield from _with_cloud("/vm/action/release", ReleaseResource(services))
+    for action, operation in POWER_ACTIONS.items():
+        resource = power_resource(services, operation)
+        yield from _with_cloud(f"/vm/action/{action}", resource)
     yield from _with_cloud("/vm/action/{action}", UnknownActionResource())
 
 

@@ -1,15 +1,13 @@
-"""The server itself: is it up, which clouds it serves, which plugins it has."""
+"""The server itself: is it up, and which plugins it has."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers
-from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import OrchestratorError
 
 
@@ -25,26 +23,6 @@ class AuthResource(Resource):
     """``/auth``: answers 501 until there are accounts."""
 
     public = True
-
-
-class CloudsResource(Resource):
-    """``GET /cloud``."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with every configured cloud; one that cannot be used has no type."""
-        clouds = self._services.registry.clouds.values()
-        served = await asyncio.gather(*(self._served(cloud) for cloud in clouds))
-        resp.data = answers.encode({"served_cloud": served})
-
-    @staticmethod
-    async def _served(cloud: Cloud) -> dict[str, Any]:
-        described = await cloud.description()
-        if isinstance(described, OrchestratorError):
-            return {"name": cloud.name, "type": None, "host": None}
-        return {"name": cloud.name, "type": described.display_name, "host": described.host}
 
 
 class PluginsResource(Resource):

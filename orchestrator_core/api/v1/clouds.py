@@ -1,0 +1,139 @@
+"""Which clouds are served, what each can do, and how it is doing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Final
+
+from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import answers
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.guard import Event, Guard
+from orchestrator_core.errors import NoAssignmentBackend, OrchestratorError
+from orchestrator_core.model import CloudDescription
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+
+_CLOUD_OPERATIONS: Final = [name for name in CLOUD_DEADLINES if name != "check"]
+_BACKEND_OPERATIONS: Final = [name for name in ASSIGNMENT_DEADLINES if name != "check"]
+_FALLBACKS: Final = {"get_node": "list_nodes"}
+"""What is done with another hook where a plugin does not implement it."""
+
+
+class CloudsResource(Resource):
+    """``GET /cloud``."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with every configured cloud; one that cannot be used has no type."""
+        clouds = self._services.registry.clouds.values()
+        served = await asyncio.gather(*(self._served(cloud) for cloud in clouds))
+        resp.data = answers.encode({"served_cloud": served})
+
+    @staticmethod
+    async def _served(cloud: Cloud) -> dict[str, Any]:
+        described = await cloud.description()
+        if isinstance(described, OrchestratorError):
+            return {"name": cloud.name, "type": None, "host": None}
+        return {"name": cloud.name, "type": described.display_name, "host": described.host}
+
+
+class CloudReportResource(Resource):
+    """``GET /cloud/<cloud>``."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
+        """Answer with what the cloud can do and how it is doing, as this process sees it."""
+        asked = self._services.registry.cloud(cloud)
+        report = {
+            "name": asked.name,
+            "driver": asked.settings.driver,
+            **_described(await asked.description()),
+            "operations": {**await self._cloud_operations(asked), **await self._backend(asked)},
+            **_health(asked.guard),
+            # Breaker, queue and threads are each process's own.
+            "scope": "process",
+            "pid": os.getpid(),
+        }
+        resp.data = answers.encode({"cloud": report})
+
+    @staticmethod
+    async def _cloud_operations(cloud: Cloud) -> dict[str, Any]:
+        operations = {}
+        for name in _CLOUD_OPERATIONS:
+            operations[name] = _offer(await _against(cloud, name))
+        for name, fallback in _FALLBACKS.items():
+            if not operations[name]["supported"]:
+                operations[name] = operations[fallback]
+        return operations
+
+    async def _backend(self, cloud: Cloud) -> dict[str, Any]:
+        try:
+            backend = self._services.registry.backend(cloud)
+        except NoAssignmentBackend as error:
+            return dict.fromkeys(_BACKEND_OPERATIONS, _offer(error.message))
+        operations = {}
+        for name in _BACKEND_OPERATIONS:
+            operations[name] = _offer(await backend.reason_against(name))
+        destroys = await _against(cloud, "stop_vm")
+        if destroys is not None:
+            operations["release_vm"] = _offer(f"its VM could not be destroyed: {destroys}")
+        return operations
+
+
+def _described(description: CloudDescription | OrchestratorError) -> dict[str, Any]:
+    if isinstance(description, OrchestratorError):
+        nothing = dict.fromkeys(("type", "provider", "host"))
+        return {**nothing, "available": False, "message": description.message}
+    return {
+        "type": description.display_name,
+        "provider": description.provider,
+        "host": description.host,
+        "available": True,
+        "message": None,
+    }
+
+
+async def _against(cloud: Cloud, operation: str) -> str | None:
+    try:
+        return await cloud.reason_against(operation)
+    except OrchestratorError as error:
+        return error.message
+
+
+def _offer(reason: str | None) -> dict[str, Any]:
+    return {"supported": reason is None, "reason": reason}
+
+
+def _health(guard: Guard) -> dict[str, Any]:
+    load, breaker = guard.load, guard.breaker
+    return {
+        "circuit": {
+            "state": breaker.circuit.value,
+            "failures": breaker.failures,
+            "retry_after": breaker.retry_after,
+        },
+        "threads": {
+            "limit": load.threads,
+            "running": load.running,
+            "overdue": load.overdue,
+            "lost": load.lost,
+        },
+        "queue": {"limit": load.queue, "waiting": load.waiting},
+        "last_success": _event(guard.last_success),
+        "last_error": _event(guard.last_error),
+    }
+
+
+def _event(event: Event | None) -> dict[str, Any] | None:
+    if event is None:
+        return None
+    shown = {"operation": event.operation, "at": event.at.isoformat(timespec="milliseconds")}
+    if event.error_code is not None:
+        shown |= {"error_code": event.error_code, "message": event.message or ""}
+    return shown

@@ -1,0 +1,83 @@
+"""``limit`` and ``marker``: a part of a list, and where the next one begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Protocol, TypeVar
+
+from orchestrator_core.api.resource import Request
+from orchestrator_core.errors import InvalidParameter
+
+_LIMIT = re.compile(r"[1-9]\d{0,8}")
+_MOST_TEXT = 1024
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Named)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted; equal for equal wishes.
+
+    Attributes:
+        limit: how many at most; None for all.
+        marker: the id after which it begins; None for the beginning.
+    """
+
+    limit: int | None = None
+    marker: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the list is wanted, in the cloud's own order."""
+        return self.limit is None and self.marker is None
+
+    def of(self, things: Sequence[T]) -> tuple[Sequence[T], str | None]:
+        """Return this part of a list, and the marker of the next one; None after the last.
+
+        Parts go by id, so that what comes and goes between two of them neither hides nor
+        repeats anything else; the marker itself may be gone.
+        """
+        ordered: list[T] = sorted(things, key=attrgetter("id"))
+        rest = [thing for thing in ordered if self.marker is None or thing.id > self.marker]
+        part = rest[: self.limit]
+        return part, part[-1].id if len(part) < len(rest) else None
+
+
+WHOLE = Page()
+
+
+def page_of(req: Request) -> Page:
+    """Return the part that a request wants.
+
+    Raises:
+        InvalidParameter: naming what is wrong.
+    """
+    if not req.query_string:
+        return WHOLE
+    limit, marker = one_of(req, "limit"), one_of(req, "marker")
+    if limit is not None and not _LIMIT.fullmatch(limit):
+        raise InvalidParameter("limit", "must be a whole number from 1 to 999999999")
+    if marker is not None and not 0 < len(marker) <= _MOST_TEXT:
+        raise InvalidParameter("marker", f"must be an id, of 1 to {_MOST_TEXT} characters")
+    return Page(None if limit is None else int(limit), marker)
+
+
+def one_of(req: Request, name: str) -> str | None:
+    """Return a parameter of the query that may come once.
+
+    Raises:
+        InvalidParameter: when it comes more often.
+    """
+    value = req.params.get(name)
+    if isinstance(value, list):
+        raise InvalidParameter(name, "is given twice")
+    return value

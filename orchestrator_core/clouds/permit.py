@@ -1,0 +1,42 @@
+"""The moment from which a change is under way and no caller can take it back."""
+
+from __future__ import annotations
+
+import threading
+
+from orchestrator_core.errors import CloudError
+
+
+class Permit:
+    """Whether a change may still begin; asked in a cloud's thread, withdrawn in the event loop.
+
+    Attributes:
+        attempts: how many times the cloud has been asked for it.
+    """
+
+    def __init__(self) -> None:
+        self.attempts = 1
+        self._lock = threading.Lock()
+        self._begun = self._withdrawn = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether something may have been changed already."""
+        return self._begun
+
+    def begin(self) -> None:
+        """From here on the change is under way. May be called again, for a repeat.
+
+        Raises:
+            CloudError: when its caller has left before.
+        """
+        with self._lock:
+            if self._withdrawn:
+                raise CloudError("The caller left before the change began")
+            self._begun = True
+
+    def withdraw(self) -> bool:
+        """Let the change not begin any more; False when it has begun already."""
+        with self._lock:
+            self._withdrawn = not self._begun
+            return self._withdrawn
