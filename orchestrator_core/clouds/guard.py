@@ -18,7 +18,6 @@ from orchestrator_core.clouds.bulkhead import Bulkhead, Load, NeverAsked
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
-    CircuitOpen,
     CloudBusy,
     CloudError,
     CloudTimeout,
@@ -43,7 +42,7 @@ _RENEWAL_SECONDS: Final = 10.0
 
 _LOCAL_THREADS: Final = 2
 
-_UNTOLD = (CloudBusy, CircuitOpen, NeverAsked)
+_UNTOLD = (CloudBusy, NeverAsked)
 """Errors of ours that come before the plugin is asked: they tell nothing of the cloud."""
 
 
@@ -204,11 +203,10 @@ class Guard:
     async def _attempt(
         self, operation: str, attempt: int, hooks: Hooks, job: Job[T], whole: Deadline
     ) -> T:
+        probe = self._admit(operation)
         begun = time.monotonic()
-        probe = False
         raised: BaseException | None = None
         try:
-            probe = self.breaker.admit()
             return await self._bulkhead.run(
                 lambda deadline: job(hooks, deadline),
                 whole.remaining(),
@@ -221,6 +219,13 @@ class Guard:
         finally:
             self._judge(raised, probe=probe)
             self._tell(operation, attempt, time.monotonic() - begun, raised)
+
+    def _admit(self, operation: str) -> bool:
+        try:
+            return self.breaker.admit()
+        except CloudError as refusal:
+            self._log.debug("cloud not called", operation=operation, outcome=refusal.code)
+            raise
 
     def _judge(self, error: BaseException | None, *, probe: bool) -> None:
         """Tell the breaker what the end of a call means."""
@@ -241,7 +246,7 @@ class Guard:
         self, operation: str, attempt: int, seconds: float, error: BaseException | None
     ) -> None:
         """Log how an attempt ended, and remember it."""
-        if isinstance(error, _UNTOLD):
+        if isinstance(error, CloudBusy):
             self._log.debug("cloud not called", operation=operation, outcome=error.code)
             return
         line = {"operation": operation, "attempt": attempt, "duration": round(seconds, 4)}

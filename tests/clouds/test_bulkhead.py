@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from orchestrator_core.clouds.bulkhead import Bulkhead
+from orchestrator_core.clouds.bulkhead import Bulkhead, NeverAsked
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
 
@@ -27,6 +27,13 @@ def release() -> Iterator[threading.Event]:
 
 def make(threads: int = 4, queue: int = 100) -> Bulkhead:
     return Bulkhead("Cloud test", threads=threads, queue=queue)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < ends_at
+        await asyncio.sleep(0.005)
 
 
 @pytest.mark.anyio
@@ -193,4 +200,75 @@ async def test_a_machine_without_a_free_thread(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert await bulkhead.run(lambda _: "later", PATIENCE) == "later"
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_late_call_is_aborted_by_its_own_deadline(release: threading.Event) -> None:
+    bulkhead = make(threads=2)
+    given: list[Deadline] = []
+    aborted: list[Deadline] = []
+
+    def hang(deadline: Deadline) -> None:
+        given.append(deadline)
+        release.wait()
+
+    with pytest.raises(CloudTimeout):
+        await bulkhead.run(hang, 0.05, abort=aborted.append)
+    await until(lambda: bool(aborted))
+    assert aborted == given
+    assert given[0].passed
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_call_whose_caller_leaves_is_aborted(release: threading.Event) -> None:
+    bulkhead = make(threads=1)
+    call = asyncio.ensure_future(
+        bulkhead.run(lambda _: release.wait(), PATIENCE, abort=lambda _: release.set())
+    )
+    await until(lambda: bulkhead.load.running == 1)
+    call.cancel()
+    assert await bulkhead.run(lambda _: "free", PATIENCE) == "free"
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_call_that_never_began_says_so(release: threading.Event) -> None:
+    bulkhead = make(threads=1)
+    hanging = asyncio.ensure_future(bulkhead.run(lambda _: release.wait(), PATIENCE))
+    await until(lambda: bulkhead.load.running == 1)
+    with pytest.raises(NeverAsked, match=r"Cloud test had no thread free within 0\.05 s"):
+        await bulkhead.run(lambda _: None, 0.05)
+    assert bulkhead.load.waiting == 0
+    release.set()
+    await hanging
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_lost_threads_are_replaced_counted_and_bounded(
+    release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_core.clouds.bulkhead.GRACE", 0.05)
+    bulkhead = Bulkhead("Cloud hanging", threads=2, queue=10)
+
+    async def hang() -> None:
+        with pytest.raises(CloudTimeout):
+            await bulkhead.run(lambda _: release.wait(), 0.05)
+
+    await asyncio.gather(hang(), hang())
+    await until(lambda: bulkhead.load.lost == 2)
+    assert await bulkhead.run(lambda _: "replaced", PATIENCE) == "replaced"
+    await asyncio.gather(hang(), hang())
+    with pytest.raises(CloudBusy, match="does not give its threads back"):
+        await bulkhead.run(lambda _: None, PATIENCE)
+    assert (bulkhead.load.lost, bulkhead.load.overdue) == (2, 4)
+    threads = [t for t in threading.enumerate() if t.name.startswith("Cloud hanging ")]
+    assert len(threads) == 4
+    release.set()
+    await until(lambda: bulkhead.load.overdue == 0)
+    assert bulkhead.load.lost == 0
+    assert await bulkhead.run(lambda _: "back", PATIENCE) == "back"
+    await until(lambda: sum(thread.is_alive() for thread in threads) <= 2)
     bulkhead.close()

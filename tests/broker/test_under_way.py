@@ -1,0 +1,62 @@
+"""A change goes on without its caller once it has begun, and is dropped before."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator_core.broker.under_way import UnderWay
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import CloudError
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_once_begun_it_goes_on_without_its_caller() -> None:
+    under_way, ended = UnderWay(), asyncio.Event()
+
+    async def change(permit: Permit) -> None:
+        permit.begin()
+        await asyncio.sleep(0.05)
+        ended.set()
+
+    caller = asyncio.ensure_future(under_way.run(change))
+    await asyncio.sleep(0.01)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert not ended.is_set()
+    await under_way.drain()
+    assert ended.is_set()
+
+
+async def test_before_it_begins_it_is_dropped_with_its_caller() -> None:
+    under_way, dropped = UnderWay(), False
+
+    async def change(permit: Permit) -> None:
+        nonlocal dropped
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            dropped = True
+            raise
+        permit.begin()
+
+    caller = asyncio.ensure_future(under_way.run(change))
+    await asyncio.sleep(0.01)
+    caller.cancel()
+    await under_way.drain()
+    assert dropped
+
+
+async def test_a_permit_is_either_used_or_withdrawn() -> None:
+    used = Permit()
+    used.begin()
+    assert not used.withdraw()
+    used.begin()  # a repeat of what is under way
+    withdrawn = Permit()
+    assert withdrawn.withdraw()
+    with pytest.raises(CloudError):
+        withdrawn.begin()
+    assert not withdrawn.begun

@@ -1,0 +1,91 @@
+"""A cloud of the core's own making around a plugin object that the test writes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from orchestrator_core import CloudDescription, Deadline, Image, Node, hookimpl
+from orchestrator_core.clouds.cloud import Cloud, Question
+from orchestrator_core.clouds.guard import Plug
+from orchestrator_core.model import StartRequest
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.settings.model import CloudSettings
+
+Answer = Callable[[int, Deadline], Any]
+"""Given the number of the call, from 1, and its deadline."""
+
+
+class Plugin:
+    """A driver whose answers to reads and starts are functions."""
+
+    def __init__(self, nodes: Answer, start: Answer | None = None) -> None:
+        self.nodes = nodes
+        self.start = start or (lambda number, _: Node(str(number), f"node-{number}"))
+        self.calls = itertools.count(1)
+        self.asked = 0
+        self.starts = itertools.count(1)
+        self.started = 0
+        self.closed = 0
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        return CloudDescription("test", "Test")
+
+    @hookimpl
+    def list_nodes(self, deadline: Deadline) -> Any:
+        self.asked = number = next(self.calls)
+        return self.nodes(number, deadline)
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        return [Image(str(next(self.calls)), "image")]
+
+    @hookimpl
+    def get_image(self, image_id: str) -> Image:
+        return Image(image_id, "image")
+
+    @hookimpl
+    def start_vm(self, request: StartRequest, deadline: Deadline) -> Any:
+        self.started = number = next(self.starts)
+        return self.start(number, deadline)
+
+    @hookimpl
+    def close(self) -> None:
+        self.closed += 1
+
+
+def hooks_of(plugin: Any) -> Hooks:
+    return Hooks(Kind.CLOUD, "Cloud test", plugin)
+
+
+def ids(_: CloudDescription, nodes: Any) -> list[str]:
+    """The shape of most tests' questions."""
+    return [node.id for node in nodes]
+
+
+NODES = Question("list_nodes", ids)
+IMAGES = Question("list_images", ids)
+
+MakeCloud = Callable[..., Cloud]
+
+
+@pytest.fixture
+def make_cloud() -> Iterator[MakeCloud]:
+    """``make_cloud(plugin, renewed=[...], **settings)``: closed when the test ends."""
+    clouds: list[Cloud] = []
+
+    def make(plugin: Any, *, renewed: Any = None, **settings: Any) -> Cloud:
+        renew = (lambda: hooks_of(renewed())) if renewed else None
+        section = CloudSettings("test", driver="test", **settings)
+        clouds.append(Cloud(section, Plug(hooks_of(plugin), renew=renew)))
+        return clouds[-1]
+
+    yield make
+    for cloud in clouds:
+        asyncio.run(cloud.close())

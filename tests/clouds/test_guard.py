@@ -1,0 +1,226 @@
+"""What the core does when a cloud fails: it repeats reads, but no changes, and stops at last."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from orchestrator_core import (
+    CircuitOpen,
+    CloudError,
+    CloudTimeout,
+    CloudUnreachable,
+    CredentialsRefused,
+    Deadline,
+    Node,
+    NodeNotFound,
+    NonsenseAnswer,
+    RateLimited,
+)
+from orchestrator_core.broker.broker import Broker, StartOrder
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.settings.model import BreakerSettings
+from tests.clouds.conftest import NODES, MakeCloud, Plugin
+
+pytestmark = pytest.mark.anyio
+
+UP = [Node("1", "one")]
+
+
+def failing(error: Exception, times: int, then: Any = None) -> Any:
+    def answer(number: int, _: Deadline) -> Any:
+        if number <= times:
+            raise error
+        return UP if then is None else then
+
+    return answer
+
+
+def circuit(cloud: Cloud) -> str:
+    return cloud.guard.breaker.circuit.value
+
+
+async def start(cloud: Cloud, permit: Permit | None = None) -> Node:
+    broker = Broker(Registry([cloud], [], None))
+    _, node = await broker.start_vm(cloud, StartOrder("n", "1", "1"), permit or Permit())
+    return node
+
+
+async def test_a_read_that_fails_in_passing_is_repeated(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(Plugin(failing(CloudUnreachable("gone"), 2)))
+    reading = await cloud.read(NODES)
+    assert (reading.value, reading.attempts) == (["1"], 3)
+
+
+async def test_it_is_given_up_after_so_many(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(failing(CloudUnreachable("gone"), 99))
+    with pytest.raises(CloudUnreachable) as caught:
+        await make_cloud(plugin, retries=1).read(NODES)
+    assert (plugin.asked, caught.value.attempts) == (2, 2)
+
+
+async def test_it_is_given_up_when_the_cloud_asks_for_more_time_than_there_is(
+    make_cloud: MakeCloud,
+) -> None:
+    plugin = Plugin(failing(RateLimited("slow down", retry_after=30), 99))
+    with pytest.raises(RateLimited) as caught:
+        await make_cloud(plugin, deadlines={"list_nodes": 2.0}).read(NODES)
+    assert plugin.asked == 1
+    assert caught.value.retry_after == 30
+
+
+async def test_a_rate_limit_is_waited_for_and_stops_other_calls_too(
+    make_cloud: MakeCloud,
+) -> None:
+    plugin = Plugin(failing(RateLimited("slow down", retry_after=0.3), 1))
+    cloud = make_cloud(plugin, deadlines={"start_vm": 0.05})
+    begun = time.monotonic()
+    read = asyncio.ensure_future(cloud.read(NODES))
+    await asyncio.sleep(0.1)
+    assert plugin.asked == 1
+    with pytest.raises(RateLimited, match="asks for fewer requests"):
+        await start(cloud)
+    assert plugin.started == 0
+    await read
+    assert time.monotonic() - begun >= 0.3
+
+
+@pytest.mark.parametrize(
+    "error", [NodeNotFound("x"), NonsenseAnswer("x"), CloudError("x"), ValueError("x")]
+)
+async def test_other_failures_are_not_repeated(make_cloud: MakeCloud, error: Exception) -> None:
+    plugin = Plugin(failing(error, 99))
+    with pytest.raises((CloudError, NodeNotFound)):
+        await make_cloud(plugin).read(NODES)
+    assert plugin.asked == 1
+
+
+async def test_a_change_is_never_repeated(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(failing(CloudUnreachable("x"), 0), failing(CloudUnreachable("lost"), 99))
+    with pytest.raises(CloudUnreachable, match="lost"):
+        await start(make_cloud(plugin))
+    assert plugin.started == 1
+
+
+async def test_unless_the_driver_says_that_nothing_was_done(make_cloud: MakeCloud) -> None:
+    refused = CloudUnreachable("no connection", repeat_is_safe=True)
+    plugin = Plugin(failing(refused, 0), failing(refused, 1, Node("7", "seven")))
+    permit = Permit()
+    assert (await start(make_cloud(plugin), permit)).id == "7"
+    assert (plugin.started, permit.attempts) == (2, 2)
+
+
+async def test_what_comes_before_the_change_is_repeated(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(failing(CloudUnreachable("x"), 1, []), None)
+    cloud = make_cloud(plugin)
+    with pytest.raises(NodeNotFound):
+        await cloud.change("stop_vm", lambda driver: driver.node_named("x"), Permit())
+    assert plugin.asked == 2
+
+
+async def test_a_refusal_of_the_credentials_makes_the_plugin_anew_once(
+    make_cloud: MakeCloud,
+) -> None:
+    old = Plugin(failing(CredentialsRefused("401"), 99))
+    new = Plugin(failing(CredentialsRefused("401"), 0))
+    cloud = make_cloud(old, renewed=lambda: new)
+    assert (await cloud.read(NODES)).value == ["1"]
+    assert (old.asked, new.asked) == (1, 1)
+    await cloud.read(NODES)
+    assert old.asked == 1
+    assert old.closed == 1
+
+
+async def test_and_not_again_and_again(make_cloud: MakeCloud) -> None:
+    made: list[Plugin] = []
+
+    def renewed() -> Plugin:
+        made.append(Plugin(failing(CredentialsRefused("401"), 99)))
+        return made[-1]
+
+    cloud = make_cloud(renewed(), renewed=renewed)
+    for _ in range(3):
+        with pytest.raises(CredentialsRefused):
+            await cloud.read(NODES)
+    assert [plugin.asked for plugin in made] == [1, 3]
+
+
+async def test_credentials_that_were_refused_in_the_middle_of_a_change_are_not_tried_again(
+    make_cloud: MakeCloud,
+) -> None:
+    old = Plugin(failing(CredentialsRefused("x"), 0), failing(CredentialsRefused("401"), 99))
+    new = Plugin(failing(CredentialsRefused("x"), 0))
+    with pytest.raises(CredentialsRefused):
+        await start(make_cloud(old, renewed=lambda: new))
+    assert new.started == 0
+
+
+async def test_a_cloud_that_keeps_failing_is_left_alone_and_found_when_it_is_back(
+    make_cloud: MakeCloud,
+) -> None:
+    plugin = Plugin(failing(CloudUnreachable("down"), 3))
+    cloud = make_cloud(plugin, retries=0, breaker=BreakerSettings(failures=3, seconds=0.2))
+    for _ in range(3):
+        with pytest.raises(CloudUnreachable):
+            await cloud.read(NODES)
+    with pytest.raises(CircuitOpen, match="keeps failing: down"):
+        await cloud.read(NODES)
+    with pytest.raises(CircuitOpen):
+        await start(cloud)
+    assert (plugin.asked, plugin.started) == (3, 0)
+    await asyncio.sleep(0.25)
+    assert circuit(cloud) == "half_open"
+    assert (await cloud.read(NODES)).value == ["1"]
+    assert circuit(cloud) == "closed"
+
+
+async def test_refusals_do_not_open_the_circuit(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(failing(NodeNotFound("x"), 20))
+    cloud = make_cloud(plugin)
+    for _ in range(20):
+        with pytest.raises(NodeNotFound):
+            await cloud.read(NODES)
+    assert (await cloud.read(NODES)).value == ["1"]
+
+
+async def test_every_attempt_is_in_the_log(make_cloud: MakeCloud) -> None:
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        cloud = make_cloud(
+            Plugin(failing(CloudUnreachable("gone"), 1), failing(CloudTimeout("late"), 99))
+        )
+        await cloud.read(NODES)
+        with pytest.raises(CloudTimeout):
+            await start(cloud)
+    told = [
+        (line["cloud"], line["operation"], line["attempt"], line["outcome"])
+        for line in lines
+        if line["event"] == "cloud call"
+    ]
+    assert told == [
+        ("test", "list_nodes", 1, "cloud_unreachable"),
+        ("test", "list_nodes", 2, "ok"),
+        ("test", "start_vm", 1, "cloud_timeout"),
+    ]
+    assert all(line["duration"] >= 0 for line in lines if line["event"] == "cloud call")
+
+
+async def test_what_it_remembers(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(Plugin(failing(CloudUnreachable("gone"), 1)))
+    await cloud.read(NODES)
+    success, error = cloud.guard.last_success, cloud.guard.last_error
+    assert success
+    assert error
+    assert (success.operation, success.error_code) == ("list_nodes", None)
+    assert (error.operation, error.error_code, error.message) == (
+        "list_nodes",
+        "cloud_unreachable",
+        "gone",
+    )

@@ -1,0 +1,127 @@
+"""Reads in flight are shared, changes are seen by who made them, and some answers are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from orchestrator_core import CloudDescription, Deadline, Node
+from orchestrator_core.clouds.cloud import Question
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.settings.model import CacheSettings
+from tests.clouds.conftest import IMAGES, NODES, MakeCloud, Plugin
+
+pytestmark = pytest.mark.anyio
+
+
+class Gate:
+    """A cloud whose reads answer when they are let; each tells its own number."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def __call__(self, number: int, deadline: Deadline) -> list[Node]:
+        self.begun.release()
+        while not self.open.wait(0.005) and not deadline.passed:
+            pass
+        return [Node(str(number), "x")]
+
+    async def wait_for(self, calls: int) -> None:
+        for _ in range(calls):
+            assert await asyncio.to_thread(self.begun.acquire, timeout=10)
+
+
+def count(_: CloudDescription, nodes: Any) -> int:
+    return len(nodes)
+
+
+async def test_simultaneous_reads_are_one_call(make_cloud: MakeCloud) -> None:
+    gate = Gate()
+    plugin = Plugin(gate)
+    cloud = make_cloud(plugin)
+    questions: list[Question[Any]] = [NODES] * 200 + [Question("list_nodes", count)] * 9
+    reads = [asyncio.ensure_future(cloud.read(question)) for question in questions]
+    await gate.wait_for(1)
+    gate.open.set()
+    values = [reading.value for reading in await asyncio.gather(*reads)]
+    assert values == [["1"]] * 200 + [1] * 9
+    assert plugin.asked == 1
+
+
+async def test_another_question_is_another_call(make_cloud: MakeCloud) -> None:
+    gate = Gate()
+    gate.open.set()
+    cloud = make_cloud(Plugin(gate))
+    one, two = await asyncio.gather(cloud.read(NODES), cloud.read(NODES, hints={"a": "b"}))
+    assert one.value != two.value
+
+
+async def test_a_read_from_before_a_change_is_not_joined_after_it(make_cloud: MakeCloud) -> None:
+    gate = Gate()
+    cloud = make_cloud(Plugin(gate))
+    early = asyncio.ensure_future(cloud.read(NODES))
+    await gate.wait_for(1)
+    await cloud.change("start_vm", lambda _: None, Permit())
+    late = asyncio.ensure_future(cloud.read(NODES))
+    await gate.wait_for(1)
+    gate.open.set()
+    assert ((await early).value, (await late).value) == (["1"], ["2"])
+
+
+async def test_nor_after_a_change_that_failed_or_was_late(make_cloud: MakeCloud) -> None:
+    gate, end = Gate(), threading.Event()
+    cloud = make_cloud(Plugin(gate), deadlines={"start_vm": 0.05})
+    reads = [asyncio.ensure_future(cloud.read(NODES))]
+    await gate.wait_for(1)
+    with pytest.raises(Exception, match="did not answer within"):
+        await cloud.change("start_vm", lambda _: end.wait(10), Permit())
+    reads.append(asyncio.ensure_future(cloud.read(NODES)))
+    await gate.wait_for(1)
+    end.set()  # only now the change has really ended
+    await asyncio.sleep(0.05)
+    reads.append(asyncio.ensure_future(cloud.read(NODES)))
+    await gate.wait_for(1)
+    gate.open.set()
+    values = [reading.value for reading in await asyncio.gather(*reads)]
+    assert values == [["1"], ["2"], ["3"]]
+
+
+async def test_when_all_readers_leave_the_thread_is_free(make_cloud: MakeCloud) -> None:
+    gate = Gate()
+    cloud = make_cloud(Plugin(gate), threads=1)
+    reads = [asyncio.ensure_future(cloud.read(NODES)) for _ in range(5)]
+    await gate.wait_for(1)
+    for read in reads[:4]:
+        read.cancel()
+    await asyncio.sleep(0.02)
+    assert cloud.guard.load.running == 1
+    reads[4].cancel()
+    for _ in range(200):
+        if not cloud.guard.load.running:
+            break
+        await asyncio.sleep(0.01)
+    assert cloud.guard.load.running == 0
+
+
+async def test_images_are_kept_for_as_long_as_the_settings_say(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(lambda number, _: [Node(str(number), "x")])
+    cloud = make_cloud(plugin, cache=CacheSettings(images=0.2))
+    first = await cloud.read(IMAGES)
+    again = await cloud.read(IMAGES)
+    counted = await cloud.read(Question("list_images", count))
+    assert (first.value, again.value, counted.value) == (["1"], ["1"], 1)
+    assert again.age > first.age
+    assert (await cloud.read(IMAGES, max_age=0)).value == ["2"]
+    assert (await cloud.read(IMAGES)).value == ["2"]
+    await asyncio.sleep(0.25)
+    assert (await cloud.read(IMAGES)).value == ["3"]
+
+
+async def test_nodes_never_are(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(lambda number, _: [Node(str(number), "x")])
+    cloud = make_cloud(plugin, cache=CacheSettings(images=60, sizes=60))
+    assert [(await cloud.read(NODES)).value for _ in range(2)] == [["1"], ["2"]]
