@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,16 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields, post_dump
 
-from orchestrator_core.api.projection import projection
+from orchestrator_core.api.projection import View, projection
 from orchestrator_core.api.v1 import answers
+from orchestrator_core.model import (
+    AssignmentResult,
+    Image,
+    Location,
+    Node,
+    NodeState,
+    Size,
+    Vm,
+)
 
-SCHEMAS: list[Schema] = [
-    answers.NodeSchema(),
-    answers.ImageSchema(),
-    answers.SizeSchema(),
-    answers.VmSchema(),
-    answers.AssignmentSchema(),
-]
 TEXTS = st.text() | st.integers() | st.none() | st.sampled_from([b"bytes", True])
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "String": TEXTS,
@@ -27,14 +30,43 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Dict": st.dictionaries(st.text(), st.integers()) | st.none(),
     "List": st.lists(TEXTS) | st.none(),
 }
+PLAIN = {
+    schema: View("it", {name: f"it.{name}" for name in schema().fields}) for schema in answers.VIEWS
+}
 
 
 @settings(derandomize=True, deadline=None)
-@given(data=st.data(), schema=st.sampled_from(SCHEMAS))
-def test_it_equals_dump(data: st.DataObject, schema: Schema) -> None:
-    names = data.draw(st.sets(st.sampled_from(sorted(schema.fields))))
-    view = {name: data.draw(VALUES[type(schema.fields[name]).__name__]) for name in names}
-    assert projection(schema)(view) == schema.dump(view)
+@given(data=st.data(), schema=st.sampled_from(list(PLAIN)))
+def test_it_equals_dump_whatever_the_values_are(data: st.DataObject, schema: type[Schema]) -> None:
+    values = {
+        name: data.draw(VALUES[type(field).__name__]) for name, field in schema().fields.items()
+    }
+    short = projection(schema(), PLAIN[schema])
+    assert short.one(None, SimpleNamespace(**values)) == schema().dump(values)
+    assert short.many(None, [SimpleNamespace(**values)] * 2) == [schema().dump(values)] * 2
+
+
+NAMED = answers.NamedCloud("lab", "Some Cloud", "some")
+NODE = Node("1", "one", NodeState.STOPPED, ["1.2.3.4"], ["10.0.0.1"], {"a": {"b": [1, None]}})
+
+
+@pytest.mark.parametrize(
+    ("schema", "thing"),
+    [
+        (answers.NodeSchema, NODE),
+        (answers.NodeOfCloudSchema, NODE),
+        (answers.ImageSchema, Image("i", "image")),
+        (answers.SizeSchema, Size("s", "size", 1, 2, 0.5)),
+        (answers.LocationSchema, Location("l", "place", None)),
+        (answers.VmSchema, Vm(1, "2", "host")),
+        (answers.AssignmentSchema, AssignmentResult(1, "2", "done")),
+    ],
+)
+def test_the_model_is_shown_as_dump_shows_its_view(schema: type[Schema], thing: Any) -> None:
+    view = answers.VIEWS[schema]
+    dumped = schema().dump(view.mapping(NAMED, thing))
+    assert projection(schema(), view).one(NAMED, thing) == dumped
+    assert list(dumped) == list(schema().fields)
 
 
 class _Renamed(Schema):
@@ -62,4 +94,9 @@ class _Numbered(Schema):
 )
 def test_a_schema_that_it_cannot_follow_is_refused(schema: Schema) -> None:
     with pytest.raises(TypeError, match="has no short way"):
-        projection(schema)
+        projection(schema, View("it", dict.fromkeys(schema.fields, "it")))
+
+
+def test_a_view_of_other_fields_is_refused() -> None:
+    with pytest.raises(TypeError, match="other fields"):
+        projection(answers.VmSchema(), View("it", {"id": "it.id"}))

@@ -32,7 +32,8 @@ class _NodesOf:
     name: str
 
     def __call__(self, cloud: CloudDescription, nodes: Sequence[Node]) -> bytes:
-        return orjson.dumps(answers.shape_nodes_of(self.name, cloud, nodes))
+        named = answers.NamedCloud(self.name, cloud.display_name, cloud.provider)
+        return orjson.dumps(answers.shape_nodes_of(named, nodes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Final, ParamSpec, TypeVar
 
 import orjson
 from marshmallow import Schema, fields
 
-from orchestrator_core.api.projection import projection
+from orchestrator_core.api.projection import Shaped, View, projection
 from orchestrator_core.errors import NonsenseAnswer
 from orchestrator_core.model import (
     AssignmentResult,
@@ -57,7 +58,7 @@ class _FromCloud(Schema):
 class NodeSchema(_FromCloud):
     """One node."""
 
-    uuid = fields.String()
+    uuid = fields.String()  # the SHA-1 of <id>:<provider> in hexadecimal
     state = fields.Integer()
     public_ips = fields.List(fields.String())
     private_ips = fields.List(fields.String())
@@ -110,13 +111,40 @@ class AssignmentSchema(Schema):
     result = fields.String()
 
 
-_node_answer = projection(NodeSchema())
-_node_of_cloud_answer = projection(NodeOfCloudSchema())
-_image_answer = projection(ImageSchema())
-_size_answer = projection(SizeSchema())
-_location_answer = projection(LocationSchema())
-_vm_answer = projection(VmSchema())
-_assignment_answer = projection(AssignmentSchema())
+def _attributes(thing: str, *names: str) -> dict[str, str]:
+    return {name: f"{thing}.{name}" for name in names}
+
+
+_CLOUD = {"cloud_type": "of.display_name", "provider": "of.provider"}
+_NODE = {
+    **_CLOUD,
+    **_attributes("node", "id", "name", "public_ips", "private_ips", "extra"),
+    "uuid": "sha1(f'{node.id}:{of.provider}'.encode(), usedforsecurity=False).hexdigest()",
+    "state": "states.get(node.state, unknown)",
+}
+_NODE_NAMES = {
+    "sha1": hashlib.sha1,
+    "states": dict(STATES),
+    "unknown": STATES[NodeState.UNKNOWN],
+}
+_NODE_SURE = frozenset({"uuid", "state"})
+_SIZE = ("id", "name", "ram", "disk", "cpu")
+_VM = [field.name for field in dataclass_fields(Vm)]
+
+VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
+    {
+        NodeSchema: View("node", _NODE, _NODE_NAMES, _NODE_SURE),
+        NodeOfCloudSchema: View("node", {**_NODE, "cloud": "of.name"}, _NODE_NAMES, _NODE_SURE),
+        ImageSchema: View("image", {**_CLOUD, **_attributes("image", "id", "name")}),
+        SizeSchema: View("size", {**_CLOUD, **_attributes("size", *_SIZE)}),
+        LocationSchema: View("place", {**_CLOUD, **_attributes("place", "id", "name", "country")}),
+        VmSchema: View("vm", _attributes("vm", *_VM)),
+        AssignmentSchema: View("result", _attributes("result", "id", "id_vm", "result")),
+    }
+)
+"""Where the answers' values come from; ``of`` is the cloud's description."""
+
+_answers = {schema: projection(schema(), view) for schema, view in VIEWS.items()}
 
 
 P = ParamSpec("P")
@@ -138,13 +166,21 @@ def _as_promised(shape: Callable[P, R]) -> Callable[P, R]:
     return shaped
 
 
-def node_uuid(node_id: str, provider: str) -> str:
-    """Return version 1's uuid: the SHA-1 of ``<id>:<provider>`` in hexadecimal."""
-    return hashlib.sha1(f"{node_id}:{provider}".encode(), usedforsecurity=False).hexdigest()
+@dataclass(frozen=True, slots=True)
+class NamedCloud:
+    """A cloud among several.
+
+    Attributes:
+        name: its name in the settings.
+    """
+
+    name: str
+    display_name: str
+    provider: str
 
 
 @_as_promised
-def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> dict[str, Any]:
+def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> Shaped:
     """Return one node as version 1 shows it.
 
     Args:
@@ -152,79 +188,52 @@ def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) ->
         node: the node.
         secrets: whether to show what only the node's creator may see.
     """
-    return _node_answer(_node(cloud, node, secrets=secrets))
+    shaped = _answers[NodeSchema].one(cloud, node)
+    if secrets:
+        shaped["extra"] = _merged(node.extra, node.secrets)
+    return shaped
 
 
 @_as_promised
-def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[dict[str, Any]]:
+def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[Shaped]:
     """Return nodes as version 1 shows them."""
-    return [_node_answer(_node(cloud, node)) for node in nodes]
+    return _answers[NodeSchema].many(cloud, nodes)
 
 
 @_as_promised
-def shape_nodes_of(
-    name: str, cloud: CloudDescription, nodes: Sequence[Node]
-) -> list[dict[str, Any]]:
+def shape_nodes_of(cloud: NamedCloud, nodes: Sequence[Node]) -> list[Shaped]:
     """Return nodes as version 1 shows them among those of other clouds."""
-    return [_node_of_cloud_answer({**_node(cloud, node), "cloud": name}) for node in nodes]
+    return _answers[NodeOfCloudSchema].many(cloud, nodes)
 
 
 @_as_promised
-def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[dict[str, Any]]:
+def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[Shaped]:
     """Return images as version 1 shows them."""
-    return [_image_answer(_named(cloud, image)) for image in images]
+    return _answers[ImageSchema].many(cloud, images)
 
 
 @_as_promised
-def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[dict[str, Any]]:
+def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[Shaped]:
     """Return sizes as version 1 shows them."""
-    return [
-        _size_answer({**_named(cloud, s), "ram": s.ram, "disk": s.disk, "cpu": s.cpu})
-        for s in sizes
-    ]
+    return _answers[SizeSchema].many(cloud, sizes)
 
 
 @_as_promised
-def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> list[dict[str, Any]]:
+def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> list[Shaped]:
     """Return locations as version 1 shows them."""
-    return [
-        _location_answer({**_named(cloud, place), "country": place.country}) for place in locations
-    ]
+    return _answers[LocationSchema].many(cloud, locations)
 
 
 @_as_promised
-def shape_vms(vms: Sequence[Vm]) -> list[dict[str, Any]]:
+def shape_vms(vms: Sequence[Vm]) -> list[Shaped]:
     """Return VMs as their assignment backend knows them."""
-    return [_vm_answer(asdict(vm)) for vm in vms]
+    return _answers[VmSchema].many(None, vms)
 
 
 @_as_promised
-def shape_assignment(result: AssignmentResult) -> dict[str, Any]:
+def shape_assignment(result: AssignmentResult) -> Shaped:
     """Return the answer to an assign or a release."""
-    return _assignment_answer(asdict(result))
-
-
-def _named(cloud: CloudDescription, thing: Image | Size | Location) -> dict[str, Any]:
-    return {
-        "cloud_type": cloud.display_name,
-        "provider": cloud.provider,
-        "id": thing.id,
-        "name": thing.name,
-    }
-
-
-def _node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> dict[str, Any]:
-    return {
-        "cloud_type": cloud.display_name,
-        "provider": cloud.provider,
-        "id": node.id,
-        "name": node.name,
-        "uuid": node_uuid(node.id, cloud.provider),
-        "state": STATES.get(node.state, STATES[NodeState.UNKNOWN]),
-        "public_ips": node.public_ips,
-        "private_ips": node.private_ips,
-        "extra": _merged(node.extra, node.secrets) if secrets else node.extra,
-    }
+    return _answers[AssignmentSchema].one(None, result)
 
 
 def _merged(below: Any, above: Any) -> Any:
