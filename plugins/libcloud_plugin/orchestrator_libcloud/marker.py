@@ -10,16 +10,17 @@ MARKER_KEY: Final = "orchestrator-marker"
 
 def marker_of(extra: Any) -> str | None:
     """Return the marker that lies somewhere in a node's extra, as JSON; None without one."""
-    if isinstance(extra, list):
-        found = (marker_of(item) for item in extra)
-        return next((marker for marker in found if marker is not None), None)
-    if not isinstance(extra, dict):
-        return None
-    if isinstance(extra.get(MARKER_KEY), str):
-        return str(extra[MARKER_KEY])
-    if _is_labelled(extra) and isinstance(extra.get("value"), str):
-        return str(extra["value"])
-    return marker_of(list(extra.values()))
+    ahead = [extra]
+    while ahead:
+        value = ahead.pop()
+        if value.__class__ is list:
+            ahead += value
+        elif value.__class__ is dict:
+            for marker in (value.get(MARKER_KEY), _is_labelled(value) and value.get("value")):
+                if isinstance(marker, str):
+                    return marker
+            ahead += [x for x in value.values() if x.__class__ is dict or x.__class__ is list]
+    return None
 
 
 def without_marker(extra: Any) -> Any:

@@ -108,10 +108,16 @@ class _Converter:
             return None
         if value is None or value is True or value is False:
             return value
+        if type(value) is str:  # by far the most there is
+            return value if value.isascii() else text(value)
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:
             return None
         self._inside.append(id(value))
         try:
+            if type(value) is dict:
+                return self._mapping(value.items())
+            if type(value) is list:
+                return [self.convert(item) for item in value]
             for types, converter in _SCALARS:
                 if isinstance(value, types):
                     return converter(value)
@@ -136,6 +142,8 @@ class _Converter:
         return {self._key(key): self.convert(item) for key, item in items}
 
     def _key(self, key: Any) -> str:
+        if type(key) is str and key.isascii():
+            return str(key)
         plain_key = self.convert(key)
         if isinstance(plain_key, str):
             return plain_key
@@ -179,6 +187,8 @@ def _divide(value: Json) -> tuple[Json, Json]:
     if isinstance(value, dict):
         return _divide_dict(value)
     if isinstance(value, list):
+        if not value:
+            return value, None
         parts = [_divide(item) for item in value]
         has_secret = any(secret for _, secret in parts)
         return [public for public, _ in parts], value if has_secret else None
@@ -192,6 +202,9 @@ def _divide_dict(value: dict[str, Json]) -> tuple[dict[str, Json], Secrets]:
     for key, item in value.items():
         if (is_secret_name(key) or key == hidden) and not _tells_nothing(item):
             secrets[key] = item
+            continue
+        if item.__class__ is str or item is None:
+            public[key] = item
             continue
         public[key], secret = _divide(item)
         if secret:

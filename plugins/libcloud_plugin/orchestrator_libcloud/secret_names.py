@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _PARTS: Final = (
@@ -29,6 +30,7 @@ _HARMLESS: Final = frozenset({"clienttoken", "httptokens"})
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
+@lru_cache(maxsize=4096)  # long lists repeat few names, and the pattern takes its time
 def is_secret_name(name: str) -> bool:
     """Whether what goes by this name is secret: ``adminPass`` is, ``key_name`` is not."""
     words = [word.lower() for word in _BOUNDARY.split(name) if word]
