@@ -104,28 +104,31 @@ class _Converter:
 
     def convert(self, value: Any) -> Json:
         self._left -= 1
-        if self._left < 0:
+        if value is None or self._left < 0:
             return None
-        if value is None or value is True or value is False:
-            return value
         if type(value) is str:  # by far the most there is
             return value if value.isascii() else text(value)
+        if value is True or value is False:
+            return value
         if id(value) in self._inside or len(self._inside) >= _MAX_DEPTH:
             return None
         self._inside.append(id(value))
         try:
-            if type(value) is dict:
-                return self._mapping(value.items())
-            if type(value) is list:
-                return [self.convert(item) for item in value]
-            for types, converter in _SCALARS:
-                if isinstance(value, types):
-                    return converter(value)
-            return self._compound(value)
+            return self._inner(value)
         except Exception:  # noqa: BLE001 - an object may raise from anything that is asked of it
             return None
         finally:
             self._inside.pop()
+
+    def _inner(self, value: Any) -> Json:
+        if type(value) is dict:
+            return self._mapping(value.items())
+        if type(value) is list:
+            return [self.convert(item) for item in value]
+        for types, converter in _SCALARS:
+            if isinstance(value, types):
+                return converter(value)
+        return self._compound(value)
 
     def _compound(self, value: Any) -> Json:
         if isinstance(value, Mapping):
