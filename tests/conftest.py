@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -148,6 +150,49 @@ def client(serve: Serve) -> Iterator[httpx2.Client]:
     """A client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
     with httpx2.Client(base_url=f"{serve().url}/api/v1", timeout=10) as http:
         yield http
+
+
+@contextmanager
+def running(toml: str, directory: Path) -> Iterator[Server]:
+    """One server with one worker, for a whole file of tests that do not harm each other."""
+    config = directory / "orchestrator.toml"
+    config.write_text(toml)
+    server = Server(serve_command(config), directory / "log", environment_without_ours())
+    try:
+        yield server.wait_until_up(1)
+    finally:
+        server.stop()
+    assert "Traceback" not in server.log()
+
+
+@pytest.fixture(scope="session")
+def silent_port() -> Iterator[int]:
+    """A port where connections are taken and nothing is ever answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def closed_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
+
+
+def ec2(name: str, port: int, more: str = "") -> str:
+    """Settings of a cloud that is reached through real Libcloud, at a port of this machine."""
+    return f"""
+[clouds.{name}]
+driver = "libcloud"
+provider = "ec2"
+key = "k"
+secret = "env:HOME"
+host = "127.0.0.1"
+port = {port}
+secure = false
+{more}
+"""
 
 
 @pytest.fixture

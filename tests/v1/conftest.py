@@ -6,12 +6,11 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.conftest import DUMMY, Server, environment_without_ours, serve_command
+from tests.conftest import DUMMY, Server, running
 
 
 class Answer(NamedTuple):
@@ -85,13 +84,8 @@ def read_answer(connection: socket.socket) -> Answer:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    directory: Path = tmp_path_factory.mktemp("shared")
-    config = directory / "orchestrator.toml"
-    config.write_text(DUMMY)
-    server = Server(serve_command(config), directory / "log", environment_without_ours())
-    yield server.wait_until_up(1)
-    server.stop()
-    assert "Traceback" not in server.log()
+    with running(DUMMY, tmp_path_factory.mktemp("shared")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,86 @@
+"""``GET /cloud/<cloud>``: what a cloud can do, why not, and how it is doing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+
+from tests.conftest import DUMMY, Serve, Server, ec2
+
+HOOKS = [
+    *["list_nodes", "list_images", "list_sizes", "list_locations", "get_node"],
+    *["start_vm", "stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"],
+]
+BACKENDS = ["list_vms", "resolve_vm", "assign_vm", "release_vm"]
+QUICK = """
+retries = 0
+threads = 2
+queue = 3
+[clouds.bad.deadlines]
+list_nodes = 0.2
+get_node = 0.2
+[clouds.bad.breaker]
+failures = 2
+seconds = 60
+"""
+
+
+def report(server: Server, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx2.get(f"{server.url}/api/v1/cloud/{name}", timeout=20).json()
+    assert found["status"] == "ok"
+    cloud: dict[str, Any] = found["cloud"]
+    return cloud
+
+
+def test_a_cloud_that_is_well(serve: Serve) -> None:
+    server = serve(DUMMY)
+    httpx2.get(f"{server.url}/api/v1/nodes")
+    cloud = report(server, "fake_driver")
+    assert (cloud["name"], cloud["driver"]) == ("fake_driver", "dummy")
+    assert (cloud["available"], cloud["message"]) == (True, None)
+    assert list(cloud["operations"]) == [*HOOKS, *BACKENDS]
+    assert all(cloud["operations"][name]["supported"] for name in HOOKS)
+    assert cloud["operations"]["assign_vm"] == {
+        "supported": False,
+        "reason": "Cloud fake_driver has no assignment backend",
+    }
+    assert cloud["circuit"] == {"state": "closed", "failures": 0, "retry_after": None}
+    assert cloud["threads"] == {"limit": 8, "running": 0, "overdue": 0, "lost": 0}
+    assert cloud["queue"] == {"limit": 256, "waiting": 0}
+    assert cloud["last_success"]["operation"] == "list_nodes"
+    assert cloud["last_error"] is None
+    assert cloud["scope"] == "process"
+    assert report(server, "default") == {**cloud, "pid": cloud["pid"]}
+
+
+def test_a_cloud_that_is_not(serve: Serve, silent_port: int) -> None:
+    server = serve(DUMMY + ec2("bad", silent_port, QUICK))
+    statuses = [
+        httpx2.get(f"{server.url}/api/v1/nodes/bad", timeout=20).status_code for _ in range(3)
+    ]
+    assert statuses == [504, 504, 503]
+    refused = httpx2.get(f"{server.url}/api/v1/nodes/bad")
+    assert refused.json()["error_code"] == "circuit_open"
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    cloud = report(server, "bad")
+    assert cloud["circuit"]["state"] == "open"
+    assert cloud["circuit"]["failures"] == 2
+    assert 0 < cloud["circuit"]["retry_after"] <= 60
+    assert cloud["last_success"] is None
+    assert cloud["last_error"]["error_code"] == "cloud_timeout"
+    assert cloud["last_error"]["message"] == "Cloud bad did not answer within 0.2 s"
+
+
+def test_one_that_does_not_exist(shared: Server) -> None:
+    answer = httpx2.get(f"{shared.url}/api/v1/cloud/other")
+    assert answer.status_code == 500
+    assert answer.json()["message"] == "Cloud not valid or wrong path"
+
+
+def test_one_whose_plugin_cannot_be_used(serve: Serve) -> None:
+    server = serve(DUMMY + '[plugins]\ndeny = ["dummy"]\n')
+    cloud = report(server, "fake_driver")
+    assert (cloud["available"], cloud["type"]) == (False, None)
+    assert "its plugin dummy is disabled" in cloud["message"]
+    assert not any(offer["supported"] for offer in cloud["operations"].values())

@@ -1,0 +1,33 @@
+"""``X-Cloud-Hints``: read strictly, and only where the settings let it through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.conftest import DUMMY, Server, running
+
+
+def ask(server: Server, hints: str, path: str = "/nodes") -> httpx2.Response:
+    return httpx2.get(f"{server.url}/api/v1{path}", headers={"X-Cloud-Hints": hints})
+
+
+def test_a_cloud_that_lets_none_through_says_so(shared: Server) -> None:
+    answer = ask(shared, "a=b")
+    assert answer.status_code == 400
+    assert answer.json()["field"] == "X-Cloud-Hints"
+    assert "let no hints through" in answer.json()["message"]
+
+
+@pytest.fixture(scope="module")
+def open_to_hints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(DUMMY + "hints = true\n", tmp_path_factory.mktemp("hints")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("hints", ["", ";", "A=b", "=b", "a=b; a=c", "a=b=c", "a b", f"{'a' * 65}"])
+def test_what_cannot_be_read_is_refused(open_to_hints: Server, hints: str) -> None:
+    answer = ask(open_to_hints, hints)
+    assert (answer.status_code, answer.json()["field"]) == (400, "X-Cloud-Hints")
