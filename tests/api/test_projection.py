@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields, post_dump
 
 from orchestrator_core.api.projection import View, projection
-from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1 import answers, schemas
 from orchestrator_core.model import (
     AssignmentResult,
     Image,
@@ -53,13 +53,13 @@ NODE = Node("1", "one", NodeState.STOPPED, ["1.2.3.4"], ["10.0.0.1"], {"a": {"b"
 @pytest.mark.parametrize(
     ("schema", "thing"),
     [
-        (answers.NodeSchema, NODE),
-        (answers.NodeOfCloudSchema, NODE),
-        (answers.ImageSchema, Image("i", "image")),
-        (answers.SizeSchema, Size("s", "size", 1, 2, 0.5)),
-        (answers.LocationSchema, Location("l", "place", None)),
-        (answers.VmSchema, Vm(1, "2", "host")),
-        (answers.AssignmentSchema, AssignmentResult(1, "2", "done")),
+        (schemas.NodeSchema, NODE),
+        (schemas.NodeOfCloudSchema, NODE),
+        (schemas.ImageSchema, Image("i", "image")),
+        (schemas.SizeSchema, Size("s", "size", 1, 2, 0.5)),
+        (schemas.LocationSchema, Location("l", "place", None)),
+        (schemas.VmSchema, Vm(1, "2", "host")),
+        (schemas.AssignmentSchema, AssignmentResult(1, "2", "done")),
     ],
 )
 def test_the_model_is_shown_as_dump_shows_its_view(schema: type[Schema], thing: Any) -> None:
@@ -90,7 +90,7 @@ class _Numbered(Schema):
 
 
 @pytest.mark.parametrize(
-    "schema", [_Timed(), _Renamed(), _Hooked(), _Numbered(), answers.SizeSchema(many=True)]
+    "schema", [_Timed(), _Renamed(), _Hooked(), _Numbered(), schemas.SizeSchema(many=True)]
 )
 def test_a_schema_that_it_cannot_follow_is_refused(schema: Schema) -> None:
     with pytest.raises(TypeError, match="has no short way"):
@@ -99,4 +99,4 @@ def test_a_schema_that_it_cannot_follow_is_refused(schema: Schema) -> None:
 
 def test_a_view_of_other_fields_is_refused() -> None:
     with pytest.raises(TypeError, match="other fields"):
-        projection(answers.VmSchema(), View("it", {"id": "it.id"}))
+        projection(schemas.VmSchema(), View("it", {"id": "it.id"}))

@@ -13,7 +13,7 @@ import structlog
 
 from orchestrator_core.api.errors import NoCloudAnswered
 from orchestrator_core.api.resource import Request
-from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.errors import InvalidParameter, OrchestratorError
@@ -33,7 +33,7 @@ class _NodesOf:
 
     def __call__(self, cloud: CloudDescription, nodes: Sequence[Node]) -> bytes:
         named = answers.NamedCloud(self.name, cloud.display_name, cloud.provider)
-        return orjson.dumps(answers.shape_nodes_of(named, nodes))
+        return encoding.encode_list(answers.shape_nodes_of, named, nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ class AllClouds:
         if not lists:
             raise NoCloudAnswered(reports)
         complete = len(lists) == len(parts)
-        return answers.encode(
+        return encoding.encode(
             {
                 "status": "ok" if complete else "partial",
                 "complete": complete,
-                "nodes": orjson.Fragment(_joined(lists)),
+                "nodes": orjson.Fragment(encoding.joined(lists)),
                 "clouds": reports,
             }
         )
@@ -117,8 +117,3 @@ def _report(
         "duration": round(time.monotonic() - begun, 3),
         "message": message,
     }
-
-
-def _joined(lists: Sequence[bytes]) -> bytes:
-    """Return encoded lists as one, without decoding them."""
-    return b"[" + b",".join(part for one in lists if (part := one[1:-1])) + b"]"

@@ -10,10 +10,19 @@ from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Final, ParamSpec, TypeVar
 
-import orjson
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from orchestrator_core.api.projection import Shaped, View, projection
+from orchestrator_core.api.v1.schemas import (
+    STATES,
+    AssignmentSchema,
+    ImageSchema,
+    LocationSchema,
+    NodeOfCloudSchema,
+    NodeSchema,
+    SizeSchema,
+    VmSchema,
+)
 from orchestrator_core.errors import NonsenseAnswer
 from orchestrator_core.model import (
     AssignmentResult,
@@ -25,90 +34,6 @@ from orchestrator_core.model import (
     Size,
     Vm,
 )
-
-STATES: Final[Mapping[NodeState, int]] = MappingProxyType(
-    {
-        NodeState.RUNNING: 0,
-        NodeState.REBOOTING: 1,
-        NodeState.TERMINATED: 2,
-        NodeState.PENDING: 3,
-        NodeState.UNKNOWN: 4,
-        NodeState.STOPPED: 5,
-        NodeState.SUSPENDED: 6,
-        NodeState.ERROR: 7,
-        NodeState.PAUSED: 8,
-        NodeState.STARTING: 3,
-        NodeState.STOPPING: 3,
-        NodeState.RECONFIGURING: 3,
-        NodeState.UPDATING: 3,
-        NodeState.MIGRATING: 0,
-        NodeState.NORMAL: 0,
-    }
-)
-"""Version 1's numbers for the states of a node."""
-
-
-class _FromCloud(Schema):
-    cloud_type = fields.String()
-    provider = fields.String()
-    id = fields.String()
-    name = fields.String()
-
-
-class NodeSchema(_FromCloud):
-    """One node."""
-
-    uuid = fields.String()  # the SHA-1 of <id>:<provider> in hexadecimal
-    state = fields.Integer()
-    public_ips = fields.List(fields.String())
-    private_ips = fields.List(fields.String())
-    extra = fields.Dict()
-
-
-class NodeOfCloudSchema(NodeSchema):
-    """One node among those of several clouds."""
-
-    cloud = fields.String()
-
-
-class ImageSchema(_FromCloud):
-    """One image."""
-
-
-class SizeSchema(_FromCloud):
-    """One size; version 1 calls it a flavor. ``ram`` in MB, ``disk`` in GB."""
-
-    ram = fields.Raw()
-    disk = fields.Raw()
-    cpu = fields.Raw()
-
-
-class LocationSchema(_FromCloud):
-    """One location; ``country`` as the cloud says it, null where it does not."""
-
-    country = fields.String()
-
-
-class VmSchema(Schema):
-    """One VM as its assignment backend knows it."""
-
-    id = fields.Raw()
-    id_vm = fields.String()
-    hostname = fields.String()
-    user = fields.String()
-    recipe = fields.String()
-    recipe_id = fields.Raw()
-    status = fields.Integer()
-    status_desc = fields.String()
-    cloud = fields.String()
-
-
-class AssignmentSchema(Schema):
-    """The answer to an assign or a release."""
-
-    id = fields.Raw()
-    id_vm = fields.String()
-    result = fields.String()
 
 
 def _attributes(thing: str, *names: str) -> dict[str, str]:
@@ -149,6 +74,7 @@ _answers = {schema: projection(schema(), view) for schema, view in VIEWS.items()
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def _as_promised(shape: Callable[P, R]) -> Callable[P, R]:
@@ -240,15 +166,3 @@ def _merged(below: Any, above: Any) -> Any:
     if isinstance(below, dict) and isinstance(above, dict):
         return {**below, **{key: _merged(below.get(key), above[key]) for key in above}}
     return above
-
-
-def encode(body: Mapping[str, Any]) -> bytes:
-    """Return the JSON of an answer.
-
-    Raises:
-        NonsenseAnswer: when a plugin put something into it that is not JSON.
-    """
-    try:
-        return orjson.dumps({"status": "ok", **body})
-    except TypeError:
-        raise NonsenseAnswer("The cloud's plugin gave an answer that is no JSON") from None

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from marshmallow import Schema
 
 from orchestrator_core.api.resource import Request, Resource, Response
-from orchestrator_core.api.v1 import answers, requests
+from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.broker.broker import VmReference
 from orchestrator_core.clouds.cloud import Cloud
@@ -34,10 +34,10 @@ class _ActionResource(CloudResource):
 
         wanted = await self.body(req, self.schema)
         if wanted.pop("emulate"):
-            resp.data = answers.encode(EMULATED)
+            resp.data = encoding.encode(EMULATED)
             return
         result = await self.change(self.call(req, asked, self.operation, wanted), work)
-        resp.data = answers.encode(answers.shape_assignment(result))
+        resp.data = encoding.encode(answers.shape_assignment(result))
 
     async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
         """Carry the action out."""
@@ -92,4 +92,4 @@ class VmStatusResource(CloudResource):
 
 
 def _vms(vms: Sequence[Vm]) -> bytes:
-    return answers.encode({"nodes": answers.shape_vms(vms)})
+    return encoding.encode({"nodes": answers.shape_vms(vms)})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1 import encoding
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.guard import Event, Guard
 from orchestrator_core.errors import NoAssignmentBackend, OrchestratorError
@@ -31,7 +31,7 @@ class CloudsResource(Resource):
         """Answer with every configured cloud; one that cannot be used has no type."""
         clouds = self._services.registry.clouds.values()
         served = await asyncio.gather(*(self._served(cloud) for cloud in clouds))
-        resp.data = answers.encode({"served_cloud": served})
+        resp.data = encoding.encode({"served_cloud": served})
 
     @staticmethod
     async def _served(cloud: Cloud) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class CloudReportResource(Resource):
             "scope": "process",
             "pid": os.getpid(),
         }
-        resp.data = answers.encode({"cloud": report})
+        resp.data = encoding.encode({"cloud": report})
 
     @staticmethod
     async def _cloud_operations(cloud: Cloud) -> dict[str, Any]:

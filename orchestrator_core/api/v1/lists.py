@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import orjson
+
 from orchestrator_core.api.caching import acceptable_age, tell_age
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.all_clouds import AllClouds
 from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.api.v1.paging import WHOLE, Page, page_of
@@ -27,9 +29,12 @@ class _List:
 
     def __call__(self, cloud: CloudDescription, things: Sequence[Any]) -> bytes:
         if self.page.whole:
-            return answers.encode({self.key: self.shape(cloud, things)})
+            return encoding.encode({self.key: self._encoded(cloud, things)})
         part, marker = self.page.of(things)
-        return answers.encode({self.key: self.shape(cloud, part), "next_marker": marker})
+        return encoding.encode({self.key: self._encoded(cloud, part), "next_marker": marker})
+
+    def _encoded(self, cloud: CloudDescription, things: Sequence[Any]) -> orjson.Fragment:
+        return orjson.Fragment(encoding.encode_list(self.shape, cloud, things))
 
 
 class _ListResource(CloudResource):
@@ -109,4 +114,4 @@ class NodeResource(CloudResource):
 
 
 def _one_node(cloud: CloudDescription, node: Node) -> bytes:
-    return answers.encode({"nodes": answers.shape_node(cloud, node)})
+    return encoding.encode({"nodes": answers.shape_node(cloud, node)})

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1 import answers
+from orchestrator_core.api.v1 import encoding
 from orchestrator_core.errors import OrchestratorError
 
 
@@ -16,7 +16,7 @@ class RootResource(Resource):
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer that the server is up."""
-        resp.data = answers.encode({})
+        resp.data = encoding.encode({})
 
 
 class AuthResource(Resource):
@@ -41,7 +41,7 @@ class PluginsResource(Resource):
             }
             for record in self._services.plugins.records
         ]
-        resp.data = answers.encode({"plugins": plugins})
+        resp.data = encoding.encode({"plugins": plugins})
 
     async def _uses(self) -> AsyncIterator[tuple[tuple[str, str], dict[str, Any]]]:
         registry = self._services.registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator_core.api.hints import hints_for
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1 import answers, requests
+from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.broker.broker import POWER, StartOrder, VmReference
 from orchestrator_core.clouds.permit import Permit
@@ -31,7 +31,7 @@ class StartResource(CloudResource):
 
         wanted = await self.body(req, _start)
         description, node = await self.change(self.call(req, asked, "start_vm", wanted), work)
-        resp.data = answers.encode({"nodes": answers.shape_node(description, node, secrets=True)})
+        resp.data = encoding.encode({"nodes": answers.shape_node(description, node, secrets=True)})
 
 
 class ActResource(CloudResource):
@@ -61,7 +61,7 @@ class ActResource(CloudResource):
 
         wanted = await self.body(req, _which)
         node_id = await self.change(self.call(req, asked, self._operation, wanted), work)
-        resp.data = answers.encode({"result": f"Node {node_id} {self._done}"})
+        resp.data = encoding.encode({"result": f"Node {node_id} {self._done}"})
 
 
 def stop_resource(services: Services) -> ActResource:

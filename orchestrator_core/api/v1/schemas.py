@@ -1,0 +1,95 @@
+"""The shapes of version 1's answers: these schemas are the one place that says them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from marshmallow import Schema, fields
+
+from orchestrator_core.model import NodeState
+
+STATES: Final[Mapping[NodeState, int]] = MappingProxyType(
+    {
+        NodeState.RUNNING: 0,
+        NodeState.REBOOTING: 1,
+        NodeState.TERMINATED: 2,
+        NodeState.PENDING: 3,
+        NodeState.UNKNOWN: 4,
+        NodeState.STOPPED: 5,
+        NodeState.SUSPENDED: 6,
+        NodeState.ERROR: 7,
+        NodeState.PAUSED: 8,
+        NodeState.STARTING: 3,
+        NodeState.STOPPING: 3,
+        NodeState.RECONFIGURING: 3,
+        NodeState.UPDATING: 3,
+        NodeState.MIGRATING: 0,
+        NodeState.NORMAL: 0,
+    }
+)
+"""Version 1's numbers for the states of a node."""
+
+
+class _FromCloud(Schema):
+    cloud_type = fields.String()
+    provider = fields.String()
+    id = fields.String()
+    name = fields.String()
+
+
+class NodeSchema(_FromCloud):
+    """One node."""
+
+    uuid = fields.String()  # the SHA-1 of <id>:<provider> in hexadecimal
+    state = fields.Integer()
+    public_ips = fields.List(fields.String())
+    private_ips = fields.List(fields.String())
+    extra = fields.Dict()
+
+
+class NodeOfCloudSchema(NodeSchema):
+    """One node among those of several clouds."""
+
+    cloud = fields.String()
+
+
+class ImageSchema(_FromCloud):
+    """One image."""
+
+
+class SizeSchema(_FromCloud):
+    """One size; version 1 calls it a flavor. ``ram`` in MB, ``disk`` in GB."""
+
+    ram = fields.Raw()
+    disk = fields.Raw()
+    cpu = fields.Raw()
+
+
+class LocationSchema(_FromCloud):
+    """One location; ``country`` as the cloud says it, null where it does not."""
+
+    country = fields.String()
+
+
+class VmSchema(Schema):
+    """One VM as its assignment backend knows it."""
+
+    id = fields.Raw()
+    id_vm = fields.String()
+    hostname = fields.String()
+    user = fields.String()
+    recipe = fields.String()
+    recipe_id = fields.Raw()
+    status = fields.Integer()
+    status_desc = fields.String()
+    cloud = fields.String()
+
+
+class AssignmentSchema(Schema):
+    """The answer to an assign or a release."""
+
+    id = fields.Raw()
+    id_vm = fields.String()
+    result = fields.String()
