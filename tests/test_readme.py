@@ -75,3 +75,12 @@ def test_the_plugin_serves(serve: Any, tmp_path: Path) -> None:
     answer = httpx2.get(f"{server.url}/api/v1/nodes/sky").json()
     assert [(node["id"], node["provider"]) for node in answer["nodes"]] == [("7", "nimbus")]
     assert httpx2.get(f"{server.url}/api/v1/images/sky").status_code == 501
+
+
+def test_the_settings_of_the_page_on_failing_clouds_are_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "when-clouds-fail.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    config = tmp_path / "orchestrator.toml"
+    config.write_text(block)
+    aws = load_settings(config, {}).clouds["aws"]
+    assert (aws.breaker.failures, aws.cache.images, aws.deadlines["start_vm"]) == (5, 300, 300)
