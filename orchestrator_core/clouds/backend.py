@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from orchestrator_core.clouds.guard import Guard, Plug
+from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm

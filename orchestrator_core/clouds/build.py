@@ -11,7 +11,7 @@ import structlog
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.extensions import Extension, Extensions
-from orchestrator_core.clouds.guard import Plug
+from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.context import PluginContext
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
@@ -53,7 +53,7 @@ def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Re
         for section, plug in builder.make(Kind.ASSIGNMENT, settings.assignments)
     ]
     extensions = [
-        Extension(section, plug.hooks, plug.failure)
+        Extension(section, plug.current, plug.failure)
         for section, plug in builder.make(Kind.EXTENSION, settings.extensions)
     ]
     if builder.wrong:
@@ -94,7 +94,7 @@ class _Builder:
             return self._construct(record, section, path, (key, *_core_keys(section)))
 
         try:
-            return Plug(construct(), renew=construct)
+            return Plug(construct(), make=construct)
         except SettingsError:
             raise
         except OrchestratorError as error:

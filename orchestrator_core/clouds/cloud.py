@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 from orchestrator_core.clouds.driver import NO_HINTS, Driver
-from orchestrator_core.clouds.guard import Guard, Plug
+from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError

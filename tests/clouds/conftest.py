@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator_core import CloudDescription, Deadline, Image, Node, hookimpl
 from orchestrator_core.clouds.cloud import Cloud, Question
-from orchestrator_core.clouds.guard import Plug
+from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.model import StartRequest
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
@@ -80,12 +80,12 @@ def make_cloud() -> Iterator[MakeCloud]:
     """``make_cloud(plugin, renewed=[...], **settings)``: closed when the test ends."""
     clouds: list[Cloud] = []
 
-    def make(plugin: Any, *, renewed: Any = None, **settings: Any) -> Cloud:
-        renew = (lambda: hooks_of(renewed())) if renewed else None
+    def build(plugin: Any, *, renewed: Any = None, **settings: Any) -> Cloud:
+        make = (lambda: hooks_of(renewed())) if renewed else None
         section = CloudSettings("test", driver="test", **settings)
-        clouds.append(Cloud(section, Plug(hooks_of(plugin), renew=renew)))
+        clouds.append(Cloud(section, Plug(hooks_of(plugin), make=make)))
         return clouds[-1]
 
-    yield make
+    yield build
     for cloud in clouds:
         asyncio.run(cloud.close())

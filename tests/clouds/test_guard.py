@@ -215,7 +215,7 @@ async def test_every_attempt_is_in_the_log(make_cloud: MakeCloud) -> None:
 async def test_what_it_remembers(make_cloud: MakeCloud) -> None:
     cloud = make_cloud(Plugin(failing(CloudUnreachable("gone"), 1)))
     await cloud.read(NODES)
-    success, error = cloud.guard.last_success, cloud.guard.last_error
+    success, error = cloud.guard.journal.last_success, cloud.guard.journal.last_error
     assert success
     assert error
     assert (success.operation, success.error_code) == ("list_nodes", None)

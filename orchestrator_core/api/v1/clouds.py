@@ -10,7 +10,8 @@ from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import encoding
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.guard import Event, Guard
+from orchestrator_core.clouds.guard import Guard
+from orchestrator_core.clouds.journal import Event
 from orchestrator_core.errors import NoAssignmentBackend, OrchestratorError
 from orchestrator_core.model import CloudDescription
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
@@ -125,8 +126,8 @@ def _health(guard: Guard) -> dict[str, Any]:
             "lost": load.lost,
         },
         "queue": {"limit": load.queue, "waiting": load.waiting},
-        "last_success": _event(guard.last_success),
-        "last_error": _event(guard.last_error),
+        "last_success": _event(guard.journal.last_success),
+        "last_error": _event(guard.journal.last_error),
     }
 
 

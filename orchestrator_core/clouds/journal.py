@@ -1,0 +1,77 @@
+"""What became of each call into a plugin: a line in the log, and the last ones remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from orchestrator_core.errors import CloudBusy, OrchestratorError, RequestError, Unsupported
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The last call that ended well, or the last that did not.
+
+    Attributes:
+        at: when it ended.
+        error_code: the error's stable word; None when it ended well.
+    """
+
+    operation: str
+    at: datetime
+    error_code: str | None = None
+    message: str | None = None
+
+
+class Journal:
+    """Of one cloud or backend, in this process.
+
+    Args:
+        labels: what every line carries, ``{"cloud": "aws"}`` say.
+
+    Attributes:
+        last_success: the last call that ended well.
+        last_error: the last that did not, save those that were the caller's own affair.
+    """
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._log = _log.bind(**labels)
+        self.last_success: Event | None = None
+        self.last_error: Event | None = None
+
+    def not_called(self, operation: str, refusal: OrchestratorError) -> None:
+        """Note a call that was refused here, before the plugin."""
+        self._log.debug("cloud not called", operation=operation, outcome=refusal.code)
+
+    def renewed(self, failure: OrchestratorError | None) -> None:
+        """Note that credentials were read anew, or why they could not be."""
+        if failure is None:
+            self._log.info("credentials read anew")
+        else:
+            self._log.error("credentials could not be read anew", why=failure.message)
+
+    def ended(
+        self, operation: str, attempt: int, seconds: float, error: BaseException | None
+    ) -> None:
+        """Note how an attempt ended."""
+        line = {"operation": operation, "attempt": attempt, "duration": round(seconds, 4)}
+        if error is None:
+            self.last_success = Event(operation, datetime.now(UTC))
+            self._log.info("cloud call", **line, outcome="ok")
+        elif isinstance(error, CloudBusy):
+            self.not_called(operation, error)
+        elif isinstance(error, RequestError | Unsupported):
+            self._log.info("cloud call", **line, outcome=error.code, why=error.message)
+        elif isinstance(error, OrchestratorError):
+            self.last_error = Event(operation, datetime.now(UTC), error.code, error.message)
+            self._log.warning("cloud call", **line, outcome=error.code, why=error.message)
+        elif isinstance(error, asyncio.CancelledError):
+            self._log.info("cloud call", **line, outcome="abandoned")
+        else:
+            self._log.error("cloud call", **line, outcome="internal_error", exc_info=error)

@@ -1,0 +1,88 @@
+"""A plugin's object in its place, and how it is exchanged for one with fresh credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final, Protocol, TypeVar
+
+from orchestrator_core.errors import CloudUnavailable, OrchestratorError
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.settings.deadlines import CLOSE_SECONDS
+
+T = TypeVar("T")
+
+RENEWAL_SECONDS: Final = 10.0
+"""Credentials that are refused are not read anew more often than this."""
+
+
+class Compute(Protocol):
+    """Runs blocking code in a thread, for so many seconds at most."""
+
+    def __call__(self, job: Callable[[], T], seconds: float) -> Awaitable[T]: ...  # noqa: D102
+
+
+class Plug:
+    """Holds one plugin's object.
+
+    Args:
+        hooks: None when the plugin cannot be used.
+        failure: then, why not; shown to callers.
+        make: makes a new object, with its secrets read anew; blocks, raises our errors.
+
+    Attributes:
+        current: the hooks of the object in use.
+    """
+
+    def __init__(
+        self, hooks: Hooks | None, failure: str = "", make: Callable[[], Hooks] | None = None
+    ) -> None:
+        self.failure = failure
+        self.current = hooks
+        self._make = make
+        self._not_before = 0.0
+        self._renewing = asyncio.Lock()
+        self._closing: set[asyncio.Future[Any]] = set()
+
+    def hooks(self, title: str) -> Hooks:
+        """The plugin's hooks.
+
+        Raises:
+            CloudUnavailable: when the plugin cannot be used.
+        """
+        if self.current is None:
+            raise CloudUnavailable(f"{title} is not available: {self.failure}")
+        return self.current
+
+    async def renew(self, refused: Hooks, compute: Compute, seconds: float) -> bool:
+        """Exchange an object whose credentials were refused; whether there is another one now.
+
+        The old one is closed; calls that it still serves go on.
+
+        Raises:
+            OrchestratorError: when no new one can be made.
+        """
+        async with self._renewing:
+            if self.current is not refused:
+                return True  # somebody else was quicker
+            if self._make is None or time.monotonic() < self._not_before:
+                return False
+            self._not_before = time.monotonic() + RENEWAL_SECONDS
+            self.current = await compute(self._make, seconds)
+        closing = asyncio.ensure_future(_close(refused, compute))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        return True
+
+    async def close(self, compute: Compute) -> None:
+        """Have the plugin let go of its connections; one that fails in it holds nobody up."""
+        if self.current is not None:
+            await _close(self.current, compute)
+
+
+async def _close(hooks: Hooks, compute: Compute) -> None:
+    if hooks.supports("close"):
+        with suppress(OrchestratorError):
+            await compute(lambda: hooks.call("close"), CLOSE_SECONDS)
