@@ -6,11 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+
+from tests.conftest import ec2
 
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
 START = {"name": "x", "image": "1", "size": "no such size"}
@@ -62,6 +65,24 @@ def test_an_audit_trail_has_a_line_for_every_call(
         assert (line["caller"], line["cloud"], line["request_id"]) == ("ops", "fake_driver", "me-1")
         assert line["duration"] > 0
     assert "hunter2" not in server.log()
+
+
+def test_shared_reads_are_seen_once_for_every_caller_with_the_attempts(
+    serve: Any, installed: dict[str, str], tmp_path: Path, closed_port: int
+) -> None:
+    trail = tmp_path / "trail"
+    settings = f'[extensions.trail]\nextension = "audit"\npath = "{trail}"\n'
+    gone = ec2("gone", closed_port, "retries = 2")
+    server = serve(CLOUD + gone + settings, environment=installed)
+    url = f"{server.url}/api/v1/nodes/gone"
+    with ThreadPoolExecutor(12) as callers:
+        statuses = list(callers.map(lambda _: httpx2.get(url, timeout=30).status_code, range(12)))
+    assert set(statuses) <= {502, 503}
+    lines = [json.loads(line) for line in trail.read_text().splitlines()]
+    assert len(lines) == 12
+    assert len({line["request_id"] for line in lines}) == 12
+    assert max(line["attempts"] for line in lines) == 3
+    assert server.log().count("operation=list_nodes outcome=cloud_unreachable") < 12
 
 
 @pytest.mark.parametrize("how", ["raise", "hang"])

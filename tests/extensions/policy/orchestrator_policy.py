@@ -52,6 +52,7 @@ class Audit:
             "parameters": call.parameters,
             "error": type(outcome.error).__name__ if outcome.error else None,
             "duration": outcome.duration,
+            "attempts": outcome.attempts,
         }
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
