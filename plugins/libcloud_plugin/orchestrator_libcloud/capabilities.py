@@ -21,32 +21,39 @@ def method(driver: Any, name: str, given: Iterable[str] = ()) -> Any:
     Raises:
         Unsupported: when it is not, or needs what the caller cannot give.
     """
+    why = lacks(driver, name, given)
+    if why is not None:
+        raise Unsupported(why)
+    return getattr(driver, name)
+
+
+def lacks(driver: Any, name: str, given: Iterable[str] = ()) -> str | None:
+    """Say why a method cannot be called; None if it can. Arguments as :func:`method`.
+
+    This and what follows take a driver's class as well as a driver object.
+    """
     base = importlib.import_module("libcloud.compute.base").NodeDriver
-    found = getattr(type(driver), name, None)
+    found = getattr(_class(driver), name, None)
     if found is None or found is getattr(base, name, None):
-        raise Unsupported(f"Provider {driver.name} does not offer {name} through Libcloud")
+        return f"Provider {driver.name} does not offer {name} through Libcloud"
     missing = [parameter for parameter in needed(driver, name) if parameter not in set(given)]
     if missing:
-        raise Unsupported(
+        return (
             f"Provider {driver.name} needs {', '.join(missing)} for {name}, "
             "which cannot be given here"
         )
-    return getattr(driver, name)
+    return None
 
 
 def offers(driver: Any, name: str) -> bool:
     """Whether a driver implements a method and needs at most one argument for it."""
-    try:
-        method(driver, name, needed(driver, name)[:1])
-    except Unsupported:
-        return False
-    return True
+    return lacks(driver, name, needed(driver, name)[:1]) is None
 
 
 def takes(driver: Any, name: str) -> Mapping[str, inspect.Parameter]:
     """Return the named parameters of a driver's method, through every ``**kwargs``."""
     found: dict[str, inspect.Parameter] = {}
-    for cls in type(driver).__mro__:
+    for cls in _class(driver).__mro__:
         if name not in vars(cls):
             continue
         own = list(inspect.signature(vars(cls)[name]).parameters.values())[1:]
@@ -62,3 +69,7 @@ def needed(driver: Any, name: str) -> list[str]:
     """Return the parameters of a driver's method that have no default."""
     parameters = takes(driver, name).values()
     return [p.name for p in parameters if p.default is inspect.Parameter.empty]
+
+
+def _class(driver: Any) -> type[Any]:
+    return driver if isinstance(driver, type) else type(driver)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -10,7 +10,6 @@ from orchestrator_core import (
     CloudDescription,
     CloudError,
     Conflict,
-    CredentialsRefused,
     Deadline,
     Image,
     ImageNotFound,
@@ -27,10 +26,12 @@ from orchestrator_libcloud import convert, lookup
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors import translated
-from orchestrator_libcloud.sessions import Sessions
+from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
 from orchestrator_libcloud.start import create_node
 from orchestrator_libcloud.states import modules
+from orchestrator_libcloud.support import unsupported
+from orchestrator_libcloud.trail import Trail
 
 _CHEAP: Final = {
     "libcloud.compute.drivers.openstack": "list_sizes",
@@ -54,12 +55,17 @@ class LibcloudDriver:
         self._name = context.name
         self._settings = settings
         self._region: str | None = settings.get("region")
-        self._sessions = Sessions(settings)
+        self._sessions = Sessions(settings, context.name)
 
     @hookimpl
     def describe(self) -> CloudDescription:
         """Return what Libcloud says of the provider; imports its module, sends nothing."""
         return describe(self._settings, self._sessions.driver_class())
+
+    @hookimpl
+    def unsupported(self) -> Mapping[str, str]:
+        """Return what the provider's driver class lacks; sends nothing."""
+        return unsupported(self._settings, self._sessions.driver_class())
 
     @hookimpl
     def check(self, deadline: Deadline) -> None:
@@ -124,8 +130,10 @@ class LibcloudDriver:
     @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
         """Create a node."""
-        with self._call(deadline) as driver:
-            return convert.to_node(create_node(driver, request, self._region))
+        trail = Trail()
+        trail.prepare_change()
+        with self._call(deadline, trail=trail) as driver:
+            return convert.to_node(create_node(driver, request, self._region, trail))
 
     @hookimpl
     def stop_vm(self, node_id: str, deadline: Deadline) -> None:
@@ -149,9 +157,14 @@ class LibcloudDriver:
         self._act("stop_node", node_id, deadline, self._not_now(node_id))
 
     @hookimpl
+    def abort(self, deadline: Deadline) -> None:
+        """Close the connection of the call with this deadline, if it still runs."""
+        abort(deadline)
+
+    @hookimpl
     def close(self) -> None:
-        """Let go of every thread's driver object."""
-        self._sessions.renew()
+        """Let go of every thread's driver object; calls under way end as they would."""
+        self._sessions.close()
 
     def _not_now(self, node_id: str) -> Conflict:
         return Conflict(f"Cloud {self._name} did not do this to node {node_id!r} in its state")
@@ -159,23 +172,27 @@ class LibcloudDriver:
     def _act(
         self, action: str, node_id: str, deadline: Deadline, failure: OrchestratorError
     ) -> None:
-        with self._call(deadline, lookup.missing_node(node_id)) as driver:
+        trail = Trail()
+        trail.prepare_change()
+        with self._call(deadline, lookup.missing_node(node_id), trail) as driver:
             act = method(driver, action, ("node",))
             node = lookup.find_node(driver, node_id)
             deadline.check()
+            trail.begin_change()
             if act(node) is False:
                 raise failure
 
     @contextmanager
-    def _call(self, deadline: Deadline, missing: NotFound | None = None) -> Iterator[Any]:
+    def _call(
+        self, deadline: Deadline, missing: NotFound | None = None, trail: Trail | None = None
+    ) -> Iterator[Any]:
         """Lend this thread's driver object; let nothing out but our own errors."""
-        try:
-            with translated(self._name, missing), self._sessions.driver(deadline) as driver:
-                yield driver
-        except CredentialsRefused:
-            # They may have been changed where the settings point to.
-            self._sessions.renew()
-            raise
+        trail = trail or Trail()
+        with (
+            translated(self._name, missing, trail),
+            self._sessions.driver(deadline, trail) as driver,
+        ):
+            yield driver
 
 
 def _shown(node: Node) -> Node:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import math
 import re
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from orchestrator_core import CloudError, InvalidParameter, NotFound, OrchestratorError
+from orchestrator_core import (
+    CloudError,
+    CloudUnreachable,
+    InvalidParameter,
+    NotFound,
+    OrchestratorError,
+)
 from orchestrator_libcloud.failures import (
+    ANOTHER_FAULT,
+    BY_CAUSE,
     BY_CLASS,
     BY_CLASS_AT_LAST,
     BY_CODE,
     BY_LIBVIRT_CODE,
     BY_PHRASE,
     BY_STATUS,
+    IS_NONSENSE,
+    NO_SUCH_HOST,
+    SPEAKS_FOR_ITSELF,
     UNKNOWN,
     Meaning,
 )
+from orchestrator_libcloud.trail import Trail, seconds_until
 
 _NOT_FOUND: Final = 404
+_FAULTS: Final = 500
+_NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _CODE: Final = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)*): ")
 _STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
 _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
@@ -28,25 +42,34 @@ _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
 
 
 @contextmanager
-def translated(cloud: str, missing: NotFound | None = None) -> Iterator[None]:
+def translated(
+    cloud: str, missing: NotFound | None = None, trail: Trail | None = None
+) -> Iterator[None]:
     """Let nothing out but our own errors.
 
     Args:
         cloud: the cloud's name in the settings; begins the messages.
         missing: what to raise when the cloud says that what was asked for is not there.
+        trail: what was sent and answered, where that is known.
     """
+    trail = trail or Trail()
     try:
         yield
     except OrchestratorError:
         raise
     except Exception as error:
         # The cause is for the log alone.
-        raise translate(error, cloud, missing) from error
+        raise (trail.verdict or translate(error, cloud, missing, trail)) from error
+    if trail.verdict is not None and not trail.is_change:
+        raise trail.verdict  # the driver made do with a part of the answer
 
 
-def translate(error: Exception, cloud: str, missing: NotFound | None = None) -> OrchestratorError:
+def translate(
+    error: Exception, cloud: str, missing: NotFound | None = None, trail: Trail | None = None
+) -> OrchestratorError:
     """Return our error for one that came out of Libcloud. Arguments as above."""
-    meaning = _meaning(error, missing)
+    trail = trail or Trail()
+    meaning = _meaning(error, missing, trail)
     if meaning is None:
         assert missing is not None
         return missing
@@ -56,38 +79,74 @@ def translate(error: Exception, cloud: str, missing: NotFound | None = None) -> 
         return InvalidParameter(meaning.field, meaning.text)
     message = f"Cloud {cloud} {meaning.text}"
     if issubclass(meaning.error, CloudError):
-        return meaning.error(message, retry_after=_retry_after(error))
+        return meaning.error(
+            message,
+            retry_after=trail.retry_after or _retry_after(error),
+            transient=meaning.transient,
+            repeat_is_safe=trail.nothing_done,
+        )
     return meaning.error(message)
 
 
-def _meaning(error: Exception, missing: NotFound | None) -> Meaning | None:
+def _meaning(error: Exception, missing: NotFound | None, trail: Trail) -> Meaning | None:
     """Return what an error means; None for "what was asked for is not there"."""
     if _names(error)[0] == "libvirt.libvirtError":
         return BY_LIBVIRT_CODE.get(error.get_error_code(), UNKNOWN)  # type: ignore[attr-defined]
     found = _by_class(error, BY_CLASS)
+    if found is IS_NONSENSE:
+        # An answer that cannot be parsed says less than the status that came with it.
+        return _clear(trail.status) or found
     if found is not None:
-        return BY_CLASS["requests.exceptions.Timeout"] if _is_late(error) else found
+        return (_by_cause(error) if found.error is CloudUnreachable else None) or found
     words = _words(error)
-    by_words = _by_words(words)
+    status = _status(error, words) or trail.status
+    by_words = _by_words(words, status)
     if by_words is not None:
         return by_words
-    status = _status(error, words)
     if status == _NOT_FOUND and missing is not None:
         return None
-    return BY_STATUS.get(status or 0) or _by_class(error, BY_CLASS_AT_LAST) or UNKNOWN
+    return _by_status(status) or _by_class(error, BY_CLASS_AT_LAST) or UNKNOWN
 
 
-def _names(error: Exception) -> list[str]:
+def _by_status(status: int | None) -> Meaning | None:
+    if status is None:
+        return None
+    return BY_STATUS.get(status) or (ANOTHER_FAULT if status >= _FAULTS else None)
+
+
+def _clear(status: int | None) -> Meaning | None:
+    """Return what a status means that needs no text to go with it."""
+    is_clear = status is not None and (status in SPEAKS_FOR_ITSELF or status >= _FAULTS)
+    return _by_status(status) if is_clear else None
+
+
+def _by_cause(error: Exception) -> Meaning | None:
+    """Return what lies inside of an error: requests wraps those of urllib3 and sockets."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, socket.gaierror) and cause.errno in _NOBODY for cause in causes):
+        return NO_SUCH_HOST
+    found = (_by_class(cause, BY_CAUSE) for cause in causes)
+    return next((meaning for meaning in found if meaning is not None), None)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        reason = getattr(cause, "reason", None)
+        waiting += [cause.__context__, cause.__cause__, reason, *cause.args]
+
+
+def _names(error: BaseException) -> list[str]:
     return [f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__]
 
 
-def _is_late(error: Exception) -> bool:
-    # requests calls it a broken connection when the time runs out in the middle of an answer.
-    inner = [type(argument).__name__ for argument in error.args]
-    return "ReadTimeoutError" in inner or "ConnectTimeoutError" in inner
-
-
-def _by_class(error: Exception, table: Mapping[str, Meaning]) -> Meaning | None:
+def _by_class(error: BaseException, table: Mapping[str, Meaning]) -> Meaning | None:
     return next((table[name] for name in _names(error) if name in table), None)
 
 
@@ -108,10 +167,12 @@ def _flat(value: Any) -> Iterator[Any]:
         yield from _flat(part)
 
 
-def _by_words(words: str) -> Meaning | None:
+def _by_words(words: str, status: int | None) -> Meaning | None:
     code = _CODE.match(words)
     if code is not None and code[1] in BY_CODE:
         return BY_CODE[code[1]]
+    if status in SPEAKS_FOR_ITSELF:
+        return _by_status(status)
     return next((meaning for pattern, meaning in BY_PHRASE if pattern.search(words)), None)
 
 
@@ -126,9 +187,4 @@ def _status(error: Exception, words: str) -> int | None:
 
 def _retry_after(error: Exception) -> float | None:
     headers: Any = getattr(error, "headers", None) or {}
-    value = getattr(error, "retry_after", None) or headers.get("retry-after")
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
+    return seconds_until(getattr(error, "retry_after", None) or headers.get("retry-after"))

@@ -38,20 +38,34 @@ class Meaning:
         error: the class to raise.
         text: what happened; the cloud's name goes before it.
         field: the parameter that is wrong, when one is; the error is then InvalidParameter.
+        transient: whether the same read may well succeed in a moment, where that is not
+            what the class says.
     """
 
     error: type[OrchestratorError]
     text: str
     field: str | None = None
+    transient: bool | None = None
 
 
-_TIMEOUT = Meaning(CloudTimeout, "did not answer in time")
+TIMEOUT: Final = Meaning(CloudTimeout, "did not answer in time")
+"""The end of the call's own time."""
+
 _UNREACHABLE = Meaning(CloudUnreachable, "cannot be reached")
 _BROKEN = Meaning(CloudUnreachable, "broke off in the middle of its answer")
 _INSECURE = Meaning(
-    CloudUnreachable, "cannot be reached: no secure connection (is its certificate trusted?)"
+    CloudUnreachable,
+    "cannot be reached: no secure connection (is its certificate trusted?)",
+    transient=False,
 )
-_BAD_ADDRESS = Meaning(CloudUnreachable, "has no usable address in the settings")
+_BAD_ADDRESS = Meaning(CloudUnreachable, "has no usable address in the settings", transient=False)
+_NO_HOST = Meaning(
+    CloudUnreachable, "cannot be reached: there is no host of its name", transient=False
+)
+_NO_PROXY = Meaning(CloudUnreachable, "cannot be reached through the proxy")
+_CIRCLE = Meaning(NonsenseAnswer, "sends us from one address to another without end")
+_LATE = Meaning(CloudTimeout, "reports that it took too long itself", transient=True)
+_FAULT = Meaning(CloudError, "reports a fault of its own", transient=True)
 _DOWN = Meaning(CloudUnreachable, "is not available at the moment")
 _NONSENSE = Meaning(NonsenseAnswer, "gave an answer that cannot be understood")
 _CREDENTIALS = Meaning(CredentialsRefused, "refused the credentials of the settings")
@@ -81,13 +95,13 @@ BY_CLASS: Final[dict[str, Meaning]] = {
     "libcloud.common.exceptions.RateLimitReachedError": _SLOWER,
     "libcloud.compute.types.KeyPairDoesNotExistError": _NO_KEY,
     "libcloud.compute.drivers.ec2.IdempotentParamError": _REPEATED,
-    "requests.exceptions.ConnectTimeout": _TIMEOUT,
-    "requests.exceptions.Timeout": _TIMEOUT,
+    "requests.exceptions.ConnectTimeout": TIMEOUT,
+    "requests.exceptions.Timeout": TIMEOUT,
     "requests.exceptions.SSLError": _INSECURE,
     "ssl.SSLError": _INSECURE,
-    "requests.exceptions.ProxyError": Meaning(
-        CloudUnreachable, "cannot be reached through the proxy"
-    ),
+    "requests.exceptions.ProxyError": _NO_PROXY,
+    "requests.exceptions.InvalidProxyURL": _NO_PROXY,
+    "requests.exceptions.TooManyRedirects": _CIRCLE,
     "requests.exceptions.ChunkedEncodingError": _BROKEN,
     "requests.exceptions.ConnectionError": _UNREACHABLE,
     "requests.exceptions.ContentDecodingError": _NONSENSE,
@@ -95,9 +109,10 @@ BY_CLASS: Final[dict[str, Meaning]] = {
     "requests.exceptions.InvalidURL": _BAD_ADDRESS,
     "requests.exceptions.InvalidSchema": _BAD_ADDRESS,
     "requests.exceptions.MissingSchema": _BAD_ADDRESS,
+    "urllib3.exceptions.LocationValueError": _BAD_ADDRESS,
     "requests.exceptions.RequestException": _UNREACHABLE,
     "http.client.HTTPException": _BROKEN,
-    "builtins.TimeoutError": _TIMEOUT,
+    "builtins.TimeoutError": TIMEOUT,
     "builtins.OSError": _UNREACHABLE,
     "builtins.NotImplementedError": _UNSUPPORTED,
     "xml.etree.ElementTree.ParseError": _NONSENSE,
@@ -109,6 +124,23 @@ BY_CLASS: Final[dict[str, Meaning]] = {
     "builtins.TypeError": _NONSENSE,
 }
 """An exception's class, or the nearest of its bases that is here."""
+
+BY_CAUSE: Final[dict[str, Meaning]] = {
+    "urllib3.exceptions.ReadTimeoutError": TIMEOUT,
+    "urllib3.exceptions.NewConnectionError": _UNREACHABLE,  # also a ConnectTimeoutError, by name
+    "urllib3.exceptions.ConnectTimeoutError": TIMEOUT,
+    "ssl.SSLEOFError": _BROKEN,
+    "http.client.HTTPException": _BROKEN,
+    "builtins.ConnectionResetError": _BROKEN,
+    "builtins.BrokenPipeError": _BROKEN,
+}
+"""What lies inside of a connection's error and tells more than its class."""
+
+NO_SUCH_HOST: Final = _NO_HOST
+"""For a name of which the name servers say that it is nobody's."""
+
+IS_NONSENSE: Final = _NONSENSE
+"""What a bad status says more about than this."""
 
 BY_CLASS_AT_LAST: Final[dict[str, Meaning]] = {"builtins.ValueError": _NONSENSE}
 """Asked when neither text nor status told more."""
@@ -167,24 +199,31 @@ BY_STATUS: Final[dict[int, Meaning]] = {
     401: _CREDENTIALS,
     403: _NOT_ALLOWED,
     405: _UNSUPPORTED,
-    408: _TIMEOUT,
+    408: _LATE,
     409: _STATE,
     413: _SLOWER,
     422: _INVALID,
     429: _SLOWER,
+    500: _FAULT,
     501: _UNSUPPORTED,
     502: _DOWN,
     503: _DOWN,
-    504: _TIMEOUT,
+    504: _LATE,
 }
 """The status of an HTTP answer. 404 depends on what was asked for."""
+
+SPEAKS_FOR_ITSELF: Final = frozenset({401, 429, 502, 503, 504})
+"""Statuses whose texts add nothing: many are pages of a proxy before the cloud."""
+
+ANOTHER_FAULT: Final = _FAULT
+"""For the statuses from 500 on that stand nowhere in the table."""
 
 BY_LIBVIRT_CODE: Final[dict[int, Meaning]] = {
     38: _UNREACHABLE,  # system error
     42: _NO_NODE,  # no domain
     45: _CREDENTIALS,  # authentication failed
     55: _STATE,  # operation invalid
-    68: _TIMEOUT,  # operation timeout
+    68: TIMEOUT,  # operation timeout
     88: _NOT_ALLOWED,  # access denied
 }
 """``libvirtError.get_error_code()``."""

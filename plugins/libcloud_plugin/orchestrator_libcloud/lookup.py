@@ -52,6 +52,11 @@ def missing_node(wanted: str) -> NodeNotFound:
     return NodeNotFound(f"There is no node {wanted!r}")
 
 
+def has_getter(driver: Any) -> bool:
+    """Whether one node can be got without the list of all; takes a driver's class too."""
+    return any(module in (_AMAZON, *_GETTERS) for module in modules(driver))
+
+
 def _get_node(driver: Any, wanted: str) -> Any:
     known = modules(driver)
     if _AMAZON in known:

@@ -12,6 +12,7 @@ from orchestrator_libcloud.arguments import TARGETS
 from orchestrator_libcloud.providers import COMMON, NEEDS, refusal, region_refusal, required, taken
 
 _MAX_PORT = 65535
+_LARGEST_ANSWER = 4096
 
 
 class LibcloudSettings(Schema):
@@ -31,6 +32,9 @@ class LibcloudSettings(Schema):
     secure = fields.Boolean()
     ca_file = FileField()
     proxy = SecretField(allow_plain=True)
+    max_answer = fields.Integer(
+        strict=True, load_default=64, validate=validate.Range(1, _LARGEST_ANSWER)
+    )
     arguments = SecretMapping(load_default=dict)
 
     @validates_schema(skip_on_field_errors=True)

@@ -11,6 +11,7 @@ from orchestrator_libcloud.capabilities import method, needed, takes
 from orchestrator_libcloud.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.marker import MARKER_KEY
 from orchestrator_libcloud.states import modules
+from orchestrator_libcloud.trail import Trail
 
 _KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
 _SEVERAL: Final = frozenset({"keypairs"})
@@ -23,23 +24,32 @@ _BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
 
 _CLIENT_TOKEN: Final = "ex_clienttoken"  # noqa: S105 - Amazon's name for a start's own id
 _TOKEN_LENGTH: Final = 64
-_GIVEN: Final = ("name", "image", "size", "location")
+ALWAYS_GIVEN: Final = ("name", "size", "image")
+BY_REQUEST: Final = (*ALWAYS_GIVEN, "location")
+"""What a request can say of the parameters that a driver may insist on."""
 
 
-def create_node(driver: Any, request: StartRequest, region: str | None) -> Any:
+def create_node(driver: Any, request: StartRequest, region: str | None, trail: Trail) -> Any:
     """Create a node and return Libcloud's object for it.
+
+    Args:
+        driver: the Libcloud driver object.
+        request: what to create.
+        region: the settings' region, for providers that want a location.
+        trail: is told when the look-ups are done and the creation begins.
 
     Raises:
         InvalidParameter: for what the provider does not take; nothing was created then.
         Unsupported: when the provider wants more than a request can say.
         NonsenseAnswer: when the provider did not answer with one node.
     """
-    create = method(driver, "create_node", _GIVEN)
+    create = method(driver, "create_node", BY_REQUEST)
     arguments = {
         **_key(driver, request.keyname),
         **_metadata(driver, request.metadata, request.marker),
         **_what(driver, request, region),
     }
+    trail.begin_change()
     node = create(**arguments)
     if node is None or isinstance(node, list):
         raise NonsenseAnswer("The cloud did not answer a start with one node")
@@ -62,7 +72,7 @@ def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, A
         )
     if "location" in needed(driver, "create_node"):
         arguments["location"] = find_location(driver, region)
-    for name in ("name", "size", "image"):
+    for name in ALWAYS_GIVEN:
         if name not in accepted:
             raise InvalidParameter(name, f"{driver.name} does not take one for a node")
     return arguments

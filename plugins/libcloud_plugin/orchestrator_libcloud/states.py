@@ -56,8 +56,12 @@ def correct_states(driver: Any) -> None:
 
 
 def modules(driver: Any) -> list[str]:
-    """Return the modules of a driver's class and of those it is derived from."""
-    return [cls.__module__ for cls in type(driver).__mro__]
+    """Return the modules of a driver's class and of those it is derived from.
+
+    Takes a driver object or the class itself.
+    """
+    own = driver if isinstance(driver, type) else type(driver)
+    return [cls.__module__ for cls in own.__mro__]
 
 
 def state_of(node: Any) -> NodeState:

@@ -1,89 +1,85 @@
-"""How Libcloud's connections reach the network: time limit, trust and proxy of one call.
-
-Libcloud makes connections in many places, some in the middle of a call, and knows a
-certificate file only for the whole process. So every connection is made of the class below,
-which asks what the call under way in its thread is allowed. This is the place for a limit on
-the whole of a call: ``requests`` counts its timeout between bytes.
-"""
+"""Puts every connection of a Libcloud driver under the terms of the call under way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from pathlib import Path
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import requests
 from libcloud.common.base import Connection
 from libcloud.http import LibcloudConnection
 
-from orchestrator_core import Deadline
+from orchestrator_libcloud.adapter import Adapter
+from orchestrator_libcloud.call import current
 
-_LEAST_SECONDS: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for the connections of one call.
-
-    Attributes:
-        deadline: no request may wait longer than what is left of it.
-        ca_file: certificates to trust instead of the usual ones.
-        proxy: URL of the proxy to go through.
-    """
-
-    deadline: Deadline
-    ca_file: Path | None = None
-    proxy: str | None = None
-
-
-_terms: ContextVar[Terms | None] = ContextVar("orchestrator_libcloud_terms", default=None)
-
-
-@contextmanager
-def under(terms: Terms) -> Iterator[None]:
-    """Let these terms hold for every connection that this thread makes or uses."""
-    token = _terms.set(terms)
-    try:
-        yield
-    finally:
-        _terms.reset(token)
+_METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+_CERTIFICATE: Final = ("cert_file", "key_file")
 
 
 class Transport(LibcloudConnection):
     """A connection of Libcloud under the terms of the current call; without any, as ever."""
 
     def __init__(self, host: str, port: int, secure: Any = None, **kwargs: Any) -> None:
-        terms = _terms.get()
-        if terms is not None and terms.proxy:
-            kwargs.setdefault("proxy_url", terms.proxy)
+        call = current()
+        if call is not None and call.terms.proxy:
+            kwargs.setdefault("proxy_url", call.terms.proxy)
         super().__init__(host, port, secure, **kwargs)  # type: ignore[no-untyped-call]
+        certificate = {name: kwargs[name] for name in _CERTIFICATE if name in kwargs}
+        _mount(self.session, **certificate)
+        if call is not None:
+            call.opened.add(self.session)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request and wait for its answer, no longer than the call may take.
 
-        Raises:
-            CloudTimeout: when nothing is left of the deadline.
-        """
-        terms = _terms.get()
-        if terms is not None:
-            terms.deadline.check()
-            session: Any = self.session
-            session.timeout = max(_LEAST_SECONDS, terms.deadline.remaining())
-            if terms.ca_file:
-                self.ca_cert = str(terms.ca_file)
-            elif self.ca_cert is False:
-                self.ca_cert = None  # KubeVirt's driver trusts everybody unless told otherwise
-        super().request(*args, **kwargs)  # type: ignore[no-untyped-call]
+class _Once:
+    """Stands where Libcloud has its retries, which sleep and repeat changes too."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def __call__(self, request: Callable[..., Any]) -> Callable[..., Any]:
+        return request
+
+
+class _Requests:
+    """Stands for the module ``requests`` where a driver calls it without Libcloud's connections."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _METHODS:
+            return getattr(requests, name)
+
+        def send(url: str, **kwargs: Any) -> requests.Response:
+            call = current()
+            with requests.Session() as session:
+                _mount(session)
+                if call is not None and call.terms.proxy:
+                    session.proxies = dict.fromkeys(("http", "https"), call.terms.proxy)
+                return session.request(name, url, **kwargs)
+
+        return send
 
 
 def install(driver_class: Any) -> None:
     """Have every connection of this driver made of :class:`Transport`. Safe to repeat."""
-    Connection.conn_class = Transport
-    for name in dir(driver_class):
-        if name.endswith("connectionCls"):
-            connection_class = getattr(driver_class, name)
-            # Azure's two name the plain class again, which hides the one set above.
-            if getattr(connection_class, "conn_class", None) is LibcloudConnection:
-                connection_class.conn_class = Transport
+    connection: Any = Connection
+    connection.conn_class = Transport
+    connection.retryCls = _Once
+    for cls in _classes(driver_class):
+        # Azure's two name the plain class again, which hides the one set above.
+        if getattr(cls, "conn_class", None) is LibcloudConnection:
+            cls.conn_class = Transport
+        module = sys.modules[cls.__module__]
+        if getattr(module, "requests", None) is requests:
+            module.requests = _Requests()  # type: ignore[attr-defined]
+
+
+def _classes(driver_class: Any) -> Iterator[Any]:
+    """Yield a driver's class, its connections' and all that they are derived from."""
+    names = [name for name in dir(driver_class) if name.endswith("connectionCls")]
+    for cls in (driver_class, *(getattr(driver_class, name) for name in names)):
+        yield from getattr(cls, "__mro__", ())
+
+
+def _mount(session: Any, **certificate: str) -> None:
+    session.mount("https://", Adapter(**certificate))
+    session.mount("http://", Adapter())

@@ -72,23 +72,15 @@ def test_a_cloud_that_lives_in_its_driver_object_is_shared(deadline: Deadline) -
         assert pool.submit(one).result() is one()
 
 
-def test_renewal_reaches_every_thread_and_reads_the_secret_anew(
-    tmp_path: Path, deadline: Deadline
-) -> None:
+def test_a_new_object_reads_the_secret_anew(tmp_path: Path, deadline: Deadline) -> None:
     file = tmp_path / "key"
-    file.write_text("old")
-    vultr = sessions(provider="vultr", key=f"file:{file}")
-
-    def key() -> Any:
-        with vultr.driver(deadline) as driver:
-            return driver.key
-
-    with ThreadPoolExecutor(1) as pool:
-        assert (key(), pool.submit(key).result()) == ("old", "old")
-        file.write_text("new")
-        assert (key(), pool.submit(key).result()) == ("old", "old")
-        vultr.renew()
-        assert (key(), pool.submit(key).result()) == ("new", "new")
+    settings = {"provider": "vultr", "key": f"file:{file}"}
+    keys = []
+    for written in ("old", "new"):
+        file.write_text(written)
+        with sessions(**settings).driver(deadline) as driver:
+            keys.append(driver.key)
+    assert keys == ["old", "new"]
 
 
 def test_arguments_that_the_constructor_does_not_know(deadline: Deadline) -> None:

@@ -1,0 +1,83 @@
+"""Which hooks a provider cannot serve, told from its driver's class alone."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from orchestrator_libcloud.arguments import targets
+from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
+from orchestrator_libcloud.lookup import has_getter
+from orchestrator_libcloud.providers import DEFAULTS
+from orchestrator_libcloud.start import ALWAYS_GIVEN, BY_REQUEST
+
+_LISTS: Final = ("list_nodes", "list_images", "list_sizes")
+_ACTIONS: Final = {
+    "stop_vm": "destroy_node",
+    "reboot_vm": "reboot_node",
+    "power_on_vm": "start_node",
+    "power_off_vm": "stop_node",
+}
+
+
+def unsupported(settings: Mapping[str, Any], driver_class: Any) -> dict[str, str]:
+    """Return the hooks that a cloud cannot serve, with the reasons for callers.
+
+    Args:
+        settings: the cloud's, as their schema loaded them.
+        driver_class: the provider's, which may stand for several.
+    """
+    chosen = _chosen(settings, driver_class)
+    return {hook: why for hook, why in _reasons(chosen) if why is not None}
+
+
+def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
+    lists = {name: _list(chosen, name) for name in _LISTS}
+    yield from lists.items()
+    yield "list_locations", lacks(chosen, "list_locations")
+    node = None if has_getter(chosen) else lists["list_nodes"]
+    yield "check", lists["list_nodes"]
+    yield "get_node", node
+    yield "find_node", lists["list_nodes"]
+    yield "get_image", None if offers(chosen, "get_image") else lists["list_images"]
+    yield "get_size", lists["list_sizes"]
+    yield "start_vm", _start(chosen)
+    for hook, action in _ACTIONS.items():
+        yield hook, lacks(chosen, action, ("node",)) or node
+
+
+def _list(chosen: Any, name: str) -> str | None:
+    why = lacks(chosen, name, ("location",))
+    if why is None and "location" in needed(chosen, name):
+        why = lacks(chosen, "list_locations")
+    return why
+
+
+def _start(chosen: Any) -> str | None:
+    why = lacks(chosen, "create_node", BY_REQUEST)
+    if why is not None:
+        return why
+    if "location" in needed(chosen, "create_node"):
+        return lacks(chosen, "list_locations")
+    refused = [name for name in ALWAYS_GIVEN if name not in takes(chosen, "create_node")]
+    return f"Provider {chosen.name} does not take {refused[0]} for a node" if refused else None
+
+
+def _chosen(settings: Mapping[str, Any], driver_class: Any) -> Any:
+    """Return the class of the driver objects: some classes make one of another by version."""
+    if driver_class.__new__ is object.__new__:
+        return driver_class
+    given = {**DEFAULTS.get(settings["provider"], {}), **settings["arguments"]}
+    wanted = {name: given[name] for name in _choices(driver_class) if name in given}
+    key = targets(driver_class, given).get("key", "key")
+    try:
+        return type(driver_class.__new__(driver_class, **{key: "", **wanted}))
+    except Exception:  # noqa: BLE001 - a version that is not there; each call will say so
+        return driver_class
+
+
+def _choices(driver_class: Any) -> list[str]:
+    return [
+        name for name in inspect.signature(driver_class.__new__).parameters if "version" in name
+    ]

@@ -1,0 +1,110 @@
+"""What one call has sent and what came back: what an error needs to tell the truth."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from orchestrator_core import CloudError
+
+_REFUSED_WHOLE: Final = frozenset({401, 429})
+"""Answers that say that the request was looked at and not carried out."""
+
+_SAYS_WHEN: Final = frozenset({413, 429, 503})
+
+
+class Trail:
+    """Kept by the transport while a call runs, read by whoever translates its failure.
+
+    Attributes:
+        status: HTTP status of the answer to the last request; None without an answer.
+        retry_after: seconds that this answer asks us to wait, where it does.
+        verdict: why the transport itself ended the call, whatever the driver makes of it.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.retry_after: float | None = None
+        self.verdict: CloudError | None = None
+        self._is_change = False
+        self._has_begun = True
+        self._open = 0
+        self._is_sent = False
+
+    def prepare_change(self) -> None:
+        """Say that this call will change something, and that it only looks things up so far."""
+        self._is_change = True
+        self._has_begun = False
+
+    def begin_change(self) -> None:
+        """Say that the next request may change something."""
+        self._has_begun = True
+        self._open = 0
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the call changes something."""
+        return self._is_change
+
+    @property
+    def nothing_done(self) -> bool:
+        """Whether it is certain that the cloud did nothing of what was asked for."""
+        return not self._has_begun or self._open == 0
+
+    def begin_request(self) -> None:
+        """Forget the last answer: a request begins, its connection perhaps not yet made."""
+        self.status = self.retry_after = None
+        self._is_sent = False
+
+    def sent(self) -> None:
+        """Note that the request is on its way, in part at least. Safe to repeat."""
+        if not self._is_sent:
+            self._is_sent = True
+            self._open += 1
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Note the answer's status and headers, whose names may be in any case."""
+        self.status = status
+        if status in _REFUSED_WHOLE and self._is_sent:
+            self._open -= 1
+        if status in _SAYS_WHEN:
+            self.retry_after = seconds_until(headers.get("Retry-After"))
+
+    def decide(self, verdict: CloudError) -> CloudError:
+        """Keep the first reason why the transport ended the call; return it to be raised."""
+        if self.verdict is None:
+            self.verdict = verdict
+        return self.verdict
+
+
+def seconds_until(retry_after: object) -> float | None:
+    """Return how long a ``Retry-After`` asks to wait: a number of seconds or an HTTP date.
+
+    None when it says nothing that can be used, or a moment that has passed.
+    """
+    seconds = _number(retry_after)
+    if seconds is None and isinstance(retry_after, str):
+        seconds = _until(retry_after)
+    return seconds if seconds is not None and math.isfinite(seconds) and seconds > 0 else None
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _until(date: str) -> float | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return (moment - dt.datetime.now(dt.UTC)).total_seconds()
