@@ -1,0 +1,95 @@
+"""Nothing grows, however often a cloud misbehaves."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import threading
+import time
+from pathlib import Path
+
+import hostile_server as hostile
+import psutil
+import pytest
+from hostile_clouds import CASES, HEALTHY, SECRETS, before_login, settings
+from hostile_server import HostileServer, answer
+
+from orchestrator_core import Deadline, OrchestratorError, PluginContext
+from orchestrator_libcloud import LibcloudDriver
+
+MEBIBYTE = 2**20
+_SOME = 60
+_MANY = 1000
+_SHORT = 0.05
+
+
+class Clouds:
+    """A hostile server with an EC2 and an OpenStack before it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.elsewhere = HostileServer(answer(200))
+        self.server = HostileServer(HEALTHY["ec2"], pace=0.02)
+        self.drivers = {}
+        for kind in ("ec2", "openstack"):
+            given = {**settings(kind, self.server.port), "max_answer": 1}
+            loaded = LibcloudDriver.settings_schema().load(given)
+            self.drivers[kind] = LibcloudDriver(PluginContext("aws", folder), loaded)
+        behaviours = [case.behaviour for case in CASES.values()]
+        self._behaviours = itertools.cycle(
+            [*behaviours, hostile.redirect(self.elsewhere.port), hostile.redirect(1, "https")]
+        )
+
+    def round(self) -> None:
+        """Let both meet the next behaviour, and then see that all is well again."""
+        behaviour = next(self._behaviours)
+        for kind, driver in self.drivers.items():
+            self.server.behaviour = before_login(kind, behaviour)
+            # A deadline of its own for each, so that some calls are cut in odd places.
+            with contextlib.suppress(OrchestratorError):
+                driver.check(deadline=Deadline(_SHORT))
+            self.server.behaviour = before_login(kind, HEALTHY[kind])
+            driver.check(deadline=Deadline(10))
+        self.server.requests.clear()
+
+    def close(self) -> None:
+        for driver in self.drivers.values():
+            driver.close()
+        self.server.close()
+        self.elsewhere.close()
+
+
+def measured() -> tuple[int, int, int]:
+    """Return threads, open files and MiB of memory, once what is ending has ended."""
+    gc.collect()
+    counts = (threading.active_count(), psutil.Process().num_fds())
+    for _ in range(40):
+        time.sleep(0.05)
+        before, counts = counts, (threading.active_count(), psutil.Process().num_fds())
+        if counts == before:
+            break
+    return (*counts, psutil.Process().memory_info().rss // MEBIBYTE)
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [_SOME, pytest.param(_MANY, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+)
+def test_rounds_over_everything(
+    rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", SECRETS["key"])
+    monkeypatch.setenv("TEST_SECRET", SECRETS["secret"])
+    clouds = Clouds(tmp_path)
+    try:
+        for _ in range(len(CASES) + 2):
+            clouds.round()
+        threads, files, memory = measured()
+        for _ in range(rounds):
+            clouds.round()
+        more_threads, more_files, more_memory = measured()
+    finally:
+        clouds.close()
+    assert more_threads <= threads + 2
+    assert more_files <= files + 4
+    assert more_memory <= memory + 32

@@ -1,0 +1,66 @@
+"""What each provider cannot serve, told without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestrator_core import Deadline, Unsupported
+from orchestrator_libcloud import LibcloudDriver, providers
+from orchestrator_libcloud.support import unsupported
+
+Make = Callable[..., LibcloudDriver]
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_SECRET", "s3cret")
+
+
+OPENSTACK = {
+    "provider": "openstack",
+    "key": "user",
+    "secret": "env:TEST_SECRET",
+    "arguments": {"ex_force_auth_url": "http://h.invalid:5000"},
+}
+EC2 = {"provider": "ec2", "key": "user", "secret": "env:TEST_SECRET", "region": "eu-west-1"}
+
+
+@pytest.mark.parametrize("settings", [OPENSTACK, EC2], ids=["openstack", "ec2"])
+def test_the_great_ones_do_everything(make: Make, settings: dict[str, Any]) -> None:
+    assert make(**settings).unsupported() == {}
+
+
+def test_what_a_small_one_lacks(make: Make, deadline: Deadline) -> None:
+    dummy = make(provider="dummy", key="anyone")
+    lacking = dummy.unsupported()
+    assert set(lacking) == {"power_on_vm", "power_off_vm"}
+    for hook, why in lacking.items():
+        with pytest.raises(Unsupported) as caught:
+            getattr(dummy, hook)(node_id="1", deadline=deadline)
+        assert caught.value.message == why
+
+
+@pytest.mark.parametrize(
+    ("provider", "hook", "why"),
+    [
+        ("azure", "start_vm", "needs ex_cloud_service_name"),
+        ("libvirt", "start_vm", "does not offer create_node"),
+        ("libvirt", "list_images", "does not offer list_images"),
+        ("libvirt", "get_image", "does not offer list_images"),
+    ],
+)
+def test_reasons(provider: str, hook: str, why: str) -> None:
+    found = unsupported({"provider": provider, "arguments": {}}, providers.load(provider))
+    assert why in found[hook]
+
+
+@pytest.mark.parametrize("provider", providers.names())
+def test_every_provider_can_be_asked(provider: str) -> None:
+    driver_class = providers.load(provider)
+    found = unsupported({"provider": provider, "arguments": {}}, driver_class)
+    assert all(why.startswith("Provider ") for why in found.values())
+    # These two want to be told which part of the cloud is meant.
+    assert ("list_nodes" in found) == (provider in {"azure", "vcl"})
