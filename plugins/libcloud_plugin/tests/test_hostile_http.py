@@ -1,0 +1,108 @@
+"""Hostile clouds behind the real server: the documented status, in time, and nobody else waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import hostile_server as hostile
+import httpx2
+import pytest
+from hostile_clouds import CASES, SECRETS, Case, settings
+from hostile_server import HostileServer, answer
+
+from tests.conftest import Server, environment_without_ours, serve_command
+
+SECONDS = 2.0
+PATIENCE = 2.5
+BRISK = 1.5
+
+_ELSEWHERE = Case(hostile.redirect(1), "NonsenseAnswer", 0, 502, "another address")
+_BROKEN = Case(answer(200, b"<a><b"), "NonsenseAnswer", 0, 502, "understood")
+NAMES = [name for name in CASES if name not in {"broken XML", "broken JSON"}]
+ALL = {**{name: CASES[name] for name in NAMES}, "elsewhere": _ELSEWHERE, "broken XML": _BROKEN}
+
+_UNREACHABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "refused": ({"port": 1}, "cannot be reached"),
+    "no such name": ({"host": "nowhere.invalid"}, "cannot be reached"),
+}
+
+
+@pytest.fixture
+def servers() -> Iterator[dict[str, HostileServer]]:
+    """A server for each behaviour."""
+    found = {name: HostileServer(case.behaviour) for name, case in ALL.items()}
+    yield found
+    for server in found.values():
+        server.close()
+
+
+def cloud_name(behaviour: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in behaviour)
+
+
+def _section(name: str, **given: Any) -> list[str]:
+    lines = [f"[clouds.{cloud_name(name)}]", 'driver = "libcloud"', "max_answer = 1"]
+    for key, value in given.items():
+        written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
+        lines.append(f"{key} = {written}")
+    return [*lines, f"[clouds.{cloud_name(name)}.deadlines]", f"list_nodes = {SECONDS}"]
+
+
+@pytest.fixture
+def api(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[httpx2.Client]:
+    """The server with a cloud for each behaviour, in one worker, and the dummy cloud."""
+    lines = ['default_cloud = "fake_driver"', "[clouds.fake_driver]", 'driver = "dummy"']
+    for name, server in servers.items():
+        lines += _section(name, **settings("ec2", server.port))
+    for name, (change, _) in _UNREACHABLE.items():
+        lines += _section(name, **{**settings("ec2", 1), **change})
+    config = tmp_path / "orchestrator.toml"
+    config.write_text("\n".join(lines))
+    secrets = {"TEST_KEY": SECRETS["key"], "TEST_SECRET": SECRETS["secret"]}
+    environment = {**environment_without_ours(), **secrets}
+    running = Server(serve_command(config), tmp_path / "server.log", environment)
+    try:
+        url = running.wait_until_up(1).url
+        with httpx2.Client(base_url=f"{url}/api/v1", timeout=30) as client:
+            yield client
+    finally:
+        running.stop()
+
+
+def check_brisk(api: httpx2.Client) -> None:
+    begun = time.monotonic()
+    assert api.get("/nodes").status_code == 200
+    assert time.monotonic() - begun < BRISK
+
+
+def ask(api: httpx2.Client, name: str) -> tuple[httpx2.Response, float]:
+    begun = time.monotonic()
+    response = api.get(f"/nodes/{cloud_name(name)}")
+    return response, time.monotonic() - begun
+
+
+def test_every_behaviour_at_once_has_its_status_and_the_other_cloud_is_served(
+    api: httpx2.Client,
+) -> None:
+    expected = {name: (case.status, case.text) for name, case in ALL.items()}
+    expected |= {name: (502, text) for name, (_, text) in _UNREACHABLE.items()}
+    with ThreadPoolExecutor(len(expected)) as pool:
+        calls = {name: pool.submit(ask, api, name) for name in expected}
+        while not all(call.done() for call in calls.values()):
+            check_brisk(api)
+            time.sleep(0.05)
+    for name, (status, text) in expected.items():
+        response, seconds = calls[name].result()
+        body = response.json()
+        # The core may try again what may pass, up to the deadline.
+        is_late = body["status_code"] == 504 and ALL.get(name, _BROKEN).transient
+        assert response.status_code == status or is_late, (name, body)
+        assert is_late or text in body["message"] or status == 504, (name, body)
+        assert seconds < SECONDS + PATIENCE, name
+        for inner in ("127.0.0.1", "Traceback", "nowhere", *SECRETS.values()):
+            assert inner not in response.text
+    check_brisk(api)
