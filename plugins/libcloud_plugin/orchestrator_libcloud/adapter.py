@@ -112,8 +112,7 @@ class _Bounded:
         except Exception:
             self._call.check()
             raise
-        if self._call.is_aborted:
-            self._call.check()  # that a connection ends is the end of some bodies, too
+        self._call.check()  # an abort ends the connection, and so do some whole bodies
 
     def _take(self, size: int, *, keep: bool = False) -> None:
         if self._call.deadline.passed:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from orchestrator_core import (
     CloudError,
-    CloudUnreachable,
     InvalidParameter,
     NotFound,
     OrchestratorError,
@@ -24,6 +23,7 @@ from orchestrator_libcloud.failures import (
     BY_LIBVIRT_CODE,
     BY_PHRASE,
     BY_STATUS,
+    HIDES_CAUSE,
     IS_NONSENSE,
     NO_SUCH_HOST,
     SPEAKS_FOR_ITSELF,
@@ -33,7 +33,7 @@ from orchestrator_libcloud.failures import (
 from orchestrator_libcloud.trail import Trail, seconds_until
 
 _NOT_FOUND: Final = 404
-_FAULTS: Final = 500
+_FAULTS: Final = range(500, 600)
 _NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _CODE: Final = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)*): ")
 _STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
@@ -97,7 +97,7 @@ def _meaning(error: Exception, missing: NotFound | None, trail: Trail) -> Meanin
         # An answer that cannot be parsed says less than the status that came with it.
         return _clear(trail.status) or found
     if found is not None:
-        return (_by_cause(error) if found.error is CloudUnreachable else None) or found
+        return (_by_cause(error) if found in HIDES_CAUSE else None) or found
     words = _words(error)
     status = _status(error, words) or trail.status
     by_words = _by_words(words, status)
@@ -111,12 +111,12 @@ def _meaning(error: Exception, missing: NotFound | None, trail: Trail) -> Meanin
 def _by_status(status: int | None) -> Meaning | None:
     if status is None:
         return None
-    return BY_STATUS.get(status) or (ANOTHER_FAULT if status >= _FAULTS else None)
+    return BY_STATUS.get(status) or (ANOTHER_FAULT if status in _FAULTS else None)
 
 
 def _clear(status: int | None) -> Meaning | None:
     """Return what a status means that needs no text to go with it."""
-    is_clear = status is not None and (status in SPEAKS_FOR_ITSELF or status >= _FAULTS)
+    is_clear = status is not None and (status in SPEAKS_FOR_ITSELF or status in _FAULTS)
     return _by_status(status) if is_clear else None
 
 

@@ -136,6 +136,9 @@ BY_CAUSE: Final[dict[str, Meaning]] = {
 }
 """What lies inside of a connection's error and tells more than its class."""
 
+HIDES_CAUSE: Final = frozenset({_UNREACHABLE, _BROKEN, _INSECURE})
+"""What classes mean that are worth a look inside."""
+
 NO_SUCH_HOST: Final = _NO_HOST
 """For a name of which the name servers say that it is nobody's."""
 

@@ -39,27 +39,28 @@ class _Line(HTTPConnection):
         """Connect to the first address that takes us, all of them within the call's time."""
         failure: OSError = OSError("There is no address")
         for family, kind, protocol, _, address in self._resolve(call):
-            line = socket.socket(family, kind, protocol)
             try:
-                for option in self.socket_options or ():
-                    line.setsockopt(*option)
-                # Known before it is connected: a cloud may be silent from the start.
-                call.attach(line)
-                line.settimeout(call.seconds_left())
-                line.connect(address)
-                call.check()
+                return self._reach(call, socket.socket(family, kind, protocol), address)
             except OSError as error:
-                line.close()
                 failure = error
-            except BaseException:
-                line.close()
-                raise
-            else:
-                return line
         call.check()
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, "No connection in time") from failure
         raise NewConnectionError(self, "No connection") from failure
+
+    def _reach(self, call: Call, line: socket.socket, address: Any) -> socket.socket:
+        try:
+            for option in self.socket_options or ():
+                line.setsockopt(*option)
+            # Known before it is connected: a cloud may be silent from the start.
+            call.attach(line)
+            line.settimeout(call.seconds_left())
+            line.connect(address)
+            call.check()
+        except BaseException:
+            line.close()
+            raise
+        return line
 
     def _resolve(self, call: Call) -> list[Any]:
         host = self._dns_host.strip("[]")

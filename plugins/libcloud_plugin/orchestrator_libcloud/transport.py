@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -61,6 +62,8 @@ class _Requests:
 
 def install(driver_class: Any) -> None:
     """Have every connection of this driver made of :class:`Transport`. Safe to repeat."""
+    # Its warnings about odd answers show whole URLs, which are signed in many clouds.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     connection: Any = Connection
     connection.conn_class = Transport
     connection.retryCls = _Once

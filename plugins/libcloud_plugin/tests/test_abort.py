@@ -141,6 +141,23 @@ def test_a_driver_that_polls_is_stopped_at_its_next_request(
             call.result(timeout=AT_ONCE)
 
 
+def test_a_driver_object_that_was_torn_out_of_its_work_is_not_used_again(
+    ec2: Ec2, server: HostileServer
+) -> None:
+    driver = ec2()
+
+    def one() -> Any:
+        with driver._sessions.driver(Deadline(10)) as session:
+            return session
+
+    first = one()
+    assert one() is first
+    server.behaviour = hostile.silent
+    with pytest.raises(CloudTimeout):
+        driver.check(deadline=Deadline(0.2))
+    assert one() is not first
+
+
 def test_an_abort_that_comes_late_harms_nobody(ec2: Ec2) -> None:
     driver = ec2()
     ended: list[Deadline] = []

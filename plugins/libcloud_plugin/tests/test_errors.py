@@ -36,6 +36,7 @@ from orchestrator_core import (
     Unsupported,
 )
 from orchestrator_libcloud.errors import translate, translated
+from orchestrator_libcloud.trail import Trail
 
 # Libcloud does not say of what types these are.
 BaseHTTPError: Any = exceptions.BaseHTTPError
@@ -72,6 +73,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (requests.exceptions.ConnectTimeout(LEAKS), CloudTimeout),
     (requests.exceptions.SSLError(LEAKS), CloudUnreachable),
     (requests.exceptions.ProxyError(LEAKS), CloudUnreachable),
+    (BaseHTTPError(1000, LEAKS), CloudError),
     (requests.exceptions.ChunkedEncodingError(LEAKS), CloudUnreachable),
     (requests.exceptions.JSONDecodeError("x", LEAKS, 0), NonsenseAnswer),
     (
@@ -155,6 +157,65 @@ def test_rate_limits_say_how_long_to_wait(header: str) -> None:
     without = translate(exception_from_message(429, "slow"), "aws")
     assert isinstance(without, RateLimited)
     assert without.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (requests.exceptions.ConnectionError(LEAKS), True),
+        (requests.exceptions.ConnectionError(socket.gaierror(socket.EAI_NONAME, LEAKS)), False),
+        (requests.exceptions.ConnectionError(socket.gaierror(socket.EAI_AGAIN, LEAKS)), True),
+        (requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, LEAKS)), False),
+        (requests.exceptions.SSLError(ssl.SSLEOFError(8, LEAKS)), True),
+        (requests.exceptions.InvalidURL(LEAKS), False),
+        (urllib3.exceptions.LocationParseError(LEAKS), False),
+        (requests.exceptions.TooManyRedirects(LEAKS), False),
+        (requests.exceptions.ReadTimeout(LEAKS), False),
+        (BaseHTTPError(500, LEAKS), True),
+        (BaseHTTPError(503, LEAKS), True),
+        (BaseHTTPError(504, LEAKS), True),
+        (BaseHTTPError(599, LEAKS), True),
+        (BaseHTTPError(400, "InvalidParameterValue: x"), None),
+        (BaseHTTPError(401, LEAKS), False),
+        (BaseHTTPError(429, LEAKS), True),
+        (ParseError(LEAKS), False),
+    ],
+    ids=lambda x: repr(x)[:60],
+)
+def test_whether_a_repeat_helps(error: Exception, transient: object) -> None:
+    found = translate(error, "aws")
+    assert getattr(found, "transient", None) is transient
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, NonsenseAnswer),
+        (401, CredentialsRefused),
+        (404, NonsenseAnswer),
+        (429, RateLimited),
+        (500, CloudError),
+        (502, CloudUnreachable),
+    ],
+)
+def test_a_bad_status_says_more_than_a_parser(
+    status: int, expected: type[OrchestratorError]
+) -> None:
+    trail = Trail()
+    trail.begin_request()
+    trail.answered(status, {})
+    for error in (ParseError(LEAKS), KeyError("x"), MalformedResponseError("Failed")):
+        assert type(translate(error, "aws", None, trail)) is expected
+
+
+def test_what_the_transport_decided_stays() -> None:
+    trail = Trail()
+    verdict = trail.decide(CloudTimeout("late"))
+    with pytest.raises(CloudTimeout) as caught, translated("aws", None, trail):
+        raise RuntimeError("of the driver's own")
+    assert caught.value is verdict
+    with pytest.raises(CloudTimeout), translated("aws", None, trail):
+        pass  # the driver made do with a part
 
 
 def test_messages_begin_with_the_cloud() -> None:

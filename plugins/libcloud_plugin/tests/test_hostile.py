@@ -187,6 +187,12 @@ def test_libcloud_repeats_nothing_by_itself(
     assert len(server.requests) == 2
 
 
+def test_signed_urls_are_not_logged(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    driver, _ = cloud("ec2", hostile.cut_headers)
+    failure(driver, 10)
+    assert "Action=" not in caplog.text
+
+
 def test_a_login_that_fails_says_so(cloud: Cloud) -> None:
     driver, server = cloud("openstack", hostile.silent)
     for name, error in (("502 with HTML", "CloudUnreachable"), ("silent", "CloudTimeout")):
