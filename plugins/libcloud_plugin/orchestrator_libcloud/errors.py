@@ -55,8 +55,11 @@ def translated(
     trail = trail or Trail()
     try:
         yield
-    except OrchestratorError:
-        raise
+    except OrchestratorError as error:
+        if trail.verdict is None or error is trail.verdict:
+            raise
+        # What was not found may only not have been looked at.
+        raise trail.verdict from error
     except Exception as error:
         # The cause is for the log alone.
         raise (trail.verdict or translate(error, cloud, missing, trail)) from error

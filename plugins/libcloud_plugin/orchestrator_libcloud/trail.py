@@ -31,6 +31,7 @@ class Trail:
         self.verdict: CloudError | None = None
         self._is_change = False
         self._has_begun = True
+        self._begun = 0
         self._open = 0
         self._is_sent = False
 
@@ -42,7 +43,7 @@ class Trail:
     def begin_change(self) -> None:
         """Say that the next request may change something."""
         self._has_begun = True
-        self._open = 0
+        self._begun = self._open = 0
 
     @property
     def is_change(self) -> bool:
@@ -51,12 +52,16 @@ class Trail:
 
     @property
     def nothing_done(self) -> bool:
-        """Whether it is certain that the cloud did nothing of what was asked for."""
-        return not self._has_begun or self._open == 0
+        """Whether it is certain that the cloud did nothing of what was asked for.
+
+        It is not where a driver has connections of its own: nothing is known of them here.
+        """
+        return not self._has_begun or (self._begun > 0 and self._open == 0)
 
     def begin_request(self) -> None:
         """Forget the last answer: a request begins, its connection perhaps not yet made."""
         self.status = self.retry_after = None
+        self._begun += 1
         self._is_sent = False
 
     def sent(self) -> None:

@@ -218,6 +218,24 @@ def test_what_the_transport_decided_stays() -> None:
         pass  # the driver made do with a part
 
 
+def test_nothing_is_certain_where_the_driver_has_connections_of_its_own() -> None:
+    trail = Trail()
+    trail.prepare_change()
+    looking = translate(LibvirtError(38), "lab", None, trail)
+    trail.begin_change()
+    changing = translate(LibvirtError(38), "lab", None, trail)
+    assert isinstance(looking, CloudError)
+    assert isinstance(changing, CloudError)
+    assert (looking.repeat_is_safe, changing.repeat_is_safe) == (True, False)
+
+
+def test_what_was_not_looked_at_is_not_missing() -> None:
+    trail = Trail()
+    trail.decide(CloudTimeout("late"))
+    with pytest.raises(CloudTimeout), translated("aws", None, trail):
+        raise NodeNotFound("There is no node 'x'")
+
+
 def test_messages_begin_with_the_cloud() -> None:
     assert translate(TimeoutError(), "aws").message == "Cloud aws did not answer in time"
 

@@ -7,6 +7,8 @@ import gc
 import itertools
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hostile_server as hostile
@@ -71,25 +73,35 @@ def measured() -> tuple[int, int, int]:
     return (*counts, psutil.Process().memory_info().rss // MEBIBYTE)
 
 
+@pytest.fixture
+def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
+    monkeypatch.setenv("TEST_KEY", SECRETS["key"])
+    monkeypatch.setenv("TEST_SECRET", SECRETS["secret"])
+    clouds = Clouds(tmp_path)
+    yield clouds
+    clouds.close()
+
+
+def test_threads_that_end_take_their_connections_along(clouds: Clouds) -> None:
+    driver = clouds.drivers["ec2"]
+    for _ in range(20):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(driver.check, deadline=Deadline(10)).result()
+    measured()
+    assert len(clouds.server.lines) <= 2
+
+
 @pytest.mark.parametrize(
     "rounds",
     [_SOME, pytest.param(_MANY, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
 )
-def test_rounds_over_everything(
-    rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TEST_KEY", SECRETS["key"])
-    monkeypatch.setenv("TEST_SECRET", SECRETS["secret"])
-    clouds = Clouds(tmp_path)
-    try:
-        for _ in range(len(CASES) + 2):
-            clouds.round()
-        threads, files, memory = measured()
-        for _ in range(rounds):
-            clouds.round()
-        more_threads, more_files, more_memory = measured()
-    finally:
-        clouds.close()
+def test_rounds_over_everything(clouds: Clouds, rounds: int) -> None:
+    for _ in range(len(CASES) + 2):
+        clouds.round()
+    threads, files, memory = measured()
+    for _ in range(rounds):
+        clouds.round()
+    more_threads, more_files, more_memory = measured()
     assert more_threads <= threads + 2
     assert more_files <= files + 4
     assert more_memory <= memory + 32

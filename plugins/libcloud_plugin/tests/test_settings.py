@@ -108,6 +108,8 @@ def test_values_of_the_wrong_kind(tmp_path: Path) -> None:
         "ca_file",
     }
     assert set(wrong(provider="ec2", **PAIR, port=70000)) == {"port"}
+    for size in (0, 5000, "64", 1.5):
+        assert set(wrong(provider="ec2", **PAIR, max_answer=size)) == {"max_answer"}
     assert (
         "there is no file"
         in wrong(provider="ec2", **PAIR, ca_file=str(tmp_path / "x"))["ca_file"][0]
