@@ -102,10 +102,11 @@ class _Bounded:
             NonsenseAnswer: when there is more than the call may read.
         """
         said = self._raw.headers.get("Content-Length", "")
-        self._take(int(said) if said.isdecimal() else 0, keep=True)
+        self._allow(int(said) if said.isdecimal() else 0)
         try:
             for part in self._raw.stream(amt, **kwargs):
-                self._take(len(part))
+                self._allow(len(part))
+                self._left -= len(part)
                 yield part
         except (OrchestratorError, GeneratorExit):
             raise
@@ -114,12 +115,13 @@ class _Bounded:
             raise
         self._call.check()  # an abort ends the connection, and so do some whole bodies
 
-    def _take(self, size: int, *, keep: bool = False) -> None:
+    def _allow(self, size: int) -> None:
+        """Give the connection up, which cannot be used again, rather than read so many bytes."""
         if self._call.deadline.passed:
             self._raw.close()
             self._call.check()
         if size > self._left:
-            self._raw.close()  # the connection, which cannot be used again
+            self._raw.close()
             terms = self._call.terms
             raise self._call.end(
                 NonsenseAnswer(
@@ -127,8 +129,6 @@ class _Bounded:
                     f"{terms.max_answer} MiB, the limit set by max_answer"
                 )
             )
-        if not keep:
-            self._left -= size
 
 
 def _stay(request: Any, response: requests.Response, call: Call) -> None:
