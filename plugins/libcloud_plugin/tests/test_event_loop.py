@@ -1,0 +1,121 @@
+"""The event loop goes on while a list of ten thousand nodes is parsed, converted and shaped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator_core.app import create_app
+from orchestrator_core.settings.load import load_settings
+
+COUNT = 10_000
+MOST_SECONDS = 0.12
+"""A single call of the XML parser over all of the answer takes twice as long and more."""
+
+_ITEM = """<item><instanceId>i-{0:017x}</instanceId><imageId>ami-1</imageId><instanceState>
+<code>16</code><name>running</name></instanceState><privateDnsName>ip-10-0-0-1.internal
+</privateDnsName><dnsName>ec2-1-2-3-4.example.test</dnsName><keyName/><amiLaunchIndex>0
+</amiLaunchIndex><productCodes/><instanceType>t3.small</instanceType><launchTime>
+2026-01-01T00:00:00.000Z</launchTime><placement><availabilityZone>eu-west-1a</availabilityZone>
+<tenancy>default</tenancy></placement><monitoring><state>disabled</state></monitoring>
+<privateIpAddress>10.0.0.1</privateIpAddress><ipAddress>1.2.3.4</ipAddress><architecture>x86_64
+</architecture><rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/sda1</rootDeviceName>
+<virtualizationType>hvm</virtualizationType><tagSet><item><key>Name</key><value>node-{0}</value>
+</item></tagSet><hypervisor>xen</hypervisor></item>"""
+_NAMESPACE = 'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
+
+
+class _Amazon(BaseHTTPRequestHandler):
+    instances = "".join(_ITEM.format(number) for number in range(COUNT)).replace("\n", "")
+
+    def do_GET(self) -> None:
+        if "DescribeInstances" in self.path:
+            inner = (
+                f"<reservationSet><item><instancesSet>{self.instances}</instancesSet></item>"
+                "</reservationSet>"
+            )
+            body = f"<DescribeInstancesResponse {_NAMESPACE}>{inner}</DescribeInstancesResponse>"
+        else:
+            body = f"<DescribeAddressesResponse {_NAMESPACE}></DescribeAddressesResponse>"
+        encoded = body.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(encoded)))
+        self.end_headers()
+        self.wfile.write(encoded)
+
+    def log_message(self, *arguments: Any) -> None: ...
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The API in front of that cloud, with threads that compute as polite as in a worker."""
+    monkeypatch.setenv("TEST_SECRET", "a-secret-of-this-test")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Amazon)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    file = tmp_path / "orchestrator.toml"
+    file.write_text(
+        '[clouds.aws]\ndriver = "libcloud"\nprovider = "ec2"\nkey = "k"\nsecret = "env:TEST_SECRET"'
+        f'\nhost = "127.0.0.1"\nport = {server.server_port}\nsecure = false\n'
+    )
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.001)
+    yield create_app(load_settings(file, {}))
+    sys.setswitchinterval(interval)
+    server.shutdown()
+    server.server_close()
+
+
+async def get(app: Any, path: str) -> bytes:
+    """Call the application without a client of its own, which would block the loop."""
+    sent: list[dict[str, Any]] = []
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+    }
+    scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
+    scope |= {"scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1)}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 200
+    return b"".join(message.get("body", b"") for message in sent)
+
+
+async def longest_wait(app: Any) -> tuple[float, bytes]:
+    """Return the longest time that the loop was held up by a list, in seconds, and the list."""
+    loop = asyncio.get_running_loop()
+    listing = asyncio.ensure_future(get(app, "/api/v1/nodes/aws"))
+    longest = 0.0
+    while not listing.done():
+        begun = loop.time()
+        await asyncio.sleep(0.002)
+        longest = max(longest, loop.time() - begun - 0.002)
+    return longest, listing.result()
+
+
+def test_the_event_loop_is_not_held_up(app: Any) -> None:
+    waits = []
+    for _ in range(4):  # the machine may be busy with something else: the best one counts
+        wait, body = asyncio.run(longest_wait(app))
+        waits.append(wait)
+        if wait < MOST_SECONDS:
+            break
+    assert min(waits) < MOST_SECONDS, waits
+    nodes = json.loads(body)["nodes"]
+    assert len({node["uuid"] for node in nodes}) == COUNT
+    assert nodes[7]["extra"]["tags"] == {"Name": "node-7"}
