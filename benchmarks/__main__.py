@@ -1,24 +1,32 @@
-"""``python -m benchmarks``."""
+"""``python -m benchmarks``, or with the names of some: ``python -m benchmarks sharing lag``."""
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import version_1
+SUBJECTS = ("version_1", "isolation", "sharing", "libcloud_nodes", "shaping", "lag")
 
 
 def main() -> None:
     """Measure, print a line for each ratio, and fail if one misses its limit."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed: apt-get install wrk")
-    with tempfile.TemporaryDirectory() as directory:
-        ratios = version_1.measure(Path(directory))
-    for ratio in ratios:
-        print(ratio.line())
-    sys.exit(not all(ratio.kept for ratio in ratios))
+    subjects = sys.argv[1:] or SUBJECTS
+    for subject in subjects:
+        if subject not in SUBJECTS:
+            sys.exit(f"there is no {subject}; there are: {', '.join(SUBJECTS)}")
+    kept = True
+    for subject in subjects:
+        with tempfile.TemporaryDirectory() as directory:
+            module = importlib.import_module(f"benchmarks.{subject}")
+            for ratio in module.measure(Path(directory)):
+                print(ratio.line(), flush=True)
+                kept = kept and ratio.kept
+    sys.exit(not kept)
 
 
 main()

@@ -38,6 +38,8 @@ class Ratio:
         ours = statistics.median(pair[0] for pair in self.pairs)
         theirs = statistics.median(pair[1] for pair in self.pairs)
         limit = f">= {self.at_least}" if self.at_least is not None else f"<= {self.at_most}"
+        if self.at_least is None and self.at_most is None:
+            limit = "no limit"
         return (
             f"{'ok  ' if self.kept else 'MISS'}  {self.median:6.2f} ({limit}; pairs "
             f"{ratios[0]:.2f} to {ratios[-1]:.2f}; {ours:,.2f} to {theirs:,.2f})  {self.name}"

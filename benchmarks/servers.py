@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.upstreams import CREDENTIALS
+
 PATH = "/api/v1/nodes/fake_driver"
 
 _ROOT = Path(__file__).parents[1]
@@ -41,11 +43,11 @@ class Server:
         return max(child.memory_info().rss for child in children)
 
 
-def ours(port: int, workers: int) -> list[str]:
-    """Return the command that serves the dummy cloud."""
+def ours(port: int, workers: int, config: Path | None = None) -> list[str]:
+    """Return the command that serves the dummy cloud, or what a settings file says."""
     return [
         *[sys.executable, "-m", "orchestrator_core.cli", "serve"],
-        *["--config", str(_ROOT / "conf" / "orchestrator.toml")],
+        *["--config", str(config or _ROOT / "conf" / "orchestrator.toml")],
         *["--bind", f"127.0.0.1:{port}", "--workers", str(workers)],
     ]
 
@@ -68,6 +70,16 @@ def _gunicorn(port: int, workers: int) -> list[str]:
 
 
 @contextmanager
+def serving(settings: str, directory: Path, workers: int = 2) -> Iterator[int]:
+    """Serve these settings until the block ends; yields the port."""
+    config = directory / "orchestrator.toml"
+    config.write_text(settings + '[clouds.fake_driver]\ndriver = "dummy"\n')
+    port = free_port()
+    with running(ours(port, workers, config), port, config):
+        yield port
+
+
+@contextmanager
 def running(command: list[str], port: int, body: Path) -> Iterator[Server]:
     """Run a server until the block ends.
 
@@ -76,7 +88,7 @@ def running(command: list[str], port: int, body: Path) -> Iterator[Server]:
         port: where it listens.
         body: the file whose bytes the bare apps return.
     """
-    environment = {**os.environ, "BENCHMARK_BODY": str(body)}
+    environment = {**os.environ, **CREDENTIALS, "BENCHMARK_BODY": str(body)}
     begun = time.perf_counter()
     process = subprocess.Popen(
         command, env=environment, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from benchmarks.ratio import Ratio
 from benchmarks.servers import Server, bare_asgi, bare_wsgi, fetch, free_port, ours, running
+from benchmarks.wrk import load
 
 PAIRS = 9
 WORKERS = 2
@@ -48,7 +47,10 @@ def _speed(body: Path) -> list[Ratio]:
         )
         rounds = []
         for number in range(PAIRS + 1):
-            rates = tuple(_requests_per_second(server.url) for server in (asgi, wsgi, us))
+            rates = tuple(
+                load(server.url, clients=CLIENTS, seconds=SECONDS).rate
+                for server in (asgi, wsgi, us)
+            )
             if number:  # the first round warms up
                 rounds.append(rates)
     return [
@@ -59,20 +61,6 @@ def _speed(body: Path) -> list[Ratio]:
             at_least=1.0,
         ),
     ]
-
-
-def _requests_per_second(url: str) -> float:
-    said = subprocess.run(
-        ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", url],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise RuntimeError(said)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert found, said
-    return float(found.group(1))
 
 
 def _memory(body: Path) -> Ratio:

@@ -1,0 +1,64 @@
+"""Clients that cost next to nothing: asyncio's streams and hand-written requests."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+def allow_many_connections() -> None:
+    """Let this process, and those that it starts, have as many open files as it may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def get(port: int, path: str) -> tuple[int, float]:
+    """Send a request; return the answer's status and the seconds that it took."""
+    begun = time.perf_counter()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(_request(path) + b"Connection: close\r\n\r\n")
+        answer = await reader.read()
+    finally:
+        writer.close()
+    return int(answer[9:12]), time.perf_counter() - begun
+
+
+async def get_at_once(port: int, path: str, clients: int) -> list[tuple[int, float]]:
+    """Have so many clients send the same request at the same moment."""
+    return list(await asyncio.gather(*(get(port, path) for _ in range(clients))))
+
+
+@asynccontextmanager
+async def waiting(port: int, paths: list[str]) -> AsyncIterator[None]:
+    """Have a client wait for the answer to each of these paths, until the block ends."""
+    async with _sent(port, [_request(path) + b"\r\n" for path in paths]):
+        yield
+
+
+@asynccontextmanager
+async def stalled(port: int, clients: int) -> AsyncIterator[None]:
+    """Have so many clients stand still in the middle of their headers, until the block ends."""
+    async with _sent(port, [_request("/api/v1/") + b"X-Slow: "] * clients):
+        yield
+
+
+def _request(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode()
+
+
+@asynccontextmanager
+async def _sent(port: int, requests: list[bytes]) -> AsyncIterator[None]:
+    writers = []
+    for request in requests:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        writers.append(writer)
+    try:
+        yield
+    finally:
+        for writer in writers:
+            writer.close()

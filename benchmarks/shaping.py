@@ -1,0 +1,75 @@
+"""Ten thousand nodes as an answer, against the encoding of the same dictionaries alone."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from benchmarks.libcloud_nodes import driver, start_nodes
+from benchmarks.ratio import Ratio
+from benchmarks.upstreams import MOTO, upstream
+from orchestrator_core.api.v1 import answers, encoding, schemas
+from orchestrator_core.model import CloudDescription, Node
+from orchestrator_libcloud.convert import to_node
+
+PAIRS = 9
+NODES = 10_000
+REAL = 100
+
+_CLOUD = CloudDescription("ec2", "Amazon EC2", "localhost")
+
+
+def measure(_: Path) -> list[Ratio]:
+    """Measure with nodes of a real EC2 API, and with the smallest that there are."""
+    with upstream(str(MOTO)) as port:
+        start_nodes(port, REAL)
+        real = [to_node(node) for node in driver(port).list_nodes()]
+    nodes = [
+        replace(node, id=f"{node.id}-{copy}") for copy in range(NODES // REAL) for node in real
+    ]
+    small = [Node(str(number), f"dummy-{number}", extra={"foo": "bar"}) for number in range(NODES)]
+    # As a worker has it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 5, 200)
+    return [
+        Ratio("shaping and encoding 10,000 EC2 nodes to orjson alone", _ours(nodes), at_most=6.0),
+        Ratio("the same of nodes as small as the dummy's", _ours(small)),
+        Ratio("marshmallow's dump of 1,000 such nodes and orjson to orjson alone", _dumped(small)),
+    ]
+
+
+def _ours(nodes: Sequence[Node]) -> list[tuple[float, float]]:
+    ready = answers.shape_nodes(_CLOUD, nodes)
+    return [
+        (
+            _seconds(lambda: encoding.encode_list(answers.shape_nodes, _CLOUD, nodes)),
+            _seconds(lambda: orjson.dumps(ready)),
+        )
+        for _ in range(PAIRS)
+    ]
+
+
+def _dumped(nodes: Sequence[Node]) -> list[tuple[float, float]]:
+    schema, view = schemas.NodeSchema(), answers.VIEWS[schemas.NodeSchema]
+    some = nodes[:1000]
+    views = [view.mapping(_CLOUD, node) for node in some]
+    ready = answers.shape_nodes(_CLOUD, some)
+    return [
+        (
+            _seconds(lambda: orjson.dumps(schema.dump(views, many=True))),
+            _seconds(lambda: orjson.dumps(ready)),
+        )
+        for _ in range(3)
+    ]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun

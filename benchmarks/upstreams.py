@@ -1,0 +1,62 @@
+"""The clouds behind the server that is measured, each in a process of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MOTO = Path(__file__).parents[1] / "plugins" / "libcloud_plugin" / "tests" / "ec2_server.py"
+"""A real EC2 API."""
+
+CREDENTIALS = {"BENCHMARK_SECRET": "not-a-secret-of-anything"}
+"""What the settings below name."""
+
+
+@contextmanager
+def upstream(*command: str) -> Iterator[int]:
+    """Run a program that prints its port and serves until its standard input ends."""
+    with subprocess.Popen(
+        [sys.executable, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        yield int(process.stdout.readline())
+        process.stdin.close()
+
+
+@contextmanager
+def slow_amazon(seconds: float, nodes: int) -> Iterator[int]:
+    """Run a cloud whose lists take so many seconds."""
+    with upstream("-m", "benchmarks.amazon", str(seconds), str(nodes)) as port:
+        yield port
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """Have a port where connections are taken and nothing is ever answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        yield listening.getsockname()[1]
+
+
+def ec2(name: str, port: int, *lines: str) -> str:
+    """Return the settings of a cloud that Libcloud reaches at a port."""
+    own = (
+        f"[clouds.{name}]",
+        'driver = "libcloud"',
+        'provider = "ec2"',
+        'key = "AKIAIOSFODNN7EXAMPLE"',
+        'secret = "env:BENCHMARK_SECRET"',
+        'region = "eu-west-1"',
+        'host = "127.0.0.1"',
+        f"port = {port}",
+        "secure = false",
+    )
+    return "\n".join((*own, *lines, ""))
