@@ -14,6 +14,7 @@ import structlog
 
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
+from orchestrator_core.plugins.conformity import fault
 from orchestrator_core.plugins.contract import manager
 from orchestrator_core.plugins.record import Kind
 
@@ -89,11 +90,10 @@ class Hooks:
         """Call a hook that returns one object.
 
         Raises:
-            NonsenseAnswer: when it is something else.
+            NonsenseAnswer: when it is something else, or holds what it should not.
         """
         answer = self.call(hook, **arguments)
-        if not _is(answer, expected):
-            raise self._nonsense(hook, answer)
+        self._hold_to(hook, (answer,), expected)
         return cast("T", answer)
 
     def many(self, hook: str, expected: type[T], **arguments: Any) -> Sequence[T]:
@@ -104,10 +104,8 @@ class Hooks:
         """
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):
-            raise self._nonsense(hook, answer)
-        for item in answer:
-            if not _is(item, expected):
-                raise self._nonsense(hook, item)
+            raise self._nonsense(hook, f"got {type(answer).__name__}")
+        self._hold_to(hook, answer, expected)
         return answer
 
     def _abort(self, deadline: Deadline) -> None:
@@ -121,17 +119,13 @@ class Hooks:
         if not isinstance(answer, Mapping) or not all(
             isinstance(word, str) for item in answer.items() for word in item
         ):
-            raise self._nonsense("unsupported", answer)
+            raise self._nonsense("unsupported", f"got {type(answer).__name__}")
         return dict(answer)
 
-    def _nonsense(self, hook: str, answer: object) -> NonsenseAnswer:
-        return NonsenseAnswer(
-            f"{self.title} gave no usable answer to {hook} (got {type(answer).__name__})"
-        )
+    def _hold_to(self, hook: str, things: Sequence[Any], expected: type) -> None:
+        wrong = fault(things, expected)
+        if wrong is not None:
+            raise self._nonsense(hook, wrong)
 
-
-def _is(answer: object, expected: type) -> bool:
-    if not isinstance(answer, expected):
-        return False
-    identity = getattr(answer, "id", "-")
-    return isinstance(identity, str | int) and identity != ""
+    def _nonsense(self, hook: str, why: str) -> NonsenseAnswer:
+        return NonsenseAnswer(f"{self.title} gave no usable answer to {hook} ({why})")

@@ -14,6 +14,7 @@ from orchestrator_core.api.projection import View, projection
 from orchestrator_core.api.v1 import answers, schemas
 from orchestrator_core.model import (
     AssignmentResult,
+    CloudDescription,
     Image,
     Location,
     Node,
@@ -22,13 +23,12 @@ from orchestrator_core.model import (
     Vm,
 )
 
-TEXTS = st.text() | st.integers() | st.none() | st.sampled_from([b"bytes", True])
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "String": TEXTS,
-    "Integer": st.integers() | st.sampled_from(["7", None, True]),
-    "Raw": st.text() | st.integers() | st.none() | st.lists(st.integers()),
+    "String": st.text() | st.none(),
+    "Integer": st.integers() | st.none(),
+    "Raw": st.text() | st.integers() | st.floats(allow_nan=False) | st.none(),
     "Dict": st.dictionaries(st.text(), st.integers()) | st.none(),
-    "List": st.lists(TEXTS) | st.none(),
+    "List": st.lists(st.text()) | st.none(),
 }
 PLAIN = {
     schema: View("it", {name: f"it.{name}" for name in schema().fields}) for schema in answers.VIEWS
@@ -37,7 +37,9 @@ PLAIN = {
 
 @settings(derandomize=True, deadline=None)
 @given(data=st.data(), schema=st.sampled_from(list(PLAIN)))
-def test_it_equals_dump_whatever_the_values_are(data: st.DataObject, schema: type[Schema]) -> None:
+def test_it_equals_dump_whatever_values_of_the_right_type_it_is_given(
+    data: st.DataObject, schema: type[Schema]
+) -> None:
     values = {
         name: data.draw(VALUES[type(field).__name__]) for name, field in schema().fields.items()
     }
@@ -64,9 +66,20 @@ NODE = Node("1", "one", NodeState.STOPPED, ["1.2.3.4"], ["10.0.0.1"], {"a": {"b"
 )
 def test_the_model_is_shown_as_dump_shows_its_view(schema: type[Schema], thing: Any) -> None:
     view = answers.VIEWS[schema]
-    dumped = schema().dump(view.mapping(NAMED, thing))
-    assert projection(schema(), view).one(NAMED, thing) == dumped
-    assert list(dumped) == list(schema().fields)
+    shown = projection(schema(), view).one(NAMED, thing)
+    assert shown == schema().dump(shown)
+    assert list(shown) == list(schema().fields)
+
+
+def test_every_state_has_its_number() -> None:
+    assert set(schemas.STATES) == set(NodeState)
+
+
+def test_uuids_are_the_documented_ones_however_many_there_are() -> None:
+    nodes = [Node(str(number), "x") for number in range(40_000)]
+    shown = answers.shape_nodes(CloudDescription("dummy", "Dummy"), nodes)
+    assert shown[1]["uuid"] == "2c183c20f71eb5732512d6cfe1f75ebc9d9bb4dd"
+    assert len({node["uuid"] for node in shown}) == len(nodes)
 
 
 class _Renamed(Schema):

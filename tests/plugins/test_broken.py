@@ -195,7 +195,7 @@ def test_what_a_hook_raises_is_a_failure_of_its_cloud(
     [
         ("nothing", "nodes", "describe (got NoneType)"),
         ("nothing", "node", "describe (got NoneType)"),
-        ("nonsense_hooks", "nodes", "list_nodes (got Node)"),
+        ("nonsense_hooks", "nodes", "list_nodes (id of a Node is NoneType)"),
         ("nonsense_hooks", "node", "an answer that is no JSON"),
         ("nonsense_hooks", "images", "list_images (got NoneType)"),
         ("nonsense_hooks", "sizes", "list_sizes (got str)"),

@@ -56,7 +56,7 @@ def test_who_does_not_answer_is_named_and_the_answer_says_that_it_is_partial(get
     }
     assert clouds["fake_driver"]["message"] is None
     assert clouds["fake_driver"]["age"] >= 0
-    assert "did not answer within 0.5 s" in clouds["hanging"]["message"]
+    assert "did not answer" in clouds["hanging"]["message"]
     assert clouds["hanging"]["age"] is None
     assert clouds["hanging"]["duration"] >= 0.5
     assert "127.0.0.1" not in partial.text.replace('"public_ips":["127.0.0.1"]', "")

@@ -69,7 +69,7 @@ def test_a_cloud_that_is_not(serve: Serve, silent_port: int) -> None:
     assert 0 < cloud["circuit"]["retry_after"] <= 60
     assert cloud["last_success"] is None
     assert cloud["last_error"]["error_code"] == "cloud_timeout"
-    assert cloud["last_error"]["message"] == "Cloud bad did not answer within 0.2 s"
+    assert cloud["last_error"]["message"].startswith("Cloud bad did not answer")
 
 
 def test_one_that_does_not_exist(shared: Server) -> None:

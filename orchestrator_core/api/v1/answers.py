@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 from marshmallow import Schema
 
@@ -23,14 +23,12 @@ from orchestrator_core.api.v1.schemas import (
     SizeSchema,
     VmSchema,
 )
-from orchestrator_core.errors import NonsenseAnswer
 from orchestrator_core.model import (
     AssignmentResult,
     CloudDescription,
     Image,
     Location,
     Node,
-    NodeState,
     Size,
     Vm,
 )
@@ -40,29 +38,53 @@ def _attributes(thing: str, *names: str) -> dict[str, str]:
     return {name: f"{thing}.{name}" for name in names}
 
 
-_CLOUD = {"cloud_type": "of.display_name", "provider": "of.provider"}
+class _Uuids(dict[str, str]):
+    """Version 1's uuids by node id: the SHA-1 of ``<id>:<provider>`` in hexadecimal.
+
+    They are remembered, since the same nodes are listed again and again.
+    """
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    def __missing__(self, node_id: str) -> str:
+        if len(self) >= _MOST_UUIDS:
+            self.clear()
+        # What is no text is for the encoder to refuse.
+        text = f"{node_id}:{self._provider}".encode("utf-8", "surrogatepass")
+        uuid = self[node_id] = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+        return uuid
+
+
+_MOST_UUIDS = 2**15
+_uuids_of = functools.lru_cache(maxsize=256)(_Uuids)
+
+_COMMON = {"cloud_type": "of.display_name", "provider": "of.provider"}
+_CLOUD = {name: name for name in _COMMON}
 _NODE = {
     **_CLOUD,
     **_attributes("node", "id", "name", "public_ips", "private_ips", "extra"),
-    "uuid": "sha1(f'{node.id}:{of.provider}'.encode(), usedforsecurity=False).hexdigest()",
-    "state": "states.get(node.state, unknown)",
+    "uuid": "uuids[node.id]",
+    "state": "states[node.state]",
 }
-_NODE_NAMES = {
-    "sha1": hashlib.sha1,
-    "states": dict(STATES),
-    "unknown": STATES[NodeState.UNKNOWN],
-}
-_NODE_SURE = frozenset({"uuid", "state"})
+_NODE_COMMON = {**_COMMON, "uuids": "uuids_of(provider)"}
+_NODE_NAMES = {"uuids_of": _uuids_of, "states": dict(STATES)}
 _SIZE = ("id", "name", "ram", "disk", "cpu")
+_PLACE = ("id", "name", "country")
 _VM = [field.name for field in dataclass_fields(Vm)]
 
 VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
     {
-        NodeSchema: View("node", _NODE, _NODE_NAMES, _NODE_SURE),
-        NodeOfCloudSchema: View("node", {**_NODE, "cloud": "of.name"}, _NODE_NAMES, _NODE_SURE),
-        ImageSchema: View("image", {**_CLOUD, **_attributes("image", "id", "name")}),
-        SizeSchema: View("size", {**_CLOUD, **_attributes("size", *_SIZE)}),
-        LocationSchema: View("place", {**_CLOUD, **_attributes("place", "id", "name", "country")}),
+        NodeSchema: View("node", _NODE, _NODE_COMMON, _NODE_NAMES),
+        NodeOfCloudSchema: View(
+            "node",
+            {**_NODE, "cloud": "cloud"},
+            {**_NODE_COMMON, "cloud": "of.name"},
+            _NODE_NAMES,
+        ),
+        ImageSchema: View("image", {**_CLOUD, **_attributes("image", "id", "name")}, _COMMON),
+        SizeSchema: View("size", {**_CLOUD, **_attributes("size", *_SIZE)}, _COMMON),
+        LocationSchema: View("place", {**_CLOUD, **_attributes("place", *_PLACE)}, _COMMON),
         VmSchema: View("vm", _attributes("vm", *_VM)),
         AssignmentSchema: View("result", _attributes("result", "id", "id_vm", "result")),
     }
@@ -70,26 +92,6 @@ VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
 """Where the answers' values come from; ``of`` is the cloud's description."""
 
 _answers = {schema: projection(schema(), view) for schema, view in VIEWS.items()}
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
-
-
-def _as_promised(shape: Callable[P, R]) -> Callable[P, R]:
-    """Call it nonsense when an object holds what it should not."""
-
-    @functools.wraps(shape)
-    def shaped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return shape(*args, **kwargs)
-        except (TypeError, ValueError, AttributeError):
-            raise NonsenseAnswer(
-                "The plugin gave an answer that is not what the contract says"
-            ) from None
-
-    return shaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,6 @@ class NamedCloud:
     provider: str
 
 
-@_as_promised
 def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> Shaped:
     """Return one node as version 1 shows it.
 
@@ -120,43 +121,36 @@ def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) ->
     return shaped
 
 
-@_as_promised
 def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[Shaped]:
     """Return nodes as version 1 shows them."""
     return _answers[NodeSchema].many(cloud, nodes)
 
 
-@_as_promised
 def shape_nodes_of(cloud: NamedCloud, nodes: Sequence[Node]) -> list[Shaped]:
     """Return nodes as version 1 shows them among those of other clouds."""
     return _answers[NodeOfCloudSchema].many(cloud, nodes)
 
 
-@_as_promised
 def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[Shaped]:
     """Return images as version 1 shows them."""
     return _answers[ImageSchema].many(cloud, images)
 
 
-@_as_promised
 def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[Shaped]:
     """Return sizes as version 1 shows them."""
     return _answers[SizeSchema].many(cloud, sizes)
 
 
-@_as_promised
 def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> list[Shaped]:
     """Return locations as version 1 shows them."""
     return _answers[LocationSchema].many(cloud, locations)
 
 
-@_as_promised
 def shape_vms(vms: Sequence[Vm]) -> list[Shaped]:
     """Return VMs as their assignment backend knows them."""
     return _answers[VmSchema].many(None, vms)
 
 
-@_as_promised
 def shape_assignment(result: AssignmentResult) -> Shaped:
     """Return the answer to an assign or a release."""
     return _answers[AssignmentSchema].one(None, result)
