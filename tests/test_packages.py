@@ -16,7 +16,7 @@ PACKAGES = {
     "vm_orchestrator_dummy": (
         "plugins/dummy_plugin",
         "orchestrator_dummy",
-        "dummy = orchestrator_dummy:DummyDriver",
+        "dummy = orchestrator_dummy:FaultInjectionDriver",
     ),
     "vm_orchestrator_libcloud": (
         "plugins/libcloud_plugin",

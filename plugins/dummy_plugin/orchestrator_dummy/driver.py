@@ -52,10 +52,10 @@ class DummyDriver:
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         kind, _, path = settings["store"].partition(":")
         if kind == "file":
-            self._store = Store(Path(path), durable=True, first=_FIRST_NODES)
+            self.store = Store(Path(path), durable=True, first=_FIRST_NODES)
         else:
             memory = context.run_directory / f"dummy-{context.name}.db"
-            self._store = Store(memory, durable=False, first=_FIRST_NODES)
+            self.store = Store(memory, durable=False, first=_FIRST_NODES)
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -65,22 +65,22 @@ class DummyDriver:
     @hookimpl
     def check(self) -> None:
         """Be there."""
-        self._store.rows()
+        self.store.rows()
 
     @hookimpl
     def list_nodes(self) -> list[Node]:
         """Return every node."""
-        return [_node(row) for row in self._store.rows()]
+        return [_node(row) for row in self.store.rows()]
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
         """Return one node."""
-        return _node(_found(self._store.row(node_id), node_id))
+        return _node(_found(self.store.row(node_id), node_id))
 
     @hookimpl
     def find_node(self, marker: str) -> Node:
         """Return the node that was started with this marker."""
-        return _node(_found(self._store.marked(marker), marker))
+        return _node(_found(self.store.marked(marker), marker))
 
     @hookimpl
     def list_images(self) -> list[Image]:
@@ -100,31 +100,32 @@ class DummyDriver:
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
         """Make the next node; like some real clouds it does not let one choose the name."""
-        return _node(self._store.add(request.marker))
+        return _node(self.store.add(request.marker))
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
         """Destroy a node."""
-        if not self._store.remove(node_id):
+        if not self.store.remove(node_id):
             raise _missing(node_id)
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
         """Reboot a node; it is up again at once."""
-        self._set_state(node_id, NodeState.RUNNING)
+        self.set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
     def power_on_vm(self, node_id: str) -> None:
         """Switch a node on."""
-        self._set_state(node_id, NodeState.RUNNING)
+        self.set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
         """Switch a node off."""
-        self._set_state(node_id, NodeState.STOPPED)
+        self.set_state(node_id, NodeState.STOPPED)
 
-    def _set_state(self, node_id: str, state: NodeState) -> None:
-        if not self._store.set_state(node_id, state.value):
+    def set_state(self, node_id: str, state: NodeState) -> None:
+        """Let a node be in another state."""
+        if not self.store.set_state(node_id, state.value):
             raise _missing(node_id)
 
 

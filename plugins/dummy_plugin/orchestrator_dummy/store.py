@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import tempfile
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
 Row = tuple[int, str]
 """A node's number and its state."""
 
-_BUSY_SECONDS = 10.0
+_SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
-_SCHEMA = """
-    PRAGMA journal_mode = WAL;
-    CREATE TABLE nodes (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, -- so that no number ever comes twice
-        state TEXT NOT NULL DEFAULT 'running',
-        marker TEXT UNIQUE
-    );
+_ROWS = f"SELECT number, state FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608 - our own
+
+_MARKED = f"SELECT number, state FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
+
+_DELETE = "DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING number, state"
+
+_LET_GO = """
+    UPDATE nodes SET gone_at = ? WHERE number = ? AND gone_at IS NULL RETURNING number, state
+"""
+
+_SET_STATE = """
+    UPDATE nodes SET state = ? WHERE number = ? AND gone_at IS NULL RETURNING number, state
+"""
+
+_NEXT_CHANGE = """
+    SELECT min(due) FROM (SELECT visible_at AS due FROM nodes UNION ALL SELECT gone_at FROM nodes)
+    WHERE due > ?
 """
 
 
@@ -38,16 +50,15 @@ class Store:
         self._path = path
         self._synchronous = "FULL" if durable else "OFF"
         self._local = threading.local()
-        if not path.exists():
-            _create(path, first)
+        prepare(path, first)
         self._announced = Generation(path.with_name(f"{path.name}-generation"))
-        self._seen: tuple[int, list[Row]] = (-1, [])
+        self._seen: tuple[int, float | None, list[Row]] = (-1, None, [])
 
     def rows(self) -> list[Row]:
         """Return every node; without asking SQLite if nobody has written since the last time."""
-        generation, rows = self._seen
-        if generation != self._announced.read():
-            generation, rows = self._seen = self._read()
+        generation, until, rows = self._seen
+        if generation != self._announced.read() or (until and time.time() >= until):
+            generation, until, rows = self._seen = self._read()
         return rows
 
     def row(self, number: str) -> Row | None:
@@ -57,35 +68,54 @@ class Store:
 
     def marked(self, marker: str) -> Row | None:
         """Return the node with this marker, or None."""
-        sql = "SELECT number, state FROM nodes WHERE marker = ?"
-        row: Row | None = self._connection().execute(sql, (marker,)).fetchone()
+        values = {"marker": marker, "now": time.time()}
+        row: Row | None = self._connection().execute(_MARKED, values).fetchone()
         return row
 
     def add(self, marker: str | None) -> Row:
         """Add a node and return it."""
-        row = self._write("INSERT INTO nodes (marker) VALUES (?) RETURNING number, state", marker)
+        sql = "INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING number, state"
+        row = self._write(sql, marker, self._later())
         assert row is not None
         return row
 
     def remove(self, number: str) -> bool:
         """Remove a node; whether it was there."""
-        sql = "DELETE FROM nodes WHERE number = ? RETURNING number, state"
-        return self._write(sql, _number(number)) is not None
+        later = self._later()
+        if later is None:
+            return self._write(_DELETE, _number(number)) is not None
+        self._write("DELETE FROM nodes WHERE gone_at <= ?", time.time())
+        return self._write(_LET_GO, later, _number(number)) is not None
 
     def set_state(self, number: str, state: str) -> bool:
         """Change a node's state; whether it is there."""
-        sql = "UPDATE nodes SET state = ? WHERE number = ? RETURNING number, state"
-        return self._write(sql, state, _number(number)) is not None
+        return self._write(_SET_STATE, state, _number(number)) is not None
 
-    def _read(self) -> tuple[int, list[Row]]:
+    @contextmanager
+    def lagging(self, seconds: float) -> Iterator[None]:
+        """Let the nodes that this thread adds and removes meanwhile show it so much later."""
+        self._local.lag = seconds
+        try:
+            yield
+        finally:
+            self._local.lag = 0.0
+
+    def _later(self) -> float | None:
+        lag: float = getattr(self._local, "lag", 0.0)
+        return time.time() + lag if lag else None
+
+    def _read(self) -> tuple[int, float | None, list[Row]]:
+        """The generation, the moment at which something is due to change, the nodes."""
         connection = self._connection()
+        now = time.time()
         connection.execute("BEGIN")
         with connection:
             generation = _generation(connection)
-            rows = connection.execute("SELECT number, state FROM nodes ORDER BY number").fetchall()
-        return generation, rows
+            rows = connection.execute(_ROWS, {"now": now}).fetchall()
+            (until,) = connection.execute(_NEXT_CHANGE, (now,)).fetchone()
+        return generation, until, rows
 
-    def _write(self, sql: str, *values: str | int | None) -> Row | None:
+    def _write(self, sql: str, *values: str | float | None) -> Row | None:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         with connection:
@@ -101,7 +131,7 @@ class Store:
         """One connection for each thread, opened after the worker was forked."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = _connect(self._path)
+            connection = connect(self._path)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             self._local.connection = connection
         return connection
@@ -109,25 +139,6 @@ class Store:
 
 def _generation(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-
-
-def _create(path: Path, first: int) -> None:
-    """Make the file beside its place and put it there whole; the first process wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dummy-") as directory:
-        draft = Path(directory) / "new.db"
-        connection = _connect(draft)
-        connection.executescript(_SCHEMA)
-        connection.executemany("INSERT INTO nodes DEFAULT VALUES", [()] * first)
-        connection.close()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
 
 
 def _number(text: str) -> int:

@@ -1,0 +1,74 @@
+"""The SQLite file behind a store: made by the first process, brought up to date by the next."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+_BUSY_SECONDS = 10.0
+
+_SCHEMA = """
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE nodes (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, -- so that no number ever comes twice
+        state TEXT NOT NULL DEFAULT 'running',
+        marker TEXT UNIQUE,
+        visible_at REAL, -- seconds since the epoch; not shown before
+        gone_at REAL     -- stopped, and shown until then
+    );
+"""
+
+_ADDED_LATER = ("visible_at", "gone_at")
+"""Columns that files of older versions do not have."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file; transactions are the caller's own."""
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
+def prepare(path: Path, first: int) -> None:
+    """Let there be a file with everything that the store needs.
+
+    Args:
+        path: the file; its directories are made too.
+        first: how many nodes a new file begins with.
+    """
+    if path.exists():
+        _upgrade(path)
+    else:
+        _create(path, first)
+
+
+def _create(path: Path, first: int) -> None:
+    """Make the file beside its place and put it there whole; the first process wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dummy-") as directory:
+        draft = Path(directory) / "new.db"
+        connection = connect(draft)
+        connection.executescript(_SCHEMA)
+        connection.executemany("INSERT INTO nodes DEFAULT VALUES", [()] * first)
+        connection.close()
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+
+
+def _upgrade(path: Path) -> None:
+    """Add to an older version's file what it lacks; the first process does it for all."""
+    with closing(connect(path)) as connection:
+        if not _lacking(connection):
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            for column in _lacking(connection):  # asked again: another one may have been first
+                connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} REAL")
+
+
+def _lacking(connection: sqlite3.Connection) -> list[str]:
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(nodes)")}
+    return [column for column in _ADDED_LATER if column not in there]

@@ -1,0 +1,90 @@
+"""What a caller may ask for in the header ``X-Cloud-Hints``: a fault for this one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from orchestrator_core import InvalidParameter
+from orchestrator_dummy.fates import Fate
+from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, one_of, seconds
+
+_NONE = "none"
+
+
+class _Words(fields.Field[frozenset[str]]):
+    """Words with commas between them."""
+
+    def __init__(self, *known: str) -> None:
+        super().__init__()
+        self._check = one_of(*known)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> frozenset[str]:
+        words = frozenset(word.strip() for word in value.split(","))
+        for word in sorted(words):
+            self._check(word)
+        return words
+
+
+class _HintsSchema(Schema):
+    fault = _Words(*Fault, _NONE)
+    operations = _Words(*OPERATIONS)
+    latency = seconds()
+    error = fields.String(validate=one_of(*ERRORS))
+    retry_after = seconds()
+    visible_after = seconds()
+
+
+_SCHEMA = _HintsSchema()
+
+
+def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:
+    """Return the fate that the caller wishes for this call, instead of what the settings say.
+
+    Args:
+        fate: what it would be.
+        operation: the hook that is called.
+        hints: the caller's.
+
+    Raises:
+        InvalidParameter: for a hint that is none, with what would be right.
+    """
+    wanted = _read(hints)
+    if operation not in wanted.pop("operations", OPERATIONS):
+        return fate
+    faults = {Fault(word) for word in wanted.pop("fault", fate.faults) if word != _NONE}
+    if "error" in wanted:
+        faults.add(Fault.ERROR)
+    if "retry_after" in wanted:
+        faults.add(Fault.RATE_LIMIT)
+    can = frozenset(fault for fault in faults if fault.can_hit(operation))
+    return replace(fate, faults=can, **wanted)
+
+
+def _read(hints: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        read: dict[str, Any] = _SCHEMA.load(_spelt_out(hints))
+    except ValidationError as error:
+        raise InvalidParameter("X-Cloud-Hints", _reason(error)) from None
+    return read
+
+
+def _spelt_out(hints: Mapping[str, str]) -> dict[str, str]:
+    """A fault's name alone, ``hang`` say, stands for ``fault=hang``."""
+    alone = [name for name, value in hints.items() if not value and name in {*Fault, _NONE}]
+    rest = {name: value for name, value in hints.items() if name not in alone}
+    faults = [rest["fault"]] if "fault" in rest else []
+    return {**rest, "fault": ",".join([*faults, *alone])} if alone else rest
+
+
+def _reason(error: ValidationError) -> str:
+    name, messages = next(iter(error.messages_dict.items()))
+    if name not in _SCHEMA.fields:
+        return f'there is no hint "{name}" here; there are: {", ".join(_SCHEMA.fields)}'
+    message = messages[0].rstrip(".")
+    return f"{name}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,193 @@
+"""The dummy cloud as the core sees it: :class:`DummyDriver`, and faults where they are asked for.
+
+A plugin of your own needs nothing of this: copy ``driver.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from marshmallow import fields
+
+from orchestrator_core import (
+    CloudDescription,
+    CloudUnreachable,
+    Deadline,
+    Image,
+    Location,
+    Node,
+    NodeState,
+    PluginContext,
+    RateLimited,
+    Size,
+    StartRequest,
+    hookimpl,
+)
+from orchestrator_dummy.driver import DummyDriver, DummySettings
+from orchestrator_dummy.fates import UNHARMED, Fate, Fates
+from orchestrator_dummy.faults import ERRORS, Fault, Faults, FaultsSchema
+from orchestrator_dummy.hints import hinted
+from orchestrator_dummy.waits import Waits
+
+T = TypeVar("T")
+
+Hints = Mapping[str, str]
+
+_log = logging.getLogger(__name__)
+
+_SEEDS = 1 << 32
+
+
+class FaultInjectionSettings(DummySettings):
+    """The dummy's settings, and what goes wrong in it."""
+
+    faults = fields.Nested(FaultsSchema)
+
+
+class FaultInjectionDriver:
+    """Asks before each call what shall become of it; without faults and hints, nothing does."""
+
+    settings_schema = FaultInjectionSettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        self._cloud = DummyDriver(context, settings)
+        self._title = f"Cloud {context.name}"
+        self._waits = Waits()
+        faults: Faults | None = settings.get("faults")
+        self._deaf = faults is not None and faults.deaf
+        self._fates = self._make_fates(faults) if faults is not None else None
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        """Never fails."""
+        return self._cloud.describe()
+
+    @hookimpl
+    def check(self, deadline: Deadline) -> None:
+        """Be there, or not."""
+        self._meet("check", deadline, {})
+        self._cloud.check()
+
+    @hookimpl
+    def list_nodes(self, deadline: Deadline, hints: Hints) -> list[Node]:
+        """Return every node, or none at all."""
+        fate = self._meet("list_nodes", deadline, hints)
+        return [] if Fault.EMPTY in fate.faults else self._cloud.list_nodes()
+
+    @hookimpl
+    def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
+        """Return one node."""
+        self._meet("get_node", deadline, hints)
+        return self._cloud.get_node(node_id)
+
+    @hookimpl
+    def find_node(self, marker: str, deadline: Deadline, hints: Hints) -> Node:
+        """Return the node that was started with this marker."""
+        self._meet("find_node", deadline, hints)
+        return self._cloud.find_node(marker)
+
+    @hookimpl
+    def list_images(self, deadline: Deadline, hints: Hints) -> list[Image]:
+        """Return every image."""
+        self._meet("list_images", deadline, hints)
+        return self._cloud.list_images()
+
+    @hookimpl
+    def list_sizes(self, deadline: Deadline, hints: Hints) -> list[Size]:
+        """Return every size."""
+        self._meet("list_sizes", deadline, hints)
+        return self._cloud.list_sizes()
+
+    @hookimpl
+    def list_locations(self, deadline: Deadline, hints: Hints) -> list[Location]:
+        """Return every location."""
+        self._meet("list_locations", deadline, hints)
+        return self._cloud.list_locations()
+
+    @hookimpl
+    def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:
+        """Make the next node, which may show only later."""
+        fate = self._meet("start_vm", deadline, hints)
+        with self._cloud.store.lagging(fate.visible_after):
+            node = self._cloud.start_vm(request)
+        self._answer(fate)
+        return node
+
+    @hookimpl
+    def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
+        """Destroy a node, which may show it only later, or stay for ever about to go."""
+        fate = self._meet("stop_vm", deadline, hints)
+        if Fault.STUCK_DELETION in fate.faults:
+            self._cloud.set_state(node_id, NodeState.STOPPING)
+        else:
+            with self._cloud.store.lagging(fate.visible_after):
+                self._cloud.stop_vm(node_id)
+        self._answer(fate)
+
+    @hookimpl
+    def reboot_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
+        """Reboot a node."""
+        fate = self._meet("reboot_vm", deadline, hints)
+        self._cloud.reboot_vm(node_id)
+        self._answer(fate)
+
+    @hookimpl
+    def power_on_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
+        """Switch a node on."""
+        fate = self._meet("power_on_vm", deadline, hints)
+        self._cloud.power_on_vm(node_id)
+        self._answer(fate)
+
+    @hookimpl
+    def power_off_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
+        """Switch a node off."""
+        fate = self._meet("power_off_vm", deadline, hints)
+        self._cloud.power_off_vm(node_id)
+        self._answer(fate)
+
+    @hookimpl
+    def abort(self, deadline: Deadline) -> None:
+        """End a call that waits, unless it is deaf."""
+        self._waits.end(deadline)
+
+    @hookimpl
+    def close(self) -> None:
+        """End every call that waits."""
+        self._waits.close()
+
+    def _make_fates(self, faults: Faults) -> Fates:
+        seed = secrets.randbelow(_SEEDS) if faults.seed is None else faults.seed
+        _log.warning("%s misbehaves on purpose, with seed = %d", self._title, seed)
+        return Fates(faults, seed)
+
+    def _meet(self, operation: str, deadline: Deadline, hints: Hints) -> Fate:
+        """Let happen what happens before the work; return what shall happen in and after it."""
+        if self._fates is None and not hints:
+            return UNHARMED
+        fate = UNHARMED if self._fates is None else self._fates.next(operation)
+        if hints:
+            fate = hinted(fate, operation, hints)
+        self._suffer(fate, deadline)
+        return fate
+
+    def _suffer(self, fate: Fate, deadline: Deadline) -> None:
+        if fate.latency:
+            self._waits.wait(deadline, fate.latency)
+        if Fault.HANG in fate.faults:
+            if self._deaf:
+                self._waits.wait_deaf()
+            self._waits.wait(deadline, None)
+        if Fault.RATE_LIMIT in fate.faults:
+            message = f"{self._title} asks to slow down, on purpose"
+            raise RateLimited(message, retry_after=fate.retry_after, repeat_is_safe=True)
+        if Fault.ERROR in fate.faults:
+            error, what = ERRORS[fate.error]
+            raise error(f"{self._title} {what}, on purpose")
+
+    def _answer(self, fate: Fate) -> None:
+        """Lose the answer to what is done by now, if that is its fate."""
+        if Fault.LOST_ANSWER in fate.faults:
+            raise CloudUnreachable(f"{self._title} did it and its answer got lost, on purpose")
