@@ -48,24 +48,32 @@ def ids(http: httpx2.Client) -> list[str]:
     return [node["id"] for node in answer.json()["nodes"]]
 
 
-@pytest.mark.parametrize(
-    ("word", "status", "code"),
-    [
-        ("failed", 502, "cloud_error"),
-        ("unreachable", 502, "cloud_unreachable"),
-        ("credentials", 502, "credentials_refused"),
-        ("nonsense", 502, "nonsense_answer"),
-        ("quota", 400, "quota_exceeded"),
-        ("conflict", 400, "conflict"),
-    ],
-)
-def test_an_error_has_its_status(serve: Serve, word: str, status: int, code: str) -> None:
-    faults = f'error_rate = 1\nerror = "{word}"\noperations = ["start_vm"]'
-    with api(serve, settings(faults)) as http:
-        answer = http.post("/vm/start", json=START)
-        assert (answer.status_code, answer.json()["error_code"]) == (status, code)
-        assert "Cloud sky" in answer.json()["message"]
-        assert ids(http) == ["1", "2"]
+ERRORS = {
+    "failed": (502, "cloud_error"),
+    "unreachable": (502, "cloud_unreachable"),
+    "credentials": (502, "credentials_refused"),
+    "nonsense": (502, "nonsense_answer"),
+    "quota": (400, "quota_exceeded"),
+    "conflict": (400, "conflict"),
+}
+
+FAILING = """
+[clouds.{word}]
+driver = "dummy"
+[clouds.{word}.faults]
+error_rate = 1
+error = "{word}"
+operations = ["start_vm"]
+"""
+
+
+def test_an_error_has_its_status(serve: Serve) -> None:
+    with api(serve, "".join(FAILING.format(word=word) for word in ERRORS)) as http:
+        for word, (status, code) in ERRORS.items():
+            answer = http.post(f"/vm/start/{word}", json=START)
+            assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+            assert f"Cloud {word}" in answer.json()["message"]
+            assert len(http.get(f"/nodes/{word}").json()["nodes"]) == 2
 
 
 def test_a_rate_limit_says_when_to_come_again(serve: Serve) -> None:

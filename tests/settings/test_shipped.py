@@ -28,7 +28,8 @@ from orchestrator_core.settings.schema import (
     ServerSchema,
     SettingsSchema,
 )
-from orchestrator_dummy.driver import DummySettings
+from orchestrator_dummy.faults import Faults, FaultsSchema
+from orchestrator_dummy.injection import FaultInjectionSettings
 
 FILE = Path(__file__).parents[2] / "conf" / "orchestrator.toml"
 SETTING = re.compile(r"^# (\[[a-z_.]+\]|[a-z_]+ = .+)")
@@ -52,9 +53,10 @@ def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
     yield DATA["auth"], AuthSchema
     yield DATA["plugins"], PluginsSchema
     yield DATA["clouds"]["fake_driver"], CloudSchema
-    yield DATA["clouds"]["fake_driver"], DummySettings
     yield DATA["clouds"]["fake_driver"]["breaker"], BreakerSchema
     yield DATA["clouds"]["fake_driver"]["cache"], CacheSchema
+    yield DATA["clouds"]["fake_driver"], FaultInjectionSettings
+    yield DATA["clouds"]["fake_driver"]["faults"], FaultsSchema
     yield DATA["assignments"]["brain"], AssignmentSchema
     yield DATA["assignments"]["brain"]["breaker"], BreakerSchema
     yield DATA["extensions"]["quota"], ExtensionSchema
@@ -88,6 +90,13 @@ def test_what_is_commented_out_shows_the_default(written: Mapping[str, Any], kin
         default = attribute.default
         if attribute.name in written and default is not MISSING and default is not None:
             assert written[attribute.name] == default, attribute.name
+
+
+def test_the_dummy_cloud_s_faults_are_off_as_shown() -> None:
+    shown = FaultsSchema().load(DATA["clouds"]["fake_driver"]["faults"])
+    assert set(shown.rates.values()) == {0}
+    for name in ("latency", "deaf", "error", "visible_after"):
+        assert getattr(shown, name) == getattr(Faults(), name), name
 
 
 def test_everything_that_it_shows_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,9 @@ class _Words(fields.Field[frozenset[str]]):
         return words
 
 
-class _HintsSchema(Schema):
+class HintsSchema(Schema):
+    """Every hint that there is."""
+
     fault = _Words(*Fault, _NONE)
     operations = _Words(*OPERATIONS)
     latency = seconds()
@@ -40,7 +42,7 @@ class _HintsSchema(Schema):
     visible_after = seconds()
 
 
-_SCHEMA = _HintsSchema()
+_SCHEMA = HintsSchema()
 
 
 def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:

@@ -22,7 +22,7 @@ class Waits:
             seconds: how long; None for ever.
 
         Raises:
-            CloudTimeout: when it was told to end.
+            CloudTimeout: when it was told to end, or waited longer than its deadline.
         """
         end = self._ends[deadline] = threading.Event()
         try:
@@ -30,8 +30,8 @@ class Waits:
             ended = deadline.passed or self._closed.is_set() or end.wait(seconds)
         finally:
             del self._ends[deadline]
-        if ended:
-            raise CloudTimeout("The call was told to end")
+        if ended or deadline.passed:
+            raise CloudTimeout("The call was given up while it waited")
 
     def wait_deaf(self) -> None:
         """Wait until everything ends.

@@ -158,6 +158,13 @@ def test_latency_comes_before_the_work(make_cloud: Make) -> None:
     assert time.monotonic() - began >= 0.05
 
 
+def test_latency_beyond_the_deadline_leaves_the_work_undone(make_cloud: Make) -> None:
+    cloud = make_cloud({"latency": 0.05})
+    with pytest.raises(CloudTimeout):
+        call(cloud, "start_vm", Deadline(0.02))
+    assert ids(make_cloud()) == ["1", "2"]
+
+
 def in_thread(job: Callable[[], Any]) -> tuple[threading.Thread, list[BaseException | Any]]:
     said: list[BaseException | Any] = []
 

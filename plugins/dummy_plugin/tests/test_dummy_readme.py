@@ -1,0 +1,47 @@
+"""The README names every key and every hint, and what it shows is valid."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from orchestrator_dummy.fates import UNHARMED
+from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, FaultsSchema
+from orchestrator_dummy.hints import HintsSchema, hinted
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SETTINGS, REQUESTS = README.split("## For one request")
+
+
+def rows(text: str) -> set[str]:
+    return set(re.findall(r"^\| `([a-z_]+)` \|", text, flags=re.MULTILINE))
+
+
+def test_it_names_every_key_and_every_word() -> None:
+    assert rows(SETTINGS) == set(FaultsSchema().fields)
+    for word in (*ERRORS, *OPERATIONS):
+        assert re.search(rf'`"?{word}"?`', SETTINGS), word
+
+
+def test_it_names_every_hint_and_every_fault() -> None:
+    assert rows(REQUESTS) == set(HintsSchema().fields)
+    for fault in (*Fault, "none"):
+        assert f"`{fault}`" in REQUESTS
+
+
+def test_its_settings_are_valid() -> None:
+    (example,) = (block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[1:])
+    written = tomllib.loads(example)["clouds"]["stormy"]["faults"]
+    assert FaultsSchema().load(written).seed == 1
+
+
+@pytest.mark.parametrize("header", re.findall(r"'X-Cloud-Hints: (.*?)'", REQUESTS))
+def test_its_hints_do_something(header: str) -> None:
+    hints = {}
+    for pair in header.split(";"):
+        name, _, value = pair.strip().partition("=")
+        hints[name] = value
+    assert any(hinted(UNHARMED, operation, hints) != UNHARMED for operation in OPERATIONS)
