@@ -15,7 +15,7 @@ class Fate:
 
     Attributes:
         latency: seconds that it takes longer.
-        faults: what goes wrong, as far as it can in this operation.
+        faults: what goes wrong, where the operation is one that it can happen to.
         error: which error it is, if it is one; a key of ``ERRORS``.
         retry_after: seconds that a rate limit tells, None for none.
         visible_after: seconds until lists show a start or a stop.
@@ -60,11 +60,7 @@ class Fates:
         drawn = [(fault, random.random()) for fault in Fault]
         return Fate(
             latency=faults.latency.draw(random),
-            faults=frozenset(
-                fault
-                for fault, luck in drawn
-                if luck < faults.rates.get(fault, 0.0) and fault.can_hit(operation)
-            ),
+            faults=frozenset(fault for fault, luck in drawn if luck < faults.rates.get(fault, 0.0)),
             error=faults.error,
             retry_after=faults.retry_after,
             visible_after=faults.visible_after,

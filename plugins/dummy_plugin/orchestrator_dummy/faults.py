@@ -45,16 +45,6 @@ class Fault(StrEnum):
     STUCK_DELETION = "stuck_deletion"
     LOST_ANSWER = "lost_answer"
 
-    def can_hit(self, operation: str) -> bool:
-        """Whether this can happen to that operation."""
-        return operation in _ONLY_IN.get(self, OPERATIONS)
-
-
-_ONLY_IN: Mapping[Fault, tuple[str, ...]] = {
-    Fault.EMPTY: ("list_nodes",),
-    Fault.STUCK_DELETION: ("stop_vm",),
-    Fault.LOST_ANSWER: CHANGES,
-}
 
 ERRORS: Final[Mapping[str, tuple[type[OrchestratorError], str]]] = {
     "failed": (CloudError, "failed"),

@@ -64,8 +64,7 @@ def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:
         faults.add(Fault.ERROR)
     if "retry_after" in wanted:
         faults.add(Fault.RATE_LIMIT)
-    can = frozenset(fault for fault in faults if fault.can_hit(operation))
-    return replace(fate, faults=can, **wanted)
+    return replace(fate, faults=frozenset(faults), **wanted)
 
 
 def _read(hints: Mapping[str, str]) -> dict[str, Any]:

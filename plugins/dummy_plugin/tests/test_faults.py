@@ -107,7 +107,7 @@ def test_a_rate_limit_refuses_the_call_whole(make_cloud: Make, retry_after: floa
 
 def test_a_lost_answer_comes_after_the_work_and_only_to_changes(make_cloud: Make) -> None:
     cloud = make_cloud({"lost_answer_rate": 1})
-    for operation in ("start_vm", "power_off_vm"):
+    for operation in ("start_vm", "reboot_vm", "power_on_vm", "power_off_vm"):
         with pytest.raises(CloudUnreachable) as raised:
             call(cloud, operation)
         assert not raised.value.repeat_is_safe
@@ -116,6 +116,8 @@ def test_a_lost_answer_comes_after_the_work_and_only_to_changes(make_cloud: Make
     with pytest.raises(CloudUnreachable):
         call(cloud, "stop_vm")
     assert ids(cloud) == ["2", "3"]
+    for operation in ("list_images", "list_sizes", "list_locations"):
+        assert call(cloud, operation)
     with pytest.raises(NodeNotFound):  # nothing was done whose answer could get lost
         call(cloud, "stop_vm")
 
@@ -225,12 +227,14 @@ def test_an_abort_that_comes_before_the_wait_is_not_lost(make_cloud: Make) -> No
     cloud.abort(deadline)
     with pytest.raises(CloudTimeout):
         call(cloud, "list_nodes", deadline)
+    assert cloud._waits._ends == {}
 
 
 def test_an_abort_of_a_call_that_is_over_or_unknown_does_nothing(make_cloud: Make) -> None:
     cloud = make_cloud({"latency": 0.001})
     deadline = Deadline(60)
     call(cloud, "list_nodes", deadline)
+    assert cloud._waits._ends == {}
     for known in (deadline, Deadline(1)):
         cloud.abort(known)
     assert ids(cloud) == ["1", "2"]
