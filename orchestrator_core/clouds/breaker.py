@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from orchestrator_core.errors import CircuitOpen, RateLimited
+from orchestrator_core.errors import CircuitOpen
 
 
 class Circuit(Enum):
@@ -26,8 +26,6 @@ class Breaker:
         seconds: how long it stays open before one call is let through as a probe. It
             doubles with each probe that fails, up to eight times as long.
         clock: seconds that only go forward.
-
-    The cloud's own wish to be left alone, a rate limit's ``Retry-After``, is kept here too.
     """
 
     def __init__(
@@ -46,7 +44,6 @@ class Breaker:
         self._opened = 0
         self._open_until = 0.0
         self._probing = False
-        self._paused_until = 0.0
         self._why = ""
 
     @property
@@ -59,21 +56,16 @@ class Breaker:
     @property
     def retry_after(self) -> float | None:
         """Seconds until a call may be let through again; None when one may be now."""
-        until = max(self._open_until if self._opened else 0.0, self._paused_until)
-        return until - self._clock() if until > self._clock() else None
+        left = self._open_until - self._clock()
+        return left if self._opened and left > 0 else None
 
     def admit(self) -> bool:
         """Let a call through, or not; whether it is a probe.
 
         Raises:
             CircuitOpen: while the circuit is open, or half-open with its probe under way.
-            RateLimited: until the moment that the cloud named.
         """
         now = self._clock()
-        if now < self._paused_until:
-            raise RateLimited(
-                f"{self._title} asks for fewer requests", retry_after=self._paused_until - now
-            )
         if not self._opened:
             return False
         if now < self._open_until or self._probing:
@@ -105,7 +97,3 @@ class Breaker:
         """Note that a call ended without telling anything of the cloud."""
         if probe:
             self._probing = False
-
-    def pause(self, seconds: float) -> None:
-        """Let no call through for so many seconds: the cloud asked for it."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)

@@ -11,6 +11,7 @@ from orchestrator_core.clouds import retries
 from orchestrator_core.clouds.breaker import Breaker, Circuit
 from orchestrator_core.clouds.bulkhead import Bulkhead, Load, NeverAsked
 from orchestrator_core.clouds.journal import Journal
+from orchestrator_core.clouds.pauses import Pauses
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.deadline import Deadline
@@ -78,6 +79,7 @@ class Guard:
         self.breaker = Breaker(
             title, failures=settings.breaker.failures, seconds=settings.breaker.seconds
         )
+        self._pauses = Pauses(title)
         self._plug = plug
         self._deadlines = deadlines
         self._most_attempts = settings.retries + 1
@@ -187,11 +189,14 @@ class Guard:
             raised = error
             raise
         finally:
+            if isinstance(raised, RateLimited) and raised.retry_after:
+                self._pauses.begin(operation, raised.retry_after)
             self._judge(raised, probe=probe)
             self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
 
     def _admit(self, operation: str) -> bool:
         try:
+            self._pauses.check(operation)
             return self.breaker.admit()
         except CloudError as refusal:
             self.journal.not_called(operation, refusal)
@@ -199,8 +204,6 @@ class Guard:
 
     def _judge(self, error: BaseException | None, *, probe: bool) -> None:
         """Tell the breaker what the end of a call means."""
-        if isinstance(error, RateLimited) and error.retry_after:
-            self.breaker.pause(error.retry_after)
         if error is None or isinstance(error, _ANSWERS):
             self.breaker.answered(probe=probe)
         elif isinstance(error, _UNTOLD) or not isinstance(error, CloudError):

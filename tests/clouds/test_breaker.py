@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator_core.clouds.breaker import Breaker, Circuit
-from orchestrator_core.errors import CircuitOpen, RateLimited
+from orchestrator_core.errors import CircuitOpen
 
 FAILURES, SECONDS = 3, 10.0
 
@@ -90,16 +90,6 @@ def test_what_began_before_it_opened_does_not_close_it(breaker: Breaker) -> None
     fail(breaker, FAILURES)
     breaker.answered(probe=early)
     assert circuit(breaker) is Circuit.OPEN
-
-
-def test_the_clouds_own_wish_is_heeded(breaker: Breaker, clock: Clock) -> None:
-    breaker.pause(7)
-    breaker.pause(3)
-    with pytest.raises(RateLimited) as caught:
-        breaker.admit()
-    assert caught.value.retry_after == 7
-    clock.now += 7
-    assert not breaker.admit()
 
 
 class Calls(RuleBasedStateMachine):

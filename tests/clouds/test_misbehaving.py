@@ -156,10 +156,6 @@ def test_a_wrong_key_is_an_error_at_the_start(serve: Serve) -> None:
     assert '[clouds.sky.faults] sed: unknown key; did you mean "seed"?' in server.log()
 
 
-HINTS = pytest.mark.skip(reason="the core does not pass X-Cloud-Hints on yet")
-
-
-@HINTS
 @pytest.mark.parametrize(
     ("hints", "status"),
     [
@@ -180,7 +176,6 @@ def test_a_fault_for_one_request(serve: Serve, hints: str, status: int) -> None:
         assert ids(http) == left
 
 
-@HINTS
 def test_an_empty_list_for_one_request(serve: Serve) -> None:
     with api(serve, HINTED) as http:
         hinted: dict[str, Any] = http.get("/nodes", headers={"X-Cloud-Hints": "empty"}).json()
