@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx2
@@ -84,3 +85,50 @@ def test_one_whose_plugin_cannot_be_used(serve: Serve) -> None:
     assert (cloud["available"], cloud["type"]) == (False, None)
     assert "its plugin dummy is disabled" in cloud["message"]
     assert not any(offer["supported"] for offer in cloud["operations"].values())
+
+
+DEAF = """
+[clouds.deaf]
+driver = "dummy"
+threads = 1
+retries = 0
+[clouds.deaf.deadlines]
+list_nodes = 0.1
+[clouds.deaf.breaker]
+failures = 100
+[clouds.deaf.faults]
+hang_rate = 1
+deaf = true
+operations = ["list_nodes"]
+"""
+
+
+def test_threads_that_never_come_back_are_counted_and_bounded(serve: Serve) -> None:
+    server = serve(DUMMY + DEAF)
+    url = f"{server.url}/api/v1/nodes/deaf"
+    assert httpx2.get(url).status_code == 504
+    wait_for_threads(server, running=0, overdue=1, lost=1)
+    assert httpx2.get(f"{server.url}/api/v1/images/deaf").status_code == 200
+    assert httpx2.get(url).status_code == 504
+    wait_for_threads(server, running=1, overdue=2, lost=1)
+    for path in ("nodes", "images"):
+        busy = httpx2.get(f"{server.url}/api/v1/{path}/deaf")
+        assert (busy.status_code, busy.json()["error_code"]) == (503, "cloud_busy")
+        assert busy.headers["Retry-After"] == "5"
+    assert "thread lost" in server.log()
+
+
+def wait_for_threads(server: Server, **wanted: int) -> None:
+    ends_at = time.monotonic() + 10
+    while (threads := report(server, "deaf")["threads"]) != {"limit": 1, **wanted}:
+        assert time.monotonic() < ends_at, threads
+        time.sleep(0.05)
+
+
+def test_what_a_provider_lacks_is_told_with_the_reason(serve: Serve) -> None:
+    server = serve('[clouds.c]\ndriver = "libcloud"\nprovider = "dummy"\nkey = "x"\n')
+    power = report(server, "c")["operations"]["power_on_vm"]
+    assert not power["supported"], power
+    asked = httpx2.put(f"{server.url}/api/v1/vm/action/poweron/c", json={"node": "1"})
+    assert asked.status_code == 501
+    assert asked.json()["message"].endswith(power["reason"])
