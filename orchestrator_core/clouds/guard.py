@@ -86,7 +86,7 @@ class Guard:
         self._bulkhead = Bulkhead(title, threads=settings.threads, queue=settings.queue)
         self._local = Bulkhead(f"{title} local", threads=_LOCAL_THREADS, queue=settings.queue)
         self._waiting = 0
-        self._most_waiting = settings.queue
+        self._most_waiting = settings.threads + settings.queue
 
     @property
     def failure(self) -> str:

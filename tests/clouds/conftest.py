@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -32,13 +32,15 @@ class Plugin:
         self.starts = itertools.count(1)
         self.started = 0
         self.closed = 0
+        self.hints: Mapping[str, str] = {}
 
     @hookimpl
     def describe(self) -> CloudDescription:
         return CloudDescription("test", "Test")
 
     @hookimpl
-    def list_nodes(self, deadline: Deadline) -> Any:
+    def list_nodes(self, deadline: Deadline, hints: Mapping[str, str]) -> Any:
+        self.hints = hints
         self.asked = number = next(self.calls)
         return self.nodes(number, deadline)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_core.clouds.aborter import Aborter
 from orchestrator_core.clouds.bulkhead import Bulkhead, NeverAsked
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
@@ -263,6 +264,7 @@ async def test_lost_threads_are_replaced_counted_and_bounded(
     await asyncio.gather(hang(), hang())
     with pytest.raises(CloudBusy, match="does not give its threads back"):
         await bulkhead.run(lambda _: None, PATIENCE)
+    await asyncio.sleep(0.15)  # three times the grace: no more are replaced
     assert (bulkhead.load.lost, bulkhead.load.overdue) == (2, 4)
     threads = [t for t in threading.enumerate() if t.name.startswith("Cloud hanging ")]
     assert len(threads) == 4
@@ -272,3 +274,53 @@ async def test_lost_threads_are_replaced_counted_and_bounded(
     assert await bulkhead.run(lambda _: "back", PATIENCE) == "back"
     await until(lambda: sum(thread.is_alive() for thread in threads) <= 2)
     bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_place_among_the_lost_that_becomes_free_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator_core.clouds.bulkhead.GRACE", 0.03)
+    bulkhead = make(threads=1)
+    ends = [threading.Event(), threading.Event()]
+
+    async def hang(end: threading.Event, overdue: int) -> None:
+        with pytest.raises(CloudTimeout):
+            await bulkhead.run(lambda _: end.wait(PATIENCE), 0.05)
+        await until(lambda: bulkhead.load.overdue == overdue)
+        await asyncio.sleep(0.1)
+
+    await hang(ends[0], 1)
+    await hang(ends[1], 2)
+    assert (bulkhead.load.lost, bulkhead.load.running) == (1, 1)
+    ends[0].set()
+    await until(lambda: (bulkhead.load.lost, bulkhead.load.running) == (1, 0))
+    assert await bulkhead.run(lambda _: "free", PATIENCE) == "free"
+    ends[1].set()
+    bulkhead.close()
+
+
+@pytest.mark.anyio
+async def test_a_job_sees_that_nobody_waits_for_it() -> None:
+    bulkhead = make(threads=1)
+    ended = threading.Event()
+
+    def polite(deadline: Deadline) -> None:
+        while not deadline.passed:
+            time.sleep(0.005)
+        ended.set()
+
+    call = asyncio.ensure_future(bulkhead.run(polite, 3600))
+    await until(lambda: bulkhead.load.running == 1)
+    call.cancel()
+    await until(ended.is_set)
+    bulkhead.close()
+
+
+def test_an_aborter_that_was_idle_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator_core.clouds.aborter._IDLE_SECONDS", 0.02)
+    aborter, told = Aborter("Cloud test abort"), threading.Semaphore(0)
+    for _ in range(3):
+        aborter.tell(lambda _: told.release(), Deadline(1))
+        assert told.acquire(timeout=PATIENCE)
+        time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from orchestrator_core import (
     CircuitOpen,
+    CloudDescription,
     CloudError,
     CloudTimeout,
     CloudUnreachable,
@@ -21,9 +23,11 @@ from orchestrator_core import (
     NodeNotFound,
     NonsenseAnswer,
     RateLimited,
+    Unsupported,
+    hookimpl,
 )
 from orchestrator_core.broker.broker import Broker, StartOrder
-from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.settings.model import BreakerSettings
@@ -222,3 +226,169 @@ async def test_what_it_remembers(make_cloud: MakeCloud) -> None:
         "cloud_unreachable",
         "gone",
     )
+
+
+class Hanging(Plugin):
+    """Waits until it is aborted."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        super().__init__(lambda _number, _deadline: self.wait())
+
+    def wait(self) -> list[Node]:
+        self.free.wait(10)
+        return UP
+
+    @hookimpl
+    def abort(self) -> None:
+        self.free.set()
+
+
+class Lacking(Plugin):
+    """Implements a hook that this one cloud cannot serve."""
+
+    @hookimpl
+    def unsupported(self) -> dict[str, str]:
+        return {"start_vm": "it is full"}
+
+
+async def test_the_plugin_is_asked_to_abort_what_is_late(make_cloud: MakeCloud) -> None:
+    plugin = Hanging()
+    cloud = make_cloud(plugin, deadlines={"list_nodes": 0.1})
+    with pytest.raises(CloudTimeout):
+        await cloud.read(NODES)
+    assert await asyncio.to_thread(plugin.free.wait, 5)
+
+
+async def test_what_the_plugin_says_of_itself_needs_no_thread_of_the_cloud(
+    make_cloud: MakeCloud,
+) -> None:
+    plugin = Hanging()
+    cloud = make_cloud(plugin, threads=1)
+    hanging = asyncio.ensure_future(cloud.read(NODES))
+    await asyncio.sleep(0.05)
+    described = await asyncio.wait_for(cloud.description(), 2)
+    assert isinstance(described, CloudDescription)
+    assert await asyncio.wait_for(cloud.reason_against("start_vm"), 2) is None
+    plugin.free.set()
+    await hanging
+
+
+async def test_an_operation_that_is_not_offered_is_refused_with_the_reason(
+    make_cloud: MakeCloud,
+) -> None:
+    plugin = Lacking(failing(CloudError("x"), 0))
+    with pytest.raises(Unsupported, match="Cloud test does not support start_vm: it is full"):
+        await start(make_cloud(plugin))
+    assert plugin.started == 0
+
+
+async def test_an_open_circuit_ends_the_repeats_with_the_real_error(
+    make_cloud: MakeCloud,
+) -> None:
+    plugin = Plugin(failing(CloudUnreachable("down"), 99))
+    with pytest.raises(CloudUnreachable):
+        await make_cloud(plugin, breaker=BreakerSettings(failures=1)).read(NODES)
+    assert plugin.asked == 1
+
+
+async def test_those_who_wait_for_a_repeat_are_bounded_too(make_cloud: MakeCloud) -> None:
+    limited = RateLimited("slow", retry_after=0.2)
+    cloud = make_cloud(Plugin(failing(limited, 1)), threads=1, queue=0)
+    first = asyncio.ensure_future(cloud.read(NODES))
+    await asyncio.sleep(0.05)
+    with pytest.raises(RateLimited):
+        await cloud.read(NODES, hints={"not": "shared"})
+    await first
+
+
+@pytest.mark.parametrize(
+    ("error", "circuit_after"),
+    [
+        (CloudTimeout("late"), "open"),
+        (CloudUnreachable("gone"), "open"),
+        (CloudError("500", transient=True), "open"),
+        (CloudError("odd"), "closed"),
+        (RateLimited("slow"), "closed"),
+        (CredentialsRefused("401"), "closed"),
+        (NonsenseAnswer("x"), "closed"),
+        (NodeNotFound("x"), "closed"),
+    ],
+)
+async def test_what_counts_as_no_answer(
+    make_cloud: MakeCloud, error: CloudError, circuit_after: str
+) -> None:
+    plugin = Plugin(failing(error, 99))
+    cloud = make_cloud(plugin, retries=0, breaker=BreakerSettings(failures=3))
+    for _ in range(3):
+        with pytest.raises(type(error)):
+            await cloud.read(NODES)
+    assert circuit(cloud) == circuit_after
+
+
+async def test_a_refusal_between_failures_is_an_answer(make_cloud: MakeCloud) -> None:
+    def answer(number: int, _: Deadline) -> Any:
+        raise NodeNotFound("x") if number == 3 else CloudUnreachable("x")
+
+    cloud = make_cloud(Plugin(answer), retries=0, breaker=BreakerSettings(failures=3))
+    for _ in range(5):
+        with pytest.raises((NodeNotFound, CloudUnreachable)):
+            await cloud.read(NODES)
+    assert circuit(cloud) == "closed"
+
+
+async def test_waiting_for_a_thread_says_nothing_of_the_cloud(make_cloud: MakeCloud) -> None:
+    plugin = Hanging()
+    cloud = make_cloud(
+        plugin,
+        threads=1,
+        retries=0,
+        deadlines={"list_nodes": 5, "get_node": 0.1},
+        breaker=BreakerSettings(failures=2),
+    )
+    hanging = asyncio.ensure_future(cloud.read(NODES))
+    await asyncio.sleep(0.05)
+    for number in range(4):
+        with pytest.raises(CloudTimeout, match="no thread free"):
+            await cloud.read(Question("get_node", one, {"node": str(number)}))
+    assert circuit(cloud) == "closed"
+    plugin.free.set()
+    await hanging
+
+
+def one(_: CloudDescription, node: Node) -> str:
+    return node.id
+
+
+async def test_two_who_are_refused_at_once_share_the_renewal(make_cloud: MakeCloud) -> None:
+    together = threading.Barrier(2)
+
+    def refuse(_number: int, _deadline: Deadline) -> Any:
+        together.wait(5)
+        raise CredentialsRefused("401")
+
+    made: list[Plugin] = []
+
+    def renewed() -> Plugin:
+        made.append(Plugin(failing(CloudError("x"), 0)))
+        return made[-1]
+
+    cloud = make_cloud(Plugin(refuse), renewed=renewed)
+    readings = await asyncio.gather(cloud.read(NODES), cloud.read(NODES, hints={"not": "shared"}))
+    assert [reading.value for reading in readings] == [["1"], ["1"]]
+    assert len(made) == 1
+
+
+async def test_one_call_has_the_credentials_read_anew_once_however_often_that_may_be(
+    make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_core.clouds.plug.RENEWAL_SECONDS", 0.0)
+    made: list[Plugin] = []
+
+    def renewed() -> Plugin:
+        made.append(Plugin(failing(CredentialsRefused("401"), 99)))
+        return made[-1]
+
+    with pytest.raises(CredentialsRefused):
+        await make_cloud(renewed(), renewed=renewed).read(NODES)
+    assert len(made) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -125,3 +126,31 @@ async def test_nodes_never_are(make_cloud: MakeCloud) -> None:
     plugin = Plugin(lambda number, _: [Node(str(number), "x")])
     cloud = make_cloud(plugin, cache=CacheSettings(images=60, sizes=60))
     assert [(await cloud.read(NODES)).value for _ in range(2)] == [["1"], ["2"]]
+
+
+async def test_answers_to_hints_are_not_kept(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(lambda _number, _deadline: [])
+    cloud = make_cloud(plugin, cache=CacheSettings(images=60))
+    values = [(await cloud.read(IMAGES, hints={"a": "b"})).value for _ in range(2)]
+    assert values == [["1"], ["2"]]
+
+
+async def test_hints_reach_the_driver(make_cloud: MakeCloud) -> None:
+    plugin = Plugin(lambda _number, _deadline: [])
+    await make_cloud(plugin).read(NODES, hints={"a": "b"})
+    assert plugin.hints == {"a": "b"}
+
+
+class Shaped:
+    """What a shape makes; it can be seen to go."""
+
+
+async def test_of_the_shapes_of_a_kept_answer_only_some_are_kept(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(Plugin(lambda _number, _deadline: []), cache=CacheSettings(images=60))
+    made: list[weakref.ref[Shaped]] = []
+    for _ in range(30):
+        reading = await cloud.read(Question("list_images", lambda _cloud, _images: Shaped()))
+        made.append(weakref.ref(reading.value))
+        del reading
+    await asyncio.sleep(0)
+    assert sum(one() is not None for one in made) < 15

@@ -87,3 +87,40 @@ async def test_what_is_forgotten_is_not_joined_and_still_lands() -> None:
     (late,) = await waiting(flights, work, 1)
     work.go.set()
     assert tuple(await asyncio.gather(early, late)) == (1, 2)
+
+
+async def test_what_is_about_to_end_is_not_joined() -> None:
+    flights = SingleFlight()
+    leaving = asyncio.Event()
+
+    async def slow_to_leave() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await leaving.wait()
+            raise
+        return "never"
+
+    async def quick() -> str:
+        return "anew"
+
+    first = asyncio.ensure_future(flights.run("key", slow_to_leave))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    assert await flights.run("key", quick) == "anew"
+    leaving.set()
+    await asyncio.sleep(0.01)
+
+
+async def test_what_was_forgotten_does_not_take_the_place_of_its_successor() -> None:
+    flights, early, late = SingleFlight(), Work(), Work()
+    (first,) = await waiting(flights, early, 1)
+    flights.forget()
+    (second,) = await waiting(flights, late, 1)
+    early.go.set()
+    await first
+    (third,) = await waiting(flights, late, 1)
+    late.go.set()
+    await asyncio.gather(second, third)
+    assert late.begun == 1
