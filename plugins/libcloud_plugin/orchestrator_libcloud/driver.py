@@ -86,7 +86,8 @@ class LibcloudDriver:
     def list_images(self, deadline: Deadline) -> list[Image]:
         """Return every image that a node can be started from now."""
         with self._call(deadline) as driver:
-            images = lookup.list_with(driver, "list_images", self._region)
+            owners = self._settings.get("image_owner", ())
+            images = lookup.list_images(driver, self._region, owners)
             return [convert.to_image(image) for image in images if convert.is_usable(image)]
 
     @hookimpl
@@ -100,7 +101,7 @@ class LibcloudDriver:
     def list_locations(self, deadline: Deadline) -> list[Location]:
         """Return every location."""
         with self._call(deadline) as driver:
-            return [convert.to_location(item) for item in method(driver, "list_locations")()]
+            return [convert.to_location(item) for item in lookup.list_locations(driver)]
 
     @hookimpl
     def get_node(self, node_id: str, deadline: Deadline) -> Node:

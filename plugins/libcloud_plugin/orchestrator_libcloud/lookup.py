@@ -8,11 +8,12 @@ through.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
 from orchestrator_libcloud.capabilities import method, needed, offers
+from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
 from orchestrator_libcloud.states import modules
@@ -60,7 +61,7 @@ def has_getter(driver: Any) -> bool:
 def _get_node(driver: Any, wanted: str) -> Any:
     known = modules(driver)
     if _AMAZON in known:
-        return _first(driver.list_nodes(ex_node_ids=[wanted]))
+        return _first(_filtered(driver, "list_nodes", ex_node_ids=[wanted]))
     getters = [getter for module, getter in _GETTERS.items() if module in known]
     if not getters:
         return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
@@ -80,7 +81,7 @@ def find_marked(driver: Any, marker: str) -> Any:
         NodeNotFound: when none does.
     """
     if _AMAZON in modules(driver):
-        nodes = driver.list_nodes(ex_filters={f"tag:{MARKER_KEY}": marker})
+        nodes = _filtered(driver, "list_nodes", ex_filters={f"tag:{MARKER_KEY}": marker})
     else:
         nodes = list_with(driver, "list_nodes", None)
     node = _first(node for node in nodes if node_marker(node) == marker)
@@ -101,7 +102,7 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
         image = _first(image for image in images if str(image.id) == wanted)
     elif _AMAZON in modules(driver):
         # Its get_image falls over an empty list.
-        image = _first(driver.list_images(ex_image_ids=[wanted]))
+        image = _first(_filtered(driver, "list_images", ex_image_ids=[wanted]))
     elif _is_path_safe(wanted) or not _in_path(driver):
         image = driver.get_image(wanted)
     else:
@@ -135,7 +136,7 @@ def find_location(driver: Any, region: str | None) -> Any:
     Raises:
         Unsupported: when it cannot be told.
     """
-    locations = list(method(driver, "list_locations")())
+    locations = list_locations(driver)
     for location in locations:
         if region is not None and region in (str(location.id), location.name):
             return location
@@ -146,16 +147,35 @@ def find_location(driver: Any, region: str | None) -> Any:
     )
 
 
-def list_with(driver: Any, name: str, region: str | None) -> Iterable[Any]:
+def list_with(driver: Any, name: str, region: str | None) -> list[Any]:
     """Call one of a driver's lists, with a location where it insists on one.
 
     Raises:
         Unsupported: when the driver does not offer it.
+        CloudError: when it cannot be had whole.
     """
-    call: Callable[..., Iterable[Any]] = method(driver, name, ("location",))
+    call = method(driver, name, ("location",))
     if "location" in needed(driver, name):
-        return call(location=find_location(driver, region))
-    return call()
+        return whole(driver, name, call, location=find_location(driver, region))
+    return whole(driver, name, call)
+
+
+def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[Any]:
+    """Return every image, or every one of these owners where a provider knows owners."""
+    if not owners:
+        return list_with(driver, "list_images", region)
+    # Libcloud takes one owner at a time; an account's number and "self" may be the same.
+    found = [image for one in owners for image in _filtered(driver, "list_images", ex_owner=one)]
+    return list({image.id: image for image in found}.values())
+
+
+def list_locations(driver: Any) -> list[Any]:
+    """Return every location."""
+    return whole(driver, "list_locations", method(driver, "list_locations"))
+
+
+def _filtered(driver: Any, name: str, **given: Any) -> list[Any]:
+    return whole(driver, name, getattr(driver, name), **given)
 
 
 def _first(things: Iterable[Any]) -> Any:

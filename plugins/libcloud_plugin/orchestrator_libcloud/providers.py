@@ -83,6 +83,9 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What a provider wants among ``arguments``."""
 
+IMAGE_OWNERS: Final = frozenset({"ec2", "eucalyptus", "nimbus", "outscale_inc", "outscale_sas"})
+"""Providers that can list the images of one owner."""
+
 DEFAULTS: Final[dict[str, dict[str, str]]] = {
     # Libcloud's own default, version 2, is one that Amazon takes no longer everywhere.
     "ec2": {"signature_version": "4"},

@@ -9,7 +9,15 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from orchestrator_core import FileField, SecretField, SecretMapping
 from orchestrator_libcloud.arguments import TARGETS
-from orchestrator_libcloud.providers import COMMON, NEEDS, refusal, region_refusal, required, taken
+from orchestrator_libcloud.providers import (
+    COMMON,
+    IMAGE_OWNERS,
+    NEEDS,
+    refusal,
+    region_refusal,
+    required,
+    taken,
+)
 
 _MAX_PORT = 65535
 _LARGEST_ANSWER = 4096
@@ -35,6 +43,9 @@ class LibcloudSettings(Schema):
     max_answer = fields.Integer(
         strict=True, load_default=64, validate=validate.Range(1, _LARGEST_ANSWER)
     )
+    image_owner = fields.List(
+        fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
+    )
     arguments = SecretMapping(load_default=dict)
 
     @validates_schema(skip_on_field_errors=True)
@@ -50,6 +61,9 @@ class LibcloudSettings(Schema):
         wrong = {**_not_taken(provider, data), **_missing(provider, data)}
         if "region" in data and (why := region_refusal(provider, data["region"])):
             wrong.setdefault("region", [why])
+        if "image_owner" in data and provider not in IMAGE_OWNERS:
+            words = ", ".join(sorted(IMAGE_OWNERS))
+            wrong["image_owner"] = [f"provider {provider!r} does not take it (only {words} do)"]
         if wrong:
             raise ValidationError(wrong)
 

@@ -33,6 +33,7 @@ def wrong(**settings: Any) -> dict[str, list[str]]:
         {"provider": "libvirt", "key": "qemu:///system"},
         {"provider": "libvirt", "arguments": {"uri": "qemu:///system"}},
         {"provider": "dummy", "key": "anyone"},
+        {"provider": "ec2", **PAIR, "image_owner": ["self", "amazon", "123456789012"]},
         {"provider": "ec2", "key": "user", "arguments": {"secret": "env:TEST_SECRET"}},
     ],
 )
@@ -89,6 +90,15 @@ def test_a_region_that_amazon_does_not_have() -> None:
     assert wrong(provider="ec2", **PAIR, region="eu-wset-1") == {
         "region": ["Libcloud knows no region 'eu-wset-1' of ec2; did you mean 'eu-west-1'?"]
     }
+
+
+def test_image_owners_where_there_are_any() -> None:
+    only = "(only ec2, eucalyptus, nimbus, outscale_inc, outscale_sas do)"
+    assert wrong(provider="libvirt", key="test:///default", image_owner=["self"]) == {
+        "image_owner": [f"provider 'libvirt' does not take it {only}"]
+    }
+    for value in ([], "self", [""], [1]):
+        assert set(wrong(provider="ec2", **PAIR, image_owner=value)) == {"image_owner"}
 
 
 def test_secrets_are_references() -> None:
