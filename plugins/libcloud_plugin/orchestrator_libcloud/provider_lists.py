@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
-from orchestrator_libcloud import paging_json, paging_xml
+from orchestrator_libcloud import paging_json, paging_own, paging_unpaged, paging_xml
 from orchestrator_libcloud.paging import Rule
 
 
@@ -57,7 +57,7 @@ _CONSTANT: Final = "a list inside Libcloud"
 
 
 def _whole(pages: str = "no", unclear: str = _REFUSED) -> Lists:
-    return Lists(pages, Who.NOBODY, unclear, rule=paging_json.Unpaged)
+    return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged)
 
 
 def _equinix_nodes(driver: Any) -> list[Any]:
@@ -71,9 +71,9 @@ def _equinix_nodes(driver: Any) -> list[Any]:
 _CLOUDSTACK: Final = Lists(
     "`page` and `pagesize`, 500 at a time unless the cloud's `default.page.size` says otherwise",
     Who.PLUGIN,
-    "an error for a full page without a `count`",
+    "an error when there is less than the `count`, or a page is repeated",
     "Libcloud sends one request for each list",
-    rule=paging_json.Cloudstack,
+    rule=paging_own.Cloudstack,
 )
 _MCP: Final = Lists(
     "`pageNumber`, 250 at a time",
@@ -122,7 +122,7 @@ LISTS: Final[dict[str, Lists]] = {
         "`limit` and `offset`, 20 at a time",
         Who.LIBCLOUD,
         "an error when a list is shorter than its `total_count`",
-        rule=paging_json.Unpaged,
+        rule=paging_unpaged.Unpaged,
     ),
     "cloudstack": _CLOUDSTACK,
     "digitalocean": Lists(
@@ -162,7 +162,7 @@ LISTS: Final[dict[str, Lists]] = {
         Who.NOBODY,
         "an error for a full page: the API does not say whether there is more",
         "Libcloud asks once",
-        rule=partial(paging_json.FullPage, 100),
+        rule=partial(paging_unpaged.FullPage, 100),
     ),
     "gce": Lists(
         "`nextPageToken`, 500 at a time",
@@ -171,7 +171,7 @@ LISTS: Final[dict[str, Lists]] = {
         "Libcloud asks once for sizes and locations, passes over zones that cannot be reached, and "
         "over every error of the public images' projects (a closed or missing one is passed over "
         "here too)",
-        rule=paging_json.Google,
+        rule=paging_own.Google,
         shared_ids=frozenset({"list_sizes"}),
     ),
     "gig_g8": _whole("not that it is known"),
@@ -200,7 +200,7 @@ LISTS: Final[dict[str, Lists]] = {
         Who.PLUGIN,
         _REPEATED,
         "Libcloud does not look at the token, and hands on an error as if it were a list",
-        rule=paging_json.Outscale,
+        rule=paging_own.Outscale,
         stands_before=("_call_api",),
     ),
     "ovh": _whole(),
@@ -211,7 +211,7 @@ LISTS: Final[dict[str, Lists]] = {
         Who.PLUGIN,
         _REPEATED,
         "Libcloud fails at the second page of sizes and does not look at `X-Total-Count`",
-        rule=paging_json.Scaleway,
+        rule=paging_own.Scaleway,
     ),
     "upcloud": _whole("not in the version of the API that Libcloud speaks"),
     "vcl": Lists("no", Who.NOBODY, "nodes cannot be listed without an address"),
