@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from benchmarks.ratio import Ratio
 from benchmarks.upstreams import MOTO, upstream
 from orchestrator_core.api.v1 import answers, encoding, schemas
 from orchestrator_core.model import CloudDescription, Node
+from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_libcloud.convert import to_node
 
 PAIRS = 9
@@ -33,10 +33,7 @@ def measure(_: Path) -> list[Ratio]:
         replace(node, id=f"{node.id}-{copy}") for copy in range(NODES // REAL) for node in real
     ]
     small = [Node(str(number), f"dummy-{number}", extra={"foo": "bar"}) for number in range(NODES)]
-    # As a worker has it.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 5, 200)
+    spare_the_collector()
     return [
         Ratio("shaping and encoding 10,000 EC2 nodes to orjson alone", _ours(nodes), at_most=6.0),
         Ratio("the same of nodes as small as the dummy's", _ours(small), at_most=6.0),

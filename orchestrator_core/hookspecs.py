@@ -22,6 +22,9 @@ implements :meth:`~CloudHooks.abort`, gets its thread back sooner. ``hints`` is 
 caller wrote into the header ``X-Cloud-Hints``, where the cloud's settings let it through;
 it means something to that one driver only, and is empty otherwise.
 
+What a hook gives is held against the types that :mod:`orchestrator_core.model` says; an answer of
+another type is refused as nonsense, whatever is in it.
+
 Reads are repeated by the core when they fail in a way that may pass
 (:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
 was done (``repeat_is_safe``). On :class:`~orchestrator_core.CredentialsRefused` the core makes
@@ -236,7 +239,10 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def close(self) -> None:
-        """Let go of connections and threads; the process is about to end.
+        """Let go of connections and threads.
+
+        The process is about to end, or a new object of the class takes over; calls that this
+        one still serves go on.
 
         .. versionadded:: 0.1
         """
@@ -306,7 +312,10 @@ class AssignmentHooks:
 
     @hookspec(firstresult=True)
     def close(self) -> None:
-        """Let go of connections and threads; the process is about to end.
+        """Let go of connections and threads.
+
+        The process is about to end, or a new object of the class takes over; calls that this
+        one still serves go on.
 
         .. versionadded:: 0.1
         """

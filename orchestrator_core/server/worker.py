@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 from typing import Any, Final
@@ -12,31 +11,11 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers import gasgi
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation
 
 _RETRY_SECONDS: Final = 2.0
-
-
-def _spare_the_collector() -> None:
-    """Take what was made at the start out of Python's collector for cycles, and let it run less.
-
-    Requests make hardly any cycles, but enough objects to have everything looked through
-    again and again: a fifth of a worker's time. The second generation is kept small, since
-    a look through it stops the whole process, and a long list is a million objects.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 5, 200)
-
-
-def _let_the_loop_go_first() -> None:
-    """Have threads that compute let go of Python's lock five times as often as by themselves.
-
-    The event loop needs it again after each system call: while a long list is parsed and
-    shaped, every request would wait for it several times.
-    """
-    sys.setswitchinterval(0.001)
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -74,8 +53,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             self.limits = current().server
             super().load_wsgi()
-            _spare_the_collector()
-            _let_the_loop_go_first()
+            spare_the_collector()
+            let_the_loop_go_first()
         except OrchestratorError as error:
             self.log.critical("%s", error.message)
             if generation() == 1 and self.age <= self.cfg.workers:

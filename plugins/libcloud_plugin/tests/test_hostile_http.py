@@ -10,6 +10,7 @@ from typing import Any
 
 import hostile_server as hostile
 import httpx2
+import psutil
 import pytest
 from hostile_clouds import CASES, SECRETS, Case, settings
 from hostile_server import HostileServer, answer
@@ -49,12 +50,14 @@ def _section(name: str, **given: Any) -> list[str]:
     for key, value in given.items():
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
         lines.append(f"{key} = {written}")
-    return [*lines, f"[clouds.{cloud_name(name)}.deadlines]", f"list_nodes = {SECONDS}"]
+    lines += [f"[clouds.{cloud_name(name)}.deadlines]", f"list_nodes = {SECONDS}", "check = 0.3"]
+    # So that no circuit keeps the later ones of many calls from their cloud.
+    return [*lines, "get_node = 0.3", f"[clouds.{cloud_name(name)}.breaker]", "failures = 1000"]
 
 
 @pytest.fixture
-def api(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[httpx2.Client]:
-    """The server with a cloud for each behaviour, in one worker, and the dummy cloud."""
+def server(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[Server]:
+    """Has a cloud for each behaviour, in one worker, and the dummy cloud."""
     lines = ['default_cloud = "fake_driver"', "[clouds.fake_driver]", 'driver = "dummy"']
     for name, server in servers.items():
         lines += _section(name, **settings("ec2", server.port))
@@ -66,11 +69,16 @@ def api(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[httpx2.Cl
     environment = {**environment_without_ours(), **secrets}
     running = Server(serve_command(config), tmp_path / "server.log", environment)
     try:
-        url = running.wait_until_up(1).url
-        with httpx2.Client(base_url=f"{url}/api/v1", timeout=30) as client:
-            yield client
+        yield running.wait_until_up(1)
     finally:
         running.stop()
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[httpx2.Client]:
+    """A client of it."""
+    with httpx2.Client(base_url=f"{server.url}/api/v1", timeout=30) as client:
+        yield client
 
 
 def check_brisk(api: httpx2.Client) -> None:
@@ -105,4 +113,46 @@ def test_every_behaviour_at_once_has_its_status_and_the_other_cloud_is_served(
         assert seconds < SECONDS + PATIENCE, name
         for inner in ("127.0.0.1", "Traceback", "nowhere", *SECRETS.values()):
             assert inner not in response.text
+    check_brisk(api)
+
+
+MEBIBYTE = 2**20
+
+
+def measured(worker: psutil.Process) -> tuple[int, int, int]:
+    """Return threads, open files and MiB of memory, once what is ending has ended."""
+    counts = (worker.num_threads(), worker.num_fds())
+    for _ in range(60):
+        time.sleep(0.05)
+        before, counts = counts, (worker.num_threads(), worker.num_fds())
+        if counts == before:
+            break
+    return (*counts, worker.memory_info().rss // MEBIBYTE)
+
+
+def round_over_everything(api: httpx2.Client, number: int) -> None:
+    """Ask every cloud for a node, all at the same time, each call with 0.3 s."""
+    names = [cloud_name(name) for name in (*ALL, *_UNREACHABLE)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        calls = [pool.submit(api.get, f"/nodes/{name}/i-{number}") for name in names]
+    for name, call in zip(names, calls, strict=True):
+        assert call.result().status_code in (400, 429, 502, 503, 504), (name, call.result().text)
+
+
+@pytest.mark.parametrize(
+    "rounds", [10, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(3000)])]
+)
+def test_the_worker_does_not_grow(server: Server, api: httpx2.Client, rounds: int) -> None:
+    (pid,) = server.workers()
+    worker = psutil.Process(pid)
+    for number in range(5):
+        round_over_everything(api, number)
+    threads, files, memory = measured(worker)
+    for number in range(rounds):
+        round_over_everything(api, number)
+    more_threads, more_files, more_memory = measured(worker)
+    assert more_threads <= threads + 2 * len(ALL)  # a cloud's own come when they are needed
+    assert more_files <= files + 2 * len(ALL)
+    assert more_memory <= memory + 48
+    assert server.workers() == [pid]
     check_brisk(api)
