@@ -113,16 +113,9 @@ class Backend:
     ) -> AssignmentResult:
         def work(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
             permit.begin()
-            try:
-                return job(hooks, deadline)
-            finally:
-                self._flights.forget()
+            return job(hooks, deadline)
 
-        try:
-            result, _ = await self.guard.call(operation, work, permit)
-        finally:
-            self._flights.forget()
-        return result
+        return await self.guard.change(operation, work, permit, self._flights.forget)
 
 
 def _check(hooks: Hooks, deadline: Deadline) -> None:

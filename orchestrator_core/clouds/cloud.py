@@ -150,18 +150,12 @@ class Cloud:
         Raises:
             OrchestratorError: see :meth:`Guard.call`.
         """
-
-        def work(hooks: Hooks, deadline: Deadline) -> T:
-            try:
-                return job(Driver(hooks, deadline, hints))
-            finally:
-                self._flights.forget()
-
-        try:
-            result, _ = await self.guard.call(operation, work, permit)
-        finally:
-            self._flights.forget()
-        return result
+        return await self.guard.change(
+            operation,
+            lambda hooks, deadline: job(Driver(hooks, deadline, hints)),
+            permit,
+            self._flights.forget,
+        )
 
     def describe(self, driver: Driver) -> CloudDescription:
         """What this cloud is, under the label of the settings. May import an SDK: blocks."""

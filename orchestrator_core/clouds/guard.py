@@ -152,6 +152,31 @@ class Guard:
                     raise
             await self._wait(wait)
 
+    async def change(
+        self, operation: str, job: Job[T], permit: Permit, ended: Callable[[], None]
+    ) -> T:
+        """Run a job that changes something, as :meth:`call` does.
+
+        Args:
+            operation: whose deadline holds.
+            job: run in one of the plugin's threads.
+            permit: asked by the job before it changes anything.
+            ended: called when the job has ended, in its thread, and when its caller has an
+                answer, which may come sooner.
+        """
+
+        def work(hooks: Hooks, deadline: Deadline) -> T:
+            try:
+                return job(hooks, deadline)
+            finally:
+                ended()
+
+        try:
+            result, _ = await self.call(operation, work, permit)
+        finally:
+            ended()
+        return result
+
     async def _wait(self, seconds: float) -> None:
         self._waiting += 1
         try:
