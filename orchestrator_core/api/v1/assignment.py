@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from marshmallow import Schema
@@ -10,6 +11,7 @@ from marshmallow import Schema
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
+from orchestrator_core.api.v1.paging import Page, page_of
 from orchestrator_core.broker.broker import VmReference
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -84,12 +86,23 @@ class VmStatusResource(CloudResource):
         asked = self.cloud(cloud)
         backend = self.services.registry.backend(asked)
 
+        shape = _Vms(page_of(req))
+
         async def work(_: Parameters) -> bytes:
-            return await backend.list_vms(asked.name, _vms)
+            return await backend.list_vms(asked.name, shape)
 
         extensions = self.services.extensions
         resp.data = await extensions.around(self.call(req, asked, "list_vms", {}), work)
 
 
-def _vms(vms: Sequence[Vm]) -> bytes:
-    return encoding.encode({"nodes": answers.shape_vms(vms)})
+@dataclass(frozen=True, slots=True)
+class _Vms:
+    """Makes the answer to a list of VMs, or to a part of it by node id."""
+
+    page: Page
+
+    def __call__(self, vms: Sequence[Vm]) -> bytes:
+        if self.page.whole:
+            return encoding.encode({"nodes": answers.shape_vms(vms)})
+        part, marker = self.page.of(vms, "id_vm")
+        return encoding.encode({"nodes": answers.shape_vms(part), "next_marker": marker})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from orchestrator_core.api.resource import Request
 from orchestrator_core.errors import InvalidParameter
@@ -15,12 +15,7 @@ _LIMIT = re.compile(r"[1-9]\d{0,8}")
 _MOST_TEXT = 1024
 
 
-class _Named(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-T = TypeVar("T", bound=_Named)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +35,20 @@ class Page:
         """Whether all of the list is wanted, in the cloud's own order."""
         return self.limit is None and self.marker is None
 
-    def of(self, things: Sequence[T]) -> tuple[Sequence[T], str | None]:
+    def of(self, things: Sequence[T], key: str = "id") -> tuple[Sequence[T], str | None]:
         """Return this part of a list, and the marker of the next one; None after the last.
 
-        Parts go by id, so that what comes and goes between two of them neither hides nor
-        repeats anything else; the marker itself may be gone.
+        Parts go by the id that the things have under the key, so that what comes and goes
+        between two of them neither hides nor repeats anything else; the marker may be gone.
         """
-        ordered: list[T] = sorted(things, key=attrgetter("id"))
-        rest = [thing for thing in ordered if self.marker is None or thing.id > self.marker]
+        identity: Callable[[T], str] = attrgetter(key)
+        rest = [
+            thing
+            for thing in sorted(things, key=identity)
+            if self.marker is None or identity(thing) > self.marker
+        ]
         part = rest[: self.limit]
-        return part, part[-1].id if len(part) < len(rest) else None
+        return part, identity(part[-1]) if len(part) < len(rest) else None
 
 
 WHOLE = Page()

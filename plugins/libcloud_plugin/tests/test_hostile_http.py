@@ -15,7 +15,7 @@ import pytest
 from hostile_clouds import CASES, SECRETS, Case, settings
 from hostile_server import HostileServer, answer
 
-from tests.conftest import Server, environment_without_ours, serve_command
+from tests.conftest import Server, environment_without_ours, running, serve_command
 
 SECONDS = 2.0
 PATIENCE = 2.5
@@ -67,11 +67,11 @@ def server(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[Server
     config.write_text("\n".join(lines))
     secrets = {"TEST_KEY": SECRETS["key"], "TEST_SECRET": SECRETS["secret"]}
     environment = {**environment_without_ours(), **secrets}
-    running = Server(serve_command(config), tmp_path / "server.log", environment)
+    served = Server(serve_command(config), tmp_path / "server.log", environment)
     try:
-        yield running.wait_until_up(1)
+        yield served.wait_until_up(1)
     finally:
-        running.stop()
+        served.stop()
 
 
 @pytest.fixture
@@ -156,3 +156,38 @@ def test_the_worker_does_not_grow(server: Server, api: httpx2.Client, rounds: in
     assert more_memory <= memory + 48
     assert server.workers() == [pid]
     check_brisk(api)
+
+
+def only_with(key: Path) -> hostile.Behaviour:
+    """Refuse every request that is not signed with the key that a file holds now."""
+    healthy = answer(200, b'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"></R>', "text/xml")
+    refusal = b"<Response><Errors><Error><Code>AuthFailure</Code></Error></Errors></Response>"
+
+    def behave(peer: hostile.Peer) -> object:
+        right = f"Credential={key.read_text()}/".encode() in peer.request
+        return (healthy if right else answer(401, refusal, "text/xml"))(peer)
+
+    return behave
+
+
+def test_credentials_that_change_are_read_anew_without_a_failed_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_SECRET", SECRETS["secret"])
+    key, right = tmp_path / "key", tmp_path / "right"
+    for file in (key, right):
+        file.write_text("AKIAOLD")
+    cloud = HostileServer(only_with(right))
+    given = {**settings("ec2", cloud.port), "key": f"file:{key}"}
+    with running("\n".join(_section("aws", **given)), tmp_path) as server:
+        url = f"{server.url}/api/v1/nodes/aws"
+        assert httpx2.get(url).status_code == 200
+        for file in (key, right):
+            file.write_text("AKIANEW")
+        assert httpx2.get(url).status_code == 200
+        assert "credentials read anew" in server.log()
+        right.write_text("AKIAOTHER")
+        refused = httpx2.get(url)
+    assert (refused.status_code, refused.json()["error_code"]) == (502, "credentials_refused")
+    assert "AKIA" not in refused.text
+    cloud.close()
