@@ -153,8 +153,17 @@ def test_a_driver_object_that_was_torn_out_of_its_work_is_not_used_again(
     first = one()
     assert one() is first
     server.behaviour = hostile.silent
+    deadline, before = Deadline(LONG), len(server.requests)
+
+    def end_when_it_waits() -> None:
+        until(lambda: len(server.requests) > before)
+        end(driver, deadline)
+
+    ending = threading.Thread(target=end_when_it_waits)
+    ending.start()
     with pytest.raises(CloudTimeout):
-        driver.check(deadline=Deadline(0.2))
+        driver.check(deadline=deadline)
+    ending.join()
     assert one() is not first
 
 

@@ -46,7 +46,7 @@ def cloud_name(behaviour: str) -> str:
 
 
 def _section(name: str, **given: Any) -> list[str]:
-    lines = [f"[clouds.{cloud_name(name)}]", 'driver = "libcloud"', "max_answer = 1"]
+    lines = [f"[clouds.{cloud_name(name)}]", 'driver = "libcloud"', "max_answer = 1", "threads = 2"]
     for key, value in given.items():
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
         lines.append(f"{key} = {written}")
