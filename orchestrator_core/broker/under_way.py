@@ -37,6 +37,8 @@ class UnderWay:
             if permit.withdraw():
                 task.cancel()
             raise
+        finally:
+            del task  # or an error would hold it, and it the error
 
     async def drain(self) -> None:
         """Wait until every change has ended; the process is about to end."""

@@ -130,18 +130,19 @@ class Bulkhead:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._ticking, self._announced = loop, False, False
-        ticket = Ticket(job, seconds, loop.create_future(), abort)
+        future: asyncio.Future[T] = loop.create_future()
+        ticket = Ticket(job, seconds, future, abort)
         timer = loop.call_later(seconds, self._expire, ticket, total or seconds)
         self._inside += 1
         try:
             self._submit(ticket)
-            result: T = await ticket.future
+            return await future
         finally:
             timer.cancel()
             self._inside -= 1
             if not ticket.ended:
                 self._leave(ticket)
-        return result
+            del ticket, timer, future  # or an error would hold them, and they the error
 
     @property
     def load(self) -> Load:
@@ -222,7 +223,7 @@ class Bulkhead:
             self._done.popleft().deliver()
 
     def _expire(self, ticket: Ticket, total: float) -> None:
-        if ticket.future.done():
+        if ticket.future is None or ticket.future.done():
             return
         if ticket.begun:
             error = CloudTimeout(f"{self.title} did not answer within {total:g} s")
@@ -272,7 +273,7 @@ class Bulkhead:
     def _work(self, bell: SimpleQueue[_Ring]) -> None:
         while bell.get() is _Ring.WORK:
             while (ticket := self._next()) is not None:
-                if not ticket.future.done():
+                if not ticket.is_settled:
                     ticket.run()
                 replaced = self._end(ticket)
                 self._done.append(ticket)

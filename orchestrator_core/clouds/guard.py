@@ -218,6 +218,7 @@ class Guard:
                 self._pauses.begin(operation, raised.retry_after)
             self._judge(raised, probe=probe)
             self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
+            del raised  # or it would hold this frame, and the frame it
 
     def _admit(self, operation: str) -> bool:
         try:

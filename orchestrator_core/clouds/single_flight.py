@@ -46,6 +46,7 @@ class SingleFlight:
             if not flight.waiters and not flight.task.done():
                 self._drop(key, flight)
                 flight.task.cancel()
+            del flight, waiter  # or an error would hold them, and they the error
 
     def forget(self) -> None:
         """Let nobody join what is under way now; who waits for it already gets it."""

@@ -45,11 +45,16 @@ class Ticket:
     ) -> None:
         self.job = job
         self.deadline = Deadline(seconds)
-        self.future = future
+        self.future: asyncio.Future[Any] | None = future
         self.abort = abort
         self.begun = self.ended = self.overdue = self.lost = False
         self.result: Any = None
         self.error: BaseException | None = NOT_RUN
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nobody waits for it any more: it has its result, or its caller left."""
+        return self.future is None or self.future.done()
 
     def run(self) -> None:
         """Run the job, in a thread of the cloud."""
@@ -61,11 +66,15 @@ class Ticket:
 
     def deliver(self) -> None:
         """Hand the result to the coroutine that waits for it, in its loop."""
-        if self.future.done():
+        future, result, error = self.future, self.result, self.error
+        # An error knows the frames that it came through, and they know this ticket. If it knew
+        # the error in turn, all that the call has touched would stay until the collector's round.
+        self.future = self.result = self.error = None
+        if future is None or future.done():
             return  # the caller left, or the deadline passed
-        if isinstance(self.error, StopIteration):  # the one exception that no future takes
-            self.future.set_exception(RuntimeError("the job raised StopIteration"))
-        elif self.error is not None:
-            self.future.set_exception(self.error)
+        if isinstance(error, StopIteration):  # the one exception that no future takes
+            future.set_exception(RuntimeError("the job raised StopIteration"))
+        elif error is not None:
+            future.set_exception(error)
         else:
-            self.future.set_result(self.result)
+            future.set_result(result)

@@ -77,8 +77,8 @@ class Hooks:
     def _call(self, hook: str, arguments: dict[str, Any]) -> Any:
         try:
             return self._hooks[hook](**arguments)
-        except OrchestratorError:
-            raise
+        except OrchestratorError as error:
+            raise _without_its_way(error) from None
         except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
             # Not even KeyboardInterrupt: a real one reaches the main thread alone, where no hook
             # is called, and a plugin's own would end this worker.
@@ -129,3 +129,15 @@ class Hooks:
 
     def _nonsense(self, hook: str, why: str) -> NonsenseAnswer:
         return NonsenseAnswer(f"{self.title} gave no usable answer to {hook} ({why})")
+
+
+def _without_its_way(error: OrchestratorError) -> OrchestratorError:
+    """Return an error of a plugin's own without the frames that it came through, and its cause.
+
+    Pluggy's frames know the error, and it knows them: a circle, which would keep all that the
+    call has touched (connections, whole answers) until the collector comes round.
+    """
+    if error.__cause__ is not None:
+        _log.debug("cause", error=error.code, why=error.message, exc_info=error.__cause__)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -396,3 +398,22 @@ async def test_one_call_has_the_credentials_read_anew_once_however_often_that_ma
     with pytest.raises(CredentialsRefused):
         await make_cloud(renewed(), renewed=renewed).read(NODES)
     assert len(made) == 2
+
+
+async def test_a_failed_call_leaves_nothing_for_the_collector(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(Plugin(failing(NodeNotFound("x"), 999)))
+
+    async def fail(times: int) -> None:
+        for _ in range(times):
+            with suppress(NodeNotFound):
+                await cloud.read(NODES)
+        await asyncio.sleep(0.05)
+
+    await fail(20)
+    gc.collect()
+    gc.disable()
+    try:
+        await fail(100)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
