@@ -13,7 +13,8 @@ from orchestrator_core.errors import InvalidParameter
 
 HEADER: Final = "X-Cloud-Hints"
 
-_HINT = re.compile(r"\s*([a-z][a-z0-9_]{0,63})\s*(?:=\s*([^;=]{0,256}?)\s*)?")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LONGEST_VALUE: Final = 256
 
 
 def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
@@ -30,10 +31,17 @@ def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
         raise InvalidParameter(HEADER, f"the settings of cloud {cloud.name} let no hints through")
     hints: dict[str, str] = {}
     for part in header.split(";"):
-        found = _HINT.fullmatch(part)
-        if found is None:
-            raise InvalidParameter(HEADER, "must be name=value pairs with ; between them")
-        if found[1] in hints:
-            raise InvalidParameter(HEADER, f"{found[1]} is given twice")
-        hints[found[1]] = found[2] or ""
+        name, value = _read(part)
+        if name in hints:
+            raise InvalidParameter(HEADER, f"{name} is given twice")
+        hints[name] = value
     return hints
+
+
+def _read(part: str) -> tuple[str, str]:
+    name, _, value = (word.strip() for word in part.partition("="))
+    if not _NAME.fullmatch(name) or "=" in value:
+        raise InvalidParameter(HEADER, "must be name=value pairs with ; between them")
+    if len(value) > _LONGEST_VALUE:
+        raise InvalidParameter(HEADER, f"{name} has more than {_LONGEST_VALUE} characters")
+    return name, value

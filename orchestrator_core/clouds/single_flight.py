@@ -18,7 +18,7 @@ class _Flight:
 
 
 class SingleFlight:
-    """Work under way, by its key; used from one event loop at a time.
+    """Work under way, by its key; run from one event loop, forgotten from any thread.
 
     Work goes on for as long as somebody waits for it: when the last one has left it is
     cancelled.
@@ -65,7 +65,7 @@ class SingleFlight:
 
     def _drop(self, key: Hashable, flight: _Flight) -> None:
         if self._flights.get(key) is flight:
-            del self._flights[key]
+            self._flights.pop(key, None)  # forget() may have been first, in another thread
 
 
 def _hand_out(task: asyncio.Task[Any], waiters: set[asyncio.Future[Any]]) -> None:

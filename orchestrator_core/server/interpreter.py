@@ -15,7 +15,7 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 5, 200)
+    gc.set_threshold(5_000, 5, 50)
 
 
 def let_the_loop_go_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import httpx2
@@ -31,3 +32,16 @@ def open_to_hints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_what_cannot_be_read_is_refused(open_to_hints: Server, hints: str) -> None:
     answer = ask(open_to_hints, hints)
     assert (answer.status_code, answer.json()["field"]) == (400, "X-Cloud-Hints")
+
+
+def test_a_long_header_of_spaces_is_read_at_once(open_to_hints: Server) -> None:
+    began = time.monotonic()
+    answer = ask(open_to_hints, "a=b" + " " * 6_000 + "c = =")
+    assert (answer.status_code, answer.json()["field"]) == (400, "X-Cloud-Hints")
+    assert time.monotonic() - began < 5  # to try every way of dividing the spaces takes minutes
+
+
+def test_a_value_that_is_too_long_is_named(open_to_hints: Server) -> None:
+    answer = ask(open_to_hints, f"a={'b' * 257}")
+    assert answer.status_code == 400
+    assert answer.json()["message"].endswith("a has more than 256 characters")
