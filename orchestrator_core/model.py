@@ -58,6 +58,8 @@ class Node:
         secrets: what only the caller who created the node may see, once
             (a generated password, say). Shown inside ``extra`` in the answer to
             the start, dropped everywhere else.
+        marker: what the core put on the node when it started it
+            (``StartRequest.marker``), where the cloud gives it back; never shown to callers.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Node:
     private_ips: list[str] = field(default_factory=list)
     extra: JsonObject = field(default_factory=dict)
     secrets: JsonObject = field(default_factory=dict, repr=False)
+    marker: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -107,9 +110,10 @@ class StartRequest:
         name: the name that the caller wishes; not every cloud lets one choose.
         keyname: name of an SSH key that the cloud knows.
         metadata: free data for the node.
-        marker: text that identifies this start; a driver that can attaches it to
-            the node, so that ``find_node`` finds it after a lost answer. It
-            must not show in the node's name or ``extra``.
+        marker: text of a-z, 0-9 and hyphens, at most 64 characters, that identifies
+            this start; a driver that can attaches it to the node, so that ``find_node``
+            finds it after a lost answer. It must come back in :attr:`Node.marker`
+            and not show in the node's name or ``extra``.
     """
 
     name: str

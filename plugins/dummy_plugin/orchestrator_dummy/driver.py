@@ -130,13 +130,14 @@ class DummyDriver:
 
 
 def _node(row: Row) -> Node:
-    number, state = row
+    number, state, marker = row
     return Node(
         id=str(number),
         name=f"dummy-{number}",
         state=NodeState(state),
         public_ips=[_address(number)],
         extra={"foo": "bar"},
+        marker=marker,
     )
 
 

@@ -12,23 +12,25 @@ from pathlib import Path
 from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
-Row = tuple[int, str]
-"""A node's number and its state."""
+Row = tuple[int, str, str | None]
+"""A node's number, its state and its marker."""
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
-_ROWS = f"SELECT number, state FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608 - our own
+_ROWS = f"SELECT number, state, marker FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608 - our own
 
-_MARKED = f"SELECT number, state FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
+_MARKED = f"SELECT number, state, marker FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
 
-_DELETE = "DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING number, state"
+_DELETE = "DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING number, state, marker"
 
 _LET_GO = """
-    UPDATE nodes SET gone_at = ? WHERE number = ? AND gone_at IS NULL RETURNING number, state
+    UPDATE nodes SET gone_at = ? WHERE number = ? AND gone_at IS NULL
+    RETURNING number, state, marker
 """
 
 _SET_STATE = """
-    UPDATE nodes SET state = ? WHERE number = ? AND gone_at IS NULL RETURNING number, state
+    UPDATE nodes SET state = ? WHERE number = ? AND gone_at IS NULL
+    RETURNING number, state, marker
 """
 
 _NEXT_CHANGE = """
@@ -74,7 +76,7 @@ class Store:
 
     def add(self, marker: str | None) -> Row:
         """Add a node and return it."""
-        sql = "INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING number, state"
+        sql = "INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING number, state, marker"
         row = self._write(sql, marker, self._later())
         assert row is not None
         return row

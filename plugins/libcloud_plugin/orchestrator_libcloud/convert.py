@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from orchestrator_core import Image, Location, Node, NonsenseAnswer, Size
-from orchestrator_libcloud.marker import marker_of, without_marker
+from orchestrator_libcloud.carriers import carrier_of
+from orchestrator_libcloud.marker import without_marker
 from orchestrator_libcloud.plain import plain, split, text
 from orchestrator_libcloud.states import modules, state_of
 
@@ -31,20 +32,22 @@ _IMAGE_STATES: Final = {
 
 
 def to_node(node: Any) -> Node:
-    """Return a node; secrets of its ``extra`` apart, the core's marker left out.
+    """Return a node; secrets of its ``extra`` and the core's marker apart.
 
     Raises:
         NonsenseAnswer: when it has no id.
     """
     public, secrets = split(node.extra)
+    marker, name = _mark(node, public)
     return Node(
         id=node_id(node),
-        name=_name(node),
+        name=name,
         state=state_of(node),
         public_ips=_addresses(node.public_ips),
         private_ips=_addresses(node.private_ips),
-        extra=without_marker(public),
-        secrets=without_marker(secrets),
+        extra=without_marker(public, marker),
+        secrets=without_marker(secrets, marker),
+        marker=marker,
     )
 
 
@@ -65,7 +68,15 @@ def node_id(node: Any) -> str:
 
 def node_marker(node: Any) -> str | None:
     """Return the marker that a node carries, None without one."""
-    return marker_of(plain(node.extra))
+    extra = plain(node.extra)
+    return _mark(node, extra if isinstance(extra, dict) else {})[0]
+
+
+def _mark(node: Any, extra: Any) -> tuple[str | None, str]:
+    """Return a node's marker, and its name as its creator wished it."""
+    carrier = carrier_of(getattr(node, "driver", None))
+    name = _name(node)
+    return (None, name) if carrier is None else (carrier.read(name, extra), carrier.shown(name))
 
 
 def to_image(image: Any) -> Image:

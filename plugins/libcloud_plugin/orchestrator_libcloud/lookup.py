@@ -8,11 +8,12 @@ through.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
 from orchestrator_libcloud.capabilities import method, needed, offers
+from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
@@ -78,16 +79,25 @@ def find_marked(driver: Any, marker: str) -> Any:
     """Return the Libcloud node that carries this marker.
 
     Raises:
+        Unsupported: when this provider's nodes carry none.
         NodeNotFound: when none does.
     """
-    if _AMAZON in modules(driver):
-        nodes = _filtered(driver, "list_nodes", ex_filters={f"tag:{MARKER_KEY}": marker})
-    else:
-        nodes = list_with(driver, "list_nodes", None)
-    node = _first(node for node in nodes if node_marker(node) == marker)
+    why = why_none(driver)
+    if why is not None:
+        raise Unsupported(why)
+    node = _first(node for node in _candidates(driver, marker) if node_marker(node) == marker)
     if node is None:
         raise NodeNotFound("There is no node with this marker")
     return node
+
+
+def _candidates(driver: Any, marker: str) -> Iterator[Any]:
+    if _AMAZON not in modules(driver):
+        yield from list_with(driver, "list_nodes", None)
+        return
+    # A tag can be taken off a node, and not every cloud of Amazon's kind takes it at the start.
+    for known in (f"tag:{MARKER_KEY}", "client-token"):
+        yield from _filtered(driver, "list_nodes", ex_filters={known: marker})
 
 
 def find_image(driver: Any, wanted: str, region: str | None) -> Any:

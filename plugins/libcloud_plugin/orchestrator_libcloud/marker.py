@@ -1,15 +1,33 @@
-"""The core's mark on a node that it started: put on, found again, never shown."""
+"""The core's mark on a node that it started: its form, and how it is kept out of sight."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 MARKER_KEY: Final = "orchestrator-marker"
 """The tag or metadata key that carries it."""
 
+MARKER_LENGTH: Final = 45
 
-def marker_of(extra: Any) -> str | None:
-    """Return the marker that lies somewhere in a node's extra, as JSON; None without one."""
+_FORM: Final = r"[0-9a-f]{12}-[0-9a-f]{32}"
+_WHOLE: Final = re.compile(rf"{_FORM}\Z")
+_ENDING: Final = re.compile(rf"(.+)-({_FORM})\Z", re.DOTALL)
+
+
+def is_marker(value: Any) -> bool:
+    """Whether this has the form of the core's markers: installation and operation."""
+    return isinstance(value, str) and _WHOLE.match(value) is not None
+
+
+def divided(name: str) -> tuple[str, str | None]:
+    """Return a name without the marker at its end, and the marker; None without one."""
+    found = _ENDING.match(name)
+    return (found[1], found[2]) if found else (name, None)
+
+
+def keyed(extra: Any) -> str | None:
+    """Return what lies under the marker's key somewhere in a node's extra, as JSON."""
     ahead = [extra]
     while ahead:
         value = ahead.pop()
@@ -17,29 +35,32 @@ def marker_of(extra: Any) -> str | None:
             ahead += value
         elif value.__class__ is dict:
             for marker in (value.get(MARKER_KEY), _is_labelled(value) and value.get("value")):
-                if isinstance(marker, str):
+                if isinstance(marker, str) and marker:
                     return marker
             ahead += [x for x in value.values() if x.__class__ is dict or x.__class__ is list]
     return None
 
 
-def without_marker(extra: Any) -> Any:
-    """Return a node's extra without the marker, in whatever form the cloud gives it back."""
-    marker = marker_of(extra)
+def without_marker(extra: Any, marker: str | None) -> Any:
+    """Return a node's extra without its marker, in whatever form the cloud gives it back."""
     return extra if marker is None else _stripped(extra, marker)
 
 
 def _stripped(value: Any, marker: str) -> Any:
     if isinstance(value, list):
-        return [_stripped(item, marker) for item in value if not _is_labelled(item)]
+        return [_stripped(item, marker) for item in value if not _is_mark(item, marker)]
     if isinstance(value, dict):
-        # Elsewhere too, as Amazon's client token for one.
         return {
             key: _stripped(item, marker)
             for key, item in value.items()
-            if key != MARKER_KEY and item != marker
+            if key != MARKER_KEY and not _is_mark(item, marker)
         }
-    return value
+    # Elsewhere too, as names that the cloud makes of the node's.
+    return value.removesuffix(f"-{marker}") if isinstance(value, str) else value
+
+
+def _is_mark(value: Any, marker: str) -> bool:
+    return value in (marker, f"{MARKER_KEY}:{marker}") or _is_labelled(value)
 
 
 def _is_labelled(value: Any) -> bool:

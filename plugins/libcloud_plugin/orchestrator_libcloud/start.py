@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from orchestrator_core import InvalidParameter, NonsenseAnswer, StartRequest
 from orchestrator_libcloud.capabilities import method, needed, takes
+from orchestrator_libcloud.carriers import carrier_of
 from orchestrator_libcloud.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.marker import MARKER_KEY
 from orchestrator_libcloud.states import modules
@@ -22,8 +23,6 @@ _AMAZON: Final = _DRIVERS + "ec2"
 _BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
 """Drivers that use nothing but the ids of image and size: they need not be fetched again."""
 
-_CLIENT_TOKEN: Final = "ex_clienttoken"  # noqa: S105 - Amazon's name for a start's own id
-_TOKEN_LENGTH: Final = 64
 ALWAYS_GIVEN: Final = ("name", "size", "image")
 BY_REQUEST: Final = (*ALWAYS_GIVEN, "location")
 """What a request can say of the parameters that a driver may insist on."""
@@ -44,11 +43,12 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
         NonsenseAnswer: when the provider did not answer with one node.
     """
     create = method(driver, "create_node", BY_REQUEST)
-    arguments = {
+    wished = {
+        "name": request.name,
         **_key(driver, request.keyname),
-        **_metadata(driver, request.metadata, request.marker),
-        **_what(driver, request, region),
+        **_metadata(driver, request.metadata),
     }
+    arguments = {**_marked(driver, wished, request.marker), **_what(driver, request, region)}
     trail.begin_change()
     node = create(**arguments)
     if node is None or isinstance(node, list):
@@ -57,9 +57,9 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
 
 
 def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
-    """Return name, image and size as the driver wants them."""
+    """Return image and size as the driver wants them."""
     accepted = takes(driver, "create_node")
-    arguments: dict[str, Any] = {"name": request.name}
+    arguments: dict[str, Any] = {}
     if _BY_ID.isdisjoint(modules(driver)):
         arguments["image"] = find_image(driver, request.image.id, region)
         arguments["size"] = find_size(driver, request.size.id, region)
@@ -88,23 +88,24 @@ def _key(driver: Any, keyname: str | None) -> dict[str, Any]:
     raise InvalidParameter("keyname", f"{driver.name} does not take an SSH key name")
 
 
-def _metadata(
-    driver: Any, metadata: Mapping[str, Any] | None, marker: str | None
-) -> dict[str, Any]:
-    accepted = takes(driver, "create_node")
-    if "ex_metadata" not in accepted:
-        if metadata:
-            raise InvalidParameter("metadata", f"{driver.name} does not take metadata for a node")
+def _metadata(driver: Any, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not metadata:
         return {}
-    amazon = _AMAZON in modules(driver)
-    checked = _checked(metadata or {}, amazon=amazon)
-    arguments: dict[str, Any] = {}
+    if "ex_metadata" not in takes(driver, "create_node"):
+        raise InvalidParameter("metadata", f"{driver.name} does not take metadata for a node")
+    return {"ex_metadata": _checked(metadata, amazon=_AMAZON in modules(driver))}
+
+
+def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str, Any]:
+    """Return the arguments with the marker, where anything can carry one."""
+    carrier = carrier_of(driver)
+    if carrier is None:
+        return wished
     if marker is not None:
-        checked[MARKER_KEY] = marker
-        if amazon and _CLIENT_TOKEN in accepted and len(marker) <= _TOKEN_LENGTH:
-            # With it Amazon makes one node of a request that arrives twice.
-            arguments[_CLIENT_TOKEN] = marker
-    return {**arguments, "ex_metadata": checked} if checked else arguments
+        return carrier.put(wished, marker)
+    if carrier.shown(wished["name"]) != wished["name"]:
+        raise InvalidParameter("name", "must not end like the marker of another start")
+    return wished
 
 
 def _checked(metadata: Mapping[str, Any], *, amazon: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from orchestrator_libcloud.arguments import targets
 from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
+from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.lookup import has_getter
 from orchestrator_libcloud.providers import DEFAULTS
 from orchestrator_libcloud.start import ALWAYS_GIVEN, BY_REQUEST
@@ -28,8 +29,8 @@ def unsupported(settings: Mapping[str, Any], driver_class: Any) -> dict[str, str
         settings: the cloud's, as their schema loaded them.
         driver_class: the provider's, which may stand for several.
     """
-    chosen = _chosen(settings, driver_class)
-    return {hook: why for hook, why in _reasons(chosen) if why is not None}
+    actual = chosen(settings, driver_class)
+    return {hook: why for hook, why in _reasons(actual) if why is not None}
 
 
 def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
@@ -39,7 +40,7 @@ def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
     node = None if has_getter(chosen) else lists["list_nodes"]
     yield "check", lists["list_nodes"]
     yield "get_node", node
-    yield "find_node", lists["list_nodes"]
+    yield "find_node", lists["list_nodes"] or why_none(chosen)
     yield "get_image", None if offers(chosen, "get_image") else lists["list_images"]
     yield "get_size", lists["list_sizes"]
     yield "start_vm", _start(chosen)
@@ -64,8 +65,11 @@ def _start(chosen: Any) -> str | None:
     return f"Provider {chosen.name} does not take {refused[0]} for a node" if refused else None
 
 
-def _chosen(settings: Mapping[str, Any], driver_class: Any) -> Any:
-    """Return the class of the driver objects: some classes make one of another by version."""
+def chosen(settings: Mapping[str, Any], driver_class: Any) -> Any:
+    """Return the class of the driver objects: some classes make one of another by version.
+
+    Arguments as :func:`unsupported`.
+    """
     if driver_class.__new__ is object.__new__:
         return driver_class
     given = {**DEFAULTS.get(settings["provider"], {}), **settings["arguments"]}
