@@ -71,6 +71,19 @@ def test_the_model_is_shown_as_dump_shows_its_view(schema: type[Schema], thing: 
     assert list(shown) == list(schema().fields)
 
 
+def test_a_marker_is_never_shown() -> None:
+    node = Node("1", "one", secrets={"password": "p"}, marker="a-mark")
+    cloud = CloudDescription("dummy", "Dummy")
+    shown = [
+        answers.shape_node(cloud, node),
+        answers.shape_node(cloud, node, secrets=True),
+        *answers.shape_nodes(cloud, [node]),
+        *answers.shape_nodes_of(NAMED, [node]),
+    ]
+    assert len(shown) == 4
+    assert "a-mark" not in repr([shown, node])
+
+
 def test_every_state_has_its_number() -> None:
     assert set(schemas.STATES) == set(NodeState)
 

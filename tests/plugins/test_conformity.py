@@ -27,6 +27,7 @@ def odd(good: Any, **wrong: Any) -> Any:
     [
         (Node("1", "x"), Node, None),
         (Node(Name("1"), Name("x"), extra={"a": object()}), Node, None),
+        (Node("1", "x", marker="m"), Node, None),
         (Size("1", "x", ram=None, disk=4, cpu=0.5), Size, None),
         (Vm(1, "1", "x", recipe_id=None), Vm, None),
         (Vm("one", "1", "x"), Vm, None),
@@ -43,6 +44,7 @@ def odd(good: Any, **wrong: Any) -> Any:
         (odd(Node("1", "x"), public_ips="1.2.3.4"), Node, "public_ips of a Node is str"),
         (odd(Node("1", "x"), private_ips=["a", 7]), Node, "private_ips of a Node holds int"),
         (odd(Node("1", "x"), extra=None), Node, "extra of a Node is NoneType"),
+        (odd(Node("1", "x"), marker=b"m"), Node, "marker of a Node is bytes"),
         (odd(Size("1", "x"), ram="512"), Size, "ram of a Size is str"),
         (odd(Vm(1, "1", "x"), status="FREE"), Vm, "status of a Vm is str"),
         (AssignmentResult(1, "1", b"x"), AssignmentResult, "result of a AssignmentResult is bytes"),  # type: ignore[arg-type]

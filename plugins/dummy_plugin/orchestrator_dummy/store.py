@@ -17,9 +17,12 @@ Row = tuple[int, str, str | None]
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
-_ROWS = f"SELECT number, state, marker FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608 - our own
+# The columns of a Row, and nothing but our own words in any of these.
+_ROWS = f"SELECT number, state, marker FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608
 
 _MARKED = f"SELECT number, state, marker FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
+
+_ADD = "INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING number, state, marker"
 
 _DELETE = "DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING number, state, marker"
 
@@ -76,8 +79,7 @@ class Store:
 
     def add(self, marker: str | None) -> Row:
         """Add a node and return it."""
-        sql = "INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING number, state, marker"
-        row = self._write(sql, marker, self._later())
+        row = self._write(_ADD, marker, self._later())
         assert row is not None
         return row
 

@@ -100,6 +100,8 @@ def test_a_node_is_found_by_its_marker_which_does_not_show(tmp_path: Path) -> No
     node = cloud.start_vm(marked)
     unmarked = cloud.start_vm(REQUEST)
     assert cloud.find_node("mark-7") == node
+    assert node.marker == cloud.get_node(node.id).marker == "mark-7"
+    assert [shown.marker for shown in cloud.list_nodes()] == [None, None, "mark-7", None]
     for shown in (node, cloud.get_node(node.id), *cloud.list_nodes()):
         assert "mark-7" not in repr(shown)
         assert shown.extra == {"foo": "bar"}
@@ -146,7 +148,7 @@ def test_who_loses_the_race_to_make_the_store_uses_the_winner_s(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "exists", lambda _: False)  # as it was a moment ago
         late = Store(path, durable=False, first=2)
-    assert [number for number, _ in late.rows()] == [1, 2, 3]
+    assert [number for number, *_ in late.rows()] == [1, 2, 3]
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
 
 
@@ -179,7 +181,7 @@ def test_every_store_shows_what_any_of_them_did_last(acts: list[tuple[int, str, 
             store = stores[which]
             if act == "add":
                 last += 1
-                assert store.add(None) == (last, "running")
+                assert store.add(None) == (last, "running", None)
                 expected[last] = "running"
             elif act == "remove":
                 assert store.remove(str(number)) == (expected.pop(number, None) is not None)
@@ -187,7 +189,7 @@ def test_every_store_shows_what_any_of_them_did_last(acts: list[tuple[int, str, 
                 assert store.set_state(str(number), act) == (number in expected)
                 expected.update({number: act} if number in expected else {})
             # One that has not looked for a while must see all of it too.
-            assert stores[number % 3].rows() == sorted(expected.items())
+            assert stores[number % 3].rows() == [(n, state, None) for n, state in expected.items()]
 
 
 START_AND_LOOK = """
@@ -229,7 +231,7 @@ from orchestrator_dummy.store import Store
 
 store = Store(Path(sys.argv[1]), durable=True, first=2)
 while True:
-    number, _ = store.add(None)
+    number, *_ = store.add(None)
     if number % 3 == 0:
         store.remove(str(number))
 """
@@ -293,5 +295,5 @@ def test_a_killed_writer_leaves_a_whole_cloud(tmp_path: Path) -> None:
             writer.kill()
         # What is remembered is what is there, although the writer died in the middle.
         assert reader.rows() == Store(path, durable=True, first=2).rows()
-        number, _ = reader.add(None)
+        number, *_ = reader.add(None)
         assert number == max(row[0] for row in reader.rows())

@@ -1,12 +1,14 @@
 """Moto's EC2 on a port of the system's choice, with its answers put right.
 
 Run as a program it prints its port and serves until its standard input ends. Amazon's own
-answers differ from moto's in four things that Libcloud depends on:
+answers differ from moto's in six things that Libcloud or the plugin depends on:
 
 * their namespace ends with a slash;
 * errors have no namespace;
 * what has nothing to tell answers ``<return>true</return>``;
-* ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero in CreateTags.
+* ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero in CreateTags and DeleteTags;
+* a start with a client token that was there before is answered with the nodes of that one;
+* nodes can be looked for by their client token.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from moto.ec2.models import EC2Backend
+from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -30,6 +34,8 @@ _ROOT_END = re.compile(rb"</\w+Response>\s*$")
 _TELL_NOTHING = {"RebootInstances", "CreateTags", "DeleteTags", "DeleteKeyPair"}
 _COUNTED = re.compile(r"(Tag|ResourceId)\.(\d+)(.*)")
 _ERROR = 400
+_NO_TOKEN = "ABCDE"
+"""What moto takes for the token of a start without one."""
 
 
 class AmazonLike:
@@ -41,7 +47,7 @@ class AmazonLike:
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         action = dict(query).get("Action", "")
-        if action == "CreateTags":
+        if action in ("CreateTags", "DeleteTags"):
             query = [(_from_one(name), value) for name, value in query]
             environ["QUERY_STRING"] = urlencode(query)
         began: list[Any] = []
@@ -67,8 +73,27 @@ def _from_one(name: str) -> str:
     return f"{found[1]}.{int(found[2]) + 1}{found[3]}" if found else name
 
 
+def keep_client_tokens() -> None:
+    """Teach moto what a client token is for."""
+    filter_dict_attribute_mapping["client-token"] = "client_token"
+    run_instances = EC2Backend.run_instances
+
+    def once(backend: Any, *arguments: Any, **named: Any) -> Any:
+        for reservation in backend.all_reservations():
+            if any(_is_of(instance, named["client_token"]) for instance in reservation.instances):
+                return reservation
+        return run_instances(backend, *arguments, **named)
+
+    setattr(EC2Backend, "run_instances", once)  # noqa: B010 - to mypy a method is for ever
+
+
+def _is_of(instance: Any, token: str) -> bool:
+    return token != _NO_TOKEN and instance.client_token == token
+
+
 def main() -> None:
     """Serve until standard input ends."""
+    keep_client_tokens()
     application = AmazonLike(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

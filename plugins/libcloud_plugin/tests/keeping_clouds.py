@@ -90,9 +90,7 @@ def upcloud(nodes: Nodes, request: Request) -> dict[str, Any]:
         "server": {"servers": {"server": nodes}},
         "zone": {"zones": {"zone": [{"id": "fi-hel1", "description": "Helsinki"}]}},
         "plan": {
-            "plans": {
-                "plan": [{"name": "s", "storage_tier": "x", "public_traffic_out": 1, **plan}]
-            }
+            "plans": {"plan": [{"name": "s", "storage_tier": "x", "public_traffic_out": 1, **plan}]}
         },
         "price": {"prices": {"zone": [{"name": "fi-hel1"}]}},
         "storage/template": {"storages": {"storage": images}},

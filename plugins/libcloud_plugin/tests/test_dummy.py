@@ -78,7 +78,7 @@ def test_what_it_does_not_offer(dummy: LibcloudDriver, deadline: Deadline) -> No
     for operation in (dummy.power_on_vm, dummy.power_off_vm):
         with pytest.raises(Unsupported, match="Dummy Node Provider does not offer"):
             operation(node_id="1", deadline=deadline)
-    with pytest.raises(NodeNotFound):
+    with pytest.raises(Unsupported, match="keeps nothing"):
         dummy.find_node(marker="m", deadline=deadline)
     with pytest.raises(ImageNotFound):
         dummy.get_image(image_id="9", deadline=deadline)

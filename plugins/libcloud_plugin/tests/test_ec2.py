@@ -31,6 +31,10 @@ def image(ec2: LibcloudDriver) -> Image:
     return ec2.list_images(deadline=Deadline(30))[0]
 
 
+def new_marker() -> str:
+    return f"0123456789ab-{uuid.uuid4().hex}"
+
+
 def start(
     ec2: LibcloudDriver, deadline: Deadline, image: Image, name: str = "web", **more: Any
 ) -> Node:
@@ -63,7 +67,7 @@ def test_lists_images_sizes_and_locations(ec2: LibcloudDriver, deadline: Deadlin
 def test_one_life_of_a_node(
     ec2: LibcloudDriver, deadline: Deadline, image: Image, key_pair: str
 ) -> None:
-    marker = f"installation.{uuid.uuid4().hex}"
+    marker = new_marker()
     node = start(
         ec2, deadline, image, keyname=key_pair, metadata={"team": "physics"}, marker=marker
     )
@@ -81,6 +85,7 @@ def test_one_life_of_a_node(
         assert seen.extra["tags"] == {"Name": "web", "team": "physics"}
         assert seen.private_ips
     for seen in (node, listed, got, found):
+        assert seen.marker == marker
         assert marker not in json.dumps([seen.name, seen.extra, seen.secrets])
 
     ec2.reboot_vm(node_id=node.id, deadline=deadline)
@@ -96,14 +101,41 @@ def test_one_life_of_a_node(
 def test_metadata_and_marker_are_tags_of_the_node(
     ec2: LibcloudDriver, raw_ec2: Any, deadline: Deadline, image: Image
 ) -> None:
-    node = start(ec2, deadline, image, metadata={"team": "physics"}, marker="mark-1")
+    marker = new_marker()
+    node = start(ec2, deadline, image, metadata={"team": "physics"}, marker=marker)
     (raw,) = raw_ec2.list_nodes(ex_node_ids=[node.id])
     assert raw.extra["tags"] == {
         "Name": "web",
         "team": "physics",
-        "orchestrator-marker": "mark-1",
+        "orchestrator-marker": marker,
     }
-    assert raw.extra["client_token"] == "mark-1"
+    assert raw.extra["client_token"] == marker
+
+
+def test_the_same_marker_sent_twice_makes_one_node(
+    ec2: LibcloudDriver, deadline: Deadline, image: Image
+) -> None:
+    marker = new_marker()
+    first = start(ec2, deadline, image, marker=marker)
+    again = start(ec2, deadline, image, marker=marker)
+    assert again.id == first.id
+    assert [n.id for n in ec2.list_nodes(deadline=deadline) if n.marker == marker] == [first.id]
+    other = start(ec2, deadline, image, marker=new_marker())
+    assert other.id != first.id
+    assert start(ec2, deadline, image).id != start(ec2, deadline, image).id
+
+
+def test_a_node_whose_tag_was_taken_off_is_known_by_its_client_token(
+    ec2: LibcloudDriver, raw_ec2: Any, deadline: Deadline, image: Image
+) -> None:
+    marker = new_marker()
+    node = start(ec2, deadline, image, marker=marker)
+    (raw,) = raw_ec2.list_nodes(ex_node_ids=[node.id])
+    raw_ec2.ex_delete_tags(raw, {"orchestrator-marker": marker})
+    assert ec2.find_node(marker=marker, deadline=deadline).id == node.id
+    got = ec2.get_node(node_id=node.id, deadline=deadline)
+    assert got.marker == marker
+    assert marker not in json.dumps(got.extra)
 
 
 def test_a_key_pair_that_is_not_there(

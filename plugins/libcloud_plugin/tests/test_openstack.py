@@ -22,6 +22,7 @@ from orchestrator_core import (
 from orchestrator_libcloud import LibcloudDriver
 
 ID = "0a1b2c3d-0000-4000-8000-000000000001"
+MARKER = f"0123456789ab-{'d' * 32}"
 PASSWORD = "nova-made-this"
 TASK = "OS-EXT-STS:task_state"
 
@@ -136,28 +137,29 @@ def test_start_hands_on_everything_and_tells_the_password_once(
         size=Size("1", "s"),
         keyname="ada",
         metadata={"team": "physics"},
-        marker="mark-1",
+        marker=MARKER,
     )
     node = cloud.start_vm(request=request, deadline=deadline)
     _, _, sent = nova.sent[0]
     assert sent["server"]["key_name"] == "ada"
     assert (sent["server"]["imageRef"], sent["server"]["flavorRef"]) == ("active", "1")
-    assert sent["server"]["metadata"] == {"team": "physics", "orchestrator-marker": "mark-1"}
+    assert sent["server"]["metadata"] == {"team": "physics", "orchestrator-marker": MARKER}
     assert node.secrets == {"password": PASSWORD}
     assert "password" not in node.extra
     assert node.extra["metadata"] == {"team": "physics"}
 
     nova.server["adminPass"] = PASSWORD  # told again; not by us
-    found = cloud.find_node(marker="mark-1", deadline=deadline)
+    found = cloud.find_node(marker=MARKER, deadline=deadline)
     got = cloud.get_node(node_id=ID, deadline=deadline)
     (listed,) = cloud.list_nodes(deadline=deadline)
     assert found.id == ID
     assert found.secrets == got.secrets == listed.secrets == {}
     for seen in (node, found, got, listed):
-        assert "mark-1" not in json.dumps([seen.name, seen.extra])
+        assert seen.marker == MARKER
+        assert MARKER not in json.dumps([seen.name, seen.extra])
         assert PASSWORD not in json.dumps(seen.extra)
     with pytest.raises(NodeNotFound):
-        cloud.find_node(marker="mark-2", deadline=deadline)
+        cloud.find_node(marker=f"{MARKER[:-1]}e", deadline=deadline)
 
 
 def test_metadata_must_be_text(cloud: LibcloudDriver, nova: Nova, deadline: Deadline) -> None:

@@ -35,8 +35,9 @@ def test_the_great_ones_do_everything(make: Make, settings: dict[str, Any]) -> N
 
 def test_what_a_small_one_lacks(make: Make, deadline: Deadline) -> None:
     dummy = make(provider="dummy", key="anyone")
-    lacking = dummy.unsupported()
-    assert set(lacking) == {"power_on_vm", "power_off_vm"}
+    lacking = dict(dummy.unsupported())
+    assert set(lacking) == {"power_on_vm", "power_off_vm", "find_node"}
+    assert lacking.pop("find_node").startswith("Provider Dummy Node Provider keeps nothing")
     for hook, why in lacking.items():
         with pytest.raises(Unsupported) as caught:
             getattr(dummy, hook)(node_id="1", deadline=deadline)
