@@ -157,6 +157,9 @@ class CloudHooks:
     def find_node(self, marker: str, deadline: Deadline, hints: Hints) -> Node:
         """Return the node that was started with this marker. Safe to repeat.
 
+        When it raises that there is none, the core may take the start for failed: a driver whose
+        cloud cannot carry a marker must not support this hook (see :meth:`unsupported`).
+
         :raises NodeNotFound: when no node carries it.
 
         .. versionadded:: 0.1
