@@ -6,7 +6,7 @@ answers differ from moto's in six things that Libcloud or the plugin depends on:
 * their namespace ends with a slash;
 * errors have no namespace;
 * what has nothing to tell answers ``<return>true</return>``;
-* ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero in CreateTags and DeleteTags;
+* ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero to make and delete;
 * a start with a client token that was there before is answered with the nodes of that one;
 * nodes can be looked for by their client token.
 """
