@@ -14,7 +14,7 @@ kept by a test. A plugin's class looks like this::
         def describe(self) -> CloudDescription: ...
 """
 
-from orchestrator_core.context import PluginContext
+from orchestrator_core.context import BackendContext, Inventory, PluginContext
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CircuitOpen,
@@ -63,6 +63,7 @@ from orchestrator_core.settings.secrets import Secret, SecretField, SecretMappin
 __all__ = [
     "AssignRequest",
     "AssignmentResult",
+    "BackendContext",
     "Call",
     "CircuitOpen",
     "CloudBusy",
@@ -79,6 +80,7 @@ __all__ = [
     "Image",
     "ImageNotFound",
     "InvalidParameter",
+    "Inventory",
     "Location",
     "LocationNotFound",
     "Node",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -10,7 +11,10 @@ import structlog
 from orchestrator_core.api.application import Application, build_application
 from orchestrator_core.api.services import Services
 from orchestrator_core.broker.broker import Broker
+from orchestrator_core.broker.direct import DirectBroker
+from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.clouds.build import build
+from orchestrator_core.clouds.extensions import Extensions
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
@@ -35,13 +39,45 @@ def create_app(settings: Settings | None = None) -> Application:
     if settings is None:
         settings = current()
     configure_logging(settings.server)
+    house = make_house(settings, "web")
+    if _first(run_directory()):
+        _report(house.plugins, house.registry)
+    return build_application(
+        Services(settings, house.plugins, house.registry, house.extensions, house.broker)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything below the API, put together."""
+
+    plugins: Plugins
+    registry: Registry
+    extensions: Extensions
+    broker: Broker
+
+
+def make_house(settings: Settings, kind: str) -> House:
+    """Put everything together that a process needs to work on clouds.
+
+    Args:
+        settings: of the server.
+        kind: of the process: ``web`` or ``worker``.
+
+    Raises:
+        SettingsError: when the settings are wrong, or the database needs an upgrade.
+        PluginError: when a plugin that they require is not there.
+    """
     plugins = load_plugins(settings.plugins)
-    directory = run_directory()
-    registry, extensions = build(settings, plugins, directory)
-    if _first(directory):
-        _report(plugins, registry)
-    broker = Broker(registry)
-    return build_application(Services(settings, plugins, registry, extensions, broker))
+    inventory = CloudInventory()
+    registry, extensions = build(settings, plugins, run_directory(), inventory)
+    broker: Broker = DirectBroker(registry)
+    if settings.state is not None:
+        # SQLAlchemy is loaded only where a database is used.
+        from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
+
+        broker = build_durable(settings, registry, inventory, kind)
+    return House(plugins, registry, extensions, broker)
 
 
 def _first(directory: Path) -> bool:

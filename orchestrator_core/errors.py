@@ -5,6 +5,10 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     OrchestratorError
     ├── SettingsError              the settings file or the environment is wrong
     ├── PluginError                a plugin cannot be used
+    ├── StateUnavailable           the database cannot be had
+    ├── DestroyHeld                nothing is destroyed just now: frozen, or out of a backup
+    ├── DestroyLimit               enough was destroyed within this hour
+    ├── Superseded                 another process has taken the operation over
     ├── Forbidden                  the caller may not do this (an extension denied it)
     ├── RequestError               the caller can mend it
     │   ├── InvalidParameter       a parameter is missing, malformed or not taken
@@ -14,6 +18,8 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     │   │   ├── SizeNotFound
     │   │   └── LocationNotFound
     │   ├── Conflict               wrong state, already assigned, name taken
+    │   ├── KeyInUse               the Idempotency-Key's first request has no answer yet
+    │   ├── KeyReused              the Idempotency-Key came with another body before
     │   ├── QuotaExceeded          the cloud's quota or capacity is used up
     │   └── Refused                an assignment backend said no, and why
     ├── UnknownCloud               no cloud of that name is configured
@@ -50,10 +56,12 @@ class OrchestratorError(Exception):
     Attributes:
         code: one stable word for programs; part of the API.
         attempts: how many times the cloud was asked before this was raised; set by the core.
+        operation_id: the operation that it ended, or that goes on although it was raised.
     """
 
     code: ClassVar[str] = "internal_error"
     attempts: int = 1
+    operation_id: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -70,6 +78,51 @@ class PluginError(OrchestratorError):
     """A plugin cannot be found, loaded or constructed."""
 
     code = "plugin"
+
+
+class StateUnavailable(OrchestratorError):
+    """The database cannot be had just now.
+
+    Attributes:
+        retry_after: seconds after which a repeat makes sense.
+    """
+
+    code = "state_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The server cannot reach its database")
+        self.retry_after = 5.0
+
+
+class DestroyHeld(OrchestratorError):
+    """Everything that would be destroyed waits until an operator lets it go on."""
+
+    code = "destroy_held"
+
+
+class DestroyLimit(OrchestratorError):
+    """As many VMs were destroyed within this hour as the settings allow.
+
+    Args:
+        message: naming the limit.
+        retry_after: seconds until the next one may be.
+    """
+
+    code = "destroy_limit"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Superseded(OrchestratorError):
+    """This process was silent for so long that another one has taken the operation over."""
+
+    code = "superseded"
+
+    def __init__(self, operation_id: str) -> None:
+        super().__init__(f"Operation {operation_id} was taken over by another process")
+        self.operation_id = operation_id
 
 
 class Forbidden(OrchestratorError):
@@ -134,6 +187,29 @@ class Conflict(RequestError):
     """The thing exists, but its state does not allow this."""
 
     code = "conflict"
+
+
+class KeyInUse(RequestError):
+    """The request that came first with this Idempotency-Key has no answer yet."""
+
+    code = "idempotency_key_in_use"
+
+    def __init__(self, operation_id: str | None = None) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is still being worked on; repeat it later"
+        )
+        self.operation_id = operation_id
+
+
+class KeyReused(RequestError):
+    """The Idempotency-Key came with another body before."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used with another body; a new request needs a new key"
+        )
 
 
 class QuotaExceeded(RequestError):

@@ -254,7 +254,10 @@ class CloudHooks:
 class AssignmentHooks:
     """An assignment backend: entry-point group ``orchestrator.assignments.v1``.
 
-    It chooses, allows and reports. Destroying VMs is the core's work.
+    It chooses, allows and reports. Who holds what, and the destroying of VMs, are the core's
+    work. Its ``context`` is a :class:`~orchestrator_core.BackendContext`. The class attribute
+    ``external = False`` says that it keeps no assignments of its own outside of the core's
+    ledger: then an assign is one transaction there.
     """
 
     @hookspec(firstresult=True)

@@ -11,6 +11,7 @@ import structlog
 
 from orchestrator_core import errors
 from orchestrator_core.api.problem import PHRASES, problem
+from orchestrator_core.broker.operation import Operation
 
 _log = structlog.get_logger(__name__)
 
@@ -18,6 +19,12 @@ STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
     errors.OrchestratorError: 500,
     errors.UnknownCloud: 500,
     errors.RequestError: 400,
+    errors.KeyInUse: 409,
+    errors.KeyReused: 422,
+    errors.StateUnavailable: 503,
+    errors.Superseded: 503,
+    errors.DestroyHeld: 503,
+    errors.DestroyLimit: 429,
     errors.Forbidden: 403,
     errors.Unsupported: 501,
     errors.PluginError: 503,
@@ -55,6 +62,34 @@ class MethodNotImplemented(errors.Unsupported):
         super().__init__("Not implemented")
 
 
+class NoSuchRecord(errors.OrchestratorError):
+    """There is no operation or assignment of that id."""
+
+    code = "no_such_record"
+
+
+class RecordedError(errors.OrchestratorError):
+    """The error that an operation ended with, told again.
+
+    Args:
+        code: of the error.
+        message: of the error.
+        operation_id: of the operation.
+    """
+
+    def __init__(self, code: str, message: str, operation_id: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # one class for all that was ever recorded
+        self.operation_id = operation_id
+
+
+def recorded_error(operation: Operation) -> RecordedError:
+    """Return the error that an operation ended with."""
+    code = operation.error_code or "internal_error"
+    message = operation.error_message or f"The operation is {operation.state}"
+    return RecordedError(code, message, operation.id)
+
+
 class NoCloudAnswered(errors.CloudError):
     """Of several clouds that were asked at once not one answered.
 
@@ -69,20 +104,37 @@ class NoCloudAnswered(errors.CloudError):
         self.clouds = clouds
 
 
+_EDGE: Final[dict[type[errors.OrchestratorError], int]] = {
+    Unauthenticated: 401,
+    NoSuchRecord: 404,
+    NoCloudAnswered: 503,
+}
+"""Errors that nothing below the API knows."""
+
+
 def status_of(error: errors.OrchestratorError) -> int:
     """Return the HTTP status of a domain error."""
     if isinstance(error, BodyRefused):
         return error.status
-    if isinstance(error, Unauthenticated):
-        return 401
-    if isinstance(error, NoCloudAnswered):
-        return 503
+    if type(error) in _EDGE:
+        return _EDGE[type(error)]
+    if isinstance(error, RecordedError):
+        kind = _by_code(errors.OrchestratorError).get(error.code)
+        return 502 if kind is None else _status_of_class(kind)
     if isinstance(error, errors.ReleasedNotDestroyed):
         return max(502, status_of(error.cause))
-    for ancestor in type(error).__mro__:
-        if ancestor in STATUSES:
-            return STATUSES[ancestor]
-    return 500
+    return _status_of_class(type(error))
+
+
+def _status_of_class(kind: type[errors.OrchestratorError]) -> int:
+    return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
+
+
+def _by_code(kind: type[errors.OrchestratorError]) -> dict[str, type[errors.OrchestratorError]]:
+    found = {kind.code: kind} if "code" in vars(kind) else {}
+    for below in kind.__subclasses__():
+        found |= _by_code(below)
+    return found
 
 
 def install(app: falcon.asgi.App[Any, Any]) -> None:
@@ -105,6 +157,8 @@ async def _domain(
         details["field"] = error.field
     if isinstance(error, errors.ReleasedNotDestroyed):
         details["node"] = error.node_id
+    if error.operation_id is not None:
+        details["operation"] = error.operation_id
     if isinstance(error, NoCloudAnswered):
         details["clouds"] = error.clouds
     if isinstance(error, BodyRefused):

@@ -52,8 +52,12 @@ class Caretaker:
     def __init__(self, services: Services) -> None:
         self._services = services
 
+    async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        """Be ready before the first request."""
+        await self._services.broker.start()
+
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Wait, then close."""
-        await self._services.broker.under_way.drain()
+        await self._services.broker.stop()
         await self._services.registry.close()
         self._services.extensions.close()

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator_core.api.auth import Authenticator
+from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.registry import Registry
@@ -45,7 +46,7 @@ def check(config: Path | None, *, connect: bool, quiet: bool) -> None:
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
     with tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory:
-        registry, _extensions = build(settings, plugins, Path(directory))
+        registry, _extensions = build(settings, plugins, Path(directory), CloudInventory())
         findings = asyncio.run(_findings(registry, connect=connect))
     if not quiet:
         Console(soft_wrap=True).print(_table(findings))

@@ -7,7 +7,17 @@ from typing import Final
 
 import rich_click as click
 
-_COMMANDS: Final = ("check", "init", "plugins", "serve")
+_COMMANDS: Final = (
+    "check",
+    "db",
+    "freeze",
+    "init",
+    "operations",
+    "plugins",
+    "serve",
+    "thaw",
+    "worker",
+)
 
 
 class _Lazy(click.RichGroup):

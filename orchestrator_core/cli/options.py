@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import rich_click as click
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.source import FILE_VARIABLE
+
+if TYPE_CHECKING:  # it needs SQLAlchemy, which most commands do not
+    from orchestrator_core.state.database import Database
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +27,18 @@ config_option = click.option(
     envvar=FILE_VARIABLE,
     help="The settings file; without it the built-in defaults hold, which configure no cloud.",
 )
+
+
+@contextmanager
+def opened(config: Path | None) -> Iterator[Database]:
+    """The database that the settings name, for as long as a command needs it."""
+    from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
+
+    database = open_database(load_settings(config))
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
 import rich_click as click
 from marshmallow import ValidationError
@@ -11,6 +13,8 @@ from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.schema import check_bind
 from orchestrator_core.settings.snapshot import take
+
+_WORKER_VARIABLE: Final = "ORCHESTRATOR__STATE__WORKER"
 
 
 def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -31,11 +35,14 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     help="Listen here instead of where the settings say.",
 )
 @click.option("--workers", type=click.IntRange(1, 1024), help="How many processes.")
+@click.option("--no-worker", is_flag=True, help="Run no durable worker beside; one runs elsewhere.")
 @with_clear_errors
-def serve(config: Path | None, bind: str | None, workers: int | None) -> None:
+def serve(config: Path | None, bind: str | None, workers: int | None, *, no_worker: bool) -> None:
     """Serve the API under gunicorn until told to stop."""
     # Imported here: the other subcommands do not need gunicorn.
     from orchestrator_core.server.serve import serve as run  # noqa: PLC0415
 
+    if no_worker:
+        os.environ[_WORKER_VARIABLE] = "false"  # which holds for new settings too
     take(load_settings(config))
     run(bind, workers)

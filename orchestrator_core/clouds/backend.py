@@ -46,6 +46,11 @@ class Backend:
         """Why the plugin cannot be used; empty when it can."""
         return self.guard.failure
 
+    @property
+    def external(self) -> bool:
+        """Whether it keeps assignments of its own, so that an answer of its can be lost."""
+        return self.guard.hooks.trait("external", default=True)
+
     async def list_vms(self, cloud: str, shape: Shape[T]) -> T:
         """Every VM of that cloud that the backend knows, shaped in the backend's threads.
 

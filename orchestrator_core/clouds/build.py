@@ -13,7 +13,7 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.extensions import Extension, Extensions
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.context import PluginContext
+from orchestrator_core.context import BackendContext, Inventory, PluginContext
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
 from orchestrator_core.plugins.contract import settings_schema
 from orchestrator_core.plugins.hooks import Hooks
@@ -36,7 +36,9 @@ _S = TypeVar("_S", CloudSettings, AssignmentSettings, ExtensionSettings)
 _TITLES = {Kind.CLOUD: "Cloud", Kind.ASSIGNMENT: "Backend", Kind.EXTENSION: "Extension"}
 
 
-def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Registry, Extensions]:
+def build(
+    settings: Settings, plugins: Plugins, run_directory: Path, inventory: Inventory
+) -> tuple[Registry, Extensions]:
     """Make every configured cloud, backend and extension.
 
     A plugin that did not load, or whose object cannot be made, leaves its clouds unavailable
@@ -46,7 +48,7 @@ def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Re
         SettingsError: naming every plugin that is not installed and every key that a
             plugin's own schema does not take.
     """
-    builder = _Builder(settings, plugins, run_directory)
+    builder = _Builder(settings, plugins, run_directory, inventory)
     clouds = [Cloud(section, plug) for section, plug in builder.make(Kind.CLOUD, settings.clouds)]
     backends = [
         Backend(section, plug)
@@ -62,10 +64,13 @@ def build(settings: Settings, plugins: Plugins, run_directory: Path) -> tuple[Re
 
 
 class _Builder:
-    def __init__(self, settings: Settings, plugins: Plugins, run_directory: Path) -> None:
+    def __init__(
+        self, settings: Settings, plugins: Plugins, run_directory: Path, inventory: Inventory
+    ) -> None:
         self._settings = settings
         self._plugins = plugins
         self._run_directory = run_directory
+        self._inventory = inventory
         self.wrong: list[str] = []
 
     def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, Plug]]:
@@ -112,7 +117,7 @@ class _Builder:
         try:
             schema = settings_schema(record.factory)()
             own = load_section(schema, section.plugin, self._settings, path, known)
-            plugin = record.factory(PluginContext(name, self._run_directory), own)
+            plugin = record.factory(self._context(record.kind, name), own)
             return Hooks(record.kind, f"{_TITLES[record.kind]} {name}", plugin)
         except (OrchestratorError, KeyboardInterrupt):
             raise
@@ -121,6 +126,11 @@ class _Builder:
             raise PluginError(
                 f"its plugin {record.name} could not be set up ({type(error).__name__})"
             ) from None
+
+    def _context(self, kind: Kind, name: str) -> PluginContext:
+        if kind is Kind.ASSIGNMENT:
+            return BackendContext(name, self._run_directory, self._inventory)
+        return PluginContext(name, self._run_directory)
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)

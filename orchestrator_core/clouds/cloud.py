@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -15,7 +15,7 @@ from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError
-from orchestrator_core.model import CloudDescription
+from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.settings.model import CloudSettings
@@ -156,6 +156,46 @@ class Cloud:
             permit,
             self._flights.forget,
         )
+
+    async def find_marked(self, marker: str) -> tuple[CloudDescription, Node]:
+        """The node that was started with this marker.
+
+        Raises:
+            NodeNotFound: when no node carries it.
+            Unsupported: when this cloud's nodes cannot carry any.
+        """
+        return await self._look_up("find_node", lambda driver: driver.find_node(marker))
+
+    async def list_all(self) -> tuple[CloudDescription, Sequence[Node]]:
+        """Every node, asked for now."""
+        return await self._look_up("list_nodes", lambda driver: driver.list_nodes())
+
+    async def look_at(self, node_id: str) -> tuple[CloudDescription, Node]:
+        """One node, asked for now.
+
+        Raises:
+            NodeNotFound: when there is none.
+        """
+        return await self._look_up("get_node", lambda driver: driver.get_node(node_id))
+
+    async def find_named(self, name: str) -> tuple[CloudDescription, Node]:
+        """The one node of that name, asked for now.
+
+        Raises:
+            NodeNotFound: when there is none.
+            InvalidParameter: when there are several; it names them.
+        """
+        return await self._look_up("list_nodes", lambda driver: driver.node_named(name))
+
+    async def _look_up(
+        self, operation: str, step: Callable[[Driver], T]
+    ) -> tuple[CloudDescription, T]:
+        def job(hooks: Hooks, deadline: Deadline) -> tuple[CloudDescription, T]:
+            driver = Driver(hooks, deadline)
+            return self.describe(driver), step(driver)
+
+        found, _ = await self.guard.call(operation, job)
+        return found
 
     def describe(self, driver: Driver) -> CloudDescription:
         """What this cloud is, under the label of the settings. May import an SDK: blocks."""

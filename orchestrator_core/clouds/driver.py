@@ -78,6 +78,10 @@ class Driver:
             return self._one("get_node", Node, node_id=node_id)
         return _pick(self.list_nodes(), node_id, NodeNotFound, "node")
 
+    def find_node(self, marker: str) -> Node:
+        """The node that was started with this marker."""
+        return self._one("find_node", Node, marker=marker)
+
     def get_image(self, image_id: str) -> Image:
         """One image, from the list where the plugin cannot get one alone.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from orchestrator_core.errors import CloudError
 
@@ -12,10 +13,12 @@ class Permit:
 
     Attributes:
         attempts: how many times the cloud has been asked for it.
+        check: asked first; raises when this process must not begin anything.
     """
 
     def __init__(self) -> None:
         self.attempts = 1
+        self.check: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._begun = self._withdrawn = False
 
@@ -29,7 +32,10 @@ class Permit:
 
         Raises:
             CloudError: when its caller has left before.
+            OrchestratorError: what ``check`` raises.
         """
+        if self.check is not None:
+            self.check()
         with self._lock:
             if self._withdrawn:
                 raise CloudError("The caller left before the change began")

@@ -39,7 +39,12 @@ class Hooks:
         callers = self._plugins.get_hookcallers(plugin) or []
         self._hooks: dict[str, Callable[..., Any]] = {caller.name: caller for caller in callers}
         self._reasons: Mapping[str, str] | None = None
+        self._plugin = plugin
         self.abort = self._abort if "abort" in self._hooks else None
+
+    def trait(self, name: str, *, default: bool) -> bool:
+        """What the plugin's class says of itself by an attribute."""
+        return bool(getattr(type(self._plugin), name, default))
 
     def supports(self, hook: str) -> bool:
         """Whether the plugin implements this hook, whatever it says of this one cloud."""

@@ -13,6 +13,7 @@ from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server.binding import check_binding
 from orchestrator_core.server.reload import guard_reload
+from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
 from orchestrator_core.settings.model import ServerSettings, Settings
 from orchestrator_core.settings.snapshot import current
@@ -49,14 +50,15 @@ def _deadlines(settings: Settings) -> list[float]:
 
 
 def on_starting(arbiter: Any) -> None:
-    """Refuse an open address, make the run directory, guard the reload."""
+    """Refuse an open address, make the run directory, guard the reload, keep a durable worker."""
     try:
         check_binding(current(), arbiter.cfg.address)
     except OrchestratorError as error:
         sys.exit(f"orchestrator: {error.message}")
     run_directory()
-    guard_reload(arbiter)
     _stop_to_the_end(arbiter)
+    supervisor = supervise(arbiter, graceful_timeout())
+    guard_reload(arbiter, supervisor.renew)
 
 
 def _stop_to_the_end(arbiter: Any) -> None:

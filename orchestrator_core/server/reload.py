@@ -22,12 +22,19 @@ from orchestrator_core.settings.snapshot import current, take
 _CHECK_SECONDS = 60
 
 
-def guard_reload(arbiter: Any) -> None:
-    """Make this gunicorn master try new settings before it takes them."""
-    arbiter.handle_hup = _guarded(arbiter, arbiter.handle_hup)
+def guard_reload(arbiter: Any, renew: Callable[[], None]) -> None:
+    """Make this gunicorn master try new settings before it takes them.
+
+    Args:
+        arbiter: the master.
+        renew: called when new settings are in force.
+    """
+    arbiter.handle_hup = _guarded(arbiter, arbiter.handle_hup, renew)
 
 
-def _guarded(arbiter: Any, reload: Callable[[], None]) -> Callable[[], None]:
+def _guarded(
+    arbiter: Any, reload: Callable[[], None], renew: Callable[[], None]
+) -> Callable[[], None]:
     def handle_hup() -> None:
         try:
             settings = load_settings(current().file)
@@ -40,6 +47,7 @@ def _guarded(arbiter: Any, reload: Callable[[], None]) -> Callable[[], None]:
             return
         take(settings)
         reload()
+        renew()
 
     return handle_hup
 

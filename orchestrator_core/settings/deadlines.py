@@ -17,6 +17,7 @@ CLOUD_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
         "list_sizes": 30.0,
         "list_locations": 30.0,
         "get_node": 20.0,
+        "find_node": 30.0,
         "start_vm": 300.0,
         "stop_vm": 120.0,
         "reboot_vm": 120.0,

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
 from orchestrator_core.settings.model import Settings
-from orchestrator_core.settings.paths import BASE_DIRECTORY
+from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
 from orchestrator_core.settings.schema import SettingsSchema
 from orchestrator_core.settings.source import read
 
@@ -31,7 +31,7 @@ def load_settings(
     """
     source = read(Path(file) if file is not None else None, environ)
     schema = SettingsSchema()
-    base = BASE_DIRECTORY.set(source.file.resolve().parent if source.file else Path.cwd())
+    base = BASE_DIRECTORY.set(base_directory(source.file))
     try:
         data = schema.load(source.data)
     except ValidationError as error:

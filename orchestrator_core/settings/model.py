@@ -43,6 +43,27 @@ class PluginSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """Where operations, assignments and keys are kept, and for how long. Times in seconds.
+
+    Attributes:
+        url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``.
+        lease: how long a process may be silent before its work is taken over.
+        keep: how long finished rows are kept.
+        keep_keys: how long an Idempotency-Key is kept.
+        worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
+        slots: how many operations one durable worker carries out at the same time.
+    """
+
+    url: Secret
+    lease: float = 30.0
+    keep: float = 30 * 86_400.0
+    keep_keys: float = 86_400.0
+    worker: bool = True
+    slots: int = 16
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerSettings:
     """When a cloud that keeps failing is left alone.
 
@@ -73,6 +94,12 @@ class CloudSettings:
         retries: how often a read is repeated that failed in a way that may pass.
         hints: whether what callers write into ``X-Cloud-Hints`` reaches the driver.
         deadlines: seconds by operation, where they differ from the defaults.
+        destroy: whether only VMs that were started or adopted here may be destroyed.
+        destroys_per_hour: how many VMs may be destroyed within an hour; None for any number.
+        changes: how many operations may be under way at the same time, over all processes
+            and machines; None for any number.
+        visibility: seconds after which everything that exists shows in its lists.
+        release_wait: seconds that a release waits for the VM to be gone.
     """
 
     name: str
@@ -86,6 +113,11 @@ class CloudSettings:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     deadlines: Mapping[str, float] = field(default_factory=dict)
+    destroy: Literal["own", "all"] = "all"
+    destroys_per_hour: int | None = None
+    changes: int | None = None
+    visibility: float = 120.0
+    release_wait: float = 30.0
     plugin: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -128,6 +160,7 @@ class Settings:
 
     Attributes:
         file: where it was read from; None when there was no file.
+        state: None when nothing is kept.
         origins: which environment variable gave a key, by the key's path.
     """
 
@@ -138,5 +171,6 @@ class Settings:
     clouds: Mapping[str, CloudSettings] = field(default_factory=dict)
     assignments: Mapping[str, AssignmentSettings] = field(default_factory=dict)
     extensions: Mapping[str, ExtensionSettings] = field(default_factory=dict)
+    state: StateSettings | None = None
     file: Path | None = None
     origins: Mapping[tuple[str, ...], str] = field(default_factory=dict)

@@ -12,6 +12,11 @@ BASE_DIRECTORY: ContextVar[Path] = ContextVar("BASE_DIRECTORY", default=Path())
 """The directory of the settings file that is being loaded."""
 
 
+def base_directory(file: Path | None) -> Path:
+    """Return the folder to which the paths in a settings file are relative."""
+    return file.resolve().parent if file is not None else Path.cwd()
+
+
 class FileField(fields.Field[Path]):
     """A marshmallow field that loads the path of a file that is there; gives an absolute path."""
 

@@ -28,6 +28,7 @@ from orchestrator_core.settings.model import (
     ExtensionSettings,
     PluginSettings,
     ServerSettings,
+    StateSettings,
 )
 from orchestrator_core.settings.secrets import SecretField
 
@@ -142,6 +143,21 @@ class PluginsSchema(Schema):
         return PluginSettings(**{key: tuple(words) for key, words in data.items()})
 
 
+class StateSchema(Schema):
+    """``[state]``."""
+
+    url = SecretField(required=True, allow_plain=True)  # it may hold a password
+    lease = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
+    keep = fields.Float(validate=validate.Range(0), allow_nan=False)
+    keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
+    worker = fields.Boolean(truthy={True}, falsy={False})
+    slots = _count(1, 1024)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> StateSettings:
+        return StateSettings(**data)
+
+
 class _PluggedSchema(Schema):
     """A section whose remaining keys belong to a plugin."""
 
@@ -206,6 +222,11 @@ class CloudSchema(_PluggedSchema):
     breaker = fields.Nested(BreakerSchema)
     cache = fields.Nested(CacheSchema)
     deadlines = _deadlines(CLOUD_DEADLINES)
+    destroy = fields.String(validate=_one_of("own", "all"))
+    destroys_per_hour = _count(0, 1_000_000)
+    changes = _count(1, 100_000)
+    visibility = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
+    release_wait = fields.Float(validate=validate.Range(0, 3600), allow_nan=False)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> CloudSettings:
@@ -249,6 +270,7 @@ class SettingsSchema(Schema):
     server = fields.Nested(ServerSchema)
     auth = fields.Nested(AuthSchema)
     plugins = fields.Nested(PluginsSchema)
+    state = fields.Nested(StateSchema)
     clouds = fields.Dict(keys=fields.String(validate=check_name), values=fields.Nested(CloudSchema))
     assignments = fields.Dict(
         keys=fields.String(validate=check_name), values=fields.Nested(AssignmentSchema)

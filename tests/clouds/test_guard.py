@@ -28,7 +28,9 @@ from orchestrator_core import (
     Unsupported,
     hookimpl,
 )
-from orchestrator_core.broker.broker import Broker, StartOrder
+from orchestrator_core.broker.change import Change, StartOrder
+from orchestrator_core.broker.direct import DirectBroker
+from orchestrator_core.broker.operation import Requester
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
@@ -54,9 +56,9 @@ def circuit(cloud: Cloud) -> str:
 
 
 async def start(cloud: Cloud, permit: Permit | None = None) -> Node:
-    broker = Broker(Registry([cloud], [], None))
-    _, node = await broker.start_vm(cloud, StartOrder("n", "1", "1"), permit or Permit())
-    return node
+    broker = DirectBroker(Registry([cloud], [], None))
+    change = Change(cloud, permit or Permit(), Requester("somebody", "request"))
+    return (await broker.start_vm(change, StartOrder("n", "1", "1"))).node
 
 
 async def test_a_read_that_fails_in_passing_is_repeated(make_cloud: MakeCloud) -> None:

@@ -4,46 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
-
-from marshmallow import Schema
+from typing import Any, Final
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
+from orchestrator_core.api.v1.change import ChangeResource
 from orchestrator_core.api.v1.paging import Page, page_of
-from orchestrator_core.broker.broker import VmReference
-from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.model import AssignmentResult, Vm
+from orchestrator_core.broker.change import Change, VmReference
+from orchestrator_core.model import Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
 """What the API document answers to ``emulate``, for an assign and a release alike."""
 
 
-class _ActionResource(CloudResource):
-    operation: ClassVar[str]
-    schema: ClassVar[Schema]
-
+class _ActionResource(ChangeResource):
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
         """Carry the action out, or emulate it: then no backend is asked."""
-        asked = self.cloud(cloud)
+        await self.carry_out(req, resp, cloud)
 
-        async def work(wanted: Parameters, permit: Permit) -> AssignmentResult:
-            return await self.act(asked, wanted, permit)
-
-        wanted = await self.body(req, self.schema)
-        if wanted.pop("emulate"):
+    def emulated(self, resp: Response, wanted: Parameters) -> bool:
+        """Answer what the API document shows, if the caller asks for that."""
+        emulate: bool = wanted.pop("emulate")
+        if emulate:
             resp.data = encoding.encode(EMULATED)
-            return
-        result = await self.change(self.call(req, asked, self.operation, wanted), work)
-        resp.data = encoding.encode(answers.shape_assignment(result))
-
-    async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
-        """Carry the action out."""
-        raise NotImplementedError
+        return emulate
 
 
 class AssignResource(_ActionResource):
@@ -52,12 +39,13 @@ class AssignResource(_ActionResource):
     operation = "assign_vm"
     schema = requests.AssignRequestSchema()
 
-    async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
+    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
         """Give the VM to the user and the application."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        return await self.services.broker.assign_vm(
-            cloud, vm, wanted["user"], wanted["vm_type"], permit
+        assigned = await self.services.broker.assign_vm(
+            change, vm, wanted["user"], wanted["vm_type"]
         )
+        return {**answers.shape_assignment(assigned.result), **assigned.more}
 
 
 class ReleaseResource(_ActionResource):
@@ -66,10 +54,11 @@ class ReleaseResource(_ActionResource):
     operation = "release_vm"
     schema = requests.ReleaseRequestSchema()
 
-    async def act(self, cloud: Cloud, wanted: Parameters, permit: Permit) -> AssignmentResult:
+    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
         """Take the VM back and destroy it."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        return await self.services.broker.release_vm(cloud, vm, permit)
+        released = await self.services.broker.release_vm(change, vm, wanted.get("generation"))
+        return {**answers.shape_assignment(released.result), **released.more}
 
 
 class UnknownActionResource(Resource):

@@ -7,13 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from marshmallow import Schema
-
 from orchestrator_core.api.body import read_object
 from orchestrator_core.api.hints import hints_for
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1 import requests
 from orchestrator_core.clouds.cloud import Cloud, Question, Reading
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.model import Call
@@ -37,13 +34,13 @@ class CloudResource(Resource):
         """
         return self.services.registry.cloud(name)
 
-    async def body(self, req: Request, schema: Schema) -> Parameters:
-        """Return the request's body, checked.
+    async def raw_body(self, req: Request) -> Parameters:
+        """Return the request's body as it came.
 
         Raises:
-            BodyRefused, InvalidParameter: naming what is wrong with it.
+            BodyRefused, InvalidParameter: when it is no JSON object.
         """
-        return requests.load(schema, await read_object(req, self.services.settings.server.max_body))
+        return await read_object(req, self.services.settings.server.max_body)
 
     async def read(
         self, req: Request, cloud: Cloud, question: Question[T], max_age: float = math.inf

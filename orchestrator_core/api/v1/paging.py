@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TypeVar
 
 from orchestrator_core.api.resource import Request
 from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.settings.faults import nearest
 
 _LIMIT = re.compile(r"[1-9]\d{0,8}")
 _MOST_TEXT = 1024
@@ -80,3 +81,22 @@ def one_of(req: Request, name: str) -> str | None:
     if isinstance(value, list):
         raise InvalidParameter(name, "is given twice")
     return value
+
+
+def filters_of(req: Request, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return what a query wants of a list, by column.
+
+    Args:
+        req: the request.
+        columns: the column for each parameter that a query may have beside ``limit`` and
+            ``marker``.
+
+    Raises:
+        InvalidParameter: naming what is not known: ignored, it would show too much.
+    """
+    for name in req.params:
+        if name not in columns and name not in ("limit", "marker"):
+            hint = nearest(name, columns)
+            raise InvalidParameter(name[:64], f"is nothing that this list goes by{hint}")
+    given = {column: one_of(req, name) for name, column in columns.items()}
+    return {column: value for column, value in given.items() if value is not None}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.settings.faults import nearest
@@ -103,7 +103,16 @@ class AssignRequestSchema(_Emulated):
 
 
 class ReleaseRequestSchema(_Emulated):
-    """``PUT /vm/action/release``."""
+    """``PUT /vm/action/release``; ``generation`` as the assign's answer has it."""
+
+    generation = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, 2**31 - 1, error="must be a whole number of 1 or more"),
+        error_messages={
+            "invalid": "must be a whole number of 1 or more",
+            "null": "must not be null",
+        },
+    )
 
 
 def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:

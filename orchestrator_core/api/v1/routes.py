@@ -13,6 +13,7 @@ from orchestrator_core.api.v1.assignment import (
     UnknownActionResource,
     VmStatusResource,
 )
+from orchestrator_core.api.v1.assignments import AssignmentResource, AssignmentsResource
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
 from orchestrator_core.api.v1.lists import (
     ImagesResource,
@@ -21,6 +22,7 @@ from orchestrator_core.api.v1.lists import (
     NodesResource,
     SizesResource,
 )
+from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v1.system import (
     AuthResource,
     PluginsResource,
@@ -54,6 +56,10 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     for action, operation in POWER_ACTIONS.items():
         resource = power_resource(services, operation)
         yield from _with_cloud(f"/vm/action/{action}", resource)
+    yield "/vm/assignments", AssignmentsResource(services)
+    yield "/vm/assignments/{assignment_id}", AssignmentResource(services)
+    yield "/operations", OperationsResource(services)
+    yield "/operations/{operation_id}", OperationResource(services)
     yield from _with_cloud("/vm/action/{action}", UnknownActionResource())
 
 

@@ -1,0 +1,48 @@
+"""The headers by which a caller has a change made once, or made without waiting for it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from orchestrator_core.api.resource import Request
+from orchestrator_core.broker.operation import KeyUse
+from orchestrator_core.errors import InvalidParameter
+
+KEY_HEADER: Final = "Idempotency-Key"
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None:
+    """Return the Idempotency-Key of a request; None without one.
+
+    Args:
+        req: the request.
+        body: its body, parsed: the same object is the same body, however it is written.
+        keep: seconds that keys are kept.
+
+    Raises:
+        InvalidParameter: when it is none.
+    """
+    key = req.get_header(KEY_HEADER)
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise InvalidParameter(KEY_HEADER, "must be 1 to 255 characters of printable ASCII")
+    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return KeyUse(req.method, req.path, key, digest, keep)
+
+
+def prefers_async(req: Request) -> bool:
+    """Whether the caller would rather not wait (RFC 7240, 4.1)."""
+    header = req.get_header("Prefer")
+    if header is None:
+        return False
+    words = (part.split(";", 1)[0].strip().lower() for part in header.split(","))
+    return "respond-async" in words

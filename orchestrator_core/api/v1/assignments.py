@@ -1,0 +1,82 @@
+"""Who holds which VM, and who held it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from orchestrator_core.api.errors import NoSuchRecord
+from orchestrator_core.api.resource import Request, Response
+from orchestrator_core.api.v1 import encoding
+from orchestrator_core.api.v1.operations import MOST, RecordsResource, marker, when
+from orchestrator_core.api.v1.paging import filters_of, page_of
+from orchestrator_core.broker.vm import Assignment, AssignmentEvent
+
+_FILTERS: Final = {
+    "cloud": "cloud",
+    "user": "user",
+    "vm_type": "vm_type",
+    "node": "node_id",
+    "hostname": "hostname",
+    "state": "state",
+    "caller": "caller",
+    "backend": "backend",
+}
+
+
+def _shape(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "id": assignment.id,
+        "cloud": assignment.cloud,
+        "node": assignment.node_id,
+        "hostname": assignment.hostname,
+        "user": assignment.user,
+        "vm_type": assignment.vm_type,
+        "caller": assignment.caller,
+        "backend": assignment.backend,
+        "generation": assignment.generation,
+        "state": assignment.state,
+        "created_at": when(assignment.made_at),
+        "assigned_at": when(assignment.assigned_at),
+        "ended_at": when(assignment.ended_at),
+        "end_reason": assignment.end_reason,
+    }
+
+
+def _shape_event(event: AssignmentEvent) -> dict[str, Any]:
+    return {
+        "at": when(event.at),
+        "state": event.state,
+        "caller": event.caller,
+        "request_id": event.request_id,
+        "operation": event.operation_id,
+        "message": event.why,
+    }
+
+
+class AssignmentsResource(RecordsResource):
+    """``GET /vm/assignments``."""
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with the newest assignments that the query asks for."""
+        page = page_of(req)
+        limit = page.limit or MOST
+        found = await self.records.assignments(filters_of(req, _FILTERS), limit + 1, page.marker)
+        resp.data = encoding.encode(
+            {
+                "assignments": [_shape(assignment) for assignment in found[:limit]],
+                "next_marker": marker(found, limit),
+            }
+        )
+
+
+class AssignmentResource(RecordsResource):
+    """``GET /vm/assignments/<id>``."""
+
+    async def on_get(self, req: Request, resp: Response, assignment_id: str = "", **_: str) -> None:
+        """Answer with one assignment and everything that happened to it."""
+        found = await self.records.assignment(assignment_id)
+        if found is None:
+            raise NoSuchRecord(f"There is no assignment {assignment_id!r}")
+        assignment, events = found
+        shown = {**_shape(assignment), "history": [_shape_event(event) for event in events]}
+        resp.data = encoding.encode({"assignment": shown})

@@ -1,0 +1,130 @@
+"""What every change of version 1 has in common: recorded, made once, answered now or later."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from marshmallow import Schema
+
+from orchestrator_core.api.errors import recorded_error
+from orchestrator_core.api.hints import hints_for
+from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_async
+from orchestrator_core.api.resource import Request, Response
+from orchestrator_core.api.v1 import encoding, operations, requests
+from orchestrator_core.api.v1.base import CloudResource, Parameters
+from orchestrator_core.broker.change import Change
+from orchestrator_core.broker.operation import Operation, Requester
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import KeyInUse, KeyReused
+
+
+class ChangeResource(CloudResource):
+    """A route that changes something.
+
+    Attributes:
+        schema: what its body must be.
+    """
+
+    schema: ClassVar[Schema]
+    operation: str
+
+    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+        """Make the change; return the answer's keys."""
+        raise NotImplementedError
+
+    async def carry_out(self, req: Request, resp: Response, cloud: str | None) -> None:
+        """Make the change that a request asks for, or answer what became of it before."""
+        asked = self.cloud(cloud)
+        hints = hints_for(req, asked)
+        body = await self.raw_body(req)
+        wanted = requests.load(self.schema, body)
+        if self.emulated(resp, wanted):
+            return
+        requester = Requester(
+            req.context.caller, req.context.request_id, key_use(req, body, self._keep)
+        )
+        waits = not prefers_async(req)
+        if await self._replay(resp, requester, waits=waits):
+            return
+        recorded = None if waits else asyncio.get_running_loop().create_future()
+
+        async def work(parameters: Parameters, permit: Permit) -> dict[str, Any]:
+            change = Change(asked, permit, requester, hints, recorded)
+            return await self.make(change, parameters)
+
+        making = self.change(self.call(req, asked, self.operation, wanted), work)
+        try:
+            if recorded is None:
+                resp.data = encoding.encode(await making)
+            else:
+                _accepted(resp, await _first(recorded, making))
+        except KeyInUse:
+            # Another request with this key was recorded between our look and our own record.
+            if not await self._replay(resp, requester, waits=waits):
+                raise
+
+    def emulated(self, resp: Response, wanted: Parameters) -> bool:
+        """Answer what the API document shows, if the caller asks for that."""
+        return False
+
+    @property
+    def _keep(self) -> float:
+        state = self.services.settings.state
+        return 0.0 if state is None else state.keep_keys
+
+    async def _replay(self, resp: Response, requester: Requester, *, waits: bool) -> bool:
+        """Answer a request that came before with the same key; whether one did.
+
+        Raises:
+            KeyReused: when its body was another.
+            KeyInUse: when it has no answer yet.
+            OrchestratorError: the error that it ended with.
+        """
+        records = self.services.broker.records
+        if requester.key is None or records is None:
+            return False
+        found = await records.by_key(requester)
+        if found is None:
+            return False
+        operation, digest = found
+        if digest != requester.key.body_digest:
+            raise KeyReused
+        resp.set_header(REPLAYED_HEADER, "true")
+        if operation.result is not None:
+            resp.data = encoding.encode(operations.answer_of(operation))
+        elif operation.final:
+            raise recorded_error(operation)
+        elif waits:
+            raise _in_use(operation)
+        else:
+            _accepted(resp, operation)
+        return True
+
+
+def _in_use(operation: Operation) -> KeyInUse:
+    error = KeyInUse()
+    error.operation_id = operation.id
+    return error
+
+
+def _accepted(resp: Response, operation: Operation) -> None:
+    """Answer that a change is recorded and under way (RFC 9110, 15.3.3)."""
+    resp.status = 202
+    resp.set_header("Location", f"/api/v1/operations/{operation.id}")
+    resp.set_header("Preference-Applied", "respond-async")
+    resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
+
+
+async def _first(recorded: asyncio.Future[Operation], making: Any) -> Operation:
+    """Wait until a change is recorded; what becomes of it then, its operation tells.
+
+    Raises:
+        OrchestratorError: when it ended before that.
+    """
+    task = asyncio.ensure_future(making)
+    await asyncio.wait({recorded, task}, return_when=asyncio.FIRST_COMPLETED)
+    if not recorded.done():
+        await task
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return await recorded

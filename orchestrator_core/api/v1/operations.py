@@ -1,0 +1,161 @@
+"""Operations as version 1 shows them, and the answers that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator_core.api.errors import NoSuchRecord
+from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import answers, encoding
+from orchestrator_core.api.v1.paging import filters_of, page_of
+from orchestrator_core.broker.change import POWER
+from orchestrator_core.broker.operation import Attempt, Operation
+from orchestrator_core.errors import Unsupported
+from orchestrator_core.model import AssignmentResult, CloudDescription, Node, NodeState
+
+if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+    from orchestrator_core.broker.reading import Records
+
+_FILTERS: Final = {
+    "cloud": "cloud",
+    "state": "state",
+    "kind": "kind",
+    "node": "node_id",
+    "caller": "caller",
+    "request_id": "request_id",
+}
+"""What a query may ask for, and the column that says it."""
+
+MOST: Final = 100
+"""How many are shown at once unless the query says otherwise."""
+
+
+def when(seconds: float | None) -> str | None:
+    """Return a moment as RFC 3339 writes it, in UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def shape_operation(operation: Operation) -> dict[str, Any]:
+    """Return an operation as it is shown."""
+    error = None
+    if operation.error_code is not None:
+        error = {"error_code": operation.error_code, "message": operation.error_message}
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "cloud": operation.cloud,
+        "state": operation.state,
+        "step": operation.step,
+        "node": operation.node_id,
+        "assignment": operation.assignment_id,
+        "caller": operation.caller,
+        "request_id": operation.request_id,
+        "parameters": operation.parameters,
+        "result": None if operation.result is None else answer_of(operation),
+        "error": error,
+        "attempts": operation.attempts,
+        "created_at": when(operation.made_at),
+        "next_attempt_at": when(operation.next_attempt_at),
+        "deadline_at": when(operation.deadline_at),
+        "finished_at": when(operation.finished_at),
+    }
+
+
+def answer_of(operation: Operation) -> dict[str, Any]:
+    """Return the keys of the answer that an operation's caller got, or would have got."""
+    result = dict(operation.result or {})
+    if operation.kind == "start_vm":
+        cloud, node = result["cloud"], dict(result["node"])
+        node["state"] = NodeState(node["state"])
+        shaped = answers.shape_node(CloudDescription(**cloud), Node(**node), secrets=True)
+        return {"nodes": shaped}
+    if operation.kind == "stop_vm":
+        return {"result": f"Node {result['node_id']} deleted"}
+    if operation.kind in POWER:
+        return {"result": f"Node {result['node_id']} {POWER[operation.kind]}"}
+    return assignment_answer(operation, result)
+
+
+def assignment_answer(operation: Operation, result: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to an assign or a release."""
+    text, more = result["result"], {}
+    if operation.kind == "release_vm":
+        done = result["deletion"] == "done"
+        text = f"{text} and {'deleted' if done else 'deletion pending'}"
+        more = {"deletion": result["deletion"], "operation": operation.id}
+    else:
+        more = {key: result[key] for key in ("assignment", "generation")}
+    told = AssignmentResult(result["id"], result["id_vm"], text)
+    return {**answers.shape_assignment(told), **more}
+
+
+def _shape_attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "step": attempt.step,
+        "process": attempt.process,
+        "began_at": when(attempt.began_at),
+        "ended_at": when(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "error_code": attempt.error_code,
+        "message": attempt.error_message,
+    }
+
+
+class RecordsResource(Resource):
+    """A route that shows what was recorded."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def records(self) -> Records:
+        """What was recorded.
+
+        Raises:
+            Unsupported: when nothing is.
+        """
+        records = self._services.broker.records
+        if records is None:
+            raise Unsupported("This server has no [state], so that nothing is recorded")
+        return records
+
+
+class OperationsResource(RecordsResource):
+    """``GET /operations``."""
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with the newest operations that the query asks for."""
+        page = page_of(req)
+        limit = page.limit or MOST
+        found = await self.records.operations(filters_of(req, _FILTERS), limit + 1, page.marker)
+        resp.data = encoding.encode(
+            {
+                "operations": [shape_operation(operation) for operation in found[:limit]],
+                "next_marker": marker(found, limit),
+            }
+        )
+
+
+def marker(found: Sequence[Any], limit: int) -> str | None:
+    """Return where the next part begins, given one row more than was asked for."""
+    return found[limit - 1].id if len(found) > limit else None
+
+
+class OperationResource(RecordsResource):
+    """``GET /operations/<id>``."""
+
+    async def on_get(self, req: Request, resp: Response, operation_id: str = "", **_: str) -> None:
+        """Answer with one operation and every attempt that it took."""
+        found = await self.records.operation(operation_id)
+        if found is None:
+            raise NoSuchRecord(f"There is no operation {operation_id!r}")
+        operation, attempts = found
+        shown = shape_operation(operation)
+        shown["history"] = [_shape_attempt(attempt) for attempt in attempts]
+        resp.data = encoding.encode({"operation": shown})

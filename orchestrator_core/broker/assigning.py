@@ -1,0 +1,221 @@
+"""Giving a VM to a user and an application, and to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker import keys, ledger, records, verdict
+from orchestrator_core.broker.change import Assigned, Change, VmReference
+from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
+from orchestrator_core.broker.recorder import Also, Recorder, caller_left
+from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject
+
+_DEADLINE: Final = 86_400.0
+_FIRST_LOOK: Final = 1.0
+
+
+class Assigner:
+    """Assigns VMs.
+
+    A backend that keeps assignments of its own is asked after the VM is claimed in the ledger,
+    so that nobody can get it meanwhile; one that does not is asked before: then
+    the claim is all, in one transaction.
+
+    Args:
+        recorder: of this process.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def begin(
+        self, change: Change, backend: Backend, vm: VmReference, user: str, vm_type: str
+    ) -> Assigned:
+        """Assign a VM for a caller."""
+        cloud = change.cloud
+        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        wanted = AssignRequest(cloud.name, found, user, vm_type)
+        draft = Draft(
+            "assign_vm",
+            cloud.name,
+            Step.ASSIGN,
+            change.requester,
+            {"node": found.id_vm, "hostname": found.hostname, "user": user, "vm_type": vm_type},
+            _DEADLINE,
+            found.id_vm,
+        )
+        if backend.external:
+            return await self._outside(change, backend, wanted, draft)
+        result = await backend.assign_vm(wanted, change.permit)
+        return await self._inside(change, backend, wanted, draft, result)
+
+    async def resume(
+        self, operation: Operation, cloud: Cloud, backend: Backend | None
+    ) -> Operation:
+        """Find out from the backend's list what has become of an assignment."""
+        if backend is None:
+            why = f"Cloud {cloud.name} has no assignment backend any more"
+            made = verdict.paused(operation, "unknown_outcome", why, unsettled=True)
+            return await self._recorder.progress(operation, made)
+        assignment = await self._recorder.database.read(
+            lambda connection: ledger.of_operation(connection, operation)
+        )
+        if assignment is None:
+            return await self._recorder.progress(
+                operation, _ended("The assignment is not there any more")
+            )
+        try:
+            known = await backend.list_vms(cloud.name, tuple)
+        except OrchestratorError as error:
+            after = verdict.backoff(operation.attempts)
+            made = verdict.again(operation, error, after, unsettled=True)
+            return await self._recorder.progress(operation, made)
+        record = next((vm for vm in known if vm.id_vm == assignment.node_id), None)
+        if record is None or record.user != assignment.user:
+            why = "The backend does not show the assignment"
+            return await self._recorder.progress(
+                operation, _ended(why), _end(assignment, "not_assigned")
+            )
+        result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
+        return (await self._succeed(operation, assignment, result)).operation or operation
+
+    async def _inside(
+        self,
+        change: Change,
+        backend: Backend,
+        wanted: AssignRequest,
+        draft: Draft,
+        result: AssignmentResult,
+    ) -> Assigned:
+        answers: list[JsonObject] = []
+
+        def also(connection: Connection, operation: Operation) -> None:
+            assignment, new = ledger.claim(
+                connection, wanted, backend.name, change.requester, AssignmentState.ACTIVE
+            )
+            numbered = AssignmentResult(assignment.vm_id, result.id_vm, result.result)
+            answer = dict(assignment.result or _answer(numbered, assignment))
+            if new:
+                ledger.set_result(connection, assignment, answer)
+            done = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
+            records.progress(connection, operation, done)
+            answers[:] = [answer]
+
+        operation = await self._recorder.record(change, draft, also)
+        self._recorder.process.running.discard(operation.id)
+        faultpoints.reached("assign.settled")
+        return _assigned(answers[0], operation)
+
+    async def _outside(
+        self, change: Change, backend: Backend, wanted: AssignRequest, draft: Draft
+    ) -> Assigned:
+        claimed: list[tuple[Assignment, bool]] = []
+
+        def also(connection: Connection, operation: Operation) -> None:
+            assignment, new = ledger.claim(
+                connection, wanted, backend.name, change.requester, AssignmentState.ASSIGNING
+            )
+            claimed[:] = [(assignment, new)]
+            if new:
+                records.set_assignment(connection, operation, assignment.id)
+            else:
+                done = Progress(
+                    OperationState.SUCCEEDED, Step.DONE, answer=dict(assignment.result or {})
+                )
+                records.progress(connection, operation, done)
+
+        operation = await self._recorder.record(change, draft, also)
+        assignment, new = claimed[0]
+        if not new:
+            self._recorder.process.running.discard(operation.id)
+            return _assigned(dict(assignment.result or {}), operation)
+        faultpoints.reached("assign.recorded")
+        try:
+            result = await backend.assign_vm(wanted, change.permit)
+        except asyncio.CancelledError:
+            self._recorder.later(operation, caller_left(operation), _nothing_done(assignment))
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._failed(change, operation, assignment, error)
+            raise
+        faultpoints.reached("assign.answered")
+        assigned = await self._succeed(operation, assignment, result)
+        faultpoints.reached("assign.settled")
+        return assigned
+
+    async def _succeed(
+        self, operation: Operation, assignment: Assignment, result: AssignmentResult
+    ) -> Assigned:
+        answer = _answer(result, assignment)
+
+        def also(connection: Connection, written: Operation) -> None:
+            cause = Cause(operation_id=written.id)
+            ledger.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
+
+        done = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
+        return _assigned(answer, await self._recorder.progress(operation, done, also))
+
+    async def _failed(
+        self, change: Change, operation: Operation, assignment: Assignment, error: OrchestratorError
+    ) -> None:
+        if not change.permit.begun or verdict.is_invalid(error):
+            made, also = verdict.failed(operation, error), _nothing_done(assignment)
+            await self._recorder.progress(operation, made, also)
+        elif verdict.is_refusal(error):
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, _end(assignment, "refused"))
+        else:
+            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            await self._recorder.progress(operation, made)
+
+
+def _end(assignment: Assignment, why: str) -> Also:
+    """Return what else is written when an assignment comes to nothing."""
+
+    def also(connection: Connection, operation: Operation) -> None:
+        cause = Cause(operation_id=operation.id, why=why)
+        ledger.move(connection, assignment, AssignmentState.ENDED, cause)
+
+    return also
+
+
+def _nothing_done(assignment: Assignment) -> Also:
+    """The same, and the key may be used again."""
+    end = _end(assignment, "not_begun")
+
+    def also(connection: Connection, operation: Operation) -> None:
+        end(connection, operation)
+        keys.forget(connection, operation)
+
+    return also
+
+
+def _ended(why: str) -> Progress:
+    return Progress(OperationState.FAILED, Step.DONE, error_code="not_assigned", error_message=why)
+
+
+def _answer(result: AssignmentResult, assignment: Assignment) -> JsonObject:
+    return {
+        "id": result.id,
+        "id_vm": result.id_vm,
+        "result": result.result,
+        "assignment": assignment.id,
+        "generation": assignment.generation,
+    }
+
+
+def _assigned(answer: JsonObject, operation: Operation) -> Assigned:
+    more: dict[str, object] = {
+        key: answer[key] for key in ("assignment", "generation") if key in answer
+    }
+    result = AssignmentResult(answer["id"], answer["id_vm"], answer["result"])
+    return Assigned(result, operation, more)

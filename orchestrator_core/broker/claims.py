@@ -1,0 +1,183 @@
+"""Which process runs which operation: claims, and what becomes of a lost process's work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+
+from orchestrator_core.broker.operation import Operation, OperationState
+from orchestrator_core.broker.records import end_attempt
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import operations, processes
+
+
+def anything_due(connection: Connection, lease: float) -> bool:
+    """Whether there is anything to claim, or to take from a process that is gone."""
+    table = operations
+    due = select(table.c.id).where(
+        table.c.state == OperationState.PENDING, table.c.next_attempt_at <= now()
+    )
+    lost = select(table.c.id).where(table.c.owner.is_not(None), table.c.owner.not_in(_alive(lease)))
+    return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
+
+
+def _alive(lease: float) -> Select[tuple[str]]:
+    return select(processes.c.id).where(processes.c.seen_at > now() - lease)
+
+
+def room(connection: Connection, cloud: str, limit: int | None) -> int | None:
+    """Return how many more operations may be under way in a cloud; None for any number.
+
+    Whoever asks at the same time waits until this transaction has ended.
+    """
+    if limit is None:
+        return None
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"changes {cloud}"))))
+    table = operations
+    running = connection.execute(
+        select(func.count()).where(table.c.cloud == cloud, table.c.state == OperationState.RUNNING)
+    ).scalar_one()
+    return max(0, limit - int(running))
+
+
+def claim_due(
+    connection: Connection, process: str, clouds: Mapping[str, int | None], most: int
+) -> list[Operation]:
+    """Take operations that are due, for this process; begin an attempt of each.
+
+    Args:
+        connection: of a transaction.
+        process: that will run them.
+        clouds: the clouds that this process can reach, with how many operations may be under
+            way in each at the same time.
+        most: how many.
+    """
+    free = [name for name, limit in clouds.items() if limit is None]
+    claimed = _claim(connection, process, free, most)
+    for name, limit in clouds.items():
+        if limit is not None and len(claimed) < most and _is_due(connection, name):
+            left = room(connection, name, limit)
+            assert left is not None
+            claimed += _claim(connection, process, [name], min(left, most - len(claimed)))
+    return claimed
+
+
+def _is_due(connection: Connection, cloud: str) -> bool:
+    return connection.execute(select(_due([cloud], 1).exists())).scalar_one()
+
+
+def _due(clouds: Sequence[str], most: int) -> Select[tuple[str]]:
+    table = operations
+    return (
+        select(table.c.id)
+        .where(
+            table.c.state == OperationState.PENDING,
+            table.c.next_attempt_at <= now(),
+            table.c.cloud.in_(clouds),
+        )
+        .order_by(table.c.next_attempt_at)
+        .limit(most)
+    )
+
+
+def _claim(
+    connection: Connection, process: str, clouds: Sequence[str], most: int
+) -> list[Operation]:
+    due = _due(clouds, most).with_for_update(skip_locked=True)
+    return _take(connection, process, operations.c.id.in_(due.scalar_subquery()))
+
+
+def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:
+    """Take an operation that this process has had a moment ago; None if another one has it."""
+    table = operations
+    same = and_(
+        table.c.id == operation.id,
+        table.c.generation == operation.generation,
+        table.c.state == OperationState.PENDING,
+    )
+    return next(iter(_take(connection, process, same)), None)
+
+
+def _take(connection: Connection, process: str, which: ColumnElement[bool]) -> list[Operation]:
+    table = operations
+    rows = connection.execute(
+        update(table)
+        .where(which)
+        .values(
+            state=OperationState.RUNNING,
+            owner=process,
+            generation=table.c.generation + 1,
+            attempts=table.c.attempts + 1,
+            attempt_began_at=now(),
+            next_attempt_at=None,
+        )
+        .returning(*table.c)
+    )
+    return [Operation.of(row) for row in rows]
+
+
+def let_go(connection: Connection, operation: Operation, why: str) -> None:
+    """Make an operation due whose process is gone; what its attempt has done is not known."""
+    table = operations
+    written = connection.execute(
+        update(table)
+        .where(
+            table.c.id == operation.id,
+            table.c.generation == operation.generation,
+            table.c.state == OperationState.RUNNING,
+        )
+        .values(
+            state=OperationState.PENDING,
+            unsettled=True,
+            owner=None,
+            generation=table.c.generation + 1,
+            next_attempt_at=now(),
+            error_code="process_lost",
+            error_message=why,
+        )
+        .returning(table.c.id)
+    ).first()
+    if written is not None:
+        end_attempt(connection, operation, "lost", "process_lost", why)
+
+
+def let_go_of_the_dead(connection: Connection, lease: float) -> int:
+    """Make every operation due whose process was silent for longer than its lease.
+
+    Args:
+        connection: of a transaction.
+        lease: seconds.
+    """
+    table = operations
+    dead = connection.execute(
+        select(*table.c)
+        .where(table.c.owner.is_not(None), table.c.owner.not_in(_alive(lease)))
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in dead:
+        let_go(connection, Operation.of(row), "the process that ran it is gone")
+    return len(dead)
+
+
+def let_go_of_the_forgotten(
+    connection: Connection, process: str, known: Collection[str], older_than: float
+) -> int:
+    """Make every operation due that a living process runs by the rows, but not in truth.
+
+    Args:
+        connection: of a transaction.
+        process: that asks.
+        known: the operations that it runs.
+        older_than: seconds since their attempts began.
+    """
+    table = operations
+    rows = connection.execute(
+        select(*table.c)
+        .where(table.c.owner == process, table.c.attempt_began_at < now() - older_than)
+        .where(table.c.id.not_in(known))
+    ).all()
+    for row in rows:
+        let_go(connection, Operation.of(row), "its outcome could not be written down")
+    return len(rows)

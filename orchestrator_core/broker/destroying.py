@@ -1,0 +1,309 @@
+"""Destroying a VM until its cloud confirms that it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection, update
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker import keys, ledger, limits, records, steps, verdict
+from orchestrator_core.broker.change import Acted, Change, VmReference
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Step,
+)
+from orchestrator_core.broker.recorder import Recorder, caller_left
+from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import (
+    DestroyHeld,
+    DestroyLimit,
+    NodeNotFound,
+    OrchestratorError,
+)
+from orchestrator_core.model import NodeState
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import vms
+
+DEADLINE: Final = 7 * 86_400.0
+"""Seconds after which a VM that will not go waits for somebody to look at it."""
+
+_FIRST_LOOK: Final = 0.5
+_LONGEST_LOOK: Final = 60.0
+_LOOKS: Final = 8
+"""How many times an accepted deletion is looked for before it is asked for again."""
+
+_HELD_LOOK: Final = 15.0
+_EMPTY_LOOKS: Final = 3
+_EMPTY: Final = "empty_listing"
+
+
+class Destroyer:
+    """Destroys VMs, for callers and for what must be done after them.
+
+    Args:
+        recorder: of this process.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def begin(self, change: Change, vm: VmReference) -> Acted:
+        """Destroy a VM for a caller; return once the cloud has accepted it."""
+        cloud = change.cloud
+        node_id = await steps.resolve(cloud, vm)
+        draft = Draft(
+            "stop_vm",
+            cloud.name,
+            Step.DESTROY,
+            change.requester,
+            {"node": vm.node, "hostname": vm.hostname},
+            DEADLINE,
+            node_id,
+        )
+
+        def also(connection: Connection, operation: Operation) -> None:
+            limits.check_held(connection)
+            _take(connection, operation, cloud.settings)
+            _end_assignment(connection, operation, "stopped")
+
+        operation = await self._recorder.record(change, draft, also)
+        faultpoints.reached("stop.recorded")
+        try:
+            await self._ask(operation, cloud, change.permit)
+        except asyncio.CancelledError:
+            self._recorder.later(operation, caller_left(operation), self._take_back)
+            raise
+        except NodeNotFound as error:
+            error.operation_id = operation.id
+            await self._not_there(operation, cloud, error)
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._refused_or_lost(operation, error, begun=change.permit.begun)
+            raise
+        faultpoints.reached("stop.answered")
+        accepted = Progress(
+            OperationState.PENDING, Step.CONFIRM, after=_FIRST_LOOK, answer={"node_id": node_id}
+        )
+        operation = await self._recorder.progress(operation, accepted)
+        faultpoints.reached("stop.settled")
+        return Acted(node_id, operation)
+
+    async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Go on destroying: ask the cloud, or look whether the VM is gone."""
+        if operation.step is Step.CONFIRM:
+            return await self.look(operation, cloud)
+        return await self.ask(operation, cloud)
+
+    async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Ask the cloud to destroy the VM, if that may be done just now."""
+        try:
+            await self._recorder.database.write(
+                lambda connection: _may_ask(connection, operation, cloud.settings)
+            )
+            await self._ask(operation, cloud, self._permit())
+        except NodeNotFound as error:
+            return await self._not_there(operation, cloud, error)
+        except (DestroyHeld, DestroyLimit) as error:
+            made = verdict.again(operation, error, _HELD_LOOK)
+            return await self._recorder.progress(operation, made)
+        except OrchestratorError as error:
+            after = verdict.backoff(operation.attempts)
+            made = verdict.again(operation, error, after, unsettled=True)
+            return await self._recorder.progress(operation, made)
+        return await self.look(replace(operation, step=Step.CONFIRM), cloud)
+
+    async def look(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Look whether the VM is gone; ask again if it has not gone for long."""
+        assert operation.node_id is not None
+        try:
+            _, node = await cloud.look_at(operation.node_id)
+        except NodeNotFound as error:
+            # The cloud knew it when it took the deletion: it is gone, and not yet to be seen.
+            return await self._not_there(operation, cloud, error, young=False)
+        except OrchestratorError as error:
+            made = verdict.again(operation, error, self._pause(operation))
+            return await self._recorder.progress(operation, made)
+        if node.state is NodeState.TERMINATED:
+            return await self._gone(operation)
+        looks = await self._recorder.database.read(lambda connection: _looks(connection, operation))
+        step = Step.DESTROY if looks >= _LOOKS else Step.CONFIRM
+        made = Progress(
+            OperationState.PENDING,
+            step,
+            after=self._pause(operation),
+            error_code="still_there",
+            error_message=f"Node {operation.node_id} is still there ({node.state.value})",
+        )
+        return await self._recorder.progress(operation, made)
+
+    async def _ask(self, operation: Operation, cloud: Cloud, permit: Permit) -> None:
+        assert operation.node_id is not None
+        step = steps.act("stop_vm", VmReference(operation.node_id), permit)
+        await cloud.change("stop_vm", step, permit)
+
+    def _permit(self) -> Permit:
+        permit = Permit()
+        permit.check = self._recorder.process.check_lease
+        return permit
+
+    async def _not_there(
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        error: NodeNotFound,
+        *,
+        young: bool | None = None,
+    ) -> Operation:
+        """The cloud says that there is no such VM: believe it, if it can be believed."""
+        if young is None:
+            young = await self._recorder.database.read(
+                lambda connection: _is_young(connection, operation, cloud.settings.visibility)
+            )
+        doubt = "not_visible_yet" if young else await self._doubt(operation, cloud)
+        if doubt is None:
+            failed = operation.kind == "stop_vm" and operation.answered_at is None
+            return await self._gone(operation, error if failed else None)
+        made = Progress(
+            OperationState.PENDING,
+            operation.step,
+            after=self._pause(operation),
+            error_code=doubt,
+            error_message=error.message,
+        )
+        return await self._recorder.progress(operation, made)
+
+    async def _doubt(self, operation: Operation, cloud: Cloud) -> str | None:
+        """Return why it need not be gone although the cloud does not show it; None for no doubt."""
+        if await cloud.reason_against("get_node") is None:
+            return None
+        try:
+            _, nodes = await cloud.list_all()
+        except OrchestratorError as error:
+            return error.code
+        if nodes:
+            return None
+        looks = await self._recorder.database.read(
+            lambda connection: records.attempts_of(connection, operation.id)
+        )
+        empty = sum(attempt.error_code == _EMPTY for attempt in looks)
+        return _EMPTY if empty + 1 < _EMPTY_LOOKS else None
+
+    async def _gone(
+        self, operation: Operation, error: OrchestratorError | None = None
+    ) -> Operation:
+        faultpoints.reached("destroy.gone")
+
+        def also(connection: Connection, written: Operation) -> None:
+            assert written.node_id is not None
+            ledger.set_vm_state(connection, written.cloud, written.node_id, VmState.GONE)
+            if error is not None:
+                keys.forget(connection, written)
+
+        if error is not None:
+            made = verdict.failed(operation, error)
+            return await self._recorder.progress(operation, made, also)
+        answer = dict(operation.result or {"node_id": operation.node_id})
+        if operation.kind == "release_vm":
+            answer["deletion"] = "done"
+        made = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
+        return await self._recorder.progress(operation, made, also)
+
+    async def _refused_or_lost(
+        self, operation: Operation, error: OrchestratorError, *, begun: bool
+    ) -> None:
+        if not begun or verdict.is_invalid(error):
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, self._take_back)
+        elif verdict.is_refusal(error):
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, give_back)
+        else:
+            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            await self._recorder.progress(operation, made)
+
+    @staticmethod
+    def _take_back(connection: Connection, operation: Operation) -> None:
+        keys.forget(connection, operation)
+        give_back(connection, operation)
+
+    @staticmethod
+    def _pause(operation: Operation) -> float:
+        return verdict.backoff(operation.attempts, _FIRST_LOOK, _LONGEST_LOOK)
+
+
+def _take(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
+    """From here on nobody can claim the VM."""
+    assert operation.node_id is not None
+    key = VmKey(operation.cloud, operation.node_id)
+    ledger.note_vm(connection, key, VmOrigin.GIVEN)
+    vm = ledger.lock_vm(connection, operation.cloud, operation.node_id)
+    assert vm is not None
+    limits.check_right(vm, cloud)
+    if vm.destroy_began_at is None:
+        limits.check_rate(connection, cloud)
+    connection.execute(
+        update(vms)
+        .where(vms.c.id == vm.id)
+        .values(state=VmState.DESTROYING, destroy_began_at=now())
+    )
+
+
+def _may_ask(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
+    limits.check_held(connection)
+    _take(connection, operation, cloud)
+
+
+def _end_assignment(connection: Connection, operation: Operation, why: str) -> None:
+    assert operation.node_id is not None
+    held = ledger.holding(connection, operation.cloud, operation.node_id)
+    if held is not None:
+        ledger.move(
+            connection, held, AssignmentState.ENDED, Cause(operation_id=operation.id, why=why)
+        )
+
+
+def give_back(connection: Connection, operation: Operation) -> None:
+    """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
+    keep(connection, operation)
+    ledger.reopen(connection, operation)
+
+
+def keep(connection: Connection, operation: Operation) -> None:
+    """Let a VM stay that was to be destroyed."""
+    assert operation.node_id is not None
+    ledger.set_vm_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
+    connection.execute(
+        update(vms)
+        .where(vms.c.cloud == operation.cloud, vms.c.node_id == operation.node_id)
+        .where(vms.c.gone_at.is_(None))
+        .values(destroy_began_at=None)
+    )
+
+
+def _is_young(connection: Connection, operation: Operation, visibility: float) -> bool:
+    assert operation.node_id is not None
+    vm = ledger.get_vm(connection, operation.cloud, operation.node_id)
+    if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
+        return False
+    return bool(operation.attempt_began_at - vm.made_at < visibility)
+
+
+def _looks(connection: Connection, operation: Operation) -> int:
+    """Return how often the VM was looked for since the cloud was last asked to destroy it."""
+    attempts = records.attempts_of(connection, operation.id)
+    looks = 0
+    for attempt in reversed(attempts):
+        if attempt.step != Step.CONFIRM:
+            break
+        looks += 1
+    return looks

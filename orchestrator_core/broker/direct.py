@@ -1,0 +1,111 @@
+"""The broker that keeps nothing: without a database a change is what the cloud says of it."""
+
+from __future__ import annotations
+
+from orchestrator_core.broker import steps
+from orchestrator_core.broker.broker import Broker
+from orchestrator_core.broker.change import (
+    Acted,
+    Assigned,
+    Change,
+    Started,
+    StartOrder,
+    VmReference,
+)
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import (
+    InvalidParameter,
+    NoAssignmentBackend,
+    NodeNotFound,
+    OrchestratorError,
+    ReleasedNotDestroyed,
+    Unsupported,
+)
+from orchestrator_core.model import AssignmentResult, AssignRequest
+
+_NO_STATE = "needs a database; this server has no [state]"
+
+
+class DirectBroker(Broker):
+    """Hands each change on to the cloud or to the backend.
+
+    Args:
+        registry: the configured clouds and backends.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__()
+        self._registry = registry
+
+    async def start_vm(self, change: Change, order: StartOrder) -> Started:
+        """Start a VM."""
+        _refuse_what_needs_state(change)
+        step = steps.start(change.cloud, order, change.permit)
+        description, node = await change.cloud.change("start_vm", step, change.permit, change.hints)
+        return Started(description, node)
+
+    async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
+        """Destroy, reboot or switch a VM."""
+        _refuse_what_needs_state(change)
+        step = steps.act(operation, vm, change.permit)
+        return Acted(await change.cloud.change(operation, step, change.permit, change.hints))
+
+    async def assign_vm(self, change: Change, vm: VmReference, user: str, vm_type: str) -> Assigned:
+        """Have the backend give a VM to a user."""
+        _refuse_what_needs_state(change)
+        cloud = change.cloud
+        backend = self._backend(cloud)
+        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        wanted = AssignRequest(cloud.name, found, user, vm_type)
+        return Assigned(await backend.assign_vm(wanted, change.permit))
+
+    async def release_vm(
+        self, change: Change, vm: VmReference, generation: int | None = None
+    ) -> Assigned:
+        """Have the backend take a VM back, then destroy it.
+
+        Raises:
+            ReleasedNotDestroyed: naming the VM that is free but still there.
+        """
+        _refuse_what_needs_state(change)
+        if generation is not None:
+            raise InvalidParameter("generation", _NO_STATE)
+        cloud = change.cloud
+        backend = self._backend(cloud)
+        reason = await cloud.reason_against("stop_vm")
+        if reason is not None:
+            raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
+        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        released = await backend.release_vm(cloud.name, found, change.permit)
+        permit = Permit()
+        try:
+            step = steps.act("stop_vm", VmReference(found.id_vm), permit)
+            await cloud.change("stop_vm", step, permit)
+        except NodeNotFound:
+            pass  # it was gone already, which is what was wanted
+        except OrchestratorError as error:
+            raise ReleasedNotDestroyed(cloud.name, found.id_vm, error) from error
+        return Assigned(
+            AssignmentResult(released.id, released.id_vm, f"{released.result} and deleted")
+        )
+
+    def _backend(self, cloud: Cloud) -> Backend:
+        backend = self._registry.backend(cloud)
+        if not backend.external:
+            raise NoAssignmentBackend(f"Backend {backend.name} {_NO_STATE}")
+        return backend
+
+
+def _refuse_what_needs_state(change: Change) -> None:
+    """A caller who relies on a key would otherwise get two VMs of one request.
+
+    Raises:
+        InvalidParameter: naming the header.
+    """
+    if change.requester.key is not None:
+        raise InvalidParameter("Idempotency-Key", _NO_STATE)
+    if change.recorded is not None:
+        raise InvalidParameter("Prefer", f"respond-async {_NO_STATE}")

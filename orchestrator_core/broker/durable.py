@@ -1,0 +1,130 @@
+"""The broker that records every change before anybody is asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from orchestrator_core.broker import ledger, verdict
+from orchestrator_core.broker.assigning import Assigner
+from orchestrator_core.broker.broker import Broker
+from orchestrator_core.broker.change import (
+    Acted,
+    Assigned,
+    Change,
+    Started,
+    StartOrder,
+    VmReference,
+)
+from orchestrator_core.broker.destroying import Destroyer
+from orchestrator_core.broker.inventory import CloudInventory
+from orchestrator_core.broker.operation import Operation
+from orchestrator_core.broker.powering import Switch
+from orchestrator_core.broker.process import Process
+from orchestrator_core.broker.reading import Records
+from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.releasing import Releaser
+from orchestrator_core.broker.starting import Starter
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import NoAssignmentBackend
+from orchestrator_core.model import Vm
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.installation import Installation
+
+
+class DurableBroker(Broker):
+    """Keeps the rows true.
+
+    Args:
+        registry: the configured clouds and backends.
+        database: where the rows are.
+        installation: this one.
+        process: this one; it lives from :meth:`start` to :meth:`stop`.
+        inventory: what the backends are told.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        database: Database,
+        installation: Installation,
+        process: Process,
+        inventory: CloudInventory,
+    ) -> None:
+        super().__init__()
+        self._inventory = inventory
+        self.database = database
+        self.records = Records(database)
+        self._registry = registry
+        self.process = process
+        self._recorder = Recorder(database, process)
+        self._starter = Starter(self._recorder, installation.id)
+        self._destroyer = Destroyer(self._recorder)
+        self._switch = Switch(self._recorder)
+        self._assigner = Assigner(self._recorder)
+        self._releaser = Releaser(self._recorder, self._destroyer)
+
+    async def start_vm(self, change: Change, order: StartOrder) -> Started:
+        """Start a VM, once."""
+        return await self._starter.begin(change, order)
+
+    async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
+        """Destroy a VM until it is gone, or switch it."""
+        if operation == "stop_vm":
+            return await self._destroyer.begin(change, vm)
+        return await self._switch.begin(change, operation, vm)
+
+    async def assign_vm(self, change: Change, vm: VmReference, user: str, vm_type: str) -> Assigned:
+        """Give a VM to a user and an application, and to nobody else."""
+        backend = self._registry.backend(change.cloud)
+        return await self._assigner.begin(change, backend, vm, user, vm_type)
+
+    async def release_vm(
+        self, change: Change, vm: VmReference, generation: int | None = None
+    ) -> Assigned:
+        """Take a VM back, then destroy it however long that takes."""
+        backend = self._registry.backend(change.cloud)
+        return await self._releaser.begin(change, backend, vm, generation)
+
+    async def resume(self, operation: Operation) -> Operation:
+        """Make one attempt of an operation that this process has claimed."""
+        cloud = self._registry.clouds[operation.cloud]
+        self.process.running.add(operation.id)
+        if operation.kind == "start_vm":
+            return await self._starter.resume(operation, cloud)
+        if operation.kind == "stop_vm":
+            return await self._destroyer.resume(operation, cloud)
+        if operation.kind not in ("assign_vm", "release_vm"):
+            return await self._switch.resume(operation)
+        try:
+            backend = self._registry.backend(cloud)
+        except NoAssignmentBackend:
+            backend = None
+        if operation.kind == "release_vm":
+            return await self._releaser.resume(operation, cloud, backend)
+        return await self._assigner.resume(operation, cloud, backend)
+
+    async def give_up(self, operation: Operation) -> Operation:
+        """Let an operation whose time is over wait for somebody to look at it."""
+        why = (
+            f"Given up after {operation.attempts - 1} attempts; "
+            f"the last one: {operation.error_message or 'no error'}"
+        )
+        code = operation.error_code or "deadline"
+        made = verdict.paused(operation, code, why, unsettled=operation.unsettled)
+        return await self._recorder.progress(operation, made)
+
+    def _known_vms(self, cloud: str) -> Mapping[str, Vm]:
+        return self.database.read_now(lambda connection: ledger.known_vms(connection, cloud))
+
+    async def start(self) -> None:
+        """Enter the rows as a living process."""
+        self._inventory.connect(self._registry, self._known_vms)
+        await asyncio.to_thread(self.process.start)
+
+    async def stop(self) -> None:
+        """Let every change end, and leave the rows."""
+        await super().stop()
+        await self._recorder.drain()
+        await asyncio.to_thread(self.process.stop)
+        self.database.close()

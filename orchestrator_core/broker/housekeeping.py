@@ -1,0 +1,38 @@
+"""Deletes what has ended long ago, a little at a time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, delete, select
+
+from orchestrator_core.broker import keys, process, records
+from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import assignments, vms
+
+_MOST: Final = 1000
+"""Rows of one kind in one transaction."""
+
+_DEAD_FOR: Final = 86_400.0
+"""Seconds for which a process that is gone still shows."""
+
+
+def sweep(connection: Connection, settings: StateSettings) -> None:
+    """Delete what was kept for long enough. Nothing that has not ended is ever deleted."""
+    keys.forget_old(connection)
+    records.forget_finished(connection, settings.keep, _MOST)
+    process.forget_dead(connection, _DEAD_FOR)
+    _forget_assignments(connection, settings.keep)
+    _forget_vms(connection, settings.keep)
+
+
+def _forget_assignments(connection: Connection, keep: float) -> None:
+    old = select(assignments.c.id).where(assignments.c.ended_at < now() - keep).limit(_MOST)
+    connection.execute(delete(assignments).where(assignments.c.id.in_(old.scalar_subquery())))
+
+
+def _forget_vms(connection: Connection, keep: float) -> None:
+    held = select(assignments.c.vm_id).where(assignments.c.vm_id == vms.c.id)
+    old = select(vms.c.id).where(vms.c.gone_at < now() - keep, ~held.exists()).limit(_MOST)
+    connection.execute(delete(vms).where(vms.c.id.in_(old.scalar_subquery())))

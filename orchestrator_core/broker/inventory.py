@@ -1,0 +1,71 @@
+"""What assignment backends are told of clouds and of the ledger, in their own threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import CloudTimeout, CloudUnavailable, UnknownCloud
+from orchestrator_core.model import Node, Vm
+
+Ledger = Callable[[str], Mapping[str, Vm]]
+"""Given a cloud's name, the VMs that the ledger knows, by node id. Blocks."""
+
+T = TypeVar("T")
+
+
+class CloudInventory:
+    """Hands questions of blocking code on to the event loop, where the clouds' guards live.
+
+    Made before the clouds are, since the backends are made with it.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._registry: Registry | None = None
+        self._ledger: Ledger | None = None
+
+    def connect(self, registry: Registry, ledger: Ledger) -> None:
+        """Take the clouds and the ledger, and the running event loop."""
+        self._registry = registry
+        self._ledger = ledger
+        self._loop = asyncio.get_running_loop()
+
+    def list_nodes(self, cloud: str, deadline: Deadline) -> Sequence[Node]:
+        """Return every node of a cloud."""
+        _, nodes = self._ask(self._clouds().cloud(cloud).list_all(), deadline)
+        return nodes
+
+    def get_node(self, cloud: str, node_id: str, deadline: Deadline) -> Node:
+        """Return one node."""
+        _, node = self._ask(self._clouds().cloud(cloud).look_at(node_id), deadline)
+        return node
+
+    def node_named(self, cloud: str, hostname: str, deadline: Deadline) -> Node:
+        """Return the one node of that name."""
+        _, node = self._ask(self._clouds().cloud(cloud).find_named(hostname), deadline)
+        return node
+
+    def ledger(self, cloud: str) -> Mapping[str, Vm]:
+        """Return the VMs that the ledger knows."""
+        return self._ledger(cloud) if self._ledger is not None else {}
+
+    def _clouds(self) -> Registry:
+        if self._registry is None:
+            raise CloudUnavailable("The server has no [state], or is not ready yet")
+        return self._registry
+
+    def _ask(self, question: Coroutine[Any, Any, T], deadline: Deadline) -> T:
+        assert self._loop is not None
+        asked = asyncio.run_coroutine_threadsafe(question, self._loop)
+        try:
+            return asked.result(deadline.remaining())
+        except (TimeoutError, CancelledError):
+            asked.cancel()
+            raise CloudTimeout(f"No answer within {deadline.seconds:g} s") from None
+        except UnknownCloud as error:
+            raise CloudUnavailable(error.message) from None

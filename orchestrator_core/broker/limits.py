@@ -1,0 +1,69 @@
+"""What keeps this installation from destroying what it should not: the blast radius."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, select
+
+from orchestrator_core.broker.vm import VmOrigin
+from orchestrator_core.errors import DestroyHeld, DestroyLimit, Refused
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state import installation
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import vms
+
+_HOUR: Final = 3600.0
+
+
+def check_right(vm: Row[Any], cloud: CloudSettings) -> None:
+    """Do nothing if this VM may ever be destroyed by us.
+
+    Raises:
+        Refused: when it is protected, or not our own where only our own may be destroyed.
+    """
+    if vm.protected:
+        raise Refused(f"Node {vm.node_id} is protected; take the protection away first")
+    if cloud.destroy == "own" and vm.origin == VmOrigin.GIVEN:
+        raise Refused(
+            f"Node {vm.node_id} was neither started nor adopted here, and cloud {cloud.name} "
+            'has destroy = "own"'
+        )
+
+
+def check_held(connection: Connection) -> None:
+    """Do nothing if things may be destroyed just now.
+
+    Raises:
+        DestroyHeld: when somebody froze it, or the database came out of a backup.
+    """
+    held = installation.read(connection).held
+    if held:
+        raise DestroyHeld(f"Nothing is destroyed just now: {held}")
+
+
+def check_rate(connection: Connection, cloud: CloudSettings) -> None:
+    """Do nothing if one more VM may be destroyed within this hour.
+
+    Whoever asks at the same time waits until this transaction has ended.
+
+    Raises:
+        DestroyLimit: when the cloud's limit is reached.
+    """
+    most = cloud.destroys_per_hour
+    if most is None:
+        return
+    if connection.dialect.name == "postgresql":
+        lock = func.hashtext(f"destroys {cloud.name}")
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+    began = vms.c.destroy_began_at
+    recent, oldest = connection.execute(
+        select(func.count(), func.min(began) + _HOUR - now()).where(
+            vms.c.cloud == cloud.name, began > now() - _HOUR
+        )
+    ).one()
+    if recent >= most:
+        raise DestroyLimit(
+            f"Cloud {cloud.name} has destroys_per_hour = {most}, which is used up",
+            retry_after=oldest if oldest is not None else _HOUR,
+        )

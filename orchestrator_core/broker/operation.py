@@ -1,0 +1,169 @@
+"""An operation: one change of a VM, from the moment it is recorded to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from orchestrator_core.model import JsonObject
+
+
+class OperationState(StrEnum):
+    """Where an operation stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+FINAL: Final = frozenset(
+    {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABANDONED}
+)
+
+
+class Step(StrEnum):
+    """What an operation does next."""
+
+    START = "start"
+    DESTROY = "destroy"
+    CONFIRM = "confirm"
+    POWER = "power"
+    ASSIGN = "assign"
+    RELEASE = "release"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asked for a change.
+
+    Attributes:
+        caller: the caller's name.
+        request_id: of the request.
+        key: the Idempotency-Key, with what it goes by.
+    """
+
+    caller: str
+    request_id: str
+    key: KeyUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """An Idempotency-Key in one request.
+
+    Attributes:
+        method: the request's.
+        path: the request's.
+        key: the caller's text.
+        body_digest: SHA-256 of the body, in hexadecimal.
+        keep: seconds that it is kept.
+    """
+
+    method: str
+    path: str
+    key: str
+    body_digest: str
+    keep: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An operation that is about to be recorded.
+
+    Attributes:
+        kind: the hook's name, ``start_vm`` say.
+        deadline: seconds until it must have ended.
+    """
+
+    kind: str
+    cloud: str
+    step: Step
+    requester: Requester
+    parameters: JsonObject
+    deadline: float
+    node_id: str | None = None
+    assignment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of ``operations``. Times are seconds since 1970 by the database's clock."""
+
+    id: str
+    kind: str
+    cloud: str
+    state: OperationState
+    step: Step
+    unsettled: bool
+    caller: str
+    request_id: str
+    parameters: Mapping[str, Any]
+    node_id: str | None
+    assignment_id: str | None
+    result: Mapping[str, Any] | None
+    error_code: str | None
+    error_message: str | None
+    owner: str | None
+    generation: int
+    attempts: int
+    made_at: float
+    attempt_began_at: float | None
+    next_attempt_at: float | None
+    deadline_at: float
+    answered_at: float | None
+    finished_at: float | None
+
+    @classmethod
+    def of(cls, row: Any) -> Operation:
+        """Make it of a row of SQLAlchemy with all columns."""
+        return cls.of_values(row._asdict())
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Operation:
+        """Make it of all columns by their names."""
+        state, step = OperationState(values["state"]), Step(values["step"])
+        return cls(**{**values, "state": state, "step": step})
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt."""
+
+    number: int
+    step: str
+    process: str
+    began_at: float
+    ended_at: float
+    outcome: str
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an attempt has come to, and what becomes of its operation now.
+
+    Attributes:
+        after: seconds until the next attempt; for what stays pending.
+        answer: what the caller is told; set once, at the attempt that the caller waits for.
+    """
+
+    state: OperationState
+    step: Step
+    unsettled: bool = False
+    after: float = 0.0
+    node_id: str | None = None
+    answer: JsonObject | None = None
+    error_code: str | None = None
+    error_message: str | None = None

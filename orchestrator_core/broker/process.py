@@ -1,0 +1,161 @@
+"""This process among all that work on one database: its name, its heartbeat, its lease.
+
+A process that is silent for longer than the lease is taken for dead, and its operations are
+taken over. It must not do harm if it comes back: what it writes is refused by the rows'
+generations, and it begins nothing with a cloud while it is not sure of its lease.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, delete, select, update
+
+from orchestrator_core.broker import claims
+from orchestrator_core.broker.birth import birth_certificate, has_ended
+from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.identifiers import new_id
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import processes
+
+_log = structlog.get_logger(__name__)
+
+_BEATS: Final = 5
+"""How many heartbeats there are in a lease."""
+
+_SETTLING: Final = 10.0
+"""Seconds after which an operation that nobody here knows of is given up."""
+
+
+class Process:
+    """One process that runs operations.
+
+    Args:
+        database: where it says that it lives.
+        kind: ``web`` or ``worker``.
+        lease: seconds of silence after which it is taken for dead.
+
+    Attributes:
+        id: its name in the rows.
+        running: the ids of the operations that it runs.
+    """
+
+    def __init__(self, database: Database, kind: str, lease: float) -> None:
+        self.id = new_id()
+        self.running: set[str] = set()
+        self._database = database
+        self._kind = kind
+        self._lease = lease
+        self._sure_until = 0.0
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Enter the rows, and stay there until :meth:`stop`.
+
+        Raises:
+            StateUnavailable: when the database cannot be had.
+        """
+        self._beat(self._enter)
+        self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the rows: what this process still runs may be taken over at once."""
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._sure_until = 0.0
+        try:
+            self._database.write_now(self._leave)
+        except OrchestratorError:
+            _log.warning("could not sign off", process=self.id)
+
+    def check_lease(self) -> None:
+        """Do nothing if nobody can have taken this process for dead.
+
+        Raises:
+            StateUnavailable: if somebody may have.
+        """
+        if _clock() >= self._sure_until:
+            raise StateUnavailable
+
+    def _live(self) -> None:
+        while not self._end.wait(self._lease / _BEATS):
+            try:
+                self._beat(self._stay)
+            except OrchestratorError as error:
+                _log.warning("heartbeat failed", process=self.id, why=error.message)
+            except Exception:  # noqa: BLE001 - it must go on beating
+                _log.exception("heartbeat failed", process=self.id)
+
+    def _beat(self, work: Callable[[Connection], None]) -> None:
+        begun = _clock()
+        self._database.write_now(work)
+        # Others count from the row's own time, which is no earlier than this beat's beginning.
+        self._sure_until = begun + self._lease * (1 - 1 / _BEATS)
+
+    def _enter(self, connection: Connection) -> None:
+        connection.execute(
+            insert_unless_there(connection, processes).values(
+                id=self.id,
+                kind=self._kind,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                birth=birth_certificate(),
+                version=version("vm-orchestrator"),
+                started_at=now(),
+                seen_at=now(),
+            )
+        )
+
+    def _stay(self, connection: Connection) -> None:
+        table = processes
+        stayed = connection.execute(
+            update(table).where(table.c.id == self.id).values(seen_at=now())
+        )
+        if not stayed.rowcount:
+            self._enter(connection)
+        claims.let_go_of_the_forgotten(connection, self.id, tuple(self.running), _SETTLING)
+
+    def _leave(self, connection: Connection) -> None:
+        claims.let_go_of_the_forgotten(connection, self.id, (), older_than=-1.0)
+        connection.execute(delete(processes).where(processes.c.id == self.id))
+
+
+def ended(connection: Connection) -> list[str]:
+    """Return the processes of this machine that have ended without signing off."""
+    rows = connection.execute(select(processes.c.id, processes.c.birth))
+    return [row.id for row in rows if has_ended(row.birth)]
+
+
+def bury(connection: Connection, ids: list[str]) -> None:
+    """Take processes for dead at once, without waiting for their leases to end."""
+    connection.execute(delete(processes).where(processes.c.id.in_(ids)))
+
+
+def forget_dead(connection: Connection, silent: float) -> int:
+    """Delete processes that were silent for so many seconds and run nothing; return how many."""
+    table = processes
+    return connection.execute(delete(table).where(table.c.seen_at < now() - silent)).rowcount
+
+
+def all_processes(connection: Connection) -> list[dict[str, object]]:
+    """Return every process that the rows know, with the seconds since it was seen."""
+    table = processes
+    query = select(*table.c, (now() - table.c.seen_at).label("silent")).order_by(table.c.id)
+    return [row._asdict() for row in connection.execute(query)]
+
+
+def _clock() -> float:
+    # Goes on while the machine sleeps, as the database's clock does.
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,72 @@
+"""What the rows say, for who looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import keys, ledger, process, records
+from orchestrator_core.broker.operation import Attempt, Operation, Requester
+from orchestrator_core.broker.vm import Assignment, AssignmentEvent
+from orchestrator_core.state.database import Database
+
+
+class Records:
+    """Reads operations, assignments and processes.
+
+    Args:
+        database: where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def operation(self, operation_id: str) -> tuple[Operation, Sequence[Attempt]] | None:
+        """Return one operation with what became of its attempts; None when there is none."""
+
+        def work(connection: Connection) -> tuple[Operation, Sequence[Attempt]] | None:
+            found = records.get(connection, operation_id)
+            if found is None:
+                return None
+            return found, records.attempts_of(connection, operation_id)
+
+        return await self._database.read(work)
+
+    async def operations(
+        self, filters: Mapping[str, str], limit: int, after: str | None
+    ) -> Sequence[Operation]:
+        """Return operations, the newest first; see :func:`records.find`."""
+        return await self._database.read(
+            lambda connection: records.find(connection, filters, limit, after)
+        )
+
+    async def by_key(self, requester: Requester) -> tuple[Operation, str] | None:
+        """Return the operation that a key stands for and its body's digest; None for none."""
+        return await self._database.read(lambda connection: keys.find(connection, requester))
+
+    async def assignment(
+        self, assignment_id: str
+    ) -> tuple[Assignment, Sequence[AssignmentEvent]] | None:
+        """Return one assignment with its whole history; None when there is none."""
+
+        def work(connection: Connection) -> tuple[Assignment, Sequence[AssignmentEvent]] | None:
+            found = ledger.get(connection, assignment_id)
+            if found is None:
+                return None
+            return found, ledger.history(connection, assignment_id)
+
+        return await self._database.read(work)
+
+    async def assignments(
+        self, filters: Mapping[str, str], limit: int, after: str | None
+    ) -> Sequence[Assignment]:
+        """Return assignments, the newest first; see :func:`ledger.find`."""
+        return await self._database.read(
+            lambda connection: ledger.find(connection, filters, limit, after)
+        )
+
+    async def processes(self) -> Sequence[Mapping[str, Any]]:
+        """Return every process that works on this database."""
+        return await self._database.read(process.all_processes)

@@ -1,0 +1,174 @@
+"""Writes down what becomes of operations that this process runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import claims, records
+from orchestrator_core.broker.change import Change
+from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
+from orchestrator_core.broker.process import Process
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable
+from orchestrator_core.state.database import Database
+
+Also = Callable[[Connection, Operation], Any]
+"""What else is written in the same transaction."""
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_LOOK: Final = 0.02
+_LONGEST_LOOK: Final = 0.5
+_TRIES: Final = (0.2, 0.5, 1.0, 2.0)
+"""Seconds between the tries to write down what has happened already."""
+
+
+class Recorder:
+    """Records operations for this process.
+
+    Args:
+        database: where to.
+        process: this one.
+    """
+
+    def __init__(self, database: Database, process: Process) -> None:
+        self.database = database
+        self.process = process
+        self._late: set[asyncio.Task[Any]] = set()
+
+    async def record(self, change: Change, draft: Draft, also: Also | None = None) -> Operation:
+        """Record an operation whose first attempt begins now, once the cloud has room for it.
+
+        Raises:
+            KeyInUse: when the requester's key stands for another operation.
+            CloudBusy: when there was no room in time.
+            StateUnavailable: when nothing can be recorded, or this process may be taken for dead.
+        """
+        self.process.check_lease()
+        change.permit.check = self.process.check_lease
+        writing = asyncio.ensure_future(self._record(change, draft, also))
+        try:
+            operation = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            writing.add_done_callback(self._withdraw)
+            raise
+        change.tell(operation)
+        return operation
+
+    async def _record(self, change: Change, draft: Draft, also: Also | None) -> Operation:
+        limit = change.cloud.settings.changes
+
+        def work(connection: Connection) -> Operation | None:
+            if claims.room(connection, draft.cloud, limit) == 0:
+                return None
+            operation = records.record(connection, draft, self.process.id)
+            if also is not None:
+                also(connection, operation)
+            return operation
+
+        deadline, look = Deadline(change.cloud.guard.seconds("check")), _FIRST_LOOK
+        while (operation := await self.database.write(work)) is None:
+            if deadline.remaining() <= look:
+                raise CloudBusy(
+                    f"Cloud {draft.cloud} has {limit} changes under way, which is its limit",
+                    retry_after=1,
+                )
+            await asyncio.sleep(look)
+            look = min(2 * look, _LONGEST_LOOK)
+        self.process.running.add(operation.id)
+        return operation
+
+    async def progress(
+        self, operation: Operation, made: Progress, also: Also | None = None
+    ) -> Operation:
+        """Write down what an attempt has come to.
+
+        Raises:
+            Superseded: when another process has taken the operation over.
+            StateUnavailable: when it cannot be written; the operation is settled later.
+        """
+
+        def work(connection: Connection) -> Operation:
+            written = records.progress(connection, operation, made)
+            if also is not None:
+                also(connection, written)
+            return written
+
+        written = None
+        try:
+            written = await self._insist(work)
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            raise
+        finally:
+            if written is None or written.state is not OperationState.RUNNING:
+                self.process.running.discard(operation.id)
+        return written
+
+    async def take_again(self, operation: Operation, deadline: Deadline) -> Operation | None:
+        """Wait until an operation is due again, and take it, unless another process does.
+
+        Returns None when that would be after the deadline: then it is somebody else's.
+        """
+        assert operation.next_attempt_at is not None
+        pause = await self.database.read(
+            lambda connection: records.seconds_until_due(connection, operation)
+        )
+        if pause is None or pause >= deadline.remaining():
+            return None
+        await asyncio.sleep(pause)
+        taken = await self.database.write(
+            lambda connection: claims.claim_one(connection, self.process.id, operation)
+        )
+        if taken is not None:
+            self.process.running.add(taken.id)
+        return taken
+
+    def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
+        """Write down what an attempt has come to, although nobody waits for it any more."""
+        self.go_on(self.progress(operation, made, also))
+
+    def go_on(self, work: Coroutine[Any, Any, Operation]) -> asyncio.Task[Operation]:
+        """Let work go on whether or not somebody waits for it; the process ends after it."""
+        task = asyncio.ensure_future(work)
+        self._late.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def drain(self) -> None:
+        """Wait until everything is written."""
+        if self._late:
+            await asyncio.wait(self._late)
+
+    async def _insist(self, work: Callable[[Connection], Operation]) -> Operation:
+        """The cloud has done its part: a database that is away for a moment is waited for."""
+        for pause in _TRIES:
+            try:
+                return await self.database.write(work)
+            except StateUnavailable:
+                await asyncio.sleep(pause)
+        return await self.database.write(work)
+
+    def _withdraw(self, writing: asyncio.Future[Operation]) -> None:
+        if not writing.cancelled() and writing.exception() is None:
+            self.later(writing.result(), caller_left(writing.result()))
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._late.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.warning("could not be written down", why=str(task.exception()))
+
+
+def caller_left(operation: Operation) -> Progress:
+    """Return what becomes of an operation whose caller left before it began."""
+    return Progress(
+        OperationState.FAILED,
+        operation.step,
+        error_code="caller_left",
+        error_message="The caller left before the change began",
+    )

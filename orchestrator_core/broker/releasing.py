@@ -1,0 +1,229 @@
+"""Taking a VM back from its user, then destroying it, however long that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker import keys, ledger, limits, records, verdict
+from orchestrator_core.broker.change import Assigned, Change, VmReference
+from orchestrator_core.broker.destroying import DEADLINE, Destroyer
+from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
+from orchestrator_core.broker.recorder import Also, Recorder, caller_left
+from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import OrchestratorError, Refused, Unsupported
+from orchestrator_core.model import AssignmentResult, JsonObject, Vm
+from orchestrator_core.settings.model import CloudSettings
+
+_FIRST_LOOK: Final = 1.0
+
+
+class Releaser:
+    """Releases VMs and sees to it that they are destroyed.
+
+    Args:
+        recorder: of this process.
+        destroyer: destroys what was released.
+    """
+
+    def __init__(self, recorder: Recorder, destroyer: Destroyer) -> None:
+        self._recorder = recorder
+        self._destroyer = destroyer
+
+    async def begin(
+        self, change: Change, backend: Backend, vm: VmReference, generation: int | None
+    ) -> Assigned:
+        """Release a VM for a caller; return once it is gone, or after a while."""
+        cloud = change.cloud
+        reason = await cloud.reason_against("stop_vm")
+        if reason is not None:
+            raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
+        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        draft = Draft(
+            "release_vm",
+            cloud.name,
+            Step.RELEASE,
+            change.requester,
+            {"node": found.id_vm, "hostname": found.hostname},
+            DEADLINE,
+            found.id_vm,
+        )
+        take = _taker(change, backend, found, generation)
+        operation = await self._recorder.record(change, draft, take)
+        faultpoints.reached("release.recorded")
+        try:
+            released = await backend.release_vm(cloud.name, found, change.permit)
+        except asyncio.CancelledError:
+            self._recorder.later(operation, caller_left(operation), _nothing_done)
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._failed(change, operation, error)
+            raise
+        faultpoints.reached("release.answered")
+        operation = await self._released(operation, _answer(released))
+        faultpoints.reached("release.settled")
+        destroying = self._recorder.go_on(self._destroy(operation, cloud))
+        await asyncio.wait({destroying}, timeout=cloud.settings.release_wait)
+        if destroying.done() and destroying.exception() is None:
+            operation = destroying.result()
+        return assigned(operation)
+
+    async def resume(
+        self, operation: Operation, cloud: Cloud, backend: Backend | None
+    ) -> Operation:
+        """Go on: find out whether the VM is released, or destroy it."""
+        if operation.step is not Step.RELEASE:
+            return await self._destroyer.resume(operation, cloud)
+        if backend is None:
+            why = f"Cloud {cloud.name} has no assignment backend any more"
+            return await self._unknown(operation, why)
+        if not backend.external:
+            answer = {"id": 0, "id_vm": operation.node_id, "result": _text(operation)}
+            return await self._go_on(await self._released(operation, answer))
+        try:
+            known = await backend.list_vms(cloud.name, tuple)
+        except OrchestratorError as error:
+            after = verdict.backoff(operation.attempts)
+            made = verdict.again(operation, error, after, unsettled=True)
+            return await self._recorder.progress(operation, made)
+        record = next((vm for vm in known if vm.id_vm == operation.node_id), None)
+        if record is not None and record.user:
+            why = "The backend still shows a user, so that the VM is not destroyed"
+            return await self._unknown(operation, why)
+        identity = record.id if record is not None else 0
+        answer = {"id": identity, "id_vm": operation.node_id, "result": _text(operation)}
+        return await self._go_on(await self._released(operation, answer))
+
+    async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Destroy what is released, for as long as the caller is to wait."""
+        deadline = Deadline(cloud.settings.release_wait)
+        while True:
+            operation = await self._destroyer.resume(operation, cloud)
+            if operation.final or operation.state is OperationState.PAUSED:
+                return operation
+            taken = await self._recorder.take_again(operation, deadline)
+            if taken is None:
+                return operation
+            operation = taken
+
+    async def _released(self, operation: Operation, answer: JsonObject) -> Operation:
+        """The backend has let go: the VM is nobody's, and is destroyed from here on."""
+        if not answer["id"]:
+            answer = {**answer, "id": await self._number(operation)}
+
+        def also(connection: Connection, written: Operation) -> None:
+            assignment = ledger.of_operation(connection, written)
+            if assignment is not None:
+                cause = Cause(operation_id=written.id, why="released")
+                ledger.move(connection, assignment, AssignmentState.ENDED, cause)
+            assert written.node_id is not None
+            ledger.set_vm_state(connection, written.cloud, written.node_id, VmState.DESTROYING)
+
+        going_on = Progress(
+            OperationState.RUNNING, Step.DESTROY, answer={**answer, "deletion": "pending"}
+        )
+        return await self._recorder.progress(operation, going_on, also)
+
+    async def _number(self, operation: Operation) -> int:
+        """Return the ledger's own number for a VM whose backend has none."""
+
+        def work(connection: Connection) -> int:
+            assert operation.node_id is not None
+            vm = ledger.get_vm(connection, operation.cloud, operation.node_id)
+            return 0 if vm is None else vm.id
+
+        return await self._recorder.database.read(work)
+
+    async def _go_on(self, operation: Operation) -> Operation:
+        made = Progress(OperationState.PENDING, Step.DESTROY)
+        return await self._recorder.progress(operation, made)
+
+    async def _unknown(self, operation: Operation, why: str) -> Operation:
+        made = verdict.paused(operation, "release_unknown", why, unsettled=True)
+        return await self._recorder.progress(operation, made)
+
+    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
+        if not change.permit.begun or verdict.is_invalid(error):
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, _nothing_done)
+        elif verdict.is_refusal(error):
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, give_back)
+        else:
+            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            await self._recorder.progress(operation, made)
+
+
+def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Also:
+    """Return what takes a VM out of its holder's hands in the transaction that records it."""
+    cloud: CloudSettings = change.cloud.settings
+
+    def take(connection: Connection, operation: Operation) -> None:
+        key = VmKey(cloud.name, vm.id_vm, vm.hostname)
+        ledger.note_vm(connection, key, VmOrigin.GIVEN)
+        row = ledger.lock_vm(connection, cloud.name, vm.id_vm)
+        assert row is not None
+        if row.state != VmState.PRESENT:
+            raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
+        limits.check_right(row, cloud)
+        held = ledger.holding(connection, cloud.name, vm.id_vm)
+        if held is None and not backend.external:
+            raise Refused(f"Node {vm.id_vm} is not assigned")
+        if held is not None:
+            _check_generation(held.generation, generation)
+            if held.state != AssignmentState.ACTIVE:
+                raise Refused(f"Node {vm.id_vm} is {held.state} just now")
+            cause = Cause(change.requester, operation.id)
+            ledger.move(connection, held, AssignmentState.RELEASING, cause)
+            records.set_assignment(connection, operation, held.id)
+        ledger.set_vm_state(connection, cloud.name, vm.id_vm, VmState.RELEASING)
+
+    return take
+
+
+def _check_generation(held: int, given: int | None) -> None:
+    if given is not None and given != held:
+        raise Refused(f"The assignment of generation {given} has ended; it is {held} by now")
+    if given is None and held > 1:
+        raise Refused(
+            f"The VM has had {held} holders; a release must say which is meant: generation"
+        )
+
+
+def give_back(connection: Connection, operation: Operation) -> None:
+    """Let the VM be its holder's again: it was certainly not released."""
+    assert operation.node_id is not None
+    assignment = ledger.of_operation(connection, operation)
+    if assignment is not None:
+        cause = Cause(operation_id=operation.id, why=operation.error_code)
+        ledger.move(connection, assignment, AssignmentState.ACTIVE, cause)
+    ledger.set_vm_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
+
+
+def _nothing_done(connection: Connection, operation: Operation) -> None:
+    keys.forget(connection, operation)
+    give_back(connection, operation)
+
+
+def _text(operation: Operation) -> str:
+    return f"Node {operation.node_id} released"
+
+
+def _answer(result: AssignmentResult) -> JsonObject:
+    return {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+
+
+def assigned(operation: Operation) -> Assigned:
+    """Return a release's answer as its operation has it by now."""
+    answer = operation.result or {}
+    done = answer.get("deletion") == "done"
+    text = f"{answer['result']} and {'deleted' if done else 'deletion pending'}"
+    result = AssignmentResult(answer["id"], answer["id_vm"], text)
+    return Assigned(result, operation, {"deletion": answer["deletion"], "operation": operation.id})

@@ -1,0 +1,206 @@
+"""Starting a VM: once, whatever becomes of the answer or of this process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker import keys, ledger, records, steps, verdict
+from orchestrator_core.broker.change import Change, Started, StartOrder
+from orchestrator_core.broker.markers import marker_of
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Step,
+)
+from orchestrator_core.broker.recorder import Recorder, caller_left
+from orchestrator_core.broker.vm import VmKey, VmOrigin
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
+from orchestrator_core.model import CloudDescription, JsonObject, Node
+
+_FIRST_LOOK: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+_EMPTY_LOOKS: Final = 3
+"""How many times a cloud that shows no VM at all must do so to be believed."""
+
+_EMPTY: Final = "empty_listing"
+
+_DEADLINE: Final = 86_400.0
+"""Seconds after which a start that cannot be settled waits for somebody to look at it."""
+
+
+class Starter:
+    """Starts VMs, and settles starts whose end nobody saw.
+
+    Args:
+        recorder: of this process.
+        installation: this installation's id.
+    """
+
+    def __init__(self, recorder: Recorder, installation: str) -> None:
+        self._recorder = recorder
+        self._installation = installation
+
+    async def begin(self, change: Change, order: StartOrder) -> Started:
+        """Start a VM for a caller."""
+        cloud = change.cloud
+        parameters = {"name": order.name, "image": order.image, "size": order.size}
+        draft = Draft("start_vm", cloud.name, Step.START, change.requester, parameters, _DEADLINE)
+        operation = await self._recorder.record(change, draft)
+        faultpoints.reached("start.recorded")
+        marker = marker_of(self._installation, operation.id)
+        step = steps.start(cloud, order, change.permit, marker)
+        try:
+            description, node = await cloud.change("start_vm", step, change.permit, change.hints)
+        except asyncio.CancelledError:
+            self._recorder.later(operation, caller_left(operation), _forget_key)
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._failed(change, operation, error)
+            raise
+        faultpoints.reached("start.answered")
+        operation = await self._succeeded(operation, description, node)
+        faultpoints.reached("start.settled")
+        return Started(description, node, operation)
+
+    async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Find out what a start has done; never start a second time."""
+        marker = marker_of(self._installation, operation.id)
+        try:
+            description, node = await cloud.find_marked(marker)
+        except NodeNotFound:
+            return await self._missing(operation, cloud, marker)
+        except Unsupported as error:
+            why = f"Whether a VM was started cannot be found out: {error.message}"
+            return await self._recorder.progress(
+                operation, verdict.paused(operation, "unknown_outcome", why, unsettled=True)
+            )
+        except OrchestratorError as error:
+            return await self._look_again(operation, error)
+        return await self._succeeded(operation, description, node)
+
+    async def _succeeded(
+        self, operation: Operation, description: CloudDescription, node: Node
+    ) -> Operation:
+        made = Progress(
+            OperationState.SUCCEEDED,
+            Step.DONE,
+            node_id=node.id,
+            answer=_answer(description, node),
+        )
+
+        def also(connection: Connection, written: Operation) -> None:
+            vm = VmKey(written.cloud, node.id, node.name)
+            ledger.note_vm(connection, vm, VmOrigin.STARTED, written.id)
+
+        return await self._recorder.progress(operation, made, also)
+
+    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
+        if not change.permit.begun or verdict.is_invalid(error):
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, _forget_key)
+        elif await self._certain(change.cloud, error):
+            await self._recorder.progress(operation, verdict.failed(operation, error))
+        else:
+            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            await self._recorder.progress(operation, made)
+
+    @staticmethod
+    async def _certain(cloud: Cloud, error: OrchestratorError) -> bool:
+        """Whether nothing was started, and no look at the cloud is needed to know that.
+
+        A refusal may come from a later step than the creation: it is believed blindly only
+        where nothing better can be had.
+        """
+        if not verdict.is_refusal(error):
+            return False
+        if getattr(error, "repeat_is_safe", False):
+            return True
+        return await cloud.reason_against("find_node") is not None
+
+    async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
+        grace = cloud.settings.visibility
+        lost_for, empty_looks = await self._recorder.database.read(
+            lambda connection: _looked(connection, operation)
+        )
+        if lost_for < grace:
+            soon = verdict.backoff(operation.attempts, longest=_LONGEST_PAUSE)
+            return await self._wait(operation, min(grace - lost_for, soon))
+        try:
+            description, nodes = await cloud.list_all()
+        except OrchestratorError as error:
+            return await self._look_again(operation, error)
+        found = next((node for node in nodes if node.marker == marker), None)
+        if found is not None:
+            return await self._succeeded(operation, description, found)
+        if not nodes and empty_looks + 1 < _EMPTY_LOOKS:
+            return await self._wait(operation, max(1.0, grace / 4), _EMPTY)
+        return await self._never_started(operation, grace)
+
+    async def _never_started(self, operation: Operation, grace: float) -> Operation:
+        why = operation.error_message or "The answer was lost"
+        made = Progress(
+            OperationState.FAILED,
+            Step.DONE,
+            error_code="not_started",
+            error_message=f"{why}; the cloud has shown no VM of it for {grace:g} s",
+        )
+        return await self._recorder.progress(operation, made)
+
+    async def _look_again(self, operation: Operation, error: OrchestratorError) -> Operation:
+        after = verdict.backoff(operation.attempts, longest=_LONGEST_PAUSE)
+        made = verdict.again(operation, error, after, unsettled=True)
+        return await self._recorder.progress(operation, made)
+
+    async def _wait(self, operation: Operation, after: float, code: str | None = None) -> Operation:
+        made = Progress(
+            OperationState.PENDING,
+            operation.step,
+            unsettled=True,
+            after=after,
+            error_code=code or operation.error_code,
+            error_message=operation.error_message,
+        )
+        return await self._recorder.progress(operation, made)
+
+
+def _looked(connection: Connection, operation: Operation) -> tuple[float, int]:
+    """Return for how many seconds the answer is lost, and how often the cloud showed nothing."""
+    attempts = records.attempts_of(connection, operation.id)
+    lost_at = attempts[0].ended_at if attempts else operation.made_at
+    assert operation.attempt_began_at is not None
+    empty = sum(attempt.error_code == _EMPTY for attempt in attempts)
+    return operation.attempt_began_at - lost_at, empty
+
+
+def _forget_key(connection: Connection, operation: Operation) -> None:
+    keys.forget(connection, operation)
+
+
+def _answer(description: CloudDescription, node: Node) -> JsonObject:
+    """Everything that an answer shows, with the names of secrets but not the secrets."""
+    shown: dict[str, Any] = {
+        "id": node.id,
+        "name": node.name,
+        "state": node.state.value,
+        "public_ips": list(node.public_ips),
+        "private_ips": list(node.private_ips),
+        "extra": dict(node.extra),
+        "secrets": _struck_out(node.secrets),
+    }
+    cloud = {"provider": description.provider, "display_name": description.display_name}
+    return {"cloud": cloud, "node": shown}
+
+
+def _struck_out(secrets: Any) -> Any:
+    """Return the same objects with null for every value."""
+    if isinstance(secrets, dict):
+        return {key: _struck_out(value) for key, value in secrets.items()}
+    return None

@@ -1,0 +1,125 @@
+"""The durable worker: carries on with every operation that nobody waits for any more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import claims, housekeeping, process
+from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.operation import Operation
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.settings.model import StateSettings
+
+_log = structlog.get_logger(__name__)
+
+_POLL: Final = 0.5
+"""Seconds between two looks for what is due."""
+
+_HOUSEKEEPING: Final = 60.0
+
+
+class DurableWorker:
+    """Runs what is due until it is told to stop.
+
+    Args:
+        broker: makes the attempts.
+        registry: the clouds that it can reach.
+        settings: how much it does at the same time, and when others are dead.
+    """
+
+    def __init__(self, broker: DurableBroker, registry: Registry, settings: StateSettings) -> None:
+        self._broker = broker
+        self._process = broker.process
+        self._settings = settings
+        self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._end = asyncio.Event()
+        self._swept = -_HOUSEKEEPING
+
+    def stop(self) -> None:
+        """Take nothing new; :meth:`run` returns when what is under way has ended."""
+        self._end.set()
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`."""
+        while not self._end.is_set():
+            try:
+                busy = await self._turn()
+            except OrchestratorError as error:
+                _log.warning("durable worker waits", why=error.message)
+                busy = False
+            await self._pause(0.0 if busy else _POLL)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _turn(self) -> bool:
+        """Take what is due; return whether there may be more."""
+        await self._keep_house()
+        free = self._settings.slots - len(self._tasks)
+        if free <= 0:
+            return False
+        database = self._broker.database
+        due, dead = await database.read(self._look)
+        if not due and not dead:
+            return False
+        self._process.check_lease()
+        claimed = await database.write(lambda connection: self._claim(connection, free, dead))
+        for operation in claimed:
+            task = asyncio.ensure_future(self._carry_on(operation))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(claimed) == free
+
+    def _look(self, connection: Connection) -> tuple[bool, list[str]]:
+        return claims.anything_due(connection, self._settings.lease), process.ended(connection)
+
+    def _claim(self, connection: Connection, most: int, dead: list[str]) -> list[Operation]:
+        process.bury(connection, dead)
+        claims.let_go_of_the_dead(connection, self._settings.lease)
+        claimed = claims.claim_due(connection, self._process.id, self._limits, most)
+        self._process.running.update(operation.id for operation in claimed)
+        return claimed
+
+    async def _carry_on(self, operation: Operation) -> None:
+        log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
+        began = time.monotonic()
+        try:
+            if operation.attempt_began_at and operation.attempt_began_at > operation.deadline_at:
+                ended = await self._broker.give_up(operation)
+            else:
+                ended = await self._broker.resume(operation)
+        except OrchestratorError as error:
+            log.warning("attempt failed", why=error.message)
+        except Exception:
+            log.exception("attempt failed")
+        else:
+            log.info(
+                "attempt ended",
+                attempt=operation.attempts,
+                step=operation.step,
+                state=ended.state,
+                error_code=ended.error_code,
+                duration=round(time.monotonic() - began, 3),
+            )
+        finally:
+            self._process.running.discard(operation.id)
+
+    async def _keep_house(self) -> None:
+        if time.monotonic() - self._swept < _HOUSEKEEPING:
+            return
+        self._swept = time.monotonic()
+        await self._broker.database.write(
+            lambda connection: housekeeping.sweep(connection, self._settings)
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._end.wait()

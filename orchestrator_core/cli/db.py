@@ -1,0 +1,94 @@
+"""``orchestrator db``: the database's schema, and what to do with one out of a backup."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+from orchestrator_core.errors import SettingsError
+
+
+@click.group()
+def db() -> None:
+    """Look after the database of [state]."""
+
+
+@db.command()
+@config_option
+@with_clear_errors
+def upgrade(config: Path | None) -> None:
+    """Bring the database to the newest schema. Servers may go on meanwhile."""
+    from orchestrator_core.state.upgrade import upgrade as run  # noqa: PLC0415 - needs Alembic
+
+    with opened(config) as database:
+        before, after = run(database)
+    if before == after:
+        click.echo(f"The database has schema {after} already")
+    else:
+        click.echo(f"Upgraded from schema {before or 'none'} to {after}")
+
+
+@db.command()
+@config_option
+@with_clear_errors
+def current(config: Path | None) -> None:
+    """Tell which schema the database has."""
+    from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        found = database.read_now(schema.current)
+    click.echo(f"schema {found or 'none'}; this version was written for {schema.SCHEMA}")
+
+
+@db.command()
+@config_option
+@with_clear_errors
+def check(config: Path | None) -> None:
+    """Find out whether this version can work on the database; exit status 1 if not."""
+    from orchestrator_core.state import installation, schema  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        try:
+            database.read_now(schema.check)
+        except SettingsError as error:
+            click.echo(f"orchestrator: {error.message}", err=True)
+            sys.exit(1)
+        itself = database.read_now(installation.read)
+    click.echo(f"usable; installation {itself.id}")
+    if itself.held:
+        click.echo(f"nothing is destroyed: {itself.held}")
+
+
+@db.command()
+@config_option
+@click.option("--confirm", is_flag=True, help="The rows are right: destroy again what is due.")
+@click.option(
+    "--new-installation",
+    is_flag=True,
+    help="With --confirm: this is a copy that lives on beside the original, and not its successor.",
+)
+@with_clear_errors
+def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> None:
+    """Say that the database came out of a backup: nothing is destroyed until --confirm.
+
+    Meanwhile look at `orchestrator operations list`: what the backup still wants destroyed may
+    be somebody's by now.
+    """
+    from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
+
+    if new_installation and not confirm:
+        raise click.UsageError("--new-installation goes with --confirm")
+    with opened(config) as database:
+        place = database.place
+        if confirm:
+            database.write_now(
+                lambda connection: installation.confirm(connection, place, new_id=new_installation)
+            )
+            click.echo("Confirmed: what is due is destroyed again")
+        else:
+            why = "the database came out of a backup"
+            database.write_now(lambda connection: installation.hold(connection, why))
+            click.echo("Nothing is destroyed until: orchestrator db restored --confirm")

@@ -1,0 +1,125 @@
+"""``orchestrator operations``: what is under way, and what waits for somebody."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Column, Table
+
+from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+from orchestrator_core.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from orchestrator_core.broker.operation import Operation
+
+_MOST = 50
+
+
+@click.group()
+def operations() -> None:
+    """Look at operations, and decide about those that are paused."""
+
+
+@operations.command("list")
+@config_option
+@click.option("--state", help="pending, running, paused, succeeded, failed or abandoned.")
+@click.option("--cloud", help="Only this cloud's.")
+@click.option("--limit", default=_MOST, type=click.IntRange(1, 10_000), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@with_clear_errors
+def list_(
+    config: Path | None, state: str | None, cloud: str | None, limit: int, *, as_json: bool
+) -> None:
+    """Show operations, the newest first."""
+    from orchestrator_core.broker import records  # noqa: PLC0415 - needs SQLAlchemy
+
+    filters = {
+        name: value for name, value in (("state", state), ("cloud", cloud)) if value is not None
+    }
+    with opened(config) as database:
+        found = database.read_now(lambda c: records.find(c, filters, limit, None))
+    if as_json:
+        click.echo(json.dumps([asdict(operation) for operation in found], indent=2))
+    else:
+        Console(soft_wrap=True).print(_table(found))
+
+
+@operations.command()
+@config_option
+@click.argument("operation_id")
+@with_clear_errors
+def show(config: Path | None, operation_id: str) -> None:
+    """Show one operation with every attempt that it took, as JSON."""
+    from orchestrator_core.broker import records  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        found = database.read_now(lambda c: records.get(c, operation_id))
+        if found is None:
+            raise OrchestratorError(f"There is no operation {operation_id!r}")
+        history = database.read_now(lambda c: records.attempts_of(c, operation_id))
+    shown = {**asdict(found), "history": [asdict(attempt) for attempt in history]}
+    click.echo(json.dumps(shown, indent=2))
+
+
+@operations.command()
+@config_option
+@click.argument("operation_id")
+@with_clear_errors
+def retry(config: Path | None, operation_id: str) -> None:
+    """Try a paused or waiting operation again at once."""
+    from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        done = database.write_now(lambda c: decisions.retry(c, operation_id))
+    _tell(done=done, what="is due now", operation_id=operation_id)
+
+
+@operations.command()
+@config_option
+@click.argument("operation_id")
+@click.option("--why", default="abandoned by an operator", help="For the record.")
+@with_clear_errors
+def abandon(config: Path | None, operation_id: str, why: str) -> None:
+    """End a paused or waiting operation; what it has not done yet is not done.
+
+    A VM that was to be destroyed stays, and can be assigned again.
+    """
+    from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        done = database.write_now(lambda c: decisions.abandon(c, operation_id, why))
+    _tell(done=done, what="is abandoned", operation_id=operation_id)
+
+
+def _tell(*, done: bool, what: str, operation_id: str) -> None:
+    if done:
+        click.echo(f"{operation_id} {what}")
+    else:
+        click.echo(
+            f"orchestrator: {operation_id} is not there, runs just now, or has ended", err=True
+        )
+        sys.exit(1)
+
+
+def _table(found: list[Operation]) -> Table:
+    identity = Column("Operation", no_wrap=True)
+    table = Table(identity, "Kind", "Cloud", "Node", "State", "Attempts", "Recorded", "Error")
+    for operation in found:
+        table.add_row(
+            operation.id,
+            operation.kind,
+            operation.cloud,
+            operation.node_id or "",
+            f"{operation.state} ({operation.step})",
+            str(operation.attempts),
+            datetime.fromtimestamp(operation.made_at, UTC).isoformat(timespec="seconds"),
+            operation.error_message or "",
+        )
+    return table

@@ -1,0 +1,22 @@
+"""``orchestrator thaw``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+
+
+@click.command()
+@config_option
+@with_clear_errors
+def thaw(config: Path | None) -> None:
+    """Destroy again what is due."""
+    from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        database.write_now(installation.thaw)
+        held = database.read_now(installation.read).held
+    click.echo(f"Thawed; still held: {held}" if held else "Thawed: what is due is destroyed again")

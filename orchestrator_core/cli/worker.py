@@ -1,0 +1,25 @@
+"""``orchestrator worker``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from orchestrator_core.cli.options import config_option, with_clear_errors
+from orchestrator_core.settings.load import load_settings
+
+
+@click.command()
+@config_option
+@click.option("--supervised", is_flag=True, hidden=True, help="End when the parent ends.")
+@with_clear_errors
+def worker(config: Path | None, *, supervised: bool) -> None:
+    """Carry on with operations that nobody waits for any more, until told to stop.
+
+    One such process runs beside the web workers of `orchestrator serve` anyway; several, on
+    several machines, share the work.
+    """
+    from orchestrator_core.server.durable import run  # noqa: PLC0415 - needs SQLAlchemy
+
+    run(load_settings(config), supervised=supervised)

@@ -1,0 +1,69 @@
+"""The process behind ``orchestrator worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import Final
+
+import structlog
+
+from orchestrator_core.app import make_house
+from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.worker import DurableWorker
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.log import configure_logging
+from orchestrator_core.server.interpreter import spare_the_collector
+from orchestrator_core.settings.faults import settings_error
+from orchestrator_core.settings.model import Settings
+
+_log = structlog.get_logger(__name__)
+
+_LOOK: Final = 0.5
+"""Seconds between two looks for whether the supervisor is still there."""
+
+
+def run(settings: Settings, *, supervised: bool) -> None:
+    """Work until SIGTERM or SIGINT, or until the supervisor is gone.
+
+    Raises:
+        OrchestratorError: when the settings or the database do not allow it.
+    """
+    if settings.state is None:
+        missing = (("state",), "is missing; without a database there is nothing to carry on with")
+        raise settings_error([missing], settings.file, settings.origins)
+    configure_logging(settings.server)
+    house = make_house(settings, "worker")
+    spare_the_collector()
+    broker = house.broker
+    if not isinstance(broker, DurableBroker):
+        raise SettingsError("state: is missing")
+    worker = DurableWorker(broker, house.registry, settings.state)
+
+    async def live() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        watching = asyncio.ensure_future(_watch(worker)) if supervised else None
+        await broker.start()
+        _log.info("durable worker ready", process=broker.process.id)
+        try:
+            await worker.run()
+        finally:
+            if watching is not None:
+                watching.cancel()
+            await broker.stop()
+            await house.registry.close()
+            house.extensions.close()
+
+    asyncio.run(live())
+
+
+async def _watch(worker: DurableWorker) -> None:
+    """A worker whose supervisor was killed would run beside that of the next server."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells of it
+        await asyncio.sleep(_LOOK)
+    _log.warning("the supervisor is gone")
+    worker.stop()

@@ -1,0 +1,108 @@
+"""Keeps one durable worker alive beside gunicorn's web workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.snapshot import current
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
+_STEADY: Final = 60.0
+"""Seconds after which a worker that ends is not taken for one that cannot start."""
+
+
+class Supervisor:
+    """Starts ``orchestrator worker``, and starts it again when it ends.
+
+    Args:
+        log: gunicorn's.
+    """
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._retiring: list[subprocess.Popen[bytes]] = []
+        self._started = 0.0
+        self._pause = 0.0
+
+    def look(self) -> None:
+        """See to it that a worker runs, if the settings want one."""
+        self._retiring = [worker for worker in self._retiring if worker.poll() is None]
+        wanted = _wanted(current())
+        if self._worker is not None and self._worker.poll() is not None:
+            self._log.warning("Durable worker (pid:%s) ended", self._worker.pid)
+            steady = time.monotonic() - self._started > _STEADY
+            self._pause = 0.0 if steady else min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self._worker = None
+        if self._worker is None and wanted and time.monotonic() - self._started >= self._pause:
+            self._start()
+
+    def renew(self) -> None:
+        """Have a worker with the settings that are in force now."""
+        if self._worker is not None:
+            self._worker.terminate()
+            self._retiring.append(self._worker)
+            self._worker = None
+        self._pause = 0.0
+        self.look()
+
+    def tell_to_stop(self) -> None:
+        """Let the worker finish what is under way and end; start no other."""
+        if self._worker is not None:
+            self._retiring.append(self._worker)
+            self._worker = None
+        for worker in self._retiring:
+            worker.terminate()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the worker has ended; end it if that takes too long."""
+        ends_at = time.monotonic() + seconds
+        for worker in self._retiring:
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(max(0.1, ends_at - time.monotonic()))
+            worker.kill()
+            worker.wait()
+        self._retiring.clear()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "orchestrator_core.cli", "worker", "--supervised"]
+        file = current().file
+        if file is not None:
+            command += ["--config", os.fspath(file)]
+        self._worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own
+        self._started = time.monotonic()
+        self._log.info("Durable worker started with pid: %s", self._worker.pid)
+
+
+def _wanted(settings: Settings) -> bool:
+    return settings.state is not None and settings.state.worker
+
+
+def supervise(arbiter: Any, graceful_timeout: float) -> Supervisor:
+    """Have this gunicorn master keep a durable worker, for as long as it has web workers."""
+    supervisor = Supervisor(arbiter.log)
+    manage: Callable[[], None] = arbiter.manage_workers
+    stop: Callable[[bool], None] = arbiter.stop
+
+    def manage_workers() -> None:
+        manage()
+        supervisor.look()
+
+    def stop_both(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's own
+        began = time.monotonic()
+        supervisor.tell_to_stop()
+        stop(graceful)
+        left = graceful_timeout - (time.monotonic() - began) if graceful else 0.0
+        supervisor.wait(left)
+
+    arbiter.manage_workers = manage_workers
+    arbiter.stop = stop_both
+    return supervisor

@@ -1,0 +1,115 @@
+"""The database as the event loop sees it: nothing of it blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+import structlog
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.state.engines import make_engine, parse_url
+from orchestrator_core.state.place import postgresql_place, sqlite_place
+from orchestrator_core.state.writers import BatchingWriter, PooledWriter, Work, Writer
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+_THREADS: Final = 4
+
+_FAILURES: Final = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What SQLAlchemy raises when the database, and not a statement, is at fault."""
+
+
+class Database:
+    """One database, with a few threads of its own.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
+        base: the folder to which an SQLite file's path is relative.
+
+    Raises:
+        SettingsError: when the URL cannot be used.
+    """
+
+    def __init__(self, url: str, base: Path) -> None:
+        self.url: URL = parse_url(url, base)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
+        if self.is_sqlite:
+            self.engine: Engine = make_engine(self.url, 1)
+            self._reading: Engine = make_engine(self.url, _THREADS, writes=False)
+            self._writer: Writer = BatchingWriter(self.engine)
+        else:
+            self.engine = self._reading = make_engine(self.url, 2 * _THREADS)
+            self._writer = PooledWriter(self.engine, _THREADS)
+
+    @property
+    def place(self) -> str:
+        """Where the database is; tells a copy of it from the original."""
+        if self.is_sqlite:
+            return sqlite_place(self.url)
+        return self.read_now(postgresql_place)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run statements in one transaction; return what they return, once it is committed.
+
+        Raises:
+            StateUnavailable: when the database cannot be had; nothing is changed then, save
+                where it broke off in the commit itself.
+            Exception: what the work raises; nothing is changed then.
+        """
+        return await self._outcome(self._writer.submit(work))
+
+    async def read(self, work: Work[T]) -> T:
+        """Run statements that change nothing, all on the same state of the database.
+
+        Raises:
+            StateUnavailable: when the database cannot be had.
+        """
+        return await self._outcome(self._readers.submit(self._read, work))
+
+    def write_now(self, work: Work[T]) -> T:
+        """As :meth:`write`, for threads and commands: blocks."""
+        return self._told(self._writer.submit(work).result)
+
+    def read_now(self, work: Work[T]) -> T:
+        """As :meth:`read`, for threads and commands: blocks."""
+        return self._told(lambda: self._read(work))
+
+    def close(self) -> None:
+        """Finish what was begun and let go of the connections."""
+        self._writer.close()
+        self._readers.shutdown()
+        self.engine.dispose()
+        self._reading.dispose()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._reading.connect() as connection, connection.begin():
+            return work(connection)
+
+    async def _outcome(self, future: Future[T]) -> T:
+        try:
+            return await asyncio.wrap_future(future)
+        except _FAILURES as error:
+            raise _unavailable(error) from None
+
+    @staticmethod
+    def _told(call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except _FAILURES as error:
+            raise _unavailable(error) from None
+
+
+def _unavailable(error: SQLAlchemyError) -> StateUnavailable:
+    # The driver's words may hold an inner address: they go to the log alone.
+    _log.error("database failed", error=type(error).__name__, why=str(error).split("\n", 1)[0])
+    return StateUnavailable()

@@ -1,0 +1,102 @@
+"""Makes SQLAlchemy's engines so that a commit is durable and a lock is waited for."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from orchestrator_core.errors import SettingsError
+
+_LOCK_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 10
+_STATEMENT_SECONDS: Final = 30
+
+DIALECTS: Final = ("sqlite", "postgresql")
+
+
+def parse_url(text: str, base: Path) -> URL:
+    """Return a database's URL; an SQLite file is taken relative to ``base``.
+
+    Raises:
+        SettingsError: when it is none that can be used; it never repeats the URL, which may
+            hold a password.
+    """
+    form = "must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise SettingsError(form) from None
+    if url.get_backend_name() not in DIALECTS:
+        raise SettingsError(form)
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if not url.database or url.database == ":memory:":
+        raise SettingsError(f"{form}; a database in memory would be another for each process")
+    return url.set(drivername="sqlite", database=str(base / url.database))
+
+
+def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
+    """Return an engine with at most so many connections.
+
+    Args:
+        url: of :func:`parse_url`.
+        connections: how many there are at most.
+        writes: whether SQLite takes its lock for writing at the beginning of each transaction,
+            which is the only way to wait for it that cannot end in "locked".
+
+    Raises:
+        SettingsError: when the database's driver is not installed.
+    """
+    try:
+        if url.get_backend_name() == "sqlite":
+            return _sqlite(url, connections, writes=writes)
+        return _postgresql(url, connections)
+    except (ImportError, NoSuchModuleError):
+        raise SettingsError("PostgreSQL needs: pip install vm-orchestrator[postgresql]") from None
+
+
+def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
+    assert url.database is not None
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
+        connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "begin", begin_transaction)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _postgresql(url: URL, connections: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "orchestrator",
+            "options": (
+                f"-c statement_timeout={_STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s "
+                f"-c idle_in_transaction_session_timeout={_STATEMENT_SECONDS}s"
+            ),
+        },
+    )

@@ -1,0 +1,109 @@
+"""Which installation this is, and what holds up everything that it would destroy."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import installation
+
+_ID_BYTES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The one row about the whole.
+
+    Attributes:
+        id: 12 hexadecimal digits; part of every marker.
+        frozen: who froze it and why; empty when nobody did.
+        restored: why nothing is destroyed until somebody has looked; empty when nothing
+            speaks against it.
+    """
+
+    id: str
+    frozen: str
+    restored: str
+
+    @property
+    def held(self) -> str:
+        """Why nothing is destroyed at all; empty when things may be."""
+        return self.frozen or self.restored
+
+
+def found(connection: Connection, place: str) -> None:
+    """Make the row, if it is not there."""
+    connection.execute(
+        insert_unless_there(connection, installation).values(
+            singleton=1,
+            id=secrets.token_hex(_ID_BYTES),
+            made_at=now(),
+            oldest_reader=1,
+            place=place,
+        )
+    )
+
+
+def read(connection: Connection) -> Installation:
+    """Return it."""
+    row = connection.execute(select(installation)).one()
+    frozen = ""
+    if row.frozen_at is not None:
+        why = f": {row.frozen_why}" if row.frozen_why else ""
+        frozen = f"frozen by {row.frozen_by}{why}"
+    restored = row.restored_why or "" if row.restored_at is not None else ""
+    return Installation(row.id, frozen, restored)
+
+
+def look_around(connection: Connection, place: str) -> str:
+    """Hold destroying up if the database is not where it was; return why it is held, or nothing.
+
+    A copy that was started somewhere else knows of VMs that are not its own, and one that was
+    moved may be older than its clouds.
+    """
+    connection.execute(
+        update(installation)
+        .where(installation.c.place != place, installation.c.restored_at.is_(None))
+        .values(
+            restored_at=now(),
+            restored_why="the database is not where it was; it may be a copy or a backup",
+        )
+    )
+    return read(connection).restored
+
+
+def hold(connection: Connection, why: str) -> None:
+    """Destroy nothing from now on, until :func:`confirm`."""
+    connection.execute(update(installation).values(restored_at=now(), restored_why=why))
+
+
+def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
+    """Let things be destroyed again; the database belongs where it is now.
+
+    Args:
+        connection: of a transaction.
+        place: where that is.
+        new_id: whether it is an installation of its own from now on: what the original has
+            started is not its.
+    """
+    values: dict[str, object] = {"restored_at": None, "restored_why": None, "place": place}
+    if new_id:
+        values["id"] = secrets.token_hex(_ID_BYTES)
+    connection.execute(update(installation).values(values))
+
+
+def freeze(connection: Connection, who: str, why: str) -> None:
+    """Destroy nothing from now on, until :func:`thaw`."""
+    connection.execute(
+        update(installation).values(frozen_at=now(), frozen_by=who, frozen_why=why or None)
+    )
+
+
+def thaw(connection: Connection) -> None:
+    """Let things be destroyed again."""
+    connection.execute(update(installation).values(frozen_at=None, frozen_by=None, frozen_why=None))

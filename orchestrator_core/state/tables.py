@@ -1,0 +1,256 @@
+"""Every table of the core. Times are seconds since 1970 by the database's own clock.
+
+The migrations make them; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers its rows by itself only in a column that is called INTEGER.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("singleton", Integer, primary_key=True),
+    Column("id", String(12), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("oldest_reader", Integer, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("frozen_at", Double),
+    Column("frozen_by", Text),
+    Column("frozen_why", Text),
+    Column("restored_at", Double),
+    Column("restored_why", Text),
+    CheckConstraint("singleton = 1", name="one_row"),
+)
+"""One row: which installation this is, and what holds all its destroying up.
+
+``oldest_reader`` is the oldest schema whose code still works on this one. ``place`` says where
+the database was when somebody last vouched for it.
+"""
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("birth", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+)
+"""Web workers and durable workers that are alive, or were a moment ago."""
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("cloud", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("unsettled", Boolean, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("node_id", Text),
+    Column("assignment_id", String(32)),
+    Column("result", JSON),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("owner", String(32)),
+    Column("generation", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("attempt_began_at", Double),
+    Column("next_attempt_at", Double),
+    Column("deadline_at", Double, nullable=False),
+    Column("answered_at", Double),
+    Column("finished_at", Double),
+    CheckConstraint(
+        "state IN ('pending', 'running', 'paused', 'succeeded', 'failed', 'abandoned')",
+        name="state",
+    ),
+    CheckConstraint("(state = 'running') = (owner IS NOT NULL)", name="owned_while_running"),
+    CheckConstraint(
+        "(state IN ('succeeded', 'failed', 'abandoned')) = (finished_at IS NOT NULL)",
+        name="finished",
+    ),
+    Index(
+        "ix_operations_due",
+        "next_attempt_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_operations_owner",
+        "owner",
+        sqlite_where=text("owner IS NOT NULL"),
+        postgresql_where=text("owner IS NOT NULL"),
+    ),
+    Index("ix_operations_cloud_node_id", "cloud", "node_id"),
+    Index("ix_operations_finished_at", "finished_at"),
+)
+"""Every change of a VM, recorded before anybody is asked for it.
+
+``step`` is what is to be done next; ``unsettled`` that it may have been done already, by an
+attempt whose end nobody saw. ``generation`` rises with each process that takes it over: what
+an earlier one writes late touches nothing.
+"""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column(
+        "operation_id",
+        String(32),
+        ForeignKey(operations.c.id, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("step", String(16), nullable=False),
+    Column("process", String(32), nullable=False),
+    Column("began_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+)
+"""What became of each attempt that an operation took."""
+
+vms = Table(
+    "vms",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("cloud", String(64), nullable=False),
+    Column("node_id", Text, nullable=False),
+    Column("name", Text),
+    Column("origin", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("protected", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("operation_id", String(32)),
+    Column("made_at", Double, nullable=False),
+    Column("destroy_began_at", Double),
+    Column("gone_at", Double),
+    CheckConstraint("origin IN ('started', 'adopted', 'given')", name="origin"),
+    CheckConstraint("state IN ('present', 'releasing', 'destroying', 'gone')", name="state"),
+    CheckConstraint("(state = 'gone') = (gone_at IS NOT NULL)", name="gone"),
+    Index(
+        "uq_vms_cloud_node_id",
+        "cloud",
+        "node_id",
+        unique=True,
+        sqlite_where=text("gone_at IS NULL"),
+        postgresql_where=text("gone_at IS NULL"),
+    ),
+    Index("ix_vms_gone_at", "gone_at"),
+    Index("ix_vms_cloud_destroy_began_at", "cloud", "destroy_began_at"),
+)
+"""Every VM that this installation has to do with.
+
+A row is ``gone`` only after its cloud confirmed that. ``generation`` counts its holders;
+``operation_id`` names the operation that started it.
+"""
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("vm_id", _Serial, ForeignKey(vms.c.id), nullable=False),
+    Column("cloud", String(64), nullable=False),
+    Column("node_id", Text, nullable=False),
+    Column("hostname", Text),
+    Column("user", Text, nullable=False),
+    Column("vm_type", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("backend", String(64), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", JSON),
+    Column("made_at", Double, nullable=False),
+    Column("assigned_at", Double),
+    Column("ended_at", Double),
+    Column("end_reason", String(16)),
+    CheckConstraint("state IN ('assigning', 'active', 'releasing', 'ended')", name="state"),
+    CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended"),
+    Index(
+        "uq_assignments_vm_id",
+        "vm_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_assignments_user", "user"),
+    Index("ix_assignments_cloud_node_id", "cloud", "node_id"),
+    Index("ix_assignments_ended_at", "ended_at"),
+)
+"""Who holds which VM, and who held it: one VM has at most one assignment that has not ended."""
+
+assignment_events = Table(
+    "assignment_events",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column(
+        "assignment_id",
+        String(32),
+        ForeignKey(assignments.c.id, ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("caller", Text),
+    Column("request_id", Text),
+    Column("operation_id", String(32)),
+    Column("why", Text),
+    Index("ix_assignment_events_assignment_id", "assignment_id"),
+)
+"""Everything that happened to an assignment, in its order."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("method", String(8), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("body_digest", String(64), nullable=False),
+    Column(
+        "operation_id", String(32), ForeignKey(operations.c.id, ondelete="CASCADE"), nullable=False
+    ),
+    Column("expires_at", Double, nullable=False),
+    Index("ix_idempotency_keys_operation_id", "operation_id"),
+    Index("ix_idempotency_keys_expires_at", "expires_at"),
+)
+"""Which operation a caller's Idempotency-Key stands for."""

@@ -1,0 +1,48 @@
+"""Runs the migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, select, update
+
+from orchestrator_core.state import installation
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.schema import current
+from orchestrator_core.state.tables import installation as installation_table
+
+_SCRIPTS: Final = Path(__file__).with_name("migrations")
+
+_LOCK: Final = 7_305_812_204
+"""Any number that is always the same: PostgreSQL's name for the lock of upgrades."""
+
+
+def upgrade(database: Database) -> tuple[int | None, int]:
+    """Bring a database to the newest schema; return the numbers of the old one and the new one.
+
+    Several processes may do it at the same time: one does it, the others find it done.
+    """
+    return database.write_now(lambda connection: _upgrade(connection, database))
+
+
+def _upgrade(connection: Connection, database: Database) -> tuple[int | None, int]:
+    if not database.is_sqlite:
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    before = current(connection)
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    command.upgrade(config, "head")
+    scripts = ScriptDirectory.from_config(config)
+    head = scripts.get_current_head()
+    assert head is not None
+    installation.found(connection, database.place)
+    connection.execute(
+        update(installation_table).values(
+            oldest_reader=getattr(scripts.get_revision(head).module, "oldest_reader", int(head))
+        )
+    )
+    return before, int(head)
