@@ -16,6 +16,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.databases import database_url, postgres, sqlite
+
+__all__ = ["database_url", "postgres", "sqlite"]
+
 _ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
 _PATIENCE = 20.0
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, update
 
 from orchestrator_core.broker import destroying, ledger, records, releasing
 from orchestrator_core.broker.operation import Operation, Step
-from orchestrator_core.broker.vm import AssignmentState, Cause
+from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin
 from orchestrator_core.state.tables import vms
 
 
@@ -39,11 +39,11 @@ def _end_assignment(connection: Connection, operation: Operation) -> None:
         ledger.move(connection, assignment, AssignmentState.ENDED, cause)
 
 
-def protect(connection: Connection, cloud: str, node_id: str, *, protected: bool) -> bool:
-    """Let a VM never be destroyed from here, or let it again; whether it is known."""
-    done = connection.execute(
+def protect(connection: Connection, vm: VmKey, *, protected: bool) -> None:
+    """Let a VM never be destroyed from here, or let it again."""
+    ledger.note_vm(connection, vm, VmOrigin.GIVEN)
+    connection.execute(
         update(vms)
-        .where(vms.c.cloud == cloud, vms.c.node_id == node_id, vms.c.gone_at.is_(None))
+        .where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at.is_(None))
         .values(protected=protected)
     )
-    return done.rowcount == 1

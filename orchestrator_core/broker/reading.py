@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from orchestrator_core.broker import keys, ledger, process, records
+from orchestrator_core.broker import keys, ledger, orphans, process, records
 from orchestrator_core.broker.operation import Attempt, Operation, Requester
+from orchestrator_core.broker.orphans import Orphan
 from orchestrator_core.broker.vm import Assignment, AssignmentEvent
+from orchestrator_core.state import installation
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import looks
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the last look through a cloud ended; ``nodes`` is how many it showed."""
+
+    cloud: str
+    due_at: float
+    ended_at: float | None
+    nodes: int | None
+    error_message: str | None
 
 
 class Records:
@@ -67,6 +82,23 @@ class Records:
             lambda connection: ledger.find(connection, filters, limit, after)
         )
 
-    async def processes(self) -> Sequence[Mapping[str, Any]]:
-        """Return every process that works on this database."""
-        return await self._database.read(process.all_processes)
+    async def orphans(
+        self, cloud: str | None
+    ) -> tuple[Sequence[Orphan], Mapping[str, str], Sequence[Look]]:
+        """Return the orphans, what their reasons mean, and how the last looks ended."""
+
+        def work(connection: Connection) -> tuple[list[Orphan], list[Look]]:
+            rows = connection.execute(select(looks).order_by(looks.c.cloud))
+            return orphans.find(connection, cloud), [Look(**row._asdict()) for row in rows]
+
+        found, ended = await self._database.read(work)
+        return found, orphans.REASONS, ended
+
+    async def processes(self) -> tuple[str, Sequence[Mapping[str, Any]]]:
+        """Return what holds all destroying up, and every process that works on this database."""
+        return await self._database.read(
+            lambda connection: (
+                installation.read(connection).held,
+                process.all_processes(connection),
+            )
+        )

@@ -17,6 +17,7 @@ from orchestrator_core.broker.operation import (
     Progress,
 )
 from orchestrator_core.errors import Superseded
+from orchestrator_core.model import JsonObject
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
@@ -32,33 +33,68 @@ def record(connection: Connection, draft: Draft, process: str) -> Operation:
         KeyInUse: when the requester's key stands for another operation already.
     """
     operation_id = new_id()
-    requester = draft.requester
     statement = (
         operations.insert()
         .values(
-            id=operation_id,
-            kind=draft.kind,
-            cloud=draft.cloud,
+            **_of_draft(draft, operation_id),
             state=OperationState.RUNNING,
-            step=draft.step,
-            unsettled=False,
-            caller=requester.caller,
-            request_id=requester.request_id,
-            parameters=draft.parameters,
-            node_id=draft.node_id,
-            assignment_id=draft.assignment_id,
             owner=process,
-            generation=1,
             attempts=1,
-            made_at=now(),
             attempt_began_at=now(),
-            deadline_at=now() + draft.deadline,
         )
         .returning(*operations.c)
     )
     operation = Operation.of(connection.execute(statement).one())
-    keys.take(connection, requester, operation_id)
+    keys.take(connection, draft.requester, operation_id)
     return operation
+
+
+def _of_draft(draft: Draft, operation_id: str) -> dict[str, Any]:
+    return {
+        "id": operation_id,
+        "kind": draft.kind,
+        "cloud": draft.cloud,
+        "step": draft.step,
+        "unsettled": False,
+        "caller": draft.requester.caller,
+        "request_id": draft.requester.request_id,
+        "parameters": draft.parameters,
+        "node_id": draft.node_id,
+        "assignment_id": draft.assignment_id,
+        "generation": 1,
+        "made_at": now(),
+        "deadline_at": now() + draft.deadline,
+    }
+
+
+def schedule(connection: Connection, draft: Draft) -> str:
+    """Record an operation that a durable worker is to begin; return its id."""
+    operation_id = new_id()
+    connection.execute(
+        operations.insert().values(
+            **_of_draft(draft, operation_id),
+            state=OperationState.PENDING,
+            attempts=0,
+            next_attempt_at=now(),
+        )
+    )
+    return operation_id
+
+
+def succeeded(connection: Connection, draft: Draft, answer: JsonObject) -> str:
+    """Record an operation that needs nobody but the database; return its id."""
+    operation_id = new_id()
+    connection.execute(
+        operations.insert().values(
+            **_of_draft(draft, operation_id),
+            state=OperationState.SUCCEEDED,
+            attempts=0,
+            result=answer,
+            answered_at=now(),
+            finished_at=now(),
+        )
+    )
+    return operation_id
 
 
 def set_assignment(connection: Connection, operation: Operation, assignment_id: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from orchestrator_core.broker import claims, housekeeping, process
 from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.looking import Looker
 from orchestrator_core.broker.operation import Operation
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError
@@ -21,6 +22,9 @@ _log = structlog.get_logger(__name__)
 
 _POLL: Final = 0.5
 """Seconds between two looks for what is due."""
+
+_LOOK: Final = 1.0
+"""Seconds between two questions of whether a cloud is due to be looked through."""
 
 _HOUSEKEEPING: Final = 60.0
 
@@ -38,6 +42,8 @@ class DurableWorker:
         self._broker = broker
         self._process = broker.process
         self._settings = settings
+        self._looker = Looker(broker.database, registry, settings.look)
+        self._looking: asyncio.Task[None] | None = None
         self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
         self._tasks: set[asyncio.Task[None]] = set()
         self._end = asyncio.Event()
@@ -56,12 +62,14 @@ class DurableWorker:
                 _log.warning("durable worker waits", why=error.message)
                 busy = False
             await self._pause(0.0 if busy else _POLL)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        tasks = {*self._tasks, *([self._looking] if self._looking else [])}
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _turn(self) -> bool:
         """Take what is due; return whether there may be more."""
         await self._keep_house()
+        self._look_around()
         free = self._settings.slots - len(self._tasks)
         if free <= 0:
             return False
@@ -110,6 +118,19 @@ class DurableWorker:
             )
         finally:
             self._process.running.discard(operation.id)
+
+    def _look_around(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self._find_orphans())
+
+    async def _find_orphans(self) -> None:
+        try:
+            await self._looker.turn()
+        except OrchestratorError as error:
+            _log.warning("look for orphans failed", why=error.message)
+        except Exception:  # noqa: BLE001 - the next look may go better
+            _log.exception("look for orphans failed")
+        await self._pause(_LOOK)
 
     async def _keep_house(self) -> None:
         if time.monotonic() - self._swept < _HOUSEKEEPING:

@@ -53,6 +53,7 @@ class StateSettings:
         keep_keys: how long an Idempotency-Key is kept.
         worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
         slots: how many operations one durable worker carries out at the same time.
+        look: how often each cloud is looked through for VMs that nobody owns.
     """
 
     url: Secret
@@ -61,6 +62,7 @@ class StateSettings:
     keep_keys: float = 86_400.0
     worker: bool = True
     slots: int = 16
+    look: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,21 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OrphanSettings:
+    """When a VM that nobody owns is destroyed; by itself none is.
+
+    Attributes:
+        destroy: whether one is at all.
+        times: how many complete listings must have shown it.
+        age: for how many seconds it must have been known.
+    """
+
+    destroy: bool = False
+    times: int = 5
+    age: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class CloudSettings:
     """One ``[clouds.NAME]``; ``plugin`` holds what the driver's own schema checks.
 
@@ -100,6 +117,7 @@ class CloudSettings:
             and machines; None for any number.
         visibility: seconds after which everything that exists shows in its lists.
         release_wait: seconds that a release waits for the VM to be gone.
+        orphans: what becomes of VMs that carry our marker and that nobody owns.
     """
 
     name: str
@@ -118,6 +136,7 @@ class CloudSettings:
     changes: int | None = None
     visibility: float = 120.0
     release_wait: float = 30.0
+    orphans: OrphanSettings = field(default_factory=OrphanSettings)
     plugin: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -26,6 +26,7 @@ from orchestrator_core.settings.model import (
     CacheSettings,
     CloudSettings,
     ExtensionSettings,
+    OrphanSettings,
     PluginSettings,
     ServerSettings,
     StateSettings,
@@ -152,6 +153,7 @@ class StateSchema(Schema):
     keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
     worker = fields.Boolean(truthy={True}, falsy={False})
     slots = _count(1, 1024)
+    look = fields.Float(validate=validate.Range(0.1, 86_400), allow_nan=False)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> StateSettings:
@@ -196,6 +198,18 @@ class BreakerSchema(Schema):
         return BreakerSettings(**data)
 
 
+class OrphanSchema(Schema):
+    """``[clouds.NAME.orphans]``."""
+
+    destroy = fields.Boolean(truthy={True}, falsy={False})
+    times = _count(1, 1_000_000)
+    age = fields.Float(validate=validate.Range(0), allow_nan=False)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> OrphanSettings:
+        return OrphanSettings(**data)
+
+
 class CacheSchema(Schema):
     """``[clouds.NAME.cache]``; nodes are never kept."""
 
@@ -226,6 +240,7 @@ class CloudSchema(_PluggedSchema):
     destroys_per_hour = _count(0, 1_000_000)
     changes = _count(1, 100_000)
     visibility = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
+    orphans = fields.Nested(OrphanSchema)
     release_wait = fields.Float(validate=validate.Range(0, 3600), allow_nan=False)
 
     @post_load

@@ -28,7 +28,7 @@ def parse_url(text: str, base: Path) -> URL:
     form = "must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError(form) from None
     if url.get_backend_name() not in DIALECTS:
         raise SettingsError(form)

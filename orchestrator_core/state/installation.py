@@ -82,6 +82,15 @@ def hold(connection: Connection, why: str) -> None:
     connection.execute(update(installation).values(restored_at=now(), restored_why=why))
 
 
+def doubt(connection: Connection, why: str) -> None:
+    """As :func:`hold`; the first reason stays."""
+    connection.execute(
+        update(installation)
+        .where(installation.c.restored_at.is_(None))
+        .values(restored_at=now(), restored_why=why)
+    )
+
+
 def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
     """Let things be destroyed again; the database belongs where it is now.
 

@@ -254,3 +254,31 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 """Which operation a caller's Idempotency-Key stands for."""
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("cloud", String(64), primary_key=True),
+    Column("due_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("nodes", Integer),
+    Column("error_message", Text),
+)
+"""When each cloud is next looked through for VMs that nobody owns, and how the last look ended."""
+
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("cloud", String(64), primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("marker", Text, nullable=False),
+    Column("operation_id", String(32), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("first_seen_at", Double, nullable=False),
+    Column("last_seen_at", Double, nullable=False),
+    Column("times_seen", Integer, nullable=False),
+    Column("ignored_at", Double),
+    Column("ignored_by", Text),
+)
+"""VMs that carry our marker and that nobody owns, with what was seen of them."""

@@ -254,7 +254,7 @@ def test_the_report_over_http_names_each_and_says_why(server: Server) -> None:
             assert inner not in response.text
         plugins = response.json()["plugins"]
         for plugin in plugins:
-            assert plugin["distribution"].startswith("vm-orchestrator-")
+            assert plugin["distribution"].startswith("vm-orchestrator")
             assert plugin["version"]
         clouds = [plugin for plugin in plugins if plugin["kind"] == "cloud"]
         assert {*CLOUDS, "dummy"} <= {plugin["name"] for plugin in clouds}

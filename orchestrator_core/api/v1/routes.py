@@ -23,6 +23,7 @@ from orchestrator_core.api.v1.lists import (
     SizesResource,
 )
 from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
+from orchestrator_core.api.v1.orphans import OrphansResource, ProcessesResource
 from orchestrator_core.api.v1.system import (
     AuthResource,
     PluginsResource,
@@ -58,6 +59,8 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
         yield from _with_cloud(f"/vm/action/{action}", resource)
     yield "/vm/assignments", AssignmentsResource(services)
     yield "/vm/assignments/{assignment_id}", AssignmentResource(services)
+    yield "/orphans", OrphansResource(services)
+    yield "/processes", ProcessesResource(services)
     yield "/operations", OperationsResource(services)
     yield "/operations/{operation_id}", OperationResource(services)
     yield from _with_cloud("/vm/action/{action}", UnknownActionResource())

@@ -239,6 +239,32 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
+looks = Table(
+    "looks",
+    metadata,
+    Column("cloud", String(64), primary_key=True),
+    Column("due_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("nodes", Integer),
+    Column("error_message", Text),
+)
+
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("cloud", String(64), primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("marker", Text, nullable=False),
+    Column("operation_id", String(32), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("first_seen_at", Double, nullable=False),
+    Column("last_seen_at", Double, nullable=False),
+    Column("times_seen", Integer, nullable=False),
+    Column("ignored_at", Double),
+    Column("ignored_by", Text),
+)
+
 
 def upgrade() -> None:
     """Make all of them."""

