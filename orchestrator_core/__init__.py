@@ -57,7 +57,7 @@ from orchestrator_core.model import (
     Vm,
     VmStatus,
 )
-from orchestrator_core.settings.paths import FileField
+from orchestrator_core.settings.paths import FileField, PathField
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
 
 __all__ = [
@@ -90,6 +90,7 @@ __all__ = [
     "NotFound",
     "OrchestratorError",
     "Outcome",
+    "PathField",
     "PluginContext",
     "PluginError",
     "QuotaExceeded",

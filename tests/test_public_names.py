@@ -12,6 +12,7 @@ from orchestrator_core.hookspecs import AssignmentHooks, CloudHooks, ExtensionHo
 NAMES = [
     "AssignRequest",
     "AssignmentResult",
+    "BackendContext",
     "Call",
     "CircuitOpen",
     "CloudBusy",
@@ -28,6 +29,7 @@ NAMES = [
     "Image",
     "ImageNotFound",
     "InvalidParameter",
+    "Inventory",
     "Location",
     "LocationNotFound",
     "Node",
@@ -37,6 +39,7 @@ NAMES = [
     "NotFound",
     "OrchestratorError",
     "Outcome",
+    "PathField",
     "PluginContext",
     "PluginError",
     "QuotaExceeded",

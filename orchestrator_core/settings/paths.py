@@ -17,6 +17,15 @@ def base_directory(file: Path | None) -> Path:
     return file.resolve().parent if file is not None else Path.cwd()
 
 
+class PathField(fields.Field[Path]):
+    """A marshmallow field that loads a path, of what need not be there; gives an absolute path."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Path:
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise ValidationError("must be a path")
+        return (BASE_DIRECTORY.get() / value).absolute()
+
+
 class FileField(fields.Field[Path]):
     """A marshmallow field that loads the path of a file that is there; gives an absolute path."""
 

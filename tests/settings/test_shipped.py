@@ -24,9 +24,11 @@ from orchestrator_core.settings.schema import (
     CacheSchema,
     CloudSchema,
     ExtensionSchema,
+    OrphanSchema,
     PluginsSchema,
     ServerSchema,
     SettingsSchema,
+    StateSchema,
 )
 from orchestrator_dummy.faults import Faults, FaultsSchema
 from orchestrator_dummy.injection import FaultInjectionSettings
@@ -52,6 +54,8 @@ def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
     yield DATA["server"], ServerSchema
     yield DATA["auth"], AuthSchema
     yield DATA["plugins"], PluginsSchema
+    yield DATA["state"], StateSchema
+    yield DATA["clouds"]["fake_driver"]["orphans"], OrphanSchema
     yield DATA["clouds"]["fake_driver"], CloudSchema
     yield DATA["clouds"]["fake_driver"]["breaker"], BreakerSchema
     yield DATA["clouds"]["fake_driver"]["cache"], CacheSchema
@@ -76,7 +80,9 @@ def test_every_deadline_is_there_with_its_default() -> None:
     ("written", "kind"),
     [
         (DATA["server"], model.ServerSettings),
+        (DATA["state"], model.StateSettings),
         (DATA["clouds"]["fake_driver"], model.CloudSettings),
+        (DATA["clouds"]["fake_driver"]["orphans"], model.OrphanSettings),
         (DATA["clouds"]["fake_driver"]["breaker"], model.BreakerSettings),
         (DATA["clouds"]["fake_driver"]["cache"], model.CacheSettings),
         (DATA["assignments"]["brain"], model.AssignmentSettings),

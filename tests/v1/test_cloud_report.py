@@ -10,7 +10,7 @@ import httpx2
 from tests.conftest import DUMMY, Serve, Server, ec2
 
 HOOKS = [
-    *["list_nodes", "list_images", "list_sizes", "list_locations", "get_node"],
+    *["list_nodes", "list_images", "list_sizes", "list_locations", "get_node", "find_node"],
     *["start_vm", "stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"],
 ]
 BACKENDS = ["list_vms", "resolve_vm", "assign_vm", "release_vm"]

@@ -46,7 +46,7 @@ def test_every_change_takes_a_key(api: Api) -> None:
 
 def test_the_order_of_a_body_does_not_count_and_its_values_do(api: Api) -> None:
     api.start(**{"Idempotency-Key": "body"})
-    backwards = dict(reversed(START.items()))
+    backwards = dict(reversed(list(START.items())))
     same = api.http.post("/vm/start", json=backwards, headers={"Idempotency-Key": "body"})
     assert same.headers["Idempotency-Replayed"] == "true"
     other = {**START, "name": "y"}

@@ -9,6 +9,7 @@ import httpx2
 
 from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.driver import DummySettings
 from tests.conftest import DUMMY, running
 
 MARKER = f"0123456789ab-{'d' * 32}"
@@ -16,7 +17,9 @@ MARKER = f"0123456789ab-{'d' * 32}"
 
 def test_no_answer_shows_a_marker(tmp_path: Path) -> None:
     store = f"file:{tmp_path / 'cloud.db'}"
-    cloud = DummyDriver(PluginContext("fake_driver", tmp_path), {"store": store})
+    cloud = DummyDriver(
+        PluginContext("fake_driver", tmp_path), DummySettings().load({"store": store})
+    )
     cloud.start_vm(StartRequest("x", Image("1", "i"), Size("1", "s"), marker=MARKER))
     with running(f'{DUMMY}store = "{store}"\n', tmp_path) as server:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields
 
 from orchestrator_core import (
     CloudDescription,
@@ -14,6 +14,7 @@ from orchestrator_core import (
     Node,
     NodeNotFound,
     NodeState,
+    PathField,
     PluginContext,
     Size,
     StartRequest,
@@ -35,13 +36,22 @@ LOCATIONS = [Location("1", "Paul's Room", "US"), Location("2", "Kiwi", "NZ")]
 _FIRST_NODES = 2
 
 
+class StoreField(fields.Field[Path | None]):
+    """Where the nodes are: a file, or None for ``memory``."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Path | None:
+        kind, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if kind == "file" and path:
+            return PathField().deserialize(path)
+        if value == "memory":
+            return None
+        raise ValidationError('must be "memory" or "file:PATH"')
+
+
 class DummySettings(Schema):
     """What ``[clouds.NAME]`` may say besides the core's own keys."""
 
-    store = fields.String(
-        load_default="memory",
-        validate=validate.Regexp(r"memory\Z|file:.+\Z", error='must be "memory" or "file:PATH"'),
-    )
+    store = StoreField(load_default=None)
 
 
 class DummyDriver:
@@ -50,12 +60,9 @@ class DummyDriver:
     settings_schema = DummySettings
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
-        kind, _, path = settings["store"].partition(":")
-        if kind == "file":
-            self.store = Store(Path(path), durable=True, first=_FIRST_NODES)
-        else:
-            memory = context.run_directory / f"dummy-{context.name}.db"
-            self.store = Store(memory, durable=False, first=_FIRST_NODES)
+        memory = context.run_directory / f"dummy-{context.name}.db"
+        file: Path | None = settings["store"]
+        self.store = Store(file or memory, durable=file is not None, first=_FIRST_NODES)
 
     @hookimpl
     def describe(self) -> CloudDescription:

@@ -22,13 +22,14 @@ from orchestrator_core import (
     StartRequest,
 )
 from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.driver import DummySettings
 from orchestrator_dummy.store import Store
 
 REQUEST = StartRequest("ignored", Image("1", "i"), Size("1", "s"))
 
 
 def driver(directory: Path, store: str = "memory") -> DummyDriver:
-    return DummyDriver(PluginContext("cloud", directory), {"store": store})
+    return DummyDriver(PluginContext("cloud", directory), DummySettings().load({"store": store}))
 
 
 def ids(cloud: DummyDriver) -> list[str]:
@@ -135,7 +136,10 @@ def test_numbers_and_markers_survive_a_restart_in_a_file(tmp_path: Path) -> None
 
 
 def test_each_cloud_has_nodes_of_its_own(tmp_path: Path) -> None:
-    clouds = [DummyDriver(PluginContext(n, tmp_path), {"store": "memory"}) for n in ("a", "b")]
+    clouds = [
+        DummyDriver(PluginContext(n, tmp_path), DummySettings().load({"store": "memory"}))
+        for n in ("a", "b")
+    ]
     clouds[0].stop_vm("1")
     assert [ids(cloud) for cloud in clouds] == [["2"], ["1", "2"]]
 
@@ -197,8 +201,10 @@ import sys
 from pathlib import Path
 from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.driver import DummySettings
 
-cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), {"store": sys.argv[2]})
+settings = DummySettings().load({"store": sys.argv[2]})
+cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), settings)
 for _ in range(20):
     node = cloud.start_vm(StartRequest("x", Image("1", "i"), Size("1", "s")))
     assert node.id in [other.id for other in cloud.list_nodes()]  # whoever wrote in between
