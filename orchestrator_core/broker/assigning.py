@@ -19,7 +19,6 @@ from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject
 
 _DEADLINE: Final = 86_400.0
-_FIRST_LOOK: Final = 1.0
 
 
 class Assigner:
@@ -75,7 +74,7 @@ class Assigner:
         try:
             known = await backend.list_vms(cloud.name, tuple)
         except OrchestratorError as error:
-            after = verdict.backoff(operation.attempts)
+            after = self._recorder.pause(operation)
             made = verdict.again(operation, error, after, unsettled=True)
             return await self._recorder.progress(operation, made)
         record = next((vm for vm in known if vm.id_vm == assignment.node_id), None)
@@ -174,7 +173,7 @@ class Assigner:
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _end(assignment, "refused"))
         else:
-            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
 
 

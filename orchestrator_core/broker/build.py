@@ -7,6 +7,7 @@ import structlog
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.process import Process
+from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.model import Settings
@@ -41,5 +42,5 @@ def build_durable(
     if held:
         _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
     itself = database.read_now(installation.read)
-    process = Process(database, kind, state.lease)
-    return DurableBroker(registry, database, itself, process, inventory)
+    recorder = Recorder(database, Process(database, kind, state.lease), state)
+    return DurableBroker(registry, recorder, itself, inventory)

@@ -36,8 +36,6 @@ from orchestrator_core.state.tables import vms
 DEADLINE: Final = 7 * 86_400.0
 """Seconds after which a VM that will not go waits for somebody to look at it."""
 
-_FIRST_LOOK: Final = 0.5
-_LONGEST_LOOK: Final = 60.0
 _LOOKS: Final = 8
 """How many times an accepted deletion is looked for before it is asked for again."""
 
@@ -92,7 +90,10 @@ class Destroyer:
             raise
         faultpoints.reached("stop.answered")
         accepted = Progress(
-            OperationState.PENDING, Step.CONFIRM, after=_FIRST_LOOK, answer={"node_id": node_id}
+            OperationState.PENDING,
+            Step.CONFIRM,
+            after=self._recorder.pause(operation),
+            answer={"node_id": node_id},
         )
         operation = await self._recorder.progress(operation, accepted)
         faultpoints.reached("stop.settled")
@@ -117,7 +118,7 @@ class Destroyer:
             made = verdict.again(operation, error, _HELD_LOOK)
             return await self._recorder.progress(operation, made)
         except OrchestratorError as error:
-            after = verdict.backoff(operation.attempts)
+            after = self._recorder.pause(operation)
             made = verdict.again(operation, error, after, unsettled=True)
             return await self._recorder.progress(operation, made)
         return await self.look(replace(operation, step=Step.CONFIRM), cloud)
@@ -131,7 +132,7 @@ class Destroyer:
             # The cloud knew it when it took the deletion: it is gone, and not yet to be seen.
             return await self._not_there(operation, cloud, error, young=False)
         except OrchestratorError as error:
-            made = verdict.again(operation, error, self._pause(operation))
+            made = verdict.again(operation, error, self._recorder.pause(operation))
             return await self._recorder.progress(operation, made)
         if node.state is NodeState.TERMINATED:
             return await self._gone(operation)
@@ -140,7 +141,7 @@ class Destroyer:
         made = Progress(
             OperationState.PENDING,
             step,
-            after=self._pause(operation),
+            after=self._recorder.pause(operation),
             error_code="still_there",
             error_message=f"Node {operation.node_id} is still there ({node.state.value})",
         )
@@ -171,12 +172,13 @@ class Destroyer:
             )
         doubt = "not_visible_yet" if young else await self._doubt(operation, cloud)
         if doubt is None:
-            failed = operation.kind == "stop_vm" and operation.answered_at is None
+            # Nobody has asked for it before, so that it never was there.
+            failed = operation.kind == "stop_vm" and operation.attempts == 1
             return await self._gone(operation, error if failed else None)
         made = Progress(
             OperationState.PENDING,
             operation.step,
-            after=self._pause(operation),
+            after=self._recorder.pause(operation),
             error_code=doubt,
             error_message=error.message,
         )
@@ -228,17 +230,13 @@ class Destroyer:
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, give_back)
         else:
-            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
 
     @staticmethod
     def _take_back(connection: Connection, operation: Operation) -> None:
         keys.forget(connection, operation)
         give_back(connection, operation)
-
-    @staticmethod
-    def _pause(operation: Operation) -> float:
-        return verdict.backoff(operation.attempts, _FIRST_LOOK, _LONGEST_LOOK)
 
 
 def _take(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:

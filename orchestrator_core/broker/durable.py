@@ -20,7 +20,6 @@ from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.operation import Operation
 from orchestrator_core.broker.powering import Switch
-from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.reading import Records
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.releasing import Releaser
@@ -28,7 +27,6 @@ from orchestrator_core.broker.starting import Starter
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import NoAssignmentBackend
 from orchestrator_core.model import Vm
-from orchestrator_core.state.database import Database
 from orchestrator_core.state.installation import Installation
 
 
@@ -37,32 +35,30 @@ class DurableBroker(Broker):
 
     Args:
         registry: the configured clouds and backends.
-        database: where the rows are.
+        recorder: of this process, which lives from :meth:`start` to :meth:`stop`.
         installation: this one.
-        process: this one; it lives from :meth:`start` to :meth:`stop`.
         inventory: what the backends are told.
     """
 
     def __init__(
         self,
         registry: Registry,
-        database: Database,
+        recorder: Recorder,
         installation: Installation,
-        process: Process,
         inventory: CloudInventory,
     ) -> None:
         super().__init__()
-        self._inventory = inventory
-        self.database = database
-        self.records = Records(database)
+        self.database = recorder.database
+        self.process = recorder.process
+        self.records = Records(recorder.database)
         self._registry = registry
-        self.process = process
-        self._recorder = Recorder(database, process)
-        self._starter = Starter(self._recorder, installation.id)
-        self._destroyer = Destroyer(self._recorder)
-        self._switch = Switch(self._recorder)
-        self._assigner = Assigner(self._recorder)
-        self._releaser = Releaser(self._recorder, self._destroyer)
+        self._recorder = recorder
+        self._inventory = inventory
+        self._starter = Starter(recorder, installation.id)
+        self._destroyer = Destroyer(recorder)
+        self._switch = Switch(recorder)
+        self._assigner = Assigner(recorder)
+        self._releaser = Releaser(recorder, self._destroyer)
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM, once."""

@@ -9,12 +9,13 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import claims, records
+from orchestrator_core.broker import claims, records, verdict
 from orchestrator_core.broker.change import Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
 from orchestrator_core.broker.process import Process
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable
+from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.database import Database
 
 Also = Callable[[Connection, Operation], Any]
@@ -34,12 +35,19 @@ class Recorder:
     Args:
         database: where to.
         process: this one.
+        settings: how long the pauses between attempts are.
     """
 
-    def __init__(self, database: Database, process: Process) -> None:
+    def __init__(self, database: Database, process: Process, settings: StateSettings) -> None:
         self.database = database
         self.process = process
+        self._settings = settings
         self._late: set[asyncio.Task[Any]] = set()
+
+    def pause(self, operation: Operation) -> float:
+        """Return the seconds until an operation's next attempt."""
+        settings = self._settings
+        return verdict.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
     async def record(self, change: Change, draft: Draft, also: Also | None = None) -> Operation:
         """Record an operation whose first attempt begins now, once the cloud has room for it.

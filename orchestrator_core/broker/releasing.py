@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -20,8 +19,6 @@ from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError, Refused, Unsupported
 from orchestrator_core.model import AssignmentResult, JsonObject, Vm
 from orchestrator_core.settings.model import CloudSettings
-
-_FIRST_LOOK: Final = 1.0
 
 
 class Releaser:
@@ -90,7 +87,7 @@ class Releaser:
         try:
             known = await backend.list_vms(cloud.name, tuple)
         except OrchestratorError as error:
-            after = verdict.backoff(operation.attempts)
+            after = self._recorder.pause(operation)
             made = verdict.again(operation, error, after, unsettled=True)
             return await self._recorder.progress(operation, made)
         record = next((vm for vm in known if vm.id_vm == operation.node_id), None)
@@ -157,7 +154,7 @@ class Releaser:
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, give_back)
         else:
-            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
 
 

@@ -24,8 +24,6 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
 from orchestrator_core.model import CloudDescription, JsonObject, Node
 
-_FIRST_LOOK: Final = 1.0
-_LONGEST_PAUSE: Final = 60.0
 _EMPTY_LOOKS: Final = 3
 """How many times a cloud that shows no VM at all must do so to be believed."""
 
@@ -109,7 +107,7 @@ class Starter:
         elif await self._certain(change.cloud, error):
             await self._recorder.progress(operation, verdict.failed(operation, error))
         else:
-            made = verdict.again(operation, error, _FIRST_LOOK, unsettled=True)
+            made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
 
     @staticmethod
@@ -131,7 +129,7 @@ class Starter:
             lambda connection: _looked(connection, operation)
         )
         if lost_for < grace:
-            soon = verdict.backoff(operation.attempts, longest=_LONGEST_PAUSE)
+            soon = self._recorder.pause(operation)
             return await self._wait(operation, min(grace - lost_for, soon))
         try:
             description, nodes = await cloud.list_all()
@@ -155,7 +153,7 @@ class Starter:
         return await self._recorder.progress(operation, made)
 
     async def _look_again(self, operation: Operation, error: OrchestratorError) -> Operation:
-        after = verdict.backoff(operation.attempts, longest=_LONGEST_PAUSE)
+        after = self._recorder.pause(operation)
         made = verdict.again(operation, error, after, unsettled=True)
         return await self._recorder.progress(operation, made)
 

@@ -18,7 +18,6 @@ from orchestrator_core.errors import (
 
 _INVALID: Final = (InvalidParameter, ImageNotFound, SizeNotFound, Unsupported)
 
-_LONGEST: Final = 300.0
 _MOST_DOUBLINGS: Final = 10
 
 
@@ -34,7 +33,7 @@ def is_refusal(error: OrchestratorError) -> bool:
     return isinstance(error, RequestError | Unsupported)
 
 
-def backoff(attempts: int, first: float = 1.0, longest: float = _LONGEST) -> float:
+def backoff(attempts: int, first: float, longest: float) -> float:
     """Return the seconds until the next attempt: twice as long each time, a little at random."""
     doubled: float = first * 2 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS)
     return min(longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret

@@ -53,6 +53,8 @@ class StateSettings:
         keep_keys: how long an Idempotency-Key is kept.
         worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
         slots: how many operations one durable worker carries out at the same time.
+        pause: until the second attempt of an operation; each later pause is twice as long ...
+        longest_pause: ... up to this.
         look: how often each cloud is looked through for VMs that nobody owns.
     """
 
@@ -62,6 +64,8 @@ class StateSettings:
     keep_keys: float = 86_400.0
     worker: bool = True
     slots: int = 16
+    pause: float = 1.0
+    longest_pause: float = 60.0
     look: float = 300.0
 
 

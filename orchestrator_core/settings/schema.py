@@ -153,6 +153,8 @@ class StateSchema(Schema):
     keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
     worker = fields.Boolean(truthy={True}, falsy={False})
     slots = _count(1, 1024)
+    pause = _seconds()
+    longest_pause = _seconds()
     look = fields.Float(validate=validate.Range(0.1, 86_400), allow_nan=False)
 
     @post_load
