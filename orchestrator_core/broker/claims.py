@@ -140,7 +140,7 @@ def let_go(connection: Connection, operation: Operation, why: str) -> None:
         .returning(table.c.id)
     ).first()
     if written is not None:
-        end_attempt(connection, operation, "lost", "process_lost", why)
+        end_attempt(connection, operation, "lost", now(), ("process_lost", why))
 
 
 def let_go_of_the_dead(connection: Connection, lease: float) -> int:

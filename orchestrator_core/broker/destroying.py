@@ -293,6 +293,8 @@ def _is_young(connection: Connection, operation: Operation, visibility: float) -
     vm = ledger.get_vm(connection, operation.cloud, operation.node_id)
     if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
         return False
+    if vm.seen_at is not None:
+        return False
     return bool(operation.attempt_began_at - vm.made_at < visibility)
 
 

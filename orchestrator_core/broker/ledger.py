@@ -6,7 +6,7 @@ has not ended (a unique index), and whoever claims, releases or destroys it lock
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, literal, select, update
@@ -27,6 +27,8 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import assignment_events, assignments, vms
+
+_PORTION: Final = 500
 
 _STATUS: Final = {
     VmState.RELEASING: VmStatus.RELEASING,
@@ -121,7 +123,13 @@ def claim(
     claimed = connection.execute(_claim(connection, wanted, backend, requester, state)).first()
     if claimed is not None:
         connection.execute(
-            update(vms).where(vms.c.id == claimed.vm_id).values(generation=claimed.generation)
+            update(vms)
+            .where(vms.c.id == claimed.vm_id)
+            # Where the ledger alone decides, the cloud has just shown the VM to the backend.
+            .values(
+                generation=claimed.generation,
+                seen_at=now() if state is AssignmentState.ACTIVE else vms.c.seen_at,
+            )
         )
         assignment = Assignment(**claimed._asdict())
         tell(connection, assignment, state, Cause(requester))
@@ -282,6 +290,17 @@ def tell(
             why=cause.why,
         )
     )
+
+
+def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:
+    """Write down which VMs a cloud shows now."""
+    for at in range(0, len(node_ids), _PORTION):
+        connection.execute(
+            update(vms)
+            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None))
+            .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
+            .values(seen_at=now())
+        )
 
 
 def set_vm_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, select, update
 
-from orchestrator_core.broker import orphans
+from orchestrator_core.broker import ledger, orphans
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
@@ -58,6 +58,7 @@ class Looker:
         def work(connection: Connection) -> list[orphans.Orphan]:
             itself = installation.read(connection)
             seen = orphans.note(connection, cloud.name, itself.id, nodes)
+            ledger.note_seen(connection, cloud.name, [node.id for node in nodes])
             _ended(connection, cloud.name, len(nodes), None)
             _draw_conclusions(connection, cloud.settings, seen)
             return seen

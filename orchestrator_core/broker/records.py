@@ -144,7 +144,8 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
     ).first()
     if written is None:
         raise Superseded(operation.id)
-    end_attempt(connection, operation, _outcome(made), made.error_code, message)
+    ended = written.attempt_began_at if made.state is OperationState.RUNNING else now()
+    end_attempt(connection, operation, _outcome(made), ended, (made.error_code, message))
     return Operation.of(written)
 
 
@@ -164,10 +165,11 @@ def end_attempt(
     connection: Connection,
     operation: Operation,
     outcome: str,
-    error_code: str | None,
-    message: str | None,
+    ended_at: Any,
+    error: tuple[str | None, str | None],
 ) -> None:
-    """Write down how an attempt ended."""
+    """Write down how an attempt ended, and when: ``error`` is its code and its message."""
+    code, message = error
     connection.execute(
         insert_unless_there(connection, attempts).values(
             operation_id=operation.id,
@@ -175,9 +177,9 @@ def end_attempt(
             step=operation.step,
             process=process_of(operation),
             began_at=operation.attempt_began_at,
-            ended_at=now(),
+            ended_at=ended_at,
             outcome=outcome,
-            error_code=error_code,
+            error_code=code,
             error_message=message,
         )
     )

@@ -162,6 +162,7 @@ vms = Table(
     Column("generation", Integer, nullable=False),
     Column("operation_id", String(32)),
     Column("made_at", Double, nullable=False),
+    Column("seen_at", Double),
     Column("destroy_began_at", Double),
     Column("gone_at", Double),
     CheckConstraint("origin IN ('started', 'adopted', 'given')", name="origin"),
@@ -181,7 +182,8 @@ vms = Table(
 """Every VM that this installation has to do with.
 
 A row is ``gone`` only after its cloud confirmed that. ``generation`` counts its holders;
-``operation_id`` names the operation that started it.
+``operation_id`` names the operation that started it, ``seen_at`` tells when its cloud last
+showed it.
 """
 
 assignments = Table(

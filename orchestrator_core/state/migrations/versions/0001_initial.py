@@ -154,6 +154,7 @@ vms = Table(
     Column("generation", Integer, nullable=False),
     Column("operation_id", String(32)),
     Column("made_at", Double, nullable=False),
+    Column("seen_at", Double),
     Column("destroy_began_at", Double),
     Column("gone_at", Double),
     CheckConstraint("origin IN ('started', 'adopted', 'given')", name="origin"),

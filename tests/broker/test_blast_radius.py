@@ -1,0 +1,244 @@
+"""What keeps living VMs alive: protection, own VMs only, limits, freezing, and doubt."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator_core import Image, PluginContext, Size, StartRequest
+from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.driver import DummySettings
+from tests.conftest import Serve
+from tests.stateful import Api, settings, wait_for
+
+STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
+    """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
+
+    def run(*arguments: str) -> str:
+        config = ("--config", str(tmp_path / "orchestrator.toml"))
+        done = subprocess.run(
+            [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean_environment,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
+    """Serve a dummy cloud that outlives its servers."""
+    apis: list[Api] = []
+
+    def start(cloud: str = "") -> Api:
+        store = f'store = "file:{tmp_path}/cloud.db"'
+        server = serve(settings(STATE, f"{store}\n{cloud}"))
+        server.wait_for_log("durable worker ready")
+        apis.append(Api(server))
+        return apis[-1]
+
+    yield start
+    for api in apis:
+        api.http.close()
+
+
+def test_a_protected_vm_is_destroyed_by_nobody(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud()
+    node = api.started()
+    api.assign(node)
+    command("protect", "fake_driver", node)
+    for answer in (api.stop(node), api.release(node)):
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
+        assert "is protected" in answer.json()["message"]
+    command("protect", "fake_driver", node, "--off")
+    assert api.release(node).json()["deletion"] == "done"
+
+
+def test_only_own_vms_are_destroyed_where_the_settings_say_so(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud('destroy = "own"')
+    own = api.started()
+    assert api.stop(own).status_code == 200
+    api.assign("1")
+    for answer in (api.stop("1"), api.release("1"), api.stop("2")):
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
+        assert "neither started nor adopted here" in answer.json()["message"]
+    assert "is our own now" in command("orphans", "adopt", "fake_driver", "1")
+    assert api.release("1").json()["deletion"] == "done"
+    assert api.nodes() == ["2"]
+
+
+def test_so_many_an_hour(serve_cloud: Callable[..., Api]) -> None:
+    api = serve_cloud("destroys_per_hour = 2\nrelease_wait = 1")
+    nodes = [api.started() for _ in range(4)]
+    assert [api.stop(node).status_code for node in nodes[:3]] == [200, 200, 429]
+    refused = api.stop(nodes[2])
+    assert refused.json()["error_code"] == "destroy_limit"
+    assert 3000 < int(refused.headers["Retry-After"]) <= 3600
+    api.assign(nodes[3])
+    answer = api.release(nodes[3]).json()
+    assert answer["deletion"] == "pending"
+    waiting = api.operation(answer["operation"])
+    assert waiting["error"]["error_code"] == "destroy_limit"
+    assert nodes[3] in api.nodes()
+
+
+def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud("release_wait = 0.5")
+    first, second = api.started(), api.started()
+    api.assign(second)
+    command("freeze", "--why", "a look at the bill")
+    refused = api.stop(first)
+    assert (refused.status_code, refused.json()["error_code"]) == (503, "destroy_held")
+    assert "a look at the bill" in refused.json()["message"]
+    answer = api.release(second).json()
+    assert answer["deletion"] == "pending"
+    assert {first, second} <= set(api.nodes())
+    assert "a look at the bill" in api.get("/processes")["destroying_held"]
+    command("thaw")
+    # What is held is looked at again every few seconds; nobody has to wait for that here.
+    command("operations", "retry", answer["operation"])
+    assert api.settled(answer["operation"])["result"]["deletion"] == "done"
+    assert api.nodes() == ["1", "2", first]
+
+
+def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
+    serve_cloud: Callable[..., Api], serve: Serve, tmp_path: Path, command: Command
+) -> None:
+    api = serve_cloud("release_wait = 0.2")
+    node = api.started()
+    api.assign(node)
+    command("freeze")  # so that the copy has something to destroy
+    operation = api.release(node).json()["operation"]
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with closing(sqlite3.connect(tmp_path / "state.db")) as original:
+        original.execute("VACUUM INTO ?", (str(copy / "state.db"),))
+    with closing(sqlite3.connect(copy / "state.db", isolation_level=None)) as copied:
+        copied.execute("UPDATE installation SET frozen_at = NULL")
+    text = (tmp_path / "orchestrator.toml").read_text()
+    other = Api(serve(text.replace("sqlite:///state.db", f"sqlite:///{copy}/state.db")))
+    assert "may be a copy or a backup" in other.get("/processes")["destroying_held"]
+    held = wait_for(
+        lambda: other.operation(operation),
+        lambda one: (one["error"] or {}).get("error_code") == "destroy_held",
+    )
+    assert held["state"] in ("pending", "running")
+    assert other.stop("1").json()["error_code"] == "destroy_held"
+    assert {"1", node} <= set(other.nodes())
+    other.http.close()
+
+
+def test_a_backup_restored_over_a_newer_cloud_destroys_nothing(
+    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+) -> None:
+    """The backup was written over the file, so that only the cloud can tell that it is old."""
+    api = serve_cloud(
+        "release_wait = 0.2\n[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0"
+    )
+    api.started()
+    api.server.stop()
+    shutil.copy(tmp_path / "state.db", tmp_path / "backup.db")
+    api = serve_cloud()
+    young = api.started()
+    api.assign(young)
+    api.server.stop()
+    shutil.copyfile(tmp_path / "backup.db", tmp_path / "state.db")
+    api = serve_cloud("[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0")
+    wait_for(
+        lambda: api.get("/processes")["destroying_held"],
+        lambda held: "the database knows nothing of" in (held or ""),
+    )
+    (orphan,) = api.get("/orphans")["orphans"]
+    assert (orphan["node"], orphan["reason"]) == (young, "unknown_operation")
+    assert api.stop(young).json()["error_code"] == "destroy_held"
+    assert young in api.nodes()
+    assert young in command("orphans", "list")
+    command("orphans", "adopt", "fake_driver", young)
+    assert api.get("/orphans")["orphans"] == []
+    command("db", "restored", "--confirm")
+    assert api.stop(young).status_code == 200
+
+
+def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud()
+    node = api.started()
+    command("db", "restored")
+    assert api.stop(node).json()["error_code"] == "destroy_held"
+    assert "out of a backup" in command("db", "check")
+    command("db", "restored", "--confirm")
+    assert api.stop(node).status_code == 200
+
+
+def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
+    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+) -> None:
+    api = serve_cloud(
+        "[clouds.fake_driver.faults]\noperations = ['start_vm']\nerror_rate = 1\nseed = 1"
+    )
+    operation = api.start().json()["operation"]
+    command("operations", "abandon", operation)
+    installation = command("db", "check").split()[-1]
+    late = DummyDriver(
+        PluginContext("late", tmp_path),
+        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
+    )
+    marker = f"{installation}-{operation}"
+    node = late.start_vm(StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)).id
+    (orphan,) = wait_for(lambda: api.get("/orphans")["orphans"], bool)
+    assert (orphan["node"], orphan["reason"]) == (node, "operation_ended")
+    assert orphan["operation"] == operation
+    seen = wait_for(lambda: api.get("/orphans")["orphans"][0]["times_seen"], lambda n: n >= 2)
+    assert seen >= 2
+    assert node in api.nodes()
+    command("orphans", "ignore", "fake_driver", node)
+    assert api.get("/orphans")["orphans"][0]["ignored_by"].startswith("operator:")
+    assert "is to be destroyed" in command("orphans", "destroy", "fake_driver", node, "--yes")
+    wait_for(api.nodes, lambda nodes: node not in nodes)
+
+
+def test_an_orphan_is_destroyed_by_an_explicit_rule(
+    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+) -> None:
+    api = serve_cloud(
+        "[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 3\nage = 0\n"
+        "[clouds.fake_driver.faults]\noperations = ['start_vm']\nerror_rate = 1\nseed = 1"
+    )
+    operation = api.start().json()["operation"]
+    command("operations", "abandon", operation)
+    installation = command("db", "check").split()[-1]
+    late = DummyDriver(
+        PluginContext("late", tmp_path),
+        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
+    )
+    foreign = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{'f' * 12}-{operation}")
+    mine = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{installation}-{operation}")
+    other, own = late.start_vm(foreign).id, late.start_vm(mine).id
+    wait_for(api.nodes, lambda nodes: own not in nodes)
+    assert {"1", "2", other} == set(api.nodes())
+    (destroyed,) = api.operations(node=own, kind="stop_vm")
+    assert destroyed["caller"] == "orchestrator"

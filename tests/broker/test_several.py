@@ -1,0 +1,140 @@
+"""Several servers over one database: their work is shared, and a lost one's is taken over."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import processes
+from tests.conftest import Serve, Server
+from tests.databases import MakeUrl
+from tests.stateful import Api, Json, settings, wait_for
+
+VMS = 12
+
+
+@pytest.fixture
+def url(postgres: MakeUrl) -> str:
+    return postgres()
+
+
+@pytest.fixture
+def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Api]]:
+    """Start one more server over the same database and the same cloud."""
+    apis: list[Api] = []
+
+    def one(cloud: str = "") -> Api:
+        store = f'store = "file:{tmp_path}/cloud.db"\nrelease_wait = 0\n{cloud}'
+        state = f'url = "{url}"\nlease = 2\npause = 0.1\nlongest_pause = 0.5'
+        faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.4"
+        server = serve(settings(state, f"{store}\n{faults}"))
+        server.wait_for_log("durable worker ready")
+        apis.append(Api(server))
+        return apis[-1]
+
+    yield one
+    for api in apis:
+        api.http.close()
+
+
+def assigned(api: Api) -> list[str]:
+    nodes = [api.started() for _ in range(VMS)]
+    for node in nodes:
+        assert api.assign(node).status_code == 200
+    return nodes
+
+
+def kill(server: Server) -> None:
+    """The machine is gone: master, web worker and durable worker, without a word."""
+    os.killpg(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+
+
+def durable_worker(server: Server) -> int:
+    found = server.wait_for_log(r"durable worker ready +pid=(\d+)")
+    return int(found.group(1))
+
+
+def all_done(api: Api) -> list[Json]:
+    found: list[Json] = wait_for(
+        lambda: api.operations(kind="release_vm", limit="999"),
+        lambda operations: all(one["state"] == "succeeded" for one in operations),
+    )
+    return found
+
+
+def check_nothing_ran_twice_at_once(api: Api, operations: list[Json]) -> None:
+    for operation in operations:
+        history = api.operation(operation["id"])["history"]
+        for earlier, later in itertools.pairwise(history):
+            assert earlier["ended_at"] <= later["began_at"], operation
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["this machine", "another machine"])
+def test_a_lost_machine_s_work_is_finished_by_the_other(
+    start: Callable[[], Api], url: str, *, elsewhere: bool
+) -> None:
+    lost, other = start(), start()
+    nodes = assigned(lost)
+    for node in nodes:
+        assert lost.release(node).json()["deletion"] == "pending"
+    if elsewhere:
+        # Nobody here can look whether a process of another machine has ended.
+        database = Database(url, Path())
+        database.write_now(lambda c: c.execute(update(processes).values(birth="elsewhere/1/2/3")))
+        database.close()
+    kill(lost.server)
+    operations = all_done(other)
+    assert len(operations) == VMS
+    assert other.nodes() == ["1", "2"]
+    check_nothing_ran_twice_at_once(other, operations)
+    outcomes = {
+        attempt["outcome"]
+        for operation in operations
+        for attempt in other.operation(operation["id"])["history"]
+    }
+    assert "lost" in outcomes
+
+
+def test_a_worker_that_comes_back_does_no_harm(start: Callable[[], Api]) -> None:
+    asleep, other = start(), start()
+    nodes = assigned(asleep)
+    for node in nodes:
+        asleep.release(node)
+    pids = [durable_worker(asleep.server), *asleep.server.workers()]
+    for pid in set(pids):
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        operations = all_done(other)
+    finally:
+        for pid in set(pids):
+            os.kill(pid, signal.SIGCONT)
+    kept = other.started()
+    wait_for(
+        lambda: [one for one in other.get("/processes")["processes"] if one["silent"] < 1],
+        lambda alive: len(alive) == 4,
+    )
+    check_nothing_ran_twice_at_once(other, operations)
+    assert other.nodes() == ["1", "2", kept]
+    assert [one["state"] for one in all_done(other)] == ["succeeded"] * VMS
+
+
+def test_the_limit_of_a_cloud_holds_over_all_processes(
+    start: Callable[[str], Api],
+) -> None:
+    one, two = start("changes = 3"), start("changes = 3")
+    nodes = assigned(one)
+    for node in nodes:
+        (one if int(node) % 2 else two).release(node)
+    most = 0
+    while any(o["state"] != "succeeded" for o in one.operations(kind="release_vm")):
+        most = max(most, len(one.operations(state="running")))
+    assert 1 < most <= 3
+    assert one.nodes() == ["1", "2"]
