@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-SUBJECTS = ("version_1", "isolation", "sharing", "libcloud_nodes", "shaping", "lag")
+SUBJECTS = ("version_1", "isolation", "sharing", "libcloud_nodes", "shaping", "lag", "state")
 
 
 def main() -> None:

@@ -62,3 +62,28 @@ async def _sent(port: int, requests: list[bytes]) -> AsyncIterator[None]:
     finally:
         for writer in writers:
             writer.close()
+
+
+async def exchange(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    method: str,
+    path: str,
+    body: bytes,
+) -> bytes:
+    """Send a request with a JSON body on a connection that stays open; return the answer's body.
+
+    Raises:
+        RuntimeError: when the answer is an error.
+    """
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    received = await reader.readuntil(b"\r\n\r\n")
+    length = int(received.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+    answer = await reader.readexactly(length)
+    if not received.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(answer.decode())
+    return answer

@@ -43,11 +43,11 @@ class Server:
         return max(child.memory_info().rss for child in children)
 
 
-def ours(port: int, workers: int, config: Path | None = None) -> list[str]:
-    """Return the command that serves the dummy cloud, or what a settings file says."""
+def ours(port: int, workers: int, config: Path) -> list[str]:
+    """Return the command that serves what a settings file says."""
     return [
         *[sys.executable, "-m", "orchestrator_core.cli", "serve"],
-        *["--config", str(config or _ROOT / "conf" / "orchestrator.toml")],
+        *["--config", str(config)],
         *["--bind", f"127.0.0.1:{port}", "--workers", str(workers)],
     ]
 

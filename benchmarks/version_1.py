@@ -17,6 +17,8 @@ SECONDS = 2
 
 Command = Callable[[int, int], list[str]]
 
+_SETTINGS = 'default_cloud = "fake_driver"\n[clouds.fake_driver]\ndriver = "dummy"\n'
+
 
 def measure(directory: Path) -> list[Ratio]:
     """Measure everything.
@@ -24,14 +26,20 @@ def measure(directory: Path) -> list[Ratio]:
     Args:
         directory: for the body that the bare apps return.
     """
+    config = directory / "orchestrator.toml"
+    config.write_text(_SETTINGS)
     body = directory / "body.json"
     body.write_bytes(_our_answer(directory))
     return [*_speed(body), _memory(body), _start(body)]
 
 
 def _our_answer(directory: Path) -> bytes:
-    with _run(ours, 1, directory) as server:
+    with _run(_ours(directory), 1, directory) as server:
         return fetch(server.url)
+
+
+def _ours(directory: Path) -> Command:
+    return lambda port, workers: ours(port, workers, directory / "orchestrator.toml")
 
 
 def _run(command: Command, workers: int, body: Path) -> AbstractContextManager[Server]:
@@ -43,7 +51,7 @@ def _speed(body: Path) -> list[Ratio]:
     with ExitStack() as stack:
         asgi, wsgi, us = (
             stack.enter_context(_run(command, WORKERS, body))
-            for command in (bare_asgi, bare_wsgi, ours)
+            for command in (bare_asgi, bare_wsgi, _ours(body.parent))
         )
         rounds = []
         for number in range(PAIRS + 1):
@@ -67,7 +75,7 @@ def _memory(body: Path) -> Ratio:
     pairs = []
     for _ in range(PAIRS):
         sizes = []
-        for command in (ours, bare_asgi):
+        for command in (_ours(body.parent), bare_asgi):
             with _run(command, 1, body) as server:
                 for _ in range(200):
                     fetch(server.url)
@@ -80,7 +88,7 @@ def _start(body: Path) -> Ratio:
     pairs = []
     for _ in range(PAIRS):
         seconds = []
-        for command in (ours, bare_asgi):
+        for command in (_ours(body.parent), bare_asgi):
             with _run(command, 1, body) as server:
                 seconds.append(server.seconds)
         pairs.append((seconds[0], seconds[1]))

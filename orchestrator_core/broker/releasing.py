@@ -64,8 +64,11 @@ class Releaser:
             await self._failed(change, operation, error)
             raise
         faultpoints.reached("release.answered")
-        operation = await self._released(operation, _answer(released))
+        at_once = cloud.settings.release_wait > 0
+        operation = await self._released(operation, _answer(released), at_once=at_once)
         faultpoints.reached("release.settled")
+        if not at_once:
+            return assigned(operation)
         destroying = self._recorder.go_on(self._destroy(operation, cloud))
         await asyncio.wait({destroying}, timeout=cloud.settings.release_wait)
         if destroying.done() and destroying.exception() is None:
@@ -83,7 +86,7 @@ class Releaser:
             return await self._unknown(operation, why)
         if not backend.external:
             answer = {"id": 0, "id_vm": operation.node_id, "result": _text(operation)}
-            return await self._go_on(await self._released(operation, answer))
+            return await self._released(operation, answer)
         try:
             known = await backend.list_vms(cloud.name, tuple)
         except OrchestratorError as error:
@@ -96,7 +99,7 @@ class Releaser:
             return await self._unknown(operation, why)
         identity = record.id if record is not None else 0
         answer = {"id": identity, "id_vm": operation.node_id, "result": _text(operation)}
-        return await self._go_on(await self._released(operation, answer))
+        return await self._released(operation, answer)
 
     async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
         """Destroy what is released, for as long as the caller is to wait."""
@@ -110,8 +113,16 @@ class Releaser:
                 return operation
             operation = taken
 
-    async def _released(self, operation: Operation, answer: JsonObject) -> Operation:
-        """The backend has let go: the VM is nobody's, and is destroyed from here on."""
+    async def _released(
+        self, operation: Operation, answer: JsonObject, *, at_once: bool = False
+    ) -> Operation:
+        """The backend has let go: the VM is nobody's, and is destroyed from here on.
+
+        Args:
+            operation: the release.
+            answer: the backend's.
+            at_once: whether this process destroys it; else a durable worker does.
+        """
         if not answer["id"]:
             answer = {**answer, "id": await self._number(operation)}
 
@@ -124,7 +135,9 @@ class Releaser:
             ledger.set_vm_state(connection, written.cloud, written.node_id, VmState.DESTROYING)
 
         going_on = Progress(
-            OperationState.RUNNING, Step.DESTROY, answer={**answer, "deletion": "pending"}
+            OperationState.RUNNING if at_once else OperationState.PENDING,
+            Step.DESTROY,
+            answer={**answer, "deletion": "pending"},
         )
         return await self._recorder.progress(operation, going_on, also)
 
@@ -137,10 +150,6 @@ class Releaser:
             return 0 if vm is None else vm.id
 
         return await self._recorder.database.read(work)
-
-    async def _go_on(self, operation: Operation) -> Operation:
-        made = Progress(OperationState.PENDING, Step.DESTROY)
-        return await self._recorder.progress(operation, made)
 
     async def _unknown(self, operation: Operation, why: str) -> Operation:
         made = verdict.paused(operation, "release_unknown", why, unsettled=True)

@@ -1,0 +1,86 @@
+"""The statements of an assign and a release alone, through SQLAlchemy, one after the other."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import ledger, records
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
+from orchestrator_core.broker.vm import AssignmentState, Cause, VmState
+from orchestrator_core.model import AssignRequest, Vm
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.upgrade import upgrade
+
+_WHO = Requester("anonymous", "request")
+_PROCESS = "0" * 32
+
+
+def pairs_per_second(url: str, seconds: float) -> float:
+    """Return how many pairs one thread writes, each in three transactions, as the server does."""
+    database = Database(url, Path())
+    upgrade(database)
+    begun = time.perf_counter()
+    done = 0
+    for number in itertools.count():
+        if time.perf_counter() - begun >= seconds:
+            break
+        _pair(database, str(number))
+        done += 1
+    rate = done / (time.perf_counter() - begun)
+    database.close()
+    return rate
+
+
+def _pair(database: Database, node: str) -> None:
+    with database.engine.begin() as connection:
+        _assign(connection, node)
+    with database.engine.begin() as connection:
+        release = _take(connection, node)
+    with database.engine.begin() as connection:
+        _end(connection, release, node)
+
+
+def _assign(connection: Connection, node: str) -> None:
+    draft = Draft("assign_vm", "cloud", Step.ASSIGN, _WHO, {"node": node}, 60.0, node)
+    operation = records.record(connection, draft, _PROCESS)
+    wanted = AssignRequest("cloud", Vm(node, node, node), "u", "app")
+    assignment, _ = ledger.claim(connection, wanted, "given", _WHO, AssignmentState.ACTIVE)
+    answer = {"id": assignment.vm_id, "id_vm": node, "result": f"Node {node} assigned"}
+    ledger.set_result(connection, assignment, answer)
+    done = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
+    records.progress(connection, operation, done)
+
+
+def _take(connection: Connection, node: str) -> Operation:
+    draft = Draft("release_vm", "cloud", Step.RELEASE, _WHO, {"node": node}, 60.0, node)
+    operation = records.record(connection, draft, _PROCESS)
+    ledger.lock_vm(connection, "cloud", node)
+    held = ledger.holding(connection, "cloud", node)
+    assert held is not None
+    cause = Cause(_WHO, operation.id)
+    ledger.move(connection, held, AssignmentState.RELEASING, cause)
+    records.set_assignment(connection, operation, held.id)
+    ledger.set_vm_state(connection, "cloud", node, VmState.RELEASING)
+    return operation
+
+
+def _end(connection: Connection, operation: Operation, node: str) -> None:
+    pending = Progress(
+        OperationState.PENDING, Step.DESTROY, answer={"result": f"Node {node} released"}
+    )
+    written = records.progress(connection, operation, pending)
+    assignment = ledger.of_operation(connection, written)
+    assert assignment is not None
+    ledger.move(connection, assignment, AssignmentState.ENDED, Cause(why="released"))
+    ledger.set_vm_state(connection, "cloud", node, VmState.DESTROYING)
