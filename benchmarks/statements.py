@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import ledger, records
+from orchestrator_core.broker import ledger, records, vms
 from orchestrator_core.broker.operation import (
     Draft,
     Operation,
@@ -17,7 +17,7 @@ from orchestrator_core.broker.operation import (
     Requester,
     Step,
 )
-from orchestrator_core.broker.vm import AssignmentState, Cause, VmState
+from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmState
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
@@ -52,26 +52,25 @@ def _pair(database: Database, node: str) -> None:
 
 
 def _assign(connection: Connection, node: str) -> None:
-    draft = Draft("assign_vm", "cloud", Step.ASSIGN, _WHO, {"node": node}, 60.0, node)
-    operation = records.record(connection, draft, _PROCESS)
     wanted = AssignRequest("cloud", Vm(node, node, node), "u", "app")
-    assignment, _ = ledger.claim(connection, wanted, "given", _WHO, AssignmentState.ACTIVE)
-    answer = {"id": assignment.vm_id, "id_vm": node, "result": f"Node {node} assigned"}
-    ledger.set_result(connection, assignment, answer)
-    done = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
-    records.progress(connection, operation, done)
+    told = {"id": 0, "id_vm": node, "result": f"Node {node} assigned"}
+    claim = Claim(wanted, "given", _WHO, AssignmentState.ACTIVE, told)
+    assignment, _ = ledger.claim(connection, claim)
+    answer = {**told, "assignment": assignment.id, "generation": assignment.generation}
+    draft = Draft("assign_vm", "cloud", Step.ASSIGN, _WHO, {"node": node}, 60.0, node)
+    records.succeeded(connection, draft, answer, _PROCESS)
 
 
 def _take(connection: Connection, node: str) -> Operation:
     draft = Draft("release_vm", "cloud", Step.RELEASE, _WHO, {"node": node}, 60.0, node)
     operation = records.record(connection, draft, _PROCESS)
-    ledger.lock_vm(connection, "cloud", node)
+    vms.lock(connection, "cloud", node)
     held = ledger.holding(connection, "cloud", node)
     assert held is not None
     cause = Cause(_WHO, operation.id)
     ledger.move(connection, held, AssignmentState.RELEASING, cause)
-    records.set_assignment(connection, operation, held.id)
-    ledger.set_vm_state(connection, "cloud", node, VmState.RELEASING)
+    operation = records.set_assignment(connection, operation, held.id)
+    vms.set_state(connection, "cloud", node, VmState.RELEASING)
     return operation
 
 
@@ -83,4 +82,3 @@ def _end(connection: Connection, operation: Operation, node: str) -> None:
     assignment = ledger.of_operation(connection, written)
     assert assignment is not None
     ledger.move(connection, assignment, AssignmentState.ENDED, Cause(why="released"))
-    ledger.set_vm_state(connection, "cloud", node, VmState.DESTROYING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -11,8 +12,8 @@ from orchestrator_core import faultpoints
 from orchestrator_core.broker import keys, ledger, records, verdict
 from orchestrator_core.broker.change import Assigned, Change, VmReference
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
-from orchestrator_core.broker.recorder import Also, Recorder, caller_left
-from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause
+from orchestrator_core.broker.recorder import Also, Recorder
+from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, Claim
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import OrchestratorError
@@ -69,7 +70,7 @@ class Assigner:
         )
         if assignment is None:
             return await self._recorder.progress(
-                operation, _ended("The assignment is not there any more")
+                operation, _ended(operation, "The assignment is not there any more")
             )
         try:
             known = await backend.list_vms(cloud.name, tuple)
@@ -81,7 +82,7 @@ class Assigner:
         if record is None or record.user != assignment.user:
             why = "The backend does not show the assignment"
             return await self._recorder.progress(
-                operation, _ended(why), _end(assignment, "not_assigned")
+                operation, _ended(operation, why), _end(assignment, "not_assigned")
             )
         result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
         return (await self._succeed(operation, assignment, result)).operation or operation
@@ -94,53 +95,45 @@ class Assigner:
         draft: Draft,
         result: AssignmentResult,
     ) -> Assigned:
-        answers: list[JsonObject] = []
+        told = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
 
-        def also(connection: Connection, operation: Operation) -> None:
-            assignment, new = ledger.claim(
-                connection, wanted, backend.name, change.requester, AssignmentState.ACTIVE
-            )
-            numbered = AssignmentResult(assignment.vm_id, result.id_vm, result.result)
-            answer = dict(assignment.result or _answer(numbered, assignment))
-            if new:
-                ledger.set_result(connection, assignment, answer)
-            done = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
-            records.progress(connection, operation, done)
-            answers[:] = [answer]
+        def work(connection: Connection) -> tuple[Operation, JsonObject]:
+            claim = Claim(wanted, backend.name, change.requester, AssignmentState.ACTIVE, told)
+            assignment, _ = ledger.claim(connection, claim)
+            answer = _answer(assignment)
+            of = replace(draft, assignment_id=assignment.id)
+            return records.succeeded(connection, of, answer, self._recorder.process.id), answer
 
-        operation = await self._recorder.record(change, draft, also)
-        self._recorder.process.running.discard(operation.id)
+        operation, answer = await self._recorder.record_done(change, work)
         faultpoints.reached("assign.settled")
-        return _assigned(answers[0], operation)
+        return _assigned(answer, operation)
 
     async def _outside(
         self, change: Change, backend: Backend, wanted: AssignRequest, draft: Draft
     ) -> Assigned:
         claimed: list[tuple[Assignment, bool]] = []
 
-        def also(connection: Connection, operation: Operation) -> None:
-            assignment, new = ledger.claim(
-                connection, wanted, backend.name, change.requester, AssignmentState.ASSIGNING
-            )
+        def also(connection: Connection, operation: Operation) -> Operation:
+            claim = Claim(wanted, backend.name, change.requester, AssignmentState.ASSIGNING)
+            assignment, new = ledger.claim(connection, claim)
             claimed[:] = [(assignment, new)]
+            operation = records.set_assignment(connection, operation, assignment.id)
             if new:
-                records.set_assignment(connection, operation, assignment.id)
-            else:
-                done = Progress(
-                    OperationState.SUCCEEDED, Step.DONE, answer=dict(assignment.result or {})
-                )
-                records.progress(connection, operation, done)
+                return operation
+            answer = _answer(assignment)
+            done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
+            return records.progress(connection, operation, done)
 
         operation = await self._recorder.record(change, draft, also)
         assignment, new = claimed[0]
         if not new:
             self._recorder.process.running.discard(operation.id)
-            return _assigned(dict(assignment.result or {}), operation)
+            return _assigned(_answer(assignment), operation)
         faultpoints.reached("assign.recorded")
         try:
             result = await backend.assign_vm(wanted, change.permit)
         except asyncio.CancelledError:
-            self._recorder.later(operation, caller_left(operation), _nothing_done(assignment))
+            self._recorder.caller_left(change, operation, _nothing_done(assignment))
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
@@ -154,13 +147,14 @@ class Assigner:
     async def _succeed(
         self, operation: Operation, assignment: Assignment, result: AssignmentResult
     ) -> Assigned:
-        answer = _answer(result, assignment)
+        answer = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+        answer = _answer(replace(assignment, result=answer))
 
         def also(connection: Connection, written: Operation) -> None:
             cause = Cause(operation_id=written.id)
             ledger.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
 
-        done = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
+        done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
         return _assigned(answer, await self._recorder.progress(operation, done, also))
 
     async def _failed(
@@ -198,18 +192,17 @@ def _nothing_done(assignment: Assignment) -> Also:
     return also
 
 
-def _ended(why: str) -> Progress:
-    return Progress(OperationState.FAILED, Step.DONE, error_code="not_assigned", error_message=why)
+def _ended(operation: Operation, why: str) -> Progress:
+    return Progress(
+        OperationState.FAILED, operation.step, error_code="not_assigned", error_message=why
+    )
 
 
-def _answer(result: AssignmentResult, assignment: Assignment) -> JsonObject:
-    return {
-        "id": result.id,
-        "id_vm": result.id_vm,
-        "result": result.result,
-        "assignment": assignment.id,
-        "generation": assignment.generation,
-    }
+def _answer(assignment: Assignment) -> JsonObject:
+    """Return what the holder of an assignment is told; the ledger's number where there is none."""
+    told = dict(assignment.result or {})
+    number = told.get("id") or assignment.vm_id
+    return {**told, "id": number, "assignment": assignment.id, "generation": assignment.generation}
 
 
 def _assigned(answer: JsonObject, operation: Operation) -> Assigned:

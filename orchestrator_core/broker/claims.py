@@ -16,10 +16,25 @@ def anything_due(connection: Connection, lease: float) -> bool:
     """Whether there is anything to claim, or to take from a process that is gone."""
     table = operations
     due = select(table.c.id).where(
-        table.c.state == OperationState.PENDING, table.c.next_attempt_at <= now()
+        table.c.finished_at.is_(None),
+        table.c.state == OperationState.PENDING,
+        table.c.next_attempt_at <= now(),
     )
-    lost = select(table.c.id).where(table.c.owner.is_not(None), table.c.owner.not_in(_alive(lease)))
+    lost = select(table.c.id).where(
+        table.c.finished_at.is_(None),
+        table.c.owner.is_not(None),
+        table.c.owner.not_in(_alive(lease)),
+    )
     return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
+
+
+def _is_lost(lease: float) -> ColumnElement[bool]:
+    table = operations
+    return and_(
+        table.c.finished_at.is_(None),
+        table.c.owner.is_not(None),
+        table.c.owner.not_in(_alive(lease)),
+    )
 
 
 def _alive(lease: float) -> Select[tuple[str]]:
@@ -73,6 +88,7 @@ def _due(clouds: Sequence[str], most: int) -> Select[tuple[str]]:
     return (
         select(table.c.id)
         .where(
+            table.c.finished_at.is_(None),
             table.c.state == OperationState.PENDING,
             table.c.next_attempt_at <= now(),
             table.c.cloud.in_(clouds),
@@ -108,6 +124,7 @@ def _take(connection: Connection, process: str, which: ColumnElement[bool]) -> l
         .values(
             state=OperationState.RUNNING,
             owner=process,
+            process=process,
             generation=table.c.generation + 1,
             attempts=table.c.attempts + 1,
             attempt_began_at=now(),
@@ -137,10 +154,10 @@ def let_go(connection: Connection, operation: Operation, why: str) -> None:
             error_code="process_lost",
             error_message=why,
         )
-        .returning(table.c.id)
-    ).first()
+        .returning(now())
+    ).scalar()
     if written is not None:
-        end_attempt(connection, operation, "lost", now(), ("process_lost", why))
+        end_attempt(connection, operation, "lost", written, ("process_lost", why))
 
 
 def let_go_of_the_dead(connection: Connection, lease: float) -> int:
@@ -153,7 +170,11 @@ def let_go_of_the_dead(connection: Connection, lease: float) -> int:
     table = operations
     dead = connection.execute(
         select(*table.c)
-        .where(table.c.owner.is_not(None), table.c.owner.not_in(_alive(lease)))
+        .where(
+            table.c.finished_at.is_(None),
+            table.c.owner.is_not(None),
+            table.c.owner.not_in(_alive(lease)),
+        )
         .with_for_update(skip_locked=True)
     ).all()
     for row in dead:
@@ -175,7 +196,8 @@ def let_go_of_the_forgotten(
     table = operations
     rows = connection.execute(
         select(*table.c)
-        .where(table.c.owner == process, table.c.attempt_began_at < now() - older_than)
+        .where(table.c.finished_at.is_(None), table.c.owner == process)
+        .where(table.c.attempt_began_at < now() - older_than)
         .where(table.c.id.not_in(known))
     ).all()
     for row in rows:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from orchestrator_core.broker import destroying, ledger, records, releasing
 from orchestrator_core.broker.operation import Operation, Step
-from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin
-from orchestrator_core.state.tables import vms
+from orchestrator_core.broker.vm import AssignmentState, Cause
 
 
 def retry(connection: Connection, operation_id: str) -> bool:
@@ -37,13 +36,3 @@ def _end_assignment(connection: Connection, operation: Operation) -> None:
     if assignment is not None:
         cause = Cause(operation_id=operation.id, why="abandoned")
         ledger.move(connection, assignment, AssignmentState.ENDED, cause)
-
-
-def protect(connection: Connection, vm: VmKey, *, protected: bool) -> None:
-    """Let a VM never be destroyed from here, or let it again."""
-    ledger.note_vm(connection, vm, VmOrigin.GIVEN)
-    connection.execute(
-        update(vms)
-        .where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at.is_(None))
-        .values(protected=protected)
-    )

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, limits, records, steps, verdict
+from orchestrator_core.broker import keys, ledger, limits, records, steps, verdict, vms
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import (
     Draft,
@@ -18,7 +18,7 @@ from orchestrator_core.broker.operation import (
     Progress,
     Step,
 )
-from orchestrator_core.broker.recorder import Recorder, caller_left
+from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -30,8 +30,6 @@ from orchestrator_core.errors import (
 )
 from orchestrator_core.model import NodeState
 from orchestrator_core.settings.model import CloudSettings
-from orchestrator_core.state.clock import now
-from orchestrator_core.state.tables import vms
 
 DEADLINE: Final = 7 * 86_400.0
 """Seconds after which a VM that will not go waits for somebody to look at it."""
@@ -78,7 +76,7 @@ class Destroyer:
         try:
             await self._ask(operation, cloud, change.permit)
         except asyncio.CancelledError:
-            self._recorder.later(operation, caller_left(operation), self._take_back)
+            self._recorder.caller_left(change, operation, self._take_back)
             raise
         except NodeNotFound as error:
             error.operation_id = operation.id
@@ -207,7 +205,7 @@ class Destroyer:
 
         def also(connection: Connection, written: Operation) -> None:
             assert written.node_id is not None
-            ledger.set_vm_state(connection, written.cloud, written.node_id, VmState.GONE)
+            vms.set_state(connection, written.cloud, written.node_id, VmState.GONE)
             if error is not None:
                 keys.forget(connection, written)
 
@@ -217,7 +215,7 @@ class Destroyer:
         answer = dict(operation.result or {"node_id": operation.node_id})
         if operation.kind == "release_vm":
             answer["deletion"] = "done"
-        made = Progress(OperationState.SUCCEEDED, Step.DONE, answer=answer)
+        made = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
         return await self._recorder.progress(operation, made, also)
 
     async def _refused_or_lost(
@@ -243,17 +241,13 @@ def _take(connection: Connection, operation: Operation, cloud: CloudSettings) ->
     """From here on nobody can claim the VM."""
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
-    ledger.note_vm(connection, key, VmOrigin.GIVEN)
-    vm = ledger.lock_vm(connection, operation.cloud, operation.node_id)
+    vms.note(connection, key, VmOrigin.GIVEN)
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
     assert vm is not None
     limits.check_right(vm, cloud)
     if vm.destroy_began_at is None:
         limits.check_rate(connection, cloud)
-    connection.execute(
-        update(vms)
-        .where(vms.c.id == vm.id)
-        .values(state=VmState.DESTROYING, destroy_began_at=now())
-    )
+    vms.set_state(connection, operation.cloud, operation.node_id, VmState.DESTROYING)
 
 
 def _may_ask(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
@@ -279,18 +273,12 @@ def give_back(connection: Connection, operation: Operation) -> None:
 def keep(connection: Connection, operation: Operation) -> None:
     """Let a VM stay that was to be destroyed."""
     assert operation.node_id is not None
-    ledger.set_vm_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
-    connection.execute(
-        update(vms)
-        .where(vms.c.cloud == operation.cloud, vms.c.node_id == operation.node_id)
-        .where(vms.c.gone_at.is_(None))
-        .values(destroy_began_at=None)
-    )
+    vms.set_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
 
 
 def _is_young(connection: Connection, operation: Operation, visibility: float) -> bool:
     assert operation.node_id is not None
-    vm = ledger.get_vm(connection, operation.cloud, operation.node_id)
+    vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
         return False
     if vm.seen_at is not None:

@@ -36,7 +36,9 @@ def take(connection: Connection, requester: Requester, operation_id: str) -> Non
         "expires_at": now() + use.keep,
     }
     taken = connection.execute(
-        insert_unless_there(connection, keys).values(values).returning(keys.c.operation_id)
+        insert_unless_there(connection.dialect.name, keys)
+        .values(values)
+        .returning(keys.c.operation_id)
     )
     if taken.first() is None:
         raise KeyInUse

@@ -6,29 +6,43 @@ has not ended (a unique index), and whoever claims, releases or destroys it lock
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Double,
+    String,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    select,
+    update,
+)
 
-from orchestrator_core.broker.operation import Operation, Requester
+from orchestrator_core.broker import vms
+from orchestrator_core.broker.operation import Operation
 from orchestrator_core.broker.vm import (
     Assignment,
     AssignmentEvent,
     AssignmentState,
     Cause,
+    Claim,
     VmKey,
     VmOrigin,
     VmState,
 )
 from orchestrator_core.errors import Refused
-from orchestrator_core.model import AssignRequest, JsonObject, Vm, VmStatus
+from orchestrator_core.model import JsonObject, Vm, VmStatus
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import assignment_events, assignments, vms
-
-_PORTION: Final = 500
+from orchestrator_core.state.tables import Json, assignment_events, assignments
+from orchestrator_core.state.tables import vms as vm_rows
 
 _STATUS: Final = {
     VmState.RELEASING: VmStatus.RELEASING,
@@ -38,12 +52,12 @@ _STATUS: Final = {
 
 def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
     """Return the VMs of a cloud that are not gone, as version 1 shows them, by node id."""
-    held = and_(assignments.c.vm_id == vms.c.id, assignments.c.ended_at.is_(None))
+    held = and_(assignments.c.vm_id == vm_rows.c.id, assignments.c.ended_at.is_(None))
     rows = connection.execute(
-        select(vms.c.id, vms.c.node_id, vms.c.name, vms.c.state)
+        select(vm_rows.c.id, vm_rows.c.node_id, vm_rows.c.name, vm_rows.c.state)
         .add_columns(assignments.c.user, assignments.c.vm_type)
         .outerjoin(assignments, held)
-        .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None))
+        .where(vm_rows.c.cloud == cloud, vm_rows.c.gone_at.is_(None))
     )
     known = {}
     for row in rows:
@@ -62,55 +76,7 @@ def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
     return known
 
 
-def note_vm(
-    connection: Connection, vm: VmKey, origin: VmOrigin, operation_id: str | None = None
-) -> None:
-    """See to it that a VM has a row.
-
-    Args:
-        connection: of a transaction.
-        vm: which one.
-        origin: how it came to be known.
-        operation_id: the operation that started it.
-    """
-    connection.execute(
-        insert_unless_there(connection, vms).values(
-            cloud=vm.cloud,
-            node_id=vm.node_id,
-            name=vm.name,
-            origin=origin,
-            state=VmState.PRESENT,
-            protected=False,
-            generation=0,
-            operation_id=operation_id,
-            made_at=now(),
-        )
-    )
-
-
-def get_vm(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
-    """Return the row of a VM that is not gone."""
-    return connection.execute(_vm(cloud, node_id)).first()
-
-
-def _vm(cloud: str, node_id: str) -> Select[Any]:
-    return select(vms).where(
-        vms.c.cloud == cloud, vms.c.node_id == node_id, vms.c.gone_at.is_(None)
-    )
-
-
-def lock_vm(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
-    """Return a VM's row, and let nobody else change it before this transaction ends."""
-    return connection.execute(_vm(cloud, node_id).with_for_update()).first()
-
-
-def claim(
-    connection: Connection,
-    wanted: AssignRequest,
-    backend: str,
-    requester: Requester,
-    state: AssignmentState,
-) -> tuple[Assignment, bool]:
+def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     """Let a user hold a VM; return the assignment, and whether it is a new one.
 
     Who holds the VM for the same application already gets that assignment again.
@@ -118,21 +84,28 @@ def claim(
     Raises:
         Refused: when somebody else holds it, or it is on its way out.
     """
+    wanted = claimed.wanted
     cloud, node_id = wanted.cloud, wanted.vm.id_vm
-    note_vm(connection, VmKey(cloud, node_id, wanted.vm.hostname), VmOrigin.GIVEN)
-    claimed = connection.execute(_claim(connection, wanted, backend, requester, state)).first()
-    if claimed is not None:
-        connection.execute(
-            update(vms)
-            .where(vms.c.id == claimed.vm_id)
-            # Where the ledger alone decides, the cloud has just shown the VM to the backend.
-            .values(
-                generation=claimed.generation,
-                seen_at=now() if state is AssignmentState.ACTIVE else vms.c.seen_at,
-            )
-        )
-        assignment = Assignment(**claimed._asdict())
-        tell(connection, assignment, state, Cause(requester))
+    vms.note(connection, VmKey(cloud, node_id, wanted.vm.hostname), VmOrigin.GIVEN)
+    values = {
+        "new_id": new_id(),
+        "new_hostname": wanted.vm.hostname,
+        "new_user": wanted.user,
+        "new_vm_type": wanted.vm_type,
+        "new_caller": claimed.requester.caller,
+        "new_backend": claimed.backend,
+        "new_state": claimed.state.value,
+        "new_result": claimed.result,
+        "of_cloud": cloud,
+        "wanted": node_id,
+    }
+    active = claimed.state is AssignmentState.ACTIVE
+    row = connection.execute(_claim(connection.dialect.name, active=active), values).first()
+    if row is not None:
+        assignment = Assignment(*row)
+        seen = {"of_vm": assignment.vm_id, "new_generation": assignment.generation}
+        connection.execute(_RAISE_AND_SEE if active else _RAISE, seen)
+        tell(connection, assignment, claimed.state, Cause(claimed.requester))
         return assignment, True
     holder = holding(connection, cloud, node_id)
     if holder is None:
@@ -144,65 +117,74 @@ def claim(
     return holder, False
 
 
-def _claim(
-    connection: Connection,
-    wanted: AssignRequest,
-    backend: str,
-    requester: Requester,
-    state: AssignmentState,
-) -> Any:
+@functools.cache
+def _claim(dialect: str, *, active: bool) -> Any:
     """One statement: the VM's row is locked, looked at and claimed in it."""
     free = (
         select(
-            literal(new_id()),
-            vms.c.id,
-            vms.c.cloud,
-            vms.c.node_id,
-            literal(wanted.vm.hostname),
-            literal(wanted.user),
-            literal(wanted.vm_type),
-            literal(requester.caller),
-            literal(backend),
-            vms.c.generation + 1,
-            literal(state),
+            bindparam("new_id", type_=String),
+            vm_rows.c.id,
+            vm_rows.c.cloud,
+            vm_rows.c.node_id,
+            bindparam("new_hostname", type_=Text),
+            bindparam("new_user", type_=Text),
+            bindparam("new_vm_type", type_=Text),
+            bindparam("new_caller", type_=Text),
+            bindparam("new_backend", type_=String),
+            vm_rows.c.generation + 1,
+            bindparam("new_state", type_=String),
+            bindparam("new_result", type_=Json),
             now(),
-            now() if state is AssignmentState.ACTIVE else literal(None, assignments.c.made_at.type),
+            now() if active else cast(None, Double),
         )
         .where(
-            vms.c.cloud == wanted.cloud,
-            vms.c.node_id == wanted.vm.id_vm,
-            vms.c.state == VmState.PRESENT,
+            vm_rows.c.cloud == bindparam("of_cloud"),
+            vm_rows.c.node_id == bindparam("wanted"),
+            vm_rows.c.state == VmState.PRESENT.value,
         )
         .with_for_update()
     )
-    columns = (
-        "id",
-        "vm_id",
-        "cloud",
-        "node_id",
-        "hostname",
-        "user",
-        "vm_type",
-        "caller",
-        "backend",
-        "generation",
-        "state",
-        "made_at",
-        "assigned_at",
-    )
-    insert = insert_unless_there(connection, assignments)
-    return insert.from_select(columns, free).returning(*assignments.c)
+    insert = insert_unless_there(dialect, assignments).from_select(_CLAIMED, free)
+    return insert.returning(*assignments.c)
+
+
+_CLAIMED: Final = (
+    "id",
+    "vm_id",
+    "cloud",
+    "node_id",
+    "hostname",
+    "user",
+    "vm_type",
+    "caller",
+    "backend",
+    "generation",
+    "state",
+    "result",
+    "made_at",
+    "assigned_at",
+)
+
+_RAISE: Final = (
+    update(vm_rows)
+    .where(vm_rows.c.id == bindparam("of_vm"))
+    .values(generation=bindparam("new_generation"))
+)
+
+_RAISE_AND_SEE: Final = _RAISE.values(seen_at=now())
+"""Where the ledger alone decides, the cloud has just shown the VM to the backend."""
+
+_HOLDING: Final = select(assignments).where(
+    assignments.c.cloud == bindparam("of_cloud"),
+    assignments.c.node_id == bindparam("wanted"),
+    assignments.c.ended_at.is_(None),
+)
 
 
 def holding(connection: Connection, cloud: str, node_id: str) -> Assignment | None:
     """Return the assignment of a VM that has not ended."""
-    table = assignments
-    row = connection.execute(
-        select(table).where(
-            table.c.cloud == cloud, table.c.node_id == node_id, table.c.ended_at.is_(None)
-        )
-    ).first()
-    return None if row is None else Assignment(**row._asdict())
+    row = connection.execute(_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
+    return None if row is None else Assignment(*row)
 
 
 def of_operation(connection: Connection, operation: Operation) -> Assignment | None:
@@ -212,11 +194,26 @@ def of_operation(connection: Connection, operation: Operation) -> Assignment | N
     return get(connection, operation.assignment_id)
 
 
-def set_result(connection: Connection, assignment: Assignment, result: JsonObject) -> None:
-    """Keep the answer for who asks for the same again."""
-    connection.execute(
-        update(assignments).where(assignments.c.id == assignment.id).values(result=result)
+def _move(**values: Any) -> Update:
+    """Return the statement that brings an assignment from the state it was seen in to another."""
+    return (
+        update(assignments)
+        .where(
+            assignments.c.id == bindparam("of_assignment"),
+            assignments.c.state == bindparam("seen_state"),
+        )
+        .values(state=bindparam("new_state"), **values)
     )
+
+
+_MOVE: Final = _move()
+
+_BEGIN: Final = _move(
+    assigned_at=func.coalesce(assignments.c.assigned_at, now()),
+    result=func.coalesce(bindparam("new_result", type_=Json), assignments.c.result),
+)
+
+_END: Final = _move(ended_at=now(), end_reason=bindparam("why"))
 
 
 def move(
@@ -235,21 +232,17 @@ def move(
         cause: for the history.
         result: the backend's answer.
     """
-    values: dict[str, Any] = {"state": state}
+    values: dict[str, Any] = {
+        "of_assignment": assignment.id,
+        "seen_state": assignment.state,
+        "new_state": state.value,
+    }
+    statement = _MOVE
     if state is AssignmentState.ENDED:
-        values |= {"ended_at": now(), "end_reason": cause.why}
-    elif state is AssignmentState.ACTIVE and assignment.assigned_at is None:
-        values["assigned_at"] = now()
-    if result is not None:
-        values["result"] = result
-    table = assignments
-    moved = connection.execute(
-        update(table)
-        .where(table.c.id == assignment.id, table.c.state == assignment.state)
-        .values(values)
-        .returning(table.c.id)
-    ).first()
-    if moved is None:
+        statement, values["why"] = _END, cause.why
+    elif state is AssignmentState.ACTIVE:
+        statement, values["new_result"] = _BEGIN, result
+    if not connection.execute(statement, values).rowcount:
         return False
     tell(connection, assignment, state, cause)
     return True
@@ -279,40 +272,18 @@ def tell(
 ) -> None:
     """Write into an assignment's history."""
     by = cause.requester
-    connection.execute(
-        assignment_events.insert().values(
-            assignment_id=assignment.id,
-            at=now(),
-            state=state,
-            caller=by.caller if by else None,
-            request_id=by.request_id if by else None,
-            operation_id=cause.operation_id,
-            why=cause.why,
-        )
-    )
+    row = {
+        "assignment_id": assignment.id,
+        "state": state.value,
+        "caller": by.caller if by else None,
+        "request_id": by.request_id if by else None,
+        "operation_id": cause.operation_id,
+        "why": cause.why,
+    }
+    connection.execute(_TELL, row)
 
 
-def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:
-    """Write down which VMs a cloud shows now."""
-    for at in range(0, len(node_ids), _PORTION):
-        connection.execute(
-            update(vms)
-            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None))
-            .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
-            .values(seen_at=now())
-        )
-
-
-def set_vm_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
-    """Write down what is being done with a VM."""
-    values: dict[str, Any] = {"state": state}
-    if state is VmState.GONE:
-        values["gone_at"] = now()
-    connection.execute(
-        update(vms)
-        .where(vms.c.cloud == cloud, vms.c.node_id == node_id, vms.c.gone_at.is_(None))
-        .values(values)
-    )
+_TELL: Final = assignment_events.insert().values(at=now())
 
 
 def get(connection: Connection, assignment_id: str) -> Assignment | None:

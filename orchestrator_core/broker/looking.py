@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, select, update
 
-from orchestrator_core.broker import ledger, orphans
+from orchestrator_core.broker import orphans, vms
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
@@ -58,7 +58,7 @@ class Looker:
         def work(connection: Connection) -> list[orphans.Orphan]:
             itself = installation.read(connection)
             seen = orphans.note(connection, cloud.name, itself.id, nodes)
-            ledger.note_seen(connection, cloud.name, [node.id for node in nodes])
+            vms.note_seen(connection, cloud.name, [node.id for node in nodes])
             _ended(connection, cloud.name, len(nodes), None)
             _draw_conclusions(connection, cloud.settings, seen)
             return seen
@@ -75,7 +75,9 @@ class Looker:
 
 def _claim(connection: Connection, clouds: list[str], interval: float) -> list[str]:
     for name in clouds:
-        connection.execute(insert_unless_there(connection, looks).values(cloud=name, due_at=0.0))
+        connection.execute(
+            insert_unless_there(connection.dialect.name, looks).values(cloud=name, due_at=0.0)
+        )
     rows = connection.execute(
         update(looks)
         .where(looks.c.cloud.in_(clouds), looks.c.due_at <= now())

@@ -27,7 +27,7 @@ FINAL: Final = frozenset(
 
 
 class Step(StrEnum):
-    """What an operation does next."""
+    """What an operation does next, or did last."""
 
     START = "start"
     DESTROY = "destroy"
@@ -35,7 +35,7 @@ class Step(StrEnum):
     POWER = "power"
     ASSIGN = "assign"
     RELEASE = "release"
-    DONE = "done"
+    ADOPT = "adopt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of ``operations``. Times are seconds since 1970 by the database's clock."""
+    """One row of ``operations``. Times are seconds since 1970 by the database's clock.
+
+    Attributes:
+        owner: the process that runs it now.
+        process: the one that ran it last.
+    """
 
     id: str
     kind: str
@@ -110,6 +115,7 @@ class Operation:
     error_code: str | None
     error_message: str | None
     owner: str | None
+    process: str | None
     generation: int
     attempts: int
     made_at: float

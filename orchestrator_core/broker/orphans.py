@@ -8,16 +8,16 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
-from orchestrator_core.broker import ledger, records
+from orchestrator_core.broker import records, vms
 from orchestrator_core.broker.destroying import DEADLINE
 from orchestrator_core.broker.markers import read_marker
 from orchestrator_core.broker.operation import FINAL, Draft, OperationState, Requester, Step
-from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.vm import VmKey, VmState
 from orchestrator_core.model import Node, NodeState
 from orchestrator_core.settings.model import OrphanSettings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import operations, orphans, vms
+from orchestrator_core.state.tables import operations, orphans
 
 UNKNOWN: Final = "unknown_operation"
 
@@ -70,12 +70,10 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
     marker = read_marker(node.marker or "")
     if marker is None or marker[0] != installation or node.state is NodeState.TERMINATED:
         return None
-    rows = connection.execute(
-        select(vms.c.gone_at).where(vms.c.cloud == cloud, vms.c.node_id == node.id)
-    ).all()
-    if any(row.gone_at is None for row in rows):
+    lives = vms.lives(connection, VmKey(cloud, node.id))
+    if any(lives):
         return None
-    if rows:
+    if lives:
         return "gone_before"
     operation = connection.execute(
         select(operations.c.state, operations.c.node_id).where(operations.c.id == marker[1])
@@ -99,7 +97,7 @@ def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
     marker = read_marker(node.marker or "")
     assert marker is not None
     connection.execute(
-        insert_unless_there(connection, orphans).values(
+        insert_unless_there(connection.dialect.name, orphans).values(
             cloud=cloud,
             node_id=node.id,
             marker=node.marker,
@@ -152,15 +150,9 @@ def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
 def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
     """Take a VM for our own from now on, an orphan or any other; return the operation's id."""
     parameters = {"node": key.node_id}
-    draft = Draft("adopt_vm", key.cloud, Step.DONE, who, parameters, 0.0, key.node_id)
-    operation_id = records.succeeded(connection, draft, {"node_id": key.node_id})
-    ledger.note_vm(connection, key, VmOrigin.ADOPTED, operation_id)
-    connection.execute(
-        update(vms)
-        .where(vms.c.cloud == key.cloud, vms.c.node_id == key.node_id)
-        .where(vms.c.gone_at.is_(None), vms.c.origin == VmOrigin.GIVEN)
-        .values(origin=VmOrigin.ADOPTED)
-    )
+    draft = Draft("adopt_vm", key.cloud, Step.ADOPT, who, parameters, 0.0, key.node_id)
+    operation_id = records.succeeded(connection, draft, {"node_id": key.node_id}).id
+    vms.adopt(connection, key, operation_id)
     forget(connection, key.cloud, key.node_id)
     return operation_id
 
@@ -168,7 +160,7 @@ def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
 def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
     """Have a VM of our own destroyed by a durable worker; return the operation's id."""
     adopt(connection, key, who)
-    ledger.set_vm_state(connection, key.cloud, key.node_id, VmState.DESTROYING)
+    vms.set_state(connection, key.cloud, key.node_id, VmState.DESTROYING)
     parameters = {"node": key.node_id, "hostname": None}
     draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
     return records.schedule(connection, draft)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from orchestrator_core.broker import keys, steps, verdict
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
-from orchestrator_core.broker.recorder import Recorder, caller_left
+from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.errors import OrchestratorError
 
 _DEADLINE: Final = 3600.0
@@ -39,7 +39,7 @@ class Switch:
         try:
             await cloud.change(hook, step, change.permit, change.hints)
         except asyncio.CancelledError:
-            self._recorder.later(operation, caller_left(operation), _forget_key)
+            self._recorder.caller_left(change, operation, _forget_key)
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
@@ -47,14 +47,14 @@ class Switch:
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _forget_key if nothing_done else None)
             raise
-        done = Progress(OperationState.SUCCEEDED, Step.DONE, answer={"node_id": node_id})
+        done = Progress(OperationState.SUCCEEDED, operation.step, answer={"node_id": node_id})
         return Acted(node_id, await self._recorder.progress(operation, done))
 
     async def resume(self, operation: Operation) -> Operation:
         """End an operation whose outcome nobody saw: to reboot twice would be worse."""
         lost = Progress(
             OperationState.FAILED,
-            Step.DONE,
+            operation.step,
             error_code="unknown_outcome",
             error_message="Whether it was done is not known; look at the node's state",
         )

@@ -106,7 +106,7 @@ class Process:
 
     def _enter(self, connection: Connection) -> None:
         connection.execute(
-            insert_unless_there(connection, processes).values(
+            insert_unless_there(connection.dialect.name, processes).values(
                 id=self.id,
                 kind=self._kind,
                 host=socket.gethostname(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -18,8 +18,10 @@ from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavaila
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.database import Database
 
-Also = Callable[[Connection, Operation], Any]
-"""What else is written in the same transaction."""
+Also = Callable[[Connection, Operation], Operation | None]
+"""What else is written in the same transaction; may return the operation as it is then."""
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +70,20 @@ class Recorder:
         change.tell(operation)
         return operation
 
+    async def record_done(
+        self, change: Change, work: Callable[[Connection], tuple[Operation, T]]
+    ) -> tuple[Operation, T]:
+        """Record an operation that is done in the very transaction that records it.
+
+        Raises:
+            KeyInUse: when the requester's key stands for another operation.
+            StateUnavailable: when nothing can be recorded.
+            Exception: what the work raises; nothing is recorded then.
+        """
+        done = await asyncio.shield(asyncio.ensure_future(self.database.write(work)))
+        change.tell(done[0])
+        return done
+
     async def _record(self, change: Change, draft: Draft, also: Also | None) -> Operation:
         limit = change.cloud.settings.changes
 
@@ -75,9 +91,7 @@ class Recorder:
             if claims.room(connection, draft.cloud, limit) == 0:
                 return None
             operation = records.record(connection, draft, self.process.id)
-            if also is not None:
-                also(connection, operation)
-            return operation
+            return (also(connection, operation) if also is not None else None) or operation
 
         deadline, look = Deadline(change.cloud.guard.seconds("check")), _FIRST_LOOK
         while (operation := await self.database.write(work)) is None:
@@ -103,9 +117,7 @@ class Recorder:
 
         def work(connection: Connection) -> Operation:
             written = records.progress(connection, operation, made)
-            if also is not None:
-                also(connection, written)
-            return written
+            return (also(connection, written) if also is not None else None) or written
 
         written = None
         try:
@@ -137,6 +149,14 @@ class Recorder:
             self.process.running.add(taken.id)
         return taken
 
+    def caller_left(self, change: Change, operation: Operation, also: Also) -> None:
+        """Write down that an operation was not begun, since its caller has left.
+
+        Of one that has begun that cannot be said: it is let go, and settled.
+        """
+        if not change.permit.begun:
+            self.later(operation, _caller_left(operation), also)
+
     def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
         """Write down what an attempt has come to, although nobody waits for it any more."""
         self.go_on(self.progress(operation, made, also))
@@ -164,7 +184,7 @@ class Recorder:
 
     def _withdraw(self, writing: asyncio.Future[Operation]) -> None:
         if not writing.cancelled() and writing.exception() is None:
-            self.later(writing.result(), caller_left(writing.result()))
+            self.later(writing.result(), _caller_left(writing.result()))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)
@@ -172,7 +192,7 @@ class Recorder:
             _log.warning("could not be written down", why=str(task.exception()))
 
 
-def caller_left(operation: Operation) -> Progress:
+def _caller_left(operation: Operation) -> Progress:
     """Return what becomes of an operation whose caller left before it began."""
     return Progress(
         OperationState.FAILED,

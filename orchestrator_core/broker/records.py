@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Double,
+    Text,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from orchestrator_core.broker import keys
 from orchestrator_core.broker.operation import (
@@ -19,11 +33,43 @@ from orchestrator_core.broker.operation import (
 from orchestrator_core.errors import Superseded
 from orchestrator_core.model import JsonObject
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.identifiers import new_id
+from orchestrator_core.state.identifiers import first_id_of, new_id
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import attempts, operations
+from orchestrator_core.state.tables import Json, attempts, operations
 
 _MOST_MESSAGE: Final = 1000
+
+
+_DRAFT: Final[dict[str, Any]] = {
+    "unsettled": False,
+    "generation": 1,
+    "made_at": now(),
+    "deadline_at": now() + bindparam("seconds", type_=Double),
+}
+
+# A statement that is made once costs a third of one that is made each time.
+_RECORD: Final = (
+    operations.insert()
+    .values(**_DRAFT, state=OperationState.RUNNING.value, attempts=1, attempt_began_at=now())
+    .returning(operations.c.made_at)
+)
+
+_SCHEDULE: Final = operations.insert().values(
+    **_DRAFT, state=OperationState.PENDING.value, attempts=0, next_attempt_at=now()
+)
+
+_SUCCEEDED: Final = (
+    operations.insert()
+    .values(
+        **_DRAFT,
+        state=OperationState.SUCCEEDED.value,
+        attempts=1,
+        attempt_began_at=now(),
+        answered_at=now(),
+        finished_at=now(),
+    )
+    .returning(operations.c.made_at)
+)
 
 
 def record(connection: Connection, draft: Draft, process: str) -> Operation:
@@ -33,20 +79,33 @@ def record(connection: Connection, draft: Draft, process: str) -> Operation:
         KeyInUse: when the requester's key stands for another operation already.
     """
     operation_id = new_id()
-    statement = (
-        operations.insert()
-        .values(
-            **_of_draft(draft, operation_id),
-            state=OperationState.RUNNING,
-            owner=process,
-            attempts=1,
-            attempt_began_at=now(),
-        )
-        .returning(*operations.c)
-    )
-    operation = Operation.of(connection.execute(statement).one())
+    row = {**_of_draft(draft, operation_id), "owner": process, "process": process}
+    made_at = connection.execute(_RECORD, row).scalar_one()
     keys.take(connection, draft.requester, operation_id)
-    return operation
+    return _operation(draft, operation_id, OperationState.RUNNING, made_at, process)
+
+
+def succeeded(
+    connection: Connection, draft: Draft, answer: JsonObject, process: str | None = None
+) -> Operation:
+    """Record an operation that needs nobody but the database: it is done already.
+
+    Raises:
+        KeyInUse: when the requester's key stands for another operation already.
+    """
+    operation_id = new_id()
+    row = {**_of_draft(draft, operation_id), "process": process, "result": answer}
+    made_at = connection.execute(_SUCCEEDED, row).scalar_one()
+    keys.take(connection, draft.requester, operation_id)
+    operation = _operation(draft, operation_id, OperationState.SUCCEEDED, made_at, process)
+    return replace(operation, owner=None, result=answer)
+
+
+def schedule(connection: Connection, draft: Draft) -> str:
+    """Record an operation that a durable worker is to begin; return its id."""
+    operation_id = new_id()
+    connection.execute(_SCHEDULE, _of_draft(draft, operation_id))
+    return operation_id
 
 
 def _of_draft(draft: Draft, operation_id: str) -> dict[str, Any]:
@@ -54,56 +113,112 @@ def _of_draft(draft: Draft, operation_id: str) -> dict[str, Any]:
         "id": operation_id,
         "kind": draft.kind,
         "cloud": draft.cloud,
-        "step": draft.step,
-        "unsettled": False,
+        "step": draft.step.value,
         "caller": draft.requester.caller,
         "request_id": draft.requester.request_id,
         "parameters": draft.parameters,
         "node_id": draft.node_id,
         "assignment_id": draft.assignment_id,
-        "generation": 1,
-        "made_at": now(),
-        "deadline_at": now() + draft.deadline,
+        "seconds": draft.deadline,
     }
 
 
-def schedule(connection: Connection, draft: Draft) -> str:
-    """Record an operation that a durable worker is to begin; return its id."""
-    operation_id = new_id()
-    connection.execute(
-        operations.insert().values(
-            **_of_draft(draft, operation_id),
-            state=OperationState.PENDING,
-            attempts=0,
-            next_attempt_at=now(),
+def _operation(
+    draft: Draft, operation_id: str, state: OperationState, made_at: float, process: str | None
+) -> Operation:
+    """What the row says that was just written; to read it back would cost as much again."""
+    return Operation(
+        id=operation_id,
+        kind=draft.kind,
+        cloud=draft.cloud,
+        state=state,
+        step=draft.step,
+        unsettled=False,
+        caller=draft.requester.caller,
+        request_id=draft.requester.request_id,
+        parameters=draft.parameters,
+        node_id=draft.node_id,
+        assignment_id=draft.assignment_id,
+        result=None,
+        error_code=None,
+        error_message=None,
+        owner=process,
+        process=process,
+        generation=1,
+        attempts=1,
+        made_at=made_at,
+        attempt_began_at=made_at,
+        next_attempt_at=None,
+        deadline_at=made_at + draft.deadline,
+        answered_at=None,
+        finished_at=None,
+    )
+
+
+_SET_ASSIGNMENT: Final = (
+    update(operations)
+    .where(operations.c.id == bindparam("operation_id"))
+    .values(assignment_id=bindparam("new_assignment_id"))
+)
+
+
+def set_assignment(connection: Connection, operation: Operation, assignment_id: str) -> Operation:
+    """Say which assignment an operation is about; return it so."""
+    values = {"operation_id": operation.id, "new_assignment_id": assignment_id}
+    connection.execute(_SET_ASSIGNMENT, values)
+    return replace(operation, assignment_id=assignment_id)
+
+
+def _progress(**values: Any) -> Update:
+    """Return the statement that writes down what an attempt of a running operation has come to."""
+    table = operations
+    answer = bindparam("answer", type_=Json)
+    return (
+        update(table)
+        .where(
+            table.c.id == bindparam("operation_id"),
+            table.c.generation == bindparam("seen_generation"),
+            table.c.state == OperationState.RUNNING.value,
         )
-    )
-    return operation_id
-
-
-def succeeded(connection: Connection, draft: Draft, answer: JsonObject) -> str:
-    """Record an operation that needs nobody but the database; return its id."""
-    operation_id = new_id()
-    connection.execute(
-        operations.insert().values(
-            **_of_draft(draft, operation_id),
-            state=OperationState.SUCCEEDED,
-            attempts=0,
-            result=answer,
-            answered_at=now(),
-            finished_at=now(),
+        .values(
+            step=bindparam("new_step"),
+            unsettled=bindparam("new_unsettled", type_=Boolean),
+            node_id=func.coalesce(bindparam("new_node_id", type_=Text), table.c.node_id),
+            result=func.coalesce(answer, table.c.result),
+            answered_at=case(
+                (bindparam("answered", type_=Boolean), func.coalesce(table.c.answered_at, now())),
+                else_=table.c.answered_at,
+            ),
+            error_code=bindparam("new_error_code", type_=Text),
+            error_message=bindparam("new_error_message", type_=Text),
+            **values,
         )
+        .returning(now())
     )
-    return operation_id
 
 
-def set_assignment(connection: Connection, operation: Operation, assignment_id: str) -> None:
-    """Say which assignment an operation is about."""
-    connection.execute(
-        update(operations)
-        .where(operations.c.id == operation.id)
-        .values(assignment_id=assignment_id)
-    )
+_END: Final = _progress(state=bindparam("new_state"), owner=None, finished_at=now())
+
+_PAUSE: Final = _progress(state=OperationState.PAUSED.value, owner=None)
+
+_WAIT: Final = _progress(
+    state=OperationState.PENDING.value,
+    owner=None,
+    next_attempt_at=now() + bindparam("after", type_=Double),
+)
+
+_GO_ON: Final = _progress(
+    state=OperationState.RUNNING.value,
+    attempts=operations.c.attempts + 1,
+    attempt_began_at=now(),
+)
+
+_STATEMENTS: Final[Mapping[OperationState, Update]] = {
+    **dict.fromkeys(FINAL, _END),
+    OperationState.PAUSED: _PAUSE,
+    OperationState.PENDING: _WAIT,
+    OperationState.RUNNING: _GO_ON,
+}
 
 
 def progress(connection: Connection, operation: Operation, made: Progress) -> Operation:
@@ -113,40 +228,48 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
         Superseded: when another process has taken the operation over meanwhile; nothing is
             written then.
     """
-    table = operations
-    final = made.state in FINAL
     message = made.error_message[:_MOST_MESSAGE] if made.error_message else None
     values: dict[str, Any] = {
-        "state": made.state,
-        "step": made.step,
-        "unsettled": made.unsettled,
-        "owner": process_of(operation) if made.state is OperationState.RUNNING else None,
-        "error_code": made.error_code,
-        "error_message": message,
-        "next_attempt_at": now() + made.after if made.state is OperationState.PENDING else None,
-        "finished_at": now() if final else None,
+        "operation_id": operation.id,
+        "seen_generation": operation.generation,
+        "new_step": made.step.value,
+        "new_unsettled": made.unsettled,
+        "new_node_id": made.node_id,
+        "answer": made.answer,
+        "answered": made.answer is not None,
+        "new_error_code": made.error_code,
+        "new_error_message": message,
     }
-    if made.state is OperationState.RUNNING:
-        values |= {"attempts": table.c.attempts + 1, "attempt_began_at": now()}
-    if made.node_id is not None:
-        values["node_id"] = made.node_id
-    if made.answer is not None:
-        values |= {"result": made.answer, "answered_at": func.coalesce(table.c.answered_at, now())}
-    written = connection.execute(
-        update(table)
-        .where(
-            table.c.id == operation.id,
-            table.c.generation == operation.generation,
-            table.c.state == OperationState.RUNNING,
-        )
-        .values(values)
-        .returning(*table.c)
-    ).first()
-    if written is None:
+    if made.state in FINAL:
+        values["new_state"] = made.state.value
+    elif made.state is OperationState.PENDING:
+        values["after"] = made.after
+    clock = connection.execute(_STATEMENTS[made.state], values).scalar()
+    if clock is None:
         raise Superseded(operation.id)
-    ended = written.attempt_began_at if made.state is OperationState.RUNNING else now()
-    end_attempt(connection, operation, _outcome(made), ended, (made.error_code, message))
-    return Operation.of(written)
+    if made.state not in FINAL or operation.attempts > 1:
+        end_attempt(connection, operation, _outcome(made), clock, (made.error_code, message))
+    return _progressed(operation, made, clock)
+
+
+def _progressed(operation: Operation, made: Progress, clock: float) -> Operation:
+    going_on = made.state is OperationState.RUNNING
+    return replace(
+        operation,
+        state=made.state,
+        step=made.step,
+        unsettled=made.unsettled,
+        node_id=made.node_id or operation.node_id,
+        result=made.answer or operation.result,
+        error_code=made.error_code,
+        error_message=made.error_message,
+        owner=operation.owner if going_on else None,
+        attempts=operation.attempts + going_on,
+        attempt_began_at=clock if going_on else operation.attempt_began_at,
+        next_attempt_at=clock + made.after if made.state is OperationState.PENDING else None,
+        answered_at=operation.answered_at or (clock if made.answer is not None else None),
+        finished_at=clock if made.state in FINAL else None,
+    )
 
 
 def process_of(operation: Operation) -> str:
@@ -165,24 +288,23 @@ def end_attempt(
     connection: Connection,
     operation: Operation,
     outcome: str,
-    ended_at: Any,
+    ended_at: float,
     error: tuple[str | None, str | None],
 ) -> None:
     """Write down how an attempt ended, and when: ``error`` is its code and its message."""
     code, message = error
-    connection.execute(
-        insert_unless_there(connection, attempts).values(
-            operation_id=operation.id,
-            number=operation.attempts,
-            step=operation.step,
-            process=process_of(operation),
-            began_at=operation.attempt_began_at,
-            ended_at=ended_at,
-            outcome=outcome,
-            error_code=code,
-            error_message=message,
-        )
-    )
+    row = {
+        "operation_id": operation.id,
+        "number": operation.attempts,
+        "step": operation.step.value,
+        "process": process_of(operation),
+        "began_at": operation.attempt_began_at,
+        "ended_at": ended_at,
+        "outcome": outcome,
+        "error_code": code,
+        "error_message": message,
+    }
+    connection.execute(insert_unless_there(connection.dialect.name, attempts), row)
 
 
 def seconds_until_due(connection: Connection, operation: Operation) -> float | None:
@@ -211,7 +333,26 @@ def attempts_of(connection: Connection, operation_id: str) -> list[Attempt]:
     rows = connection.execute(
         select(*columns).where(table.c.operation_id == operation_id).order_by(table.c.number)
     )
-    return [Attempt(**row._asdict()) for row in rows]
+    ended = [Attempt(**row._asdict()) for row in rows]
+    return ended or _only_attempt(get(connection, operation_id))
+
+
+def _only_attempt(operation: Operation | None) -> list[Attempt]:
+    """Return the attempt of an operation that ended with its first: its row tells everything."""
+    if operation is None or operation.finished_at is None or operation.attempt_began_at is None:
+        return []
+    return [
+        Attempt(
+            number=1,
+            step=operation.step,
+            process=operation.process or "",
+            began_at=operation.attempt_began_at,
+            ended_at=operation.finished_at,
+            outcome="error" if operation.error_code else "ok",
+            error_code=operation.error_code,
+            error_message=operation.error_message,
+        )
+    ]
 
 
 def find(
@@ -284,5 +425,12 @@ def forget_finished(connection: Connection, keep: float, most: int) -> int:
         most: how many at most.
     """
     table = operations
-    old = select(table.c.id).where(table.c.finished_at < now() - keep).limit(most).scalar_subquery()
+    # Ids begin with the time: the rows in question stand together, and need no index of their own.
+    oldest = first_id_of(time.time() - keep)
+    old = (
+        select(table.c.id)
+        .where(table.c.id < oldest, table.c.finished_at < now() - keep)
+        .limit(most)
+        .scalar_subquery()
+    )
     return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount

@@ -7,11 +7,11 @@ import asyncio
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, limits, records, verdict
+from orchestrator_core.broker import keys, ledger, limits, records, verdict, vms
 from orchestrator_core.broker.change import Assigned, Change, VmReference
 from orchestrator_core.broker.destroying import DEADLINE, Destroyer
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
-from orchestrator_core.broker.recorder import Also, Recorder, caller_left
+from orchestrator_core.broker.recorder import Also, Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
@@ -57,7 +57,7 @@ class Releaser:
         try:
             released = await backend.release_vm(cloud.name, found, change.permit)
         except asyncio.CancelledError:
-            self._recorder.later(operation, caller_left(operation), _nothing_done)
+            self._recorder.caller_left(change, operation, _nothing_done)
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
@@ -131,8 +131,6 @@ class Releaser:
             if assignment is not None:
                 cause = Cause(operation_id=written.id, why="released")
                 ledger.move(connection, assignment, AssignmentState.ENDED, cause)
-            assert written.node_id is not None
-            ledger.set_vm_state(connection, written.cloud, written.node_id, VmState.DESTROYING)
 
         going_on = Progress(
             OperationState.RUNNING if at_once else OperationState.PENDING,
@@ -146,7 +144,7 @@ class Releaser:
 
         def work(connection: Connection) -> int:
             assert operation.node_id is not None
-            vm = ledger.get_vm(connection, operation.cloud, operation.node_id)
+            vm = vms.get(connection, operation.cloud, operation.node_id)
             return 0 if vm is None else vm.id
 
         return await self._recorder.database.read(work)
@@ -171,10 +169,10 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
     """Return what takes a VM out of its holder's hands in the transaction that records it."""
     cloud: CloudSettings = change.cloud.settings
 
-    def take(connection: Connection, operation: Operation) -> None:
+    def take(connection: Connection, operation: Operation) -> Operation:
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
-        ledger.note_vm(connection, key, VmOrigin.GIVEN)
-        row = ledger.lock_vm(connection, cloud.name, vm.id_vm)
+        vms.note(connection, key, VmOrigin.GIVEN)
+        row = vms.lock(connection, cloud.name, vm.id_vm)
         assert row is not None
         if row.state != VmState.PRESENT:
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
@@ -188,8 +186,9 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
                 raise Refused(f"Node {vm.id_vm} is {held.state} just now")
             cause = Cause(change.requester, operation.id)
             ledger.move(connection, held, AssignmentState.RELEASING, cause)
-            records.set_assignment(connection, operation, held.id)
-        ledger.set_vm_state(connection, cloud.name, vm.id_vm, VmState.RELEASING)
+            operation = records.set_assignment(connection, operation, held.id)
+        vms.set_state(connection, cloud.name, vm.id_vm, VmState.RELEASING)
+        return operation
 
     return take
 
@@ -210,7 +209,7 @@ def give_back(connection: Connection, operation: Operation) -> None:
     if assignment is not None:
         cause = Cause(operation_id=operation.id, why=operation.error_code)
         ledger.move(connection, assignment, AssignmentState.ACTIVE, cause)
-    ledger.set_vm_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
+    vms.set_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
 
 
 def _nothing_done(connection: Connection, operation: Operation) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, records, steps, verdict
+from orchestrator_core.broker import keys, records, steps, verdict, vms
 from orchestrator_core.broker.change import Change, Started, StartOrder
 from orchestrator_core.broker.markers import marker_of
 from orchestrator_core.broker.operation import (
@@ -18,7 +18,7 @@ from orchestrator_core.broker.operation import (
     Progress,
     Step,
 )
-from orchestrator_core.broker.recorder import Recorder, caller_left
+from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import VmKey, VmOrigin
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
@@ -57,7 +57,7 @@ class Starter:
         try:
             description, node = await cloud.change("start_vm", step, change.permit, change.hints)
         except asyncio.CancelledError:
-            self._recorder.later(operation, caller_left(operation), _forget_key)
+            self._recorder.caller_left(change, operation, _forget_key)
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
@@ -89,14 +89,14 @@ class Starter:
     ) -> Operation:
         made = Progress(
             OperationState.SUCCEEDED,
-            Step.DONE,
+            operation.step,
             node_id=node.id,
             answer=_answer(description, node),
         )
 
         def also(connection: Connection, written: Operation) -> None:
             vm = VmKey(written.cloud, node.id, node.name)
-            ledger.note_vm(connection, vm, VmOrigin.STARTED, written.id)
+            vms.note(connection, vm, VmOrigin.STARTED, written.id)
 
         return await self._recorder.progress(operation, made, also)
 
@@ -146,7 +146,7 @@ class Starter:
         why = operation.error_message or "The answer was lost"
         made = Progress(
             OperationState.FAILED,
-            Step.DONE,
+            operation.step,
             error_code="not_started",
             error_message=f"{why}; the cloud has shown no VM of it for {grace:g} s",
         )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator_core.broker.operation import Requester
+from orchestrator_core.model import AssignRequest, JsonObject
 
 
 class VmOrigin(StrEnum):
@@ -70,6 +71,24 @@ class Assignment:
     assigned_at: float | None
     ended_at: float | None
     end_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody wants to hold.
+
+    Attributes:
+        wanted: the VM, the user and the application.
+        backend: the name of the backend that assigns it.
+        state: of the assignment: active at once, or only after the backend has agreed.
+        result: the backend's answer, where it was asked before.
+    """
+
+    wanted: AssignRequest
+    backend: str
+    requester: Requester
+    state: AssignmentState
+    result: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,13 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.state.engines import make_engine, parse_url
 from orchestrator_core.state.place import postgresql_place, sqlite_place
-from orchestrator_core.state.writers import BatchingWriter, PooledWriter, Work, Writer
+from orchestrator_core.state.writers import Work, Writer
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
 _THREADS: Final = 4
+_WRITERS: Final = 2
 
 _FAILURES: Final = (OperationalError, InterfaceError, PoolTimeoutError)
 """What SQLAlchemy raises when the database, and not a statement, is at fault."""
@@ -46,10 +47,10 @@ class Database:
         if self.is_sqlite:
             self.engine: Engine = make_engine(self.url, 1)
             self._reading: Engine = make_engine(self.url, _THREADS, writes=False)
-            self._writer: Writer = BatchingWriter(self.engine)
+            self._writer = Writer(self.engine, 1)
         else:
             self.engine = self._reading = make_engine(self.url, 2 * _THREADS)
-            self._writer = PooledWriter(self.engine, _THREADS)
+            self._writer = Writer(self.engine, _WRITERS)
 
     @property
     def place(self) -> str:
@@ -66,7 +67,10 @@ class Database:
                 where it broke off in the commit itself.
             Exception: what the work raises; nothing is changed then.
         """
-        return await self._outcome(self._writer.submit(work))
+        try:
+            return await self._writer.submit(work)
+        except _FAILURES as error:
+            raise _unavailable(error) from None
 
     async def read(self, work: Work[T]) -> T:
         """Run statements that change nothing, all on the same state of the database.
@@ -74,11 +78,14 @@ class Database:
         Raises:
             StateUnavailable: when the database cannot be had.
         """
-        return await self._outcome(self._readers.submit(self._read, work))
+        try:
+            return await asyncio.wrap_future(self._readers.submit(self._read, work))
+        except _FAILURES as error:
+            raise _unavailable(error) from None
 
     def write_now(self, work: Work[T]) -> T:
         """As :meth:`write`, for threads and commands: blocks."""
-        return self._told(self._writer.submit(work).result)
+        return self._told(self._writer.submit_from_thread(work).result)
 
     def read_now(self, work: Work[T]) -> T:
         """As :meth:`read`, for threads and commands: blocks."""
@@ -94,12 +101,6 @@ class Database:
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._reading.connect() as connection, connection.begin():
             return work(connection)
-
-    async def _outcome(self, future: Future[T]) -> T:
-        try:
-            return await asyncio.wrap_future(future)
-        except _FAILURES as error:
-            raise _unavailable(error) from None
 
     @staticmethod
     def _told(call: Callable[[], T]) -> T:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from orchestrator_core.errors import SettingsError
+from orchestrator_core.errors import SettingsError, StateUnavailable
 
 _LOCK_SECONDS: Final = 30
+_LOCK_PAUSE: Final = 0.0003
 _CONNECT_SECONDS: Final = 10
 _STATEMENT_SECONDS: Final = 30
+_IDLE_SECONDS: Final = 10
+"""After which a process that stands still in a transaction loses its locks."""
+
+_JSON: Final[dict[str, Any]] = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 DIALECTS: Final = ("sqlite", "postgresql")
 
@@ -64,18 +74,14 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
+        **_JSON,
         pool_size=connections,
         max_overflow=0,
         # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
         connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    event.listen(engine, "begin", begin_transaction)
+    event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
     return engine
 
 
@@ -85,18 +91,43 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Take SQLite's one lock for writing.
+
+    SQLite itself would look for it after 1, 2, 5, 10 ... ms: with several processes the disk
+    would mostly wait for who sleeps.
+    """
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA busy_timeout = 0")
+    ends_at = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
+                raise StateUnavailable from error
+            time.sleep(_LOCK_PAUSE)
+        else:
+            return
+
+
 def _postgresql(url: URL, connections: int) -> Engine:
     return create_engine(
         url,
+        **_JSON,
         pool_size=connections,
         max_overflow=0,
-        pool_pre_ping=True,
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "application_name": "orchestrator",
             "options": (
                 f"-c statement_timeout={_STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s "
-                f"-c idle_in_transaction_session_timeout={_STATEMENT_SECONDS}s"
+                f"-c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
             ),
         },
     )

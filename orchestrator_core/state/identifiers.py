@@ -15,3 +15,8 @@ def new_id() -> str:
     (RFC 9562, 5.7).
     """
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(_RANDOM_BYTES)}"
+
+
+def first_id_of(seconds: float) -> str:
+    """Return what every id that was made at this moment or later is greater than."""
+    return f"{int(seconds * 1000):012x}"

@@ -39,7 +39,7 @@ class Installation:
 def found(connection: Connection, place: str) -> None:
     """Make the row, if it is not there."""
     connection.execute(
-        insert_unless_there(connection, installation).values(
+        insert_unless_there(connection.dialect.name, installation).values(
             singleton=1,
             id=secrets.token_hex(_ID_BYTES),
             made_at=now(),

@@ -34,6 +34,8 @@ metadata: Final = MetaData(
     }
 )
 
+Json: Final = JSON(none_as_null=True)
+
 # SQLite numbers its rows by itself only in a column that is called INTEGER.
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
@@ -83,13 +85,14 @@ operations = Table(
     Column("unsettled", Boolean, nullable=False),
     Column("caller", Text, nullable=False),
     Column("request_id", Text, nullable=False),
-    Column("parameters", JSON, nullable=False),
+    Column("parameters", Json, nullable=False),
     Column("node_id", Text),
     Column("assignment_id", String(32)),
-    Column("result", JSON),
+    Column("result", Json),
     Column("error_code", String(64)),
     Column("error_message", Text),
     Column("owner", String(32)),
+    Column("process", String(32)),
     Column("generation", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("made_at", Double, nullable=False),
@@ -107,26 +110,21 @@ operations = Table(
         "(state IN ('succeeded', 'failed', 'abandoned')) = (finished_at IS NOT NULL)",
         name="finished",
     ),
+    # One index for all that is not over, which is little: what is due, and who runs what.
     Index(
-        "ix_operations_due",
+        "ix_operations_open",
         "next_attempt_at",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_operations_owner",
-        "owner",
-        sqlite_where=text("owner IS NOT NULL"),
-        postgresql_where=text("owner IS NOT NULL"),
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
     ),
     Index("ix_operations_cloud_node_id", "cloud", "node_id"),
-    Index("ix_operations_finished_at", "finished_at"),
+    sqlite_with_rowid=False,
 )
 """Every change of a VM, recorded before anybody is asked for it.
 
 ``step`` is what is to be done next; ``unsettled`` that it may have been done already, by an
-attempt whose end nobody saw. ``generation`` rises with each process that takes it over: what
-an earlier one writes late touches nothing.
+attempt whose end nobody saw. ``owner`` runs it now, ``process`` ran it last. ``generation``
+rises with each process that takes it over: what an earlier one writes late touches nothing.
 """
 
 attempts = Table(
@@ -147,7 +145,7 @@ attempts = Table(
     Column("error_code", String(64)),
     Column("error_message", Text),
 )
-"""What became of each attempt that an operation took."""
+"""What became of each attempt; of an operation that ended with its first one, its row tells it."""
 
 vms = Table(
     "vms",
@@ -176,8 +174,19 @@ vms = Table(
         sqlite_where=text("gone_at IS NULL"),
         postgresql_where=text("gone_at IS NULL"),
     ),
-    Index("ix_vms_gone_at", "gone_at"),
-    Index("ix_vms_cloud_destroy_began_at", "cloud", "destroy_began_at"),
+    Index(
+        "ix_vms_gone_at",
+        "gone_at",
+        sqlite_where=text("gone_at IS NOT NULL"),
+        postgresql_where=text("gone_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_vms_cloud_destroy_began_at",
+        "cloud",
+        "destroy_began_at",
+        sqlite_where=text("destroy_began_at IS NOT NULL"),
+        postgresql_where=text("destroy_began_at IS NOT NULL"),
+    ),
 )
 """Every VM that this installation has to do with.
 
@@ -200,7 +209,7 @@ assignments = Table(
     Column("backend", String(64), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("result", JSON),
+    Column("result", Json),
     Column("made_at", Double, nullable=False),
     Column("assigned_at", Double),
     Column("ended_at", Double),

@@ -1,15 +1,16 @@
-"""How transactions get into the database: several at once, or many in one commit."""
+"""How transactions get into the database: what waits at the same time goes in one commit."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
@@ -17,73 +18,34 @@ Work = Callable[[Connection], T]
 """Statements of one transaction; may be run again from the start, so it does nothing else."""
 
 _TRIES: Final = 5
+
 _REPEATABLE: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization failure and deadlock: the transaction was undone, try again."""
 
 _MOST_IN_ONE_COMMIT: Final = 64
 
 
-class Writer(Protocol):
-    """Runs each work in a transaction; a result is given only after its commit."""
-
-    def submit(self, work: Work[T]) -> Future[T]: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-
-
-class PooledWriter:
-    """For a database that commits for many connections at once by itself.
-
-    Args:
-        engine: with as many connections as there are threads.
-        threads: how many.
-    """
-
-    def __init__(self, engine: Engine, threads: int) -> None:
-        self._engine = engine
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="state")
-
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Run a work in a transaction of its own."""
-        return self._threads.submit(self._run, work)
-
-    def close(self) -> None:
-        """Finish what was submitted."""
-        self._threads.shutdown()
-
-    def _run(self, work: Work[T]) -> T:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                with self._engine.begin() as connection:
-                    return work(connection)
-            except DBAPIError as error:
-                if attempt == _TRIES or not _undone(error):
-                    raise
-        raise AssertionError
-
-
-def _undone(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _REPEATABLE
-
-
 class _Job:
-    __slots__ = ("error", "future", "result", "work")
+    """One work; its outcome goes to a future of the event loop, or to one of a thread."""
 
-    def __init__(self, work: Work[Any]) -> None:
+    __slots__ = ("error", "future", "loop", "result", "work")
+
+    def __init__(
+        self,
+        work: Work[Any],
+        future: asyncio.Future[Any] | Future[Any],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
         self.work = work
-        self.future: Future[Any] = Future()
+        self.future = future
+        self.loop = loop
         self.result: Any = None
         self.error: BaseException | None = None
 
-    def run(self, connection: Connection) -> None:
-        try:
-            with connection.begin_nested():
-                self.result = self.work(connection)
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it is its caller's, the others go on
-            self.error = error
-
     def tell(self) -> None:
+        """Hand over the outcome; in the future's own thread."""
+        if self.future.done():
+            return  # nobody waits any more
         if self.error is None:
             self.future.set_result(self.result)
         else:
@@ -91,44 +53,63 @@ class _Job:
         self.error = None
 
 
-class BatchingWriter:
-    """For SQLite, which has one writer at a time and waits for the disk at each commit.
+class Writer:
+    """Runs each work in a transaction; a result is given only after its commit.
 
-    What many callers want at the same time is written in one transaction, each behind a
-    savepoint of its own: that one fails is nothing to the others.
+    A commit waits for the disk, so that what many callers want at the same time is written in
+    one transaction. Where one of them fails, each is done again in a transaction of its own: it
+    is nothing to the others.
 
     Args:
-        engine: whose transactions begin with the lock for writing.
+        engine: whose transactions may write.
+        threads: how many transactions there may be at the same time.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, threads: int) -> None:
         self._engine = engine
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
-        self._thread = threading.Thread(target=self._loop, name="state", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._loop, name=f"state-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Run a work in the next transaction."""
-        job = _Job(work)
-        if self._closed:
-            raise RuntimeError("the database is closed")
-        self._jobs.put(job)
-        return job.future
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+        """Run a work in the next transaction; its outcome comes to the running event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Job(work, future, loop))
+        return future
+
+    def submit_from_thread(self, work: Work[T]) -> Future[T]:
+        """As :meth:`submit`, for who has no event loop."""
+        future: Future[T] = Future()
+        self._put(_Job(work, future, None))
+        return future
 
     def close(self) -> None:
         """Finish what was submitted."""
         self._closed = True
-        self._jobs.put(None)
-        self._thread.join()
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _put(self, job: _Job) -> None:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        self._jobs.put(job)
 
     def _loop(self) -> None:
         going_on = True
         while going_on:
             batch, going_on = self._next()
-            batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
             if batch:
-                self._commit(batch)
+                self._write(batch)
+                _tell(batch)
+            del batch  # or the results of the last one would stay until there is a next
 
     def _next(self) -> tuple[list[_Job], bool]:
         """Wait for a job, and take what else is there."""
@@ -141,13 +122,67 @@ class BatchingWriter:
             job = self._jobs.get()
         return batch, False
 
-    def _commit(self, batch: list[_Job]) -> None:
+    def _write(self, batch: list[_Job]) -> None:
+        if len(batch) > 1 and _run(self._engine, batch):
+            return
+        for job in batch:
+            self._write_alone(job)
+
+    def _write_alone(self, job: _Job) -> None:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                _run_or_raise(self._engine, [job])
+            except Exception as error:  # noqa: BLE001 - it is its caller's
+                if attempt == _TRIES or not _undone(error):
+                    job.error = error
+                    return
+            else:
+                return
+
+
+def _run(engine: Engine, batch: Sequence[_Job]) -> bool:
+    """Write all of them as if none could fail; whether they need not be done again."""
+    try:
+        _run_or_raise(engine, batch)
+    except Exception:  # noqa: BLE001 - whose it is shows when each is alone
+        return False
+    return True
+
+
+def _run_or_raise(engine: Engine, batch: Sequence[_Job]) -> None:
+    """Run works in one transaction.
+
+    Raises:
+        Exception: what one of them raises; nothing is written then. A commit that fails is no
+            such exception, but everybody's error: it may have been made.
+    """
+    with engine.connect() as connection, connection.begin() as transaction:
+        for job in batch:
+            job.result = job.work(connection)
         try:
-            with self._engine.begin() as connection:
-                for job in batch:
-                    job.run(connection)
-        except BaseException as error:  # noqa: BLE001 - nothing of it is in the database
+            transaction.commit()
+        except Exception as error:  # noqa: BLE001 - it is told
             for job in batch:
                 job.error = error
-        for job in batch:
-            job.tell()
+
+
+def _undone(error: Exception) -> bool:
+    """Whether a transaction may be repeated: it was undone, or its connection was long dead."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _REPEATABLE
+
+
+def _tell(batch: Sequence[_Job]) -> None:
+    """Wake each event loop once, however many outcomes there are for it."""
+    for loop in {job.loop for job in batch}:
+        jobs = [job for job in batch if job.loop is loop]
+        if loop is None:
+            _tell_all(jobs)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(_tell_all, jobs)
+
+
+def _tell_all(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.tell()

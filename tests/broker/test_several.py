@@ -33,7 +33,7 @@ def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Ap
     def one(cloud: str = "") -> Api:
         store = f'store = "file:{tmp_path}/cloud.db"\nrelease_wait = 0\n{cloud}'
         state = f'url = "{url}"\nlease = 2\npause = 0.1\nlongest_pause = 0.5'
-        faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.4"
+        faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.8"
         server = serve(settings(state, f"{store}\n{faults}"))
         server.wait_for_log("durable worker ready")
         apis.append(Api(server))

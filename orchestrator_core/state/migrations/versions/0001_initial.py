@@ -39,6 +39,8 @@ metadata: Final = MetaData(
     }
 )
 
+Json: Final = JSON(none_as_null=True)
+
 # SQLite numbers its rows by itself only in a column that is called INTEGER.
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
@@ -82,13 +84,14 @@ operations = Table(
     Column("unsettled", Boolean, nullable=False),
     Column("caller", Text, nullable=False),
     Column("request_id", Text, nullable=False),
-    Column("parameters", JSON, nullable=False),
+    Column("parameters", Json, nullable=False),
     Column("node_id", Text),
     Column("assignment_id", String(32)),
-    Column("result", JSON),
+    Column("result", Json),
     Column("error_code", String(64)),
     Column("error_message", Text),
     Column("owner", String(32)),
+    Column("process", String(32)),
     Column("generation", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("made_at", Double, nullable=False),
@@ -106,20 +109,15 @@ operations = Table(
         "(state IN ('succeeded', 'failed', 'abandoned')) = (finished_at IS NOT NULL)",
         name="finished",
     ),
+    # One index for all that is not over, which is little: what is due, and who runs what.
     Index(
-        "ix_operations_due",
+        "ix_operations_open",
         "next_attempt_at",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_operations_owner",
-        "owner",
-        sqlite_where=text("owner IS NOT NULL"),
-        postgresql_where=text("owner IS NOT NULL"),
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
     ),
     Index("ix_operations_cloud_node_id", "cloud", "node_id"),
-    Index("ix_operations_finished_at", "finished_at"),
+    sqlite_with_rowid=False,
 )
 
 attempts = Table(
@@ -168,8 +166,19 @@ vms = Table(
         sqlite_where=text("gone_at IS NULL"),
         postgresql_where=text("gone_at IS NULL"),
     ),
-    Index("ix_vms_gone_at", "gone_at"),
-    Index("ix_vms_cloud_destroy_began_at", "cloud", "destroy_began_at"),
+    Index(
+        "ix_vms_gone_at",
+        "gone_at",
+        sqlite_where=text("gone_at IS NOT NULL"),
+        postgresql_where=text("gone_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_vms_cloud_destroy_began_at",
+        "cloud",
+        "destroy_began_at",
+        sqlite_where=text("destroy_began_at IS NOT NULL"),
+        postgresql_where=text("destroy_began_at IS NOT NULL"),
+    ),
 )
 
 assignments = Table(
@@ -186,7 +195,7 @@ assignments = Table(
     Column("backend", String(64), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("result", JSON),
+    Column("result", Json),
     Column("made_at", Double, nullable=False),
     Column("assigned_at", Double),
     Column("ended_at", Double),

@@ -1,0 +1,123 @@
+"""The rows of VMs: the statements, each within somebody's transaction."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, select, update
+
+from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import vms
+
+_PORTION: Final = 500
+
+_FIND: Final = select(vms).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at.is_(None),
+)
+
+_LOCK: Final = _FIND.with_for_update()
+
+_SET_STATE: Final = (
+    update(vms)
+    .where(
+        vms.c.cloud == bindparam("of_cloud"),
+        vms.c.node_id == bindparam("wanted"),
+        vms.c.gone_at.is_(None),
+    )
+    .values(state=bindparam("new_state"))
+)
+
+_SET: Final = {
+    VmState.PRESENT: _SET_STATE.values(destroy_began_at=None),
+    VmState.RELEASING: _SET_STATE,
+    VmState.DESTROYING: _SET_STATE.values(
+        destroy_began_at=func.coalesce(vms.c.destroy_began_at, now())
+    ),
+    VmState.GONE: _SET_STATE.values(gone_at=now()),
+}
+
+
+@functools.cache
+def _note(dialect: str) -> Any:
+    return insert_unless_there(dialect, vms).values(
+        state=VmState.PRESENT.value, protected=False, generation=0, made_at=now()
+    )
+
+
+def note(
+    connection: Connection, vm: VmKey, origin: VmOrigin, operation_id: str | None = None
+) -> None:
+    """See to it that a VM has a row.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        origin: how it came to be known.
+        operation_id: the operation that started it.
+    """
+    row = {
+        "cloud": vm.cloud,
+        "node_id": vm.node_id,
+        "name": vm.name,
+        "origin": origin.value,
+        "operation_id": operation_id,
+    }
+    connection.execute(_note(connection.dialect.name), row)
+
+
+def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
+    """Return the row of a VM that is not gone."""
+    return connection.execute(_FIND, {"of_cloud": cloud, "wanted": node_id}).first()
+
+
+def lock(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
+    """Return a VM's row, and let nobody else change it before this transaction ends."""
+    return connection.execute(_LOCK, {"of_cloud": cloud, "wanted": node_id}).first()
+
+
+def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
+    """Write down what is being done with a VM."""
+    values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}
+    connection.execute(_SET[state], values)
+
+
+def adopt(connection: Connection, vm: VmKey, operation_id: str) -> None:
+    """Take a VM for our own from now on."""
+    note(connection, vm, VmOrigin.ADOPTED, operation_id)
+    given = (_is(vm), vms.c.origin == VmOrigin.GIVEN.value)
+    connection.execute(update(vms).where(*given).values(origin=VmOrigin.ADOPTED.value))
+
+
+def protect(connection: Connection, vm: VmKey, *, protected: bool) -> None:
+    """Let a VM never be destroyed from here, or let it again."""
+    note(connection, vm, VmOrigin.GIVEN)
+    connection.execute(update(vms).where(_is(vm)).values(protected=protected))
+
+
+def _is(vm: VmKey) -> ColumnElement[bool]:
+    return and_(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at.is_(None))
+
+
+def lives(connection: Connection, vm: VmKey) -> list[bool]:
+    """Return whether each VM of this id that was ever known is still there by the rows."""
+    rows = connection.execute(
+        select(vms.c.gone_at).where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id)
+    )
+    return [row.gone_at is None for row in rows]
+
+
+def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:
+    """Write down which VMs a cloud shows now."""
+    for at in range(0, len(node_ids), _PORTION):
+        connection.execute(
+            update(vms)
+            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None))
+            .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
+            .values(seen_at=now())
+        )

@@ -1,0 +1,276 @@
+"""The durable broker against a small model: changes that race, repeat and are killed in between.
+
+Everything is real but the process: a kill is an exception at a fault point that nothing catches,
+after which another broker goes on over the same database and the same cloud.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+from sqlalchemy import Connection, delete, select
+
+from orchestrator_core import faultpoints
+from orchestrator_core.app import make_house
+from orchestrator_core.broker.change import Change, StartOrder, VmReference
+from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.operation import FINAL, KeyUse, Requester
+from orchestrator_core.broker.worker import DurableWorker
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import KeyInUse, OrchestratorError
+from orchestrator_core.settings.load import load_settings
+from orchestrator_core.state.tables import assignments, operations, processes, vms
+from tests.databases import MakeUrl
+from tests.stateful import settings as toml
+
+POINTS = (
+    "start.recorded",
+    "start.answered",
+    "start.settled",
+    "stop.recorded",
+    "stop.answered",
+    "stop.settled",
+    "destroy.gone",
+    "assign.settled",
+    "release.recorded",
+    "release.answered",
+    "release.settled",
+)
+USERS = ("ann", "bob")
+ACTIONS = ("start", "stop", "assign", "release")
+
+actions = st.tuples(
+    st.sampled_from(ACTIONS),
+    st.integers(0, 5),
+    st.sampled_from(USERS),
+    st.one_of(st.none(), st.integers(0, 3)),
+)
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class World:
+    """A database and a cloud that outlive the brokers over them."""
+
+    def __init__(self, url: str) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name)
+        config = folder / "orchestrator.toml"
+        state = f'url = "{url}"\npause = 0.01\nlongest_pause = 0.02\nlook = 86400'
+        store = f'store = "file:{folder}/cloud.db"\nvisibility = 0.05\nthreads = 4'
+        config.write_text(toml(state, store))
+        self.settings = load_settings(config, {})
+        self.loop = asyncio.new_event_loop()
+        self.broker = self.begin()
+
+    def begin(self) -> DurableBroker:
+        """A new process takes over."""
+        self.house = make_house(self.settings, "web")
+        broker = self.house.broker
+        assert isinstance(broker, DurableBroker)
+        self.run(broker.start())
+        return broker
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def kill(self) -> None:
+        """The process dies: nothing is signed off, nothing is written any more."""
+        self.run(self._let_go())
+        self.broker = self.begin()
+
+    async def _let_go(self) -> None:
+        broker = self.broker
+        broker.process._end.set()  # the heart stops
+        broker._recorder.later = lambda *_: None  # type: ignore[method-assign]
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        guard = self.house.registry.cloud(None).guard
+        while guard.load.running or guard.load.overdue:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)  # what the cloud was asked for it does
+        await broker.database.write(lambda c: c.execute(delete(processes)))
+        await self.house.registry.close()
+        broker.database.close()
+
+    def settle(self) -> None:
+        """Let the durable worker work until nothing is left to do."""
+        state = self.settings.state
+        assert state is not None
+        worker = DurableWorker(self.broker, self.house.registry, state)
+
+        async def until_idle() -> None:
+            working = asyncio.ensure_future(worker.run())
+            with patch("orchestrator_core.broker.worker._POLL", 0.01):
+                async with asyncio.timeout(30):
+                    while await self.broker.database.read(_open):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            worker.stop()
+            await working
+
+        self.run(until_idle())
+
+    def close(self) -> None:
+        self.run(self.broker.stop())
+        self.run(self.house.registry.close())
+        self.loop.close()
+        self._folder.cleanup()
+
+
+def _open(connection: Connection) -> bool:
+    query = select(operations.c.id).where(operations.c.state.not_in(list(FINAL)))
+    return connection.execute(query).first() is not None
+
+
+class Model(RuleBasedStateMachine):
+    """What callers were told, held against what is there."""
+
+    make_url: MakeUrl
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World(type(self).make_url())
+        self.keyed: dict[str, str] = {}
+        self.started: set[str] = set()
+        self.told_gone: set[str] = set()
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.close()
+
+    @rule(wanted=st.lists(actions, min_size=1, max_size=4))
+    def race(self, wanted: list[tuple[str, int, str, int | None]]) -> None:
+        """Changes at the same time."""
+        self.world.run(self._all(wanted))
+        self.world.settle()
+
+    @rule(wanted=st.lists(actions, min_size=1, max_size=3), point=st.sampled_from(POINTS))
+    def race_and_die(self, wanted: list[tuple[str, int, str, int | None]], point: str) -> None:
+        """Changes at the same time, and the process is killed when one gets to a point."""
+
+        def reached(name: str) -> None:
+            if name == point:
+                raise Killed
+
+        with patch.object(faultpoints, "reached", reached):
+            with contextlib.suppress(Killed):
+                self.world.run(self._all(wanted))
+            self.world.kill()
+        self.world.settle()
+
+    async def _all(self, wanted: list[tuple[str, int, str, int | None]]) -> None:
+        tasks = [asyncio.ensure_future(self._one(*action)) for action in wanted]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            if not task.cancelled() and task.exception() is not None:
+                raise task.exception() or Killed
+
+    async def _one(self, action: str, which: int, user: str, number: int | None) -> None:
+        broker = self.world.broker
+        cloud = self.world.house.registry.cloud(None)
+        key = None
+        if number is not None:
+            key = KeyUse("PUT", f"/{action}/{which}/{user}", str(number), "digest", 3600.0)
+        change = Change(cloud, Permit(), Requester("model", "request", key))
+        known = sorted(self.started, key=int) or ["3"]
+        vm = VmReference(known[which % len(known)])
+        assert vm.node is not None
+        try:
+            if action == "start":
+                node = (await broker.start_vm(change, StartOrder("x", "1", "1"))).node.id
+                self._was_started(node, key)
+            elif action == "stop":
+                await broker.act(change, "stop_vm", vm)
+                self.told_gone.add(vm.node)
+            elif action == "assign":
+                assigned = await broker.assign_vm(change, vm, user, "app")
+                assert assigned.result.id_vm == vm.node
+            else:
+                released = await broker.release_vm(change, vm)
+                self.told_gone.add(vm.node)
+                assert released.more["deletion"] in ("done", "pending")
+        except KeyInUse:
+            assert key is not None
+        except OrchestratorError as error:
+            if error.code not in ("node_not_found", "refused"):
+                raise
+
+    def _was_started(self, node: str, key: KeyUse | None) -> None:
+        assert node not in self.started, "one VM for two starts"
+        self.started.add(node)
+        if key is not None:
+            name = f"{key.path} {key.key}"
+            assert name not in self.keyed, "two VMs for one key"
+            self.keyed[name] = node
+
+    @invariant()
+    def the_cloud_is_what_the_rows_say(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        _, nodes = self.world.run(self.world.house.registry.cloud(None).list_all())
+        there = {node.id for node in nodes} - {"1", "2"}
+        rows = self.world.broker.database.read_now(_rows)
+        present, keyed, open_assignments = rows
+        assert there == present - {"1", "2"}
+        assert not there & self.told_gone, "told gone and still there"
+        assert len(keyed) == len(set(keyed)), "two operations for one VM"
+        assert open_assignments <= present, "somebody holds what is gone"
+
+
+def _rows(connection: Connection) -> tuple[set[str], list[str], set[str]]:
+    present = select(vms.c.node_id).where(vms.c.gone_at.is_(None))
+    started = select(operations.c.node_id).where(
+        operations.c.kind == "start_vm", operations.c.state == "succeeded"
+    )
+    held = select(assignments.c.node_id).where(assignments.c.ended_at.is_(None))
+    return (
+        set(connection.execute(present).scalars()),
+        list(connection.execute(started).scalars()),
+        set(connection.execute(held).scalars()),
+    )
+
+
+def check(make_url: MakeUrl, examples: int, steps: int) -> None:
+    machine = type("Machine", (Model,), {"make_url": staticmethod(make_url)})
+    run_machine(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=not os.environ.get("SOAK"),
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_no_order_of_changes_and_kills_breaks_the_guarantees(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    make: MakeUrl = request.getfixturevalue(kind)
+    check(make, examples=3, steps=12)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_thousands_of_steps(kind: str, request: pytest.FixtureRequest) -> None:
+    make: MakeUrl = request.getfixturevalue(kind)
+    check(make, examples=40, steps=50)
