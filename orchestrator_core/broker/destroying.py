@@ -204,8 +204,7 @@ class Destroyer:
         faultpoints.reached("destroy.gone")
 
         def also(connection: Connection, written: Operation) -> None:
-            assert written.node_id is not None
-            vms.set_state(connection, written.cloud, written.node_id, VmState.GONE)
+            _write_gone(connection, operation, never_there=error is not None)
             if error is not None:
                 keys.forget(connection, written)
 
@@ -248,6 +247,25 @@ def _take(connection: Connection, operation: Operation, cloud: CloudSettings) ->
     if vm.destroy_began_at is None:
         limits.check_rate(connection, cloud)
     vms.set_state(connection, operation.cloud, operation.node_id, VmState.DESTROYING)
+
+
+def _write_gone(connection: Connection, operation: Operation, *, never_there: bool) -> None:
+    """Write down that a VM is gone, unless it was only started while the cloud was asked.
+
+    Of one that nobody has ever seen nothing is kept: a start may be about to be told of it.
+    """
+    assert operation.node_id is not None
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
+    began_at = operation.attempt_began_at
+    assert began_at is not None
+    if vm is None:
+        return  # somebody else has written it down, and what has come since is another VM
+    if never_there and vms.is_unknown(vm):
+        vms.forget(connection, vm)
+    else:
+        since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
+        state = VmState.PRESENT if since else VmState.GONE
+        vms.set_state(connection, operation.cloud, operation.node_id, state)
 
 
 def _may_ask(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:

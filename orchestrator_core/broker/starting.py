@@ -19,7 +19,7 @@ from orchestrator_core.broker.operation import (
     Step,
 )
 from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.vm import VmKey, VmOrigin
+from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
 from orchestrator_core.model import CloudDescription, JsonObject, Node
@@ -96,7 +96,7 @@ class Starter:
 
         def also(connection: Connection, written: Operation) -> None:
             vm = VmKey(written.cloud, node.id, node.name)
-            vms.note(connection, vm, VmOrigin.STARTED, written.id)
+            vms.started(connection, vm, written.id, written.made_at)
 
         return await self._recorder.progress(operation, made, also)
 

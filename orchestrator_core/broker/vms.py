@@ -6,11 +6,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, select, update
 
 from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.insert import insert_of, insert_unless_there
 from orchestrator_core.state.tables import vms
 
 _PORTION: Final = 500
@@ -71,6 +71,54 @@ def note(
     connection.execute(_note(connection.dialect.name), row)
 
 
+@functools.cache
+def _started(dialect: str) -> Any:
+    """One statement, since somebody may delete the row between two."""
+    insert = insert_of(dialect, vms).values(
+        state=VmState.PRESENT.value,
+        origin=VmOrigin.STARTED.value,
+        protected=False,
+        generation=0,
+        made_at=now(),
+    )
+    names = ("origin", "operation_id", "name", "made_at")
+    return insert.on_conflict_do_update(
+        index_elements=["cloud", "node_id"],
+        index_where=vms.c.gone_at.is_(None),
+        set_={name: insert.excluded[name] for name in names},
+        where=vms.c.operation_id.is_(None),
+    )
+
+
+_GONE_SINCE: Final = select(vms.c.id).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at >= bindparam("since"),
+)
+
+
+def started(connection: Connection, vm: VmKey, operation_id: str, since: float) -> None:
+    """See to it that a VM that an operation has started has a row.
+
+    The VM may have been seen, and even destroyed, by others before the operation was told of it.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        operation_id: the operation.
+        since: when the operation was recorded.
+    """
+    it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
+    if connection.execute(_GONE_SINCE, it).first() is None:
+        row = {
+            "cloud": vm.cloud,
+            "node_id": vm.node_id,
+            "name": vm.name,
+            "operation_id": operation_id,
+        }
+        connection.execute(_started(connection.dialect.name), row)
+
+
 def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
     """Return the row of a VM that is not gone."""
     return connection.execute(_FIND, {"of_cloud": cloud, "wanted": node_id}).first()
@@ -85,6 +133,16 @@ def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) 
     """Write down what is being done with a VM."""
     values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}
     connection.execute(_SET[state], values)
+
+
+def is_unknown(vm: Row[Any]) -> bool:
+    """Whether a row says no more of a VM than that somebody has named it."""
+    return vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.seen_at is None
+
+
+def forget(connection: Connection, vm: Row[Any]) -> None:
+    """Delete a VM's row."""
+    connection.execute(delete(vms).where(vms.c.id == vm.id))
 
 
 def adopt(connection: Connection, vm: VmKey, operation_id: str) -> None:

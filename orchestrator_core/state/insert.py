@@ -1,4 +1,4 @@
-"""An insert that leaves what is there as it is, in the words of either database."""
+"""Inserts that know what to do if the row is there, in the words of either database."""
 
 from __future__ import annotations
 
@@ -16,5 +16,10 @@ def insert_unless_there(dialect: str, table: Table) -> Any:
     Its type is the one that both dialects' inserts have in common: ``values``, ``from_select``,
     ``returning``. It is the same one each time: given its values as parameters, it is cheap.
     """
+    return insert_of(dialect, table).on_conflict_do_nothing()
+
+
+def insert_of(dialect: str, table: Table) -> Any:
+    """Return an INSERT that can be told what to do in a conflict."""
     module = postgresql if dialect == "postgresql" else sqlite
-    return module.insert(table).on_conflict_do_nothing()
+    return module.insert(table)

@@ -226,10 +226,26 @@ class Model(RuleBasedStateMachine):
         there = {node.id for node in nodes} - {"1", "2"}
         rows = self.world.broker.database.read_now(_rows)
         present, keyed, open_assignments = rows
-        assert there == present - {"1", "2"}
+        assert there == present - {"1", "2"}, self.world.broker.database.read_now(_story)
         assert not there & self.told_gone, "told gone and still there"
         assert len(keyed) == len(set(keyed)), "two operations for one VM"
         assert open_assignments <= present, "somebody holds what is gone"
+
+
+def _story(connection: Connection) -> str:
+    """What happened to whom, for whoever has to find out why."""
+    table = operations
+    told = [
+        f"{o.kind} {o.node_id} {o.state} {o.error_code} attempts={o.attempts} made={o.made_at:.4f} "
+        f"began={o.attempt_began_at:.4f} finished={o.finished_at or 0:.4f}"
+        for o in connection.execute(select(table).order_by(table.c.id))
+    ]
+    rows = [
+        f"vm {v.node_id} {v.origin} {v.state} {v.operation_id} made={v.made_at:.4f} "
+        f"gone={v.gone_at or 0:.4f} seen={v.seen_at or 0:.4f}"
+        for v in connection.execute(select(vms).order_by(vms.c.id))
+    ]
+    return "\n".join([*told, *rows])
 
 
 def _rows(connection: Connection) -> tuple[set[str], list[str], set[str]]:
