@@ -32,8 +32,8 @@ def started_and_settled(api: Api, count: int) -> list[str]:
     [
         'operations = ["start_vm"]\nlost_answer_rate = 0.5',
         'operations = ["start_vm", "find_node"]\nlost_answer_rate = 0.5\nvisible_after = 0.3',
-        "error_rate = 0.4",
-        "rate_limit_rate = 0.4\nretry_after = 1",
+        pytest.param("error_rate = 0.4", marks=pytest.mark.soak),
+        pytest.param("rate_limit_rate = 0.4\nretry_after = 1", marks=pytest.mark.soak),
         'lost_answer_rate = 0.3\nerror_rate = 0.2\nempty_rate = 0.3\nerror = "unreachable"',
     ],
 )
@@ -56,8 +56,10 @@ def seen(api: Api) -> set[str]:
     [
         "stuck_deletion_rate = 0.5",
         'operations = ["stop_vm"]\nlost_answer_rate = 0.5',
-        'operations = ["stop_vm", "get_node"]\nerror_rate = 0.5',
-        "visible_after = 0.4",
+        pytest.param(
+            'operations = ["stop_vm", "get_node"]\nerror_rate = 0.5', marks=pytest.mark.soak
+        ),
+        pytest.param("visible_after = 0.4", marks=pytest.mark.soak),
         'operations = ["stop_vm", "list_nodes"]\nempty_rate = 0.5\nerror_rate = 0.3',
     ],
 )

@@ -13,6 +13,7 @@ from orchestrator_core.faultpoints import VARIABLE
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms
 from tests.conftest import Serve
+from tests.databases import MakeUrl
 from tests.stateful import Api, Json, settings, wait_for
 
 POINTS = (
@@ -78,6 +79,13 @@ class Killed:
         )
         database.close()
         assert sorted(set(self.api.nodes()) - {"1", "2"}) == sorted(present)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite each time; the same on PostgreSQL in the long runs."""
+    make: MakeUrl = request.getfixturevalue(request.param)
+    return make()
 
 
 @pytest.fixture

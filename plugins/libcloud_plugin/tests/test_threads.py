@@ -33,7 +33,7 @@ _REST = b'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"></R>'
 
 def echo(peer: Peer) -> object:
     """Answer with the node that is asked for, sooner or later."""
-    time.sleep(random.uniform(0, 0.01))  # noqa: S311 - no secret
+    time.sleep(random.uniform(0, 0.01))
     wanted = re.search(rb"InstanceId\.1=([\w-]+)", peer.request)
     body = _NODE.format(wanted[1].decode()).encode() if wanted else _REST
     return answer(200, body, "text/xml")(peer)

@@ -1,0 +1,73 @@
+"""What the pages show is what happens."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from orchestrator_core.faultpoints import VARIABLE
+from orchestrator_core.settings.load import load_settings
+from tests.conftest import Serve
+from tests.stateful import Api, wait_for
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "exactly-once.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(text: str, language: str, containing: str = "") -> str:
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+    (one,) = (block for block in found if containing in block)
+    return one
+
+
+def test_the_settings_of_exactly_once_are_valid(tmp_path: Path) -> None:
+    config = tmp_path / "orchestrator.toml"
+    config.write_text(block(PAGE, "toml"))
+    settings = load_settings(config, {})
+    assert settings.state is not None
+    assert settings.assignments["given"].backend == "given"
+
+
+def commands() -> Iterator[str]:
+    yield from re.findall(r"`orchestrator ([a-z]+(?: [a-z]+)*)", PAGE + README)
+
+
+@pytest.mark.parametrize("command", sorted(set(commands())))
+def test_every_command_that_is_named_is_there(command: str) -> None:
+    words = [shutil.which("orchestrator") or "orchestrator", *command.split(), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_demo_of_the_readme_starts_one_vm(serve: Serve, tmp_path: Path) -> None:
+    script = block(README, "sh", containing="start.answered")
+    armed, curl = tmp_path / "now", re.search(r"start\(\) \{ (.*?); \}", script, flags=re.DOTALL)
+    assert curl is not None
+    armed.touch()
+    server = serve(
+        block(PAGE, "toml"),
+        environment={VARIABLE: f"start.answered@{armed}"},
+    )
+    server.wait_for_log("durable worker ready")
+    command = curl[1].replace("\\\n", " ").replace("http://localhost:5050", server.url)
+
+    def start() -> str:
+        return subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, check=False
+        ).stdout
+
+    before = {"1", "2"}
+    assert start() == ""
+    answer = wait_for(start, lambda said: '"nodes"' in said)
+    api = Api(server)
+    with api.http:
+        (new,) = set(api.nodes()) - before
+    assert f'"id":"{new}"' in answer
+    assert httpx2.get(f"{server.url}/api/v1/orphans").json()["orphans"] == []
