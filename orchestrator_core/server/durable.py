@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from orchestrator_core.broker.worker import DurableWorker
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.server.interpreter import spare_the_collector
+from orchestrator_core.server.supervisor import pulse
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 
@@ -46,6 +48,7 @@ def run(settings: Settings, *, supervised: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         watching = asyncio.ensure_future(_watch(worker)) if supervised else None
+        beating = asyncio.ensure_future(_beat(pulse(os.getpid())))
         await broker.start()
         _log.info("durable worker ready", process=broker.process.id)
         try:
@@ -53,11 +56,18 @@ def run(settings: Settings, *, supervised: bool) -> None:
         finally:
             if watching is not None:
                 watching.cancel()
+            beating.cancel()
             await broker.stop()
             await house.registry.close()
             house.extensions.close()
 
     asyncio.run(live())
+
+
+async def _beat(file: Path) -> None:
+    while True:
+        file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
+        await asyncio.sleep(1.0)
 
 
 async def _watch(worker: DurableWorker) -> None:

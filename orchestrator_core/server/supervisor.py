@@ -8,15 +8,25 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
+from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import current
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_STUCK: Final = 60.0
+"""Seconds without a sign of life after which a worker is ended, as gunicorn ends its own."""
+
 _STEADY: Final = 60.0
 """Seconds after which a worker that ends is not taken for one that cannot start."""
+
+
+def pulse(pid: int) -> Path:
+    """Return the file that a durable worker touches for as long as its event loop turns."""
+    return run_directory() / f"worker-{pid}"
 
 
 class Supervisor:
@@ -37,6 +47,10 @@ class Supervisor:
         """See to it that a worker runs, if the settings want one."""
         self._retiring = [worker for worker in self._retiring if worker.poll() is None]
         wanted = _wanted(current())
+        if self._worker is not None and self._is_stuck(self._worker.pid):
+            # It may hold SQLite's lock: nobody could write before it is gone.
+            self._log.error("Durable worker (pid:%s) is stuck", self._worker.pid)
+            self._worker.kill()
         if self._worker is not None and self._worker.poll() is not None:
             self._log.warning("Durable worker (pid:%s) ended", self._worker.pid)
             steady = time.monotonic() - self._started > _STEADY
@@ -71,6 +85,13 @@ class Supervisor:
             worker.kill()
             worker.wait()
         self._retiring.clear()
+
+    def _is_stuck(self, pid: int) -> bool:
+        try:
+            beat = pulse(pid).stat().st_mtime
+        except OSError:
+            return False  # it has not begun, or has just ended
+        return time.time() - beat > _STUCK
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "orchestrator_core.cli", "worker", "--supervised"]

@@ -27,17 +27,24 @@ Command = Callable[..., str]
 def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
     """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
 
-    def run(*arguments: str) -> str:
+    def once(*arguments: str) -> subprocess.CompletedProcess[str]:
         config = ("--config", str(tmp_path / "orchestrator.toml"))
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
             capture_output=True,
             text=True,
             check=False,
             env=clean_environment,
         )
+
+    def run(*arguments: str) -> str:
+        # An operation that is in the middle of an attempt is for no operator to decide about.
+        def is_over(done: subprocess.CompletedProcess[str]) -> bool:
+            return done.returncode == 0 or "runs just now" not in done.stderr
+
+        done = wait_for(lambda: once(*arguments), is_over)
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return str(done.stdout)
 
     return run
 
