@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import ledger, records, vms
+from orchestrator_core.broker import ledger, recording, records, vms
 from orchestrator_core.broker.operation import (
     Draft,
     Operation,
@@ -58,12 +58,12 @@ def _assign(connection: Connection, node: str) -> None:
     assignment, _ = ledger.claim(connection, claim)
     answer = {**told, "assignment": assignment.id, "generation": assignment.generation}
     draft = Draft("assign_vm", "cloud", Step.ASSIGN, _WHO, {"node": node}, 60.0, node)
-    records.succeeded(connection, draft, answer, _PROCESS)
+    recording.succeeded(connection, draft, answer, _PROCESS)
 
 
 def _take(connection: Connection, node: str) -> Operation:
     draft = Draft("release_vm", "cloud", Step.RELEASE, _WHO, {"node": node}, 60.0, node)
-    operation = records.record(connection, draft, _PROCESS)
+    operation = recording.record(connection, draft, _PROCESS)
     vms.lock(connection, "cloud", node)
     held = ledger.holding(connection, "cloud", node)
     assert held is not None

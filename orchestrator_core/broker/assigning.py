@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, records, verdict
+from orchestrator_core.broker import keys, ledger, recording, records, verdict
 from orchestrator_core.broker.change import Assigned, Change, VmReference
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
@@ -102,7 +102,7 @@ class Assigner:
             assignment, _ = ledger.claim(connection, claim)
             answer = _answer(assignment)
             of = replace(draft, assignment_id=assignment.id)
-            return records.succeeded(connection, of, answer, self._recorder.process.id), answer
+            return recording.succeeded(connection, of, answer, self._recorder.process.id), answer
 
         operation, answer = await self._recorder.record_done(change, work)
         faultpoints.reached("assign.settled")

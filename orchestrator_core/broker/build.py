@@ -11,8 +11,8 @@ from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.model import Settings
-from orchestrator_core.state import installation, schema
-from orchestrator_core.state.open import open_database
+from orchestrator_core.state import installation
+from orchestrator_core.state.open import ensure, open_database
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ def build_durable(
     if state is None:
         raise SettingsError("state: is missing")
     database = open_database(settings)
-    schema.ensure(database)
+    ensure(database)
     held = database.write_now(
         lambda connection: installation.look_around(connection, database.place)
     )

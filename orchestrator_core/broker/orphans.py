@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
-from orchestrator_core.broker import records, vms
+from orchestrator_core.broker import recording, vms
 from orchestrator_core.broker.destroying import DEADLINE
 from orchestrator_core.broker.markers import read_marker
 from orchestrator_core.broker.operation import FINAL, Draft, OperationState, Requester, Step
@@ -151,7 +151,7 @@ def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
     """Take a VM for our own from now on, an orphan or any other; return the operation's id."""
     parameters = {"node": key.node_id}
     draft = Draft("adopt_vm", key.cloud, Step.ADOPT, who, parameters, 0.0, key.node_id)
-    operation_id = records.succeeded(connection, draft, {"node_id": key.node_id}).id
+    operation_id = recording.succeeded(connection, draft, {"node_id": key.node_id}).id
     vms.adopt(connection, key, operation_id)
     forget(connection, key.cloud, key.node_id)
     return operation_id
@@ -163,7 +163,7 @@ def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
     vms.set_state(connection, key.cloud, key.node_id, VmState.DESTROYING)
     parameters = {"node": key.node_id, "hostname": None}
     draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
-    return records.schedule(connection, draft)
+    return recording.schedule(connection, draft)
 
 
 def is_to_be_destroyed(orphan: Orphan, rule: OrphanSettings, clock: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import claims, records, verdict
+from orchestrator_core.broker import claims, recording, records, verdict
 from orchestrator_core.broker.change import Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
 from orchestrator_core.broker.process import Process
@@ -90,7 +90,7 @@ class Recorder:
         def work(connection: Connection) -> Operation | None:
             if claims.room(connection, draft.cloud, limit) == 0:
                 return None
-            operation = records.record(connection, draft, self.process.id)
+            operation = recording.record(connection, draft, self.process.id)
             return (also(connection, operation) if also is not None else None) or operation
 
         deadline, look = Deadline(change.cloud.guard.seconds("check")), _FIRST_LOOK

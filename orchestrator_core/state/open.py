@@ -1,4 +1,4 @@
-"""Opens the database that the settings name."""
+"""Opens the database that the settings name, and sees to its schema."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import base_directory
+from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
 
 
@@ -26,3 +27,17 @@ def open_database(settings: Settings) -> Database:
     except (SettingsError, ValueError) as error:
         fault = (("state", "url"), str(error))
         raise settings_error([fault], settings.file, settings.origins) from None
+
+
+def ensure(database: Database) -> None:
+    """Make the schema of a database that is empty; refuse one that must be upgraded.
+
+    Raises:
+        SettingsError: with what to do.
+    """
+    if database.read_now(schema.current) is None:
+        # Alembic is needed by nobody else in a server.
+        from orchestrator_core.state.upgrade import upgrade  # noqa: PLC0415
+
+        upgrade(database)
+    database.read_now(schema.check)

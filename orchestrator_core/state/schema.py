@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from orchestrator_core.errors import SettingsError
-from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import installation
 
 SCHEMA: Final = 1
@@ -46,17 +45,3 @@ def check(connection: Connection) -> None:
                 f"the database has schema {found}, which this version (schema {SCHEMA}) is too "
                 "old for; upgrade vm-orchestrator"
             )
-
-
-def ensure(database: Database) -> None:
-    """Make the schema of a database that is empty; refuse one that must be upgraded.
-
-    Raises:
-        SettingsError: with what to do.
-    """
-    if database.read_now(current) is None:
-        # Alembic is needed by nobody else in a server.
-        from orchestrator_core.state.upgrade import upgrade  # noqa: PLC0415
-
-        upgrade(database)
-    database.read_now(check)

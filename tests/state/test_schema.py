@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text, update
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state import installation, schema
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.open import ensure
 from orchestrator_core.state.tables import installation as installation_table
 from orchestrator_core.state.tables import metadata
 from orchestrator_core.state.upgrade import upgrade
@@ -40,9 +41,10 @@ def test_a_second_upgrade_changes_nothing(database_url: str) -> None:
 def test_an_empty_database_is_made_ready_by_whoever_comes_first(database_url: str) -> None:
     program = (
         "import sys; from pathlib import Path; "
-        "from orchestrator_core.state import installation, schema; "
+        "from orchestrator_core.state import installation; "
+        "from orchestrator_core.state.open import ensure; "
         "from orchestrator_core.state.database import Database; "
-        "d = Database(sys.argv[1], Path()); schema.ensure(d); "
+        "d = Database(sys.argv[1], Path()); ensure(d); "
         "print(d.read_now(installation.read).id); d.close()"
     )
     many = [
@@ -72,10 +74,10 @@ def test_a_newer_schema_is_good_enough_if_it_says_so(database_url: str) -> None:
     database = Database(database_url, Path())
     upgrade(database)
     _set(database, schema.SCHEMA + 1, schema.SCHEMA)
-    schema.ensure(database)
+    ensure(database)
     _set(database, schema.SCHEMA + 2, schema.SCHEMA + 1)
     with pytest.raises(SettingsError, match="too old for; upgrade vm-orchestrator"):
-        schema.ensure(database)
+        ensure(database)
     database.close()
 
 
@@ -84,7 +86,7 @@ def test_an_older_schema_says_what_to_do(database_url: str) -> None:
     upgrade(database)
     _set(database, schema.OLDEST - 1, 0)
     with pytest.raises(SettingsError, match="run: orchestrator db upgrade"):
-        schema.ensure(database)
+        ensure(database)
     database.close()
 
 
