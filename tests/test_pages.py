@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def commands() -> Iterator[str]:
 
 @pytest.mark.parametrize("command", sorted(set(commands())))
 def test_every_command_that_is_named_is_there(command: str) -> None:
-    words = [shutil.which("orchestrator") or "orchestrator", *command.split(), "--help"]
+    words = [sys.executable, "-m", "orchestrator_core.cli", *command.split(), "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, func, select, update
 
+from orchestrator_core.state import installation
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.tables import processes
+from orchestrator_core.state.tables import operations, processes
 from tests.conftest import Serve, Server
 from tests.databases import MakeUrl
 from tests.stateful import Api, Json, settings, wait_for
@@ -32,7 +33,7 @@ def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Ap
 
     def one(cloud: str = "") -> Api:
         store = f'store = "file:{tmp_path}/cloud.db"\nrelease_wait = 0\n{cloud}'
-        state = f'url = "{url}"\nlease = 2\npause = 0.1\nlongest_pause = 0.5'
+        state = f'url = "{url}"\nlease = 2\nslots = 4\npause = 0.1\nlongest_pause = 0.5'
         faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.8"
         server = serve(settings(state, f"{store}\n{faults}"))
         server.wait_for_log("durable worker ready")
@@ -62,16 +63,29 @@ def durable_worker(server: Server) -> int:
     return int(found.group(1))
 
 
+def thaw(connection: Connection) -> None:
+    """Let everything go on, and at once."""
+    installation.thaw(connection)
+    pending = operations.c.state == "pending"
+    connection.execute(update(operations).where(pending).values(next_attempt_at=0.0))
+
+
+def runs(connection: Connection, pid: int) -> int:
+    """How many operations a process runs."""
+    owner = select(processes.c.id).where(processes.c.pid == pid).scalar_subquery()
+    return connection.execute(select(func.count()).where(operations.c.owner == owner)).scalar_one()
+
+
 def all_done(api: Api) -> list[Json]:
     found: list[Json] = wait_for(
         lambda: api.operations(kind="release_vm", limit="999"),
-        lambda operations: all(one["state"] == "succeeded" for one in operations),
+        lambda releases: all(one["state"] == "succeeded" for one in releases),
     )
     return found
 
 
-def check_nothing_ran_twice_at_once(api: Api, operations: list[Json]) -> None:
-    for operation in operations:
+def check_nothing_ran_twice_at_once(api: Api, done: list[Json]) -> None:
+    for operation in done:
         history = api.operation(operation["id"])["history"]
         for earlier, later in itertools.pairwise(history):
             assert earlier["ended_at"] <= later["began_at"], operation
@@ -83,21 +97,25 @@ def test_a_lost_machine_s_work_is_finished_by_the_other(
 ) -> None:
     lost, other = start(), start()
     nodes = assigned(lost)
+    database = Database(url, Path())
+    database.write_now(lambda c: installation.freeze(c, "test", "until all of them wait"))
     for node in nodes:
         assert lost.release(node).json()["deletion"] == "pending"
     if elsewhere:
         # Nobody here can look whether a process of another machine has ended.
-        database = Database(url, Path())
         database.write_now(lambda c: c.execute(update(processes).values(birth="elsewhere/1/2/3")))
-        database.close()
+    database.write_now(thaw)
+    pid = durable_worker(lost.server)
+    wait_for(lambda: database.read_now(lambda c: runs(c, pid)), bool)
     kill(lost.server)
-    operations = all_done(other)
-    assert len(operations) == VMS
+    database.close()
+    done = all_done(other)
+    assert len(done) == VMS
     assert other.nodes() == ["1", "2"]
-    check_nothing_ran_twice_at_once(other, operations)
+    check_nothing_ran_twice_at_once(other, done)
     outcomes = {
         attempt["outcome"]
-        for operation in operations
+        for operation in done
         for attempt in other.operation(operation["id"])["history"]
     }
     assert "lost" in outcomes
@@ -112,7 +130,7 @@ def test_a_worker_that_comes_back_does_no_harm(start: Callable[[], Api]) -> None
     for pid in set(pids):
         os.kill(pid, signal.SIGSTOP)
     try:
-        operations = all_done(other)
+        done = all_done(other)
     finally:
         for pid in set(pids):
             os.kill(pid, signal.SIGCONT)
@@ -121,7 +139,7 @@ def test_a_worker_that_comes_back_does_no_harm(start: Callable[[], Api]) -> None
         lambda: [one for one in other.get("/processes")["processes"] if one["silent"] < 1],
         lambda alive: len(alive) == 4,
     )
-    check_nothing_ran_twice_at_once(other, operations)
+    check_nothing_ran_twice_at_once(other, done)
     assert other.nodes() == ["1", "2", kept]
     assert [one["state"] for one in all_done(other)] == ["succeeded"] * VMS
 

@@ -19,8 +19,9 @@ class OrphansResource(RecordsResource):
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every orphan and the evidence, and with how each cloud's last look ended."""
+        records = self.records
         cloud = filters_of(req, {"cloud": "cloud"}).get("cloud")
-        found, reasons, looks = await self.records.orphans(cloud)
+        found, reasons, looks = await records.orphans(cloud)
         resp.data = encoding.encode(
             {
                 "orphans": [_shape(orphan, reasons[orphan.reason]) for orphan in found],
