@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +22,7 @@ from orchestrator_core.broker.operation import (
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import (
     DestroyHeld,
@@ -74,7 +76,7 @@ class Destroyer:
         operation = await self._recorder.record(change, draft, also)
         faultpoints.reached("stop.recorded")
         try:
-            await self._ask(operation, cloud, change.permit)
+            await self._ask(operation, cloud, change.permit, change.hints)
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, self._take_back)
             raise
@@ -145,10 +147,16 @@ class Destroyer:
         )
         return await self._recorder.progress(operation, made)
 
-    async def _ask(self, operation: Operation, cloud: Cloud, permit: Permit) -> None:
+    async def _ask(
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        permit: Permit,
+        hints: Mapping[str, str] = NO_HINTS,
+    ) -> None:
         assert operation.node_id is not None
         step = steps.act("stop_vm", VmReference(operation.node_id), permit)
-        await cloud.change("stop_vm", step, permit)
+        await cloud.change("stop_vm", step, permit, hints)
 
     def _permit(self) -> Permit:
         permit = Permit()

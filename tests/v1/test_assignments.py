@@ -90,9 +90,9 @@ def test_stopping_an_assigned_vm_ends_its_assignment(api: Api) -> None:
 def test_a_refused_stop_leaves_the_assignment(api: Api) -> None:
     node = api.started()
     assignment = api.assign(node).json()["assignment"]
-    hints = {"X-Cloud-Hints": "error; error=conflict"}
+    hints = {"X-Cloud-Hints": "fault=error; error=conflict"}
     answer = api.put("/vm/stop", {"node": node}, **hints)
-    assert answer.status_code == 400, answer.text
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "conflict")
     shown = api.get(f"/vm/assignments/{assignment}")["assignment"]
     assert (shown["state"], shown["end_reason"]) == ("active", None)
     assert api.assign(node).json()["assignment"] == assignment
