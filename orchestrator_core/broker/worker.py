@@ -61,6 +61,9 @@ class DurableWorker:
             except OrchestratorError as error:
                 _log.warning("durable worker waits", why=error.message)
                 busy = False
+            except Exception:  # noqa: BLE001 - whatever it was, others may be due
+                _log.exception("durable worker waits")
+                busy = False
             await self._pause(0.0 if busy else _POLL)
         tasks = {*self._tasks, *([self._looking] if self._looking else [])}
         if tasks:

@@ -10,7 +10,13 @@ from typing import Final, TypeVar
 
 import structlog
 from sqlalchemy import URL, Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator_core.errors import StateUnavailable
@@ -25,7 +31,7 @@ _log = structlog.get_logger(__name__)
 _THREADS: Final = 4
 _WRITERS: Final = 2
 
-_FAILURES: Final = (OperationalError, InterfaceError, PoolTimeoutError)
+_FAILURES: Final = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """What SQLAlchemy raises when the database, and not a statement, is at fault."""
 
 
@@ -99,6 +105,14 @@ class Database:
         self._reading.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._read_once(work)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._read_once(work)  # the connection was dead, and all others are made anew
+
+    def _read_once(self, work: Callable[[Connection], T]) -> T:
         with self._reading.connect() as connection, connection.begin():
             return work(connection)
 

@@ -1,0 +1,39 @@
+"""A PostgreSQL that goes away for a moment: clear errors meanwhile, and then all goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from tests.databases import MakeUrl
+from tests.stateful import Api, settings, stateful
+
+
+def cut_all(url: str) -> None:
+    """End every connection to a database, as a restart of the server would."""
+    plain = url.replace("postgresql+psycopg:", "postgresql:")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_connections_that_were_cut_are_made_anew(tmp_path: Path, postgres: MakeUrl) -> None:
+    url = postgres()
+    with stateful(settings(f'url = "{url}"\npause = 0.1\nlongest_pause = 0.5'), tmp_path) as api:
+        nodes = [api.started() for _ in range(3)]
+        for node in nodes:
+            cut_all(url)
+            answer = api.stop(node)
+            assert answer.status_code == 200, answer.text
+        check(api)
+
+
+def check(api: Api) -> None:
+    for operation in api.operations(kind="stop_vm"):
+        assert api.settled(operation["id"])["state"] == "succeeded"
+    assert api.nodes() == ["1", "2"]
+    assert {one["kind"] for one in api.get("/processes")["processes"]} == {"web", "worker"}
+    assert len(api.get("/processes")["processes"]) == 2
