@@ -157,11 +157,14 @@ def client(serve: Serve) -> Iterator[httpx2.Client]:
 
 
 @contextmanager
-def running(toml: str, directory: Path) -> Iterator[Server]:
+def running(
+    toml: str, directory: Path, environment: dict[str, str] | None = None
+) -> Iterator[Server]:
     """One server with one worker, for a whole file of tests that do not harm each other."""
     config = directory / "orchestrator.toml"
     config.write_text(toml)
-    server = Server(serve_command(config), directory / "log", environment_without_ours())
+    variables = {**environment_without_ours(), **(environment or {})}
+    server = Server(serve_command(config), directory / "log", variables)
     try:
         yield server.wait_until_up(1)
     finally:

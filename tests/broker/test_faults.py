@@ -30,7 +30,7 @@ def started_and_settled(api: Api, count: int) -> list[str]:
 @pytest.mark.parametrize(
     "faults",
     [
-        'operations = ["start_vm"]\nlost_answer_rate = 0.5',
+        pytest.param('operations = ["start_vm"]\nlost_answer_rate = 0.5', marks=pytest.mark.soak),
         'operations = ["start_vm", "find_node"]\nlost_answer_rate = 0.5\nvisible_after = 0.3',
         pytest.param("error_rate = 0.4", marks=pytest.mark.soak),
         pytest.param("rate_limit_rate = 0.4\nretry_after = 1", marks=pytest.mark.soak),
@@ -55,7 +55,7 @@ def seen(api: Api) -> set[str]:
     "faults",
     [
         "stuck_deletion_rate = 0.5",
-        'operations = ["stop_vm"]\nlost_answer_rate = 0.5',
+        pytest.param('operations = ["stop_vm"]\nlost_answer_rate = 0.5', marks=pytest.mark.soak),
         pytest.param(
             'operations = ["stop_vm", "get_node"]\nerror_rate = 0.5', marks=pytest.mark.soak
         ),

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from orchestrator_core.faultpoints import VARIABLE
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms
-from tests.conftest import Serve
+from tests.conftest import running
 from tests.databases import MakeUrl
 from tests.stateful import Api, Json, settings, wait_for
 
@@ -81,32 +81,32 @@ class Killed:
         assert sorted(set(self.api.nodes()) - {"1", "2"}) == sorted(present)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite each time; the same on PostgreSQL in the long runs."""
-    make: MakeUrl = request.getfixturevalue(request.param)
-    return make()
-
-
-@pytest.fixture
-def killed(database_url: str, serve: Serve, tmp_path: Path) -> Iterator[Killed]:
-    points = ",".join(f"{point}@{tmp_path / point}" for point in POINTS)
-    toml = settings(
-        f'url = "{database_url}"', f'store = "file:{tmp_path}/cloud.db"\nvisibility = 0.5'
-    )
-    server = serve(toml, environment={VARIABLE: points})
-    server.wait_for_log("durable worker ready")
-    api = Api(server)
-    with api.http:
-        yield Killed(api, tmp_path, database_url)
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])
+def killed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Killed]:
+    """One server for all of them: what one test leaves is what the next begins with."""
+    folder = tmp_path_factory.mktemp("killed")
+    url = f"sqlite:///{folder}/state.db"
+    if request.param == "postgres":
+        make: MakeUrl = request.getfixturevalue("postgres")
+        url = make()
+    points = ",".join(f"{point}@{folder / point}" for point in POINTS)
+    cloud = f'store = "file:{folder}/cloud.db"\nvisibility = 0.5'
+    state = f'url = "{url}"\npause = 0.2\nlongest_pause = 0.5'
+    with running(settings(state, cloud), folder, {VARIABLE: points}) as server:
+        server.wait_for_log("durable worker ready")
+        api = Api(server)
+        with api.http:
+            yield Killed(api, folder, url)
 
 
 @pytest.mark.parametrize("point", ["start.recorded", "start.answered", "start.settled"])
 def test_a_start_is_made_once_or_not_at_all(killed: Killed, point: str) -> None:
-    key = {"Idempotency-Key": "one"}
+    key = {"Idempotency-Key": point}
     killed.dies(point, lambda: killed.api.start(**key))
     killed.check()
-    (operation,) = killed.api.operations(kind="start_vm")
+    (operation,) = killed.api.operations(kind="start_vm", limit="1")
     again = killed.api.start(**key)
     assert again.headers["Idempotency-Replayed"] == "true"
     if point == "start.recorded":
@@ -147,7 +147,7 @@ def test_a_release_is_carried_to_its_end(killed: Killed, point: str) -> None:
     assert node not in killed.api.nodes()
     shown = killed.api.get(f"/vm/assignments/{assignment}")["assignment"]
     assert (shown["state"], shown["end_reason"]) == ("ended", "released")
-    (release,) = killed.api.operations(kind="release_vm")
+    (release,) = killed.api.operations(kind="release_vm", node=node)
     assert release["result"]["deletion"] == "done"
 
 
@@ -157,5 +157,5 @@ def test_the_durable_worker_may_die_as_well(killed: Killed) -> None:
     assert killed.api.stop(node).status_code == 200
     killed.check()
     assert node not in killed.api.nodes()
-    server = killed.api.server
-    server.wait_for_log("durable worker ready", count=2)
+    # The first one's start, and one more for each that has died since.
+    killed.api.server.wait_for_log("durable worker ready", count=2)

@@ -91,7 +91,13 @@ def check_nothing_ran_twice_at_once(api: Api, done: list[Json]) -> None:
             assert earlier["ended_at"] <= later["began_at"], operation
 
 
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["this machine", "another machine"])
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param(False, id="this machine", marks=pytest.mark.soak),
+        pytest.param(True, id="another machine"),
+    ],
+)
 def test_a_lost_machine_s_work_is_finished_by_the_other(
     start: Callable[[], Api], url: str, *, elsewhere: bool
 ) -> None:
