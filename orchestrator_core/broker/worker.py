@@ -47,46 +47,60 @@ class DurableWorker:
         self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
         self._tasks: set[asyncio.Task[None]] = set()
         self._end = asyncio.Event()
+        self._slot_free = asyncio.Event()
+        self._more = False
         self._swept = -_HOUSEKEEPING
 
     def stop(self) -> None:
         """Take nothing new; :meth:`run` returns when what is under way has ended."""
         self._end.set()
+        self._slot_free.set()
 
     async def run(self) -> None:
         """Work until :meth:`stop`."""
         while not self._end.is_set():
             try:
-                busy = await self._turn()
+                await self._turn()
             except OrchestratorError as error:
                 _log.warning("durable worker waits", why=error.message)
-                busy = False
             except Exception:  # noqa: BLE001 - whatever it was, others may be due
                 _log.exception("durable worker waits")
-                busy = False
-            await self._pause(0.0 if busy else _POLL)
+            await self._rest()
         tasks = {*self._tasks, *([self._looking] if self._looking else [])}
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _turn(self) -> bool:
-        """Take what is due; return whether there may be more."""
+    async def _rest(self) -> None:
+        """Wait until it is time to look again, or until there is room for more of what is due."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POLL):
+                await self._slot_free.wait()
+        self._slot_free.clear()
+
+    async def _turn(self) -> None:
+        """Take what is due."""
         await self._keep_house()
         self._look_around()
         free = self._settings.slots - len(self._tasks)
         if free <= 0:
-            return False
+            return
         database = self._broker.database
         due, dead = await database.read(self._look)
         if not due and not dead:
-            return False
+            self._more = False
+            return
         self._process.check_lease()
         claimed = await database.write(lambda connection: self._claim(connection, free, dead))
         for operation in claimed:
             task = asyncio.ensure_future(self._carry_on(operation))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return len(claimed) == free
+            task.add_done_callback(self._ended)
+        self._more = len(claimed) == free
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._more:
+            self._slot_free.set()
 
     def _look(self, connection: Connection) -> tuple[bool, list[str]]:
         return claims.anything_due(connection, self._settings.lease), process.ended(connection)
