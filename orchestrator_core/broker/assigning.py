@@ -82,7 +82,7 @@ class Assigner:
         if record is None or record.user != assignment.user:
             why = "The backend does not show the assignment"
             return await self._recorder.progress(
-                operation, _ended(operation, why), _end(assignment, "not_assigned")
+                operation, _ended(operation, why), _end("not_assigned")
             )
         result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
         return (await self._succeed(operation, assignment, result)).operation or operation
@@ -124,7 +124,7 @@ class Assigner:
             done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
             return records.progress(connection, operation, done)
 
-        operation = await self._recorder.record(change, draft, also)
+        operation = await self._recorder.record(change, draft, _nothing_done, also)
         assignment, new = claimed[0]
         if not new:
             self._recorder.process.running.discard(operation.id)
@@ -133,11 +133,11 @@ class Assigner:
         try:
             result = await backend.assign_vm(wanted, change.permit)
         except asyncio.CancelledError:
-            self._recorder.caller_left(change, operation, _nothing_done(assignment))
+            self._recorder.caller_left(change, operation, _nothing_done)
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
-            await self._failed(change, operation, assignment, error)
+            await self._failed(change, operation, error)
             raise
         faultpoints.reached("assign.answered")
         assigned = await self._succeed(operation, assignment, result)
@@ -157,39 +157,34 @@ class Assigner:
         done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
         return _assigned(answer, await self._recorder.progress(operation, done, also))
 
-    async def _failed(
-        self, change: Change, operation: Operation, assignment: Assignment, error: OrchestratorError
-    ) -> None:
+    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
         if not change.permit.begun or verdict.is_invalid(error):
-            made, also = verdict.failed(operation, error), _nothing_done(assignment)
-            await self._recorder.progress(operation, made, also)
+            made = verdict.failed(operation, error)
+            await self._recorder.progress(operation, made, _nothing_done)
         elif verdict.is_refusal(error):
             made = verdict.failed(operation, error)
-            await self._recorder.progress(operation, made, _end(assignment, "refused"))
+            await self._recorder.progress(operation, made, _end("refused"))
         else:
             made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
 
 
-def _end(assignment: Assignment, why: str) -> Also:
+def _end(why: str) -> Also:
     """Return what else is written when an assignment comes to nothing."""
 
     def also(connection: Connection, operation: Operation) -> None:
-        cause = Cause(operation_id=operation.id, why=why)
-        ledger.move(connection, assignment, AssignmentState.ENDED, cause)
+        assignment = ledger.of_operation(connection, operation)
+        if assignment is not None and assignment.state == AssignmentState.ASSIGNING:
+            cause = Cause(operation_id=operation.id, why=why)
+            ledger.move(connection, assignment, AssignmentState.ENDED, cause)
 
     return also
 
 
-def _nothing_done(assignment: Assignment) -> Also:
+def _nothing_done(connection: Connection, operation: Operation) -> None:
     """The same, and the key may be used again."""
-    end = _end(assignment, "not_begun")
-
-    def also(connection: Connection, operation: Operation) -> None:
-        end(connection, operation)
-        keys.forget(connection, operation)
-
-    return also
+    _end("not_begun")(connection, operation)
+    keys.forget(connection, operation)
 
 
 def _ended(operation: Operation, why: str) -> Progress:

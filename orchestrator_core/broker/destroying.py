@@ -73,7 +73,7 @@ class Destroyer:
             _take(connection, operation, cloud.settings)
             _end_assignment(connection, operation, "stopped")
 
-        operation = await self._recorder.record(change, draft, also)
+        operation = await self._recorder.record(change, draft, self._take_back, also)
         faultpoints.reached("stop.recorded")
         try:
             await self._ask(operation, cloud, change.permit, change.hints)

@@ -34,7 +34,7 @@ class Switch:
         draft = Draft(
             hook, cloud.name, Step.POWER, change.requester, parameters, _DEADLINE, node_id
         )
-        operation = await self._recorder.record(change, draft)
+        operation = await self._recorder.record(change, draft, _forget_key)
         step = steps.act(hook, VmReference(node_id), change.permit)
         try:
             await cloud.change(hook, step, change.permit, change.hints)

@@ -51,8 +51,16 @@ class Recorder:
         settings = self._settings
         return verdict.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
-    async def record(self, change: Change, draft: Draft, also: Also | None = None) -> Operation:
+    async def record(
+        self, change: Change, draft: Draft, undo: Also, also: Also | None = None
+    ) -> Operation:
         """Record an operation whose first attempt begins now, once the cloud has room for it.
+
+        Args:
+            change: the caller's.
+            draft: what is recorded.
+            undo: written if the caller leaves before anything has begun.
+            also: written in the same transaction.
 
         Raises:
             KeyInUse: when the requester's key stands for another operation.
@@ -65,7 +73,7 @@ class Recorder:
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
-            writing.add_done_callback(self._withdraw)
+            writing.add_done_callback(lambda written: self._withdraw(written, undo))
             raise
         change.tell(operation)
         return operation
@@ -149,13 +157,13 @@ class Recorder:
             self.process.running.add(taken.id)
         return taken
 
-    def caller_left(self, change: Change, operation: Operation, also: Also) -> None:
+    def caller_left(self, change: Change, operation: Operation, undo: Also) -> None:
         """Write down that an operation was not begun, since its caller has left.
 
         Of one that has begun that cannot be said: it is let go, and settled.
         """
         if not change.permit.begun:
-            self.later(operation, _caller_left(operation), also)
+            self.later(operation, _caller_left(operation), undo)
 
     def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
         """Write down what an attempt has come to, although nobody waits for it any more."""
@@ -182,9 +190,9 @@ class Recorder:
                 await asyncio.sleep(pause)
         return await self.database.write(work)
 
-    def _withdraw(self, writing: asyncio.Future[Operation]) -> None:
+    def _withdraw(self, writing: asyncio.Future[Operation], undo: Also) -> None:
         if not writing.cancelled() and writing.exception() is None:
-            self.later(writing.result(), _caller_left(writing.result()))
+            self.later(writing.result(), _caller_left(writing.result()), undo)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)

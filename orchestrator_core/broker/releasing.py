@@ -52,7 +52,7 @@ class Releaser:
             found.id_vm,
         )
         take = _taker(change, backend, found, generation)
-        operation = await self._recorder.record(change, draft, take)
+        operation = await self._recorder.record(change, draft, _nothing_done, take)
         faultpoints.reached("release.recorded")
         try:
             released = await backend.release_vm(cloud.name, found, change.permit)

@@ -50,7 +50,7 @@ class Starter:
         cloud = change.cloud
         parameters = {"name": order.name, "image": order.image, "size": order.size}
         draft = Draft("start_vm", cloud.name, Step.START, change.requester, parameters, _DEADLINE)
-        operation = await self._recorder.record(change, draft)
+        operation = await self._recorder.record(change, draft, _forget_key)
         faultpoints.reached("start.recorded")
         marker = marker_of(self._installation, operation.id)
         step = steps.start(cloud, order, change.permit, marker)
