@@ -57,20 +57,24 @@ class House:
     broker: Broker
 
 
-def make_house(settings: Settings, kind: str) -> House:
+def make_house(
+    settings: Settings, kind: str, plugins: Plugins | None = None, directory: Path | None = None
+) -> House:
     """Put everything together that a process needs to work on clouds.
 
     Args:
         settings: of the server.
         kind: of the process: ``web`` or ``worker``.
+        plugins: those that are loaded already; without them they are found and loaded here.
+        directory: the run directory; without it that of this process.
 
     Raises:
         SettingsError: when the settings are wrong, or the database needs an upgrade.
         PluginError: when a plugin that they require is not there.
     """
-    plugins = load_plugins(settings.plugins)
+    plugins = plugins or load_plugins(settings.plugins)
     inventory = CloudInventory()
-    registry, extensions = build(settings, plugins, run_directory(), inventory)
+    registry, extensions = build(settings, plugins, directory or run_directory(), inventory)
     broker: Broker = DirectBroker(registry)
     if settings.state is not None:
         # SQLAlchemy is loaded only where a database is used.

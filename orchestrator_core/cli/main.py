@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
 import rich_click as click
+
+from orchestrator_core.cli.lazy import LazyGroup
 
 _COMMANDS: Final = (
     "check",
@@ -14,6 +15,7 @@ _COMMANDS: Final = (
     "init",
     "operations",
     "orphans",
+    "plugin",
     "plugins",
     "protect",
     "serve",
@@ -22,21 +24,7 @@ _COMMANDS: Final = (
 )
 
 
-class _Lazy(click.RichGroup):
-    """What one subcommand needs would slow the start of the others."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = import_module(f"orchestrator_core.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
-
-
-@click.group(cls=_Lazy)
+@click.group(cls=LazyGroup, package="orchestrator_core.cli", names=_COMMANDS)
 @click.version_option(package_name="vm-orchestrator", prog_name="orchestrator")
 def main() -> None:
     """One HTTP API in front of every cloud."""

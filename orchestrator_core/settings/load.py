@@ -13,7 +13,7 @@ from orchestrator_core.settings.faults import Fault, faults, nearest, settings_e
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
 from orchestrator_core.settings.schema import SettingsSchema
-from orchestrator_core.settings.source import read
+from orchestrator_core.settings.source import Source, read
 
 
 def load_settings(
@@ -29,7 +29,15 @@ def load_settings(
     Raises:
         SettingsError: naming each fault by file and key.
     """
-    source = read(Path(file) if file is not None else None, environ)
+    return settings_of(read(Path(file) if file is not None else None, environ))
+
+
+def settings_of(source: Source) -> Settings:
+    """Check what was read.
+
+    Raises:
+        SettingsError: naming each fault by file and key.
+    """
     schema = SettingsSchema()
     base = BASE_DIRECTORY.set(base_directory(source.file))
     try:

@@ -1,0 +1,16 @@
+"""``orchestrator plugin``: for authors of plugins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import rich_click as click
+
+from orchestrator_core.cli.lazy import LazyGroup
+
+_COMMANDS: Final = ("check",)
+
+
+@click.group(cls=LazyGroup, package="orchestrator_core.cli.plugin", names=_COMMANDS)
+def plugin() -> None:
+    """Write a plugin, and find out whether it does what the contract says."""

@@ -1,0 +1,61 @@
+"""``orchestrator plugin check``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import rich_click as click
+
+from orchestrator_core.cli.options import with_clear_errors
+from orchestrator_core.errors import PluginError
+from orchestrator_core.plugins.discovery import discover
+from orchestrator_core.plugins.record import Kind
+
+_KINDS = [kind.value for kind in Kind]
+
+
+@click.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(_KINDS), help="Where the name alone is not enough.")
+@click.option("--static", is_flag=True, help="Look at the package alone; run nothing of it.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--markdown", is_flag=True, help="A table for a README.")
+@with_clear_errors
+def check(name: str, kind: str | None, *, static: bool, as_json: bool, markdown: bool) -> None:
+    """Hold the installed plugin NAME to the contract; exit status 1 if it does not keep it.
+
+    Its cloud or backend is the fake that the plugin brings. What comes out is a table of numbered
+    behaviours: docs/plugins/behaviours.md says what each of them is.
+    """
+    try:
+        from orchestrator_core.testing import report  # noqa: PLC0415 - needs the extra
+        from orchestrator_core.testing.run import run  # noqa: PLC0415
+        from orchestrator_core.testing.subject import Subject  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise PluginError(
+            f"the kit needs {error.name}: pip install 'vm-orchestrator[testing]'"
+        ) from None
+    subject = Subject(_kind(name, kind), name)
+    results, failures = run(subject, static=static)
+    if as_json:
+        click.echo(json.dumps(report.as_json(results, plugin=subject.label), indent=2))
+    elif markdown:
+        click.echo(report.as_markdown(results), nl=False)
+    else:
+        report.show(results)
+        for failure in failures:
+            click.echo(failure, err=True)
+    sys.exit(0 if report.conforms(results) else 1)
+
+
+def _kind(name: str, kind: str | None) -> Kind:
+    if kind is not None:
+        return Kind(kind)
+    found = {record.kind for record in discover() if record.name == name}
+    if not found:
+        raise PluginError(f"no plugin called {name!r} is installed; see: orchestrator plugins")
+    if len(found) > 1:
+        kinds = " and ".join(sorted(one.value for one in found))
+        raise PluginError(f"{name!r} is the name of a {kinds} plugin: say which by --kind")
+    return found.pop()

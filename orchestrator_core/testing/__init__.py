@@ -1,0 +1,41 @@
+"""The conformance kit: finds out whether a plugin does what the contract says.
+
+It needs ``pip install "vm-orchestrator[testing]"``. In a plugin's tests::
+
+    from orchestrator_core.testing import make_suite
+
+    TestNimbus = make_suite("cloud", "nimbus")
+"""
+
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.testing.api import Answer, Api
+from orchestrator_core.testing.assignment import BaseAssignment
+from orchestrator_core.testing.behaviour import BEHAVIOURS, Behaviour
+from orchestrator_core.testing.cloud_changes import BaseCloudChanges
+from orchestrator_core.testing.cloud_power import BaseCloudPower
+from orchestrator_core.testing.cloud_reads import BaseCloudReads
+from orchestrator_core.testing.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.extension import BaseExtension
+from orchestrator_core.testing.fake import Fake, Stage
+from orchestrator_core.testing.make import make_suite
+from orchestrator_core.testing.package import BasePackage
+from orchestrator_core.testing.subject import Subject
+
+__all__ = [
+    "BEHAVIOURS",
+    "Answer",
+    "Api",
+    "BaseAssignment",
+    "BaseCloudChanges",
+    "BaseCloudPower",
+    "BaseCloudReads",
+    "BaseCloudRecovery",
+    "BaseExtension",
+    "BasePackage",
+    "Behaviour",
+    "Fake",
+    "Kind",
+    "Stage",
+    "Subject",
+    "make_suite",
+]

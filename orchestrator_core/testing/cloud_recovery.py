@@ -1,0 +1,74 @@
+"""C50 to C59: what makes a start happen exactly once, and what must not leak."""
+
+from __future__ import annotations
+
+from orchestrator_core.testing.api import Json
+from orchestrator_core.testing.behaviour import behaviour
+from orchestrator_core.testing.cloud_reads import BaseCloudReady
+from orchestrator_core.testing.cloud_under_test import CloudUnderTest
+from orchestrator_core.testing.lossy import ANSWER_LOST, NEVER_MADE
+from orchestrator_core.testing.under_test import expect
+
+_OVER = ("succeeded", "failed", "paused")
+
+
+class BaseCloudRecovery(BaseCloudReady):
+    """Starts whose answers are lost. The kit loses them between the driver and the core."""
+
+    @behaviour("C50", "find_node", "start_vm", "list_nodes")
+    def test_a_lost_answer_is_found_again(self, cloud: CloudUnderTest) -> None:
+        """A start whose answer was lost is found by its marker, and there is no second node.
+
+        ``find_node`` returns what was started with the marker, so that nobody pays for a node that
+        nobody knows of.
+        """
+        before = set(cloud.nodes())
+        operation = _lost(cloud, ANSWER_LOST)
+        assert operation["state"] == "succeeded", f"it was not found: {operation}"
+        node_id = operation["node"]
+        cloud.made.add(node_id)
+        cloud.wait_until_listed(node_id)
+        new = set(cloud.nodes()) - before
+        assert new == {node_id}, f"new are {new}"
+
+    @behaviour("C51", "find_node", "start_vm", "list_nodes")
+    def test_what_was_never_made_is_not_found(self, cloud: CloudUnderTest) -> None:
+        """A start that never reached the cloud is not mistaken for another node.
+
+        ``find_node`` raises ``NodeNotFound`` for a marker that no node carries.
+        """
+        before = set(cloud.nodes())
+        operation = _lost(cloud, NEVER_MADE)
+        assert operation["state"] == "failed", f"it was to fail: {operation}"
+        assert set(cloud.nodes()) == before
+
+    @behaviour("C52")
+    def test_no_secret_is_shown(self, cloud: CloudUnderTest) -> None:
+        """No answer shows a secret of its settings.
+
+        Asked of all answers of the same suite, errors included.
+        """
+        cloud.shows_no_secret()
+
+    @behaviour("C53")
+    def test_its_errors_are_the_contracts(self, cloud: CloudUnderTest) -> None:
+        """Its hooks raise errors of the contract, and nothing else.
+
+        What else they raise is answered as a failure of the cloud, which it may not be: a caller
+        who could mend something does not learn what. Asked of all calls of the same suite.
+        """
+        cloud.raised_nothing_else()
+
+
+def _lost(cloud: CloudUnderTest, how: str) -> Json:
+    """Lose a start; return its operation once it is settled."""
+    answer = cloud.api.post("/vm/start/cloud", cloud.start_body(how))
+    operation = answer.json.get("operation")
+    assert operation is not None, f"the answer names no operation: {answer}"
+
+    def look() -> Json:
+        found: Json = expect(cloud.api.get(f"/operations/{operation}"), 200)["operation"]
+        return found
+
+    settled = f"operation {operation} was to be settled"
+    return cloud.wait_for(look, lambda seen: seen["state"] in _OVER, settled)

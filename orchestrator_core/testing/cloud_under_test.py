@@ -1,0 +1,117 @@
+"""A cloud behind a running API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.testing.api import Answer, Json
+from orchestrator_core.testing.lossy import lossy
+from orchestrator_core.testing.serving import Served
+from orchestrator_core.testing.under_test import UnderTest, expect
+
+_ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
+    "list_nodes": ("GET", "/nodes/cloud", None),
+    "list_images": ("GET", "/images/cloud", None),
+    "list_sizes": ("GET", "/sizes/cloud", None),
+    "list_locations": ("GET", "/locations/cloud", None),
+    "get_node": ("GET", "/nodes/cloud/any", None),
+    "start_vm": ("POST", "/vm/start/cloud", {"name": "x", "image": "x", "size": "x"}),
+    "stop_vm": ("PUT", "/vm/stop/cloud", {"node": "x"}),
+    "reboot_vm": ("PUT", "/vm/action/reboot/cloud", {"node": "x"}),
+    "power_on_vm": ("PUT", "/vm/action/poweron/cloud", {"node": "x"}),
+    "power_off_vm": ("PUT", "/vm/action/poweroff/cloud", {"node": "x"}),
+}
+"""How each hook is asked for; ``find_node`` has no route of its own."""
+
+
+class CloudUnderTest(UnderTest):
+    """What the tests of a cloud do with it.
+
+    Attributes:
+        made: the ids of the nodes that were started here.
+    """
+
+    def _serve(self) -> Served:
+        if self.subject.kind is Kind.CLOUD:
+            self.factories = {self.subject.name: lossy(self.subject.record().factory)}
+        self.made: set[str] = set()
+        return super()._serve()
+
+    def refuses(self, hook: str) -> None:
+        """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""
+        reason = self.operations()[hook]["reason"]
+        assert reason, f"{hook} is not supported, and no reason is given"
+        if hook in _ROUTES:
+            answer = self.api.send(*_ROUTES[hook])
+            expect(answer, 501, reason)
+            assert answer.error_code == "unsupported", answer
+
+    def listed(self, what: str) -> list[Json]:
+        """Return one of the lists: ``nodes``, ``images``, ``flavors`` or ``locations``."""
+        things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
+        return things
+
+    def nodes(self) -> dict[str, Json]:
+        """Return the nodes that are not on their way out, by id."""
+        return {node["id"]: node for node in self.listed("nodes") if node["state"] != TERMINATED}
+
+    def start_body(self, name: str = "") -> Json:
+        """Return a start that should succeed."""
+        image = self.fake.image or self.listed("images")[0]["id"]
+        size = self.fake.size or self.listed("flavors")[0]["id"]
+        wanted = f"{self.subject.prefix}-{name}" if name else self.subject.prefix
+        return {"name": wanted, "image": image, "size": size}
+
+    def try_start(self, body: Json, **headers: str) -> Answer:
+        """Ask for a start; remember the node if there is one."""
+        answer = self.api.post("/vm/start/cloud", body, **headers)
+        if answer.status == 200:  # noqa: PLR2004
+            self.made.add(answer.json["nodes"]["id"])
+        return answer
+
+    def start(self, name: str = "") -> Json:
+        """Start a node, and wait until it shows in the list."""
+        node: Json = expect(self.try_start(self.start_body(name)), 200)["nodes"]
+        self.wait_until_listed(node["id"])
+        return node
+
+    def some_node(self) -> str:
+        """Return the id of a node that may be stopped: a new one where nodes can be started."""
+        if self.operations()["start_vm"]["supported"]:
+            return str(self.start()["id"])
+        return next(iter(self.nodes()))
+
+    def stop(self, node_id: str) -> None:
+        """Destroy a node, and wait until it is gone."""
+        expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
+        self.wait_until_gone(node_id)
+
+    def wait_until_listed(self, node_id: str) -> Json:
+        """Wait until a node shows in the list; return it."""
+        shown = f"node {node_id!r} was to show in the list of nodes"
+        return self.wait_for(self.nodes, lambda nodes: node_id in nodes, shown)[node_id]
+
+    def wait_until_gone(self, node_id: str) -> None:
+        """Wait until a node is not in the list any more, or shown as terminated."""
+        gone = f"node {node_id!r} was to disappear from the list of nodes"
+        self.wait_for(self.nodes, lambda nodes: node_id not in nodes, gone)
+
+    def wait_for_state(self, node_id: str, *states: int) -> None:
+        """Wait until a node is in one of these states, by version 1's numbers."""
+        reached = f"node {node_id!r} was to reach one of the states {states}"
+
+        def state() -> int | None:
+            node = self.nodes().get(node_id)
+            return None if node is None else int(node["state"])
+
+        self.wait_for(state, lambda seen: seen in states, reached)
+
+
+RUNNING: Final = 0
+TERMINATED: Final = 2
+UNKNOWN: Final = 4
+STOPPED: Final = 5
+SUSPENDED: Final = 6
+ERROR: Final = 7
+PAUSED: Final = 8

@@ -1,0 +1,100 @@
+"""E: what an extension does, as callers see it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from orchestrator_core.testing.behaviour import behaviour
+from orchestrator_core.testing.extension_under_test import (
+    ExtensionUnderTest,
+    let_through_or_denied,
+)
+from orchestrator_core.testing.suite import ExtensionSuite
+from orchestrator_core.testing.under_test import DoesNotApply, expect, together
+
+_MANY: Final = 12
+
+
+class BaseExtension(ExtensionSuite):
+    """Letting through, denying with a reason, and never being in the way."""
+
+    @behaviour("E1", gate=True)
+    def test_it_is_ready(self, extension: ExtensionUnderTest) -> None:
+        """An extension can be configured with it."""
+        assert extension.served
+
+    @behaviour("E2")
+    def test_reads(self, extension: ExtensionUnderTest) -> None:
+        """A read is let through, or denied with a reason.
+
+        It is asked twice, since what is shared between callers must not be changed by one of them.
+        """
+        for path in ("/nodes/cloud", "/images/cloud", "/sizes/cloud"):
+            answers = [extension.api.get(path) for _ in range(2)]
+            through = [let_through_or_denied(answer) for answer in answers]
+            if all(through):
+                first, second = (answer.json for answer in answers)
+                assert first == second, f"{path} answered {first}, then {second}"
+
+    @behaviour("E3")
+    def test_a_start_is_let_through(self, extension: ExtensionUnderTest) -> None:
+        """It lets a start through that it has nothing against.
+
+        Which one that is, its fake tells as ``allowed``.
+        """
+        before = extension.nodes()
+        node = expect(extension.start(), 200)["nodes"]
+        assert node["id"] not in before
+
+    @behaviour("E4")
+    def test_a_start_is_denied(self, extension: ExtensionUnderTest) -> None:
+        """What it denies is answered with 403 and its reason, and the cloud is not asked.
+
+        Asked of extensions whose fake gives ``denied``.
+        """
+        denied = extension.fake.denied
+        if denied is None:
+            raise DoesNotApply("its fake names no start that it denies")
+        before = extension.nodes()
+        answer = extension.api.post("/vm/start/cloud", extension.start_body(**denied))
+        assert not let_through_or_denied(answer), f"let through: {answer}"
+        assert extension.nodes() == before, "a node was started all the same"
+
+    @behaviour("E5")
+    def test_every_change(self, extension: ExtensionUnderTest) -> None:
+        """Every change is let through, or denied with a reason.
+
+        An extension sees every operation; one that it does not know is none of its business.
+        """
+        answer = extension.start()
+        if not let_through_or_denied(answer):
+            return
+        node = answer.json["nodes"]["id"]
+        for path in ("/vm/action/reboot", "/vm/action/poweroff", "/vm/action/poweron", "/vm/stop"):
+            let_through_or_denied(extension.api.put(f"{path}/cloud", {"node": node}))
+
+    @behaviour("E6")
+    def test_many_at_once(self, extension: ExtensionUnderTest) -> None:
+        """Many calls at once are all let through, or denied with a reason."""
+        paths = ["/nodes/cloud", "/images/cloud", "/sizes/cloud"] * (_MANY // 3)
+        answers = together([partial(extension.api.get, path) for path in paths])
+        for answer in answers:
+            let_through_or_denied(answer)
+
+    @behaviour("E7")
+    def test_no_secret_is_shown(self, extension: ExtensionUnderTest) -> None:
+        """No answer shows a secret of its settings.
+
+        Asked of all answers of the same suite, errors included.
+        """
+        extension.shows_no_secret()
+
+    @behaviour("E8")
+    def test_it_never_fails(self, extension: ExtensionUnderTest) -> None:
+        """Its hooks raise ``Forbidden`` or nothing, and are done within their deadline.
+
+        What else they raise is a failure, which denies the call or is only logged, as its settings
+        say. Asked of all calls of the same suite.
+        """
+        extension.raised_nothing_else()

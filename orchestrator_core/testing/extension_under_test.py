@@ -1,0 +1,49 @@
+"""An extension behind a running API, around a cloud."""
+
+from __future__ import annotations
+
+from orchestrator_core.testing.api import Answer, Json
+from orchestrator_core.testing.serving import Served
+from orchestrator_core.testing.under_test import UnderTest, expect
+
+
+class ExtensionUnderTest(UnderTest):
+    """What the tests of an extension do with it."""
+
+    def _serve(self) -> Served:
+        served = super()._serve()
+        used = expect(served.api.get("/plugins"), 200)["plugins"]
+        for plugin in used:
+            for use in plugin["used_by"]:
+                assert use["state"] == "ready", f"{plugin['name']}: {use['message']}"
+        return served
+
+    def refuses(self, hook: str) -> None:
+        """An extension may implement what it likes: nothing is refused."""
+        raise AssertionError(f"{hook} is no operation of an extension")
+
+    def start_body(self, **more: object) -> Json:
+        """Return a start that it should let through."""
+        return {"name": "conformance", "image": "1", "size": "1", **self.fake.allowed, **more}
+
+    def start(self) -> Answer:
+        """Start a node."""
+        return self.api.post("/vm/start/cloud", self.start_body())
+
+    def nodes(self) -> list[str]:
+        """Return the ids of the nodes that the cloud has."""
+        return sorted(n["id"] for n in expect(self.api.get("/nodes/cloud"), 200)["nodes"])
+
+
+def let_through_or_denied(answer: Answer) -> bool:
+    """Whether a call was let through.
+
+    Raises:
+        AssertionError: when it was neither, or denied without a reason.
+    """
+    if answer.status == 403:  # noqa: PLR2004 - forbidden
+        assert answer.error_code == "forbidden", answer
+        assert answer.message.strip(), f"denied without a reason: {answer}"
+        return False
+    assert answer.status == 200, answer  # noqa: PLR2004 - ok
+    return True

@@ -1,0 +1,56 @@
+"""One call that makes a whole suite."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.testing.assignment import BaseAssignment
+from orchestrator_core.testing.cloud_changes import BaseCloudChanges
+from orchestrator_core.testing.cloud_power import BaseCloudPower
+from orchestrator_core.testing.cloud_reads import BaseCloudReads
+from orchestrator_core.testing.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.extension import BaseExtension
+from orchestrator_core.testing.fake import FakeFactory
+from orchestrator_core.testing.package import BasePackage
+from orchestrator_core.testing.subject import Subject
+from orchestrator_core.testing.suite import Suite
+
+SUITES: Final[dict[Kind, tuple[type[Suite], ...]]] = {
+    Kind.CLOUD: (
+        BasePackage,
+        BaseCloudReads,
+        BaseCloudChanges,
+        BaseCloudPower,
+        BaseCloudRecovery,
+    ),
+    Kind.ASSIGNMENT: (BasePackage, BaseAssignment),
+    Kind.EXTENSION: (BasePackage, BaseExtension),
+}
+"""What there is to show of a plugin of each kind."""
+
+
+def make_suite(kind: str, name: str, fake: FakeFactory | None = None) -> type[Suite]:
+    """Return a class with every behaviour that a plugin of this kind has to show.
+
+    pytest finds it by its name in a test module::
+
+        TestNimbus = make_suite("cloud", "nimbus")
+
+    Args:
+        kind: ``cloud``, ``assignment`` or ``extension``.
+        name: of the plugin's entry point.
+        fake: sets up what it is tested against; without it, what the plugin's class names.
+    """
+    return suite_of(Subject(Kind(kind), name, fake))
+
+
+def suite_of(subject: Subject, *, static: bool = False) -> type[Suite]:
+    """As :func:`make_suite`, for a subject.
+
+    Args:
+        subject: the plugin.
+        static: whether only its package is looked at.
+    """
+    suites = (BasePackage,) if static else SUITES[subject.kind]
+    return type("ConformanceSuite", suites, {"subject": subject})

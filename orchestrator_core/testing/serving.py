@@ -1,0 +1,139 @@
+"""Serves the API in this process, with few plugins and a database of its own, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from orchestrator_core.api.application import build_application
+from orchestrator_core.api.services import Services
+from orchestrator_core.app import House, make_house
+from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.worker import DurableWorker
+from orchestrator_core.plugins.loader import Plugins, load_plugins
+from orchestrator_core.settings.load import settings_of
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.source import Source
+from orchestrator_core.testing.api import Api
+from orchestrator_core.testing.witness import Witness, watched_log
+
+_STATE: Final[Mapping[str, Any]] = {
+    "url": "file:database-url",
+    "worker": False,
+    "pause": 0.1,
+    "longest_pause": 0.5,
+    "look": 3600,
+}
+
+_START_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that is up.
+
+    Attributes:
+        api: a client of it.
+        witness: what its plugins raised.
+        plugins: those that it found.
+    """
+
+    api: Api
+    witness: Witness
+    plugins: Plugins
+
+
+@contextmanager
+def serving(
+    settings: Mapping[str, Any],
+    directory: Path,
+    factories: Mapping[str, type] | None = None,
+) -> Iterator[Served]:
+    """Serve the API for a while: web server and durable worker, in a thread of this process.
+
+    Everything is in one process, so that a cloud which only lives in memory is one cloud.
+
+    Args:
+        settings: as the settings file has them, without ``[state]``, which is added.
+        directory: for its files; the settings' paths are relative to it.
+        factories: classes to use in place of those that plugins of these names bring.
+
+    Raises:
+        OrchestratorError: when the settings are wrong.
+    """
+    (directory / "database-url").write_text("sqlite:///state.db")
+    data = {**settings, "state": dict(_STATE)}
+    checked = settings_of(Source(data, directory / "orchestrator.toml", {}))
+    with watched_log(checked.server, directory / "server.log") as witness:
+        plugins = load_plugins(checked.plugins)
+        for record in plugins.records:
+            if record.factory is not None:
+                record.factory = (factories or {}).get(record.name, record.factory)
+        run_directory = directory / "run"
+        run_directory.mkdir(exist_ok=True)
+        house = make_house(checked, "web", plugins, run_directory)
+        with _Server(checked, house) as url:
+            api = Api(url)
+            try:
+                yield Served(api, witness, plugins)
+            finally:
+                api.close()
+
+
+class _Server:
+    """A thread with an event loop: uvicorn, and the durable worker beside it."""
+
+    def __init__(self, settings: Settings, house: House) -> None:
+        services = Services(settings, house.plugins, house.registry, house.extensions, house.broker)
+        config = uvicorn.Config(
+            build_application(services), lifespan="on", ws="none", log_config=None
+        )
+        self._server = uvicorn.Server(config)
+        assert isinstance(house.broker, DurableBroker)
+        assert settings.state is not None
+        self._worker = DurableWorker(house.broker, house.registry, settings.state)
+        # With the protocol named, asyncio sends small answers at once; else each takes 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self._up = threading.Event()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        if not self._up.wait(_START_SECONDS) or not self._server.started:
+            self.__exit__()
+            raise RuntimeError("the server did not start; its log says why")
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(_START_SECONDS)
+        self._socket.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        finally:
+            self._up.set()
+
+    async def _live(self) -> None:
+        serving = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not serving.done():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.005)
+        working = asyncio.ensure_future(self._worker.run())
+        self._up.set()
+        while not self._end.is_set() and not serving.done():  # noqa: ASYNC110 - set by a thread
+            await asyncio.sleep(0.02)
+        self._worker.stop()
+        await working  # its last writes come before the application closes the database
+        self._server.should_exit = True
+        await serving

@@ -1,0 +1,108 @@
+"""Which plugin is tested, and how it is served for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from orchestrator_core.errors import PluginError
+from orchestrator_core.model import Node
+from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.settings.model import PluginSettings
+from orchestrator_core.testing.fake import Fake, FakeFactory, Stage, fake_of
+
+STAGE_CLOUD: Final = "dummy"
+"""The cloud that assignment backends and extensions are tested with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One plugin.
+
+    Attributes:
+        kind: what it is for.
+        name: its entry point's name.
+        fake: sets up what it is tested against; without it, what the plugin's class names.
+        prefix: begins the name of every node that the kit starts.
+        live: whether the nodes are real ones, which cost money.
+    """
+
+    kind: Kind
+    name: str
+    fake: FakeFactory | None = None
+    prefix: str = "conformance"
+    live: bool = False
+
+    @property
+    def label(self) -> str:
+        """``cloud nimbus`` say."""
+        return f"{self.kind.value} {self.name}"
+
+    def record(self) -> PluginRecord:
+        """Find and load it.
+
+        Raises:
+            PluginError: when it is not installed, or cannot be loaded.
+        """
+        record = load_plugins(PluginSettings(allow=(self.name,))).get(self.kind, self.name)
+        if record is None:
+            raise PluginError(f"no {self.kind.value} plugin called {self.name!r} is installed")
+        if record.state is not State.LOADED:
+            raise PluginError(f"{record.label} is {record.state.value}: {record.message}")
+        return record
+
+    @contextmanager
+    def faked(self, nodes: tuple[Node, ...] = ()) -> Iterator[tuple[Fake, Path]]:
+        """Set the fake up; give it, and a directory for the server.
+
+        Args:
+            nodes: what the cloud beside an assignment backend has.
+        """
+        with ExitStack() as stack:
+            root = Path(stack.enter_context(TemporaryDirectory(prefix="orchestrator-test-")))
+            server, stage = root / "server", root / "fake"
+            server.mkdir()
+            stage.mkdir()
+            factory = self.fake or fake_of(self.record().factory)
+            yield stack.enter_context(factory(Stage(stage, nodes))), server
+
+    def settings(
+        self, own: Mapping[str, Any], cloud: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the settings of a server with this plugin alone.
+
+        Args:
+            own: the plugin's own keys.
+            cloud: more keys of the cloud beside an assignment backend or an extension.
+        """
+        data: dict[str, Any] = {"default_cloud": "cloud", "plugins": {"allow": [self.name]}}
+        if self.kind is Kind.CLOUD:
+            visibility = {} if self.live else {"visibility": 1}
+            return {**data, "clouds": {"cloud": {"driver": self.name, **visibility, **own}}}
+        data["plugins"]["allow"].append(STAGE_CLOUD)
+        beside = {"driver": STAGE_CLOUD, "visibility": 1, **(cloud or {})}
+        if self.kind is Kind.ASSIGNMENT:
+            data["clouds"] = {"cloud": {**beside, "assignment": "backend"}}
+            data["assignments"] = {"backend": {"backend": self.name, **own}}
+        else:
+            data["clouds"] = {"cloud": beside}
+            data["extensions"] = {"extension": {"extension": self.name, **own}}
+        return data
+
+
+def stage_cloud(store: Path) -> dict[str, Any]:
+    """Return the settings of a server with nothing but the cloud for backends and extensions.
+
+    Args:
+        store: the file that holds its nodes.
+    """
+    return {
+        "default_cloud": "cloud",
+        "plugins": {"allow": [STAGE_CLOUD]},
+        "clouds": {"cloud": {"driver": STAGE_CLOUD, "store": f"file:{store}"}},
+    }
