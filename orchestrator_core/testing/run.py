@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -70,9 +71,10 @@ def run(subject: Subject, *, static: bool = False) -> tuple[list[Result], list[s
     collector = _Collector()
     current.subject, current.static = subject, static
     with TemporaryDirectory(prefix="orchestrator-check-") as directory, _alone():
-        arguments = ["--tb", "short", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", _PLUGIN]
+        arguments = ["--tb", "short", "-p", "no:cacheprovider", "-p", _PLUGIN]
         arguments += ["-c", os.devnull, "--rootdir", directory, "--import-mode", "importlib"]
-        pytest.main([*arguments, str(_MODULE)], plugins=[collector])
+        with redirect_stdout(StringIO()):
+            pytest.main([*arguments, str(_MODULE)], plugins=[collector])
     seen = {one.number for one in collector.results}
     missing = [
         Result(subject.label, shown.number, "not run", "the suite ended before it")
