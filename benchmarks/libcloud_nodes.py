@@ -13,7 +13,8 @@ from libcloud.compute.providers import get_driver
 from benchmarks.clients import get
 from benchmarks.ratio import Ratio
 from benchmarks.servers import serving
-from benchmarks.upstreams import MOTO, ec2, upstream
+from benchmarks.upstreams import ec2
+from orchestrator_libcloud.fake import ec2_server
 
 PAIRS = 7
 NODES = 1000
@@ -41,7 +42,7 @@ def start_nodes(port: int, count: int) -> None:
 
 def measure(directory: Path) -> list[Ratio]:
     """Measure both, one after the other."""
-    with upstream(str(MOTO)) as cloud:
+    with ec2_server() as cloud:
         start_nodes(cloud, NODES)
         with (
             serving(ec2("aws", cloud), directory, 1) as port,

@@ -11,11 +11,11 @@ import orjson
 
 from benchmarks.libcloud_nodes import driver, start_nodes
 from benchmarks.ratio import Ratio
-from benchmarks.upstreams import MOTO, upstream
 from orchestrator_core.api.v1 import answers, encoding, schemas
 from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_libcloud.convert import to_node
+from orchestrator_libcloud.fake import ec2_server
 
 PAIRS = 9
 NODES = 10_000
@@ -26,7 +26,7 @@ _CLOUD = CloudDescription("ec2", "Amazon EC2", "localhost")
 
 def measure(_: Path) -> list[Ratio]:
     """Measure with nodes of a real EC2 API, and with the smallest that there are."""
-    with upstream(str(MOTO)) as port:
+    with ec2_server() as port:
         start_nodes(port, REAL)
         real = [to_node(node) for node in driver(port).list_nodes()]
     nodes = [

@@ -7,10 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-MOTO = Path(__file__).parents[1] / "plugins" / "libcloud_plugin" / "tests" / "ec2_server.py"
-"""A real EC2 API."""
 
 CREDENTIALS = {"BENCHMARK_SECRET": "not-a-secret-of-anything"}
 """What the settings below name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 from orchestrator_core.plugins.record import Kind
@@ -58,10 +59,14 @@ class CloudUnderTest(UnderTest):
 
     def start_body(self, name: str = "") -> Json:
         """Return a start that should succeed."""
-        image = self.fake.image or self.listed("images")[0]["id"]
-        size = self.fake.size or self.listed("flavors")[0]["id"]
+        image, size = self._image_and_size
         wanted = f"{self.subject.prefix}-{name}" if name else self.subject.prefix
         return {"name": wanted, "image": image, "size": size}
+
+    @cached_property
+    def _image_and_size(self) -> tuple[str, str]:
+        image = self.fake.image or self.listed("images")[0]["id"]
+        return image, self.fake.size or self.listed("flavors")[0]["id"]
 
     def try_start(self, body: Json, **headers: str) -> Answer:
         """Ask for a start; remember the node if there is one."""

@@ -29,6 +29,7 @@ class CisternBackend:
     """Lets one Cistern server choose, allow and report."""
 
     settings_schema = CisternSettings
+    fake = "orchestrator_cistern.fake:fake"
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         # The HTTP client is loaded by those who use it, not by every server that has this plugin.

@@ -1,6 +1,5 @@
-"""A Cistern server for tests: real HTTP on loopback, real state, misbehaviour on demand.
+"""The plugin's own small Cistern, with misbehaviour on demand.
 
-``server.nodes["aws"]`` is the list of records of that cloud, in Cistern's own words;
 ``server.requests`` is what came in; ``server.misbehave("silence", on="release")`` spoils the
 answers to releases from now on, ``server.behave()`` ends it.
 """
@@ -8,18 +7,13 @@ answers to releases from now on, ``server.behave()`` ends it.
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
 
-Record = dict[str, Any]
-FREE, ASSIGNED, FAULTY = 1, 2, 5
+from orchestrator_cistern.fake import CisternServer as Proper
+from orchestrator_cistern.fake import Handler
+
 STALE = "stale"
 """Serves one request on each connection and closes it at the next."""
 HUGE = 40 * 1024 * 1024
@@ -38,56 +32,16 @@ class Received:
     connection: int
 
 
-class _Refusal(Exception):
-    pass
-
-
-class CisternServer:
-    """Listens from the start, on a port that the system chose."""
+class CisternServer(Proper):
+    """A Cistern that can be told to misbehave."""
 
     def __init__(self) -> None:
-        self.nodes: dict[str, list[Record]] = {}
         self.requests: list[Received] = []
-        self.closing = threading.Event()
-        self._lock = threading.Lock()
         self._bad: tuple[str, str | None] | None = None
-        self._http = _Listener(self)
-        port = self._http.server_address[1]
-        self.url = f"http://127.0.0.1:{port}/api/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
+        super().__init__()
 
-    def secure(self, context: ssl.SSLContext) -> str:
-        """Speak TLS on every connection from now on; return the address for that."""
-        self._http.context = context
-        return self.url.replace("http:", "https:")
-
-    def close(self) -> None:
-        """Stop listening and cut every connection."""
-        self.closing.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-        self._http.cut_all()
-
-    def add(self, cloud: str, id_vm: str, hostname: str, user: str = "", **other: Any) -> Record:
-        """Put a VM into the state; assigned when it has a user."""
-        with self._lock:
-            vms = self.nodes.setdefault(cloud, [])
-            record = {
-                "id": len(vms) + 1,
-                "id_vm": id_vm,
-                "hostname": hostname,
-                "user": user,
-                "recipe": "",
-                "recipe_id": None,
-                "status": ASSIGNED if user else FREE,
-                "status_desc": "ASSIGNED" if user else "FREE",
-                "cloud": cloud,
-                **other,
-            }
-            vms.append(record)
-            return record
+    def handler(self) -> type[Handler]:
+        return _Handler
 
     def misbehave(self, kind: str, on: str | None = None) -> None:
         """Spoil answers from now on: to ``nodes``, ``assign`` or ``release``, or to all."""
@@ -108,107 +62,19 @@ class CisternServer:
             return None
         return self._bad[0]
 
-    def answer(self, method: str, path: str, body: Any) -> tuple[int, Record]:
-        """Carry a request out."""
-        parts = [unquote(part) for part in path.removeprefix("/api/v1").strip("/").split("/")]
-        with self._lock:
-            match method, parts:
-                case "GET", [""]:
-                    return 200, {"status": "ok"}
-                case "GET", ["nodes", cloud]:
-                    faulty = body["with_faulty_nodes"]
-                    shown = [n for n in self.nodes.get(cloud, ()) if faulty or _sound(n)]
-                    return 200, {"status": "ok", "nodes": [dict(n) for n in shown]}
-                case ("POST", ["vm", "assign", cloud]) | ("PUT", ["vm", "release", cloud]):
-                    return self._change(parts[1], cloud, body)
-        return 404, {"status": "error", "message": f"No such path: {method} {path}"}
 
-    def _change(self, action: str, cloud: str, body: Any) -> tuple[int, Record]:
-        try:
-            record = self._named(cloud, body["hostname"])
-            if action == "assign":
-                _assign(record, body)
-            else:
-                _release(record)
-        except _Refusal as refusal:
-            return 400, {"status": "error", "message": str(refusal)}
-        done = {"assign": "assigned", "release": "released"}[action]
-        return 200, {
-            "status": "ok",
-            "id": record["id"],
-            "id_vm": record["id_vm"],
-            "result": f"Node {record['id_vm']} {done}",
-        }
-
-    def _named(self, cloud: str, hostname: str) -> Record:
-        for record in self.nodes.get(cloud, ()):
-            if record["hostname"] == hostname:
-                return record
-        raise _Refusal(f"Unknown hostname {hostname}")
-
-
-def _sound(record: Record) -> bool:
-    return bool(record["status"] != FAULTY)
-
-
-def _assign(record: Record, body: Any) -> None:
-    if record["user"]:
-        raise _Refusal(f"Node {record['id_vm']} is already assigned")
-    record.update(
-        user=body["user"], recipe=body["vm_type"], status=ASSIGNED, status_desc="ASSIGNED"
-    )
-
-
-def _release(record: Record) -> None:
-    if not record["user"]:
-        raise _Refusal(f"Node {record['id_vm']} is not assigned")
-    record.update(user="", recipe="", status=FREE, status_desc="FREE")
-
-
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, cistern: CisternServer) -> None:
-        self.cistern = cistern
-        self.context: ssl.SSLContext | None = None
-        self._open: list[socket.socket] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if self.context is not None:
-            try:
-                request = self.context.wrap_socket(request, server_side=True)
-            except OSError:
-                request.close()
-                return
-        self._open.append(request)
-        super().process_request(request, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that leave are part of the tests."""
-
-    def cut_all(self) -> None:
-        for connection in self._open:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Listener
+class _Handler(Handler):
     served = 0
 
-    def handle_any(self) -> None:
+    def handle_body(self, body: Any) -> None:
         self.served += 1
         cistern = self.server.cistern
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        assert isinstance(cistern, CisternServer)
         received = Received(
             self.command,
             self.path,
             {key.lower(): value for key, value in self.headers.items()},
-            json.loads(body) if body else None,
+            body,
             self.client_address[1],
         )
         cistern.requests.append(received)
@@ -225,24 +91,6 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self.reply(data, status)
 
-    do_GET = do_POST = do_PUT = handle_any  # noqa: N815 - the base class wants these names
-
-    def reply(
-        self,
-        body: bytes,
-        status: int = 200,
-        kind: str = "application/json",
-        length: int | None = None,
-        **headers: str,
-    ) -> None:
-        head = self.head(status, kind, len(body) if length is None else length, headers)
-        self.wfile.write(head + body)  # in one piece, or each answer takes 40 ms
-
-    def head(self, status: int, kind: str, length: int, headers: dict[str, str]) -> bytes:
-        lines = [f"HTTP/1.1 {status} X", f"Content-Type: {kind}", f"Content-Length: {length}"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode()
-
     def cut(self) -> None:
         self.close_connection = True
 
@@ -252,9 +100,6 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.cistern.closing.wait(PAUSE):
                 break
         self.cut()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Keep quiet."""
 
 
 def _fixed(body: Any, status: int = 200, kind: str = "application/json", **headers: str) -> _Way:

@@ -50,6 +50,7 @@ class LibcloudDriver:
     """
 
     settings_schema = LibcloudSettings
+    fake = "orchestrator_libcloud.fake:fake"
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         self._name = context.name

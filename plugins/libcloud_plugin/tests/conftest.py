@@ -1,19 +1,14 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator_core import Deadline, PluginContext
 from orchestrator_libcloud import LibcloudDriver
-
-_HERE = Path(__file__).parent
+from orchestrator_libcloud.fake import ec2_server
 
 Make = Callable[..., LibcloudDriver]
 
@@ -21,23 +16,8 @@ Make = Callable[..., LibcloudDriver]
 @pytest.fixture(scope="session")
 def ec2_port() -> Iterator[int]:
     """A real EC2 API on loopback, in a process of its own."""
-    environment = {
-        **os.environ,
-        "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
-        "MOTO_ENABLE_AMI_VALIDATION": "true",
-    }
-    with subprocess.Popen(
-        [sys.executable, str(_HERE / "ec2_server.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        yield int(server.stdout.readline())
-        server.stdin.close()
+    with ec2_server() as port:
+        yield port
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ answers differ from moto's in six things that Libcloud or the plugin depends on:
 * ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero to make and delete;
 * a start with a client token that was there before is answered with the nodes of that one;
 * nodes can be looked for by their client token.
+
+Moto takes every access key; one is refused here, in Amazon's words.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from orchestrator_libcloud.fake.keys import REFUSED_KEY
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
@@ -34,7 +38,12 @@ _ROOT_END = re.compile(rb"</\w+Response>\s*$")
 _TELL_NOTHING = {"RebootInstances", "CreateTags", "DeleteTags", "DeleteKeyPair"}
 _COUNTED = re.compile(r"(Tag|ResourceId)\.(\d+)(.*)")
 _ERROR = 400
-_NO_TOKEN = "ABCDE"
+_REFUSAL = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>AuthFailure</Code>'
+    b"<Message>AWS was not able to validate the provided access credentials</Message>"
+    b"</Error></Errors><RequestID>0</RequestID></Response>"
+)
+_NO_TOKEN = "ABCDE"  # noqa: S105 - it is none
 """What moto takes for the token of a start without one."""
 
 
@@ -45,6 +54,10 @@ class AmazonLike:
         self._application = application
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        """Hand one request on to moto, and put right what comes back."""
+        if REFUSED_KEY in environ.get("HTTP_AUTHORIZATION", ""):
+            start_response("401 Unauthorized", [("Content-Length", str(len(_REFUSAL)))])
+            return [_REFUSAL]
         query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
         action = dict(query).get("Action", "")
         if action in ("CreateTags", "DeleteTags"):

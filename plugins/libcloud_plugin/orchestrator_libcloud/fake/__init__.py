@@ -1,0 +1,64 @@
+"""A real EC2 API on loopback (moto's), for the conformance kit and for tests.
+
+Needs ``pip install "vm-orchestrator-libcloud[testing]"``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from orchestrator_libcloud.fake.keys import REFUSED_KEY
+
+if TYPE_CHECKING:  # the kit, which only tests have
+    from orchestrator_core.testing import Fake, Stage
+
+_VALIDATION = {"MOTO_ENABLE_KEYPAIR_VALIDATION": "true", "MOTO_ENABLE_AMI_VALIDATION": "true"}
+
+
+@contextmanager
+def ec2_server() -> Iterator[int]:
+    """Run the API in a process of its own; give its port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "orchestrator_libcloud.fake.ec2_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **_VALIDATION},
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield int(server.stdout.readline())
+        server.stdin.close()
+
+
+@contextmanager
+def fake(stage: Stage) -> Iterator[Fake]:
+    """The provider ``ec2``, as it is reached through Libcloud."""
+    from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
+
+    secret = stage.directory / "secret"
+    secret.write_text("a-secret-of-nothing")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = taken.getsockname()[1]
+    with ec2_server() as port:
+        own: dict[str, Any] = {
+            "provider": "ec2",
+            "key": "AKIAIOSFODNN7EXAMPLE",
+            "secret": f"file:{secret}",
+            "region": "eu-west-1",
+            "host": "127.0.0.1",
+            "port": port,
+            "secure": False,
+        }
+        yield Fake(
+            settings=own,
+            unreachable={**own, "port": nobody},
+            refused={**own, "key": REFUSED_KEY},
+        )

@@ -1,0 +1,6 @@
+"""What the fake clouds tell apart."""
+
+from typing import Final
+
+REFUSED_KEY: Final = "AKIAREFUSEDREFUSED00"
+"""An access key that the EC2 API refuses, as Amazon does."""
