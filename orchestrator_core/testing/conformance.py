@@ -6,13 +6,14 @@ import json
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from orchestrator_core.testing.behaviour import Behaviour, behaviour_of, behaviours_of
 from orchestrator_core.testing.report import PROPERTY, Result, as_json, in_order, verdict
 from orchestrator_core.testing.suite import Suite
+from orchestrator_core.testing.suite_items import ReadmeTable, Tampered
 from orchestrator_core.testing.under_test import DoesNotApply, NotReady, UnderTest
 
 _UNSUPPORTED: Final = pytest.StashKey[str]()
@@ -27,12 +28,14 @@ class Conformance:
     Attributes:
         suites: the kit's classes that were collected, and where.
         results: what became of each behaviour so far.
+        shown: those of them that were shown in this very process.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.suites: list[tuple[pytest.Collector, type[Suite]]] = []
         self.results: list[Result] = []
+        self.shown: list[Result] = []
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -44,6 +47,9 @@ class Conformance:
                 items[place] = one
             for name, why in _tampered(suite):
                 items.append(Tampered.from_parent(collector, name=name, why=why))
+            if places and suite.subject.readme is not None:
+                table = ReadmeTable.from_parent(collector, name="readme", suite=suite, kit=self)
+                items.insert(places[-1] + 1, table)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(
@@ -87,6 +93,7 @@ class Conformance:
             if report.skipped or hasattr(report, "wasxfail"):
                 _refuse_to_skip(report)
             result = _result(suite.subject.label, shown, report, item, error)
+        self.shown.append(result)
         report.user_properties.append((PROPERTY, asdict(result)))
         return report
 
@@ -127,22 +134,6 @@ class Conformance:
                 if shown.number not in seen
             )
         return found
-
-
-class Tampered(pytest.Item):
-    """Fails in place of a behaviour that was taken away."""
-
-    def __init__(self, *, why: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._why = why
-
-    def runtest(self) -> None:
-        """Fail."""
-        pytest.fail(f"{self._why}; a suite is whole or it shows nothing", pytrace=False)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Say where it is from."""
-        return self.path, None, f"{self.name} of the conformance kit"
 
 
 def _tampered(suite: type[Suite]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from orchestrator_core.plugins.record import Kind
@@ -30,7 +31,9 @@ SUITES: Final[dict[Kind, tuple[type[Suite], ...]]] = {
 """What there is to show of a plugin of each kind."""
 
 
-def make_suite(kind: str, name: str, fake: FakeFactory | None = None) -> type[Suite]:
+def make_suite(
+    kind: str, name: str, fake: FakeFactory | None = None, readme: Path | None = None
+) -> type[Suite]:
     """Return a class with every behaviour that a plugin of this kind has to show.
 
     pytest finds it by its name in a test module::
@@ -41,8 +44,10 @@ def make_suite(kind: str, name: str, fake: FakeFactory | None = None) -> type[Su
         kind: ``cloud``, ``assignment`` or ``extension``.
         name: of the plugin's entry point.
         fake: sets up what it is tested against; without it, what the plugin's class names.
+        readme: a file whose table must be the one that ``orchestrator plugin check NAME --readme
+            FILE`` would write; without it, none is looked at.
     """
-    return suite_of(Subject(Kind(kind), name, fake))
+    return suite_of(Subject(Kind(kind), name, fake, readme=readme))
 
 
 def suite_of(subject: Subject, *, static: bool = False) -> type[Suite]:

@@ -16,6 +16,10 @@ Outcome = Literal["pass", "unsupported", "fail", "not run"]
 PROPERTY: Final = "orchestrator_behaviour"
 """Under which a test's report carries its result."""
 
+BEGIN: Final = "<!-- conformance -->"
+END: Final = "<!-- end of conformance -->"
+"""Between these a README has its table."""
+
 KIT_VERSION: Final = 1
 """Goes up when behaviours are added: a plugin's old table says then what it was held to."""
 
@@ -81,6 +85,19 @@ def as_markdown(results: Sequence[Result]) -> str:
         outcome = one.outcome if one.outcome == "pass" else f"{one.outcome}: {one.reason}"
         lines.append(f"| {one.number} | {BEHAVIOURS[one.number].title} | {_cell(outcome)} |")
     return "\n".join(lines) + "\n"
+
+
+def written_into(text: str, results: Sequence[Result]) -> str:
+    """Return a README with the table of these results between its two marks.
+
+    Raises:
+        ValueError: when the marks are not there.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"the README needs a line {BEGIN} and, below it, a line {END}")
+    return f"{before}{begin}\n\n{as_markdown(results)}\n{end}{after}"
 
 
 def as_json(results: Sequence[Result], **about: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Subject:
         fake: sets up what it is tested against; without it, what the plugin's class names.
         prefix: begins the name of every node that the kit starts.
         live: whether the nodes are real ones, which cost money.
+        readme: a file that is held to what came out, if it is to have the table.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Subject:
     fake: FakeFactory | None = None
     prefix: str = "conformance"
     live: bool = False
+    readme: Path | None = None
 
     @property
     def label(self) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import rich_click as click
 
@@ -19,10 +22,17 @@ _KINDS = [kind.value for kind in Kind]
 @click.argument("name")
 @click.option("--kind", type=click.Choice(_KINDS), help="Where the name alone is not enough.")
 @click.option("--static", is_flag=True, help="Look at the package alone; run nothing of it.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--markdown", is_flag=True, help="A table for a README.")
+@click.option("--json", "form", flag_value="json", help="For programs.")
+@click.option("--markdown", "form", flag_value="markdown", help="A table for a README.")
+@click.option(
+    "--readme",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Write the table between the marks of this README, too.",
+)
 @with_clear_errors
-def check(name: str, kind: str | None, *, static: bool, as_json: bool, markdown: bool) -> None:
+def check(
+    name: str, kind: str | None, form: str | None, readme: Path | None, *, static: bool
+) -> None:
     """Hold the installed plugin NAME to the contract; exit status 1 if it does not keep it.
 
     Its cloud or backend is the fake that the plugin brings. What comes out is a table of numbered
@@ -38,15 +48,25 @@ def check(name: str, kind: str | None, *, static: bool, as_json: bool, markdown:
         ) from None
     subject = Subject(_kind(name, kind), name)
     results, failures = run(subject, static=static)
-    if as_json:
+    if readme is not None:
+        _write(readme, partial(report.written_into, results=results))
+    if form == "json":
         click.echo(json.dumps(report.as_json(results, plugin=subject.label), indent=2))
-    elif markdown:
+    elif form == "markdown":
         click.echo(report.as_markdown(results), nl=False)
     else:
         report.show(results)
         for failure in failures:
             click.echo(failure, err=True)
     sys.exit(0 if report.conforms(results) else 1)
+
+
+def _write(readme: Path, table_in: Callable[[str], str]) -> None:
+    try:
+        text = table_in(readme.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PluginError(f"{readme}: {error}") from None
+    readme.write_text(text, encoding="utf-8")
 
 
 def _kind(name: str, kind: str | None) -> Kind:

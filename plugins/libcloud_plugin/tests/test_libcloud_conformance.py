@@ -1,5 +1,9 @@
-"""The driver does what the contract says."""
+"""It does what the contract says, and its README tells how that came out."""
+
+from pathlib import Path
 
 from orchestrator_core.testing import make_suite
 
-TestLibcloud = make_suite("cloud", "libcloud")
+README = Path(__file__).parents[1] / "README.md"
+
+TestLibcloud = make_suite("cloud", "libcloud", readme=README)
