@@ -19,6 +19,7 @@ import pytest
 _FILES: Final = (
     "assignment",
     "cloud_changes",
+    "cloud_live",
     "cloud_power",
     "cloud_reads",
     "cloud_recovery",

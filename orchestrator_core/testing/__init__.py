@@ -12,6 +12,7 @@ from orchestrator_core.testing.api import Answer, Api
 from orchestrator_core.testing.assignment import BaseAssignment
 from orchestrator_core.testing.behaviour import BEHAVIOURS, Behaviour
 from orchestrator_core.testing.cloud_changes import BaseCloudChanges
+from orchestrator_core.testing.cloud_live import BaseCloudLive
 from orchestrator_core.testing.cloud_power import BaseCloudPower
 from orchestrator_core.testing.cloud_reads import BaseCloudReads
 from orchestrator_core.testing.cloud_recovery import BaseCloudRecovery
@@ -27,6 +28,7 @@ __all__ = [
     "Api",
     "BaseAssignment",
     "BaseCloudChanges",
+    "BaseCloudLive",
     "BaseCloudPower",
     "BaseCloudReads",
     "BaseCloudRecovery",

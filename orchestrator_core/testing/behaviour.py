@@ -21,7 +21,8 @@ class Behaviour:
 
     Attributes:
         number: ``C7`` say: S for the package, C for clouds, A for assignment backends,
-            E for extensions. A number is never given twice, and never to something else.
+            E for extensions, L for what real clouds are left with. A number is never given twice,
+            and never to something else.
         title: what a plugin does that has it.
         hooks: what it needs of the plugin; where one of them is not claimed, the documented refusal
             is shown instead.

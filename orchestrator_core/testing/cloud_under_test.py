@@ -92,6 +92,21 @@ class CloudUnderTest(UnderTest):
         expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
         self.wait_until_gone(node_id)
 
+    def left(self) -> set[str]:
+        """Return the ids of the nodes that were started here and are still there."""
+        return {
+            node_id
+            for node_id, node in self.nodes().items()
+            if node_id in self.made or node["name"].startswith(self.subject.prefix)
+        }
+
+    def sweep(self) -> None:
+        """Destroy all nodes that were started here."""
+        for node_id in self.left():
+            expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
+        for node_id in self.left():
+            self.wait_until_gone(node_id)
+
     def wait_until_listed(self, node_id: str) -> Json:
         """Wait until a node shows in the list; return it."""
         shown = f"node {node_id!r} was to show in the list of nodes"

@@ -40,6 +40,7 @@ class Fake:
         allowed: for an extension, those of a start that it must let through.
         settle: seconds within which a change shows in the lists.
         many: how many nodes are started at once where several are wanted.
+        file: the settings file to whose folder paths in ``settings`` are relative, if there is one.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Fake:
     allowed: Mapping[str, Any] = field(default_factory=dict)
     settle: float = 10.0
     many: int = 5
+    file: Path | None = None
 
 
 FakeFactory = Callable[[Stage], AbstractContextManager[Fake]]

@@ -8,6 +8,7 @@ from typing import Final
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.assignment import BaseAssignment
 from orchestrator_core.testing.cloud_changes import BaseCloudChanges
+from orchestrator_core.testing.cloud_live import BaseCloudLive
 from orchestrator_core.testing.cloud_power import BaseCloudPower
 from orchestrator_core.testing.cloud_reads import BaseCloudReads
 from orchestrator_core.testing.cloud_recovery import BaseCloudRecovery
@@ -58,4 +59,6 @@ def suite_of(subject: Subject, *, static: bool = False) -> type[Suite]:
         static: whether only its package is looked at.
     """
     suites = (BasePackage,) if static else SUITES[subject.kind]
+    if subject.live:
+        suites = (*suites, BaseCloudLive)
     return type("ConformanceSuite", suites, {"subject": subject})

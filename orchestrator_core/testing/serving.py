@@ -26,7 +26,6 @@ from orchestrator_core.testing.api import Api
 from orchestrator_core.testing.witness import Witness, watched_log
 
 _STATE: Final[Mapping[str, Any]] = {
-    "url": "file:database-url",
     "worker": False,
     "pause": 0.1,
     "longest_pause": 0.5,
@@ -56,6 +55,7 @@ def serving(
     settings: Mapping[str, Any],
     directory: Path,
     factories: Mapping[str, type] | None = None,
+    file: Path | None = None,
 ) -> Iterator[Served]:
     """Serve the API for a while: web server and durable worker, in a thread of this process.
 
@@ -63,15 +63,18 @@ def serving(
 
     Args:
         settings: as the settings file has them, without ``[state]``, which is added.
-        directory: for its files; the settings' paths are relative to it.
+        directory: for its files.
         factories: classes to use in place of those that plugins of these names bring.
+        file: the settings file to whose folder paths in the settings are relative; without it,
+            they are to the directory.
 
     Raises:
         OrchestratorError: when the settings are wrong.
     """
-    (directory / "database-url").write_text("sqlite:///state.db")
-    data = {**settings, "state": dict(_STATE)}
-    checked = settings_of(Source(data, directory / "orchestrator.toml", {}))
+    database = directory / "database-url"
+    database.write_text(f"sqlite:///{directory / 'state.db'}")
+    data = {**settings, "state": {**_STATE, "url": f"file:{database}"}}
+    checked = settings_of(Source(data, file or directory / "orchestrator.toml", {}))
     with watched_log(checked.server, directory / "server.log") as witness:
         plugins = load_plugins(checked.plugins)
         for record in plugins.records:

@@ -85,7 +85,7 @@ class Subject:
         data: dict[str, Any] = {"default_cloud": "cloud", "plugins": {"allow": [self.name]}}
         if self.kind is Kind.CLOUD:
             visibility = {} if self.live else {"visibility": 1}
-            return {**data, "clouds": {"cloud": {"driver": self.name, **visibility, **own}}}
+            return {**data, "clouds": {"cloud": {**visibility, **own, "driver": self.name}}}
         data["plugins"]["allow"].append(STAGE_CLOUD)
         beside = {"driver": STAGE_CLOUD, "visibility": 1, **(cloud or {})}
         if self.kind is Kind.ASSIGNMENT:

@@ -32,9 +32,14 @@ class CloudSuite(Suite):
     @classmethod
     def cloud(cls, request: pytest.FixtureRequest) -> Iterator[CloudUnderTest]:
         """Serve the cloud until the class has ended."""
-        under_test = CloudUnderTest(request.cls.subject)
+        subject = request.cls.subject
+        under_test = CloudUnderTest(subject)
         yield under_test
-        under_test.close()
+        try:
+            if subject.live and under_test.is_up:
+                under_test.sweep()  # an interrupted run leaves nothing either
+        finally:
+            under_test.close()
 
 
 class AssignmentSuite(Suite):

@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 
-from orchestrator_core.settings.secrets import Secret, is_reference
+from orchestrator_core.plugins.contract import settings_schema
+from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
+from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, is_reference
 from orchestrator_core.testing.api import Answer, Api, Json
 from orchestrator_core.testing.fake import Fake
 from orchestrator_core.testing.serving import Served, serving
@@ -58,6 +60,11 @@ class UnderTest:
         return self._fake
 
     @property
+    def is_up(self) -> bool:
+        """Whether it is served just now."""
+        return self._served is not None
+
+    @property
     def served(self) -> Served:
         """The server.
 
@@ -76,8 +83,8 @@ class UnderTest:
 
     def _serve(self) -> Served:
         self._fake, directory = self._stack.enter_context(self.subject.faked())
-        settings = self.subject.settings(self._fake.settings)
-        return self._stack.enter_context(serving(settings, directory, self.factories))
+        settings, file = self.subject.settings(self._fake.settings), self._fake.file
+        return self._stack.enter_context(serving(settings, directory, self.factories, file))
 
     def close(self) -> None:
         """Take the server and the fake down."""
@@ -89,8 +96,19 @@ class UnderTest:
         return operations
 
     def secrets(self) -> set[str]:
-        """Return what the references in the settings stand for."""
-        return {Secret(text).reveal() for text in _texts(self.fake.settings) if is_reference(text)}
+        """Return what the references in the plugin's own settings stand for."""
+        own = self.fake.settings
+        schema = settings_schema(self.subject.record().factory)()
+        kept = {
+            name: own.get(name)
+            for name, field in schema.fields.items()
+            if isinstance(field, SecretField | SecretMapping)
+        }
+        base = BASE_DIRECTORY.set(base_directory(self.fake.file))
+        try:
+            return {Secret(text).reveal() for text in _texts(kept) if is_reference(text)}
+        finally:
+            BASE_DIRECTORY.reset(base)
 
     def shows_no_secret(self) -> None:
         """Hold every answer that came to the rule that no secret is in it."""
@@ -114,7 +132,7 @@ class UnderTest:
         data = self.subject.settings(own)
         with (
             TemporaryDirectory(prefix="orchestrator-test-") as directory,
-            serving(data, Path(directory)) as served,
+            serving(data, Path(directory), file=self.fake.file) as served,
         ):
             yield served.api
 

@@ -8,7 +8,7 @@ import rich_click as click
 
 from orchestrator_core.cli.lazy import LazyGroup
 
-_COMMANDS: Final = ("check",)
+_COMMANDS: Final = ("check", "sweep")
 
 
 @click.group(cls=LazyGroup, package="orchestrator_core.cli.plugin", names=_COMMANDS)

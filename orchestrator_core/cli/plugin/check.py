@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
 from orchestrator_core.cli.options import with_clear_errors
+from orchestrator_core.cli.plugin.options import cloud_option, live_option
 from orchestrator_core.errors import PluginError
 from orchestrator_core.plugins.discovery import discover
 from orchestrator_core.plugins.record import Kind
@@ -29,25 +31,31 @@ _KINDS = [kind.value for kind in Kind]
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Write the table between the marks of this README, too.",
 )
+@live_option
+@cloud_option
 @with_clear_errors
-def check(
-    name: str, kind: str | None, form: str | None, readme: Path | None, *, static: bool
-) -> None:
+def check(name: str, kind: str | None, form: str | None, **options: Any) -> None:
     """Hold the installed plugin NAME to the contract; exit status 1 if it does not keep it.
 
-    Its cloud or backend is the fake that the plugin brings. What comes out is a table of numbered
-    behaviours: docs/plugins/behaviours.md says what each of them is.
+    Its cloud or backend is the fake that the plugin brings; with --live, and ORCHESTRATOR_LIVE=1 in
+    the environment, it is a real cloud, in which nodes are started and destroyed. What comes out is
+    a table of numbered behaviours: docs/plugins/behaviours.md says what each of them is.
     """
+    readme, file = options["readme"], options["live"]
     try:
         from orchestrator_core.testing import report  # noqa: PLC0415 - needs the extra
+        from orchestrator_core.testing.live import live_subject  # noqa: PLC0415
         from orchestrator_core.testing.run import run  # noqa: PLC0415
         from orchestrator_core.testing.subject import Subject  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise PluginError(
             f"the kit needs {error.name}: pip install 'vm-orchestrator[testing]'"
         ) from None
-    subject = Subject(_kind(name, kind), name)
-    results, failures = run(subject, static=static)
+    if file is not None:
+        subject = live_subject(name, file, options["cloud"])
+    else:
+        subject = Subject(_kind(name, kind), name)
+    results, failures = run(subject, static=options["static"])
     if readme is not None:
         _write(readme, partial(report.written_into, results=results))
     if form == "json":

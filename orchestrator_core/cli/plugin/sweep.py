@@ -1,0 +1,41 @@
+"""``orchestrator plugin sweep``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from orchestrator_core.cli.options import with_clear_errors
+from orchestrator_core.cli.plugin.options import cloud_option, live_option
+from orchestrator_core.errors import SettingsError
+
+
+@click.command()
+@click.argument("name")
+@live_option
+@cloud_option
+@click.option("--yes", is_flag=True, help="Destroy them; without it they are only shown.")
+@with_clear_errors
+def sweep(name: str, live: Path | None, cloud: str | None, *, yes: bool) -> None:
+    """Find and destroy what live runs of the plugin NAME have left in a cloud.
+
+    These are nodes whose names begin with orchestrator-live-; nothing else is touched.
+    """
+    from orchestrator_core.testing.cloud_under_test import (  # noqa: PLC0415 - needs the extra
+        CloudUnderTest,
+    )
+    from orchestrator_core.testing.live import PREFIX, live_subject  # noqa: PLC0415
+
+    if live is None:
+        raise SettingsError("--live SETTINGS is needed: the cloud to look through")
+    subject = live_subject(name, live, cloud, prefix=PREFIX)
+    under_test = CloudUnderTest(subject)
+    try:
+        for node_id in sorted(under_test.left()):
+            click.echo(f"{node_id}  {under_test.nodes()[node_id]['name']}")
+        if yes:
+            under_test.sweep()
+            click.echo("Destroyed")
+    finally:
+        under_test.close()

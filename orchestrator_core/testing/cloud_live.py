@@ -1,0 +1,25 @@
+"""L: what a run against a real cloud has to leave behind, which is nothing."""
+
+from __future__ import annotations
+
+from orchestrator_core.testing.behaviour import behaviour
+from orchestrator_core.testing.cloud_reads import BaseCloudReady
+from orchestrator_core.testing.cloud_under_test import CloudUnderTest
+from orchestrator_core.testing.under_test import expect
+
+
+class BaseCloudLive(BaseCloudReady):
+    """Comes after all other behaviours."""
+
+    @behaviour("L1", "stop_vm", "list_nodes")
+    def test_nothing_is_left(self, cloud: CloudUnderTest) -> None:
+        """Everything that the run has started is destroyed, and gone from the list."""
+        cloud.sweep()
+        assert not cloud.left(), f"still there: {sorted(cloud.left())}"
+
+    @behaviour("L2")
+    def test_nothing_is_in_doubt(self, cloud: CloudUnderTest) -> None:
+        """No start of the run is without an end: each has a node, or certainly none."""
+        asked = expect(cloud.api.get("/operations?kind=start_vm&cloud=cloud"), 200)["operations"]
+        doubtful = [one["id"] for one in asked if one["state"] not in ("succeeded", "failed")]
+        assert not doubtful, f"these operations may have started nodes: {doubtful}"
