@@ -1,0 +1,109 @@
+"""Live runs: on demand only, and nothing is left of them. The cloud is real to the kit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator_core import PluginContext, StartRequest
+from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.driver import IMAGES, SIZES
+from orchestrator_libcloud.fake import ec2_server
+
+ALLOWED = {"ORCHESTRATOR_LIVE": "1"}
+
+
+def plugin(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "orchestrator_core.cli", "plugin", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def dummy_settings(directory: Path) -> Path:
+    file = directory / "live.toml"
+    file.write_text(
+        '[clouds.one]\ndriver = "dummy"\nstore = "file:one.db"\nvisibility = 1\n'
+        '[clouds.other]\ndriver = "dummy"\nstore = "file:other.db"\n'
+    )
+    return file
+
+
+def nodes(directory: Path, file: str) -> Any:
+    settings = DummyDriver.settings_schema().load({"store": f"file:{directory / file}"})
+    return DummyDriver(PluginContext("one", directory), settings)
+
+
+def test_nothing_is_started_unless_somebody_says_so(
+    tmp_path: Path, clean_environment: dict[str, str]
+) -> None:
+    file = str(dummy_settings(tmp_path))
+    done = plugin(clean_environment, "check", "dummy", "--live", file, "--cloud", "one")
+    assert done.returncode == 1
+    assert "set ORCHESTRATOR_LIVE=1" in done.stderr
+    assert not (tmp_path / "one.db").exists()
+
+
+def test_it_must_be_clear_which_cloud_is_meant(
+    tmp_path: Path, clean_environment: dict[str, str]
+) -> None:
+    file = str(dummy_settings(tmp_path))
+    allowed = {**clean_environment, **ALLOWED}
+    done = plugin(allowed, "check", "dummy", "--live", file)
+    assert (done.returncode, "found: one, other; --cloud" in done.stderr) == (1, True), done.stderr
+    done = plugin(allowed, "check", "libcloud", "--live", file)
+    assert (done.returncode, "found: none" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_run_leaves_what_was_there_and_nothing_else(
+    tmp_path: Path, clean_environment: dict[str, str]
+) -> None:
+    file = str(dummy_settings(tmp_path))
+    cloud = nodes(tmp_path, "one.db")
+    cloud.start_vm(StartRequest("somebodys", IMAGES[0], SIZES[0]))
+    before = {node.id for node in cloud.list_nodes()}
+    words = ("check", "dummy", "--live", file, "--cloud", "one", "--json")
+    done = plugin({**clean_environment, **ALLOWED}, *words)
+    report = json.loads(done.stdout)
+    shown = {one["number"]: one["outcome"] for one in report["behaviours"]}
+    assert done.returncode == 0, report
+    assert (shown["C20"], shown["L1"], shown["L2"]) == ("pass", "pass", "pass")
+    assert {node.id for node in cloud.list_nodes()} == before
+
+
+@pytest.mark.soak
+def test_an_interrupted_run_is_swept_up(tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    with ec2_server() as port:
+        file = tmp_path / "aws.toml"
+        file.write_text(f"""
+[clouds.aws]
+driver = "libcloud"
+provider = "ec2"
+key = "AKIAIOSFODNN7EXAMPLE"
+secret = "env:LIVE_SECRET"
+region = "eu-west-1"
+host = "127.0.0.1"
+port = {port}
+secure = false
+visibility = 1
+""")
+        environment = {**clean_environment, **ALLOWED, "LIVE_SECRET": "a-secret-of-nothing"}
+        done = plugin(environment, "check", "libcloud", "--live", str(file), "--json")
+        assert done.returncode == 0, done.stdout
+
+        words = ("check", "libcloud", "--live", str(file))
+        command = [sys.executable, "-m", "orchestrator_core.cli", "plugin", *words]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as running:
+            seen = ""
+            while not seen:
+                assert running.poll() is None
+                seen = plugin(environment, "sweep", "libcloud", "--live", str(file)).stdout
+            running.kill()
+        assert "orchestrator-live-" in seen
+        swept = plugin(environment, "sweep", "libcloud", "--live", str(file), "--yes")
+        assert swept.stdout.endswith("Destroyed\n"), swept.stderr
+        left = plugin(environment, "sweep", "libcloud", "--live", str(file))
+        assert (left.returncode, left.stdout) == (0, "")
