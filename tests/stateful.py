@@ -64,8 +64,18 @@ class Api:
     def stop(self, node: str, **headers: str) -> httpx2.Response:
         return self.put("/vm/stop", {"node": node}, **headers)
 
-    def assign(self, node: str, user: str = "u", vm_type: str = "app") -> httpx2.Response:
-        return self.put("/vm/action/assign", {"node": node, "user": user, "vm_type": vm_type})
+    def assign(
+        self, node: str, user: str = "u", vm_type: str = "app", **more: Any
+    ) -> httpx2.Response:
+        body = {"node": node, "user": user, "vm_type": vm_type, **more}
+        return self.put("/vm/action/assign", body)
+
+    def renew(self, node: str, lease: str = "1h", **more: Any) -> httpx2.Response:
+        return self.put("/vm/action/renew", {"node": node, "lease": lease, **more})
+
+    def assignment(self, assignment_id: str) -> Json:
+        found: Json = self.get(f"/vm/assignments/{assignment_id}")["assignment"]
+        return found
 
     def release(self, node: str, **more: Any) -> httpx2.Response:
         return self.put("/vm/action/release", {"node": node, **more})
