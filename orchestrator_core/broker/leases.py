@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Double,
     Integer,
-    and_,
     bindparam,
     func,
     select,
@@ -52,29 +51,30 @@ _RENEW: Final = (
     .returning(*assignments.c)
 )
 
-_HAS_RUN_OUT: Final = and_(
-    assignments.c.ended_at.is_(None),
-    assignments.c.state == AssignmentState.ACTIVE.value,
-    assignments.c.lease_expires_at <= now(),
-)
-
+# PostgreSQL uses an index only for a clock that does not go on meanwhile, and only if it gives
+# the order too: of how many leases have run out it has no notion.
 _RUN_OUT: Final = (
     select(*assignments.c)
     .join(vm_rows, vm_rows.c.id == assignments.c.vm_id)
-    .where(_HAS_RUN_OUT, vm_rows.c.state == VmState.PRESENT.value)
-)
-
-_ANY_RUN_OUT: Final = select(_RUN_OUT.with_only_columns(assignments.c.id).exists())
-
-_LOCK_RUN_OUT: Final = (
-    _RUN_OUT.order_by(assignments.c.lease_expires_at)
+    .where(
+        assignments.c.ended_at.is_(None),
+        assignments.c.lease_expires_at <= select(now()).scalar_subquery(),
+        assignments.c.state == AssignmentState.ACTIVE.value,
+        vm_rows.c.state == VmState.PRESENT.value,
+    )
+    .order_by(assignments.c.ended_at, assignments.c.lease_expires_at)
     .limit(bindparam("most", type_=Integer))
-    .with_for_update(of=vm_rows, skip_locked=True)
 )
+
+_LOCK_RUN_OUT: Final = _RUN_OUT.with_for_update(of=vm_rows, skip_locked=True)
 
 _TAKE_BACK: Final = (
     update(assignments)
-    .where(assignments.c.id == bindparam("of_assignment"), _HAS_RUN_OUT)
+    .where(
+        assignments.c.id == bindparam("of_assignment"),
+        assignments.c.state == AssignmentState.ACTIVE.value,
+        assignments.c.lease_expires_at <= now(),
+    )
     .values(state=AssignmentState.RELEASING.value)
     .returning(assignments.c.id)
 )
@@ -152,7 +152,7 @@ def tell_renewed(connection: Connection, assignment: Assignment, operation: Oper
 
 def any_run_out(connection: Connection) -> bool:
     """Whether there is a lease that has run out and whose VM is not taken back yet."""
-    return bool(connection.execute(_ANY_RUN_OUT).scalar_one())
+    return connection.execute(_RUN_OUT, {"most": 1}).first() is not None
 
 
 def take_back(connection: Connection, most: int) -> list[tuple[str, Assignment]]:
