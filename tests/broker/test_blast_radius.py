@@ -173,6 +173,8 @@ def test_a_lease_that_ends_on_a_protected_vm_waits_in_sight(
     assert "is protected" in waiting["error"]["message"]
     assert waiting["step"] == "release"
     assert api.assignment(assignment)["state"] == "releasing"
+    (vm,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
+    assert vm["status_desc"] == "RELEASING"
     for answer in (api.renew(node), api.release(node), api.assign(node, user="eve")):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
     assert node in api.nodes()

@@ -12,9 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, select, text
 
 from orchestrator_core.broker import leases
+from orchestrator_core.errors import Refused
+from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, vms
 from orchestrator_core.state.upgrade import upgrade
@@ -184,6 +186,53 @@ def test_a_stop_ends_the_lease_as_well(serve_leases: Callable[..., Api], databas
     (operation,) = api.operations(node=node, kind="stop_vm")
     api.settled(operation["id"])
     assert api.operations(node=node, kind="release_vm") == []
+
+
+@pytest.fixture
+def open_database(postgres: MakeUrl) -> Iterator[Database]:
+    """A database where two may write at the same time, with one VM whose lease soon ends."""
+    database = Database(postgres(), Path())
+    upgrade(database)
+    with database.engine.begin() as connection:
+        connection.execute(insert(vms), _vm(1))
+        soon = now() + 0.3
+        connection.execute(insert(assignments).values(**_held(1), lease_expires_at=soon))
+    yield database
+    database.close()
+
+
+def waits_for_a_row(database: Database) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(database.read_now(lambda c: c.execute(text(waiting)).scalar_one()))
+
+
+def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Database) -> None:
+    with open_database.engine.connect() as first, first.begin() as renewing:
+        leases.renew(first, "fake_driver", "1", 60.0, None)
+        wait_for(lambda: open_database.read_now(leases.any_run_out), bool)
+        with ThreadPoolExecutor(1) as thread:
+            taking = thread.submit(open_database.write_now, lambda c: leases.take_back(c, 10))
+            wait_for(lambda: waits_for_a_row(open_database), bool)
+            renewing.commit()
+            assert taking.result() == []
+    assert open_database.read_now(_state) == ("active", "present")
+
+
+def test_what_one_worker_takes_back_is_left_to_it(open_database: Database) -> None:
+    wait_for(lambda: open_database.read_now(leases.any_run_out), bool)
+    with open_database.engine.connect() as first, first.begin() as taking:
+        assert len(leases.take_back(first, 10)) == 1
+        # Neither of them waits: the first has not committed yet.
+        assert open_database.write_now(lambda c: leases.take_back(c, 10)) == []
+        with pytest.raises(Refused, match="has run out"):
+            open_database.write_now(lambda c: leases.renew(c, "fake_driver", "1", 60.0, None))
+        taking.commit()
+    assert open_database.read_now(_state) == ("releasing", "releasing")
+
+
+def _state(connection: Connection) -> tuple[str, str]:
+    held = connection.execute(select(assignments.c.state)).scalar_one()
+    return held, connection.execute(select(vms.c.state)).scalar_one()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
