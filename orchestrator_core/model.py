@@ -179,7 +179,7 @@ class Call:
     """One call as extensions see it.
 
     Attributes:
-        operation: the hook's name, ``start_vm`` say.
+        operation: the hook's name, ``start_vm`` say; ``renew_vm`` for the renewal of a lease.
         caller: the name of the caller's token in the settings.
         deadline: seconds that the operation may take.
         parameters: what the caller asked for; ``before_call`` may change it.

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from sqlalchemy import update
 
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import assignments
 from tests.conftest import Server, running
 
 START: Mapping[str, str] = {"name": "x", "image": "1", "size": "1"}
@@ -64,8 +68,18 @@ class Api:
     def stop(self, node: str, **headers: str) -> httpx2.Response:
         return self.put("/vm/stop", {"node": node}, **headers)
 
-    def assign(self, node: str, user: str = "u", vm_type: str = "app") -> httpx2.Response:
-        return self.put("/vm/action/assign", {"node": node, "user": user, "vm_type": vm_type})
+    def assign(
+        self, node: str, user: str = "u", vm_type: str = "app", **more: Any
+    ) -> httpx2.Response:
+        body = {"node": node, "user": user, "vm_type": vm_type, **more}
+        return self.put("/vm/action/assign", body)
+
+    def renew(self, node: str, lease: str = "1h", **more: Any) -> httpx2.Response:
+        return self.put("/vm/action/renew", {"node": node, "lease": lease, **more})
+
+    def assignment(self, assignment_id: str) -> Json:
+        found: Json = self.get(f"/vm/assignments/{assignment_id}")["assignment"]
+        return found
 
     def release(self, node: str, **more: Any) -> httpx2.Response:
         return self.put("/vm/action/release", {"node": node, **more})
@@ -104,9 +118,22 @@ def wait_for(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
 
 @contextmanager
 def stateful(toml: str, directory: Path) -> Iterator[Api]:
-    """A running server with a database and a durable worker."""
+    """A running server with a database and, unless the settings say no, a durable worker."""
     with running(toml, directory) as server:
-        server.wait_for_log("durable worker ready")
+        if "worker = false" not in toml:
+            server.wait_for_log("durable worker ready")
         api = Api(server)
         with api.http:
             yield api
+
+
+def leases_end(url: str, node: str | None = None, after: float = -1.0) -> None:
+    """Let leases end so many seconds from now: all of them, or one VM's."""
+    database = Database(url, Path())
+    held = update(assignments).where(
+        assignments.c.lease_expires_at.is_not(None), assignments.c.ended_at.is_(None)
+    )
+    if node is not None:
+        held = held.where(assignments.c.node_id == node)
+    database.write_now(lambda c: c.execute(held.values(lease_expires_at=now() + after)))
+    database.close()

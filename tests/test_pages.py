@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -33,6 +34,20 @@ def test_the_settings_of_exactly_once_are_valid(tmp_path: Path) -> None:
     settings = load_settings(config, {})
     assert settings.state is not None
     assert settings.assignments["given"].backend == "given"
+
+
+def test_the_leases_of_exactly_once_are_given_and_renewed(serve: Serve) -> None:
+    server = serve(block(PAGE, "toml"))
+    script = block(PAGE, "sh", containing="renew").replace("http://127.0.0.1:5050", server.url)
+    done = subprocess.run(
+        ["bash", "-c", script.replace("curl ", "curl -s -w '\\n' ")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assigned, renewed = (json.loads(line) for line in done.stdout.splitlines())
+    assert (assigned["result"], renewed["result"]) == ("Node 1 assigned", "Node 1 renewed")
+    assert assigned["lease_expires_at"] < renewed["lease_expires_at"]
 
 
 def commands() -> Iterator[str]:

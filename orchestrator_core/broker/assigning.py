@@ -9,15 +9,16 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, recording, records, verdict
-from orchestrator_core.broker.change import Assigned, Change, VmReference
+from orchestrator_core.broker import keys, ledger, limits, recording, records, verdict, vms
+from orchestrator_core.broker.change import MORE, Assigned, AssignOrder, Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
 from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, Claim
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, Refused, Unsupported
 from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject
+from orchestrator_core.settings.model import CloudSettings
 
 _DEADLINE: Final = 86_400.0
 
@@ -36,26 +37,41 @@ class Assigner:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
-    async def begin(
-        self, change: Change, backend: Backend, vm: VmReference, user: str, vm_type: str
-    ) -> Assigned:
+    async def begin(self, change: Change, backend: Backend, order: AssignOrder) -> Assigned:
         """Assign a VM for a caller."""
         cloud = change.cloud
-        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
-        wanted = AssignRequest(cloud.name, found, user, vm_type)
+        if order.lease is not None:
+            reason = await cloud.reason_against("stop_vm")
+            if reason is not None:
+                raise Unsupported(
+                    f"A lease ends with destroying the VM, which cloud {cloud.name} does not "
+                    f"support: {reason}"
+                )
+        found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
+        wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
+        parameters: JsonObject = {
+            "node": found.id_vm,
+            "hostname": found.hostname,
+            "user": order.user,
+            "vm_type": order.vm_type,
+        }
+        if order.lease is not None:
+            parameters["lease"] = order.lease
         draft = Draft(
             "assign_vm",
             cloud.name,
             Step.ASSIGN,
             change.requester,
-            {"node": found.id_vm, "hostname": found.hostname, "user": user, "vm_type": vm_type},
+            parameters,
             _DEADLINE,
             found.id_vm,
         )
+        state = AssignmentState.ASSIGNING if backend.external else AssignmentState.ACTIVE
+        claim = Claim(wanted, backend.name, change.requester, state, lease=order.lease)
         if backend.external:
-            return await self._outside(change, backend, wanted, draft)
+            return await self._outside(change, backend, claim, draft)
         result = await backend.assign_vm(wanted, change.permit)
-        return await self._inside(change, backend, wanted, draft, result)
+        return await self._inside(change, claim, draft, result)
 
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
@@ -88,39 +104,33 @@ class Assigner:
         return (await self._succeed(operation, assignment, result)).operation or operation
 
     async def _inside(
-        self,
-        change: Change,
-        backend: Backend,
-        wanted: AssignRequest,
-        draft: Draft,
-        result: AssignmentResult,
+        self, change: Change, claim: Claim, draft: Draft, result: AssignmentResult
     ) -> Assigned:
         told = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+        claim = replace(claim, result=told)
 
         def work(connection: Connection) -> tuple[Operation, JsonObject]:
-            claim = Claim(wanted, backend.name, change.requester, AssignmentState.ACTIVE, told)
-            assignment, _ = ledger.claim(connection, claim)
-            answer = _answer(assignment)
+            assignment, _ = _claim(connection, claim, change.cloud.settings)
+            answer = answer_of(assignment)
             of = replace(draft, assignment_id=assignment.id)
             return recording.succeeded(connection, of, answer, self._recorder.process.id), answer
 
         operation, answer = await self._recorder.record_done(change, work)
         faultpoints.reached("assign.settled")
-        return _assigned(answer, operation)
+        return assigned(answer, operation)
 
     async def _outside(
-        self, change: Change, backend: Backend, wanted: AssignRequest, draft: Draft
+        self, change: Change, backend: Backend, claim: Claim, draft: Draft
     ) -> Assigned:
         claimed: list[tuple[Assignment, bool]] = []
 
         def also(connection: Connection, operation: Operation) -> Operation:
-            claim = Claim(wanted, backend.name, change.requester, AssignmentState.ASSIGNING)
-            assignment, new = ledger.claim(connection, claim)
+            assignment, new = _claim(connection, claim, change.cloud.settings)
             claimed[:] = [(assignment, new)]
             operation = records.set_assignment(connection, operation, assignment.id)
             if new:
                 return operation
-            answer = _answer(assignment)
+            answer = answer_of(assignment)
             done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
             return records.progress(connection, operation, done)
 
@@ -128,10 +138,10 @@ class Assigner:
         assignment, new = claimed[0]
         if not new:
             self._recorder.process.running.discard(operation.id)
-            return _assigned(_answer(assignment), operation)
+            return assigned(answer_of(assignment), operation)
         faultpoints.reached("assign.recorded")
         try:
-            result = await backend.assign_vm(wanted, change.permit)
+            result = await backend.assign_vm(claim.wanted, change.permit)
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, _nothing_done)
             raise
@@ -140,22 +150,22 @@ class Assigner:
             await self._failed(change, operation, error)
             raise
         faultpoints.reached("assign.answered")
-        assigned = await self._succeed(operation, assignment, result)
+        done = await self._succeed(operation, assignment, result)
         faultpoints.reached("assign.settled")
-        return assigned
+        return done
 
     async def _succeed(
         self, operation: Operation, assignment: Assignment, result: AssignmentResult
     ) -> Assigned:
         answer = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
-        answer = _answer(replace(assignment, result=answer))
+        answer = answer_of(replace(assignment, result=answer))
 
         def also(connection: Connection, written: Operation) -> None:
             cause = Cause(operation_id=written.id)
             ledger.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
 
         done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
-        return _assigned(answer, await self._recorder.progress(operation, done, also))
+        return assigned(answer, await self._recorder.progress(operation, done, also))
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
         if not change.permit.begun or verdict.is_invalid(error):
@@ -167,6 +177,23 @@ class Assigner:
         else:
             made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
+
+
+def _claim(connection: Connection, claim: Claim, cloud: CloudSettings) -> tuple[Assignment, bool]:
+    """As :func:`ledger.claim`; a lease only where the VM may be destroyed at its end.
+
+    Raises:
+        Refused: with the reason.
+    """
+    assignment, new = ledger.claim(connection, claim)
+    if new and claim.lease is not None:
+        vm = vms.get(connection, assignment.cloud, assignment.node_id)
+        assert vm is not None
+        try:
+            limits.check_right(vm, cloud)
+        except Refused as error:
+            raise Refused(f"A lease ends with destroying the VM: {error.message}") from None
+    return assignment, new
 
 
 def _end(why: str) -> Also:
@@ -193,16 +220,23 @@ def _ended(operation: Operation, why: str) -> Progress:
     )
 
 
-def _answer(assignment: Assignment) -> JsonObject:
+def answer_of(assignment: Assignment) -> JsonObject:
     """Return what the holder of an assignment is told; the ledger's number where there is none."""
     told = dict(assignment.result or {})
-    number = told.get("id") or assignment.vm_id
-    return {**told, "id": number, "assignment": assignment.id, "generation": assignment.generation}
-
-
-def _assigned(answer: JsonObject, operation: Operation) -> Assigned:
-    more: dict[str, object] = {
-        key: answer[key] for key in ("assignment", "generation") if key in answer
+    answer = {
+        **told,
+        "id": told.get("id") or assignment.vm_id,
+        "assignment": assignment.id,
+        "generation": assignment.generation,
+        "lease_expires_at": assignment.lease_expires_at,
     }
+    if assignment.lease_expires_at is None:
+        del answer["lease_expires_at"]
+    return answer
+
+
+def assigned(answer: JsonObject, operation: Operation) -> Assigned:
+    """Return what a caller is told of an assignment."""
+    more: dict[str, object] = {key: answer[key] for key in MORE if key in answer}
     result = AssignmentResult(answer["id"], answer["id_vm"], answer["result"])
     return Assigned(result, operation, more)

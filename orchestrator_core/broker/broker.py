@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator_core.broker.change import (
     Acted,
     Assigned,
+    AssignOrder,
     Change,
     Started,
     StartOrder,
@@ -50,7 +51,7 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    async def assign_vm(self, change: Change, vm: VmReference, user: str, vm_type: str) -> Assigned:
+    async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Give a VM to a user and an application.
 
         Raises:
@@ -74,6 +75,23 @@ class Broker(ABC):
             NoAssignmentBackend: when the cloud has none.
             Unsupported: before the release, when the cloud cannot destroy.
             Refused: when it cannot be released, with the reason.
+        """
+
+    @abstractmethod
+    async def renew_vm(
+        self, change: Change, vm: VmReference, lease: float, generation: int | None = None
+    ) -> Assigned:
+        """Let the lease of an assigned VM end later, or sooner; no cloud is asked.
+
+        Args:
+            change: the caller's.
+            vm: the VM.
+            lease: seconds from now.
+            generation: as for :meth:`release_vm`.
+
+        Raises:
+            NoAssignmentBackend: when the cloud has none.
+            Refused: when there is no lease that could be renewed, with the reason.
         """
 
     async def start(self) -> None:  # noqa: B027 - not every broker has to prepare anything

@@ -20,6 +20,10 @@ POWER: Final[Mapping[str, str]] = MappingProxyType(
 """Hooks that change a node and leave it there, and what has become of it then."""
 
 
+MORE: Final = ("assignment", "generation", "lease_expires_at")
+"""What the answer to an assign or a renewal has beside the backend's, where there is a ledger."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartOrder:
     """What a caller wants started; image and size by their ids."""
@@ -37,6 +41,20 @@ class VmReference:
 
     node: str | None = None
     hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignOrder:
+    """Whom a caller wants to hold a VM.
+
+    Attributes:
+        lease: seconds after which the VM is taken back by itself; None for never.
+    """
+
+    vm: VmReference
+    user: str
+    vm_type: str
+    lease: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import destroying, ledger, records, releasing
-from orchestrator_core.broker.operation import Operation, Step
+from orchestrator_core.broker import destroying, leases, ledger, records, releasing
+from orchestrator_core.broker.operation import Operation, OperationState, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause
+from orchestrator_core.errors import OrchestratorError
 
 
 def retry(connection: Connection, operation_id: str) -> bool:
@@ -29,6 +30,19 @@ def abandon(connection: Connection, operation_id: str, why: str) -> bool:
     elif operation.node_id is not None and operation.step in (Step.DESTROY, Step.CONFIRM):
         destroying.keep(connection, operation)
     return True
+
+
+def drop_leases(connection: Connection) -> None:
+    """Let every assignment go on without a lease, those included that wait for their release.
+
+    Raises:
+        OrchestratorError: when one of them is looked at just now; nothing is changed then.
+    """
+    for operation in leases.not_begun(connection):
+        if operation.state is OperationState.RUNNING:
+            raise OrchestratorError(f"Operation {operation.id} runs just now; try again")
+        abandon(connection, operation.id, "the leases of this copy are the original's")
+    leases.drop_all(connection)
 
 
 def _end_assignment(connection: Connection, operation: Operation) -> None:

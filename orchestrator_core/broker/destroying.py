@@ -39,7 +39,9 @@ DEADLINE: Final = 7 * 86_400.0
 _LOOKS: Final = 8
 """How many times an accepted deletion is looked for before it is asked for again."""
 
-_HELD_LOOK: Final = 15.0
+HELD_LOOK: Final = 15.0
+"""Seconds until what may not be destroyed just now is looked at again."""
+
 _EMPTY_LOOKS: Final = 3
 _EMPTY: Final = "empty_listing"
 
@@ -115,7 +117,7 @@ class Destroyer:
         except NodeNotFound as error:
             return await self._not_there(operation, cloud, error)
         except (DestroyHeld, DestroyLimit) as error:
-            made = verdict.again(operation, error, _HELD_LOOK)
+            made = verdict.again(operation, error, HELD_LOOK)
             return await self._recorder.progress(operation, made)
         except OrchestratorError as error:
             after = self._recorder.pause(operation)

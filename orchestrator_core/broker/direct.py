@@ -7,6 +7,7 @@ from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
     Acted,
     Assigned,
+    AssignOrder,
     Change,
     Started,
     StartOrder,
@@ -53,13 +54,15 @@ class DirectBroker(Broker):
         step = steps.act(operation, vm, change.permit)
         return Acted(await change.cloud.change(operation, step, change.permit, change.hints))
 
-    async def assign_vm(self, change: Change, vm: VmReference, user: str, vm_type: str) -> Assigned:
+    async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Have the backend give a VM to a user."""
         _refuse_what_needs_state(change)
+        if order.lease is not None:
+            raise InvalidParameter("lease", _NO_STATE)
         cloud = change.cloud
         backend = self._backend(cloud)
-        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
-        wanted = AssignRequest(cloud.name, found, user, vm_type)
+        found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
+        wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         return Assigned(await backend.assign_vm(wanted, change.permit))
 
     async def release_vm(
@@ -91,6 +94,17 @@ class DirectBroker(Broker):
         return Assigned(
             AssignmentResult(released.id, released.id_vm, f"{released.result} and deleted")
         )
+
+    async def renew_vm(
+        self, change: Change, vm: VmReference, lease: float, generation: int | None = None
+    ) -> Assigned:
+        """Refuse: there are no leases.
+
+        Raises:
+            InvalidParameter: always.
+        """
+        _refuse_what_needs_state(change)
+        raise InvalidParameter("lease", _NO_STATE)
 
     def _backend(self, cloud: Cloud) -> Backend:
         backend = self._registry.backend(cloud)

@@ -11,6 +11,7 @@ from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
     Acted,
     Assigned,
+    AssignOrder,
     Change,
     Started,
     StartOrder,
@@ -23,6 +24,7 @@ from orchestrator_core.broker.powering import Switch
 from orchestrator_core.broker.reading import Records
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.releasing import Releaser
+from orchestrator_core.broker.renewing import Renewer
 from orchestrator_core.broker.starting import Starter
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import NoAssignmentBackend
@@ -59,6 +61,7 @@ class DurableBroker(Broker):
         self._switch = Switch(recorder)
         self._assigner = Assigner(recorder)
         self._releaser = Releaser(recorder, self._destroyer)
+        self._renewer = Renewer(recorder)
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM, once."""
@@ -70,10 +73,10 @@ class DurableBroker(Broker):
             return await self._destroyer.begin(change, vm)
         return await self._switch.begin(change, operation, vm)
 
-    async def assign_vm(self, change: Change, vm: VmReference, user: str, vm_type: str) -> Assigned:
+    async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Give a VM to a user and an application, and to nobody else."""
         backend = self._registry.backend(change.cloud)
-        return await self._assigner.begin(change, backend, vm, user, vm_type)
+        return await self._assigner.begin(change, backend, order)
 
     async def release_vm(
         self, change: Change, vm: VmReference, generation: int | None = None
@@ -81,6 +84,12 @@ class DurableBroker(Broker):
         """Take a VM back, then destroy it however long that takes."""
         backend = self._registry.backend(change.cloud)
         return await self._releaser.begin(change, backend, vm, generation)
+
+    async def renew_vm(
+        self, change: Change, vm: VmReference, lease: float, generation: int | None = None
+    ) -> Assigned:
+        """Let a lease end so many seconds from now."""
+        return await self._renewer.begin(change, vm, lease, generation)
 
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has claimed."""

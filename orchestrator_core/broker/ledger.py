@@ -82,7 +82,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     Who holds the VM for the same application already gets that assignment again.
 
     Raises:
-        Refused: when somebody else holds it, or it is on its way out.
+        Refused: when somebody else holds it, the lease has run out, or it is on its way out.
     """
     wanted = claimed.wanted
     cloud, node_id = wanted.cloud, wanted.vm.id_vm
@@ -96,6 +96,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         "new_backend": claimed.backend,
         "new_state": claimed.state.value,
         "new_result": claimed.result,
+        "new_lease": claimed.lease,
         "of_cloud": cloud,
         "wanted": node_id,
     }
@@ -114,7 +115,19 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         raise Refused(f"Node {node_id} is already assigned to another user or application")
     if holder.state != AssignmentState.ACTIVE:
         raise Refused(f"Node {node_id} is {holder.state} just now")
+    if has_run_out(connection, holder):
+        raise Refused(f"The lease of node {node_id} has run out")
     return holder, False
+
+
+def has_run_out(connection: Connection, assignment: Assignment) -> bool:
+    """Whether an assignment had a lease, and its time is over by the database's clock."""
+    if assignment.lease_expires_at is None:
+        return False
+    return assignment.lease_expires_at <= connection.execute(_CLOCK).scalar_one()
+
+
+_CLOCK: Final = select(now())
 
 
 @functools.cache
@@ -136,6 +149,7 @@ def _claim(dialect: str, *, active: bool) -> Any:
             bindparam("new_result", type_=Json),
             now(),
             now() if active else cast(None, Double),
+            now() + bindparam("new_lease", type_=Double),
         )
         .where(
             vm_rows.c.cloud == bindparam("of_cloud"),
@@ -163,6 +177,7 @@ _CLAIMED: Final = (
     "result",
     "made_at",
     "assigned_at",
+    "lease_expires_at",
 )
 
 _RAISE: Final = (
@@ -185,6 +200,27 @@ def holding(connection: Connection, cloud: str, node_id: str) -> Assignment | No
     """Return the assignment of a VM that has not ended."""
     row = connection.execute(_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
     return None if row is None else Assignment(*row)
+
+
+def check_generation(held: Assignment, given: int | None) -> None:
+    """Do nothing if it is this assignment that a caller means.
+
+    Args:
+        held: the VM's assignment.
+        given: the generation that the caller names; None from one who knows of none.
+
+    Raises:
+        Refused: when it may be another one.
+    """
+    if given is not None and given != held.generation:
+        raise Refused(
+            f"The assignment of generation {given} has ended; it is {held.generation} by now"
+        )
+    if given is None and held.generation > 1:
+        raise Refused(
+            f"The VM has had {held.generation} holders; "
+            "the request must say which is meant: generation"
+        )
 
 
 def of_operation(connection: Connection, operation: Operation) -> Assignment | None:

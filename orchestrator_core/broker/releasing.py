@@ -7,16 +7,31 @@ import asyncio
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, limits, records, verdict, vms
+from orchestrator_core.broker import keys, leases, ledger, limits, records, verdict, vms
 from orchestrator_core.broker.change import Assigned, Change, VmReference
-from orchestrator_core.broker.destroying import DEADLINE, Destroyer
+from orchestrator_core.broker.destroying import DEADLINE, HELD_LOOK, Destroyer
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
-from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.vm import (
+    Assignment,
+    AssignmentState,
+    Cause,
+    VmKey,
+    VmOrigin,
+    VmState,
+)
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import OrchestratorError, Refused, Unsupported
+from orchestrator_core.errors import (
+    DestroyHeld,
+    DestroyLimit,
+    NodeNotFound,
+    OrchestratorError,
+    Refused,
+    Unsupported,
+)
 from orchestrator_core.model import AssignmentResult, JsonObject, Vm
 from orchestrator_core.settings.model import CloudSettings
 
@@ -78,28 +93,92 @@ class Releaser:
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Go on: find out whether the VM is released, or destroy it."""
+        """Go on: have the VM released, find out whether it is, or destroy it."""
         if operation.step is not Step.RELEASE:
             return await self._destroyer.resume(operation, cloud)
         if backend is None:
             why = f"Cloud {cloud.name} has no assignment backend any more"
             return await self._unknown(operation, why)
+        if operation.unsettled:
+            return await self._settle(operation, cloud, backend)
+        return await self._ask(operation, cloud, backend)
+
+    async def _ask(self, operation: Operation, cloud: Cloud, backend: Backend) -> Operation:
+        """Release a VM that the backend was certainly not asked for yet.
+
+        Nobody waits for it: as long as the VM may not be destroyed, all is left as it is.
+        """
+        try:
+            assignment = await self._recorder.database.read(
+                lambda connection: _look(connection, operation, cloud.settings)
+            )
+        except (DestroyHeld, DestroyLimit) as error:
+            made = verdict.again(operation, error, HELD_LOOK)
+            return await self._recorder.progress(operation, made)
+        except OrchestratorError as error:
+            return await self._again(operation, error)
+        if backend.external:
+            operation = await self._call(operation, cloud, backend, assignment)
+        else:
+            operation = await self._released(operation, _answer_of(operation, None))
+        faultpoints.reached("expire.settled")
+        return operation
+
+    async def _call(
+        self, operation: Operation, cloud: Cloud, backend: Backend, assignment: Assignment | None
+    ) -> Operation:
+        """Ask a backend to release what it shows as this assignment's."""
+        permit = Permit()
+        permit.check = self._recorder.process.check_lease
+        try:
+            found = await backend.resolve_vm(cloud.name, operation.node_id, None)
+            if found.user and assignment is not None and found.user != assignment.user:
+                why = "The backend shows another user, so that the VM is left alone"
+                return await self._unknown(operation, why)
+            released = await backend.release_vm(cloud.name, found, permit)
+        except (NodeNotFound, Refused) as error:
+            return await self._settle(operation, cloud, backend, error)
+        except OrchestratorError as error:
+            begun = permit.begun and not verdict.is_refusal(error)
+            return await self._again(operation, error, unsettled=begun)
+        faultpoints.reached("expire.answered")
+        return await self._released(operation, _answer(released))
+
+    async def _settle(
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        backend: Backend,
+        refusal: OrchestratorError | None = None,
+    ) -> Operation:
+        """Find out from the backend's list whether a VM is released.
+
+        Args:
+            operation: the release.
+            cloud: the VM's.
+            backend: whose list it is.
+            refusal: what the backend said, if it certainly has not released it just now.
+        """
         if not backend.external:
-            answer = {"id": 0, "id_vm": operation.node_id, "result": _text(operation)}
-            return await self._released(operation, answer)
+            return await self._released(operation, _answer_of(operation, None))
         try:
             known = await backend.list_vms(cloud.name, tuple)
         except OrchestratorError as error:
-            after = self._recorder.pause(operation)
-            made = verdict.again(operation, error, after, unsettled=True)
-            return await self._recorder.progress(operation, made)
-        record = next((vm for vm in known if vm.id_vm == operation.node_id), None)
-        if record is not None and record.user:
-            why = "The backend still shows a user, so that the VM is not destroyed"
-            return await self._unknown(operation, why)
-        identity = record.id if record is not None else 0
-        answer = {"id": identity, "id_vm": operation.node_id, "result": _text(operation)}
-        return await self._released(operation, answer)
+            return await self._again(operation, error, unsettled=refusal is None)
+        shown = [vm for vm in known if vm.id_vm == operation.node_id]
+        if not any(vm.user for vm in shown):
+            return await self._released(operation, _answer_of(operation, next(iter(shown), None)))
+        if refusal is not None:
+            return await self._again(operation, refusal)
+        why = "The backend still shows a user, so that the VM is not destroyed"
+        return await self._unknown(operation, why)
+
+    async def _again(
+        self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
+    ) -> Operation:
+        after = self._recorder.pause(operation)
+        made = verdict.again(operation, error, after, unsettled=unsettled)
+        return await self._recorder.progress(operation, made)
 
     async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
         """Destroy what is released, for as long as the caller is to wait."""
@@ -128,8 +207,9 @@ class Releaser:
 
         def also(connection: Connection, written: Operation) -> None:
             assignment = ledger.of_operation(connection, written)
-            if assignment is not None:
-                cause = Cause(operation_id=written.id, why="released")
+            if assignment is not None and assignment.ended_at is None:
+                why = leases.EXPIRED if leases.is_expiry(written) else "released"
+                cause = Cause(operation_id=written.id, why=why)
                 ledger.move(connection, assignment, AssignmentState.ENDED, cause)
 
         going_on = Progress(
@@ -150,7 +230,7 @@ class Releaser:
         return await self._recorder.database.read(work)
 
     async def _unknown(self, operation: Operation, why: str) -> Operation:
-        made = verdict.paused(operation, "release_unknown", why, unsettled=True)
+        made = verdict.paused(operation, "release_unknown", why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
@@ -181,7 +261,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
         if held is None and not backend.external:
             raise Refused(f"Node {vm.id_vm} is not assigned")
         if held is not None:
-            _check_generation(held.generation, generation)
+            ledger.check_generation(held, generation)
             if held.state != AssignmentState.ACTIVE:
                 raise Refused(f"Node {vm.id_vm} is {held.state} just now")
             cause = Cause(change.requester, operation.id)
@@ -193,22 +273,36 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
     return take
 
 
-def _check_generation(held: int, given: int | None) -> None:
-    if given is not None and given != held:
-        raise Refused(f"The assignment of generation {given} has ended; it is {held} by now")
-    if given is None and held > 1:
-        raise Refused(
-            f"The VM has had {held} holders; a release must say which is meant: generation"
-        )
+def _look(connection: Connection, operation: Operation, cloud: CloudSettings) -> Assignment | None:
+    """Return whose VM it is that is to be released, if it may be destroyed just now.
+
+    Raises:
+        DestroyHeld, DestroyLimit, Refused: when it may not.
+    """
+    limits.check_held(connection)
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    if vm is not None and vm.state == VmState.RELEASING:
+        limits.check_right(vm, cloud)
+        limits.check_rate(connection, cloud)
+    return ledger.of_operation(connection, operation)
 
 
 def give_back(connection: Connection, operation: Operation) -> None:
-    """Let the VM be its holder's again: it was certainly not released."""
+    """Let the VM be its holder's again: it was certainly not released.
+
+    A lease that has run out is no more: it would run out again at once.
+    """
     assert operation.node_id is not None
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
+    if vm is None or vm.state != VmState.RELEASING:
+        return  # somebody has stopped it meanwhile, which has ended the assignment
     assignment = ledger.of_operation(connection, operation)
     if assignment is not None:
         cause = Cause(operation_id=operation.id, why=operation.error_code)
         ledger.move(connection, assignment, AssignmentState.ACTIVE, cause)
+        if leases.is_expiry(operation):
+            leases.drop(connection, assignment)
     vms.set_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
 
 
@@ -219,6 +313,12 @@ def _nothing_done(connection: Connection, operation: Operation) -> None:
 
 def _text(operation: Operation) -> str:
     return f"Node {operation.node_id} released"
+
+
+def _answer_of(operation: Operation, shown: Vm | None) -> JsonObject:
+    """Return a release's answer where the backend gave none, but shows the VM, or does not."""
+    identity = shown.id if shown is not None else 0
+    return {"id": identity, "id_vm": operation.node_id, "result": _text(operation)}
 
 
 def _answer(result: AssignmentResult) -> JsonObject:

@@ -53,6 +53,7 @@ class Assignment:
     Attributes:
         generation: how many holders the VM has had, this one included.
         result: the backend's answer, once there is one.
+        lease_expires_at: when the VM is taken back by itself; None without a lease.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Assignment:
     assigned_at: float | None
     ended_at: float | None
     end_reason: str | None
+    lease_expires_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Claim:
         backend: the name of the backend that assigns it.
         state: of the assignment: active at once, or only after the backend has agreed.
         result: the backend's answer, where it was asked before.
+        lease: seconds after which the VM is taken back by itself; None for never.
     """
 
     wanted: AssignRequest
@@ -89,6 +92,7 @@ class Claim:
     requester: Requester
     state: AssignmentState
     result: JsonObject | None = None
+    lease: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Cause:
     Attributes:
         requester: who wants it; None when it is nobody's wish.
         operation_id: the operation that it happens in.
-        why: of an assignment that ends, one short word.
+        why: what happened or why it ends, one short word.
     """
 
     requester: Requester | None = None

@@ -10,7 +10,8 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import claims, housekeeping, process
+from orchestrator_core import faultpoints
+from orchestrator_core.broker import claims, housekeeping, leases, process
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.looking import Looker
 from orchestrator_core.broker.operation import Operation
@@ -27,6 +28,9 @@ _LOOK: Final = 1.0
 """Seconds between two questions of whether a cloud is due to be looked through."""
 
 _HOUSEKEEPING: Final = 60.0
+
+_TAKEN_BACK: Final = 20
+"""VMs whose leases have run out, taken back in one transaction."""
 
 
 class DurableWorker:
@@ -81,11 +85,13 @@ class DurableWorker:
         """Take what is due."""
         await self._keep_house()
         self._look_around()
+        database = self._broker.database
+        run_out, due, dead = await database.read(self._look)
+        if run_out:
+            due = await self._take_back() or due
         free = self._settings.slots - len(self._tasks)
         if free <= 0:
             return
-        database = self._broker.database
-        due, dead = await database.read(self._look)
         if not due and not dead:
             self._more = False
             return
@@ -102,8 +108,30 @@ class DurableWorker:
         if self._more:
             self._slot_free.set()
 
-    def _look(self, connection: Connection) -> tuple[bool, list[str]]:
-        return claims.anything_due(connection, self._settings.lease), process.ended(connection)
+    def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
+        return (
+            leases.any_run_out(connection),
+            claims.anything_due(connection, self._settings.lease),
+            process.ended(connection),
+        )
+
+    async def _take_back(self) -> bool:
+        """Record releases of VMs whose leases have run out; whether there were any."""
+        taken = await self._broker.database.write(
+            lambda connection: leases.take_back(connection, _TAKEN_BACK)
+        )
+        if taken:
+            faultpoints.reached("expire.recorded")
+        for operation_id, assignment in taken:
+            _log.info(
+                "lease has run out",
+                operation=operation_id,
+                cloud=assignment.cloud,
+                node=assignment.node_id,
+            )
+        if len(taken) == _TAKEN_BACK:
+            self._slot_free.set()  # there may be more: look again at once
+        return bool(taken)
 
     def _claim(self, connection: Connection, most: int, dead: list[str]) -> list[Operation]:
         process.bury(connection, dead)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
 from orchestrator_core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @click.group()
@@ -75,18 +79,23 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
     """Say that the database came out of a backup: nothing is destroyed until --confirm.
 
     Meanwhile look at `orchestrator operations list`: what the backup still wants destroyed may
-    be somebody's by now.
+    be somebody's by now. In a copy no lease ends by itself any more: the original sees to that.
     """
-    from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.state import installation  # noqa: PLC0415
 
     if new_installation and not confirm:
         raise click.UsageError("--new-installation goes with --confirm")
     with opened(config) as database:
         place = database.place
+
+        def confirmed(connection: Connection) -> None:
+            if new_installation:
+                decisions.drop_leases(connection)
+            installation.confirm(connection, place, new_id=new_installation)
+
         if confirm:
-            database.write_now(
-                lambda connection: installation.confirm(connection, place, new_id=new_installation)
-            )
+            database.write_now(confirmed)
             click.echo("Confirmed: what is due is destroyed again")
         else:
             why = "the database came out of a backup"

@@ -89,7 +89,8 @@ def retry(config: Path | None, operation_id: str) -> None:
 def abandon(config: Path | None, operation_id: str, why: str) -> None:
     """End a paused or waiting operation; what it has not done yet is not done.
 
-    A VM that was to be destroyed stays, and can be assigned again.
+    A VM that was to be released is its holder's again, without a lease that has run out; one
+    that was to be destroyed stays, and can be assigned again.
     """
     from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NoAssignmentBackend, UnknownCloud
-from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, LEDGER_DEADLINES
 from orchestrator_core.settings.schema import DEFAULT
 
 
@@ -52,9 +52,16 @@ class Registry:
         return self.backends[name]
 
     def seconds(self, cloud: Cloud, operation: str) -> float:
-        """Return how long an operation of a cloud, or of its backend, may take."""
+        """Return how long an operation of a cloud, or of its backend, may take.
+
+        Raises:
+            NoAssignmentBackend: when it is a backend's, and the cloud has none.
+        """
         if operation in ASSIGNMENT_DEADLINES:
             return self.backend(cloud).guard.seconds(operation)
+        if operation in LEDGER_DEADLINES:
+            self.backend(cloud)  # without one nothing is ever assigned
+            return LEDGER_DEADLINES[operation]
         return cloud.guard.seconds(operation)
 
     async def close(self) -> None:

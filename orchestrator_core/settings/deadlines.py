@@ -40,3 +40,6 @@ ASSIGNMENT_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
     }
 )
 """Seconds by operation of an assignment backend."""
+
+LEDGER_DEADLINES: Final[Mapping[str, float]] = MappingProxyType({"renew_vm": 30.0})
+"""Seconds by operation that only the database is asked for; no settings change them."""

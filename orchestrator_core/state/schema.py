@@ -9,10 +9,10 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state.tables import installation
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """The schema that this code was written for: the number of the newest migration."""
 
-OLDEST: Final = 1
+OLDEST: Final = 2
 """The oldest schema that it works on."""
 
 _UPGRADE: Final = "run: orchestrator db upgrade"

@@ -214,6 +214,7 @@ assignments = Table(
     Column("assigned_at", Double),
     Column("ended_at", Double),
     Column("end_reason", String(16)),
+    Column("lease_expires_at", Double),
     CheckConstraint("state IN ('assigning', 'active', 'releasing', 'ended')", name="state"),
     CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended"),
     Index(
@@ -226,8 +227,20 @@ assignments = Table(
     Index("ix_assignments_user", "user"),
     Index("ix_assignments_cloud_node_id", "cloud", "node_id"),
     Index("ix_assignments_ended_at", "ended_at"),
+    # The look for leases that have run out costs nothing where there are none. With both columns
+    # in it SQLite prefers it to the one of ended_at, behind which all that is held stands.
+    Index(
+        "ix_assignments_ended_at_lease_expires_at",
+        "ended_at",
+        "lease_expires_at",
+        sqlite_where=text("lease_expires_at IS NOT NULL"),
+        postgresql_where=text("lease_expires_at IS NOT NULL"),
+    ),
 )
-"""Who holds which VM, and who held it: one VM has at most one assignment that has not ended."""
+"""Who holds which VM, and who held it: one VM has at most one assignment that has not ended.
+
+``lease_expires_at`` is when the VM is taken back unless the lease is renewed; null without one.
+"""
 
 assignment_events = Table(
     "assignment_events",

@@ -16,7 +16,7 @@ from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import DummySettings
 from tests.conftest import Serve
-from tests.stateful import Api, settings, wait_for
+from tests.stateful import Api, Json, leases_end, settings, wait_for
 
 STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
 
@@ -129,6 +129,109 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     command("operations", "retry", answer["operation"])
     assert api.settled(answer["operation"])["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2", first]
+
+
+def expired(api: Api, folder: Path, node: str, code: str | None = None) -> Json:
+    """Let a VM's lease end; return the operation that came of it, once it has that error."""
+    leases_end(f"sqlite:///{folder}/state.db", node)
+
+    def look() -> Json | None:
+        found = api.operations(node=node, kind="release_vm")
+        return found[0] if found else None
+
+    def is_it(operation: Json | None) -> bool:
+        return operation is not None and (operation["error"] or {}).get("error_code") == code
+
+    operation: Json = wait_for(look, is_it)
+    return operation
+
+
+def test_a_lease_on_what_may_not_be_destroyed_is_refused(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud('destroy = "own"')
+    own = api.started()
+    command("protect", "fake_driver", own)
+    for node, why in ((own, "is protected"), ("1", "neither started nor adopted here")):
+        answer = api.assign(node, lease="1h")
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
+        assert answer.json()["message"].startswith("A lease ends with destroying the VM: Node ")
+        assert why in answer.json()["message"]
+        assert api.get("/vm/assignments", node=node)["assignments"] == []
+        assert "lease_expires_at" not in api.assign(node).json()
+        assert api.assign(node, lease="1h").status_code == 200  # it is held, and without a lease
+
+
+def test_a_lease_that_ends_on_a_protected_vm_waits_in_sight(
+    serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
+) -> None:
+    api = serve_cloud()
+    node = api.started()
+    assignment = api.assign(node, lease="1h").json()["assignment"]
+    command("protect", "fake_driver", node)
+    waiting = expired(api, tmp_path, node, "refused")
+    assert "is protected" in waiting["error"]["message"]
+    assert waiting["step"] == "release"
+    assert api.assignment(assignment)["state"] == "releasing"
+    (vm,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
+    assert vm["status_desc"] == "RELEASING"
+    for answer in (api.renew(node), api.release(node), api.assign(node, user="eve")):
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
+    assert node in api.nodes()
+    command("protect", "fake_driver", node, "--off")
+    assert api.settled(waiting["id"])["result"]["deletion"] == "done"
+    assert api.assignment(assignment)["end_reason"] == "expired"
+    assert node not in api.nodes()
+
+
+def test_a_frozen_expiry_can_be_given_back_to_the_holder(
+    serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
+) -> None:
+    api = serve_cloud()
+    kept, lost = api.started(), api.started()
+    held = {node: api.assign(node, lease="1h").json()["assignment"] for node in (kept, lost)}
+    command("freeze", "--why", "the clients could not renew")
+    waiting = {node: expired(api, tmp_path, node, "destroy_held")["id"] for node in held}
+    command("operations", "abandon", waiting[kept])
+    shown = api.assignment(held[kept])
+    assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
+    told = [(event["state"], event["message"]) for event in shown["history"]]
+    assert told == [("active", None), ("releasing", "expired"), ("active", "destroy_held")]
+    assert "lease_expires_at" not in api.assign(kept).json()
+    command("thaw")
+    command("operations", "retry", waiting[lost])
+    assert api.settled(waiting[lost])["result"]["deletion"] == "done"
+    assert api.nodes() == ["1", "2", kept]
+    assert api.release(kept).json()["deletion"] == "done"
+
+
+def test_so_many_leases_an_hour(serve_cloud: Callable[..., Api], tmp_path: Path) -> None:
+    api = serve_cloud("destroys_per_hour = 1")
+    first, second = api.started(), api.started()
+    held = {node: api.assign(node, lease="1h").json()["assignment"] for node in (first, second)}
+    done = expired(api, tmp_path, first)
+    assert api.settled(done["id"])["state"] == "succeeded"
+    expired(api, tmp_path, second, "destroy_limit")
+    assert api.assignment(held[second])["state"] == "releasing"
+    assert second in api.nodes()
+
+
+def test_a_copy_s_leases_end_nothing_of_the_original_s(
+    serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
+) -> None:
+    """One lease ends before somebody says that it is a copy, and one later."""
+    api = serve_cloud()
+    early, late = api.started(), api.started()
+    held = {node: api.assign(node, lease="1h").json()["assignment"] for node in (early, late)}
+    command("db", "restored")
+    waiting = expired(api, tmp_path, early, "destroy_held")
+    command("db", "restored", "--confirm", "--new-installation")
+    leases_end(f"sqlite:///{tmp_path}/state.db")
+    for assignment in held.values():
+        shown = api.assignment(assignment)
+        assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
+    assert api.operation(waiting["id"])["state"] == "abandoned"
+    assert {early, late} <= set(api.nodes())
 
 
 def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(

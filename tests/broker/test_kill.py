@@ -14,7 +14,7 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms
 from tests.conftest import running
 from tests.databases import MakeUrl
-from tests.stateful import Api, Json, settings, wait_for
+from tests.stateful import Api, Json, leases_end, settings, wait_for
 
 POINTS = (
     "start.recorded",
@@ -28,6 +28,9 @@ POINTS = (
     "release.recorded",
     "release.answered",
     "release.settled",
+    "renew.settled",
+    "expire.recorded",
+    "expire.settled",
 )
 
 _ENDS = ("succeeded", "failed", "abandoned")
@@ -43,6 +46,9 @@ class Killed:
 
     def arm(self, point: str) -> None:
         (self._folder / point).touch()
+
+    def armed(self, point: str) -> bool:
+        return (self._folder / point).exists()
 
     def dies(self, point: str, request: Callable[[], httpx2.Response]) -> None:
         """Make a request in whose middle the process that serves it is killed."""
@@ -63,6 +69,9 @@ class Killed:
             look, lambda operations: all(one["state"] in _ENDS for one in operations)
         )
         return found
+
+    def leases_end(self, node: str) -> None:
+        leases_end(self._url, node)
 
     def check(self) -> None:
         """The VMs in the cloud are exactly those that the rows say."""
@@ -149,6 +158,39 @@ def test_a_release_is_carried_to_its_end(killed: Killed, point: str) -> None:
     assert (shown["state"], shown["end_reason"]) == ("ended", "released")
     (release,) = killed.api.operations(kind="release_vm", node=node)
     assert release["result"]["deletion"] == "done"
+
+
+def test_a_renewal_is_made_or_not(killed: Killed) -> None:
+    node, key = killed.api.started(), {"Idempotency-Key": "renewal"}
+    assignment = killed.api.assign(node, lease="1h").json()["assignment"]
+    body = {"node": node, "lease": "8h"}
+    killed.dies("renew.settled", lambda: killed.api.put("/vm/action/renew", body, **key))
+    killed.check()
+    again = killed.api.put("/vm/action/renew", body, **key)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    shown = killed.api.assignment(assignment)
+    assert again.json()["lease_expires_at"] == shown["lease_expires_at"]
+    assert [event["message"] for event in shown["history"]] == [None, "renewed"]
+
+
+@pytest.mark.parametrize("point", ["expire.recorded", "expire.settled", "destroy.gone"])
+def test_an_expiry_is_carried_to_its_end(killed: Killed, point: str) -> None:
+    node, other = killed.api.started(), killed.api.started()
+    assignment = killed.api.assign(node, lease="1h").json()["assignment"]
+    killed.api.assign(other, lease="1h")
+    killed.arm(point)
+    killed.leases_end(node)
+    wait_for(lambda: killed.armed(point), lambda armed: not armed)
+    wait_for(lambda: killed.api.assignment(assignment)["ended_at"], bool)
+    killed.check()
+    assert node not in killed.api.nodes()
+    assert other in killed.api.nodes()
+    shown = killed.api.assignment(assignment)
+    assert shown["end_reason"] == "expired"
+    assert [event["message"] for event in shown["history"]] == [None, "expired", "expired"]
+    (release,) = killed.api.operations(kind="release_vm", node=node)
+    assert release["result"]["deletion"] == "done"
+    killed.api.stop(other)
 
 
 def test_the_durable_worker_may_die_as_well(killed: Killed) -> None:

@@ -20,18 +20,26 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core import faultpoints
 from orchestrator_core.app import make_house
-from orchestrator_core.broker.change import Change, StartOrder, VmReference
+from orchestrator_core.broker import leases
+from orchestrator_core.broker.change import AssignOrder, Change, StartOrder, VmReference
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.operation import FINAL, KeyUse, Requester
 from orchestrator_core.broker.worker import DurableWorker
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, OrchestratorError
 from orchestrator_core.settings.load import load_settings
-from orchestrator_core.state.tables import assignments, operations, processes, vms
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import (
+    assignment_events,
+    assignments,
+    operations,
+    processes,
+    vms,
+)
 from tests.databases import MakeUrl
 from tests.stateful import settings as toml
 
@@ -47,13 +55,18 @@ POINTS = (
     "release.recorded",
     "release.answered",
     "release.settled",
+    "renew.settled",
+    "expire.recorded",
+    "expire.settled",
 )
 USERS = ("ann", "bob")
-ACTIONS = ("start", "stop", "assign", "release")
+ACTIONS = ("start", "stop", "assign", "lease", "renew", "time", "release")
+LEASE = 3600.0
+ANY = 5
 
 actions = st.tuples(
     st.sampled_from(ACTIONS),
-    st.integers(0, 5),
+    st.integers(0, ANY),
     st.sampled_from(USERS),
     st.one_of(st.none(), st.integers(0, 3)),
 )
@@ -108,11 +121,32 @@ class World:
         await self.house.registry.close()
         broker.database.close()
 
-    def settle(self) -> None:
-        """Let the durable worker work until nothing is left to do."""
+    def worker(self) -> DurableWorker:
         state = self.settings.state
         assert state is not None
-        worker = DurableWorker(self.broker, self.house.registry, state)
+        return DurableWorker(self.broker, self.house.registry, state)
+
+    async def time_passes(self, node: str) -> None:
+        """A VM's lease ends, if it has one, and a durable worker looks what is to be done."""
+        ends = (
+            update(assignments)
+            .where(assignments.c.node_id == node, assignments.c.ended_at.is_(None))
+            .where(assignments.c.lease_expires_at.is_not(None))
+            .values(lease_expires_at=now() - 1.0)
+        )
+        await self.broker.database.write(lambda connection: connection.execute(ends))
+        worker = self.worker()
+        try:
+            await worker._turn()
+            await asyncio.gather(*worker._tasks)
+        finally:
+            worker.stop()
+        assert worker._looking is not None
+        await worker._looking
+
+    def settle(self) -> None:
+        """Let the durable worker work until nothing is left to do."""
+        worker = self.worker()
 
         async def until_idle() -> None:
             working = asyncio.ensure_future(worker.run())
@@ -134,7 +168,7 @@ class World:
 
 def _open(connection: Connection) -> bool:
     query = select(operations.c.id).where(operations.c.state.not_in(list(FINAL)))
-    return connection.execute(query).first() is not None
+    return connection.execute(query).first() is not None or leases.any_run_out(connection)
 
 
 class Model(RuleBasedStateMachine):
@@ -148,6 +182,14 @@ class Model(RuleBasedStateMachine):
         self.keyed: dict[str, str] = {}
         self.started: set[str] = set()
         self.told_gone: set[str] = set()
+        self.on_lease: set[str] = set()
+        self.in_danger: set[str] = set()
+        self.there: set[str] = set()
+        for _ in range(3):
+            self.world.run(self._one("start", 0, "ann", None))
+        self.there = set(self.started)
+        self.world.run(self._one("lease", 0, "ann", None))
+        self.world.run(self._one("lease", 1, "bob", None))
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -187,9 +229,12 @@ class Model(RuleBasedStateMachine):
         if number is not None:
             key = KeyUse("PUT", f"/{action}/{which}/{user}", str(number), "digest", 3600.0)
         change = Change(cloud, Permit(), Requester("model", "request", key))
-        known = sorted(self.started, key=int) or ["3"]
+        # Mostly what is there: what is gone is soon dealt with.
+        known = sorted(self.started if which == ANY else self.there, key=int) or ["3"]
         vm = VmReference(known[which % len(known)])
         assert vm.node is not None
+        if action in ("stop", "release", "time"):
+            self.in_danger.add(vm.node)
         try:
             if action == "start":
                 node = (await broker.start_vm(change, StartOrder("x", "1", "1"))).node.id
@@ -197,9 +242,19 @@ class Model(RuleBasedStateMachine):
             elif action == "stop":
                 await broker.act(change, "stop_vm", vm)
                 self.told_gone.add(vm.node)
-            elif action == "assign":
-                assigned = await broker.assign_vm(change, vm, user, "app")
+            elif action in ("assign", "lease"):
+                lease = LEASE if action == "lease" else None
+                order = AssignOrder(vm, user, "app", lease)
+                assigned = await broker.assign_vm(change, order)
                 assert assigned.result.id_vm == vm.node
+                if "lease_expires_at" in assigned.more:
+                    self.on_lease.add(vm.node)
+            elif action == "renew":
+                renewed = await broker.renew_vm(change, vm, LEASE)
+                assert "lease_expires_at" in renewed.more
+                assert vm.node not in self.told_gone, "told gone, then renewed"
+            elif action == "time":
+                await self.world.time_passes(vm.node)
             else:
                 released = await broker.release_vm(change, vm)
                 self.told_gone.add(vm.node)
@@ -225,11 +280,16 @@ class Model(RuleBasedStateMachine):
         _, nodes = self.world.run(self.world.house.registry.cloud(None).list_all())
         there = {node.id for node in nodes} - {"1", "2"}
         rows = self.world.broker.database.read_now(_rows)
-        present, keyed, open_assignments = rows
+        present, keyed, open_assignments, expired = rows
+        self.there = there
         assert there == present - {"1", "2"}, self.world.broker.database.read_now(_story)
         assert not there & self.told_gone, "told gone and still there"
         assert len(keyed) == len(set(keyed)), "two operations for one VM"
         assert open_assignments <= present, "somebody holds what is gone"
+        assert not there & expired, "the lease is over and the VM still there"
+        assert self.on_lease - self.in_danger <= open_assignments, "taken back before its time"
+        for told in self.world.broker.database.read_now(_histories):
+            assert "expired" not in told or "renewed" not in told[told.index("expired") :], told
 
 
 def _story(connection: Connection) -> str:
@@ -248,16 +308,26 @@ def _story(connection: Connection) -> str:
     return "\n".join([*told, *rows])
 
 
-def _rows(connection: Connection) -> tuple[set[str], list[str], set[str]]:
+def _histories(connection: Connection) -> list[list[str | None]]:
+    """What was said of each assignment, in its order."""
+    table, histories = assignment_events, dict[str, list[str | None]]()
+    for row in connection.execute(select(table).order_by(table.c.id)):
+        histories.setdefault(row.assignment_id, []).append(row.why)
+    return list(histories.values())
+
+
+def _rows(connection: Connection) -> tuple[set[str], list[str], set[str], set[str]]:
     present = select(vms.c.node_id).where(vms.c.gone_at.is_(None))
     started = select(operations.c.node_id).where(
         operations.c.kind == "start_vm", operations.c.state == "succeeded"
     )
     held = select(assignments.c.node_id).where(assignments.c.ended_at.is_(None))
+    expired = select(assignments.c.node_id).where(assignments.c.end_reason == "expired")
     return (
         set(connection.execute(present).scalars()),
         list(connection.execute(started).scalars()),
         set(connection.execute(held).scalars()),
+        set(connection.execute(expired).scalars()),
     )
 
 
@@ -282,7 +352,7 @@ def test_no_order_of_changes_and_kills_breaks_the_guarantees(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     make: MakeUrl = request.getfixturevalue(kind)
-    check(make, examples=3, steps=12)
+    check(make, examples=4, steps=15)
 
 
 @pytest.mark.soak

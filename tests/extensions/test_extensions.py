@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.conftest import ec2
+from tests.stateful import Api, settings
 
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
 START = {"name": "x", "image": "1", "size": "no such size"}
@@ -39,6 +40,30 @@ def test_a_policy_denies_and_changes(serve: Any, installed: dict[str, str]) -> N
     assert httpx2.put(f"{url}/vm/stop/fake_driver", json={"node": "2"}).status_code == 200
     assert httpx2.post(f"{url}/vm/start/fake_driver", json=START).status_code == 200
     assert [n["id"] for n in httpx2.get(f"{url}/nodes/fake_driver").json()["nodes"]] == ["1", "3"]
+
+
+def test_a_policy_gives_leases_and_sees_them_renewed(
+    serve: Any, installed: dict[str, str], tmp_path: Path
+) -> None:
+    trail = tmp_path / "trail"
+    extensions = (
+        '[extensions.policy]\nextension = "policy"\n'
+        f'[extensions.trail]\nextension = "audit"\npath = "{trail}"\n'
+    )
+    server = serve(settings('url = "sqlite:///state.db"', "", extensions), environment=installed)
+    api = Api(server)
+    with api.http:
+        assert "lease_expires_at" in api.assign("1", "guest", "8h").json()
+        assert "lease_expires_at" not in api.assign("2", "ann", "8h").json()
+        wrong = api.assign(api.started(), "guest", "soon").json()
+        assert wrong["message"].startswith("Param not valid: lease: must be a duration")
+        assert api.renew("1", "2h").status_code == 200
+        assert api.renew("2", "2h").status_code == 400
+    lines = [json.loads(line) for line in trail.read_text().splitlines()]
+    assert [(one["operation"], one["parameters"], one["error"]) for one in lines[-2:]] == [
+        ("renew_vm", {"node": "1", "lease": "2h"}, None),
+        ("renew_vm", {"node": "2", "lease": "2h"}, "Refused"),
+    ]
 
 
 def test_an_audit_trail_has_a_line_for_every_call(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state import installation, schema
@@ -17,7 +21,51 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.open import ensure
 from orchestrator_core.state.tables import installation as installation_table
 from orchestrator_core.state.tables import metadata
-from orchestrator_core.state.upgrade import upgrade
+from orchestrator_core.state.upgrade import _SCRIPTS, upgrade
+
+OLDEST_READER = 1
+"""The oldest schema whose code works on the newest one, by the newest migration."""
+
+_VM: dict[str, Any] = {
+    "cloud": "c",
+    "node_id": "1",
+    "origin": "given",
+    "state": "present",
+    "protected": False,
+    "generation": 1,
+    "made_at": 1.0,
+}
+_HELD: dict[str, Any] = {
+    "vm_id": 1,
+    "cloud": "c",
+    "node_id": "1",
+    "user": "u",
+    "vm_type": "app",
+    "caller": "c",
+    "backend": "given",
+    "generation": 1,
+    "state": "active",
+    "made_at": 1.0,
+}
+
+
+def tables_of(number: int) -> Any:
+    """The tables as the code of an older schema has them: its migration wrote them out."""
+    (file,) = _SCRIPTS.glob(f"versions/{number:04}_*.py")
+    module = import_module(f"orchestrator_core.state.migrations.versions.{file.stem}")
+    return module.metadata.tables
+
+
+def upgrade_to(database: Database, number: int) -> None:
+    """Bring a database to an older schema, as the code of its time did."""
+
+    def work(connection: Connection) -> None:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(_SCRIPTS))
+        command.upgrade(config, f"{number:04}")
+        installation.found(connection, "somewhere")
+
+    database.write_now(work)
 
 
 def test_migrations_make_what_the_tables_say(database_url: str) -> None:
@@ -59,6 +107,45 @@ def test_an_empty_database_is_made_ready_by_whoever_comes_first(database_url: st
     told = [one.communicate(timeout=60) for one in many]
     assert {one.returncode for one in many} == {0}, told
     assert len({out for out, _ in told}) == 1
+
+
+def test_what_was_there_before_an_upgrade_is_there_afterwards(database_url: str) -> None:
+    database = Database(database_url, Path())
+    upgrade_to(database, 1)
+    with pytest.raises(SettingsError, match="run: orchestrator db upgrade"):
+        ensure(database)
+    old = tables_of(1)
+    with database.engine.begin() as connection:
+        connection.execute(insert(old["vms"]).values(**_VM))
+        connection.execute(insert(old["assignments"]).values(**_HELD, id="1"))
+    assert upgrade(database) == (1, schema.SCHEMA)
+    with database.engine.connect() as connection:
+        row = connection.execute(select(metadata.tables["assignments"])).one()
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+        oldest = connection.execute(select(installation_table.c.oldest_reader)).scalar_one()
+    assert (row.node_id, row.state, row.lease_expires_at) == ("1", "active", None)
+    assert oldest == OLDEST_READER
+    database.close()
+
+
+def test_older_code_can_work_on_the_newest_schema(database_url: str) -> None:
+    """What it does not know of need not be given, and what it knows is as it was."""
+    database = Database(database_url, Path())
+    upgrade(database)
+    old = tables_of(OLDEST_READER)
+    columns = inspect(database.engine)
+    for name, table in old.items():
+        now = {column["name"]: column for column in columns.get_columns(name)}
+        for column in table.c:
+            assert now.pop(column.name)["nullable"] == column.nullable, f"{name}.{column.name}"
+        assert all(column["nullable"] or column["default"] for column in now.values()), name
+    with database.engine.begin() as connection:
+        connection.execute(insert(old["vms"]).values(**_VM))
+        held = insert(old["assignments"]).values(**_HELD, id="1").returning(*old["assignments"].c)
+        assert len(connection.execute(held).one()) == len(old["assignments"].c)
+        connection.execute(update(old["assignments"]).values(state="ended", ended_at=2.0))
+    database.close()
 
 
 def _set(database: Database, version: int, oldest_reader: int) -> None:

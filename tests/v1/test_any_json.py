@@ -15,9 +15,9 @@ from orchestrator_core.app import create_app
 from orchestrator_core.settings.load import load_settings
 
 FIELDS = ["name", "image", "size", "keyname", "metadata", "node", "hostname", "user", "vm_type"]
-FIELDS += ["emulate", "nam"]
+FIELDS += ["emulate", "nam", "lease", "generation"]
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-values = st.sampled_from(["1", "2", "dummy-1", True, "True"]) | st.recursive(
+values = st.sampled_from(["1", "2", "dummy-1", True, "True", "8h"]) | st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5
 )
 bodies = st.dictionaries(st.sampled_from(FIELDS), values) | values
@@ -27,6 +27,7 @@ routes = st.sampled_from(
         ("PUT", "/vm/stop"),
         ("PUT", "/vm/action/assign"),
         ("PUT", "/vm/action/release"),
+        ("PUT", "/vm/action/renew"),
     ]
 )
 

@@ -73,6 +73,7 @@ ROUTES: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
     "stop": (b"PUT /api/v1/vm/stop", {"node": "1"}, ["node"]),
     "assign": (b"PUT /api/v1/vm/action/assign", ASSIGN, ["node", "user", "vm_type"]),
     "release": (b"PUT /api/v1/vm/action/release", {"node": "1"}, ["node"]),
+    "renew": (b"PUT /api/v1/vm/action/renew", {"node": "1", "lease": "8h"}, ["node", "lease"]),
 }
 WRONG: list[tuple[Any, str]] = [
     ("", "must not be empty"),
@@ -127,6 +128,39 @@ def test_an_unknown_field_is_named_with_the_nearest_known_one(raw: Any, route: s
 def test_the_optional_fields_of_a_start(raw: Any, field: str, value: Any, why: str) -> None:
     error = raw.send(json.dumps({**START, field: value}).encode()).error()
     assert error["message"] == f"Param not valid: {field}: {why}"
+
+
+FORM = 'must be a duration such as "8h", "90s" or "1h30m"'
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "must not be null"),
+        (3600, "must be a string"),
+        ("", "must not be empty"),
+        ("8", FORM),
+        ("8 h", FORM),
+        (" 8h", FORM),
+        ("-8h", FORM),
+        ("1.5h", FORM),
+        ("8H", FORM),
+        ("8h\u0660m", FORM),
+        ("30m1h", FORM),
+        ("1h1h", FORM),
+        ("1w", FORM),
+        ("9" * 10 + "s", FORM),
+        ("0s", "must not be shorter than 1s"),
+        ("0d0h0m0s", "must not be shorter than 1s"),
+        ("366d", "must not be longer than 365d"),
+        ("365d1s", "must not be longer than 365d"),
+    ],
+)
+def test_what_is_no_lease(raw: Any, value: Any, why: str) -> None:
+    for target, body in (ROUTES["renew"][:2], (b"PUT /api/v1/vm/action/assign", ASSIGN)):
+        error = raw.send(json.dumps({**body, "lease": value}).encode(), target=target).error()
+        assert error["message"] == f"Param not valid: lease: {why}"
+        assert error["field"] == "lease"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ SERVED = {
     "/vm/stop": "PUT",
     "/vm/action/assign": "PUT",
     "/vm/action/release": "PUT",
+    "/vm/action/renew": "PUT",
     "/vm/action/reboot": "PUT",
     "/vm/action/poweron": "PUT",
     "/vm/action/poweroff": "PUT",

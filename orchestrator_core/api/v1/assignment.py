@@ -1,4 +1,4 @@
-"""Assigning VMs to users and applications, releasing them, and who has which."""
+"""Assigning VMs to users and applications, for good or on lease, and releasing them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.api.v1.change import ChangeResource
+from orchestrator_core.api.v1.operations import told_of
 from orchestrator_core.api.v1.paging import Page, page_of
-from orchestrator_core.broker.change import Change, VmReference
+from orchestrator_core.broker.change import AssignOrder, Change, VmReference
 from orchestrator_core.model import Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
@@ -42,10 +43,10 @@ class AssignResource(_ActionResource):
     async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
         """Give the VM to the user and the application."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        assigned = await self.services.broker.assign_vm(
-            change, vm, wanted["user"], wanted["vm_type"]
-        )
-        return {**answers.shape_assignment(assigned.result), **assigned.more}
+        lease = requests.lease_seconds(wanted.get("lease"))
+        order = AssignOrder(vm, wanted["user"], wanted["vm_type"], lease)
+        assigned = await self.services.broker.assign_vm(change, order)
+        return {**answers.shape_assignment(assigned.result), **told_of(assigned.more)}
 
 
 class ReleaseResource(_ActionResource):
@@ -59,6 +60,27 @@ class ReleaseResource(_ActionResource):
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         released = await self.services.broker.release_vm(change, vm, wanted.get("generation"))
         return {**answers.shape_assignment(released.result), **released.more}
+
+
+class RenewResource(ChangeResource):
+    """``PUT /vm/action/renew{/<cloud>}``."""
+
+    operation = "renew_vm"
+    schema = requests.RenewRequestSchema()
+
+    async def on_put(
+        self, req: Request, resp: Response, cloud: str | None = None, **_: str
+    ) -> None:
+        """Renew a lease; no cloud and no backend is asked."""
+        await self.carry_out(req, resp, cloud)
+
+    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+        """Let the lease end so much later than now."""
+        vm = VmReference(wanted.get("node"), wanted.get("hostname"))
+        lease = requests.lease_seconds(wanted["lease"])
+        assert lease is not None
+        renewed = await self.services.broker.renew_vm(change, vm, lease, wanted.get("generation"))
+        return {**answers.shape_assignment(renewed.result), **told_of(renewed.more)}
 
 
 class UnknownActionResource(Resource):

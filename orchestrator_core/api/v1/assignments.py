@@ -37,6 +37,7 @@ def _shape(assignment: Assignment) -> dict[str, Any]:
         "state": assignment.state,
         "created_at": when(assignment.made_at),
         "assigned_at": when(assignment.assigned_at),
+        "lease_expires_at": when(assignment.lease_expires_at),
         "ended_at": when(assignment.ended_at),
         "end_reason": assignment.end_reason,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import filters_of, page_of
-from orchestrator_core.broker.change import POWER
+from orchestrator_core.broker.change import MORE, POWER
 from orchestrator_core.broker.operation import Attempt, Operation
 from orchestrator_core.errors import Unsupported
 from orchestrator_core.model import AssignmentResult, CloudDescription, Node, NodeState
@@ -82,16 +82,23 @@ def answer_of(operation: Operation) -> dict[str, Any]:
 
 
 def assignment_answer(operation: Operation, result: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to an assign or a release."""
+    """Return the answer to an assign, a renewal or a release."""
     text, more = result["result"], {}
     if operation.kind == "release_vm":
         done = result["deletion"] == "done"
         text = f"{text} and {'deleted' if done else 'deletion pending'}"
         more = {"deletion": result["deletion"], "operation": operation.id}
     else:
-        more = {key: result[key] for key in ("assignment", "generation")}
+        more = told_of({key: result[key] for key in MORE if key in result})
     told = AssignmentResult(result["id"], result["id_vm"], text)
     return {**answers.shape_assignment(told), **more}
+
+
+def told_of(more: Mapping[str, object]) -> dict[str, Any]:
+    """Return what an assignment's answer says beside the backend's, its time as text."""
+    told = dict(more)
+    at = told.get("lease_expires_at")
+    return {**told, "lease_expires_at": when(at)} if isinstance(at, float) else told
 
 
 def _shape_attempt(attempt: Attempt) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.settings.durations import parse_lease
 from orchestrator_core.settings.faults import nearest
 
 S = TypeVar("S", bound=Schema)
@@ -42,6 +43,18 @@ class Text(fields.String):
         if _CONTROL.search(value):
             raise self.make_error("control")
         return value
+
+
+class Lease(Text):
+    """A lease's duration, as a text: extensions see what the caller wrote."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parse_lease(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+        return text
 
 
 class JsonObject(fields.Field[dict[str, Any]]):
@@ -100,12 +113,12 @@ class AssignRequestSchema(_Emulated):
 
     user = Text(required=True)
     vm_type = Text(required=True)
+    lease = Lease()
 
 
-class ReleaseRequestSchema(_Emulated):
-    """``PUT /vm/action/release``; ``generation`` as the assign's answer has it."""
-
-    generation = fields.Integer(
+def _generation() -> fields.Integer:
+    """As the assign's answer has it."""
+    return fields.Integer(
         strict=True,
         validate=validate.Range(1, 2**31 - 1, error="must be a whole number of 1 or more"),
         error_messages={
@@ -113,6 +126,33 @@ class ReleaseRequestSchema(_Emulated):
             "null": "must not be null",
         },
     )
+
+
+class ReleaseRequestSchema(_Emulated):
+    """``PUT /vm/action/release``."""
+
+    generation = _generation()
+
+
+class RenewRequestSchema(_OneVm):
+    """``PUT /vm/action/renew``."""
+
+    lease = Lease(required=True)
+    generation = _generation()
+
+
+def lease_seconds(text: object) -> float | None:
+    """Return the seconds of a lease, or None without one; an extension may have written it.
+
+    Raises:
+        InvalidParameter: when it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_lease(str(text))
+    except ValueError as error:
+        raise InvalidParameter("lease", str(error)) from None
 
 
 def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:

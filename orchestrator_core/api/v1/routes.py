@@ -10,6 +10,7 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.assignment import (
     AssignResource,
     ReleaseResource,
+    RenewResource,
     UnknownActionResource,
     VmStatusResource,
 )
@@ -54,6 +55,7 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     yield from _with_cloud("/vm/status", VmStatusResource(services))
     yield from _with_cloud("/vm/action/assign", AssignResource(services))
     yield from _with_cloud("/vm/action/release", ReleaseResource(services))
+    yield from _with_cloud("/vm/action/renew", RenewResource(services))
     for action, operation in POWER_ACTIONS.items():
         resource = power_resource(services, operation)
         yield from _with_cloud(f"/vm/action/{action}", resource)

@@ -11,11 +11,18 @@ import pytest
 
 from orchestrator_core.faultpoints import VARIABLE
 from tests.conftest import Serve, clean_environment, serve
-from tests.stateful import Api, Json, settings, wait_for
+from tests.stateful import Api, Json, leases_end, settings, wait_for
 
 __all__ = ["clean_environment", "serve"]
 
-POINTS = ("assign.recorded", "assign.answered", "release.recorded", "release.answered")
+POINTS = (
+    "assign.recorded",
+    "assign.answered",
+    "release.recorded",
+    "release.answered",
+    "expire.recorded",
+    "expire.answered",
+)
 
 
 @pytest.fixture
@@ -131,3 +138,113 @@ def test_a_release_whose_server_was_killed_destroys_only_what_is_free(
     else:
         assert settled["result"]["deletion"] == "done"
         assert api.nodes() == ["2"]
+
+
+def expire(api: Api, folder: Path, node: str = "1") -> Json:
+    """Let a VM's lease end; return the release that comes of it, as it is at first."""
+    leases_end(f"sqlite:///{folder}/state.db", node)
+    found: list[Json] = wait_for(lambda: api.operations(kind="release_vm", node=node), bool)
+    return found[0]
+
+
+def test_cistern_is_told_of_a_lease_that_has_run_out(
+    api: Api, cistern_server: Any, tmp_path: Path
+) -> None:
+    assigned = api.assign("1", "ann", lease="1h").json()
+    expire(api, tmp_path)
+    settled = operation(api, kind="release_vm")
+    assert settled["result"]["result"] == "Node 1 released and deleted"
+    assert [request.body for request in cistern_server.asked("release")] == [
+        {"hostname": "dummy-1"}
+    ]
+    assert api.nodes() == ["2"]
+    shown = api.assignment(assigned["assignment"])
+    assert (shown["end_reason"], shown["lease_expires_at"] < shown["ended_at"]) == ("expired", True)
+
+
+def test_the_lease_is_told_when_cistern_has_agreed(api: Api) -> None:
+    assigned = api.assign("1", "ann", lease="1h").json()
+    assert api.assign("1", "ann", lease="2h").json() == assigned
+    renewed = api.renew("1", "8h").json()
+    assert renewed["result"] == "Node 1 renewed"
+    assert renewed["lease_expires_at"] > assigned["lease_expires_at"]
+    assert renewed["id"] == assigned["id"] == 1
+    assert api.assign("1", "ann").json()["lease_expires_at"] == renewed["lease_expires_at"]
+
+
+@pytest.mark.parametrize("point", ["expire.recorded", "expire.answered"])
+def test_an_expiry_whose_worker_was_killed_releases_once(
+    api: Api, cistern_server: Any, tmp_path: Path, point: str
+) -> None:
+    """What was not begun is done after all; what was is settled by the list."""
+    api.assign("1", "ann", lease="1h")
+    (tmp_path / point).touch()
+    expire(api, tmp_path)
+    settled = operation(api, kind="release_vm")
+    assert not (tmp_path / point).exists()
+    assert settled["result"]["deletion"] == "done"
+    assert len(cistern_server.asked("release")) == 1
+    assert api.nodes() == ["2"]
+
+
+def test_an_expiry_whose_answer_got_lost_is_settled_by_the_list(
+    api: Api, cistern_server: Any, tmp_path: Path
+) -> None:
+    api.assign("1", "ann", lease="1h")
+    cistern_server.misbehave("silence", on="release")
+    expire(api, tmp_path)
+    paused = operation(api, kind="release_vm")
+    assert (paused["state"], paused["error"]["error_code"]) == ("paused", "release_unknown")
+    assert api.nodes() == ["1", "2"]
+
+
+def test_a_cistern_that_is_down_is_asked_again(
+    api: Api, cistern_server: Any, tmp_path: Path
+) -> None:
+    api.assign("1", "ann", lease="1h")
+    cistern_server.misbehave("503 busy", on="nodes")
+    waiting = expire(api, tmp_path)["id"]
+    wait_for(
+        lambda: api.operation(waiting), lambda one: one["attempts"] > 1 and one["error"] is not None
+    )
+    assert cistern_server.asked("release") == []
+    cistern_server.behave()
+    assert api.settled(waiting)["result"]["deletion"] == "done"
+
+
+def test_a_refused_expiry_is_repeated_in_sight(
+    api: Api, cistern_server: Any, tmp_path: Path
+) -> None:
+    assignment = api.assign("1", "ann", lease="1h").json()["assignment"]
+    cistern_server.misbehave("refusal", on="release")
+    waiting = expire(api, tmp_path)["id"]
+    seen = wait_for(lambda: api.operation(waiting), lambda one: one["attempts"] > 1)
+    assert seen["error"] == {"error_code": "refused", "message": "No VM of that type"}
+    assert api.assignment(assignment)["state"] == "releasing"
+    assert api.nodes() == ["1", "2"]
+    cistern_server.behave()
+    assert api.settled(waiting)["result"]["deletion"] == "done"
+    assert api.nodes() == ["2"]
+
+
+def test_an_expired_vm_that_is_free_already_is_destroyed(
+    api: Api, cistern_server: Any, tmp_path: Path
+) -> None:
+    """Cistern refuses to release it a second time, and its list tells why."""
+    api.assign("1", "ann", lease="1h")
+    cistern_server.nodes["fake_driver"][0]["user"] = ""
+    expire(api, tmp_path)
+    assert operation(api, kind="release_vm")["result"]["deletion"] == "done"
+
+
+def test_an_expired_vm_that_is_somebody_else_s_by_now_is_left_alone(
+    api: Api, cistern_server: Any, tmp_path: Path
+) -> None:
+    api.assign("1", "ann", lease="1h")
+    cistern_server.nodes["fake_driver"][0]["user"] = "bob"
+    expire(api, tmp_path)
+    paused = operation(api, kind="release_vm")
+    assert (paused["state"], paused["error"]["error_code"]) == ("paused", "release_unknown")
+    assert "shows another user" in paused["error"]["message"]
+    assert cistern_server.asked("release") == []
+    assert api.nodes() == ["1", "2"]

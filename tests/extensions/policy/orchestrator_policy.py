@@ -13,7 +13,7 @@ from orchestrator_core import Call, Forbidden, Outcome, PluginContext, hookimpl
 
 
 class Policy:
-    """Denies to stop node 1; gives every start the smallest size."""
+    """Denies to stop node 1; gives every start the smallest size, and guests a lease."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
@@ -25,6 +25,8 @@ class Policy:
             raise Forbidden("Node 1 is protected")
         if call.operation == "start_vm":
             call.parameters["size"] = "1"
+        if call.operation == "assign_vm" and call.parameters["user"] == "guest":
+            call.parameters["lease"] = call.parameters["vm_type"]
 
 
 class AuditSettings(Schema):
