@@ -103,8 +103,11 @@ class Extensions:
             for extension in self.all:
                 await extension.before_call(call)
             result = await work(call.parameters)
-            outcome.result = result.value if isinstance(result, Reading) else result
-            outcome.attempts = getattr(result, "attempts", 1)
+            if isinstance(result, Reading):
+                outcome.result, outcome.attempts = result.value, result.attempts
+            else:
+                outcome.result = getattr(result, "told", result)
+                outcome.node_id = getattr(result, "node_id", None)
         except BaseException as error:
             outcome.error = error
             outcome.attempts = getattr(error, "attempts", 1)

@@ -11,14 +11,14 @@ from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.api.v1.change import ChangeResource
 from orchestrator_core.api.v1.paging import Page, page_of
-from orchestrator_core.broker.change import Change, VmReference
+from orchestrator_core.broker.change import Assigned, Change, VmReference
 from orchestrator_core.model import Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
 """What the API document answers to ``emulate``, for an assign and a release alike."""
 
 
-class _ActionResource(ChangeResource):
+class _ActionResource(ChangeResource[Assigned]):
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
@@ -32,6 +32,10 @@ class _ActionResource(ChangeResource):
             resp.data = encoding.encode(EMULATED)
         return emulate
 
+    def answer(self, made: Assigned) -> dict[str, Any]:
+        """Return what the backend says, and what the ledger adds to it."""
+        return {**answers.shape_assignment(made.result), **made.more}
+
 
 class AssignResource(_ActionResource):
     """``PUT /vm/action/assign{/<cloud>}``."""
@@ -39,13 +43,10 @@ class AssignResource(_ActionResource):
     operation = "assign_vm"
     schema = requests.AssignRequestSchema()
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Give the VM to the user and the application."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        assigned = await self.services.broker.assign_vm(
-            change, vm, wanted["user"], wanted["vm_type"]
-        )
-        return {**answers.shape_assignment(assigned.result), **assigned.more}
+        return await self.services.broker.assign_vm(change, vm, wanted["user"], wanted["vm_type"])
 
 
 class ReleaseResource(_ActionResource):
@@ -54,11 +55,10 @@ class ReleaseResource(_ActionResource):
     operation = "release_vm"
     schema = requests.ReleaseRequestSchema()
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Take the VM back and destroy it."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        released = await self.services.broker.release_vm(change, vm, wanted.get("generation"))
-        return {**answers.shape_assignment(released.result), **released.more}
+        return await self.services.broker.release_vm(change, vm, wanted.get("generation"))
 
 
 class UnknownActionResource(Resource):
