@@ -22,7 +22,8 @@ class State(Protocol):
     ``work`` gets SQLAlchemy's connection in a transaction that is begun and ended for it, and does
     nothing but statements on the plugin's own tables: it may be run again from the start (after a
     deadlock, say), others' statements may be in the same transaction, and they wait while it
-    computes. What it raises undoes what it has written, and is raised here.
+    computes. It returns values, and no cursor: the connection is not its any more. What it raises
+    undoes what it has written, and is raised here.
 
     .. versionadded:: 0.1
     """

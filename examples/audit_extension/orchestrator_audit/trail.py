@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from orchestrator_audit.tables import entries
 from orchestrator_core import Call, Forbidden, OrchestratorError, Outcome, State
@@ -52,8 +52,11 @@ class Trail:
             },
             **how,
         }
-        statement = insert(entries).values(row)
-        self._state.write(lambda connection: connection.execute(statement))
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(entries).values(row))
+
+        self._state.write(work)
 
 
 def _word(error: BaseException | None) -> str:

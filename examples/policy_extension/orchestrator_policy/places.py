@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_core import Call, State
@@ -50,19 +50,22 @@ class Places:
     def tie(self, operation_id: str, node_id: str | None) -> None:
         """Say which VM an operation's place is for."""
         values = {"node_id": node_id}
-        statement = update(reservations).where(*self._mine(operation_id)).values(values)
-        self._state.write(lambda connection: connection.execute(statement))
+        self._run(update(reservations).where(*self._mine(operation_id)).values(values))
 
     def give_back(self, *operation_ids: str) -> None:
         """Let go of the places of operations."""
-        statement = delete(reservations).where(*self._mine(*operation_ids))
-        self._state.write(lambda connection: connection.execute(statement))
+        self._run(delete(reservations).where(*self._mine(*operation_ids)))
 
     def give_back_of(self, cloud: str, node_id: str) -> None:
         """Let go of the place of a VM, whoever has started it."""
         its = (reservations.c.cloud == cloud, reservations.c.node_id == node_id)
-        statement = delete(reservations).where(reservations.c.section == self._section, *its)
-        self._state.write(lambda connection: connection.execute(statement))
+        self._run(delete(reservations).where(reservations.c.section == self._section, *its))
+
+    def _run(self, statement: Executable) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(statement)
+
+        self._state.write(work)
 
     def _mine(self, *operation_ids: str) -> tuple[ColumnElement[bool], ...]:
         of_section = reservations.c.section == self._section

@@ -21,15 +21,15 @@ def start(api: Api, name: str) -> httpx2.Response:
     return api.http.post("/vm/start", json={"name": name, "image": "1", "size": "1"})
 
 
-@pytest.mark.parametrize("name", ["ab", "Web", "1web", "web_1", "web-1\u00e4", "a" * 13])
-def test_a_name_that_does_not_fit_is_denied_with_the_reason(serve: Serve, name: str) -> None:
+def test_a_name_that_does_not_fit_is_denied_with_the_reason(serve: Serve) -> None:
     api = Api(serve(DUMMY + PATTERN))
     with api.http:
-        denied = start(api, name)
-        assert denied.status_code == 403
-        assert denied.json()["message"] == (
-            f"Name {name!r} is not allowed; it must match [a-z][a-z0-9-]{{2,11}}"
-        )
+        for name in ("ab", "Web", "1web", "web_1", "web-1\u00e4", "a" * 13):
+            denied = start(api, name)
+            assert denied.status_code == 403
+            assert denied.json()["message"] == (
+                f"Name {name!r} is not allowed; it must match [a-z][a-z0-9-]{{2,11}}"
+            )
         assert api.nodes() == ["1", "2"]
         assert start(api, "web-1").status_code == 200
 
