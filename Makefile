@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := . plugins/dummy_plugin plugins/libcloud_plugin plugins/cistern_plugin
+PACKAGES := . plugins/dummy_plugin plugins/libcloud_plugin plugins/cistern_plugin \
+	examples/policy_extension examples/audit_extension
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
 CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
@@ -33,7 +34,7 @@ check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	for plugin in plugins/*; do $(BIN)/mypy $$plugin || exit 1; done
+	for plugin in plugins/* examples/*; do $(BIN)/mypy $$plugin || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
 test: check ## Everything that CI runs: the checks and the tests

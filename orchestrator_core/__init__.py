@@ -14,7 +14,13 @@ kept by a test. A plugin's class looks like this::
         def describe(self) -> CloudDescription: ...
 """
 
-from orchestrator_core.context import BackendContext, Inventory, PluginContext
+from orchestrator_core.context import (
+    BackendContext,
+    ExtensionContext,
+    Inventory,
+    PluginContext,
+    State,
+)
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CircuitOpen,
@@ -39,6 +45,7 @@ from orchestrator_core.errors import (
     Refused,
     RequestError,
     SizeNotFound,
+    StateUnavailable,
     Unsupported,
 )
 from orchestrator_core.hookspecs import hookimpl
@@ -51,6 +58,7 @@ from orchestrator_core.model import (
     Location,
     Node,
     NodeState,
+    OperationStatus,
     Outcome,
     Size,
     StartRequest,
@@ -75,6 +83,7 @@ __all__ = [
     "Conflict",
     "CredentialsRefused",
     "Deadline",
+    "ExtensionContext",
     "FileField",
     "Forbidden",
     "Image",
@@ -88,6 +97,7 @@ __all__ = [
     "NodeState",
     "NonsenseAnswer",
     "NotFound",
+    "OperationStatus",
     "OrchestratorError",
     "Outcome",
     "PathField",
@@ -103,6 +113,8 @@ __all__ = [
     "Size",
     "SizeNotFound",
     "StartRequest",
+    "State",
+    "StateUnavailable",
     "Unsupported",
     "Vm",
     "VmStatus",

@@ -16,6 +16,7 @@ from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.extensions import Extensions
 from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
@@ -73,14 +74,23 @@ def make_house(
         PluginError: when a plugin that they require is not there.
     """
     plugins = plugins or load_plugins(settings.plugins)
+    directory = directory or run_directory()
     inventory = CloudInventory()
-    registry, extensions = build(settings, plugins, directory or run_directory(), inventory)
-    broker: Broker = DirectBroker(registry)
-    if settings.state is not None:
-        # SQLAlchemy is loaded only where a database is used.
-        from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
+    if settings.state is None:
+        registry, extensions = build(settings, plugins, Surroundings(directory, inventory))
+        return House(plugins, registry, extensions, DirectBroker(registry))
+    # SQLAlchemy is loaded only where a database is used.
+    from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
+    from orchestrator_core.state.open import ensure, ensure_plugins, open_database  # noqa: PLC0415
+    from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415
 
-        broker = build_durable(settings, registry, inventory, kind)
+    database = open_database(settings)
+    ensure(database)
+    ensure_plugins(database, plugins.used(settings))
+    plugins.require(settings.plugins.require)
+    surroundings = Surroundings(directory, inventory, PluginState(database))
+    registry, extensions = build(settings, plugins, surroundings)
+    broker = build_durable(settings.state, database, registry, inventory, kind)
     return House(plugins, registry, extensions, broker)
 
 

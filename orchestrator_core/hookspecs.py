@@ -6,7 +6,8 @@ it, as ``cls(context, settings)``:
 
 * ``context`` is a :class:`~orchestrator_core.PluginContext`;
 * ``settings`` is that part of the settings file, validated by the marshmallow
-  schema in the class attribute ``settings_schema``.
+  schema in the class attribute ``settings_schema``. What only the context tells (that there
+  is no [state], say) the constructor refuses with marshmallow's ``ValidationError``.
 
 It implements what it can of the hooks below, each marked ``@hookimpl``. Hooks
 are ordinary blocking functions: the core calls them in threads that belong to
@@ -29,6 +30,19 @@ Reads are repeated by the core when they fail in a way that may pass
 (:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
 was done (``repeat_is_safe``). On :class:`~orchestrator_core.CredentialsRefused` the core makes
 a new object of the class, with its secrets read anew, and asks once more.
+
+A plugin may have tables in the server's database, ``context.state``
+(:class:`~orchestrator_core.State`; None on a server without [state], where the plugin does
+without or refuses its settings). Its class attribute ``migrations`` names the package that holds
+its Alembic revisions, ``"orchestrator_audit.migrations"`` say: modules in one straight line, no
+``env.py``. The names of its tables begin with its kind, its entry point's name and two
+underscores, ``extension_audit__`` say; the entry point's name has only a-z, 0-9 and single
+underscores then, and at most 24 characters. All sections of the settings that name the plugin
+share the tables. ``orchestrator db upgrade`` runs what is new, in one transaction for each plugin;
+a migration that fails, or touches a table that is not the plugin's, is undone. Where there are no
+tables yet the first server makes them; a plugin whose tables are behind is not usable until they
+are upgraded. Old and new versions of a plugin work on the same tables during an upgrade: a
+migration only adds, and what the version before still reads goes in a later one.
 
 .. versionadded:: 0.1
 """
@@ -255,7 +269,8 @@ class AssignmentHooks:
     """An assignment backend: entry-point group ``orchestrator.assignments.v1``.
 
     It chooses, allows and reports. Who holds what, and the destroying of VMs, are the core's
-    work. Its ``context`` is a :class:`~orchestrator_core.BackendContext`. The class attribute
+    work. Its ``context`` is a :class:`~orchestrator_core.BackendContext`; what it keeps itself
+    beside that (see above) are tables of its own. The class attribute
     ``external = False`` says that it keeps no assignments of its own outside of the core's
     ledger: then an assign is one transaction there.
     """
@@ -328,11 +343,18 @@ class AssignmentHooks:
 
 
 class ExtensionHooks:
-    """A policy or an observer: entry-point group ``orchestrator.extensions.v1``."""
+    """A policy or an observer: entry-point group ``orchestrator.extensions.v1``.
+
+    Its ``context`` is an :class:`~orchestrator_core.ExtensionContext`.
+    """
 
     @hookspec
     def before_call(self, call: Call) -> None:
         """Look at a call before it is made; change its parameters or deny it.
+
+        What :attr:`~orchestrator_core.Call.operation_id` names is not recorded yet: whether it
+        ever was, and what has become of it, tells
+        :meth:`Inventory.operations <orchestrator_core.Inventory.operations>` at any later time.
 
         :raises Forbidden: to deny it, with the reason.
 
@@ -342,6 +364,9 @@ class ExtensionHooks:
     @hookspec
     def after_call(self, call: Call, outcome: Outcome) -> None:
         """See how a call ended. Changes nothing.
+
+        It comes for every call, denied ones included, save where this process was killed.
+        A change that ended with an error may be under way all the same.
 
         .. versionadded:: 0.1
         """

@@ -183,6 +183,10 @@ class Call:
         caller: the name of the caller's token in the settings.
         deadline: seconds that the operation may take.
         parameters: what the caller asked for; ``before_call`` may change it.
+        operation_id: the id under which a change is going to be recorded, known before it is;
+            None for what changes nothing, and on a server without [state].
+
+            .. versionadded:: 0.1
     """
 
     operation: str
@@ -191,6 +195,7 @@ class Call:
     request_id: str
     deadline: float
     parameters: dict[str, Any] = field(default_factory=dict)
+    operation_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -198,13 +203,34 @@ class Outcome:
     """How a call ended.
 
     Attributes:
-        result: the model object of a change, the encoded answer of a list.
+        result: of a start the :class:`Node`, without its secrets; of an assign and a release the
+            :class:`AssignmentResult`; of a list the encoded answer; else None.
         error: what was raised instead.
         duration: seconds, the extensions' own share included.
         attempts: how many times the cloud was asked.
+        node_id: the VM that was started, stopped, switched, assigned or released.
+
+            .. versionadded:: 0.1
     """
 
     result: Any = None
     error: BaseException | None = None
     duration: float = 0.0
     attempts: int = 1
+    node_id: str | None = None
+
+
+@dataclass(slots=True)
+class OperationStatus:
+    """What has become of a recorded change.
+
+    Attributes:
+        state: ``running``, ``pending`` or ``paused`` while it is under way; at its end
+            ``succeeded``, ``failed`` or ``abandoned``.
+        node_id: the VM that it is about; None while that is not known, and once it is gone.
+
+    .. versionadded:: 0.1
+    """
+
+    state: str
+    node_id: str | None = None

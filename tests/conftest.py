@@ -158,15 +158,15 @@ def client(serve: Serve) -> Iterator[httpx2.Client]:
 
 @contextmanager
 def running(
-    toml: str, directory: Path, environment: dict[str, str] | None = None
+    toml: str, directory: Path, environment: dict[str, str] | None = None, workers: int = 1
 ) -> Iterator[Server]:
-    """One server with one worker, for a whole file of tests that do not harm each other."""
+    """One server for a whole file of tests that do not harm each other."""
     config = directory / "orchestrator.toml"
     config.write_text(toml)
     variables = {**environment_without_ours(), **(environment or {})}
-    server = Server(serve_command(config), directory / "log", variables)
+    server = Server(serve_command(config, workers=workers), directory / "log", variables)
     try:
-        yield server.wait_until_up(1)
+        yield server.wait_until_up(workers)
     finally:
         server.stop()
     assert "Traceback" not in server.log()

@@ -28,6 +28,16 @@ PACKAGES = {
         "orchestrator_cistern",
         "cistern = orchestrator_cistern:CisternBackend",
     ),
+    "vm_orchestrator_policy": (
+        "examples/policy_extension",
+        "orchestrator_policy",
+        "policy = orchestrator_policy:Policy",
+    ),
+    "vm_orchestrator_audit": (
+        "examples/audit_extension",
+        "orchestrator_audit",
+        "audit = orchestrator_audit:Audit",
+    ),
 }
 
 

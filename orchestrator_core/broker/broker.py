@@ -94,6 +94,10 @@ class Broker(ABC):
             Refused: when there is no lease that could be renewed, with the reason.
         """
 
+    def name_operation(self) -> str | None:
+        """Return the id under which the next change is to be recorded; None if none is."""
+        return None
+
     async def start(self) -> None:  # noqa: B027 - not every broker has to prepare anything
         """Be ready; the process is about to serve."""
 

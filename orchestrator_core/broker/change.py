@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -88,6 +88,16 @@ class Started:
     node: Node
     operation: Operation | None = None
 
+    @property
+    def node_id(self) -> str:
+        """The VM."""
+        return self.node.id
+
+    @property
+    def told(self) -> Node:
+        """What extensions see of it."""
+        return replace(self.node, secrets={})
+
 
 @dataclass(frozen=True, slots=True)
 class Acted:
@@ -95,6 +105,10 @@ class Acted:
 
     node_id: str
     operation: Operation | None = None
+
+    @property
+    def told(self) -> None:
+        """What extensions see of it: that it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +123,13 @@ class Assigned:
     result: AssignmentResult
     operation: Operation | None = None
     more: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def node_id(self) -> str:
+        """The VM."""
+        return self.result.id_vm
+
+    @property
+    def told(self) -> AssignmentResult:
+        """What extensions see of it."""
+        return self.result

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from orchestrator_core.broker import ledger, verdict
+from orchestrator_core.broker import ledger, reports, verdict
 from orchestrator_core.broker.assigning import Assigner
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
@@ -28,7 +28,8 @@ from orchestrator_core.broker.renewing import Renewer
 from orchestrator_core.broker.starting import Starter
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import NoAssignmentBackend
-from orchestrator_core.model import Vm
+from orchestrator_core.model import OperationStatus, Vm
+from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.installation import Installation
 
 
@@ -119,12 +120,19 @@ class DurableBroker(Broker):
         made = verdict.paused(operation, code, why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
 
+    def name_operation(self) -> str:
+        """Return the id under which the next change is to be recorded."""
+        return new_id()
+
     def _known_vms(self, cloud: str) -> Mapping[str, Vm]:
         return self.database.read_now(lambda connection: ledger.known_vms(connection, cloud))
 
+    def _what_became_of(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
+        return self.database.read_now(lambda connection: reports.statuses(connection, ids))
+
     async def start(self) -> None:
         """Enter the rows as a living process."""
-        self._inventory.connect(self._registry, self._known_vms)
+        self._inventory.connect(self._registry, self._known_vms, self._what_became_of)
         await asyncio.to_thread(self.process.start)
 
     async def stop(self) -> None:

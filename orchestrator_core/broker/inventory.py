@@ -1,21 +1,26 @@
-"""What assignment backends are told of clouds and of the ledger, in their own threads."""
+"""What backends and extensions are told of clouds and of the rows, in their own threads."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudTimeout, CloudUnavailable, UnknownCloud
-from orchestrator_core.model import Node, Vm
+from orchestrator_core.model import Node, OperationStatus, Vm
 
 Ledger = Callable[[str], Mapping[str, Vm]]
 """Given a cloud's name, the VMs that the ledger knows, by node id. Blocks."""
 
+Reports = Callable[[Collection[str]], Mapping[str, OperationStatus]]
+"""Given the ids of operations, what has become of them. Blocks."""
+
 T = TypeVar("T")
+
+_NOT_READY: Final = "The server has no [state], or is not ready yet"
 
 
 class CloudInventory:
@@ -28,11 +33,13 @@ class CloudInventory:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._registry: Registry | None = None
         self._ledger: Ledger | None = None
+        self._reports: Reports | None = None
 
-    def connect(self, registry: Registry, ledger: Ledger) -> None:
-        """Take the clouds and the ledger, and the running event loop."""
+    def connect(self, registry: Registry, ledger: Ledger, reports: Reports) -> None:
+        """Take the clouds and what the rows say, and the running event loop."""
         self._registry = registry
         self._ledger = ledger
+        self._reports = reports
         self._loop = asyncio.get_running_loop()
 
     def list_nodes(self, cloud: str, deadline: Deadline) -> Sequence[Node]:
@@ -54,9 +61,15 @@ class CloudInventory:
         """Return the VMs that the ledger knows."""
         return self._ledger(cloud) if self._ledger is not None else {}
 
+    def operations(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
+        """Return what has become of changes."""
+        if self._reports is None:
+            raise CloudUnavailable(_NOT_READY)
+        return self._reports(ids)
+
     def _clouds(self) -> Registry:
         if self._registry is None:
-            raise CloudUnavailable("The server has no [state], or is not ready yet")
+            raise CloudUnavailable(_NOT_READY)
         return self._registry
 
     def _ask(self, question: Coroutine[Any, Any, T], deadline: Deadline) -> T:

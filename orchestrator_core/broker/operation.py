@@ -46,11 +46,13 @@ class Requester:
         caller: the caller's name.
         request_id: of the request.
         key: the Idempotency-Key, with what it goes by.
+        operation_id: what the change is recorded as, where somebody was told of it before.
     """
 
     caller: str
     request_id: str
     key: KeyUse | None = None
+    operation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.clouds.surroundings import Surroundings
+from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,34 @@ def check(config: Path | None, *, connect: bool, quiet: bool) -> None:
     configure_logging(settings.server)
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
-    with tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory:
-        registry, _extensions = build(settings, plugins, Path(directory), CloudInventory())
+    with (
+        tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory,
+        _state(settings) as state,
+    ):
+        surroundings = Surroundings(Path(directory), CloudInventory(), state)
+        registry, _extensions = build(settings, plugins, surroundings)
         findings = asyncio.run(_findings(registry, connect=connect))
     if not quiet:
         Console(soft_wrap=True).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
     if connect and not all(finding.ok for finding in findings):
         sys.exit(1)
+
+
+@contextmanager
+def _state(settings: Settings) -> Iterator[State | None]:
+    """The database for plugins that want one; nothing is done with it here."""
+    if settings.state is None:
+        yield None
+        return
+    from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415
+
+    database = open_database(settings)
+    try:
+        yield PluginState(database)
+    finally:
+        database.close()
 
 
 async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from orchestrator_core.cli import plugin_tables
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
 from orchestrator_core.errors import SettingsError
 
@@ -24,34 +25,45 @@ def db() -> None:
 @config_option
 @with_clear_errors
 def upgrade(config: Path | None) -> None:
-    """Bring the database to the newest schema. Servers may go on meanwhile."""
+    """Bring the database, and the tables of plugins, to the newest schema.
+
+    Servers may go on meanwhile. What fails in a plugin stops nothing else; the exit status is 1.
+    """
     from orchestrator_core.state.upgrade import upgrade as run  # noqa: PLC0415 - needs Alembic
 
     with opened(config) as database:
         before, after = run(database)
-    if before == after:
-        click.echo(f"The database has schema {after} already")
-    else:
-        click.echo(f"Upgraded from schema {before or 'none'} to {after}")
+        if before == after:
+            click.echo(f"The database has schema {after} already")
+        else:
+            click.echo(f"Upgraded from schema {before or 'none'} to {after}")
+        done = [plugin_tables.upgrade(database, record) for record in plugin_tables.used(config)]
+    if not all(done):
+        sys.exit(1)
 
 
 @db.command()
 @config_option
 @with_clear_errors
 def current(config: Path | None) -> None:
-    """Tell which schema the database has."""
+    """Tell which schema the database has, and which revisions the tables of plugins have."""
     from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
         found = database.read_now(schema.current)
-    click.echo(f"schema {found or 'none'}; this version was written for {schema.SCHEMA}")
+        click.echo(f"schema {found or 'none'}; this version was written for {schema.SCHEMA}")
+        for record in plugin_tables.used(config):
+            plugin_tables.tell(database, record)
 
 
 @db.command()
 @config_option
 @with_clear_errors
 def check(config: Path | None) -> None:
-    """Find out whether this version can work on the database; exit status 1 if not."""
+    """Find out whether this version and its plugins can work on the database.
+
+    The exit status is 1 if not.
+    """
     from orchestrator_core.state import installation, schema  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
@@ -61,9 +73,12 @@ def check(config: Path | None) -> None:
             click.echo(f"orchestrator: {error.message}", err=True)
             sys.exit(1)
         itself = database.read_now(installation.read)
-    click.echo(f"usable; installation {itself.id}")
-    if itself.held:
-        click.echo(f"nothing is destroyed: {itself.held}")
+        click.echo(f"usable; installation {itself.id}")
+        if itself.held:
+            click.echo(f"nothing is destroyed: {itself.held}")
+        usable = [plugin_tables.tell(database, record) for record in plugin_tables.used(config)]
+    if not all(usable):
+        sys.exit(1)
 
 
 @db.command()

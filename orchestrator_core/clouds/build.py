@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from marshmallow import ValidationError
 
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.extensions import Extension, Extensions
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.context import BackendContext, Inventory, PluginContext
+from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
 from orchestrator_core.plugins.contract import settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
-from orchestrator_core.settings.faults import Fault, nearest, settings_error
+from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
 from orchestrator_core.settings.load import load_section
 from orchestrator_core.settings.model import (
     AssignmentSettings,
@@ -37,7 +37,7 @@ _TITLES = {Kind.CLOUD: "Cloud", Kind.ASSIGNMENT: "Backend", Kind.EXTENSION: "Ext
 
 
 def build(
-    settings: Settings, plugins: Plugins, run_directory: Path, inventory: Inventory
+    settings: Settings, plugins: Plugins, surroundings: Surroundings
 ) -> tuple[Registry, Extensions]:
     """Make every configured cloud, backend and extension.
 
@@ -48,7 +48,7 @@ def build(
         SettingsError: naming every plugin that is not installed and every key that a
             plugin's own schema does not take.
     """
-    builder = _Builder(settings, plugins, run_directory, inventory)
+    builder = _Builder(settings, plugins, surroundings)
     clouds = [Cloud(section, plug) for section, plug in builder.make(Kind.CLOUD, settings.clouds)]
     backends = [
         Backend(section, plug)
@@ -64,13 +64,10 @@ def build(
 
 
 class _Builder:
-    def __init__(
-        self, settings: Settings, plugins: Plugins, run_directory: Path, inventory: Inventory
-    ) -> None:
+    def __init__(self, settings: Settings, plugins: Plugins, surroundings: Surroundings) -> None:
         self._settings = settings
         self._plugins = plugins
-        self._run_directory = run_directory
-        self._inventory = inventory
+        self._surroundings = surroundings
         self.wrong: list[str] = []
 
     def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, Plug]]:
@@ -93,7 +90,7 @@ class _Builder:
             raise self._not_installed(kind, (*path, key), plugin_name)
         if record.state is not State.LOADED:
             _log.error("not available", of=".".join(path), why=record.message)
-            return Plug(None, f"its plugin {plugin_name} is {record.state.value}")
+            return Plug(None, _unusable(record))
 
         def construct() -> Hooks:
             return self._construct(record, section, path, (key, *_core_keys(section)))
@@ -117,20 +114,19 @@ class _Builder:
         try:
             schema = settings_schema(record.factory)()
             own = load_section(schema, section.plugin, self._settings, path, known)
-            plugin = record.factory(self._context(record.kind, name), own)
+            plugin = record.factory(self._surroundings.context(record.kind, name), own)
             return Hooks(record.kind, f"{_TITLES[record.kind]} {name}", plugin)
         except (OrchestratorError, KeyboardInterrupt):
             raise
+        except ValidationError as error:
+            # Of the constructor, which knows more than the schema: whether there is a [state], say.
+            found = faults(error.messages, None, path)
+            raise settings_error(found, self._settings.file, self._settings.origins) from None
         except BaseException as error:  # noqa: BLE001 - one plugin must not stop the others
             _log.exception("plugin could not be set up", of=".".join(path))
             raise PluginError(
                 f"its plugin {record.name} could not be set up ({type(error).__name__})"
             ) from None
-
-    def _context(self, kind: Kind, name: str) -> PluginContext:
-        if kind is Kind.ASSIGNMENT:
-            return BackendContext(name, self._run_directory, self._inventory)
-        return PluginContext(name, self._run_directory)
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)
@@ -143,6 +139,12 @@ class _Builder:
             ),
         )
         return settings_error([fault], self._settings.file, self._settings.origins)
+
+
+def _unusable(record: PluginRecord) -> str:
+    """Say why a plugin is not used; in full where an operator can help at once."""
+    why = f": {record.message}" if record.stage == "migrations" else ""
+    return f"its plugin {record.name} is {record.state.value}{why}"
 
 
 def _names(section: _Section) -> tuple[str, str, str]:

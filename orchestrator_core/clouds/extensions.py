@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from orchestrator_core import faultpoints
 from orchestrator_core.clouds.bulkhead import Bulkhead
 from orchestrator_core.clouds.cloud import Reading
 from orchestrator_core.clouds.permit import Permit
@@ -102,9 +103,13 @@ class Extensions:
         try:
             for extension in self.all:
                 await extension.before_call(call)
+            faultpoints.reached("call.permitted")
             result = await work(call.parameters)
-            outcome.result = result.value if isinstance(result, Reading) else result
-            outcome.attempts = getattr(result, "attempts", 1)
+            if isinstance(result, Reading):
+                outcome.result, outcome.attempts = result.value, result.attempts
+            else:
+                outcome.result = getattr(result, "told", result)
+                outcome.node_id = getattr(result, "node_id", None)
         except BaseException as error:
             outcome.error = error
             outcome.attempts = getattr(error, "attempts", 1)
@@ -115,6 +120,7 @@ class Extensions:
             if permit is not None:
                 outcome.attempts = permit.attempts
             outcome.duration = time.monotonic() - begun
+            faultpoints.reached("call.ended")
             for extension in self.all:
                 await extension.after_call(call, outcome)
 

@@ -2,5 +2,5 @@
 
 ``discovery`` finds every entry point without importing anything, ``loader`` decides
 and imports, ``contract`` holds a class against the hook specs, ``record`` is what is known of
-one plugin, ``hooks`` is the only way into a loaded one.
+one plugin, ``migrations`` are those of its own tables, ``hooks`` is the only way into a loaded one.
 """

@@ -11,8 +11,9 @@ from packaging.utils import canonicalize_name
 from orchestrator_core.errors import PluginError
 from orchestrator_core.plugins.contract import implemented_hooks
 from orchestrator_core.plugins.discovery import CORE_DISTRIBUTION, discover
+from orchestrator_core.plugins.migrations import migrations_of
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
-from orchestrator_core.settings.model import PluginSettings
+from orchestrator_core.settings.model import PluginSettings, Settings
 
 
 class Plugins:
@@ -35,6 +36,24 @@ class Plugins:
         """Return every name that settings may use."""
         return sorted({record.name for record in self.records if record.kind is kind})
 
+    def used(self, settings: Settings) -> list[PluginRecord]:
+        """Return the plugins that the settings name, loaded or not, each once."""
+        named = [
+            *((Kind.CLOUD, cloud.driver) for cloud in settings.clouds.values()),
+            *((Kind.ASSIGNMENT, backend.backend) for backend in settings.assignments.values()),
+            *((Kind.EXTENSION, one.extension) for one in settings.extensions.values()),
+        ]
+        found = (self.get(kind, name) for kind, name in dict.fromkeys(named))
+        return [record for record in found if record is not None]
+
+    def require(self, words: tuple[str, ...]) -> None:
+        """Do nothing if every plugin that these words name is loaded.
+
+        Raises:
+            PluginError: when one is not, with the reason.
+        """
+        _require(self.records, words)
+
 
 def load_plugins(settings: PluginSettings) -> Plugins:
     """Find, filter, check and import every plugin; none of them can stop this.
@@ -49,8 +68,9 @@ def load_plugins(settings: PluginSettings) -> Plugins:
     for record in records:
         if record.state is State.FOUND:
             _load(record)
-    _require(records, settings.require)
-    return Plugins(records)
+    plugins = Plugins(records)
+    plugins.require(settings.require)
+    return plugins
 
 
 def _named(record: PluginRecord, words: tuple[str, ...]) -> bool:
@@ -100,22 +120,25 @@ def _load(record: PluginRecord) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit at import must not end the server
-        record.end(State.FAILED, "import", _said(error))
+        record.end(State.FAILED, "import", said(error))
         return
+    stage = "hooks"
     try:
-        record.hooks = implemented_hooks(record.kind, factory)
+        hooks = implemented_hooks(record.kind, factory)
+        stage = "migrations"
+        record.migrations = migrations_of(record.kind.value, record.name, factory)
     except PluginError as error:
-        record.end(State.FAILED, "hooks", error.message)
+        record.end(State.FAILED, stage, error.message)
         return
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a class may raise from any attribute
-        record.end(State.FAILED, "hooks", _said(error))
+        record.end(State.FAILED, stage, said(error))
         return
-    record.state, record.factory = State.LOADED, factory
+    record.state, record.factory, record.hooks = State.LOADED, factory, hooks
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """Return an error's class and text on one line; its text may be code of the plugin too."""
     try:
         text = " ".join(str(error).split())

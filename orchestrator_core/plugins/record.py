@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from orchestrator_core.hookspecs import AssignmentHooks, CloudHooks, ExtensionHooks
+from orchestrator_core.plugins.migrations import Migrations
 
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"():,]+/)+")
 
@@ -56,9 +57,10 @@ class PluginRecord:
         name: the entry point's name, which settings use.
         distribution: the installed package that brings it.
         stage: where it ended, when it is not loaded: ``settings``, ``version``,
-            ``name``, ``import``, ``hooks``.
+            ``name``, ``import``, ``hooks``, ``migrations``.
         message: why it ended there.
         hooks: the hooks that it implements.
+        migrations: of its own tables, if it has any.
         factory: the class, once loaded.
     """
 
@@ -72,6 +74,7 @@ class PluginRecord:
     stage: str = ""
     message: str = ""
     hooks: tuple[str, ...] = ()
+    migrations: Migrations | None = None
     factory: Any = field(default=None, repr=False)
 
     def end(self, state: State, stage: str, message: str) -> None:

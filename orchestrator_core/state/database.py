@@ -49,6 +49,7 @@ class Database:
     def __init__(self, url: str, base: Path) -> None:
         self.url: URL = parse_url(url, base)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.closed = False
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
         if self.is_sqlite:
             self.engine: Engine = make_engine(self.url, 1)
@@ -99,6 +100,7 @@ class Database:
 
     def close(self) -> None:
         """Finish what was begun and let go of the connections."""
+        self.closed = True
         self._writer.close()
         self._readers.shutdown()
         self.engine.dispose()

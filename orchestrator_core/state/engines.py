@@ -70,8 +70,6 @@ def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
 
 
 def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
-    assert url.database is not None
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         **_JSON,
@@ -80,9 +78,15 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
         # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
         connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
     )
+    event.listen(engine, "do_connect", _make_folder)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
     return engine
+
+
+def _make_folder(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+    # Only now: `orchestrator check` opens a database, and leaves no trace of it.
+    Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

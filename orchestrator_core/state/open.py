@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from orchestrator_core.errors import SettingsError
+from collections.abc import Iterable
+
+import structlog
+
+from orchestrator_core.errors import PluginError, SettingsError
+from orchestrator_core.plugins.migrations import Migrations
+from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import base_directory
-from orchestrator_core.state import schema
+from orchestrator_core.state import plugin_schema, schema
 from orchestrator_core.state.database import Database
+
+_log = structlog.get_logger(__name__)
 
 
 def open_database(settings: Settings) -> Database:
@@ -41,3 +49,36 @@ def ensure(database: Database) -> None:
 
         upgrade(database)
     database.read_now(schema.check)
+
+
+def ensure_plugins(database: Database, records: Iterable[PluginRecord]) -> None:
+    """Make the tables of plugins that have none yet; end those whose tables must be upgraded.
+
+    Raises:
+        StateUnavailable: when the database cannot be had.
+    """
+    for record in records:
+        if record.state is State.LOADED and record.migrations is not None:
+            try:
+                _ensure(database, record, record.migrations)
+            except PluginError as error:
+                _log.error(
+                    "plugin cannot use its tables",
+                    plugin=record.label,
+                    why=error.message,
+                    exc_info=error.__cause__,
+                )
+                record.end(State.FAILED, "migrations", error.message)
+
+
+def _ensure(database: Database, record: PluginRecord, migrations: Migrations) -> None:
+    found = database.read_now(lambda connection: plugin_schema.look(connection, migrations))
+    if found.revision is None:
+        from orchestrator_core.state.plugin_upgrade import upgrade_plugin  # noqa: PLC0415 - Alembic
+
+        _, found = upgrade_plugin(database, migrations)
+        _log.info("plugin's tables are ready", plugin=record.label, revision=found.revision)
+    if found.behind:
+        raise PluginError(found.verdict)
+    if found.ahead:
+        _log.warning("plugin is older than its tables", plugin=record.label, why=found.verdict)

@@ -15,7 +15,7 @@ SCHEMA: Final = 2
 OLDEST: Final = 2
 """The oldest schema that it works on."""
 
-_UPGRADE: Final = "run: orchestrator db upgrade"
+UPGRADE: Final = "run: orchestrator db upgrade"
 
 
 def current(connection: Connection) -> int | None:
@@ -35,9 +35,9 @@ def check(connection: Connection) -> None:
     """
     found = current(connection)
     if found is None:
-        raise SettingsError(f"the database is empty; {_UPGRADE}")
+        raise SettingsError(f"the database is empty; {UPGRADE}")
     if found < OLDEST:
-        raise SettingsError(f"the database has schema {found}, {SCHEMA} is needed; {_UPGRADE}")
+        raise SettingsError(f"the database has schema {found}, {SCHEMA} is needed; {UPGRADE}")
     if found > SCHEMA:
         oldest = connection.execute(select(installation.c.oldest_reader)).scalar_one()
         if oldest > SCHEMA:

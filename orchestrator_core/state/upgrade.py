@@ -29,12 +29,28 @@ def upgrade(database: Database) -> tuple[int | None, int]:
     return database.write_now(lambda connection: _upgrade(connection, database))
 
 
-def _upgrade(connection: Connection, database: Database) -> tuple[int | None, int]:
-    if not database.is_sqlite:
+def lock(connection: Connection) -> None:
+    """Let nobody else run migrations before this transaction ends; SQLite lets nobody anyway."""
+    if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    before = current(connection)
+
+
+def configuration(connection: Connection, versions: Path = _SCRIPTS / "versions") -> Config:
+    """Return what Alembic needs to know to run the revisions in a folder."""
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    for option, value in (
+        ("script_location", str(_SCRIPTS)),
+        ("path_separator", "newline"),
+        ("version_locations", str(versions)),
+    ):
+        config.set_main_option(option, value.replace("%", "%%"))
+    return config
+
+
+def _upgrade(connection: Connection, database: Database) -> tuple[int | None, int]:
+    lock(connection)
+    before = current(connection)
+    config = configuration(connection)
     command.upgrade(config, "head")
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head()

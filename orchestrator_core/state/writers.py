@@ -133,7 +133,7 @@ class Writer:
             try:
                 _run_or_raise(self._engine, [job])
             except Exception as error:  # noqa: BLE001 - it is its caller's
-                if attempt == _TRIES or not _undone(error):
+                if attempt == _TRIES or not undone(error):
                     job.error = error
                     return
             else:
@@ -166,7 +166,7 @@ def _run_or_raise(engine: Engine, batch: Sequence[_Job]) -> None:
                 job.error = error
 
 
-def _undone(error: Exception) -> bool:
+def undone(error: Exception) -> bool:
     """Whether a transaction may be repeated: it was undone, or its connection was long dead."""
     if not isinstance(error, DBAPIError):
         return False

@@ -62,6 +62,15 @@ def test_check_tells_what_is_wrong(run: Run, tmp_path: Path, toml: str, message:
     assert "Traceback" not in said.stderr
 
 
+def test_check_looks_at_no_database_and_leaves_no_trace_of_one(run: Run, tmp_path: Path) -> None:
+    state = '[state]\nurl = "sqlite:///var/state.db"\n'
+    assert run("check", "--config", config(tmp_path, state + CLOUD)).returncode == 0
+    assert not (tmp_path / "var").exists()
+    wrong = run("check", "--config", config(tmp_path, f'[state]\nurl = "mysql://x"\n{CLOUD}'))
+    assert wrong.returncode == 1
+    assert "[state] url: must be sqlite:///PATH or postgresql" in wrong.stderr
+
+
 def test_check_connect_tries_each_and_shows_no_secret(run: Run, tmp_path: Path) -> None:
     toml = f"""{CLOUD}
 [clouds.gone]

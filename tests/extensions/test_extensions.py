@@ -13,6 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from orchestrator_core import CloudDescription, Node
+from orchestrator_core.broker.change import Started
 from tests.conftest import ec2
 from tests.stateful import Api, settings
 
@@ -24,8 +26,8 @@ START = {"name": "x", "image": "1", "size": "no such size"}
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the three extensions are installed."""
     directory = tmp_path_factory.mktemp("extensions")
-    source = directory / "policy"
-    shutil.copytree(Path(__file__).parent / "policy", source)
+    source = directory / "tried"
+    shutil.copytree(Path(__file__).parent / "tried", source)
     install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     target = str(directory / "installed")
     subprocess.run([sys.executable, "-m", *install, "--target", target, str(source)], check=True)
@@ -33,7 +35,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_a_policy_denies_and_changes(serve: Any, installed: dict[str, str]) -> None:
-    server = serve(f'{CLOUD}[extensions.policy]\nextension = "policy"\n', environment=installed)
+    server = serve(f'{CLOUD}[extensions.gate]\nextension = "gate"\n', environment=installed)
     url = f"{server.url}/api/v1"
     denied = httpx2.put(f"{url}/vm/stop/fake_driver", json={"node": "1"})
     assert (denied.status_code, denied.json()["message"]) == (403, "Node 1 is protected")
@@ -70,7 +72,7 @@ def test_an_audit_trail_has_a_line_for_every_call(
     serve: Any, installed: dict[str, str], tmp_path: Path
 ) -> None:
     trail = tmp_path / "trail"
-    settings = f'[extensions.trail]\nextension = "audit"\npath = "{trail}"\n'
+    settings = f'[extensions.trail]\nextension = "trail"\npath = "{trail}"\n'
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
     server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
     with httpx2.Client(
@@ -92,11 +94,40 @@ def test_an_audit_trail_has_a_line_for_every_call(
     assert "hunter2" not in server.log()
 
 
+def test_an_extension_is_told_which_vm_a_change_was_of(
+    serve: Any, installed: dict[str, str], tmp_path: Path
+) -> None:
+    trail = tmp_path / "trail"
+    server = serve(
+        f'{CLOUD}[extensions.trail]\nextension = "trail"\npath = "{trail}"\n',
+        environment=installed,
+    )
+    url = f"{server.url}/api/v1"
+    start = {**START, "size": "1"}
+    assert httpx2.post(f"{url}/vm/start/fake_driver", json=start).status_code == 200
+    assert httpx2.put(f"{url}/vm/stop/fake_driver", json={"hostname": "dummy-2"}).status_code == 200
+    assert httpx2.get(f"{url}/nodes/fake_driver").status_code == 200
+    told = [json.loads(line) for line in trail.read_text().splitlines()]
+    assert [(one["operation"], one["result"], one["node_id"]) for one in told] == [
+        ("start_vm", "Node", "3"),
+        ("stop_vm", "NoneType", "2"),
+        ("list_nodes", "bytes", None),
+    ]
+    assert {one["operation_id"] for one in told} == {None}  # nothing is recorded here
+
+
+def test_what_only_the_starter_may_see_no_extension_sees() -> None:
+    node = Node("1", "x", secrets={"password": "hunter2"})
+    started = Started(CloudDescription("p", "P"), node)
+    assert (started.told.id, started.told.secrets) == ("1", {})
+    assert started.node.secrets == {"password": "hunter2"}
+
+
 def test_shared_reads_are_seen_once_for_every_caller_with_the_attempts(
     serve: Any, installed: dict[str, str], tmp_path: Path, closed_port: int
 ) -> None:
     trail = tmp_path / "trail"
-    settings = f'[extensions.trail]\nextension = "audit"\npath = "{trail}"\n'
+    settings = f'[extensions.trail]\nextension = "trail"\npath = "{trail}"\n'
     gone = ec2("gone", closed_port, "retries = 2")
     server = serve(CLOUD + gone + settings, environment=installed)
     url = f"{server.url}/api/v1/nodes/gone"
@@ -141,12 +172,12 @@ def test_a_secret_in_an_exception_s_text_does_not_reach_the_log(
 def test_an_extension_that_does_not_load_denies_everything(
     serve: Any, installed: dict[str, str]
 ) -> None:
-    settings = '[plugins]\ndeny = ["policy"]\n[extensions.policy]\nextension = "policy"\n'
+    settings = '[plugins]\ndeny = ["gate"]\n[extensions.gate]\nextension = "gate"\n'
     server = serve(CLOUD + settings, environment=installed)
     assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 403
-    (policy,) = (
+    (gate,) = (
         plugin
         for plugin in httpx2.get(f"{server.url}/api/v1/plugins").json()["plugins"]
-        if plugin["name"] == "policy"
+        if plugin["name"] == "gate"
     )
-    assert policy["state"] == "disabled"
+    assert gate["state"] == "disabled"

@@ -63,7 +63,7 @@ def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
     yield DATA["clouds"]["fake_driver"]["faults"], FaultsSchema
     yield DATA["assignments"]["brain"], AssignmentSchema
     yield DATA["assignments"]["brain"]["breaker"], BreakerSchema
-    yield DATA["extensions"]["quota"], ExtensionSchema
+    yield DATA["extensions"]["policy"], ExtensionSchema
 
 
 @pytest.mark.parametrize(("written", "schema"), list(sections()), ids=lambda v: str(v)[:20])
@@ -87,7 +87,7 @@ def test_every_deadline_is_there_with_its_default() -> None:
         (DATA["clouds"]["fake_driver"]["cache"], model.CacheSettings),
         (DATA["assignments"]["brain"], model.AssignmentSettings),
         (DATA["assignments"]["brain"]["breaker"], model.BreakerSettings),
-        (DATA["extensions"]["quota"], model.ExtensionSettings),
+        (DATA["extensions"]["policy"], model.ExtensionSettings),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -12,75 +12,72 @@ from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.api.v1.change import ChangeResource
 from orchestrator_core.api.v1.operations import told_of
 from orchestrator_core.api.v1.paging import Page, page_of
-from orchestrator_core.broker.change import AssignOrder, Change, VmReference
+from orchestrator_core.broker.change import Assigned, AssignOrder, Change, VmReference
 from orchestrator_core.model import Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
 """What the API document answers to ``emulate``, for an assign and a release alike."""
 
 
-class _ActionResource(ChangeResource):
+class _AssignmentResource(ChangeResource[Assigned]):
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
-        """Carry the action out, or emulate it: then no backend is asked."""
+        """Make the change."""
         await self.carry_out(req, resp, cloud)
 
+    def answer(self, made: Assigned) -> dict[str, Any]:
+        """Return what the backend says, and what the ledger adds to it."""
+        return {**answers.shape_assignment(made.result), **told_of(made.more)}
+
+
+class _EmulatedResource(_AssignmentResource):
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
-        """Answer what the API document shows, if the caller asks for that."""
+        """Answer what the API document shows, if the caller asks for that: no backend is asked."""
         emulate: bool = wanted.pop("emulate")
         if emulate:
             resp.data = encoding.encode(EMULATED)
         return emulate
 
 
-class AssignResource(_ActionResource):
+class AssignResource(_EmulatedResource):
     """``PUT /vm/action/assign{/<cloud>}``."""
 
     operation = "assign_vm"
     schema = requests.AssignRequestSchema()
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Give the VM to the user and the application."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         lease = requests.lease_seconds(wanted.get("lease"))
         order = AssignOrder(vm, wanted["user"], wanted["vm_type"], lease)
-        assigned = await self.services.broker.assign_vm(change, order)
-        return {**answers.shape_assignment(assigned.result), **told_of(assigned.more)}
+        return await self.services.broker.assign_vm(change, order)
 
 
-class ReleaseResource(_ActionResource):
+class ReleaseResource(_EmulatedResource):
     """``PUT /vm/action/release{/<cloud>}``."""
 
     operation = "release_vm"
     schema = requests.ReleaseRequestSchema()
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Take the VM back and destroy it."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        released = await self.services.broker.release_vm(change, vm, wanted.get("generation"))
-        return {**answers.shape_assignment(released.result), **released.more}
+        return await self.services.broker.release_vm(change, vm, wanted.get("generation"))
 
 
-class RenewResource(ChangeResource):
+class RenewResource(_AssignmentResource):
     """``PUT /vm/action/renew{/<cloud>}``."""
 
     operation = "renew_vm"
     schema = requests.RenewRequestSchema()
 
-    async def on_put(
-        self, req: Request, resp: Response, cloud: str | None = None, **_: str
-    ) -> None:
-        """Renew a lease; no cloud and no backend is asked."""
-        await self.carry_out(req, resp, cloud)
-
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Let the lease end so much later than now."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         lease = requests.lease_seconds(wanted["lease"])
         assert lease is not None
-        renewed = await self.services.broker.renew_vm(change, vm, lease, wanted.get("generation"))
-        return {**answers.shape_assignment(renewed.result), **told_of(renewed.more)}
+        return await self.services.broker.renew_vm(change, vm, lease, wanted.get("generation"))
 
 
 class UnknownActionResource(Resource):

@@ -81,7 +81,14 @@ class CloudResource(Resource):
 
         return await self.services.broker.under_way.run(permitted)
 
-    def call(self, req: Request, cloud: Cloud, operation: str, parameters: Parameters) -> Call:
+    def call(
+        self,
+        req: Request,
+        cloud: Cloud,
+        operation: str,
+        parameters: Parameters,
+        operation_id: str | None = None,
+    ) -> Call:
         """Return this caller's call, as extensions see it."""
         return Call(
             operation=operation,
@@ -90,4 +97,5 @@ class CloudResource(Resource):
             request_id=req.context.request_id,
             deadline=self.services.registry.seconds(cloud, operation),
             parameters=parameters,
+            operation_id=operation_id,
         )

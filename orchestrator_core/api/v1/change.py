@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from marshmallow import Schema
 
@@ -13,13 +13,15 @@ from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding, operations, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
-from orchestrator_core.broker.change import Change
+from orchestrator_core.broker.change import Acted, Assigned, Change, Started
 from orchestrator_core.broker.operation import Operation, Requester
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, KeyReused
 
+M = TypeVar("M", Started, Acted, Assigned)
 
-class ChangeResource(CloudResource):
+
+class ChangeResource(CloudResource, Generic[M]):
     """A route that changes something.
 
     Attributes:
@@ -29,8 +31,12 @@ class ChangeResource(CloudResource):
     schema: ClassVar[Schema]
     operation: str
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
-        """Make the change; return the answer's keys."""
+    async def make(self, change: Change, wanted: Parameters) -> M:
+        """Make the change."""
+        raise NotImplementedError
+
+    def answer(self, made: M) -> dict[str, Any]:
+        """Return the answer's keys."""
         raise NotImplementedError
 
     async def carry_out(self, req: Request, resp: Response, cloud: str | None) -> None:
@@ -42,21 +48,25 @@ class ChangeResource(CloudResource):
         if self.emulated(resp, wanted):
             return
         requester = Requester(
-            req.context.caller, req.context.request_id, key_use(req, body, self._keep)
+            req.context.caller,
+            req.context.request_id,
+            key_use(req, body, self._keep),
+            self.services.broker.name_operation(),
         )
         waits = not prefers_async(req)
         if await self._replay(resp, requester, waits=waits):
             return
         recorded = None if waits else asyncio.get_running_loop().create_future()
 
-        async def work(parameters: Parameters, permit: Permit) -> dict[str, Any]:
+        async def work(parameters: Parameters, permit: Permit) -> M:
             change = Change(asked, permit, requester, hints, recorded)
             return await self.make(change, parameters)
 
-        making = self.change(self.call(req, asked, self.operation, wanted), work)
+        call = self.call(req, asked, self.operation, wanted, requester.operation_id)
+        making = self.change(call, work)
         try:
             if recorded is None:
-                resp.data = encoding.encode(await making)
+                resp.data = encoding.encode(self.answer(await making))
             else:
                 _accepted(resp, await _first(recorded, making))
         except KeyInUse:

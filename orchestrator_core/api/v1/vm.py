@@ -9,10 +9,10 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers, requests
 from orchestrator_core.api.v1.base import Parameters
 from orchestrator_core.api.v1.change import ChangeResource
-from orchestrator_core.broker.change import POWER, Change, StartOrder, VmReference
+from orchestrator_core.broker.change import POWER, Acted, Change, Started, StartOrder, VmReference
 
 
-class StartResource(ChangeResource):
+class StartResource(ChangeResource[Started]):
     """``POST /vm/start{/<cloud>}``."""
 
     operation = "start_vm"
@@ -24,13 +24,16 @@ class StartResource(ChangeResource):
         """Start a VM; answer once the cloud has accepted and named it."""
         await self.carry_out(req, resp, cloud)
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Started:
         """Start it."""
-        started = await self.services.broker.start_vm(change, StartOrder(**wanted))
-        return {"nodes": answers.shape_node(started.cloud, started.node, secrets=True)}
+        return await self.services.broker.start_vm(change, StartOrder(**wanted))
+
+    def answer(self, made: Started) -> dict[str, Any]:
+        """Show the VM, with what only its caller may see."""
+        return {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
 
 
-class ActResource(ChangeResource):
+class ActResource(ChangeResource[Acted]):
     """``PUT``: does something to one VM that exists.
 
     Args:
@@ -52,11 +55,14 @@ class ActResource(ChangeResource):
         """Do it; answer once the cloud has accepted it."""
         await self.carry_out(req, resp, cloud)
 
-    async def make(self, change: Change, wanted: Parameters) -> dict[str, Any]:
+    async def make(self, change: Change, wanted: Parameters) -> Acted:
         """Do it."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        acted = await self.services.broker.act(change, self.operation, vm)
-        return {"result": f"Node {acted.node_id} {self._done}"}
+        return await self.services.broker.act(change, self.operation, vm)
+
+    def answer(self, made: Acted) -> dict[str, Any]:
+        """Say what has become of the VM."""
+        return {"result": f"Node {made.node_id} {self._done}"}
 
 
 def stop_resource(services: Services) -> ActResource:

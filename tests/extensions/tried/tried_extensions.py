@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from orchestrator_core import Call, Forbidden, Outcome, PluginContext, hookimpl
 
 
-class Policy:
+class Gate:
     """Denies to stop node 1; gives every start the smallest size, and guests a lease."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
@@ -29,16 +29,16 @@ class Policy:
             call.parameters["lease"] = call.parameters["vm_type"]
 
 
-class AuditSettings(Schema):
+class TrailSettings(Schema):
     """Where to write."""
 
     path = fields.String(required=True)
 
 
-class Audit:
+class Trail:
     """Appends a line for every call."""
 
-    settings_schema = AuditSettings
+    settings_schema = TrailSettings
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         self._path = Path(settings["path"])
@@ -55,6 +55,9 @@ class Audit:
             "error": type(outcome.error).__name__ if outcome.error else None,
             "duration": outcome.duration,
             "attempts": outcome.attempts,
+            "result": type(outcome.result).__name__,
+            "node_id": outcome.node_id,
+            "operation_id": call.operation_id,
         }
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")

@@ -1,0 +1,88 @@
+"""The places that are taken: the statements, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Executable, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator_core import Call, State
+from orchestrator_policy.tables import callers, reservations
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that is taken; ``age`` in seconds by the database's clock."""
+
+    operation_id: str
+    age: float
+
+
+class Places:
+    """The places of one section of the settings. Every method blocks.
+
+    Args:
+        section: its name.
+        state: the database.
+    """
+
+    def __init__(self, section: str, state: State) -> None:
+        self._section = section
+        self._state = state
+
+    def take(self, call: Call, limit: int) -> Sequence[Place] | None:
+        """Take a place for a call's caller; if there is none, return what has taken them all."""
+        whose = {"section": self._section, "cloud": call.cloud, "caller": call.caller}
+
+        def work(connection: Connection) -> Sequence[Place] | None:
+            _lock(connection, whose)
+            taken = self._taken(connection, whose)
+            if len(taken) >= limit:
+                return taken
+            row = {**whose, "operation_id": call.operation_id, "reserved_at": self._state.now}
+            connection.execute(insert(reservations).values(row))
+            return None
+
+        return self._state.write(work)
+
+    def tie(self, operation_id: str, node_id: str | None) -> None:
+        """Say which VM an operation's place is for."""
+        values = {"node_id": node_id}
+        self._run(update(reservations).where(*self._mine(operation_id)).values(values))
+
+    def give_back(self, *operation_ids: str) -> None:
+        """Let go of the places of operations."""
+        self._run(delete(reservations).where(*self._mine(*operation_ids)))
+
+    def give_back_of(self, cloud: str, node_id: str) -> None:
+        """Let go of the place of a VM, whoever has started it."""
+        its = (reservations.c.cloud == cloud, reservations.c.node_id == node_id)
+        self._run(delete(reservations).where(reservations.c.section == self._section, *its))
+
+    def _run(self, statement: Executable) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(statement)
+
+        self._state.write(work)
+
+    def _mine(self, *operation_ids: str) -> tuple[ColumnElement[bool], ...]:
+        of_section = reservations.c.section == self._section
+        return of_section, reservations.c.operation_id.in_(operation_ids)
+
+    def _taken(self, connection: Connection, whose: dict[str, str]) -> Sequence[Place]:
+        # What a statement counts is what was committed when it began: after the lock, that is.
+        age = self._state.now - reservations.c.reserved_at
+        query = select(reservations.c.operation_id, age).where(
+            *(reservations.c[name] == value for name, value in whose.items())
+        )
+        return [Place(*row) for row in connection.execute(query)]
+
+
+def _lock(connection: Connection, whose: dict[str, str]) -> None:
+    """Let nobody else count a caller's places before this transaction ends."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(callers).values(whose).on_conflict_do_nothing())
+    row = select(callers).where(*(callers.c[name] == value for name, value in whose.items()))
+    connection.execute(row.with_for_update())

@@ -1,0 +1,65 @@
+"""What an operator can set in an ``[extensions.NAME]`` of this plugin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+_DAY = 86_400.0
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValidationError(f"must be a regular expression ({error})") from None
+
+
+def _check_prefix(prefix: str) -> None:
+    try:
+        prefix.format(caller="", cloud="")
+    except (AttributeError, IndexError, KeyError, ValueError):
+        raise ValidationError("may name {caller} and {cloud} and nothing else") from None
+
+
+class _Number(fields.Integer):
+    """How many VMs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            strict=True,
+            validate=validate.Range(min=0, error="must be 0 or more"),
+            error_messages={"invalid": "must be a whole number of 0 or more"},
+        )
+
+
+class _Seconds(fields.Float):
+    def __init__(self, default: float) -> None:
+        positive = validate.Range(min=0, min_inclusive=False, error="must be more than 0")
+        super().__init__(load_default=default, validate=positive)
+
+
+class QuotaSettings(Schema):
+    """How many VMs that a caller has started may be there at once, in one cloud."""
+
+    default = _Number()
+    callers = fields.Dict(keys=fields.String(), values=_Number(), load_default=dict)
+    unknown_for = _Seconds(_DAY)
+    visible_after = _Seconds(600.0)
+
+    @validates_schema
+    def _limits_something(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "default" not in data and not data.get("callers"):
+            raise ValidationError("limits nobody; give it default = 10, say, or callers", "default")
+
+
+class PolicySettings(Schema):
+    """Which names, which clouds, how many."""
+
+    clouds = fields.List(fields.String(), load_default=None)
+    name_pattern = fields.String(load_default=None, validate=_check_pattern)
+    name_prefix = fields.String(load_default="", validate=_check_prefix)
+    quota = fields.Nested(QuotaSettings, load_default=None)

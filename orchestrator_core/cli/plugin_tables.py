@@ -1,0 +1,70 @@
+"""The tables of plugins, as ``orchestrator db`` speaks of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from orchestrator_core.errors import PluginError
+from orchestrator_core.plugins.loader import load_plugins, said
+from orchestrator_core.plugins.record import PluginRecord, State
+from orchestrator_core.settings.load import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator_core.state.database import Database
+
+
+def used(config: Path | None) -> list[PluginRecord]:
+    """Return the plugins that the settings name."""
+    settings = load_settings(config)
+    plugins = load_plugins(replace(settings.plugins, require=()))
+    return plugins.used(settings)
+
+
+def upgrade(database: Database, record: PluginRecord) -> bool:
+    """Bring a plugin's tables to its newest revision; whether nothing went wrong."""
+    from orchestrator_core.state.plugin_upgrade import upgrade_plugin  # noqa: PLC0415 - Alembic
+
+    if record.migrations is None:
+        return _tell_of_none(record)
+    try:
+        before, after = upgrade_plugin(database, record.migrations)
+    except PluginError as error:
+        cause = error.__cause__
+        _complain(record, error.message + (f": {said(cause)}" if cause else ""))
+        return False
+    if before.due:
+        click.echo(f"{record.label}: upgraded from {before.revision or 'none'} to {after.revision}")
+    else:
+        click.echo(f"{record.label}: {before.verdict}")
+    return True
+
+
+def tell(database: Database, record: PluginRecord) -> bool:
+    """Say how far a plugin's tables are; whether the plugin can work on them."""
+    from orchestrator_core.state import plugin_schema  # noqa: PLC0415 - needs SQLAlchemy
+
+    migrations = record.migrations
+    if migrations is None:
+        return _tell_of_none(record)
+    found = database.read_now(lambda connection: plugin_schema.look(connection, migrations))
+    if found.behind:
+        _complain(record, found.verdict)
+    else:
+        click.echo(f"{record.label}: {found.verdict}")
+    return not found.behind
+
+
+def _tell_of_none(record: PluginRecord) -> bool:
+    """Whether a plugin is right to have no tables, as far as is known."""
+    if record.state is State.LOADED:
+        return True
+    _complain(record, f"{record.state.value} at {record.stage}: {record.message}")
+    return record.stage != "migrations"
+
+
+def _complain(record: PluginRecord, why: str) -> None:
+    click.echo(f"orchestrator: {record.label}: {why}", err=True)

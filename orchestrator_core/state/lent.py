@@ -1,0 +1,40 @@
+"""A transaction of ours in the hands of a plugin's code."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn, TypeVar
+
+from sqlalchemy import Connection
+
+from orchestrator_core.errors import PluginError
+from orchestrator_core.state.writers import Work
+
+T = TypeVar("T")
+
+_ENDING: Final = ("commit", "rollback", "close")
+
+
+def lent(work: Work[T]) -> Work[T]:
+    """Return a plugin's work so that it harms nobody who is in the same transaction.
+
+    It raises PluginError where the work would end the transaction, or the thread that it runs in.
+    """
+
+    def guarded(connection: Connection) -> T:
+        for name in _ENDING:
+            setattr(connection, name, _refuse)
+        try:
+            return work(connection)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise PluginError(f"A plugin's transaction raised {type(error).__name__}") from error
+        finally:
+            for name in _ENDING:
+                delattr(connection, name)
+
+    return guarded
+
+
+def _refuse() -> NoReturn:
+    raise PluginError("A plugin must not end a transaction: it is ended for it")

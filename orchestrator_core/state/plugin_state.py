@@ -1,0 +1,46 @@
+"""The database as plugins see it."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from sqlalchemy import ColumnElement
+
+from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.lent import lent
+from orchestrator_core.state.writers import Work
+
+T = TypeVar("T")
+
+_NOW: Final = now()
+
+
+class PluginState:
+    """What :class:`~orchestrator_core.State` promises, over the core's own connections.
+
+    Args:
+        database: the core's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def now(self) -> ColumnElement[float]:
+        """The database's clock."""
+        return _NOW
+
+    def read(self, work: Work[T]) -> T:
+        """Run statements that change nothing."""
+        return self._open().read_now(lent(work))
+
+    def write(self, work: Work[T]) -> T:
+        """Run statements in one transaction."""
+        return self._open().write_now(lent(work))
+
+    def _open(self) -> Database:
+        if self._database.closed:
+            raise StateUnavailable
+        return self._database

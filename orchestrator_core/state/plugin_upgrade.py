@@ -1,0 +1,75 @@
+"""Runs a plugin's migrations, and undoes them if they touch what is not the plugin's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import command
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator_core.errors import PluginError
+from orchestrator_core.plugins.migrations import Migrations
+from orchestrator_core.state.catalog import referred_tables, things
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.lent import lent
+from orchestrator_core.state.plugin_schema import PluginSchema, look
+from orchestrator_core.state.upgrade import configuration, lock
+from orchestrator_core.state.writers import undone
+
+
+def upgrade_plugin(database: Database, migrations: Migrations) -> tuple[PluginSchema, PluginSchema]:
+    """Bring a plugin's tables to its newest revision; return how far they were and are.
+
+    Several processes may do it at the same time: one does it, the others find it done.
+
+    Raises:
+        PluginError: when a migration fails or touches what is not its own; nothing of them is
+            kept then. ``__cause__`` is what the migration raised.
+        StateUnavailable: when the database cannot be had.
+    """
+    return database.write_now(lambda connection: _upgrade(connection, migrations))
+
+
+def _upgrade(connection: Connection, migrations: Migrations) -> tuple[PluginSchema, PluginSchema]:
+    lock(connection)
+    before = look(connection, migrations)
+    if not before.due:
+        return before, before
+    if connection.dialect.name == "postgresql":
+        # Years of rows may have to be gone through.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+    def is_foreign(name: str) -> bool:
+        return not migrations.owns(name)
+
+    others = things(connection, is_foreign)
+    _run(connection, migrations, before)
+    touched = {owner for owner, _ in others ^ things(connection, is_foreign)}
+    touched |= {name for name in referred_tables(connection, migrations.owns) if is_foreign(name)}
+    if touched:
+        raise PluginError(
+            f"its migrations make, change or refer to {', '.join(sorted(touched))}; a plugin has "
+            f'to do with its own tables alone, and their names begin with "{migrations.prefix}"'
+        )
+    return before, look(connection, migrations)
+
+
+def _run(connection: Connection, migrations: Migrations, before: PluginSchema) -> None:
+    done: list[str] = []
+
+    def note(**of_alembic: Any) -> None:
+        done.append(of_alembic["step"].up_revision_id)
+
+    config = configuration(connection, migrations.folder)
+    config.attributes.update(version_table=migrations.version_table, on_version_apply=note)
+    try:
+        lent(lambda _: command.upgrade(config, "head"))(connection)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and undone(error):
+            raise  # it is nobody's fault, and is done again
+        last = done[-1] if done else before.revision
+        after = f"after {last}" if last else "at the first"
+        raise PluginError(
+            f"its migrations failed {after} ({type(error).__name__}); nothing of them was kept"
+        ) from error
