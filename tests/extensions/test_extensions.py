@@ -49,8 +49,8 @@ def test_a_policy_gives_leases_and_sees_them_renewed(
 ) -> None:
     trail = tmp_path / "trail"
     extensions = (
-        '[extensions.policy]\nextension = "policy"\n'
-        f'[extensions.trail]\nextension = "audit"\npath = "{trail}"\n'
+        '[extensions.policy]\nextension = "gate"\n'
+        f'[extensions.trail]\nextension = "trail"\npath = "{trail}"\n'
     )
     server = serve(settings('url = "sqlite:///state.db"', "", extensions), environment=installed)
     api = Api(server)
