@@ -33,7 +33,7 @@ check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	for plugin in plugins/*; do $(BIN)/mypy $$plugin || exit 1; done
+	for plugin in plugins/* examples/*; do $(BIN)/mypy $$plugin || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
 test: check ## Everything that CI runs: the checks and the tests

@@ -127,7 +127,7 @@ class Author:
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Iterator[Path]:
+def followed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
     """The package, once everything on the page is done."""
     author = Author(tmp_path_factory.mktemp("author"), wheels)
     try:
@@ -135,7 +135,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Iterator
             author.do(*block)
     finally:
         author.stop()
-    yield author.package
+    return author.package
 
 
 def test_the_example_is_what_comes_out(followed: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -50,7 +51,7 @@ def new(
     write(target, plugin.files())
     click.echo(f"{target} written. What to do next:\n")
     for line in (
-        f"cd {target}",
+        f"cd {shlex.quote(str(target))}",
         "pip install -e '.[test]'",
         "pytest",
         "orchestrator serve --config orchestrator.toml",

@@ -1,7 +1,7 @@
 """The package of a new plugin: the files of ``package-templates/``, filled in.
 
-``package-templates/shared`` is in every package, ``package-templates/<kind>`` in those of one kind. A folder
-``package`` becomes the plugin's own, ``dot-`` at the beginning of a name a dot; what ends in
+What is in the folder ``shared`` is in every package, what is in ``cloud`` say in those of clouds. A
+folder ``package`` becomes the plugin's own, ``dot-`` at the beginning of a name a dot; what ends in
 ``.part`` is put into other files.
 """
 
