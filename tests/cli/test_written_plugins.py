@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+import orchestrator_core
 from orchestrator_core.plugins.record import Kind
 from tests.conftest import environment_without_ours, running
 from tests.wheels import ROOT, install
@@ -130,10 +131,13 @@ def test_the_workflow_runs_what_the_readme_tells(written: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_every_hook_is_there_or_named(written: Path, kind: str) -> None:
+def test_every_hook_is_there_or_named_and_every_name_is_public(written: Path, kind: str) -> None:
     module = (written / kind / f"orchestrator_{NAMES[kind]}" / "__init__.py").read_text()
     hooks = [name for name in vars(Kind(kind).hookspecs) if not name.startswith("_")]
     assert [hook for hook in hooks if not re.search(rf"\b{hook}\(", module)] == []
+    named = set(re.findall(r"``([A-Z][a-z]\w+)``", module))
+    assert named
+    assert named <= set(orchestrator_core.__all__)
 
 
 @pytest.mark.parametrize("kind", NAMES)

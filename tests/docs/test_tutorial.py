@@ -22,7 +22,10 @@ PAGE = (ROOT / "docs" / "plugins" / "tutorial.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "examples" / "stratus_plugin"
 ADDRESS = "http://127.0.0.1:5050"
 MAKE_VENV = "python3 -m venv venv\n"
-LEFT_OUT = [".pytest_cache", "__pycache__", "build", "dist", "vm_orchestrator_stratus.egg-info"]
+LEFT_OUT = [  # what .gitignore names
+    *("__pycache__", "vm_orchestrator_stratus.egg-info", ".venv", "build", "dist", "var"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache"),
+]
 
 _BLOCK = re.compile(
     r"^```(?:\{code-block\} )?(?P<language>\w+)\n(?::caption: (?P<caption>[^\n]*)\n\n)?"
