@@ -141,6 +141,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
     return author.package
 
 
+@pytest.mark.timeout(300)  # it is one long walk: a loaded machine takes its time
 def test_the_example_is_what_comes_out(followed: Path) -> None:
     if os.environ.get("UPDATE_EXAMPLES"):
         shutil.rmtree(EXAMPLE, ignore_errors=True)
