@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -11,3 +12,9 @@ def shipped_file(name: str) -> Path:
     """Return the path of a file of ``conf/``; in a checkout that folder stands beside us."""
     packaged = _PACKAGE / "conf" / name
     return packaged if packaged.exists() else _PACKAGE.parent / "conf" / name
+
+
+def licence() -> str:
+    """Return the text of the licence, as the installed package or the checkout has it."""
+    carried = distribution("vm-orchestrator").read_text("licenses/LICENSE")
+    return carried or (_PACKAGE.parent / "LICENSE").read_text(encoding="utf-8")

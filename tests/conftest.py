@@ -17,8 +17,9 @@ import httpx2
 import pytest
 
 from tests.databases import database_url, postgres, sqlite
+from tests.wheels import wheels
 
-__all__ = ["database_url", "postgres", "sqlite"]
+__all__ = ["database_url", "postgres", "sqlite", "wheels"]
 
 _ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
 _PATIENCE = 20.0

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -41,21 +38,6 @@ PACKAGES = {
 }
 
 
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels of all packages, built from a copy so that nothing is left in the checkout."""
-    directory = tmp_path_factory.mktemp("packages")
-    copy = directory / "checkout"
-    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests")
-    shutil.copytree(ROOT, copy, ignore=left_out)
-    sources = [str(copy / folder) for folder, _, _ in PACKAGES.values()]
-    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [sys.executable, "-m", *build, "--wheel-dir", str(directory), *sources], check=True
-    )
-    return directory
-
-
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_carries_what_it_needs(wheels: Path, name: str) -> None:
     _, module, entry_point = PACKAGES[name]
@@ -76,3 +58,13 @@ def test_the_core_carries_the_configuration(wheels: Path, tmp_path: Path) -> Non
     for shipped in (ROOT / "conf").glob("*.*"):
         carried = tmp_path / "orchestrator_core" / "conf" / shipped.name
         assert carried.read_bytes() == shipped.read_bytes()
+
+
+def test_the_core_carries_what_a_new_plugin_is_made_of(wheels: Path) -> None:
+    (wheel,) = wheels.glob("vm_orchestrator-*.whl")
+    templates = ROOT / "orchestrator_core" / "cli" / "plugin" / "package-templates"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for file in templates.rglob("*.*"):
+        assert str(file.relative_to(ROOT)) in names
+    assert "vm_orchestrator-0.1.0.dist-info/licenses/LICENSE" in names

@@ -36,6 +36,7 @@ class Conformance:
         self.suites: list[tuple[pytest.Collector, type[Suite]]] = []
         self.results: list[Result] = []
         self.shown: list[Result] = []
+        config.pluginmanager.register(_Refusals(self), "orchestrator-refusals")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -62,7 +63,6 @@ class Conformance:
             pyfuncitem.stash[_UNSUPPORTED] = str(reason)
             return True
 
-    @pytest.hookimpl(tryfirst=True, specname="pytest_pyfunc_call")
     def show_the_refusal(self, pyfuncitem: pytest.Function) -> bool | None:
         """Show the refusal instead, where a behaviour's hooks are not claimed."""
         shown = _behaviour(pyfuncitem)
@@ -134,6 +134,22 @@ class Conformance:
                 if shown.number not in seen
             )
         return found
+
+
+class _Refusals:
+    """A plugin of its own: pytest looks for hooks only by their names, and the kit wraps this one.
+
+    Args:
+        kit: of the same run.
+    """
+
+    def __init__(self, kit: Conformance) -> None:
+        self._kit = kit
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Come before the behaviour."""
+        return self._kit.show_the_refusal(pyfuncitem)
 
 
 def _tampered(suite: type[Suite]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import rich_click as click
 
 from orchestrator_core.cli.lazy import LazyGroup
 
-_COMMANDS: Final = ("check", "sweep")
+_COMMANDS: Final = ("check", "new", "sweep")
 
 
 @click.group(cls=LazyGroup, package="orchestrator_core.cli.plugin", names=_COMMANDS)

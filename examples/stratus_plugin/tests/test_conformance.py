@@ -1,0 +1,9 @@
+"""Everything that the contract asks of it: what `orchestrator plugin check` shows, as tests."""
+
+from pathlib import Path
+
+from orchestrator_core.testing import make_suite
+
+README = Path(__file__).parents[1] / "README.md"
+
+TestStratus = make_suite("cloud", "stratus", readme=README)

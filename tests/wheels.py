@@ -1,0 +1,79 @@
+"""Packages as users get them: built wheels, and where they are installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = (".", "plugins/dummy_plugin", "plugins/libcloud_plugin", "plugins/cistern_plugin")
+_OURS = ("vm_orchestrator", "__editable__")
+_PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+_ALONE = ["--no-deps", "--no-build-isolation"]
+
+
+def copy_of(source: Path, directory: Path) -> Path:
+    """A copy in which something can be built: nothing is left in the checkout."""
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    return Path(shutil.copytree(source, directory, ignore=left_out))
+
+
+def build(wheels: Path, *sources: Path) -> None:
+    command = [*_PIP, "wheel", *_ALONE, "--wheel-dir", str(wheels)]
+    subprocess.run([*command, *map(str, sources)], check=True)
+
+
+def install(target: Path, *sources: Path) -> None:
+    """Install packages, and nothing that they need, into a directory for PYTHONPATH."""
+    command = [*_PIP, "install", *_ALONE, "--target", str(target)]
+    subprocess.run([*command, *map(str, sources)], check=True)
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Wheels of all packages."""
+    directory = tmp_path_factory.mktemp("packages")
+    copy = copy_of(ROOT, directory / "checkout")
+    build(directory, *(copy / folder for folder in PACKAGES))
+    return directory
+
+
+def make_venv(directory: Path) -> None:
+    """Make a virtual environment that has everything but what is ours.
+
+    As ``python3 -m venv`` does and as if pip had installed what ours need, without the network.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
+    others = directory / "others"
+    others.mkdir()
+    for installed in Path(sysconfig.get_path("purelib")).iterdir():
+        if not installed.name.startswith(_OURS) and installed.suffix != ".pth":
+            (others / installed.name).symlink_to(installed)
+    (site_packages,) = directory.glob("lib/python*/site-packages")
+    (site_packages / "others.pth").write_text(f"{others}\n")
+    for name in ("pip", "pytest"):
+        script = directory / "bin" / name
+        run = f"import runpy\nrunpy.run_module({name!r}, run_name='__main__', alter_sys=True)\n"
+        script.write_text(f"#!{directory}/bin/python\n{run}")
+        script.chmod(0o755)
+
+
+def without_the_network(wheels: Path) -> dict[str, str]:
+    """The environment in which pip takes our packages from their wheels, whatever it is told."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCHESTRATOR", "PIP_"))}
+    for variable in ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_ADDOPTS"):
+        kept.pop(variable, None)
+    return {
+        **kept,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_FIND_LINKS": str(wheels),
+        "PIP_NO_BUILD_ISOLATION": "0",  # which means that there is none
+        "PIP_NO_INDEX": "1",
+    }
