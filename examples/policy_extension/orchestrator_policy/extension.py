@@ -28,6 +28,7 @@ class Policy:
     """
 
     settings_schema = PolicySettings
+    fake = "orchestrator_policy.fake:fake"
     migrations = "orchestrator_policy.migrations"
 
     def __init__(self, context: ExtensionContext, settings: dict[str, Any]) -> None:
