@@ -10,31 +10,47 @@ import httpx2
 import pytest
 
 from orchestrator_core.faultpoints import VARIABLE
-from tests.conftest import Serve, clean_environment, serve
+from tests.conftest import running
 from tests.stateful import Api, Json, settings, wait_for
-
-__all__ = ["clean_environment", "serve"]
 
 POINTS = ("assign.recorded", "assign.answered", "release.recorded", "release.answered")
 
 
-@pytest.fixture
-def api(cistern_server: Any, serve: Serve, tmp_path: Path) -> Iterator[Api]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file named for a point kills the process that gets there."""
+    return tmp_path_factory.mktemp("ledger")
+
+
+@pytest.fixture(scope="module")
+def api(shared_cistern: Any, folder: Path) -> Iterator[Api]:
     state = 'url = "sqlite:///state.db"\npause = 0.1\nlongest_pause = 0.5'
-    store = f'store = "file:{tmp_path}/cloud.db"'
+    store = f'store = "file:{folder}/cloud.db"'
     brain = (
-        f'[assignments.brain]\nbackend = "cistern"\nurl = "{cistern_server.url}"\ntimeout = 1\n'
+        f'[assignments.brain]\nbackend = "cistern"\nurl = "{shared_cistern.url}"\ntimeout = 1\n'
         "retries = 0\n[assignments.brain.breaker]\nfailures = 1000"
     )
     toml = settings(state, store, brain).replace('assignment = "given"', 'assignment = "brain"')
-    points = ",".join(f"{point}@{tmp_path / point}" for point in POINTS)
-    for number in ("1", "2"):
-        cistern_server.add("fake_driver", number, f"dummy-{number}")
-    server = serve(toml, environment={VARIABLE: points})
-    server.wait_for_log("durable worker ready")
-    running = Api(server)
-    with running.http:
-        yield running
+    points = ",".join(f"{point}@{folder / point}" for point in POINTS)
+    with running(toml, folder, {VARIABLE: points}) as server:
+        server.wait_for_log("durable worker ready")
+        api = Api(server)
+        with api.http:
+            yield api
+
+
+@pytest.fixture
+def cistern(shared_cistern: Any) -> Iterator[Any]:
+    yield shared_cistern
+    shared_cistern.behave()
+
+
+@pytest.fixture
+def vm(api: Api, cistern: Any) -> Json:
+    """Cistern's record of a VM of this test's own, which is free."""
+    node = api.started()
+    record: Json = cistern.add("fake_driver", node, f"dummy-{node}")
+    return record
 
 
 def operation(api: Api, **filters: str) -> Json:
@@ -51,83 +67,90 @@ def operation(api: Api, **filters: str) -> Json:
     return found[0]
 
 
-def test_a_refused_release_is_taken_back(api: Api, cistern_server: Any) -> None:
-    assignment = api.assign("1", "ann").json()["assignment"]
-    cistern_server.nodes["fake_driver"][0]["user"] = ""  # somebody has released it elsewhere
-    answer = api.release("1")
+def test_a_refused_release_is_taken_back(api: Api, vm: Json) -> None:
+    node = vm["id_vm"]
+    assignment = api.assign(node, "ann").json()["assignment"]
+    vm["user"] = ""  # somebody has released it elsewhere
+    answer = api.release(node)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
     shown = api.get(f"/vm/assignments/{assignment}")["assignment"]
     assert (shown["state"], shown["ended_at"]) == ("active", None)
-    assert "1" in api.nodes()
+    assert node in api.nodes()
 
 
-def test_a_release_is_told_in_cisterns_words_and_the_vm_destroyed(api: Api) -> None:
-    api.assign("1", "ann")
-    answer = api.release("1").json()
-    assert answer["result"] == "Node 1 released and deleted"
-    assert (answer["id"], answer["deletion"]) == (1, "done")
-    assert api.nodes() == ["2"]
+def test_a_release_is_told_in_cisterns_words_and_the_vm_destroyed(api: Api, vm: Json) -> None:
+    node, others = vm["id_vm"], set(api.nodes()) - {vm["id_vm"]}
+    api.assign(node, "ann")
+    answer = api.release(node).json()
+    assert answer["result"] == f"Node {node} released and deleted"
+    assert (answer["id"], answer["deletion"]) == (vm["id"], "done")
+    assert set(api.nodes()) == others
 
 
-def test_what_cistern_gave_away_before_can_be_released_too(api: Api, cistern_server: Any) -> None:
-    cistern_server.nodes["fake_driver"][1].update(user="bob", status=2)
-    assert api.release("2").json()["deletion"] == "done"
-    assert api.nodes() == ["1"]
+def test_what_cistern_gave_away_before_can_be_released_too(api: Api, vm: Json) -> None:
+    node, others = vm["id_vm"], set(api.nodes()) - {vm["id_vm"]}
+    vm.update(user="bob", status=2)
+    assert api.release(node).json()["deletion"] == "done"
+    assert set(api.nodes()) == others
 
 
 def test_a_release_whose_answer_got_lost_is_settled_by_the_list(
-    api: Api, cistern_server: Any
+    api: Api, cistern: Any, vm: Json
 ) -> None:
-    api.assign("1", "ann")
-    cistern_server.misbehave("done and cut", on="release")
-    answer = api.release("1")
+    node, others = vm["id_vm"], set(api.nodes()) - {vm["id_vm"]}
+    api.assign(node, "ann")
+    cistern.misbehave("done and cut", on="release")
+    answer = api.release(node)
     assert answer.status_code in (502, 504), answer.text
-    assert api.assign("1", "eve").status_code == 400
-    settled = operation(api, kind="release_vm")
+    assert api.assign(node, "eve").status_code == 400
+    settled = operation(api, kind="release_vm", node=node)
     assert (settled["state"], settled["result"]["deletion"]) == ("succeeded", "done")
-    assert api.nodes() == ["2"]
+    assert set(api.nodes()) == others
 
 
-def test_a_vm_that_still_shows_a_user_is_not_destroyed(api: Api, cistern_server: Any) -> None:
-    api.assign("1", "ann")
-    cistern_server.misbehave("silence", on="release")
-    answer = api.release("1")
+def test_a_vm_that_still_shows_a_user_is_not_destroyed(api: Api, cistern: Any, vm: Json) -> None:
+    node = vm["id_vm"]
+    api.assign(node, "ann")
+    cistern.misbehave("silence", on="release")
+    answer = api.release(node)
     assert answer.status_code in (502, 504), answer.text
-    paused = operation(api, kind="release_vm")
+    paused = operation(api, kind="release_vm", node=node)
     assert (paused["state"], paused["error"]["error_code"]) == ("paused", "release_unknown")
-    assert "1" in api.nodes()
+    assert node in api.nodes()
 
 
 @pytest.mark.parametrize("point", ["assign.recorded", "assign.answered"])
 def test_an_assign_whose_server_was_killed_is_settled_by_the_list(
-    api: Api, tmp_path: Path, point: str
+    api: Api, folder: Path, vm: Json, point: str
 ) -> None:
-    (tmp_path / point).touch()
+    node = vm["id_vm"]
+    (folder / point).touch()
     with pytest.raises(httpx2.RemoteProtocolError):
-        api.assign("1", "ann")
-    settled = operation(api, kind="assign_vm")
-    held = api.get("/vm/assignments", node="1")["assignments"][0]
+        api.assign(node, "ann")
+    settled = operation(api, kind="assign_vm", node=node)
+    held = api.get("/vm/assignments", node=node)["assignments"][0]
     if point == "assign.recorded":
         assert (settled["state"], held["end_reason"]) == ("failed", "not_assigned")
-        assert api.assign("1", "eve").status_code == 200
+        assert api.assign(node, "eve").status_code == 200
     else:
         assert (settled["state"], held["state"]) == ("succeeded", "active")
-        assert api.assign("1", "ann").json()["assignment"] == held["id"]
-        assert api.assign("1", "eve").status_code == 400
+        assert api.assign(node, "ann").json()["assignment"] == held["id"]
+        assert api.assign(node, "eve").status_code == 400
 
 
 @pytest.mark.parametrize("point", ["release.recorded", "release.answered"])
 def test_a_release_whose_server_was_killed_destroys_only_what_is_free(
-    api: Api, tmp_path: Path, point: str
+    api: Api, folder: Path, vm: Json, point: str
 ) -> None:
-    api.assign("1", "ann")
-    (tmp_path / point).touch()
+    node, all_of_them = vm["id_vm"], set(api.nodes())
+    api.assign(node, "ann")
+    (folder / point).touch()
     with pytest.raises(httpx2.RemoteProtocolError):
-        api.release("1")
-    settled = operation(api, kind="release_vm")
+        api.release(node)
+    settled = operation(api, kind="release_vm", node=node)
     if point == "release.recorded":
         assert settled["error"]["error_code"] == "release_unknown"
-        assert api.nodes() == ["1", "2"]
+        assert set(api.nodes()) == all_of_them
     else:
         assert settled["result"]["deletion"] == "done"
-        assert api.nodes() == ["2"]
+        assert set(api.nodes()) == all_of_them - {node}
