@@ -15,26 +15,41 @@ import pytest
 from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import DummySettings
-from tests.conftest import Serve
+from tests.conftest import Serve, Server, environment_without_ours, running
 from tests.stateful import Api, settings, wait_for
 
 STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
 
 Command = Callable[..., str]
 
+FAILING = "error_rate = 1\nseed = 1\noperations = ['start_vm']"
 
-@pytest.fixture
-def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
-    """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
+
+def cloud(name: str, folder: Path, more: str) -> str:
+    """A dummy cloud that others can get at, and that outlives its servers."""
+    return f"""
+[clouds.{name}]
+driver = "dummy"
+assignment = "given"
+store = "file:{folder}/{name}.db"
+{more}
+"""
+
+
+def command_in(folder: Path) -> Command:
+    """Return a function that runs ``orchestrator ARGUMENTS`` beside the server of this folder.
+
+    It returns what is said.
+    """
 
     def once(*arguments: str) -> subprocess.CompletedProcess[str]:
-        config = ("--config", str(tmp_path / "orchestrator.toml"))
+        config = ("--config", str(folder / "orchestrator.toml"))
         return subprocess.run(
             [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
             capture_output=True,
             text=True,
             check=False,
-            env=clean_environment,
+            env=environment_without_ours(),
         )
 
     def run(*arguments: str) -> str:
@@ -49,27 +64,63 @@ def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
     return run
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("blast-radius")
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> Iterator[Server]:
+    """One server for all tests that need none of their own, each with a cloud of its own."""
+    clouds = {
+        "own": 'destroy = "own"',
+        "limited": "destroys_per_hour = 2\nrelease_wait = 1",
+        "frozen": "release_wait = 0.5",
+        "copied": "release_wait = 0.2",
+        "late": f"[clouds.late.faults]\n{FAILING}",
+        "ruled": "[clouds.ruled.orphans]\ndestroy = true\ntimes = 3\nage = 0\n"
+        f"[clouds.ruled.faults]\n{FAILING}",
+    }
+    more = "".join(cloud(name, folder, section) for name, section in clouds.items())
+    with running(settings(STATE, more=more), folder) as server:
+        server.wait_for_log("durable worker ready")
+        yield server
+
+
 @pytest.fixture
-def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
-    """Serve a dummy cloud that outlives its servers."""
+def api_of(shared: Server, command: Command) -> Iterator[Callable[[str], Api]]:
+    """``api_of(cloud)``; whatever a test leaves, the next finds nothing held up."""
     apis: list[Api] = []
 
-    def start(cloud: str = "") -> Api:
-        store = f'store = "file:{tmp_path}/cloud.db"'
-        server = serve(settings(STATE, f"{store}\n{cloud}"))
-        server.wait_for_log("durable worker ready")
-        apis.append(Api(server))
+    def make(name: str) -> Api:
+        apis.append(Api(shared, name))
         return apis[-1]
 
-    yield start
+    yield make
+    if apis[0].get("/processes")["destroying_held"]:
+        command("thaw")
+        command("db", "restored", "--confirm")
     for api in apis:
         api.http.close()
 
 
+@pytest.fixture
+def command(folder: Path) -> Command:
+    return command_in(folder)
+
+
+def late_start(folder: Path, name: str, marker: str) -> str:
+    """Start a VM behind everybody's back; return its id."""
+    driver = DummyDriver(
+        PluginContext("late", folder), DummySettings().load({"store": f"file:{folder}/{name}.db"})
+    )
+    return driver.start_vm(StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)).id
+
+
 def test_a_protected_vm_is_destroyed_by_nobody(
-    serve_cloud: Callable[..., Api], command: Command
+    api_of: Callable[[str], Api], command: Command
 ) -> None:
-    api = serve_cloud()
+    api = api_of("fake_driver")
     node = api.started()
     api.assign(node)
     command("protect", "fake_driver", node)
@@ -81,22 +132,22 @@ def test_a_protected_vm_is_destroyed_by_nobody(
 
 
 def test_only_own_vms_are_destroyed_where_the_settings_say_so(
-    serve_cloud: Callable[..., Api], command: Command
+    api_of: Callable[[str], Api], command: Command
 ) -> None:
-    api = serve_cloud('destroy = "own"')
+    api = api_of("own")
     own = api.started()
     assert api.stop(own).status_code == 200
     api.assign("1")
     for answer in (api.stop("1"), api.release("1"), api.stop("2")):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
         assert "neither started nor adopted here" in answer.json()["message"]
-    assert "is our own now" in command("orphans", "adopt", "fake_driver", "1")
+    assert "is our own now" in command("orphans", "adopt", "own", "1")
     assert api.release("1").json()["deletion"] == "done"
     assert api.nodes() == ["2"]
 
 
-def test_so_many_an_hour(serve_cloud: Callable[..., Api]) -> None:
-    api = serve_cloud("destroys_per_hour = 2\nrelease_wait = 1")
+def test_so_many_an_hour(api_of: Callable[[str], Api]) -> None:
+    api = api_of("limited")
     nodes = [api.started() for _ in range(4)]
     assert [api.stop(node).status_code for node in nodes[:3]] == [200, 200, 429]
     refused = api.stop(nodes[2])
@@ -111,9 +162,9 @@ def test_so_many_an_hour(serve_cloud: Callable[..., Api]) -> None:
 
 
 def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
-    serve_cloud: Callable[..., Api], command: Command
+    api_of: Callable[[str], Api], command: Command
 ) -> None:
-    api = serve_cloud("release_wait = 0.5")
+    api = api_of("frozen")
     first, second = api.started(), api.started()
     api.assign(second)
     command("freeze", "--why", "a look at the bill")
@@ -132,21 +183,20 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
 
 
 def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
-    serve_cloud: Callable[..., Api], serve: Serve, tmp_path: Path, command: Command
+    api_of: Callable[[str], Api], serve: Serve, folder: Path, tmp_path: Path, command: Command
 ) -> None:
-    api = serve_cloud("release_wait = 0.2")
+    api = api_of("copied")
     node = api.started()
     api.assign(node)
     command("freeze")  # so that the copy has something to destroy
     operation = api.release(node).json()["operation"]
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    with closing(sqlite3.connect(tmp_path / "state.db")) as original:
-        original.execute("VACUUM INTO ?", (str(copy / "state.db"),))
-    with closing(sqlite3.connect(copy / "state.db", isolation_level=None)) as copied:
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(folder / "state.db")) as original:
+        original.execute("VACUUM INTO ?", (str(copy),))
+    with closing(sqlite3.connect(copy, isolation_level=None)) as copied:
         copied.execute("UPDATE installation SET frozen_at = NULL")
-    text = (tmp_path / "orchestrator.toml").read_text()
-    other = Api(serve(text.replace("sqlite:///state.db", f"sqlite:///{copy}/state.db")))
+    text = (folder / "orchestrator.toml").read_text()
+    other = Api(serve(text.replace("sqlite:///state.db", f"sqlite:///{copy}")), "copied")
     assert "may be a copy or a backup" in other.get("/processes")["destroying_held"]
     held = wait_for(
         lambda: other.operation(operation),
@@ -159,40 +209,46 @@ def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
 
 
 def test_a_backup_restored_over_a_newer_cloud_destroys_nothing(
-    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+    serve: Serve, tmp_path: Path
 ) -> None:
     """The backup was written over the file, so that only the cloud can tell that it is old."""
-    api = serve_cloud(
-        "release_wait = 0.2\n[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0"
+    store = (
+        f'store = "file:{tmp_path}/cloud.db"\n'
+        "[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0"
     )
+    toml, command = settings(STATE, store), command_in(tmp_path)
+    api = Api(serve(toml))
     api.started()
-    api.server.stop()
-    shutil.copy(tmp_path / "state.db", tmp_path / "backup.db")
-    api = serve_cloud()
+    with closing(sqlite3.connect(tmp_path / "state.db")) as original:
+        original.execute("VACUUM INTO ?", (str(tmp_path / "backup.db"),))
     young = api.started()
     api.assign(young)
+    api.http.close()
     api.server.stop()
+    for log in ("state.db-wal", "state.db-shm"):
+        (tmp_path / log).unlink(missing_ok=True)
     shutil.copyfile(tmp_path / "backup.db", tmp_path / "state.db")
-    api = serve_cloud("[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0")
+    api = Api(serve(toml))
     wait_for(
         lambda: api.get("/processes")["destroying_held"],
         lambda held: "the database knows nothing of" in (held or ""),
     )
-    (orphan,) = api.get("/orphans")["orphans"]
+    (orphan,) = api.orphans()
     assert (orphan["node"], orphan["reason"]) == (young, "unknown_operation")
     assert api.stop(young).json()["error_code"] == "destroy_held"
     assert young in api.nodes()
     assert young in command("orphans", "list")
     command("orphans", "adopt", "fake_driver", young)
-    assert api.get("/orphans")["orphans"] == []
+    assert api.orphans() == []
     command("db", "restored", "--confirm")
     assert api.stop(young).status_code == 200
+    api.http.close()
 
 
 def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
-    serve_cloud: Callable[..., Api], command: Command
+    api_of: Callable[[str], Api], command: Command
 ) -> None:
-    api = serve_cloud()
+    api = api_of("fake_driver")
     node = api.started()
     command("db", "restored")
     assert api.stop(node).json()["error_code"] == "destroy_held"
@@ -202,49 +258,34 @@ def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
 
 
 def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
-    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+    api_of: Callable[[str], Api], folder: Path, command: Command
 ) -> None:
-    api = serve_cloud(
-        "[clouds.fake_driver.faults]\noperations = ['start_vm']\nerror_rate = 1\nseed = 1"
-    )
+    api = api_of("late")
     operation = api.start().json()["operation"]
     command("operations", "abandon", operation)
     installation = command("db", "check").split()[-1]
-    late = DummyDriver(
-        PluginContext("late", tmp_path),
-        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
-    )
-    marker = f"{installation}-{operation}"
-    node = late.start_vm(StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)).id
-    (orphan,) = wait_for(lambda: api.get("/orphans")["orphans"], bool)
+    node = late_start(folder, "late", f"{installation}-{operation}")
+    (orphan,) = wait_for(api.orphans, bool)
     assert (orphan["node"], orphan["reason"]) == (node, "operation_ended")
     assert orphan["operation"] == operation
-    seen = wait_for(lambda: api.get("/orphans")["orphans"][0]["times_seen"], lambda n: n >= 2)
+    seen = wait_for(lambda: api.orphans()[0]["times_seen"], lambda n: n >= 2)
     assert seen >= 2
     assert node in api.nodes()
-    command("orphans", "ignore", "fake_driver", node)
-    assert api.get("/orphans")["orphans"][0]["ignored_by"].startswith("operator:")
-    assert "is to be destroyed" in command("orphans", "destroy", "fake_driver", node, "--yes")
+    command("orphans", "ignore", "late", node)
+    assert api.orphans()[0]["ignored_by"].startswith("operator:")
+    assert "is to be destroyed" in command("orphans", "destroy", "late", node, "--yes")
     wait_for(api.nodes, lambda nodes: node not in nodes)
 
 
 def test_an_orphan_is_destroyed_by_an_explicit_rule(
-    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+    api_of: Callable[[str], Api], folder: Path, command: Command
 ) -> None:
-    api = serve_cloud(
-        "[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 3\nage = 0\n"
-        "[clouds.fake_driver.faults]\noperations = ['start_vm']\nerror_rate = 1\nseed = 1"
-    )
+    api = api_of("ruled")
     operation = api.start().json()["operation"]
     command("operations", "abandon", operation)
     installation = command("db", "check").split()[-1]
-    late = DummyDriver(
-        PluginContext("late", tmp_path),
-        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
-    )
-    foreign = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{'f' * 12}-{operation}")
-    mine = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{installation}-{operation}")
-    other, own = late.start_vm(foreign).id, late.start_vm(mine).id
+    other = late_start(folder, "ruled", f"{'f' * 12}-{operation}")
+    own = late_start(folder, "ruled", f"{installation}-{operation}")
     wait_for(api.nodes, lambda nodes: own not in nodes)
     assert {"1", "2", other} == set(api.nodes())
     (destroyed,) = api.operations(node=own, kind="stop_vm")
