@@ -21,6 +21,11 @@ from tests.wheels import wheels
 
 __all__ = ["database_url", "postgres", "sqlite", "wheels"]
 
+# Where Python is told to keep no bytecode, each of the servers and commands that tests start would
+# compile the whole core anew: a quarter of what a start costs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 _ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
 _PATIENCE = 20.0
 

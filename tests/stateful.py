@@ -40,10 +40,19 @@ backend = "given"
 
 
 class Api:
-    """A server's version 1, for tests: every answer as its status and its JSON."""
+    """A server's version 1, for tests: every answer as its status and its JSON.
 
-    def __init__(self, server: Server, timeout: float = 60.0) -> None:
+    Args:
+        server: it runs already.
+        cloud: what is asked and told is of this one; by itself of the server's default cloud, and
+            its operations are those of all clouds.
+        timeout: seconds.
+    """
+
+    def __init__(self, server: Server, cloud: str = "", timeout: float = 60.0) -> None:
         self.server = server
+        self._only = {"cloud": cloud} if cloud else {}
+        self._last = f"/{cloud}" if cloud else ""
         self.http = httpx2.Client(base_url=f"{server.url}/api/v1", timeout=timeout)
 
     def get(self, path: str, **params: str) -> Json:
@@ -53,7 +62,7 @@ class Api:
         return body
 
     def start(self, **headers: str) -> httpx2.Response:
-        return self.http.post("/vm/start", json=dict(START), headers=headers)
+        return self.http.post(f"/vm/start{self._last}", json=dict(START), headers=headers)
 
     def started(self) -> str:
         """Start a VM; return its id."""
@@ -66,30 +75,34 @@ class Api:
         return self.http.put(path, json=body, headers=headers)
 
     def stop(self, node: str, **headers: str) -> httpx2.Response:
-        return self.put("/vm/stop", {"node": node}, **headers)
+        return self.put(f"/vm/stop{self._last}", {"node": node}, **headers)
 
     def assign(
         self, node: str, user: str = "u", vm_type: str = "app", **more: Any
     ) -> httpx2.Response:
         body = {"node": node, "user": user, "vm_type": vm_type, **more}
-        return self.put("/vm/action/assign", body)
+        return self.put(f"/vm/action/assign{self._last}", body)
 
     def renew(self, node: str, lease: str = "1h", **more: Any) -> httpx2.Response:
-        return self.put("/vm/action/renew", {"node": node, "lease": lease, **more})
+        return self.put(f"/vm/action/renew{self._last}", {"node": node, "lease": lease, **more})
 
     def assignment(self, assignment_id: str) -> Json:
         found: Json = self.get(f"/vm/assignments/{assignment_id}")["assignment"]
         return found
 
     def release(self, node: str, **more: Any) -> httpx2.Response:
-        return self.put("/vm/action/release", {"node": node, **more})
+        return self.put(f"/vm/action/release{self._last}", {"node": node, **more})
 
     def nodes(self) -> list[str]:
         """The ids of what is in the cloud."""
-        return [node["id"] for node in self.get("/nodes")["nodes"]]
+        return [node["id"] for node in self.get(f"/nodes{self._last}")["nodes"]]
 
     def operations(self, **filters: str) -> list[Json]:
-        found: list[Json] = self.get("/operations", **filters)["operations"]
+        found: list[Json] = self.get("/operations", **self._only, **filters)["operations"]
+        return found
+
+    def orphans(self) -> list[Json]:
+        found: list[Json] = self.get("/orphans", **self._only)["orphans"]
         return found
 
     def operation(self, operation_id: str) -> Json:

@@ -21,6 +21,10 @@ _RETRY_SECONDS: Final = 2.0
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """Speaks through :class:`Protocol` and leaves nothing undone when it is told to stop."""
 
+    _serving: asyncio.Task[None] | None = None
+    _beating = False
+    """Whether the worker is in its loop of heartbeats, where it may be woken."""
+
     def init_process(self) -> None:
         """Prepare this process, just forked."""
         # The worker names its protocol in a global of its module and takes no other.
@@ -62,7 +66,37 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             time.sleep(_RETRY_SECONDS)
             sys.exit(1)
 
+    async def _serve(self) -> None:
+        self._serving = asyncio.current_task()
+        await super()._serve()
+
+    def handle_exit_signal(self) -> None:
+        """Finish what is in flight, and take nothing new from this moment on."""
+        super().handle_exit_signal()
+        self._stop_now()
+
+    def handle_quit_signal(self) -> None:
+        """End without waiting for anybody."""
+        super().handle_quit_signal()
+        self._stop_now()
+
+    def _stop_now(self) -> None:
+        """End the pause between two heartbeats.
+
+        Gunicorn sees only after it that it has been told to stop: for up to a second more a
+        worker would take connections, and a stop or a reload would take so much longer.
+        """
+        if self._beating and self._serving is not None:
+            self._beating = False
+            self._serving.cancel()  # which gunicorn takes for the end of its loop
+
+    def notify(self) -> None:
+        """Tell the master that this worker lives."""
+        super().notify()
+        self._beating = self.alive
+
     async def _shutdown(self) -> None:
+        self._beating = False
         alive = asyncio.ensure_future(self._keep_notifying())
         try:
             for server in self.servers:
@@ -77,5 +111,5 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _keep_notifying(self) -> None:
         """Gunicorn kills a worker that is silent for long, even while it finishes a start."""
         while True:
-            self.notify()
+            super().notify()
             await asyncio.sleep(1.0)

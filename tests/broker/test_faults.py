@@ -2,17 +2,72 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.stateful import Api, settings, stateful, wait_for
+from tests.conftest import Server, running
+from tests.stateful import Api, settings, wait_for
 
 STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.5'
 
+STARTS = {
+    "start-lost": 'operations = ["start_vm"]\nlost_answer_rate = 0.5',
+    "start-late": 'operations = ["start_vm", "find_node"]\nlost_answer_rate = 0.5\n'
+    "visible_after = 0.3",
+    "start-failing": "error_rate = 0.4",
+    "start-limited": "rate_limit_rate = 0.4\nretry_after = 1",
+    "start-all": "lost_answer_rate = 0.3\nerror_rate = 0.2\nempty_rate = 0.3\n"
+    'error = "unreachable"',
+}
+STOPS = {
+    "stop-stuck": "stuck_deletion_rate = 0.5",
+    "stop-lost": 'operations = ["stop_vm"]\nlost_answer_rate = 0.5',
+    "stop-unseen": 'operations = ["stop_vm", "get_node"]\nerror_rate = 0.5',
+    "stop-late": "visible_after = 0.4",
+    "stop-empty": 'operations = ["stop_vm", "list_nodes"]\nempty_rate = 0.5\nerror_rate = 0.3',
+}
+OTHERS = {
+    "release": 'operations = ["stop_vm"]\nstuck_deletion_rate = 0.5\nerror_rate = 0.3',
+    "blind": 'operations = ["start_vm", "find_node"]\nerror_rate = 1',
+}
 
-def misbehaving(faults: str, cloud: str = "visibility = 0.5") -> str:
-    return settings(STATE, f"{cloud}\n[clouds.fake_driver.faults]\nseed = 7\n{faults}")
+
+def misbehaving(name: str, faults: str) -> str:
+    return f"""
+[clouds.{name}]
+driver = "dummy"
+assignment = "given"
+visibility = 0.5
+release_wait = 0.2
+[clouds.{name}.faults]
+seed = 7
+{faults}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server with a cloud for each way to misbehave."""
+    clouds = {**STARTS, **STOPS, **OTHERS}.items()
+    more = "".join(misbehaving(name, faults) for name, faults in clouds)
+    with running(settings(STATE, more=more), tmp_path_factory.mktemp("faults")) as server:
+        server.wait_for_log("durable worker ready")
+        yield server
+
+
+@pytest.fixture
+def api_of(server: Server) -> Iterator[Callable[[str], Api]]:
+    """``api_of(cloud)``."""
+    apis: list[Api] = []
+
+    def make(cloud: str) -> Api:
+        apis.append(Api(server, cloud))
+        return apis[-1]
+
+    yield make
+    for api in apis:
+        api.http.close()
 
 
 def started_and_settled(api: Api, count: int) -> list[str]:
@@ -28,71 +83,59 @@ def started_and_settled(api: Api, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "faults",
+    "cloud",
     [
-        pytest.param('operations = ["start_vm"]\nlost_answer_rate = 0.5', marks=pytest.mark.soak),
-        'operations = ["start_vm", "find_node"]\nlost_answer_rate = 0.5\nvisible_after = 0.3',
-        pytest.param("error_rate = 0.4", marks=pytest.mark.soak),
-        pytest.param("rate_limit_rate = 0.4\nretry_after = 1", marks=pytest.mark.soak),
-        'lost_answer_rate = 0.3\nerror_rate = 0.2\nempty_rate = 0.3\nerror = "unreachable"',
+        pytest.param(cloud, marks=pytest.mark.soak if cloud == "start-limited" else ())
+        for cloud in STARTS
     ],
 )
-def test_starts_come_to_exactly_what_is_in_the_cloud(tmp_path: Path, faults: str) -> None:
-    with stateful(misbehaving(faults), tmp_path) as api:
-        nodes = started_and_settled(api, 8)
-        assert len(set(nodes)) == len(nodes)
-        wait_for(lambda: seen(api), lambda found: found == {"1", "2", *nodes})
-        assert api.get("/orphans")["orphans"] == []
+def test_starts_come_to_exactly_what_is_in_the_cloud(
+    api_of: Callable[[str], Api], cloud: str
+) -> None:
+    api = api_of(cloud)
+    nodes = started_and_settled(api, 8)
+    assert len(set(nodes)) == len(nodes)
+    wait_for(lambda: seen(api, cloud), lambda found: found == {"1", "2", *nodes})
+    assert api.orphans() == []
 
 
-def seen(api: Api) -> set[str]:
+def seen(api: Api, cloud: str) -> set[str]:
     """What the cloud shows; a listing that is empty on purpose, or fails, is no answer."""
-    answer = api.http.get("/nodes")
+    answer = api.http.get(f"/nodes/{cloud}")
     return {node["id"] for node in answer.json().get("nodes", [])}
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [
-        "stuck_deletion_rate = 0.5",
-        pytest.param('operations = ["stop_vm"]\nlost_answer_rate = 0.5', marks=pytest.mark.soak),
-        pytest.param(
-            'operations = ["stop_vm", "get_node"]\nerror_rate = 0.5', marks=pytest.mark.soak
-        ),
-        pytest.param("visible_after = 0.4", marks=pytest.mark.soak),
-        'operations = ["stop_vm", "list_nodes"]\nempty_rate = 0.5\nerror_rate = 0.3',
-    ],
-)
-def test_what_is_stopped_goes_and_nothing_else(tmp_path: Path, faults: str) -> None:
-    with stateful(misbehaving(faults), tmp_path) as api:
-        nodes = [node for node in started_and_settled(api, 6) if node]
-        going, staying = nodes[::2], nodes[1::2]
-        for node in going:
-            api.stop(node)
-        for operation in api.operations(kind="stop_vm"):
-            assert api.settled(operation["id"])["state"] == "succeeded"
-        wait_for(lambda: seen(api), lambda found: found == {"1", "2", *staying})
+@pytest.mark.parametrize("cloud", STOPS)
+def test_what_is_stopped_goes_and_nothing_else(api_of: Callable[[str], Api], cloud: str) -> None:
+    api = api_of(cloud)
+    nodes = [node for node in started_and_settled(api, 6) if node]
+    going, staying = nodes[::2], nodes[1::2]
+    for node in going:
+        api.stop(node)
+    for operation in api.operations(kind="stop_vm"):
+        assert api.settled(operation["id"])["state"] == "succeeded"
+    wait_for(lambda: seen(api, cloud), lambda found: found == {"1", "2", *staying})
 
 
-def test_a_release_lasts_until_the_vm_is_gone(tmp_path: Path) -> None:
-    faults = 'operations = ["stop_vm"]\nstuck_deletion_rate = 0.5\nerror_rate = 0.3'
-    with stateful(misbehaving(faults, "release_wait = 0.2"), tmp_path) as api:
-        nodes = [api.started() for _ in range(5)]
-        for node in nodes:
-            assert api.assign(node).status_code == 200
-            answer = api.release(node)
-            assert answer.json()["result"].startswith(f"Node {node} released and delet")
-        for operation in api.operations(kind="release_vm"):
-            assert api.settled(operation["id"])["result"]["deletion"] == "done"
-        assert api.nodes() == ["1", "2"]
+def test_a_release_lasts_until_the_vm_is_gone(api_of: Callable[[str], Api]) -> None:
+    api = api_of("release")
+    nodes = [api.started() for _ in range(5)]
+    for node in nodes:
+        assert api.assign(node).status_code == 200
+        answer = api.release(node)
+        assert answer.json()["result"].startswith(f"Node {node} released and delet")
+    for operation in api.operations(kind="release_vm"):
+        assert api.settled(operation["id"])["result"]["deletion"] == "done"
+    assert api.nodes() == ["1", "2"]
 
 
-def test_a_cloud_that_cannot_find_marked_nodes_asks_for_a_decision(tmp_path: Path) -> None:
+def test_a_cloud_that_cannot_find_marked_nodes_asks_for_a_decision(
+    api_of: Callable[[str], Api],
+) -> None:
     """The dummy can; a hook that fails for ever is as good as none."""
-    faults = 'operations = ["start_vm", "find_node"]\nerror_rate = 1'
-    with stateful(misbehaving(faults), tmp_path) as api:
-        operation = api.start().json()["operation"]
-        found = wait_for(lambda: api.operation(operation), lambda one: len(one["history"]) > 1)
-        assert found["state"] in ("pending", "running")
-        assert found["error"]["message"] == "Cloud fake_driver failed, on purpose"
-        assert found["next_attempt_at"]
+    api = api_of("blind")
+    operation = api.start().json()["operation"]
+    found = wait_for(lambda: api.operation(operation), lambda one: len(one["history"]) > 1)
+    assert found["state"] in ("pending", "running")
+    assert found["error"]["message"] == "Cloud blind failed, on purpose"
+    assert found["next_attempt_at"]

@@ -12,6 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.conftest import DUMMY, Server, running
+
 TWO_CLOUDS = """
 default_cloud = "second"
 [clouds.fake_driver]
@@ -68,6 +70,13 @@ def test_new_settings_take_over_without_a_failed_request(serve: Any, tmp_path: P
     assert len(httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").json()["nodes"]) == 3
 
 
+@pytest.fixture(scope="module")
+def reloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all wrong settings: each test leaves it with right ones."""
+    with running(DUMMY, tmp_path_factory.mktemp("reloaded")) as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     ("toml", "why"),
     [
@@ -80,19 +89,20 @@ def test_new_settings_take_over_without_a_failed_request(serve: Any, tmp_path: P
     ],
 )
 def test_wrong_settings_are_refused_and_the_old_workers_go_on(
-    serve: Any, tmp_path: Path, toml: str, why: str
+    reloaded: Server, toml: str, why: str
 ) -> None:
-    server = serve(workers=2)
-    old = server.workers()
-    reload(server, tmp_path, toml)
-    server.wait_for_log("The new settings are not used, the old workers go on")
-    assert why in server.log()
-    assert server.workers() == old
-    assert httpx2.get(f"{server.url}/api/v1/nodes").status_code == 200
+    folder, old = reloaded.log_file.parent, reloaded.workers()
+    refused = "The new settings are not used, the old workers go on"
+    said = reloaded.log()
+    reload(reloaded, folder, toml)
+    reloaded.wait_for_log(refused, count=said.count(refused) + 1)
+    assert why in reloaded.log().removeprefix(said)
+    assert reloaded.workers() == old
+    assert httpx2.get(f"{reloaded.url}/api/v1/nodes/fake_driver").status_code == 200
     # And right ones are taken afterwards.
-    reload(server, tmp_path, TWO_CLOUDS)
-    server.wait_for_new_workers(old)
-    assert httpx2.get(f"{server.url}/api/v1/nodes/second").status_code == 200
+    reload(reloaded, folder, TWO_CLOUDS)
+    reloaded.wait_for_new_workers(old)
+    assert httpx2.get(f"{reloaded.url}/api/v1/nodes/second").status_code == 200
 
 
 @pytest.mark.soak

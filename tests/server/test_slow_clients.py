@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx2
 import pytest
+
+from tests.conftest import Serve, running
 
 LIMITS = """
 default_cloud = "fake_driver"
@@ -23,9 +26,10 @@ keepalive = 1
 START = b"POST /api/v1/vm/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
-@pytest.fixture
-def address(serve: Any) -> tuple[str, int]:
-    return serve(LIMITS).address  # type: ignore[no-any-return]
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    with running(LIMITS, tmp_path_factory.mktemp("slow")) as server:
+        yield server.address
 
 
 def read_to_end(connection: socket.socket) -> bytes:
@@ -116,7 +120,7 @@ UPGRADE = (
 )
 
 
-def test_a_websocket_is_refused_and_leaves_no_stack_trace(serve: Any) -> None:
+def test_a_websocket_is_refused_and_leaves_no_stack_trace(serve: Serve) -> None:
     server = serve()
     with socket.create_connection(server.address, timeout=10) as client:
         client.sendall(UPGRADE)

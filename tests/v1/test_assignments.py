@@ -137,8 +137,7 @@ def test_two_hundred_at_once_get_one_vm_each_or_a_clear_refusal(
     vms = [api.started() for _ in range(50)]
 
     def assign(number: int) -> httpx2.Response:
-        body = {"node": vms[number % 50], "user": f"user-{number}", "vm_type": "app"}
-        return httpx2.put(f"{api.server.url}/api/v1/vm/action/assign", json=body, timeout=60)
+        return api.assign(vms[number % 50], user=f"user-{number}")
 
     with ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(assign, range(200)))

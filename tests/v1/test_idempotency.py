@@ -66,9 +66,7 @@ def test_twenty_at_once_start_one_vm(api: Api) -> None:
     headers = {"Idempotency-Key": "crowd", "X-Cloud-Hints": "latency=0.3"}
 
     def start(_: int) -> httpx2.Response:
-        return httpx2.post(
-            f"{api.server.url}/api/v1/vm/start", json=dict(START), headers=headers, timeout=30
-        )
+        return api.start(**headers)
 
     with ThreadPoolExecutor(20) as threads:
         answers = list(threads.map(start, range(20)))

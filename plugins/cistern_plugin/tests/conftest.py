@@ -37,6 +37,14 @@ def cistern_server() -> Iterator[Any]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def shared_cistern() -> Iterator[Any]:
+    """A CisternServer for a whole file of tests that each use VMs of their own."""
+    server = _load_server().CisternServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def make_backend(tmp_path: Path) -> Iterator[Callable[..., CisternBackend]]:
     """Make a backend called "brain" with these settings, as the core does."""

@@ -11,18 +11,22 @@ import httpx2
 import pytest
 
 from orchestrator_core.faultpoints import VARIABLE
-from tests.conftest import Serve, clean_environment, serve
+from tests.conftest import running
 from tests.stateful import Api, wait_for
-
-__all__ = ["clean_environment", "serve"]
 
 SECRETS = {"TEST_EC2_KEY": "AKIAIOSFODNN7EXAMPLE", "TEST_EC2_SECRET": "wJalrXUtnFEMIexample"}
 
 POINTS = ("start.recorded", "start.answered", "stop.recorded")
 
 
-@pytest.fixture
-def api(serve: Serve, ec2_settings: dict[str, Any], tmp_path: Path) -> Iterator[Api]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file named for a point kills the process that gets there."""
+    return tmp_path_factory.mktemp("exactly-once")
+
+
+@pytest.fixture(scope="module")
+def api(ec2_settings: dict[str, Any], folder: Path) -> Iterator[Api]:
     lines = [
         'default_cloud = "aws"',
         '[state]\nurl = "sqlite:///state.db"\npause = 0.2\nlongest_pause = 1',
@@ -31,12 +35,12 @@ def api(serve: Serve, ec2_settings: dict[str, Any], tmp_path: Path) -> Iterator[
     for key, value in ec2_settings.items():
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
         lines.append(f"{key} = {written}")
-    points = ",".join(f"{point}@{tmp_path / point}" for point in POINTS)
-    server = serve("\n".join(lines), environment={**SECRETS, VARIABLE: points})
-    server.wait_for_log("durable worker ready")
-    running = Api(server)
-    with running.http:
-        yield running
+    points = ",".join(f"{point}@{folder / point}" for point in POINTS)
+    with running("\n".join(lines), folder, {**SECRETS, VARIABLE: points}) as server:
+        server.wait_for_log("durable worker ready")
+        api = Api(server)
+        with api.http:
+            yield api
 
 
 def order(api: Api) -> dict[str, str]:
@@ -76,12 +80,7 @@ def test_one_key_sent_twenty_times_starts_one_vm(api: Api) -> None:
     before, wanted = living(api), order(api)
 
     def start(_: int) -> httpx2.Response:
-        return httpx2.post(
-            f"{api.server.url}/api/v1/vm/start",
-            json=wanted,
-            headers={"Idempotency-Key": "crowd"},
-            timeout=60,
-        )
+        return api.http.post("/vm/start", json=wanted, headers={"Idempotency-Key": "crowd"})
 
     with ThreadPoolExecutor(20) as threads:
         statuses = {answer.status_code for answer in threads.map(start, range(20))}
@@ -93,11 +92,11 @@ def test_one_key_sent_twenty_times_starts_one_vm(api: Api) -> None:
 
 @pytest.mark.parametrize("point", ["start.recorded", "start.answered"])
 def test_a_start_whose_server_was_killed_is_there_once_or_not_at_all(
-    api: Api, tmp_path: Path, point: str
+    api: Api, folder: Path, point: str
 ) -> None:
     before, wanted = living(api), order(api)
-    key = {"Idempotency-Key": "killed"}
-    (tmp_path / point).touch()
+    key = {"Idempotency-Key": point}
+    (folder / point).touch()
     with pytest.raises(httpx2.RemoteProtocolError):
         api.http.post("/vm/start", json=wanted, headers=key)
     state = settled(api, only_operation(api, kind="start_vm"))
@@ -109,11 +108,11 @@ def test_a_start_whose_server_was_killed_is_there_once_or_not_at_all(
         assert (state, {again.json()["nodes"]["id"]}) == ("succeeded", new)
 
 
-def test_a_stop_whose_server_was_killed_is_carried_to_its_end(api: Api, tmp_path: Path) -> None:
+def test_a_stop_whose_server_was_killed_is_carried_to_its_end(api: Api, folder: Path) -> None:
     answer = api.http.post("/vm/start", json=order(api))
     node = answer.json()["nodes"]["id"]
     assert node in living(api)
-    (tmp_path / "stop.recorded").touch()
+    (folder / "stop.recorded").touch()
     with pytest.raises(httpx2.RemoteProtocolError):
         api.stop(node)
     assert settled(api, only_operation(api, kind="stop_vm", node=node)) == "succeeded"
