@@ -59,6 +59,8 @@ class PluginRecord:
             ``name``, ``import``, ``hooks``.
         message: why it ended there.
         hooks: the hooks that it implements.
+        deprecations: what it uses that a later version of the core will not have, and what to
+            do instead.
         factory: the class, once loaded.
     """
 
@@ -72,6 +74,7 @@ class PluginRecord:
     stage: str = ""
     message: str = ""
     hooks: tuple[str, ...] = ()
+    deprecations: tuple[str, ...] = ()
     factory: Any = field(default=None, repr=False)
 
     def end(self, state: State, stage: str, message: str) -> None:
@@ -90,6 +93,7 @@ class PluginRecord:
             "stage": self.stage or None,
             "message": _FOLDERS.sub("", self.message) or None,
             "hooks": list(self.hooks),
+            "deprecations": list(self.deprecations),
         }
 
     @property
