@@ -64,6 +64,16 @@ def broken(promised: Promised, now: Mapping[str, Part], version: str) -> Iterato
             yield from _gone(key, line, promised, version)
         else:
             yield from _there(key, line, part, version)
+            if _breaks_callers(key, part, promised):
+                yield f"no default: {key}; what makes objects of its class does not give it"
+
+
+def _breaks_callers(key: str, part: Part, promised: Promised) -> bool:
+    """Whether a field was added that everybody has to give."""
+    if not part.text.startswith(("field ", "keyword: ")) or " = " in part.text:
+        return False
+    (whole,) = (promised[one] for one in _wholes(key) if one in promised)
+    return whole["since"] != promised[key]["since"]
 
 
 def _there(key: str, line: Line, part: Part, version: str) -> Iterator[str]:

@@ -157,6 +157,7 @@ def _members(cls: type) -> Iterator[tuple[str, str, str]]:
     """
     if issubclass(cls, Enum):
         yield from ((one.name, repr(one.value), "") for one in cls)
+        yield from ((name, "attribute", "") for name, one in vars(cls).items() if _is_plain(one))
         return
     found: dict[str, tuple[str, str]] = {}
     for base in reversed(cls.__mro__):
@@ -165,6 +166,10 @@ def _members(cls: type) -> Iterator[tuple[str, str, str]]:
     if dataclasses.is_dataclass(cls):
         found |= {name: (text, "") for name, text in _fields(cls)}
     yield from ((name, text, said) for name, (text, said) in found.items())
+
+
+def _is_plain(member: object) -> bool:
+    return type(member) is property  # and not one of enum's own
 
 
 def _public(cls: type) -> bool:

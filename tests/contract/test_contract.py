@@ -224,6 +224,25 @@ def test_what_is_new_says_since_when() -> None:
     assert is_said(promised, {part.key: documented}, CORE)[0].startswith("since: hook cloud.x")
 
 
+@pytest.mark.parametrize(
+    ("text", "since", "said"),
+    [
+        ("field 3: str", "0.2", ["no default: name m.Node.zone"]),
+        ("keyword: str", "0.2", ["no default: name m.Node.zone"]),
+        ("field 3: str | None = None", "0.2", []),
+        ("field 3: str", "0.1", []),
+    ],
+)
+def test_a_field_that_is_added_has_a_default(text: str, since: str, said: list[str]) -> None:
+    documented = ".. versionadded:: 0.2"
+    parts = [Part("name m.Node", "dataclass"), Part("name m.Node.zone", text, documented)]
+    promised: dict[str, Line] = {
+        "name m.Node": {"text": "dataclass", "since": "0.1"},
+        "name m.Node.zone": {"text": text, "since": since},
+    }
+    assert is_said(promised, {part.key: part for part in parts}, "0.2.0") == said
+
+
 def test_a_behaviour_may_go_and_its_number_with_it() -> None:
     promised: dict[str, Line] = {"behaviour C7": {"text": "of the kit", "since": "kit 1"}}
     assert is_said(promised, {}, CORE) == ["removed: behaviour C7"]

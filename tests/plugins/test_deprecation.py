@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -62,6 +63,14 @@ class Driver:
 """
 
 
+SUITE = """
+from orchestrator_core.testing import BasePackage, Kind, Subject
+
+class TestOld(BasePackage):
+    subject = Subject(Kind.CLOUD, "old")
+"""
+
+
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     for hook, option, mark in (
@@ -117,6 +126,20 @@ def test_the_commands_show_it(
     (old,) = (plugin for plugin in json.loads(run("--json")) if plugin["name"] == "old")
     assert old["state"] == "loaded"
     assert old["deprecations"] == [NAME, ARGUMENT, HOOK]
+
+
+def test_its_author_sees_it_in_the_tests(
+    environment: dict[str, str], clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "test_old.py").write_text(SUITE)
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-k", "loads"]
+    variables = {**clean_environment, "PYTHONPATH": environment["PYTHONPATH"], "COLUMNS": "300"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    for what in (NAME, ARGUMENT, HOOK):
+        assert f"DeprecationWarning: {what}" in done.stdout
 
 
 @pytest.mark.usefixtures("planted")
