@@ -24,7 +24,7 @@ add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_custom_sections = [("Common arguments", "params_style")]
-python_maximum_signature_line_length = 80
+python_maximum_signature_line_length = 120
 python_use_unqualified_type_names = True
 
 

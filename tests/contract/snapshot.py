@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
@@ -91,14 +92,22 @@ def _since(mark: Warning | None) -> str | None:
     return mark.since
 
 
-def _class_attributes() -> Iterator[Part]:
+@cache
+def _class_attributes() -> tuple[Part, ...]:
     """What the core reads of a plugin's class beside its hooks: only there it stands, so look."""
     hooks = {name for kind in Kind for name in vars(kind.hookspecs)}
-    for file in sorted(Path(orchestrator_core.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            for name, default in _read_of_a_class(node):
-                if name not in hooks:
-                    yield Part(f"attribute {name}", f"default {default}")
+    files = sorted(Path(orchestrator_core.__file__).parent.rglob("*.py"))
+    trees = [ast.parse(text) for file in files if _may_read(text := file.read_text("utf-8"))]
+    found = [one for tree in trees for node in ast.walk(tree) for one in _read_of_a_class(node)]
+    return tuple(
+        Part(f"attribute {name}", f"default {default}")
+        for name, default in found
+        if name not in hooks
+    )
+
+
+def _may_read(text: str) -> bool:
+    return "getattr(factory" in text or ".trait(" in text
 
 
 def _read_of_a_class(node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -208,16 +217,21 @@ def _written(base: type, constructor: object) -> bool:
     return constructor.__module__ == base.__module__
 
 
-def _set_in_the_constructor(base: type) -> Iterator[str]:
+@cache
+def _set_in_the_constructor(base: type) -> tuple[str, ...]:
     constructor = vars(base).get("__init__")
     if not _written(base, constructor):
-        return
+        return ()
     assert inspect.isfunction(constructor)
-    for node in ast.walk(ast.parse(dedent(inspect.getsource(constructor)))):
-        match node:
-            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
-                if not name.startswith("_"):
-                    yield name
+    nodes = ast.walk(ast.parse(dedent(inspect.getsource(constructor))))
+    names = [
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and ast.unparse(node.value) == "self"
+    ]
+    return tuple(name for name in names if not name.startswith("_"))
 
 
 def _fields(cls: Any) -> Iterator[tuple[str, str]]:

@@ -89,10 +89,11 @@ def test_wrong_settings_are_told_as_shown(
     config = tmp_path / "orchestrator.toml"
     config.write_text(block("howto", "toml", "regoin").text)
     command, _, expected = block("howto", "console", "regoin").text.partition("\n")
-    words = shlex.split(command.replace("/etc/orchestrator", str(tmp_path)))
+    words = shlex.split(command)
     assert words[:2] == ["$", "orchestrator"]
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator_core.cli", *words[2:]],
+        cwd=tmp_path,
         env={**clean_environment, **installed, "COLUMNS": "300"},
         capture_output=True,
         text=True,
