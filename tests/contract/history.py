@@ -65,14 +65,15 @@ def broken(promised: Promised, now: Mapping[str, Part], version: str) -> Iterato
         else:
             yield from _there(key, line, part, version)
             if _breaks_callers(key, part, promised):
-                yield f"no default: {key}; what makes objects of its class does not give it"
+                yield f"no default: {key}; who is older does not give it"
 
 
 def _breaks_callers(key: str, part: Part, promised: Promised) -> bool:
-    """Whether a field was added that everybody has to give."""
-    if not part.text.startswith(("field ", "keyword: ")) or " = " in part.text:
+    """Whether a field or a parameter was added that everybody has to give."""
+    must_be_given = part.text.startswith(("field ", "parameter ", "keyword: "))
+    if not must_be_given or " = " in part.text:
         return False
-    (whole,) = (promised[one] for one in _wholes(key) if one in promised)
+    *_, whole = (promised[one] for one in _wholes(key) if one in promised)
     return whole["since"] != promised[key]["since"]
 
 

@@ -28,8 +28,6 @@ from orchestrator_core.testing.report import KIT_VERSION
 MODULES = ("orchestrator_core", "orchestrator_core.testing")
 """Those whose names are public."""
 
-_NO_MEMBERS = (int, str, dict, pluggy.HookimplMarker)
-
 
 class Part(NamedTuple):
     """One part of the contract.
@@ -143,8 +141,10 @@ def _names() -> Iterator[Part]:
 def _name(key: str, thing: Any) -> Iterator[Part]:
     said = inspect.getdoc(thing) or ""
     if not isinstance(thing, type):
-        callable_ = callable(thing) and not isinstance(thing, _NO_MEMBERS)
-        yield Part(key, _signature(thing) if callable_ else type(thing).__name__, said)
+        if inspect.isfunction(thing):
+            yield from (Part(f"{key}{at}", text, said) for at, text in _signature(thing))
+        else:
+            yield Part(key, type(thing).__name__, said)
         return
     bases = [base.__name__ for base in thing.__bases__ if base is not object]
     yield Part(key, " ".join([_form(thing), *bases]), said)
@@ -197,12 +197,16 @@ def _own_members(base: type) -> Iterator[tuple[str, tuple[str, str]]]:
                 continue
         elif name.startswith("_") or hasattr(member, "orchestrator_behaviour"):
             continue  # a behaviour has a number
-        yield name, (_member(base, member), inspect.getdoc(member) or "")
+        said = inspect.getdoc(member) or ""
+        if inspect.isfunction(member):
+            for at, text in _signature(member):
+                if at != "(self)":
+                    yield f"{name}{at}", (text, said)
+        else:
+            yield name, (_member(base, member), said)
 
 
-def _member(base: type, member: Any) -> str:
-    if inspect.isfunction(member):
-        return _signature(member)
+def _member(base: type, member: object) -> str:
     if isinstance(member, property):
         return "attribute"
     if issubclass(base, OrchestratorError):
@@ -249,8 +253,20 @@ def _fields(cls: Any) -> Iterator[tuple[str, str]]:
         yield field.name, f"{how}: {field.type}{shown}"
 
 
-def _signature(function: Callable[..., Any]) -> str:
-    return str(inspect.signature(function)).replace("'", "")
+def _signature(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:
+    """What a function gives, and then each of its parameters."""
+    signature = inspect.signature(function)
+    yield "", f"gives {inspect.formatannotation(signature.return_annotation)}".replace("'", "")
+    place = 0
+    for name, parameter in signature.parameters.items():
+        how = parameter.kind.description
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            place += name != "self"
+            how = f"parameter {place}"
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            how = "keyword"
+        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        yield f"({name})", f"{how}: {parameter.annotation}{default}"
 
 
 # --- the kit ------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ SAID = """
     changed: group cloud
     changed: group extension
     changed: hook cloud.list_nodes
-    changed: name orchestrator_core.CloudError.__init__
+    changed: name orchestrator_core.CloudError.__init__(repeat_is_safe)
     changed: name orchestrator_core.NodeState.PAUSED
     changed: name orchestrator_core.RateLimited.code
     changed: name orchestrator_core.Refused
@@ -166,7 +166,7 @@ def test_a_change_of_the_sources_is_told(tmp_path: Path) -> None:
 def _is_below_another(line: str) -> bool:
     """Whether it tells of a part of something that another line tells of as a whole."""
     wholes = ("hook cloud.reboot_vm(", "hook cloud.restart_vm(", "hook extension.after_call(")
-    names = ("Location.", "Vm.", "Machine.")
+    names = ("Location.", "Vm.", "Machine.", "Secret.reveal(", "Secret.read(")
     return any(f": {one}" in line for one in wholes) or any(
         f": name orchestrator_core.{one}" in line for one in names
     )
@@ -231,6 +231,8 @@ def test_what_is_new_says_since_when() -> None:
         ("keyword: str", "0.2", ["no default: name m.Node.zone"]),
         ("field 3: str | None = None", "0.2", []),
         ("field 3: str", "0.1", []),
+        ("parameter 2: str", "0.2", ["no default: name m.Node.zone"]),
+        ("parameter 2: str = ''", "0.2", []),
     ],
 )
 def test_a_field_that_is_added_has_a_default(text: str, since: str, said: list[str]) -> None:
