@@ -14,6 +14,8 @@ kept by a test. A plugin's class looks like this::
         def describe(self) -> CloudDescription: ...
 """
 
+from typing import TYPE_CHECKING
+
 from orchestrator_core.context import (
     BackendContext,
     ExtensionContext,
@@ -22,6 +24,7 @@ from orchestrator_core.context import (
     State,
 )
 from orchestrator_core.deadline import Deadline
+from orchestrator_core.deprecation import DeprecatedName, deprecated_names
 from orchestrator_core.errors import (
     CircuitOpen,
     CloudBusy,
@@ -121,3 +124,9 @@ __all__ = [
     "hookimpl",
     "reveal_all",
 ]
+
+DEPRECATED: dict[str, DeprecatedName] = {}
+"""Names that were public and still work; docs/plugins/versioning.md says for how long."""
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+    __getattr__ = deprecated_names(__name__, DEPRECATED)

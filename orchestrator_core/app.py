@@ -108,6 +108,8 @@ def _report(plugins: Plugins, registry: Registry) -> None:
     for record in plugins.records:
         if record.state is State.LOADED:
             _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))
+            for what in record.deprecations:
+                _log.warning("plugin uses what is deprecated", plugin=record.label, what=what)
         else:
             _log.warning(
                 f"plugin {record.state.value}",

@@ -258,7 +258,9 @@ class CloudError(OrchestratorError):
     """
 
     code = "cloud_error"
+
     transient: bool = False
+    """Whether the core repeats a read that ended with this, as the class says or the object."""
 
     def __init__(
         self,

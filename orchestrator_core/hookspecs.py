@@ -15,16 +15,16 @@ that one cloud, several at once. A hook may leave out the arguments that it
 does not need, and never sees any of another plugin's calls. What is not
 implemented is an unsupported operation.
 
-Errors are those of :mod:`orchestrator_core.errors`; anything else that a hook
-raises is reported as a failure of the cloud, without its text. ``deadline`` is a
+Errors are those below :class:`~orchestrator_core.OrchestratorError`; anything else that a
+hook raises is reported as a failure of the cloud, without its text. ``deadline`` is a
 :class:`~orchestrator_core.Deadline`: the moment by which the caller wants the
 answer. The core enforces it from outside; a driver that hands it on to its client, or
 implements :meth:`~CloudHooks.abort`, gets its thread back sooner. ``hints`` is what the
 caller wrote into the header ``X-Cloud-Hints``, where the cloud's settings let it through;
 it means something to that one driver only, and is empty otherwise.
 
-What a hook gives is held against the types that :mod:`orchestrator_core.model` says; an answer of
-another type is refused as nonsense, whatever is in it.
+What a hook gives is held against the types that its signature says; an answer of another type
+is refused as nonsense, whatever is in it.
 
 Reads are repeated by the core when they fail in a way that may pass
 (:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
@@ -84,6 +84,15 @@ class CloudHooks:
 
     Lists are complete or they are an error: page to the end, and raise rather than
     return the part that came.
+
+    Common arguments:
+        deadline: the moment by which the caller wants the answer. ``deadline.remaining()`` is in
+            seconds, for your client's own time limits. It may end early, when nobody waits any
+            more.
+        hints: what the caller wrote into the header ``X-Cloud-Hints``, words to values; empty
+            unless the cloud's settings say ``hints = true``.
+        node_id: the cloud's own id of one node, as callers had it from :attr:`Node.id` before;
+            there need not be such a node any more.
     """
 
     @hookspec(firstresult=True)
@@ -139,9 +148,11 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
-        """Return one node. When absent the core looks through :meth:`list_nodes`.
+        """Return one node. Safe to repeat.
 
-        :raises NodeNotFound: when there is none. Safe to repeat.
+        When absent the core looks through :meth:`list_nodes`.
+
+        :raises NodeNotFound: when there is none.
 
         .. versionadded:: 0.1
         """
@@ -149,9 +160,14 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def get_image(self, image_id: str, deadline: Deadline, hints: Hints) -> Image:
-        """Return one image. When absent the core looks through :meth:`list_images`.
+        """Return one image. Safe to repeat.
 
-        :raises ImageNotFound: when there is none. Safe to repeat.
+        When absent the core looks through :meth:`list_images`.
+
+        Args:
+            image_id: the cloud's own id, as the caller gave it.
+
+        :raises ImageNotFound: when there is none.
 
         .. versionadded:: 0.1
         """
@@ -159,9 +175,14 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def get_size(self, size_id: str, deadline: Deadline, hints: Hints) -> Size:
-        """Return one size. When absent the core looks through :meth:`list_sizes`.
+        """Return one size. Safe to repeat.
 
-        :raises SizeNotFound: when there is none. Safe to repeat.
+        When absent the core looks through :meth:`list_sizes`.
+
+        Args:
+            size_id: the cloud's own id, as the caller gave it.
+
+        :raises SizeNotFound: when there is none.
 
         .. versionadded:: 0.1
         """
@@ -173,6 +194,9 @@ class CloudHooks:
 
         When it raises that there is none, the core may take the start for failed: a driver whose
         cloud cannot carry a marker must not support this hook (see :meth:`unsupported`).
+
+        Args:
+            marker: what came with a start as :attr:`StartRequest.marker`.
 
         :raises NodeNotFound: when no node carries it.
 
@@ -186,6 +210,10 @@ class CloudHooks:
 
         The node's state may be PENDING and its addresses empty. Never repeated by
         the core.
+
+        Args:
+            request: what is to be created; its image and size are the objects that
+                :meth:`get_image` and :meth:`get_size` (or the lists) have just given.
 
         :raises InvalidParameter: for a parameter that this cloud does not take.
         :raises QuotaExceeded: when quota or capacity is used up.
@@ -273,6 +301,10 @@ class AssignmentHooks:
     beside that (see above) are tables of its own. The class attribute
     ``external = False`` says that it keeps no assignments of its own outside of the core's
     ledger: then an assign is one transaction there.
+
+    Common arguments:
+        cloud: the name of the cloud in the settings.
+        deadline: the moment by which the caller wants the answer, as for :class:`CloudHooks`.
     """
 
     @hookspec(firstresult=True)
@@ -296,9 +328,15 @@ class AssignmentHooks:
     ) -> Vm:
         """Return the one VM that is meant by a node id, a hostname or both.
 
+        Safe to repeat.
+
+        Args:
+            node: the cloud's id of it; None when the caller gave a hostname alone.
+            hostname: its name; None when the caller gave a node alone.
+
         :raises NodeNotFound: when the backend does not know it.
         :raises InvalidParameter: when both are given and mean different VMs, or the
-            hostname fits several; it names them. Safe to repeat.
+            hostname fits several; it names them.
 
         .. versionadded:: 0.1
         """
@@ -307,6 +345,9 @@ class AssignmentHooks:
     @hookspec(firstresult=True)
     def assign_vm(self, request: AssignRequest, deadline: Deadline) -> AssignmentResult:
         """Give a VM to a user and an application.
+
+        Args:
+            request: who wants which VM and for what; the VM is as :meth:`resolve_vm` gave it.
 
         :raises Refused: with the backend's own reason.
 
@@ -317,6 +358,9 @@ class AssignmentHooks:
     @hookspec(firstresult=True)
     def release_vm(self, cloud: str, vm: Vm, deadline: Deadline) -> AssignmentResult:
         """Take a VM back from its user. The core destroys it afterwards.
+
+        Args:
+            vm: as :meth:`resolve_vm` gave it.
 
         :raises Refused: with the backend's own reason.
 
@@ -346,6 +390,12 @@ class ExtensionHooks:
     """A policy or an observer: entry-point group ``orchestrator.extensions.v1``.
 
     Its ``context`` is an :class:`~orchestrator_core.ExtensionContext`.
+
+    It sees the calls of callers, each once, and nothing of what the server does by itself
+    afterwards. Extensions are asked in the order of the settings, before and after.
+
+    Common arguments:
+        call: what is asked for, by whom, of which cloud.
     """
 
     @hookspec
@@ -367,6 +417,9 @@ class ExtensionHooks:
 
         It comes for every call, denied ones included, save where this process was killed.
         A change that ended with an error may be under way all the same.
+
+        Args:
+            outcome: the answer or the error, how long it took, and how many attempts.
 
         .. versionadded:: 0.1
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pluggy
@@ -19,9 +21,31 @@ class NoSettings(Schema):
     """For a plugin that has no settings of its own."""
 
 
-def manager(kind: Kind) -> pluggy.PluginManager:
+class QuietManager(pluggy.PluginManager):
+    """Keeps to itself what pluggy would warn of: a server may take warnings for errors.
+
+    Attributes:
+        deprecated: by hook, what its spec says of it, and of its arguments.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(PROJECT)
+        self.deprecated: dict[str, tuple[Warning | None, Mapping[str, Warning]]] = {}
+
+    def parse_hookspec_opts(
+        self, module_or_class: types.ModuleType | type, name: str
+    ) -> pluggy.HookspecOpts | None:
+        """Take the warnings out of a hook's spec."""
+        options = super().parse_hookspec_opts(module_or_class, name)
+        if options is None:
+            return None
+        self.deprecated[name] = options["warn_on_impl"], options["warn_on_impl_args"] or {}
+        return {**options, "warn_on_impl": None, "warn_on_impl_args": None}
+
+
+def manager(kind: Kind) -> QuietManager:
     """Return an empty plugin manager that knows the hooks of this kind."""
-    plugins = pluggy.PluginManager(PROJECT)
+    plugins = QuietManager()
     plugins.add_hookspecs(kind.hookspecs)
     return plugins
 
@@ -51,6 +75,19 @@ def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
     if required and required not in hooks:
         raise PluginError(f"the required hook {required!r} is not implemented")
     return hooks
+
+
+def deprecated_parts(kind: Kind, factory: Any) -> Iterator[str]:
+    """Tell which deprecated hooks and arguments a plugin's class uses, and what to do instead."""
+    plugins = manager(kind)
+    plugins.register(factory)
+    for caller in plugins.get_hookcallers(factory) or ():
+        hook, arguments = plugins.deprecated[caller.name]
+        if hook is not None:
+            yield f"the hook {caller.name} is {hook}"
+        taken = {name for one in caller.get_hookimpls() for name in one.argnames}
+        for name in sorted(taken & arguments.keys()):
+            yield f"the argument {name} of {caller.name} is {arguments[name]}"
 
 
 def settings_schema(factory: Any) -> Any:

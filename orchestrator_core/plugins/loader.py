@@ -8,8 +8,9 @@ from importlib.metadata import version
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from orchestrator_core.deprecation import noticed
 from orchestrator_core.errors import PluginError
-from orchestrator_core.plugins.contract import implemented_hooks
+from orchestrator_core.plugins.contract import deprecated_parts, implemented_hooks
 from orchestrator_core.plugins.discovery import CORE_DISTRIBUTION, discover
 from orchestrator_core.plugins.migrations import migrations_of
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
@@ -116,7 +117,8 @@ def _refuse_clashes(records: list[PluginRecord]) -> None:
 
 def _load(record: PluginRecord) -> None:
     try:
-        factory = record.entry_point.load()
+        with noticed() as names:
+            factory = record.entry_point.load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit at import must not end the server
@@ -125,6 +127,7 @@ def _load(record: PluginRecord) -> None:
     stage = "hooks"
     try:
         hooks = implemented_hooks(record.kind, factory)
+        record.deprecations = (*names, *deprecated_parts(record.kind, factory))
         stage = "migrations"
         record.migrations = migrations_of(record.kind.value, record.name, factory)
     except PluginError as error:

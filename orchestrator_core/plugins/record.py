@@ -61,6 +61,8 @@ class PluginRecord:
         message: why it ended there.
         hooks: the hooks that it implements.
         migrations: of its own tables, if it has any.
+        deprecations: what it uses that a later version of the core will not have, and what to
+            do instead.
         factory: the class, once loaded.
     """
 
@@ -75,6 +77,7 @@ class PluginRecord:
     message: str = ""
     hooks: tuple[str, ...] = ()
     migrations: Migrations | None = None
+    deprecations: tuple[str, ...] = ()
     factory: Any = field(default=None, repr=False)
 
     def end(self, state: State, stage: str, message: str) -> None:
@@ -93,6 +96,7 @@ class PluginRecord:
             "stage": self.stage or None,
             "message": _FOLDERS.sub("", self.message) or None,
             "hooks": list(self.hooks),
+            "deprecations": list(self.deprecations),
         }
 
     @property

@@ -7,6 +7,9 @@ It needs ``pip install "vm-orchestrator[testing]"``. In a plugin's tests::
     TestNimbus = make_suite("cloud", "nimbus")
 """
 
+from typing import TYPE_CHECKING
+
+from orchestrator_core.deprecation import DeprecatedName, deprecated_names
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.api import Answer, Api
 from orchestrator_core.testing.assignment import BaseAssignment
@@ -41,3 +44,9 @@ __all__ = [
     "Subject",
     "make_suite",
 ]
+
+DEPRECATED: dict[str, DeprecatedName] = {}
+"""As in :mod:`orchestrator_core`."""
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_names(__name__, DEPRECATED)

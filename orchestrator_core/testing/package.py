@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Final
 
 import pytest
@@ -72,6 +73,8 @@ class BasePackage(Suite):
         assert record.state is State.LOADED, (
             f"{record.state.value} at {record.stage}: {record.message}"
         )
+        for what in record.deprecations:
+            warnings.warn(what, DeprecationWarning, stacklevel=1)
 
     @behaviour("S5")
     def test_import_is_quiet(self, package: PackageUnderTest) -> None:

@@ -40,6 +40,8 @@ _SECTIONS: Final = {
 _CORE: Final = "orchestrator_core"
 _PUBLIC_MODULES: Final = (_CORE, f"{_CORE}.testing")
 
+_PUBLIC_NAMES: Final = {*orchestrator_core.__all__, *orchestrator_core.DEPRECATED, "testing"}
+
 _IMPORT: Final = """
 import importlib, sys, threading
 def refuse(event, arguments):
@@ -175,6 +177,6 @@ def _private(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == _CORE:
         assert node.module is not None
         for name in (alias.name for alias in node.names):
-            public = node.module == _CORE and name in (*orchestrator_core.__all__, "testing")
+            public = node.module == _CORE and name in _PUBLIC_NAMES
             if not public and node.module not in _PUBLIC_MODULES[1:]:
                 yield f"{node.module}.{name}"

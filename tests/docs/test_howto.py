@@ -1,0 +1,321 @@
+"""What the how-to shows does what the page says of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+
+import orchestrator_core
+from orchestrator_core import (
+    CloudError,
+    CloudTimeout,
+    CloudUnreachable,
+    Conflict,
+    CredentialsRefused,
+    Deadline,
+    Image,
+    Node,
+    NodeNotFound,
+    NonsenseAnswer,
+    QuotaExceeded,
+    RateLimited,
+    Size,
+    StartRequest,
+)
+from orchestrator_core.api.errors import STATUSES
+from orchestrator_core.hookspecs import CloudHooks
+from orchestrator_core.settings.load import load_section, load_settings
+from orchestrator_core.testing import Stage
+from tests.conftest import Serve
+from tests.docs.blocks import PAGES, block
+
+HOWTO = PAGES["howto"].read_text(encoding="utf-8")
+CONTEXT: Any = SimpleNamespace(name="sky")
+
+
+def shown(containing: str) -> Any:
+    return block("howto", "python", containing).run()
+
+
+def driver(containing: str, **settings: Any) -> Any:
+    return shown(containing).NimbusDriver(CONTEXT, settings)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which three of the page's plugins are installed."""
+    folder = tmp_path_factory.mktemp("installed")
+    points = {
+        "clouds": ("nimbus", "class NimbusSettings", "NimbusDriver"),
+        "extensions": ("naming", "class Naming:", "Naming"),
+        "assignments": ("lab", "class LabBackend", "LabBackend"),
+    }
+    text = ""
+    for kind, (name, containing, plugin) in points.items():
+        source = block("howto", "python", containing).text
+        if kind == "clouds":
+            source += (
+                "\n    @hookimpl\n    def describe(self):\n"
+                "        from orchestrator_core import CloudDescription\n"
+                '        return CloudDescription("nimbus", "Nimbus")\n'
+            )
+        (folder / f"howto_{name}.py").write_text(source)
+        text += f"[orchestrator.{kind}.v1]\n{name} = howto_{name}:{plugin}\n"
+    metadata = folder / "howto-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: howto\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(text)
+    return {"PYTHONPATH": str(folder)}
+
+
+# --- settings -----------------------------------------------------------------------------
+
+
+def test_wrong_settings_are_told_as_shown(
+    installed: dict[str, str], tmp_path: Path, clean_environment: dict[str, str]
+) -> None:
+    config = tmp_path / "orchestrator.toml"
+    config.write_text(block("howto", "toml", "regoin").text)
+    command, _, expected = block("howto", "console", "regoin").text.partition("\n")
+    words = shlex.split(command)
+    assert words[:2] == ["$", "orchestrator"]
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator_core.cli", *words[2:]],
+        cwd=tmp_path,
+        env={**clean_environment, **installed, "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == expected.replace("/etc/orchestrator", str(tmp_path))
+
+
+def test_right_settings_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIMBUS_TOKEN", "hunter2")
+    config = tmp_path / "orchestrator.toml"
+    config.write_text(block("howto", "toml", "var/nimbus.json").text)
+    settings = load_settings(config, {})
+    module = shown("class NimbusSettings")
+    path = ("clouds", "sky")
+    own = load_section(module.NimbusSettings(), settings.clouds["sky"].plugin, settings, path, ())
+    assert own["state_file"] == tmp_path / "var" / "nimbus.json"
+    assert (own["page_size"], own["ca_file"]) == (100, None)
+    assert (str(own["token"]), own["token"].reveal()) == ("env:NIMBUS_TOKEN", "hunter2")
+    module.NimbusDriver(CONTEXT, own)
+
+
+# --- threads and deadlines ----------------------------------------------------------------
+
+
+def test_each_thread_has_a_client_of_its_own() -> None:
+    nimbus = driver("threading.local()")
+    meet = threading.Barrier(2)
+
+    def clients() -> tuple[int, int]:
+        meet.wait(5)
+        first, second = nimbus._client(), nimbus._client()
+        meet.wait(5)
+        return id(first), id(second)
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = [future.result() for future in [threads.submit(clients) for _ in "ab"]]
+    assert one[0] == one[1]
+    assert other[0] == other[1]
+    assert one[0] != other[0]
+
+
+def test_a_call_that_hangs_ends_when_it_is_aborted(silent_port: int) -> None:
+    nimbus = driver("def abort", host=f"127.0.0.1:{silent_port}")
+    deadline = Deadline(60)
+    with ThreadPoolExecutor(1) as threads:
+        hanging = threads.submit(nimbus.list_nodes, deadline)
+        while not (nimbus._under_way and nimbus._under_way[deadline].sock):
+            time.sleep(0.01)
+        time.sleep(0.1)  # until it reads; what is sent before is taken by the system
+        nimbus.abort(deadline)
+        with pytest.raises(CloudUnreachable):
+            hanging.result(5)
+    assert nimbus._under_way == {}
+    nimbus.abort(deadline)  # it may come after the end
+
+
+def test_a_call_goes_by_what_is_left(silent_port: int, closed_port: int) -> None:
+    nimbus = driver("def abort", host=f"127.0.0.1:{silent_port}")
+    begun = time.monotonic()
+    with pytest.raises(CloudUnreachable):
+        nimbus.list_nodes(Deadline(0.2))
+    assert time.monotonic() - begun < 5
+    with pytest.raises(CloudTimeout):
+        nimbus.list_nodes(Deadline(0))
+    with pytest.raises(CloudUnreachable):
+        driver("def abort", host=f"127.0.0.1:{closed_port}").list_nodes(Deadline(5))
+
+
+# --- errors and capabilities --------------------------------------------------------------
+
+
+def test_the_errors_are_answered_as_the_table_says() -> None:
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+) \| (\d{3})\b[^|]* \|$", HOWTO, flags=re.MULTILINE)
+    assert len(rows) == 12
+    told = set()
+    for raised, status in rows:
+        for name in re.findall(r"`([A-Z]\w+)", raised):
+            kind = getattr(orchestrator_core, name)
+            assert next(STATUSES[one] for one in kind.__mro__ if one in STATUSES) == int(status)
+            told.add(name)
+    public = {name for name in orchestrator_core.__all__ if _is_error(name)}
+    bases = {"OrchestratorError", "RequestError", "NotFound"}
+    the_cores = {"CloudUnavailable", "CloudBusy", "CircuitOpen", "PluginError"}
+    assert public - told - bases - the_cores == {"Unsupported"}, "which has a section of its own"
+
+
+def _is_error(name: str) -> bool:
+    thing = getattr(orchestrator_core, name)
+    return isinstance(thing, type) and issubclass(thing, Exception)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "transient", "safe"),
+    [
+        (401, "", CredentialsRefused, False, False),
+        (404, "", NodeNotFound, None, None),
+        (409, "", Conflict, None, None),
+        (429, "", RateLimited, True, True),
+        (400, "quota", QuotaExceeded, None, None),
+        (503, "", CloudError, True, False),
+        (400, "", NonsenseAnswer, False, False),
+        (302, "", NonsenseAnswer, False, False),
+    ],
+)
+def test_answers_are_told_apart(
+    status: int, code: str, kind: type, *, transient: bool | None, safe: bool | None
+) -> None:
+    error = shown("def error_of").error_of(status, code, node_id="7", retry_after=3)
+    assert type(error) is kind
+    assert getattr(error, "transient", None) is transient
+    assert getattr(error, "repeat_is_safe", None) is safe
+
+
+def test_what_a_region_cannot_do_has_a_reason() -> None:
+    assert driver("def unsupported", region="north").unsupported() == {}
+    reasons = driver("def unsupported", region="south").unsupported()
+    assert set(reasons) == {"power_off_vm", "power_on_vm"} <= set(vars(CloudHooks))
+
+
+# --- markers and lists --------------------------------------------------------------------
+
+
+class Nimbus:
+    """An SDK as the page supposes it."""
+
+    def __init__(self) -> None:
+        self.made: list[dict[str, Any]] = []
+
+    def create(self, name: str, _image: str, _size: str, tags: dict[str, str]) -> dict[str, Any]:
+        made = {"id": str(len(self.made)), "name": name, "up": False, "tags": {"a": "b", **tags}}
+        self.made.append(made)
+        return {**made, "password": "hunter2"}
+
+    def nodes(self, tag: tuple[str, str] | None = None) -> list[dict[str, Any]]:
+        return [one for one in self.made if tag is None or tag in one["tags"].items()]
+
+
+def test_a_start_is_found_by_its_marker() -> None:
+    nimbus = driver("def find_node", client=Nimbus())
+    request = StartRequest("web", Image("1", "x"), Size("1", "x"), marker="m-1")
+    started = nimbus.start_vm(request)
+    assert started.secrets == {"password": "hunter2"}
+    nimbus.start_vm(StartRequest("other", request.image, request.size))
+    for found in (nimbus.find_node("m-1"), nimbus.list_nodes()[0], started):
+        assert (found.id, found.marker, found.extra) == ("0", "m-1", {"tags": {"a": "b"}})
+    assert [node.marker for node in nimbus.list_nodes()] == ["m-1", None]
+    with pytest.raises(NodeNotFound):
+        nimbus.find_node("m-2")
+
+
+def paged(after_page: Callable[[Any], dict[str, Any]]) -> list[Node]:
+    client = SimpleNamespace(page_of_nodes=after_page)
+    found: list[Node] = driver("page_of_nodes", client=client).list_nodes(Deadline(5))
+    return found
+
+
+def page(number: str, following: str | None) -> dict[str, Any]:
+    return {"nodes": [{"id": number, "name": f"node-{number}"}], "next": following}
+
+
+def test_a_list_is_whole_or_an_error() -> None:
+    pages: dict[str | None, dict[str, Any]] = {None: page("1", "b"), "b": page("2", "c")}
+    with pytest.raises(KeyError):
+        paged(lambda after: pages[after])
+    pages["c"] = page("3", None)
+    assert [node.id for node in paged(lambda after: pages[after])] == ["1", "2", "3"]
+    pages["c"] = page("3", "b")
+    with pytest.raises(NonsenseAnswer):
+        paged(lambda after: pages[after])
+
+
+# --- extensions, backends, fakes ----------------------------------------------------------
+
+
+def test_the_extension_and_the_backend_serve(serve: Serve, installed: dict[str, str]) -> None:
+    backend = block("howto", "toml", "[assignments.lab]").text
+    names = block("howto", "toml", "[extensions.names]").text.partition("[extensions")
+    server = serve(backend + "".join(names[1:]), environment=installed)
+    with httpx2.Client(base_url=f"{server.url}/api/v1", timeout=20) as http:
+
+        def start(name: str) -> httpx2.Response:
+            body = {"name": name, "image": "1", "size": "1"}
+            return http.post("/vm/start/sky", json=body)
+
+        assert start("WEB-1").status_code == 200
+        denied = start("web")
+        assert (denied.status_code, denied.json()["message"]) == (
+            403,
+            "'web' is no name for a node: [a-z]+-[0-9]+",
+        )
+
+        def assign(**body: str) -> tuple[int, str]:
+            answer = http.put("/vm/action/assign/sky", json={"user": "ada", **body})
+            return answer.status_code, answer.json().get("message", "")
+
+        assert assign(node="1", vm_type="web") == (200, "")
+        assert assign(node="2", vm_type="db") == (400, "The lab is not for db")
+        assert assign(node="9", vm_type="web") == (400, "The lab has no node '9'")
+        contradiction = assign(node="2", hostname="dummy-1", vm_type="web")
+        assert contradiction == (400, "Param not valid: hostname: node 2 is 'dummy-2'")
+        assert assign(hostname="dummy-2", vm_type="web") == (200, "")
+        users = {vm["id_vm"]: vm["user"] for vm in http.get("/vm/status/sky").json()["nodes"]}
+        assert users == {"1": "ada", "2": "ada", "3": ""}
+        assert http.put("/vm/action/release/sky", json={"node": "1"}).status_code == 200
+        assert {node["id"] for node in http.get("/nodes/sky").json()["nodes"]} == {"2", "3"}
+
+
+def test_an_ambiguous_hostname_is_refused() -> None:
+    nodes = [Node("1", "dummy-1"), Node("2", "dummy-1")]
+    inventory = SimpleNamespace(ledger=lambda _: {}, list_nodes=lambda *_: nodes)
+    settings = {"prefix": "dummy-", "applications": []}
+    context = SimpleNamespace(inventory=inventory)
+    lab = shown("class LabBackend").LabBackend(context, settings)
+    with pytest.raises(orchestrator_core.InvalidParameter, match="fits several nodes: 1, 2"):
+        lab.resolve_vm("sky", None, "dummy-1", Deadline(5))
+
+
+def test_the_fake_is_somebody_to_talk_to(tmp_path: Path) -> None:
+    with shown("def fake(stage)").fake(Stage(tmp_path)) as fake:
+        assert httpx2.get(f"http://{fake.settings['host']}/nodes").json() == []
+        kind, _, file = fake.settings["token"].partition(":")
+        assert (kind, Path(file).read_text()) == ("file", "made-up")
+        assert fake.unreachable.keys() == fake.settings.keys()
