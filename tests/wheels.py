@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = (".", "plugins/dummy_plugin", "plugins/libcloud_plugin", "plugins/cistern_plugin")
+PACKAGES = (
+    ".",
+    "plugins/dummy_plugin",
+    "plugins/libcloud_plugin",
+    "plugins/cistern_plugin",
+    "examples/policy_extension",
+    "examples/audit_extension",
+)
 _OURS = ("vm_orchestrator", "__editable__")
 _PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 _ALONE = ["--no-deps", "--no-build-isolation"]
