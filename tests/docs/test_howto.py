@@ -178,7 +178,7 @@ def test_the_errors_are_answered_as_the_table_says() -> None:
             told.add(name)
     public = {name for name in orchestrator_core.__all__ if _is_error(name)}
     bases = {"OrchestratorError", "RequestError", "NotFound"}
-    the_cores = {"CloudUnavailable", "CloudBusy", "CircuitOpen", "PluginError"}
+    the_cores = {"CloudUnavailable", "CloudBusy", "CircuitOpen", "PluginError", "StateUnavailable"}
     assert public - told - bases - the_cores == {"Unsupported"}, "which has a section of its own"
 
 
