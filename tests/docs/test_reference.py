@@ -182,7 +182,12 @@ def test_the_picture_is_on_the_page_and_follows_its_colours(site: Path) -> None:
 
 # --- links --------------------------------------------------------------------------------
 
-OUTSIDE = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("plugins/*/README.md")])
+OUTSIDE = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("plugins/*/README.md")),
+    *sorted(ROOT.glob("examples/*/README.md")),
+]
 """Pages that Sphinx does not build, so that it does not see their links."""
 
 
