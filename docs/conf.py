@@ -17,6 +17,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!orchestrator_core\b).*\..*"),
     (r"py:.*", r"[a-z]+|None|ValueError"),
+    (r"py:.*", r"ColumnElement|Connection|T"),  # SQLAlchemy's, which is not loaded for the pages
     (r"py:.*", r"orchestrator_core\.testing\.suite\.Suite"),  # what pytest collects, no name to use
 ]
 

@@ -30,7 +30,7 @@ class State(Protocol):
 
     @property
     def now(self) -> ColumnElement[float]:
-        """The database's clock, for statements: seconds since 1970.
+        """The database's clock, for statements, in seconds since 1970.
 
         Whatever expires must go by it, since the machines' own clocks differ.
         """

@@ -136,15 +136,30 @@ def test_class_attributes_and_the_kit_s_options_are_there() -> None:
 
 def ends() -> set[tuple[str, str]]:
     """Every state and stage that the loader ends a plugin with."""
+    nodes = list(ast.walk(ast.parse(inspect.getsource(loader))))
     found = set()
-    for node in ast.walk(ast.parse(inspect.getsource(loader))):
+    for node in nodes:
         match node:
             case ast.Call(
-                func=ast.Attribute(attr="end"),
-                args=[ast.Attribute(attr=state), ast.Constant(value=str(stage)), *_],
+                func=ast.Attribute(attr="end"), args=[ast.Attribute(attr=state), stage, *_]
             ):
-                found.add((State[state].value, stage))
+                found |= {(State[state].value, text) for text in _texts(stage, nodes)}
     return found
+
+
+def _texts(expression: ast.expr, nodes: list[ast.AST]) -> set[str]:
+    """What a text is, or may be, if it is a variable."""
+    match expression:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.Name(id=name):
+            return {
+                text
+                for node in nodes
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+                for text in _texts(node.value, nodes)
+            }
+    raise AssertionError(ast.unparse(expression))
 
 
 def test_the_life_tells_every_end() -> None:
@@ -167,7 +182,12 @@ def test_the_picture_is_on_the_page_and_follows_its_colours(site: Path) -> None:
 
 # --- links --------------------------------------------------------------------------------
 
-OUTSIDE = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("plugins/*/README.md")])
+OUTSIDE = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("plugins/*/README.md")),
+    *sorted(ROOT.glob("examples/*/README.md")),
+]
 """Pages that Sphinx does not build, so that it does not see their links."""
 
 
