@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.databases import database_url, postgres, sqlite
 
 __all__ = ["database_url", "postgres", "sqlite"]
@@ -157,7 +158,7 @@ def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
 @pytest.fixture
 def client(serve: Serve) -> Iterator[httpx2.Client]:
     """A client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
-    with httpx2.Client(base_url=f"{serve().url}/api/v1", timeout=10) as http:
+    with loopback.client(f"{serve().url}/api/v1") as http:
         yield http
 
 

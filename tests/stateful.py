@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from tests import loopback
 from tests.conftest import Server, running
 
 START: Mapping[str, str] = {"name": "x", "image": "1", "size": "1"}
@@ -49,7 +50,7 @@ class Api:
         self.server = server
         self._only = {"cloud": cloud} if cloud else {}
         self._last = f"/{cloud}" if cloud else ""
-        self.http = httpx2.Client(base_url=f"{server.url}/api/v1", timeout=timeout)
+        self.http = loopback.client(f"{server.url}/api/v1", timeout=timeout)
 
     def get(self, path: str, **params: str) -> Json:
         answer = self.http.get(path, params=params)

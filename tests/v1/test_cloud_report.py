@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx2
-
+from tests import loopback
 from tests.conftest import DUMMY, Serve, Server, ec2
 
 HOOKS = [
@@ -28,7 +27,7 @@ seconds = 60
 
 
 def report(server: Server, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx2.get(f"{server.url}/api/v1/cloud/{name}", timeout=20).json()
+    found: dict[str, Any] = loopback.get(f"{server.url}/api/v1/cloud/{name}", timeout=20).json()
     assert found["status"] == "ok"
     cloud: dict[str, Any] = found["cloud"]
     return cloud
@@ -36,7 +35,7 @@ def report(server: Server, name: str) -> dict[str, Any]:
 
 def test_a_cloud_that_is_well(serve: Serve) -> None:
     server = serve(DUMMY)
-    httpx2.get(f"{server.url}/api/v1/nodes")
+    loopback.get(f"{server.url}/api/v1/nodes")
     cloud = report(server, "fake_driver")
     assert (cloud["name"], cloud["driver"]) == ("fake_driver", "dummy")
     assert (cloud["available"], cloud["message"]) == (True, None)
@@ -58,10 +57,10 @@ def test_a_cloud_that_is_well(serve: Serve) -> None:
 def test_a_cloud_that_is_not(serve: Serve, silent_port: int) -> None:
     server = serve(DUMMY + ec2("bad", silent_port, QUICK))
     statuses = [
-        httpx2.get(f"{server.url}/api/v1/nodes/bad", timeout=20).status_code for _ in range(3)
+        loopback.get(f"{server.url}/api/v1/nodes/bad", timeout=20).status_code for _ in range(3)
     ]
     assert statuses == [504, 504, 503]
-    refused = httpx2.get(f"{server.url}/api/v1/nodes/bad")
+    refused = loopback.get(f"{server.url}/api/v1/nodes/bad")
     assert refused.json()["error_code"] == "circuit_open"
     assert 0 < int(refused.headers["Retry-After"]) <= 60
     cloud = report(server, "bad")
@@ -74,7 +73,7 @@ def test_a_cloud_that_is_not(serve: Serve, silent_port: int) -> None:
 
 
 def test_one_that_does_not_exist(shared: Server) -> None:
-    answer = httpx2.get(f"{shared.url}/api/v1/cloud/other")
+    answer = loopback.get(f"{shared.url}/api/v1/cloud/other")
     assert answer.status_code == 500
     assert answer.json()["message"] == "Cloud not valid or wrong path"
 
@@ -106,13 +105,13 @@ operations = ["list_nodes"]
 def test_threads_that_never_come_back_are_counted_and_bounded(serve: Serve) -> None:
     server = serve(DUMMY + DEAF)
     url = f"{server.url}/api/v1/nodes/deaf"
-    assert httpx2.get(url).status_code == 504
+    assert loopback.get(url).status_code == 504
     wait_for_threads(server, running=0, overdue=1, lost=1)
-    assert httpx2.get(f"{server.url}/api/v1/images/deaf").status_code == 200
-    assert httpx2.get(url).status_code == 504
+    assert loopback.get(f"{server.url}/api/v1/images/deaf").status_code == 200
+    assert loopback.get(url).status_code == 504
     wait_for_threads(server, running=1, overdue=2, lost=1)
     for path in ("nodes", "images"):
-        busy = httpx2.get(f"{server.url}/api/v1/{path}/deaf")
+        busy = loopback.get(f"{server.url}/api/v1/{path}/deaf")
         assert (busy.status_code, busy.json()["error_code"]) == (503, "cloud_busy")
         assert busy.headers["Retry-After"] == "5"
     assert "thread lost" in server.log()
@@ -129,6 +128,6 @@ def test_what_a_provider_lacks_is_told_with_the_reason(serve: Serve) -> None:
     server = serve('[clouds.c]\ndriver = "libcloud"\nprovider = "dummy"\nkey = "x"\n')
     power = report(server, "c")["operations"]["power_on_vm"]
     assert not power["supported"], power
-    asked = httpx2.put(f"{server.url}/api/v1/vm/action/poweron/c", json={"node": "1"})
+    asked = loopback.put(f"{server.url}/api/v1/vm/action/poweron/c", json={"node": "1"})
     assert asked.status_code == 501
     assert asked.json()["message"].endswith(power["reason"])
