@@ -186,11 +186,11 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def closed_port() -> int:
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+def closed_port() -> Iterator[int]:
+    """A port where nobody listens, and that nobody else can get."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 def ec2(name: str, port: int, more: str = "") -> str:
