@@ -9,6 +9,7 @@ PACKAGES := . plugins/dummy_plugin plugins/libcloud_plugin plugins/cistern_plugi
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
 CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
+JOBS ?= 2
 
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,7 +39,7 @@ check: install ## Lint, types, walls between the rooms
 	$(BIN)/lint-imports --no-logo
 
 test: check ## Everything that CI runs: the checks and the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: install ## The long runs: up to an hour, not in CI
 	$(BIN)/pytest -m soak --timeout 3600

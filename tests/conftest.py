@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.databases import database_url, postgres, sqlite
 from tests.wheels import wheels
 
@@ -158,7 +159,7 @@ def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
 @pytest.fixture
 def client(serve: Serve) -> Iterator[httpx2.Client]:
     """A client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
-    with httpx2.Client(base_url=f"{serve().url}/api/v1", timeout=10) as http:
+    with loopback.client(f"{serve().url}/api/v1") as http:
         yield http
 
 
@@ -186,11 +187,11 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def closed_port() -> int:
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+def closed_port() -> Iterator[int]:
+    """A port where nobody listens, and that nobody else can get."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 def ec2(name: str, port: int, more: str = "") -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments
+from tests import loopback
 from tests.conftest import Server, running
 
 START: Mapping[str, str] = {"name": "x", "image": "1", "size": "1"}
@@ -53,7 +54,7 @@ class Api:
         self.server = server
         self._only = {"cloud": cloud} if cloud else {}
         self._last = f"/{cloud}" if cloud else ""
-        self.http = httpx2.Client(base_url=f"{server.url}/api/v1", timeout=timeout)
+        self.http = loopback.client(f"{server.url}/api/v1", timeout=timeout)
 
     def get(self, path: str, **params: str) -> Json:
         answer = self.http.get(path, params=params)

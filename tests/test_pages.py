@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from orchestrator_core.faultpoints import VARIABLE
 from orchestrator_core.settings.load import load_settings
+from tests import loopback
 from tests.conftest import Serve
 from tests.stateful import Api, wait_for
 
@@ -85,4 +85,4 @@ def test_the_demo_of_the_readme_starts_one_vm(serve: Serve, tmp_path: Path) -> N
     with api.http:
         (new,) = set(api.nodes()) - before
     assert f'"id":"{new}"' in answer
-    assert httpx2.get(f"{server.url}/api/v1/orphans").json()["orphans"] == []
+    assert loopback.get(f"{server.url}/api/v1/orphans").json()["orphans"] == []

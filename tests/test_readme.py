@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from orchestrator_core.settings.load import load_settings
+from tests import loopback
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://localhost:5050"
@@ -72,9 +72,9 @@ def test_the_plugin_serves(serve: Any, tmp_path: Path) -> None:
         [sys.executable, "-m", *install, "--target", str(target), str(source)], check=True
     )
     server = serve('[clouds.sky]\ndriver = "nimbus"\n', environment={"PYTHONPATH": str(target)})
-    answer = httpx2.get(f"{server.url}/api/v1/nodes/sky").json()
+    answer = loopback.get(f"{server.url}/api/v1/nodes/sky").json()
     assert [(node["id"], node["provider"]) for node in answer["nodes"]] == [("7", "nimbus")]
-    assert httpx2.get(f"{server.url}/api/v1/images/sky").status_code == 501
+    assert loopback.get(f"{server.url}/api/v1/images/sky").status_code == 501
 
 
 def test_the_settings_of_the_page_on_failing_clouds_are_valid(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from gunicorn.arbiter import Arbiter
@@ -99,17 +102,45 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self._beating = False
         alive = asyncio.ensure_future(self._keep_notifying())
         try:
-            for server in self.servers:
-                server.close()
-            # A connection that was accepted a moment ago is counted only after the loop has
-            # turned; gunicorn would take the worker for idle and cut it.
+            await self._stop_listening()
+            # A connection with TLS is counted only once hands are shaken; gunicorn would take the
+            # worker for idle and cut it.
             await asyncio.sleep(0.1)
             await super()._shutdown()
         finally:
             alive.cancel()
+
+    async def _stop_listening(self) -> None:
+        """Stop without losing a connection: one that the kernel has made is served.
+
+        Asyncio by itself lets go of what it has accepted but not looked at when its server
+        is closed, and the kernel, when the last worker closes the socket, resets what waits there.
+        """
+        waiting: list[socket.socket] = []
+        if isinstance(self.loop, asyncio.SelectorEventLoop):  # another kind has its own ways
+            for listener in self.sockets:
+                self.loop.remove_reader(listener.sock)
+            await asyncio.sleep(0)  # for asyncio to look at what it has accepted
+            waiting += (one for listener in self.sockets for one in _accept_all(listener.sock))
+        for server in self.servers:
+            server.close()
+        context = self._get_ssl_context()
+        taken = (
+            self.loop.connect_accepted_socket(lambda: Protocol(self), one, ssl=context)
+            for one in waiting
+        )
+        await asyncio.gather(*taken, return_exceptions=True)  # some may have left, or speak no TLS
 
     async def _keep_notifying(self) -> None:
         """Gunicorn kills a worker that is silent for long, even while it finishes a start."""
         while True:
             super().notify()
             await asyncio.sleep(1.0)
+
+
+def _accept_all(listening: socket.socket) -> Iterator[socket.socket]:
+    with suppress(OSError):  # nothing waits any more
+        while True:
+            connection, _ = listening.accept()
+            connection.settimeout(0)
+            yield connection

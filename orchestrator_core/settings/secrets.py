@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from marshmallow import ValidationError, fields
 
 from orchestrator_core.settings.paths import BASE_DIRECTORY
 
-_revealed: set[str] = set()
-
 _FORM = 'must be "env:NAME" or "file:PATH"'
+
+
+_SHORT: Final = 3
+"""Characters up to which a secret is struck out only where it is a word of its own.
+
+So few stand in other words by chance all the time: without them a log could not be read, and
+``***lugin`` would tell everybody what is missing.
+"""
+
+
+class _Known:
+    """Every secret that this process has read, in each form in which a line may show it."""
+
+    def __init__(self) -> None:
+        self._patterns: dict[str, re.Pattern[str]] = {}
+
+    def add(self, secret: str) -> None:
+        if secret in self._patterns:
+            return
+        found = {**self._patterns, **{form: _pattern(form) for form in _forms(secret)}}
+        # The longest first: a shorter one that is part of it would leave the rest. And a new
+        # table, since another thread may be in the middle of the old one.
+        self._patterns = dict(sorted(found.items(), key=lambda item: -len(item[0])))
+
+    def strike_out(self, text: str) -> str:
+        for form, pattern in self._patterns.items():
+            if form in text:
+                text = pattern.sub("***", text)
+        return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """As it is, in JSON, in Python's own notation and in a URL."""
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield repr(secret)[1:-1]
+    yield quote(secret, safe="")
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    literal = re.escape(form)
+    return re.compile(rf"(?<!\w){literal}(?!\w)" if len(form) <= _SHORT else literal)
+
+
+_known = _Known()
 
 
 class Secret:
@@ -41,7 +89,7 @@ class Secret:
             value = _read(self._source, self.reference)
         elif not (value := os.environ.get(self._source, "")):
             raise ValueError(f"environment variable {self._source} is not set")
-        _revealed.add(value)
+        _known.add(value)
         return value
 
     def __repr__(self) -> str:
@@ -63,11 +111,11 @@ def _read(path: Path, reference: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with every secret that this process has read replaced by ``***``."""
-    for value in _revealed:
-        if value in text:
-            text = text.replace(value, "***")
-    return text
+    """Return ``text`` with every secret that this process has read replaced by ``***``.
+
+    One of up to three characters only where neither a letter nor a digit stands beside it.
+    """
+    return _known.strike_out(text)
 
 
 def is_reference(value: Any) -> bool:

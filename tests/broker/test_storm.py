@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, union_all
 
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, operations, vms
+from tests import loopback
 from tests.conftest import Serve
 from tests.databases import MakeUrl
 from tests.stateful import START, Api, settings, wait_for
@@ -34,7 +35,7 @@ class Client(threading.Thread):
 
     def __init__(self, url: str, number: int, until: float) -> None:
         super().__init__(daemon=True)
-        self.http = httpx2.Client(base_url=f"{url}/api/v1", timeout=20)
+        self.http = loopback.client(f"{url}/api/v1")
         self.number = number
         self.until = until
         self.random = random.Random(number)

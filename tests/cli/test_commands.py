@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
+
+from tests import loopback
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
@@ -121,8 +122,8 @@ def test_serve_with_wrong_settings_says_so_and_ends(run: Run, tmp_path: Path) ->
 
 def test_the_core_alone_starts_and_says_what_to_do(serve: Any) -> None:
     server = serve("")
-    assert httpx2.get(f"{server.url}/api/v1/").json() == {"status": "ok"}
-    answer = httpx2.get(f"{server.url}/api/v1/nodes")
+    assert loopback.get(f"{server.url}/api/v1/").json() == {"status": "ok"}
+    answer = loopback.get(f"{server.url}/api/v1/nodes")
     assert (answer.status_code, answer.json()["message"]) == (500, "Cloud not valid or wrong path")
     server.wait_for_log("no cloud is configured")
     assert "pip install vm-orchestrator-dummy" in server.log()

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import DUMMY, Serve, running
 
 START = {"name": "x", "image": "1", "size": "1"}
@@ -79,7 +80,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """One server with a cloud for each way to misbehave, and one that is well."""
     with (
         running(DUMMY + "".join(CLOUDS), tmp_path_factory.mktemp("misbehaving")) as server,
-        httpx2.Client(base_url=f"{server.url}/api/v1", timeout=30) as client,
+        loopback.client(f"{server.url}/api/v1") as client,
     ):
         yield client
 
@@ -115,7 +116,7 @@ def test_a_server_ends_although_its_cloud_is_deaf(serve: Serve) -> None:
     faults = f"hang_rate = 1\ndeaf = true\n{IMAGES}"
     server = serve(cloud("sky", faults, deadlines="list_images = 0.1"))
     for _ in range(3):
-        assert httpx2.get(f"{server.url}/api/v1/images/sky", timeout=30).status_code == 504
+        assert loopback.get(f"{server.url}/api/v1/images/sky", timeout=30).status_code == 504
     assert server.stop() == 0
 
 
@@ -133,11 +134,11 @@ def test_an_empty_list_is_empty(http: httpx2.Client) -> None:
 def test_a_start_shows_later_in_every_worker(serve: Serve) -> None:
     url = f"{serve(cloud('sky', 'visible_after = 1.5'), workers=2).url}/api/v1"
     began = time.monotonic()
-    started = httpx2.post(f"{url}/vm/start/sky", json=START).json()
+    started = loopback.post(f"{url}/vm/start/sky", json=START).json()
     assert started["nodes"]["id"] == "3"
     seen: list[list[str]] = []
     while seen[-16:] != [["1", "2", "3"]] * 16:
-        answer = httpx2.get(f"{url}/nodes/sky").json()  # a new connection: any worker
+        answer = loopback.get(f"{url}/nodes/sky").json()  # a new connection: any worker
         seen.append([node["id"] for node in answer["nodes"]])
         elapsed = time.monotonic() - began
         assert seen[-1] == ["1", "2"] or elapsed >= 1.5
@@ -149,9 +150,9 @@ def test_a_start_shows_later_in_every_worker(serve: Serve) -> None:
 def test_a_stuck_deletion_stays_for_ever(serve: Serve) -> None:
     url = f"{serve(cloud('sky', 'stuck_deletion_rate = 1'), workers=2).url}/api/v1"
     for _ in range(2):
-        answer = httpx2.put(f"{url}/vm/stop/sky", json={"node": "1"})
+        answer = loopback.put(f"{url}/vm/stop/sky", json={"node": "1"})
         assert (answer.status_code, answer.json()["result"]) == (200, "Node 1 deleted")
-        assert httpx2.get(f"{url}/nodes/sky/1").json()["nodes"]["state"] == 3
+        assert loopback.get(f"{url}/nodes/sky/1").json()["nodes"]["state"] == 3
 
 
 def test_the_same_seed_gives_the_same_run(serve: Serve) -> None:
@@ -159,7 +160,7 @@ def test_the_same_seed_gives_the_same_run(serve: Serve) -> None:
 
     def run() -> list[int]:
         url = f"{serve(cloud('sky', faults)).url}/api/v1"
-        return [httpx2.post(f"{url}/vm/start/sky", json=START).status_code for _ in range(8)]
+        return [loopback.post(f"{url}/vm/start/sky", json=START).status_code for _ in range(8)]
 
     first = run()
     assert set(first) == {200, 502}

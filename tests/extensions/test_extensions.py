@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from orchestrator_core import CloudDescription, Node
 from orchestrator_core.broker.change import Started
+from tests import loopback
 from tests.conftest import ec2
 from tests.stateful import Api, settings
 
@@ -37,11 +37,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_a_policy_denies_and_changes(serve: Any, installed: dict[str, str]) -> None:
     server = serve(f'{CLOUD}[extensions.gate]\nextension = "gate"\n', environment=installed)
     url = f"{server.url}/api/v1"
-    denied = httpx2.put(f"{url}/vm/stop/fake_driver", json={"node": "1"})
+    denied = loopback.put(f"{url}/vm/stop/fake_driver", json={"node": "1"})
     assert (denied.status_code, denied.json()["message"]) == (403, "Node 1 is protected")
-    assert httpx2.put(f"{url}/vm/stop/fake_driver", json={"node": "2"}).status_code == 200
-    assert httpx2.post(f"{url}/vm/start/fake_driver", json=START).status_code == 200
-    assert [n["id"] for n in httpx2.get(f"{url}/nodes/fake_driver").json()["nodes"]] == ["1", "3"]
+    assert loopback.put(f"{url}/vm/stop/fake_driver", json={"node": "2"}).status_code == 200
+    assert loopback.post(f"{url}/vm/start/fake_driver", json=START).status_code == 200
+    assert [n["id"] for n in loopback.get(f"{url}/nodes/fake_driver").json()["nodes"]] == ["1", "3"]
 
 
 def test_a_policy_gives_leases_and_sees_them_renewed(
@@ -75,7 +75,7 @@ def test_an_audit_trail_has_a_line_for_every_call(
     settings = f'[extensions.trail]\nextension = "trail"\npath = "{trail}"\n'
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
     server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
-    with httpx2.Client(
+    with loopback.client(
         base_url=f"{server.url}/api/v1",
         headers={"Authorization": "Bearer hunter2", "X-Request-ID": "me-1"},
     ) as client:
@@ -105,8 +105,10 @@ def test_an_extension_is_told_which_vm_a_change_was_of(
     url = f"{server.url}/api/v1"
     start = {**START, "size": "1"}
     assert httpx2.post(f"{url}/vm/start/fake_driver", json=start).status_code == 200
-    assert httpx2.put(f"{url}/vm/stop/fake_driver", json={"hostname": "dummy-2"}).status_code == 200
-    assert httpx2.get(f"{url}/nodes/fake_driver").status_code == 200
+    assert (
+        loopback.put(f"{url}/vm/stop/fake_driver", json={"hostname": "dummy-2"}).status_code == 200
+    )
+    assert loopback.get(f"{url}/nodes/fake_driver").status_code == 200
     told = [json.loads(line) for line in trail.read_text().splitlines()]
     assert [(one["operation"], one["result"], one["node_id"]) for one in told] == [
         ("start_vm", "Node", "3"),
@@ -132,7 +134,7 @@ def test_shared_reads_are_seen_once_for_every_caller_with_the_attempts(
     server = serve(CLOUD + gone + settings, environment=installed)
     url = f"{server.url}/api/v1/nodes/gone"
     with ThreadPoolExecutor(12) as callers:
-        statuses = list(callers.map(lambda _: httpx2.get(url, timeout=30).status_code, range(12)))
+        statuses = list(callers.map(lambda _: loopback.get(url, timeout=30).status_code, range(12)))
     assert set(statuses) <= {502, 503}
     lines = [json.loads(line) for line in trail.read_text().splitlines()]
     assert len(lines) == 12
@@ -151,7 +153,7 @@ def test_whether_a_failing_extension_denies_is_a_setting(
         f'on_failure = "{on_failure}"\ndeadline = 0.2\n'
     )
     server = serve(CLOUD + settings, environment=installed)
-    response = httpx2.get(f"{server.url}/api/v1/nodes/fake_driver")
+    response = loopback.get(f"{server.url}/api/v1/nodes/fake_driver")
     assert response.status_code == status
     assert "hunter2" not in response.text
     server.wait_for_log("extension failed")
@@ -164,7 +166,7 @@ def test_a_secret_in_an_exception_s_text_does_not_reach_the_log(
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
     server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
     url = f"{server.url}/api/v1/nodes/fake_driver"
-    assert httpx2.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 403
+    assert loopback.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 403
     server.wait_for_log("a secret: \\*\\*\\*")
     assert "hunter2" not in server.log()
 
@@ -174,10 +176,10 @@ def test_an_extension_that_does_not_load_denies_everything(
 ) -> None:
     settings = '[plugins]\ndeny = ["gate"]\n[extensions.gate]\nextension = "gate"\n'
     server = serve(CLOUD + settings, environment=installed)
-    assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 403
+    assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 403
     (gate,) = (
         plugin
-        for plugin in httpx2.get(f"{server.url}/api/v1/plugins").json()["plugins"]
+        for plugin in loopback.get(f"{server.url}/api/v1/plugins").json()["plugins"]
         if plugin["name"] == "gate"
     )
     assert gate["state"] == "disabled"

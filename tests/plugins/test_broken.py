@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import Server, environment_without_ours, serve_command
 
 REASONS = {
@@ -101,7 +102,7 @@ def server(broken: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def http(server: Server) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"{server.url}/api/v1", timeout=SECONDS) as client:
+    with loopback.client(f"{server.url}/api/v1", timeout=SECONDS) as client:
         yield client
 
 
@@ -140,7 +141,7 @@ def test_a_broken_plugin_is_answered_for_and_harms_nobody(
         assert said["status_code"] >= 500, (name, said)
         assert time.monotonic() - begun < SECONDS
     for _ in range(4):  # whichever worker answers
-        assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").json() == nodes
+        assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").json() == nodes
     assert server.workers() == workers
     assert len(workers) == 2
 
@@ -249,7 +250,7 @@ def test_nothing_is_destroyed_unless_the_backend_has_released_it(
 
 def test_the_report_over_http_names_each_and_says_why(server: Server) -> None:
     for _ in range(4):  # whichever worker answers
-        response = httpx2.get(f"{server.url}/api/v1/plugins", timeout=SECONDS)
+        response = loopback.get(f"{server.url}/api/v1/plugins", timeout=SECONDS)
         for inner in FORBIDDEN:
             assert inner not in response.text
         plugins = response.json()["plugins"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx2
 import pytest
+
+from tests import loopback
 
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
 
 
 def states(url: str) -> dict[tuple[str, str], str]:
-    plugins = httpx2.get(f"{url}/api/v1/plugins").json()["plugins"]
+    plugins = loopback.get(f"{url}/api/v1/plugins").json()["plugins"]
     return {(plugin["distribution"], plugin["name"]): plugin["state"] for plugin in plugins}
 
 
@@ -19,7 +20,7 @@ def states(url: str) -> dict[tuple[str, str], str]:
 def test_what_is_denied_is_not_loaded(serve: Any, word: str) -> None:
     server = serve(f'{CLOUD}[plugins]\ndeny = ["{word}"]\n')
     assert states(server.url)["vm-orchestrator-dummy", "dummy"] == "disabled"
-    answer = httpx2.get(f"{server.url}/api/v1/nodes/fake_driver")
+    answer = loopback.get(f"{server.url}/api/v1/nodes/fake_driver")
     assert (answer.status_code, answer.json()["error_code"]) == (503, "cloud_unavailable")
 
 
@@ -28,7 +29,7 @@ def test_only_what_is_allowed_is_loaded(serve: Any, broken: dict[str, str]) -> N
     found = states(server.url)
     assert found.pop(("vm-orchestrator-dummy", "dummy")) == "loaded"
     assert set(found.values()) == {"disabled"}
-    assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
+    assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
 
 
 def test_to_deny_one_settles_a_clash(serve: Any, broken: dict[str, str]) -> None:
@@ -38,7 +39,7 @@ def test_to_deny_one_settles_a_clash(serve: Any, broken: dict[str, str]) -> None
     found = states(server.url)
     assert found["vm-orchestrator-broken-name-clash-one", "clashing"] == "loaded"
     assert found[denied, "clashing"] == "disabled"
-    served = httpx2.get(f"{server.url}/api/v1/cloud").json()["served_cloud"]
+    served = loopback.get(f"{server.url}/api/v1/cloud").json()["served_cloud"]
     assert served == [{"name": "one", "type": "Broken", "host": None}]
 
 
@@ -67,7 +68,7 @@ def test_with_what_is_required_it_starts(serve: Any, broken: dict[str, str]) -> 
     settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "vm-orchestrator-dummy", "clashing"]\n'
     denied = 'deny = ["vm-orchestrator-broken-name-clash-two"]\n'
     server = serve(settings + denied, environment=broken)
-    assert httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
+    assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
 
 
 def test_a_driver_that_is_not_installed_is_named_with_what_may_help(serve: Any) -> None:

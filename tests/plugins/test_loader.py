@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator_core.errors import PluginError
 from orchestrator_core.plugins import loader
@@ -126,13 +127,12 @@ def test_a_package_that_is_shadowed_brings_nothing(install: Install) -> None:
 
 
 @pytest.mark.parametrize("points", [b"[orchestrator.clouds.v1]\nno sign\n", b"[\xff]\na = b:c\n"])
-def test_damaged_metadata_costs_only_its_own_package(
-    install: Install, points: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_metadata_costs_only_its_own_package(install: Install, points: bytes) -> None:
     install("damaged", points, place=0)
     install("whole", place=1)
-    assert [record.distribution for record in load()] == ["tried-whole"]
-    assert "a package's metadata cannot be read" in "".join(capsys.readouterr())
+    with capture_logs() as lines:
+        assert [record.distribution for record in load()] == ["tried-whole"]
+    assert "a package's metadata cannot be read" in [line["event"] for line in lines]
 
 
 # --- versions -----------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import socket
 import time
 from typing import Any
 
-import httpx2
-
+from tests import loopback
 from tests.conftest import DUMMY, Serve, Server, ec2
 
 SMALL = """
@@ -28,7 +27,7 @@ START = b'{"name": "x", "image": "1", "size": "1"}'
 
 
 def load(server: Server) -> dict[str, Any]:
-    found: dict[str, Any] = httpx2.get(f"{server.url}/api/v1/cloud/hanging").json()["cloud"]
+    found: dict[str, Any] = loopback.get(f"{server.url}/api/v1/cloud/hanging").json()["cloud"]
     return found
 
 
@@ -50,7 +49,7 @@ def test_who_waits_for_a_hanging_cloud_and_leaves(serve: Serve, silent_port: int
         client.sendall(b"GET /api/v1/nodes/hanging/i-%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
         clients.append(client)
     wait_for(server, 2, 2)
-    full = httpx2.get(f"{server.url}/api/v1/nodes/hanging/i-9")
+    full = loopback.get(f"{server.url}/api/v1/nodes/hanging/i-9")
     assert (full.status_code, full.json()["error_code"]) == (503, "cloud_busy")
     assert full.headers["Retry-After"] == "1"
     for client in clients:
@@ -73,7 +72,7 @@ def start_and_leave(server: Server, hints: bytes, after: float) -> None:
 
 
 def nodes(server: Server) -> list[str]:
-    found = httpx2.get(f"{server.url}/api/v1/nodes/hanging", timeout=20).json()["nodes"]
+    found = loopback.get(f"{server.url}/api/v1/nodes/hanging", timeout=20).json()["nodes"]
     return [node["id"] for node in found]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator_core.app import create_app
 from orchestrator_core.settings.load import load_settings
+from tests import loopback
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "some-name.example:0"])
@@ -32,15 +33,15 @@ def test_with_a_token_it_starts(serve: Any) -> None:
     settings = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
     server = serve(settings, bind="0.0.0.0:0", environment={"OPS_TOKEN": "hunter2"})
     url = server.url.replace("0.0.0.0", "127.0.0.1") + "/api/v1/"
-    assert httpx2.get(url).status_code == 401
-    assert httpx2.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 200
+    assert loopback.get(url).status_code == 401
+    assert loopback.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 200
 
 
 def test_a_unix_socket_needs_no_token(serve: Any, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     server = serve(bind=f"unix:{path}", up=False)
     server.wait_for_log("ASGI server listening")
-    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(path))) as client:
+    with loopback.client(transport=httpx2.HTTPTransport(uds=str(path))) as client:
         assert client.get("http://x/api/v1/nodes").status_code == 200
 
 

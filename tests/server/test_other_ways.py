@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests import loopback
+
 CONF = Path(__file__).parents[2] / "conf"
 APP = "orchestrator_core.app:create_app()"
 START = {"name": "x", "image": "1", "size": "1"}
@@ -42,15 +44,17 @@ def address(log: Path, pattern: str) -> str:
 
 
 @pytest.fixture
-def environment(clean_environment: dict[str, str]) -> dict[str, str]:
-    return {**clean_environment, "ORCHESTRATOR_CONFIG": str(CONF / "orchestrator.toml")}
+def environment(clean_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    config = tmp_path / "orchestrator.toml"  # a copy: what it keeps, it keeps beside itself
+    config.write_bytes((CONF / "orchestrator.toml").read_bytes())
+    return {**clean_environment, "ORCHESTRATOR_CONFIG": str(config)}
 
 
 def test_plain_gunicorn(environment: dict[str, str], tmp_path: Path) -> None:
     command = ["gunicorn", "-c", str(CONF / "gunicorn.conf.py"), "-b", "127.0.0.1:0", APP]
     with running(command, environment, tmp_path / "log"):
         url = address(tmp_path / "log", r"Listening at: (http://\S+) ")
-        assert httpx2.get(f"{url}/api/v1/nodes").status_code == 200
+        assert loopback.get(f"{url}/api/v1/nodes").status_code == 200
 
 
 def test_plain_gunicorn_refuses_an_open_address_too(
@@ -77,7 +81,7 @@ def test_another_asgi_server_with_several_workers(
     command += ["--port", "0", "--workers", "2"]
     with running(command, environment, tmp_path / "log"):
         url = address(tmp_path / "log", r"running on (http://\S+) ")
-        with httpx2.Client(
+        with loopback.client(
             transport=httpx2.HTTPTransport(retries=20), base_url=f"{url}/api/v1"
         ) as client:
             ids = [client.post("/vm/start", json=START).json()["nodes"]["id"] for _ in range(6)]

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import DUMMY, Server, running
 
 TWO_CLOUDS = """
@@ -38,7 +39,7 @@ def load(url: str) -> Iterator[list[str]]:
             except httpx2.TransportError as error:
                 wrong.append(repr(error))
 
-    threads = [threading.Thread(target=repeat, args=(httpx2.get,)) for _ in range(3)]
+    threads = [threading.Thread(target=repeat, args=(loopback.get,)) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
@@ -57,7 +58,7 @@ def reload(server: Any, tmp_path: Path, toml: str) -> None:
 def test_new_settings_take_over_without_a_failed_request(serve: Any, tmp_path: Path) -> None:
     server = serve(workers=2)
     old = server.workers()
-    started = httpx2.post(
+    started = loopback.post(
         f"{server.url}/api/v1/vm/start", json={"name": "x", "image": "1", "size": "1"}
     )
     assert started.status_code == 200
@@ -65,9 +66,9 @@ def test_new_settings_take_over_without_a_failed_request(serve: Any, tmp_path: P
         reload(server, tmp_path, TWO_CLOUDS)
         server.wait_for_new_workers(old)
     assert wrong == []
-    assert httpx2.get(f"{server.url}/api/v1/nodes/second").status_code == 200
+    assert loopback.get(f"{server.url}/api/v1/nodes/second").status_code == 200
     # The same server goes on, and so does its cloud.
-    assert len(httpx2.get(f"{server.url}/api/v1/nodes/fake_driver").json()["nodes"]) == 3
+    assert len(loopback.get(f"{server.url}/api/v1/nodes/fake_driver").json()["nodes"]) == 3
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +99,11 @@ def test_wrong_settings_are_refused_and_the_old_workers_go_on(
     reloaded.wait_for_log(refused, count=said.count(refused) + 1)
     assert why in reloaded.log().removeprefix(said)
     assert reloaded.workers() == old
-    assert httpx2.get(f"{reloaded.url}/api/v1/nodes/fake_driver").status_code == 200
+    assert loopback.get(f"{reloaded.url}/api/v1/nodes/fake_driver").status_code == 200
     # And right ones are taken afterwards.
     reload(reloaded, folder, TWO_CLOUDS)
     reloaded.wait_for_new_workers(old)
-    assert httpx2.get(f"{reloaded.url}/api/v1/nodes/second").status_code == 200
+    assert loopback.get(f"{reloaded.url}/api/v1/nodes/second").status_code == 200
 
 
 @pytest.mark.soak

@@ -8,9 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 import orchestrator_dummy
+from tests import loopback
 
 SETTINGS = """
 [clouds.fake_driver]
@@ -44,7 +43,7 @@ def test_the_other_workers_go_on_until_it_can(serve: Any, tmp_path: Path) -> Non
     os.kill(first, signal.SIGKILL)
     server.wait_for_log("passing: not installed")
     for _ in range(10):
-        assert httpx2.get(f"{server.url}/api/v1/nodes/other").status_code == 200
+        assert loopback.get(f"{server.url}/api/v1/nodes/other").status_code == 200
     install(target)
     server.wait_for_log("ASGI server listening", count=3)
     assert server.process.poll() is None

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
-import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import Serve, running
 
 LIMITS = """
@@ -110,7 +110,7 @@ def test_stalled_clients_do_not_hold_up_others(address: tuple[str, int]) -> None
             stalled.sendall(b"GET /api" if number % 2 else START + b"Content-Length: 60\r\n\r\n{")
         for _ in range(10):
             begun = time.monotonic()
-            assert httpx2.get(url).status_code == 200
+            assert loopback.get(url).status_code == 200
             assert time.monotonic() - begun < 2
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import DUMMY, Serve, ec2, running
 
 SECOND = '[clouds.second]\ndriver = "dummy"\n'
@@ -22,7 +22,7 @@ def get(
     gone = ec2("gone", closed_port, QUICK.format(name="gone"))
     directory = tmp_path_factory.mktemp("clouds")
     with running(DUMMY + SECOND + hanging + gone, directory) as server:
-        yield lambda path: httpx2.get(f"{server.url}/api/v1{path}", timeout=20)
+        yield lambda path: loopback.get(f"{server.url}/api/v1{path}", timeout=20)
 
 
 def test_one_answer_for_all(get: Any) -> None:
@@ -95,5 +95,5 @@ def test_a_cloud_named_twice_is_asked_once(get: Any) -> None:
 
 
 def test_without_any_cloud_there_is_no_answer(serve: Serve) -> None:
-    answer = httpx2.get(f"{serve('').url}/api/v1/nodes?clouds=*")
+    answer = loopback.get(f"{serve('').url}/api/v1/nodes?clouds=*")
     assert answer.status_code == 503

@@ -9,6 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import loopback
+
 SETTINGS = """
 default_cloud = "fake_driver"
 [auth]
@@ -26,7 +28,7 @@ OPS, LAB = "the-token-of-ops", "the-token-of-lab"
 def client(serve: Any, tmp_path: Path) -> Iterator[httpx2.Client]:
     (tmp_path / "lab-token").write_text(LAB + "\n")
     server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
-    with httpx2.Client(base_url=f"{server.url}/api/v1") as http:
+    with loopback.client(f"{server.url}/api/v1") as http:
         yield http
     assert OPS not in server.log()
     assert LAB not in server.log()
@@ -78,7 +80,7 @@ def test_a_token_that_is_not_ascii(serve: Any, tmp_path: Path) -> None:
     (tmp_path / "lab-token").write_text("schlüssel\n", encoding="utf-8")
     server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
     token = "schlüssel".encode()
-    said = httpx2.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": token})
+    said = loopback.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": token})
     assert said.status_code == 200
-    said = httpx2.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": b"\xff\xfe"})
+    said = loopback.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": b"\xff\xfe"})
     assert said.status_code == 401

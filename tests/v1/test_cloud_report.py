@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
-import httpx2
+import pytest
 
-from tests.conftest import DUMMY, Serve, Server, ec2
+from tests import loopback
+from tests.conftest import DUMMY, Serve, Server, ec2, running
 
 HOOKS = [
     *["list_nodes", "list_images", "list_sizes", "list_locations", "get_node", "find_node"],
@@ -25,18 +27,45 @@ get_node = 0.2
 failures = 2
 seconds = 60
 """
+DEAF = """
+[clouds.deaf]
+driver = "dummy"
+threads = 1
+retries = 0
+[clouds.deaf.deadlines]
+list_nodes = 0.1
+[clouds.deaf.breaker]
+failures = 100
+[clouds.deaf.faults]
+hang_rate = 1
+deaf = true
+operations = ["list_nodes"]
+"""
+LACKING = """
+[clouds.lacking]
+driver = "libcloud"
+provider = "dummy"
+key = "x"
+"""
 
 
 def report(server: Server, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx2.get(f"{server.url}/api/v1/cloud/{name}", timeout=20).json()
+    found: dict[str, Any] = loopback.get(f"{server.url}/api/v1/cloud/{name}", timeout=20).json()
     assert found["status"] == "ok"
     cloud: dict[str, Any] = found["cloud"]
     return cloud
 
 
-def test_a_cloud_that_is_well(serve: Serve) -> None:
-    server = serve(DUMMY)
-    httpx2.get(f"{server.url}/api/v1/nodes")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, silent_port: int) -> Iterator[Server]:
+    """One server with a cloud for each test."""
+    clouds = DUMMY + ec2("bad", silent_port, QUICK) + DEAF + LACKING
+    with running(clouds, tmp_path_factory.mktemp("report")) as one:
+        yield one
+
+
+def test_a_cloud_that_is_well(server: Server) -> None:
+    loopback.get(f"{server.url}/api/v1/nodes")
     cloud = report(server, "fake_driver")
     assert (cloud["name"], cloud["driver"]) == ("fake_driver", "dummy")
     assert (cloud["available"], cloud["message"]) == (True, None)
@@ -55,13 +84,12 @@ def test_a_cloud_that_is_well(serve: Serve) -> None:
     assert report(server, "default") == {**cloud, "pid": cloud["pid"]}
 
 
-def test_a_cloud_that_is_not(serve: Serve, silent_port: int) -> None:
-    server = serve(DUMMY + ec2("bad", silent_port, QUICK))
+def test_a_cloud_that_is_not(server: Server) -> None:
     statuses = [
-        httpx2.get(f"{server.url}/api/v1/nodes/bad", timeout=20).status_code for _ in range(3)
+        loopback.get(f"{server.url}/api/v1/nodes/bad", timeout=20).status_code for _ in range(3)
     ]
     assert statuses == [504, 504, 503]
-    refused = httpx2.get(f"{server.url}/api/v1/nodes/bad")
+    refused = loopback.get(f"{server.url}/api/v1/nodes/bad")
     assert refused.json()["error_code"] == "circuit_open"
     assert 0 < int(refused.headers["Retry-After"]) <= 60
     cloud = report(server, "bad")
@@ -73,8 +101,8 @@ def test_a_cloud_that_is_not(serve: Serve, silent_port: int) -> None:
     assert cloud["last_error"]["message"].startswith("Cloud bad did not answer")
 
 
-def test_one_that_does_not_exist(shared: Server) -> None:
-    answer = httpx2.get(f"{shared.url}/api/v1/cloud/other")
+def test_one_that_does_not_exist(server: Server) -> None:
+    answer = loopback.get(f"{server.url}/api/v1/cloud/other")
     assert answer.status_code == 500
     assert answer.json()["message"] == "Cloud not valid or wrong path"
 
@@ -87,32 +115,15 @@ def test_one_whose_plugin_cannot_be_used(serve: Serve) -> None:
     assert not any(offer["supported"] for offer in cloud["operations"].values())
 
 
-DEAF = """
-[clouds.deaf]
-driver = "dummy"
-threads = 1
-retries = 0
-[clouds.deaf.deadlines]
-list_nodes = 0.1
-[clouds.deaf.breaker]
-failures = 100
-[clouds.deaf.faults]
-hang_rate = 1
-deaf = true
-operations = ["list_nodes"]
-"""
-
-
-def test_threads_that_never_come_back_are_counted_and_bounded(serve: Serve) -> None:
-    server = serve(DUMMY + DEAF)
+def test_threads_that_never_come_back_are_counted_and_bounded(server: Server) -> None:
     url = f"{server.url}/api/v1/nodes/deaf"
-    assert httpx2.get(url).status_code == 504
+    assert loopback.get(url).status_code == 504
     wait_for_threads(server, running=0, overdue=1, lost=1)
-    assert httpx2.get(f"{server.url}/api/v1/images/deaf").status_code == 200
-    assert httpx2.get(url).status_code == 504
+    assert loopback.get(f"{server.url}/api/v1/images/deaf").status_code == 200
+    assert loopback.get(url).status_code == 504
     wait_for_threads(server, running=1, overdue=2, lost=1)
     for path in ("nodes", "images"):
-        busy = httpx2.get(f"{server.url}/api/v1/{path}/deaf")
+        busy = loopback.get(f"{server.url}/api/v1/{path}/deaf")
         assert (busy.status_code, busy.json()["error_code"]) == (503, "cloud_busy")
         assert busy.headers["Retry-After"] == "5"
     assert "thread lost" in server.log()
@@ -125,10 +136,9 @@ def wait_for_threads(server: Server, **wanted: int) -> None:
         time.sleep(0.05)
 
 
-def test_what_a_provider_lacks_is_told_with_the_reason(serve: Serve) -> None:
-    server = serve('[clouds.c]\ndriver = "libcloud"\nprovider = "dummy"\nkey = "x"\n')
-    power = report(server, "c")["operations"]["power_on_vm"]
+def test_what_a_provider_lacks_is_told_with_the_reason(server: Server) -> None:
+    power = report(server, "lacking")["operations"]["power_on_vm"]
     assert not power["supported"], power
-    asked = httpx2.put(f"{server.url}/api/v1/vm/action/poweron/c", json={"node": "1"})
+    asked = loopback.put(f"{server.url}/api/v1/vm/action/poweron/lacking", json={"node": "1"})
     assert asked.status_code == 501
     assert asked.json()["message"].endswith(power["reason"])

@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import loopback
+
 WRONG_CLOUD = {
     "message": "Cloud not valid or wrong path",
     "status": "error",
@@ -117,7 +119,7 @@ def test_every_example_of_the_document(serve: Any, workers: int) -> None:
     server = serve(workers=workers)
     # A connection for each request, so that with four workers different ones answer.
     for method, path, body, status, expected in EXAMPLES:
-        response = httpx2.request(method, f"{server.url}/api/v1{path}", json=body)
+        response = loopback.request(method, f"{server.url}/api/v1{path}", json=body)
         assert (response.status_code, response.json()) == (status, expected), path
         assert response.headers["Content-Type"] == "application/json"
 
@@ -135,15 +137,15 @@ def test_the_default_cloud_serves_requests_that_name_none(client: httpx2.Client)
 
 def test_all_workers_see_the_same_cloud(serve: Any) -> None:
     url = f"{serve(workers=4).url}/api/v1"
-    started = [httpx2.post(f"{url}/vm/start", json=START).json()["nodes"]["id"] for _ in range(8)]
+    started = [loopback.post(f"{url}/vm/start", json=START).json()["nodes"]["id"] for _ in range(8)]
     assert started == [str(number) for number in range(3, 11)]
     for _ in range(8):
-        assert len(httpx2.get(f"{url}/nodes").json()["nodes"]) == 10
+        assert len(loopback.get(f"{url}/nodes").json()["nodes"]) == 10
 
 
 def test_a_new_server_starts_afresh(serve: Any) -> None:
     for _ in range(2):
         server = serve()
-        response = httpx2.post(f"{server.url}/api/v1/vm/start", json=START)
+        response = loopback.post(f"{server.url}/api/v1/vm/start", json=START)
         assert response.json() == STARTED_3
         server.stop()

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import DUMMY, Server, running
 
 KEPT = DUMMY + "[clouds.fake_driver.cache]\nimages = 60\n"
@@ -24,7 +25,7 @@ def calls(server: Server) -> int:
 
 
 def get(server: Server, path: str = "/images", **headers: str) -> httpx2.Response:
-    return httpx2.get(f"{server.url}/api/v1{path}", headers=headers)
+    return loopback.get(f"{server.url}/api/v1{path}", headers=headers)
 
 
 def test_an_answer_is_kept_and_tells_its_age(server: Server) -> None:

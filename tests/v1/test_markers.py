@@ -10,6 +10,7 @@ import httpx2
 from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import DummySettings
+from tests import loopback
 from tests.conftest import DUMMY, running
 
 MARKER = f"0123456789ab-{'d' * 32}"
@@ -24,7 +25,7 @@ def test_no_answer_shows_a_marker(tmp_path: Path) -> None:
     with running(f'{DUMMY}store = "{store}"\n', tmp_path) as server:
 
         def ask(method: str, path: str, **more: Any) -> httpx2.Response:
-            return httpx2.request(method, f"{server.url}/api/v1{path}", timeout=20, **more)
+            return loopback.request(method, f"{server.url}/api/v1{path}", timeout=20, **more)
 
         answers = [
             ask("GET", "/nodes"),

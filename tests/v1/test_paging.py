@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import Server
 
 LISTS = {"nodes": 2, "images": 3, "flavors": 4, "locations": 2}
@@ -15,7 +16,7 @@ LISTS = {"nodes": 2, "images": 3, "flavors": 4, "locations": 2}
 @pytest.fixture
 def get(shared: Server) -> Any:
     def ask(path: str) -> httpx2.Response:
-        return httpx2.get(f"{shared.url}/api/v1{path}")
+        return loopback.get(f"{shared.url}/api/v1{path}")
 
     return ask
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests import loopback
+from tests.conftest import Server
+
 RUNNING, STOPPED = 0, 5
+
+
+@pytest.fixture(scope="module")
+def client(shared: Server) -> Iterator[httpx2.Client]:
+    with loopback.client(f"{shared.url}/api/v1") as http:
+        yield http
 
 
 def state(client: httpx2.Client, node: str) -> int:

@@ -15,6 +15,7 @@ import pytest
 from hostile_clouds import CASES, SECRETS, Case, settings
 from hostile_server import HostileServer, answer
 
+from tests import loopback
 from tests.conftest import Server, environment_without_ours, running, serve_command
 
 SECONDS = 2.0
@@ -77,7 +78,7 @@ def server(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[Server
 @pytest.fixture
 def api(server: Server) -> Iterator[httpx2.Client]:
     """A client of it."""
-    with httpx2.Client(base_url=f"{server.url}/api/v1", timeout=30) as client:
+    with loopback.client(f"{server.url}/api/v1") as client:
         yield client
 
 
@@ -181,13 +182,13 @@ def test_credentials_that_change_are_read_anew_without_a_failed_request(
     given = {**settings("ec2", cloud.port), "key": f"file:{key}"}
     with running("\n".join(_section("aws", **given)), tmp_path) as server:
         url = f"{server.url}/api/v1/nodes/aws"
-        assert httpx2.get(url).status_code == 200
+        assert loopback.get(url).status_code == 200
         for file in (key, right):
             file.write_text("AKIANEW")
-        assert httpx2.get(url).status_code == 200
+        assert loopback.get(url).status_code == 200
         assert "credentials read anew" in server.log()
         right.write_text("AKIAOTHER")
-        refused = httpx2.get(url)
+        refused = loopback.get(url)
     assert (refused.status_code, refused.json()["error_code"]) == (502, "credentials_refused")
     assert "AKIA" not in refused.text
     cloud.close()

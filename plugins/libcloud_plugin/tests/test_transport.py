@@ -98,10 +98,10 @@ def test_nothing_is_sent_after_the_deadline(at: Any, answers: Answers) -> None:
 
 
 def test_a_cloud_that_is_not_there(at: Any, deadline: Deadline) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    with pytest.raises(CloudUnreachable) as caught:
-        at(port).list_nodes(deadline=deadline)
+    with socket.socket() as bound:  # and nobody else can be there
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(CloudUnreachable) as caught:
+            at(bound.getsockname()[1]).list_nodes(deadline=deadline)
     assert "127.0.0.1" not in caught.value.message
 
 
