@@ -104,7 +104,7 @@ def test_an_extension_is_told_which_vm_a_change_was_of(
     )
     url = f"{server.url}/api/v1"
     start = {**START, "size": "1"}
-    assert httpx2.post(f"{url}/vm/start/fake_driver", json=start).status_code == 200
+    assert loopback.post(f"{url}/vm/start/fake_driver", json=start).status_code == 200
     assert (
         loopback.put(f"{url}/vm/stop/fake_driver", json={"hostname": "dummy-2"}).status_code == 200
     )
