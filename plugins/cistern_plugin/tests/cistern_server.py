@@ -196,6 +196,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
     protocol_version = "HTTP/1.1"
     server: _Listener
     served = 0
