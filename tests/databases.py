@@ -28,6 +28,10 @@ def postgres() -> Iterator[MakeUrl]:
         folder.chmod(0o755)  # the server runs as a user of its own where the tests run as root
         server = get_server(folder, cleanup_mode="stop")
         uri = server.get_uri()
+        with psycopg.connect(uri, autocommit=True) as connection:
+            # It need not outlive the machine: without this its end alone takes seconds.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
 
         def make() -> str:
             database = f"test_{next(_numbers)}"

@@ -18,7 +18,7 @@ from tests.conftest import Serve, Server
 from tests.databases import MakeUrl
 from tests.stateful import Api, Json, settings, wait_for
 
-VMS = 12
+VMS = 9
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Ap
     def one(cloud: str = "") -> Api:
         store = f'store = "file:{tmp_path}/cloud.db"\nrelease_wait = 0\n{cloud}'
         state = f'url = "{url}"\nlease = 2\nslots = 4\npause = 0.1\nlongest_pause = 0.5'
-        faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.8"
+        faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.5"
         server = serve(settings(state, f"{store}\n{faults}"))
         server.wait_for_log("durable worker ready")
         apis.append(Api(server))

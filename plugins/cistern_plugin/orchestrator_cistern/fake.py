@@ -169,6 +169,7 @@ class Handler(BaseHTTPRequestHandler):
     """Takes one connection's requests, with JSON in and out."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
     server: _Listener
 
     def handle_any(self) -> None:

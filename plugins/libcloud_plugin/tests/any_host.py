@@ -38,6 +38,7 @@ Answer = Callable[[Request], Reply]
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
     protocol_version = "HTTP/1.1"
     timeout = 30
     answer: Answer

@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl, urlencode
 from moto.ec2.models import EC2Backend
 from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from orchestrator_libcloud.fake.keys import REFUSED_KEY
 
@@ -104,11 +104,15 @@ def _is_of(instance: Any, token: str) -> bool:
     return token != _NO_TOKEN and instance.client_token == token
 
 
+class _Handler(WSGIRequestHandler):
+    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
+
+
 def main() -> None:
     """Serve until standard input ends."""
     keep_client_tokens()
     application = AmazonLike(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, application, threaded=True)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)  # noqa: T201 - whoever started it waits for this
     sys.stdin.read()
