@@ -14,7 +14,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check test soak bench docs audit changelog clean
+.PHONY: help install run check test soak bench docs behaviours audit changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ bench: install ## Ratios to peers, measured side by side in one run (needs wrk)
 
 docs: install ## Build the pages into build/docs; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+
+behaviours: install ## Write the page of the conformance kit's behaviours anew
+	$(BIN)/python -m orchestrator_core.testing.page docs/plugins/behaviours.md
 
 audit: install ## Known vulnerabilities of what is pinned
 	$(BIN)/pip-audit --skip-editable

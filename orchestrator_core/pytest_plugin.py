@@ -29,6 +29,8 @@ _FILES: Final = (
 )
 _SUITE: Final = "orchestrator_core.testing.suite"
 _KIT: Final = pytest.StashKey[Any]()
+_PROPERTY: Final = "orchestrator_behaviour"
+_PROMISED: Final = "orchestrator_promised"
 
 for _file in _FILES:
     pytest.register_assert_rewrite(f"orchestrator_core.testing.{_file}")
@@ -40,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--conformance-json", metavar="FILE", help="Write what became of each behaviour as JSON."
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Under pytest-xdist nothing is collected here: wait for what other processes tell."""
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Others(config), "orchestrator-others")
 
 
 @pytest.fixture
@@ -59,15 +67,41 @@ def orchestrator_api(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> None:
     """See each class of the kit's tests, and load the rest of this plugin at the first one."""
     if isinstance(obj, type) and name.startswith("Test") and _is_suite(obj):
-        kit = collector.config.stash.get(_KIT, None)
-        if kit is None:
-            from orchestrator_core.testing.conformance import Conformance  # noqa: PLC0415
-
-            kit = Conformance(collector.config)
-            collector.config.stash[_KIT] = kit
-            collector.config.pluginmanager.register(kit, "orchestrator-conformance")
-        kit.suites.append((collector, obj))
+        _kit(collector.config).suites.append((collector, obj))
 
 
 def _is_suite(cls: type) -> bool:
     return any(base.__module__ == _SUITE for base in cls.__mro__)
+
+
+def _kit(config: pytest.Config) -> Any:
+    """Return the rest of this plugin, which is loaded only where it is used."""
+    kit = config.stash.get(_KIT, None)
+    if kit is None:
+        from orchestrator_core.testing.conformance import Conformance  # noqa: PLC0415
+
+        kit = config.stash[_KIT] = Conformance(config)
+        config.pluginmanager.register(kit, "orchestrator-conformance")
+    return kit
+
+
+class _Others:
+    """Loads the rest of this plugin when another process tells the first result."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """See to it that a result of the kit is taken."""
+        if any(name == _PROPERTY for name, _ in report.user_properties):
+            self._kit().pytest_runtest_logreport(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """See to it that it is known what another process was to show."""
+        if _PROMISED in getattr(node, "workeroutput", {}):
+            self._kit().pytest_testnodedown(node)
+
+    def _kit(self) -> Any:
+        return _kit(self._config)

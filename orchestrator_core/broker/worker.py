@@ -21,9 +21,6 @@ from orchestrator_core.settings.model import StateSettings
 
 _log = structlog.get_logger(__name__)
 
-_POLL: Final = 0.5
-"""Seconds between two looks for what is due."""
-
 _LOOK: Final = 1.0
 """Seconds between two questions of whether a cloud is due to be looked through."""
 
@@ -40,12 +37,20 @@ class DurableWorker:
         broker: makes the attempts.
         registry: the clouds that it can reach.
         settings: how much it does at the same time, and when others are dead.
+        poll: seconds between two looks for what is due.
     """
 
-    def __init__(self, broker: DurableBroker, registry: Registry, settings: StateSettings) -> None:
+    def __init__(
+        self,
+        broker: DurableBroker,
+        registry: Registry,
+        settings: StateSettings,
+        poll: float = 0.5,
+    ) -> None:
         self._broker = broker
         self._process = broker.process
         self._settings = settings
+        self._poll = poll
         self._looker = Looker(broker.database, registry, settings.look)
         self._looking: asyncio.Task[None] | None = None
         self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
@@ -77,7 +82,7 @@ class DurableWorker:
     async def _rest(self) -> None:
         """Wait until it is time to look again, or until there is room for more of what is due."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_POLL):
+            async with asyncio.timeout(self._poll):
                 await self._slot_free.wait()
         self._slot_free.clear()
 

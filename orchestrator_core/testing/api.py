@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Final
 
 import httpx2
@@ -57,7 +58,12 @@ class Api:
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: list[str] = []
-        self._http = httpx2.Client(base_url=f"{url}/api/v1", timeout=_PATIENCE)
+        # No proxy of the environment stands before loopback, and no authority vouches for it:
+        # to read them all takes 70 ms.
+        plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._http = httpx2.Client(
+            base_url=f"{url}/api/v1", timeout=_PATIENCE, verify=plain, trust_env=False
+        )
 
     def get(self, path: str, **headers: str) -> Answer:
         """Send a GET; ``path`` begins after ``/api/v1``."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from orchestrator_core.model import Node
 from orchestrator_core.testing.api import Answer, Json
 from orchestrator_core.testing.serving import Served, serving
-from orchestrator_core.testing.subject import stage_cloud
-from orchestrator_core.testing.under_test import UnderTest, expect
+from orchestrator_core.testing.stage import STAGE_CLOUD, stage_nodes, stage_settings
+from orchestrator_core.testing.under_test import UnderTest, all_ready, expect
 
-_NODES: Final = 16
+_NODES: Final = 20
+
+OTHER: Final = "other"
+"""A second cloud with the same backend, of whose nodes it is told nothing."""
 
 _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_vms": ("GET", "/vm/status/cloud", None),
@@ -29,17 +33,26 @@ class BackendUnderTest(UnderTest):
 
     def _serve(self) -> Served:
         root = Path(self._stack.enter_context(TemporaryDirectory(prefix="orchestrator-cloud-")))
-        cloud = {"store": f"file:{root / 'cloud.db'}"}
-        self._nodes = _start_nodes(root)
-        self._fake, directory = self._stack.enter_context(self.subject.faked(self._nodes))
+        self._store = root / "cloud.db"
+        self._nodes = stage_nodes(self._store, _NODES)
+        faked = self.subject.faked(self.plugin.factory, self._nodes)
+        self._fake, directory = self._stack.enter_context(faked)
         self._free = list(self._nodes)
-        data = self.subject.settings(self._fake.settings, cloud)
-        served = self._stack.enter_context(serving(data, directory))
-        used = expect(served.api.get("/plugins"), 200)["plugins"]
-        for plugin in used:
-            for use in plugin["used_by"]:
-                assert use["state"] == "ready", f"{plugin['name']}: {use['message']}"
+        data = self.settings(self._fake.settings)
+        served = self._stack.enter_context(serving(data, directory, file=self._fake.file))
+        all_ready(served)
         return served
+
+    def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a server; the cloud is the same for all, and there is another."""
+        data = self.subject.settings(own, stage_settings(self._store))
+        data["clouds"][OTHER] = {"driver": STAGE_CLOUD, "assignment": "backend"}
+        return data
+
+    @property
+    def external(self) -> bool:
+        """Whether it keeps assignments of its own."""
+        return bool(getattr(self.plugin.factory, "external", True))
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -56,9 +69,7 @@ class BackendUnderTest(UnderTest):
         """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""
         reason = self.operations()[hook]["reason"]
         assert reason, f"{hook} is not supported, and no reason is given"
-        answer = self.api.send(*_ROUTES[hook])
-        assert answer.status == 501, answer  # noqa: PLR2004 - not implemented
-        assert answer.error_code == "unsupported", answer
+        expect(self.api.send(*_ROUTES[hook]), 501, code="unsupported")
 
     def vms(self) -> dict[str, Json]:
         """Return the VMs of ``/vm/status`` by node id."""
@@ -78,12 +89,3 @@ class BackendUnderTest(UnderTest):
         """Return the ids of the nodes that the cloud has."""
         nodes = expect(self.api.get("/nodes/cloud"), 200)["nodes"]
         return {node["id"] for node in nodes}
-
-
-def _start_nodes(root: Path) -> tuple[Node, ...]:
-    with serving(stage_cloud(root / "cloud.db"), root) as served:
-        body = {"name": "x", "image": "1", "size": "1"}
-        for _ in range(_NODES):
-            expect(served.api.post("/vm/start/cloud", body), 200)
-        listed = expect(served.api.get("/nodes/cloud"), 200)["nodes"]
-    return tuple(Node(node["id"], node["name"]) for node in listed)

@@ -12,7 +12,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 _ATTRIBUTE: Final = "orchestrator_behaviour"
 
 BEHAVIOURS: Final[dict[str, Behaviour]] = {}
-"""Every behaviour by its number, in the order in which a suite shows them."""
+"""Every behaviour by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Behaviour:
             is shown instead.
         why: the rest of the test's docstring.
         is_gate: without it nothing else of the suite can be shown.
+        is_last: it is asked of all that the suite has done before.
     """
 
     number: str
@@ -35,14 +36,21 @@ class Behaviour:
     hooks: tuple[str, ...]
     why: str
     is_gate: bool
+    is_last: bool
 
     @property
     def place(self) -> tuple[str, int]:
         """Where it stands among the others: packages first, then by its number."""
         return {"S": "0"}.get(self.number[0], self.number[0]), int(self.number[1:])
 
+    @property
+    def turn(self) -> tuple[str, bool, int]:
+        """When it is shown."""
+        kind, number = self.place
+        return kind, self.is_last, number
 
-def behaviour(number: str, *hooks: str, gate: bool = False) -> Callable[[T], T]:
+
+def behaviour(number: str, *hooks: str, gate: bool = False, last: bool = False) -> Callable[[T], T]:
     """Mark a test as the one that shows a behaviour.
 
     The first line of the test's docstring is the behaviour's title, the rest says why.
@@ -52,7 +60,7 @@ def behaviour(number: str, *hooks: str, gate: bool = False) -> Callable[[T], T]:
         title, _, why = (inspect.getdoc(test) or "").partition("\n")
         assert title, f"{number} says nothing"
         assert number not in BEHAVIOURS, f"{number} is taken"
-        shown = Behaviour(number, title.rstrip("."), hooks, " ".join(why.split()), gate)
+        shown = Behaviour(number, title.rstrip("."), hooks, " ".join(why.split()), gate, last)
         BEHAVIOURS[number] = shown
         setattr(test, _ATTRIBUTE, shown)
         return test

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from orchestrator_core.testing.behaviour import behaviour
 from orchestrator_core.testing.cloud_reads import BaseCloudReady
 from orchestrator_core.testing.cloud_under_test import (
+    ERROR,
+    PAUSED,
     RUNNING,
     STOPPED,
+    SUSPENDED,
     UNKNOWN,
     CloudUnderTest,
 )
@@ -20,7 +25,10 @@ class BaseCloudPower(BaseCloudReady):
 
     @behaviour("C40", "reboot_vm", "list_nodes")
     def test_reboot(self, cloud: CloudUnderTest) -> None:
-        """A reboot leaves the node what it was, and running."""
+        """A reboot leaves the node what it was, and running.
+
+        It keeps its id: a node that is made anew is another one.
+        """
         node_id = cloud.some_node()
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
         expect(cloud.api.put("/vm/action/reboot/cloud", {"node": node_id}), 200)
@@ -28,33 +36,73 @@ class BaseCloudPower(BaseCloudReady):
 
     @behaviour("C41", "power_off_vm", "list_nodes")
     def test_power_off(self, cloud: CloudUnderTest) -> None:
-        """A node that is switched off is stopped, and still there."""
+        """A node that is switched off is stopped and still there, and no other is.
+
+        Suspended or paused is something else, and destroyed is for ever.
+        """
+        others = {cloud.some_node()}
         node_id = cloud.some_node()
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
         expect(cloud.api.put("/vm/action/poweroff/cloud", {"node": node_id}), 200)
         cloud.wait_for_state(node_id, STOPPED)
+        for other in others - {node_id}:
+            cloud.wait_for_state(other, RUNNING, UNKNOWN)
 
     @behaviour("C42", "power_on_vm", "power_off_vm", "list_nodes")
     def test_power_on(self, cloud: CloudUnderTest) -> None:
-        """A node that is switched on again runs."""
+        """A node that is switched on again runs.
+
+        Out of whichever state it was switched off to.
+        """
         node_id = cloud.some_node()
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
         expect(cloud.api.put("/vm/action/poweroff/cloud", {"node": node_id}), 200)
-        cloud.wait_for_state(node_id, STOPPED)
+        cloud.wait_for_state(node_id, STOPPED, SUSPENDED, PAUSED, ERROR)
         expect(cloud.api.put("/vm/action/poweron/cloud", {"node": node_id}), 200)
         cloud.wait_for_state(node_id, RUNNING)
 
     @behaviour("C43", "reboot_vm")
     def test_reboot_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """A reboot of a node that is not there is refused by its name."""
-        expect(cloud.api.put("/vm/action/reboot/cloud", {"node": _NO}), 400, _NO)
+        """A reboot of a node that is not there is refused by its name.
+
+        ``NodeNotFound`` it must be, as for a stop.
+        """
+        _refused(cloud, "reboot")
 
     @behaviour("C44", "power_off_vm")
     def test_power_off_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """Switching a node off that is not there is refused by its name."""
-        expect(cloud.api.put("/vm/action/poweroff/cloud", {"node": _NO}), 400, _NO)
+        """Switching a node off that is not there is refused by its name.
+
+        ``NodeNotFound`` it must be, as for a stop.
+        """
+        _refused(cloud, "poweroff")
 
     @behaviour("C45", "power_on_vm")
     def test_power_on_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """Switching a node on that is not there is refused by its name."""
-        expect(cloud.api.put("/vm/action/poweron/cloud", {"node": _NO}), 400, _NO)
+        """Switching a node on that is not there is refused by its name.
+
+        ``NodeNotFound`` it must be, as for a stop.
+        """
+        _refused(cloud, "poweron")
+
+    @behaviour("C46", "get_node", "power_off_vm", "list_nodes")
+    def test_the_state_of_one_node(self, cloud: CloudUnderTest) -> None:
+        """A node alone shows the state that it has now, as the list does.
+
+        The core asks for the one node to see whether a change has come about.
+        """
+        node_id = cloud.some_node()
+        cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
+        expect(cloud.api.put("/vm/action/poweroff/cloud", {"node": node_id}), 200)
+
+        def states() -> tuple[int, int | None]:
+            alone = expect(cloud.api.get(f"/nodes/cloud/{quote(node_id, safe='')}"), 200)["nodes"]
+            return alone["state"], cloud.state(node_id)
+
+        what = f"node {node_id!r} was to show the same new state alone and in the list"
+        cloud.wait_for(states, lambda seen: seen[0] == seen[1] != RUNNING, what)
+
+
+def _refused(cloud: CloudUnderTest, action: str) -> None:
+    answer = cloud.api.put(f"/vm/action/{action}/cloud", {"node": _NO})
+    expect(answer, 400, _NO, code="node_not_found")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from ipaddress import ip_address
+from typing import Final
+from urllib.parse import quote
 
+import pytest
+
+from orchestrator_core.errors import CloudError, CredentialsRefused, Unsupported
+from orchestrator_core.testing.api import Json
 from orchestrator_core.testing.behaviour import behaviour
 from orchestrator_core.testing.cloud_under_test import CloudUnderTest
+from orchestrator_core.testing.serving import Served
 from orchestrator_core.testing.suite import CloudSuite
 from orchestrator_core.testing.under_test import DoesNotApply, distinct, expect, together
 
-_UNAVAILABLE = (502, 503, 504)
+_UNAVAILABLE: Final = (502, 503, 504)
+_AT_ONCE: Final = 4
+_ROUNDS: Final = 3
 
 
 class BaseCloudReady(CloudSuite):
@@ -18,7 +27,10 @@ class BaseCloudReady(CloudSuite):
 
     @behaviour("C1", gate=True)
     def test_it_is_ready(self, cloud: CloudUnderTest) -> None:
-        """A cloud can be configured with it, and tells what it is."""
+        """A cloud can be configured with it, and tells what it is.
+
+        Its class takes the settings that its fake gives, makes an object, and describes it.
+        """
         shown = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]
         assert shown["available"], f"not available: {shown['message']}"
         assert shown["provider"], "describe gives no provider"
@@ -30,49 +42,64 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C2")
     def test_it_describes_itself_the_same_each_time(self, cloud: CloudUnderTest) -> None:
-        """It describes itself in the same words in every process.
+        """It describes itself in the same words each time.
 
         Version 1's uuids are made of the provider's name: clients would not know their nodes again.
         """
         shown = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]
-        with cloud.elsewhere(cloud.fake.settings) as api:
-            again = expect(api.get("/cloud/cloud"), 200)["cloud"]
+        again = expect(cloud.beside.api.get("/cloud/again"), 200)["cloud"]
         for key in ("provider", "type"):
             assert again[key] == shown[key], f"{key} was {shown[key]!r}, then {again[key]!r}"
 
     @behaviour("C3")
     def test_reasons_are_given(self, cloud: CloudUnderTest) -> None:
-        """What it does not support has a reason."""
+        """What it does not support has a reason.
+
+        Callers read it in the answer and in the report on the cloud.
+        """
         for operation, offer in cloud.operations().items():
             assert offer["supported"] or offer["reason"], f"{operation} has no reason"
 
     @behaviour("C4", "list_nodes")
     def test_nodes(self, cloud: CloudUnderTest) -> None:
-        """Its nodes are listed, none of them twice, with addresses that are addresses."""
+        """Its nodes are listed, none of them twice, each with a name and with valid addresses.
+
+        What has no name cannot be called by it. Pages that overlap show nodes twice.
+        """
         nodes = cloud.listed("nodes")
         distinct(nodes)
         for node in nodes:
+            assert node["name"], f"a node without a name: {node}"
             for address in (*node["public_ips"], *node["private_ips"]):
                 ip_address(address)
 
     @behaviour("C5", "list_images")
     def test_images(self, cloud: CloudUnderTest) -> None:
-        """Its images are listed, none of them twice."""
-        distinct(cloud.listed("images"))
+        """Its images are listed, none of them twice, and the same ones each time.
+
+        A start names one of them. Where the fake names an image, that one is among them, on
+        whichever page.
+        """
+        _catalogue(cloud, "images", cloud.fake.image)
 
     @behaviour("C6", "list_sizes")
     def test_sizes(self, cloud: CloudUnderTest) -> None:
-        """Its sizes are listed, none of them twice, with amounts that can be or none at all."""
-        sizes = cloud.listed("flavors")
-        distinct(sizes)
-        for size in sizes:
+        """Its sizes are listed, none of them twice, with amounts that can be or none at all.
+
+        Amounts are MB of memory, GB of disk and a number of processors. Where the fake names a
+        size, that one is among them.
+        """
+        for size in _catalogue(cloud, "flavors", cloud.fake.size):
             for amount in ("ram", "disk", "cpu"):
                 assert size[amount] is None or size[amount] >= 0, f"{amount} of {size}"
 
     @behaviour("C7", "list_locations")
     def test_locations(self, cloud: CloudUnderTest) -> None:
-        """Its locations are listed, none of them twice."""
-        distinct(cloud.listed("locations"))
+        """Its locations are listed, none of them twice, and the same ones each time.
+
+        Callers choose by their ids.
+        """
+        _catalogue(cloud, "locations", None)
 
     @behaviour("C8", "list_nodes")
     def test_ids_stay(self, cloud: CloudUnderTest) -> None:
@@ -80,49 +107,63 @@ class BaseCloudReads(BaseCloudReady):
 
         An id that changes between two calls names nothing.
         """
-        first, second = (distinct(cloud.listed("nodes")) for _ in range(2))
-        assert first == second
+        first, second = ({node["id"] for node in cloud.listed("nodes")} for _ in range(2))
+        assert first == second, f"{sorted(first)} at first, then {sorted(second)}"
 
     @behaviour("C9", "get_node", "list_nodes")
     def test_one_node(self, cloud: CloudUnderTest) -> None:
-        """A node alone is the same node as in the list."""
+        """A node alone is the same node as in the list.
+
+        Two ways to make a node out of the same answer tend to differ.
+        """
         node_id = cloud.some_node()
         alone = expect(cloud.api.get(f"/nodes/cloud/{node_id}"), 200)["nodes"]
         listed = cloud.nodes()[node_id]
         for key in ("id", "name"):
             assert alone[key] == listed[key], f"{key}: {alone[key]!r} alone, {listed[key]!r} listed"
 
-    @behaviour("C10", "get_node")
+    @behaviour("C10", "get_node", "list_nodes")
     def test_no_such_node(self, cloud: CloudUnderTest) -> None:
-        """A node that is not there is refused by its name."""
-        answer = cloud.api.get("/nodes/cloud/no-such-node")
-        expect(answer, 400, "no-such-node")
-        assert answer.error_code == "node_not_found", answer
+        """A node that is not there is refused by its name, however much an id is like another.
+
+        ``NodeNotFound`` it must be: to the core that word says that a node is gone.
+        """
+        for node_id in ("no-such-node", *cloud.nearly(*cloud.nodes())):
+            answer = cloud.api.get(f"/nodes/cloud/{quote(node_id, safe='')}")
+            expect(answer, 400, node_id, code="node_not_found")
 
     @behaviour("C11", "list_nodes", "list_images", "list_sizes")
     def test_many_reads_at_once(self, cloud: CloudUnderTest) -> None:
-        """It can be asked from several threads at once.
+        """It can be asked from several threads at once, and each is told what it asked for.
 
         The core calls each cloud from several threads; a client that cannot bear that needs one of
         its own for each.
         """
-        paths = ["/nodes/cloud", "/images/cloud", "/flavors/cloud"]
-        alone = [cloud.api.get(path) for path in paths]
-        for answer in alone:
-            expect(answer, 200)
-
-        for _ in range(3):
-            for answer in together([partial(cloud.api.get, path) for path in paths]):
-                expect(answer, 200)
+        ids = sorted(cloud.nodes())[:_AT_ONCE]
+        lists = ["/nodes/cloud", "/images/cloud", "/flavors/cloud"]
+        paths = [f"/nodes/cloud/{quote(node_id, safe='')}" for node_id in ids]
+        for _ in range(_ROUNDS):
+            answers = together([partial(cloud.api.get, path) for path in (*paths, *lists)])
+            shown = [expect(answer, 200) for answer in answers]
+            for node_id, answer in zip(ids, shown, strict=False):
+                got = answer["nodes"]["id"]
+                assert got == node_id, f"node {node_id!r} was asked for, {got!r} came"
 
     @behaviour("C12")
     def test_unreachable(self, cloud: CloudUnderTest) -> None:
-        """A cloud that cannot be reached is an error, never an empty list.
+        """A cloud that cannot be reached is an error, never an empty list, never a missing node.
 
         Its error says so, with 502, 503 or 504: a caller who took it for an empty cloud would start
-        everything anew. Asked of clouds with a host; their fake gives ``unreachable``.
+        everything anew, and the core would take its nodes for gone. It can be set up all the same,
+        since it may come back. Asked of clouds with a host; their fake gives ``unreachable``.
         """
-        _fails(cloud, "unreachable", "")
+        beside = _failing(cloud, "unreachable")
+        shown = expect(beside.api.get("/cloud/unreachable"), 200)["cloud"]
+        assert shown["available"], f"it cannot be set up: {shown['message']}"
+        for path in ("/nodes/unreachable", "/nodes/unreachable/any"):
+            expect(beside.api.get(path), _UNAVAILABLE)
+        with pytest.raises(CloudError):
+            beside.check("unreachable")
 
     @behaviour("C13")
     def test_refused_credentials(self, cloud: CloudUnderTest) -> None:
@@ -131,10 +172,38 @@ class BaseCloudReads(BaseCloudReady):
         The core reads them anew then, once. Asked of clouds with a host; their fake gives
         ``refused``.
         """
-        _fails(cloud, "refused", "credentials_refused")
+        beside = _failing(cloud, "refused")
+        expect(beside.api.get("/nodes/refused"), _UNAVAILABLE, code="credentials_refused")
+        with pytest.raises(CredentialsRefused):
+            beside.check("refused")
+
+    @behaviour("C14")
+    def test_check(self, cloud: CloudUnderTest) -> None:
+        """A check of a cloud that can be reached finds nothing.
+
+        ``orchestrator check --connect`` asks this, with ``check`` or else with ``list_nodes``.
+        """
+        try:
+            cloud.served.check("cloud")
+        except Unsupported as refusal:
+            raise DoesNotApply(refusal.message) from None
 
 
-def _fails(cloud: CloudUnderTest, what: str, code: str) -> None:
+def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]:
+    things = cloud.listed(what)
+    ids = distinct(things)
+    assert used is None or used in ids, f"{used!r}, which the fake names, is not among {what}"
+    again = {thing["id"] for thing in cloud.listed(what)}
+    assert again == ids, f"{sorted(ids)} at first, then {sorted(again)}"
+    return things
+
+
+def _failing(cloud: CloudUnderTest, what: str) -> Served:
+    """Return a server that has such a cloud.
+
+    Raises:
+        DoesNotApply: when there is none.
+    """
     own = getattr(cloud.fake, what)
     host = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]["host"]
     if own is None and cloud.subject.live:
@@ -142,7 +211,4 @@ def _fails(cloud: CloudUnderTest, what: str, code: str) -> None:
     if own is None:
         assert host is None, f"it has a host, so that its fake needs {what!r}"
         raise DoesNotApply("it has no host")
-    with cloud.elsewhere({**own, "retries": 0}) as api:
-        answer = api.get("/nodes/cloud")
-    assert answer.status in _UNAVAILABLE, answer
-    assert not code or answer.error_code == code, answer
+    return cloud.beside

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from orchestrator_core.testing.api import Json
 from orchestrator_core.testing.behaviour import behaviour
 from orchestrator_core.testing.cloud_reads import BaseCloudReady
 from orchestrator_core.testing.cloud_under_test import CloudUnderTest
-from orchestrator_core.testing.lossy import ANSWER_LOST, NEVER_MADE
+from orchestrator_core.testing.lossy import ANSWER_LOST, NEVER_MADE, NOT_FOUND
 from orchestrator_core.testing.under_test import expect
 
-_OVER = ("succeeded", "failed", "paused")
+_OVER: Final = ("succeeded", "failed", "paused")
+_WORKER: Final = 10.0
+"""Seconds that the durable worker may need, on a slow machine, to settle a start."""
 
 
 class BaseCloudRecovery(BaseCloudReady):
@@ -22,14 +26,7 @@ class BaseCloudRecovery(BaseCloudReady):
         ``find_node`` returns what was started with the marker, so that nobody pays for a node that
         nobody knows of.
         """
-        before = set(cloud.nodes())
-        operation = _lost(cloud, ANSWER_LOST)
-        assert operation["state"] == "succeeded", f"it was not found: {operation}"
-        node_id = operation["node"]
-        cloud.made.add(node_id)
-        cloud.wait_until_listed(node_id)
-        new = set(cloud.nodes()) - before
-        assert new == {node_id}, f"new are {new}"
+        _found(cloud, ANSWER_LOST)
 
     @behaviour("C51", "find_node", "start_vm", "list_nodes")
     def test_what_was_never_made_is_not_found(self, cloud: CloudUnderTest) -> None:
@@ -40,9 +37,19 @@ class BaseCloudRecovery(BaseCloudReady):
         before = set(cloud.nodes())
         operation = _lost(cloud, NEVER_MADE)
         assert operation["state"] == "failed", f"it was to fail: {operation}"
-        assert set(cloud.nodes()) == before
+        new = set(cloud.nodes()) - before
+        assert not new, f"these were started: {new}"
 
-    @behaviour("C52")
+    @behaviour("C54", "find_node", "start_vm", "list_nodes")
+    def test_the_marker_comes_back(self, cloud: CloudUnderTest) -> None:
+        """A start that is not found by its marker is found in the list of nodes.
+
+        ``Node.marker`` gives back what the start has put on the node. The core believes that
+        nothing was started only when the list does not show it either, and knows its own by it.
+        """
+        _found(cloud, NOT_FOUND)
+
+    @behaviour("C52", last=True)
     def test_no_secret_is_shown(self, cloud: CloudUnderTest) -> None:
         """No answer shows a secret of its settings.
 
@@ -50,7 +57,7 @@ class BaseCloudRecovery(BaseCloudReady):
         """
         cloud.shows_no_secret()
 
-    @behaviour("C53")
+    @behaviour("C53", last=True)
     def test_its_errors_are_the_contracts(self, cloud: CloudUnderTest) -> None:
         """Its hooks raise errors of the contract, and nothing else.
 
@@ -58,6 +65,18 @@ class BaseCloudRecovery(BaseCloudReady):
         who could mend something does not learn what. Asked of all calls of the same suite.
         """
         cloud.raised_nothing_else()
+
+
+def _found(cloud: CloudUnderTest, how: str) -> None:
+    """Lose a start; hold the cloud to it that its node is found and is the only one."""
+    before = set(cloud.nodes())
+    operation = _lost(cloud, how)
+    assert operation["state"] == "succeeded", f"it was not found: {operation}"
+    node_id = operation["node"]
+    cloud.made.add(node_id)
+    cloud.wait_until_listed(node_id)
+    new = set(cloud.nodes()) - before
+    assert new == {node_id}, f"new are {new}"
 
 
 def _lost(cloud: CloudUnderTest, how: str) -> Json:
@@ -71,4 +90,4 @@ def _lost(cloud: CloudUnderTest, how: str) -> Json:
         return found
 
     settled = f"operation {operation} was to be settled"
-    return cloud.wait_for(look, lambda seen: seen["state"] in _OVER, settled)
+    return cloud.wait_for(look, lambda seen: seen["state"] in _OVER, settled, _WORKER)

@@ -31,22 +31,41 @@ class CloudUnderTest(UnderTest):
 
     Attributes:
         made: the ids of the nodes that were started here.
+        swept: whether they were to be destroyed already.
     """
+
+    swept = False
 
     def _serve(self) -> Served:
         if self.subject.kind is Kind.CLOUD:
-            self.factories = {self.subject.name: lossy(self.subject.record().factory)}
+            plugin = self.plugin
+            self.factories = {plugin.name: lossy(plugin.factory, plugin.hooks)}
         self.made: set[str] = set()
         return super()._serve()
 
+    @cached_property
+    def beside(self) -> Served:
+        """A server with more clouds of this plugin.
+
+        ``again`` has the same settings; ``unreachable`` and ``refused`` are there where the fake
+        has settings for them.
+        """
+        fake = self.fake
+        several = {"again": fake.settings, "unreachable": fake.unreachable, "refused": fake.refused}
+        data = self.settings({})
+        data["clouds"] = {
+            name: {**data["clouds"]["cloud"], **own, "retries": 0}
+            for name, own in several.items()
+            if own is not None
+        }
+        return self.elsewhere({**data, "default_cloud": "again"})
+
     def refuses(self, hook: str) -> None:
         """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""
-        reason = self.operations()[hook]["reason"]
-        assert reason, f"{hook} is not supported, and no reason is given"
         if hook in _ROUTES:
             answer = self.api.send(*_ROUTES[hook])
-            expect(answer, 501, reason)
-            assert answer.error_code == "unsupported", answer
+            reason = str(self.operations()[hook]["reason"])
+            expect(answer, 501, reason, code="unsupported")
 
     def listed(self, what: str) -> list[Json]:
         """Return one of the lists: ``nodes``, ``images``, ``flavors`` or ``locations``."""
@@ -56,6 +75,19 @@ class CloudUnderTest(UnderTest):
     def nodes(self) -> dict[str, Json]:
         """Return the nodes that are not on their way out, by id."""
         return {node["id"]: node for node in self.listed("nodes") if node["state"] != TERMINATED}
+
+    def nearly(self, *node_ids: str) -> list[str]:
+        """Return ids that are nearly those of a node, and nobody's.
+
+        Args:
+            node_ids: all that there are. Of real clouds none is made: to take a wrong one
+                for right could cost somebody a node.
+        """
+        if self.subject.live or not node_ids:
+            return []
+        some = max(node_ids)
+        nearly = [some[:-1], f"{some}0", some.swapcase(), f" {some}"]
+        return [one for one in nearly if one.strip() and one not in (*node_ids, *self.made)]
 
     def start_body(self, name: str = "") -> Json:
         """Return a start that should succeed."""
@@ -102,6 +134,7 @@ class CloudUnderTest(UnderTest):
 
     def sweep(self) -> None:
         """Destroy all nodes that were started here."""
+        self.swept = True
         for node_id in self.left():
             expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
         for node_id in self.left():
@@ -120,12 +153,12 @@ class CloudUnderTest(UnderTest):
     def wait_for_state(self, node_id: str, *states: int) -> None:
         """Wait until a node is in one of these states, by version 1's numbers."""
         reached = f"node {node_id!r} was to reach one of the states {states}"
+        self.wait_for(lambda: self.state(node_id), lambda seen: seen in states, reached)
 
-        def state() -> int | None:
-            node = self.nodes().get(node_id)
-            return None if node is None else int(node["state"])
-
-        self.wait_for(state, lambda seen: seen in states, reached)
+    def state(self, node_id: str) -> int | None:
+        """Return a node's state, by version 1's numbers; None when it is not in the list."""
+        node = self.nodes().get(node_id)
+        return None if node is None else int(node["state"])
 
 
 RUNNING: Final = 0

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from orchestrator_core.testing.api import Answer, Json
 from orchestrator_core.testing.serving import Served
-from orchestrator_core.testing.under_test import UnderTest, expect
+from orchestrator_core.testing.under_test import UnderTest, all_ready, expect
+
+_OK: Final = 200
+_FORBIDDEN: Final = 403
 
 
 class ExtensionUnderTest(UnderTest):
@@ -12,10 +17,7 @@ class ExtensionUnderTest(UnderTest):
 
     def _serve(self) -> Served:
         served = super()._serve()
-        used = expect(served.api.get("/plugins"), 200)["plugins"]
-        for plugin in used:
-            for use in plugin["used_by"]:
-                assert use["state"] == "ready", f"{plugin['name']}: {use['message']}"
+        all_ready(served)
         return served
 
     def refuses(self, hook: str) -> None:
@@ -30,6 +32,11 @@ class ExtensionUnderTest(UnderTest):
         """Start a node."""
         return self.api.post("/vm/start/cloud", self.start_body())
 
+    def started(self) -> str | None:
+        """Start a node; return its id, or None when it was denied."""
+        answer = self.start()
+        return str(answer.json["nodes"]["id"]) if let_through_or_denied(answer) else None
+
     def nodes(self) -> list[str]:
         """Return the ids of the nodes that the cloud has."""
         return sorted(n["id"] for n in expect(self.api.get("/nodes/cloud"), 200)["nodes"])
@@ -41,9 +48,9 @@ def let_through_or_denied(answer: Answer) -> bool:
     Raises:
         AssertionError: when it was neither, or denied without a reason.
     """
-    if answer.status == 403:  # noqa: PLR2004 - forbidden
-        assert answer.error_code == "forbidden", answer
+    if answer.status == _FORBIDDEN:
+        expect(answer, _FORBIDDEN, code="forbidden")
         assert answer.message.strip(), f"denied without a reason: {answer}"
         return False
-    assert answer.status == 200, answer  # noqa: PLR2004 - ok
+    expect(answer, (_OK, _FORBIDDEN))
     return True

@@ -38,7 +38,8 @@ class Fake:
         size: the id of a size to start with; without it, the first one listed.
         denied: for an extension, the parameters of a start that it must deny.
         allowed: for an extension, those of a start that it must let through.
-        settle: seconds within which a change shows in the lists.
+        settle: seconds within which a change shows in the lists. Where that takes more than one,
+            the settings need ``visibility`` too.
         many: how many nodes are started at once where several are wanted.
         file: the settings file to whose folder paths in ``settings`` are relative, if there is one.
     """

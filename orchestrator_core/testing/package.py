@@ -18,7 +18,9 @@ from orchestrator_core.testing.suite import Suite
 from orchestrator_core.testing.under_test import DoesNotApply
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_SECRET: Final = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|private_?key)s?$")
+_SECRET: Final = re.compile(
+    r"(^|_)(pass(word|wd|phrase)|secret|token|credential|(api|private|access|secret)_?key)s?$"
+)
 
 
 class BasePackage(Suite):
@@ -68,7 +70,11 @@ class BasePackage(Suite):
 
     @behaviour("S4", gate=True)
     def test_it_loads(self, package: PackageUnderTest) -> None:
-        """It imports, and its hooks are those of the contract, with the contract's arguments."""
+        """It imports, and its hooks are those of the contract, with the contract's arguments.
+
+        A hook that is misspelt, or takes what the core does not give, would fail only when somebody
+        needs it.
+        """
         record = package.loaded
         assert record.state is State.LOADED, (
             f"{record.state.value} at {record.stage}: {record.message}"
@@ -88,7 +94,10 @@ class BasePackage(Suite):
 
     @behaviour("S6")
     def test_settings_are_its_own(self, package: PackageUnderTest) -> None:
-        """None of its settings has the name of one of the core's for the same section."""
+        """None of its settings has the name of one of the core's for the same section.
+
+        The core takes its own keys out of a section first: the plugin would never see them.
+        """
         taken = sorted(set(package.schema.fields) & package.core_keys)
         assert not taken, f"the core has keys of these names: {taken}"
 
@@ -125,6 +134,10 @@ class BasePackage(Suite):
 
     @behaviour("S10")
     def test_people_can_read_about_it(self, package: PackageUnderTest) -> None:
-        """Its metadata has a summary, a README, a licence and the Python that it needs."""
+        """Its metadata has a summary, a README, a licence and the Python that it needs.
+
+        Whoever installs it with credentials in hand wants to know what it is and what one may do
+        with it.
+        """
         missing = package.missing_metadata()
         assert not missing, f"the metadata lacks: {missing}"

@@ -151,7 +151,9 @@ class PackageUnderTest:
         spec = find_spec(module if self.is_the_core else module.partition(".")[0])
         assert spec is not None
         for folder in spec.submodule_search_locations or ():
-            yield from (f for f in Path(folder).rglob("*.py") if "tests" not in f.parts)
+            for file in Path(folder).rglob("*.py"):
+                if "tests" not in file.relative_to(folder).parts:
+                    yield file
         if spec.submodule_search_locations is None and spec.origin is not None:
             yield Path(spec.origin)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestrator_core.testing.behaviour import BEHAVIOURS
@@ -72,7 +73,8 @@ def show(results: Sequence[Result]) -> None:
     table = Table("", "Behaviour", "Outcome")
     for one in in_order(results):
         reason = f": {one.reason}" if one.reason else ""
-        table.add_row(one.number, BEHAVIOURS[one.number].title, f"{one.outcome}{reason}")
+        told = escape(f"{one.outcome}{reason}")  # brackets would be taken for colours
+        table.add_row(one.number, BEHAVIOURS[one.number].title, told)
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(verdict(results))

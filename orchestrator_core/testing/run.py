@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -12,14 +13,18 @@ from typing import Final
 
 import pytest
 
-from orchestrator_core.testing.behaviour import behaviours_of
+from orchestrator_core.testing.behaviour import behaviour_of, behaviours_of
 from orchestrator_core.testing.make import suite_of
-from orchestrator_core.testing.report import PROPERTY, Result, in_order
+from orchestrator_core.testing.report import Result
+from orchestrator_core.testing.results import Results
 from orchestrator_core.testing.subject import Subject
 from orchestrator_core.testing.suite import Suite
 
+_NAME: Final = "orchestrator_core.testing.checked"
 _MODULE: Final = Path(__file__).with_name("checked.py")
 _PLUGIN: Final = "orchestrator_core.pytest_plugin"
+_WITHOUT: Final = ["--noconftest", "-p", "no:unraisableexception"]
+"""What is somebody's own; what collects garbage for as long as some suites take."""
 
 
 class _Current:
@@ -39,19 +44,31 @@ current = _Current()
 class _Collector:
     """Takes the place of pytest's own output.
 
+    Args:
+        only: the numbers of what is run beside the gates; all if empty.
+
     Attributes:
         results: what became of each behaviour.
         failures: the whole story of each that failed.
     """
 
-    def __init__(self) -> None:
-        self.results: list[Result] = []
+    def __init__(self, only: Collection[str]) -> None:
+        self._only = only
+        self.results = Results()
         self.failures: list[str] = []
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out what is not to be run."""
+        if self._only:
+            items[:] = [item for item in items if self._is_wanted(item)]
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        shown = behaviour_of(getattr(item, "function", None))
+        return shown is not None and (shown.is_gate or shown.number in self._only)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one result."""
-        shown = [value for name, value in report.user_properties if name == PROPERTY]
-        self.results += [Result(**value) for value in shown if isinstance(value, dict)]
+        self.results.take(report)
         if report.failed:
             self.failures.append(f"{report.nodeid.rpartition('::')[2]}\n{report.longreprtext}")
 
@@ -61,27 +78,30 @@ class _Collector:
             self.failures.append(report.longreprtext)
 
 
-def run(subject: Subject, *, static: bool = False) -> tuple[list[Result], list[str]]:
-    """Run a plugin's whole suite; return what became of each behaviour, and what failures tell.
+def run(
+    subject: Subject, *, static: bool = False, only: Collection[str] = ()
+) -> tuple[list[Result], list[str]]:
+    """Run a plugin's suite; return what became of each behaviour, and what failures tell.
 
     Args:
         subject: the plugin.
         static: whether only its package is looked at.
+        only: the numbers of what is run beside the gates; all of them if empty.
     """
-    collector = _Collector()
+    collector = _Collector(only)
     current.subject, current.static = subject, static
+    sys.modules.pop(_NAME, None)  # or pytest would find the suite of the plugin before
     with TemporaryDirectory(prefix="orchestrator-check-") as directory, _alone():
         arguments = ["--tb", "short", "-p", "no:cacheprovider", "-p", _PLUGIN]
+        arguments += _WITHOUT
         arguments += ["-c", os.devnull, "--rootdir", directory, "--import-mode", "importlib"]
         with redirect_stdout(StringIO()):
             pytest.main([*arguments, str(_MODULE)], plugins=[collector])
-    seen = {one.number for one in collector.results}
-    missing = [
-        Result(subject.label, shown.number, "not run", "the suite ended before it")
-        for shown in behaviours_of(current.suite()).values()
-        if shown.number not in seen
-    ]
-    return in_order([*collector.results, *missing]), collector.failures
+    numbers = [shown.number for shown in behaviours_of(current.suite()).values()]
+    collector.results.promise({subject.label: numbers})
+    why = "it was not selected" if only else "the suite ended before it"
+    found = collector.results.by_plugin(why)
+    return found[subject.label], collector.failures
 
 
 @contextmanager

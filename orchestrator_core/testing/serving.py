@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import uvicorn
 
@@ -27,10 +27,13 @@ from orchestrator_core.testing.witness import Witness, watched_log
 
 _STATE: Final[Mapping[str, Any]] = {
     "worker": False,
-    "pause": 0.1,
+    "pause": 0.05,
     "longest_pause": 0.5,
     "look": 3600,
 }
+
+_POLL: Final = 0.05
+"""Seconds between two looks of the durable worker: a test waits for what it does."""
 
 _START_SECONDS: Final = 30.0
 
@@ -43,11 +46,14 @@ class Served:
         api: a client of it.
         witness: what its plugins raised.
         plugins: those that it found.
+        check: asks the cloud, or the backend, of that name whether it can be reached, as
+            ``orchestrator check --connect`` does; raises what it raises.
     """
 
     api: Api
     witness: Witness
     plugins: Plugins
+    check: Callable[[str], None]
 
 
 @contextmanager
@@ -83,10 +89,10 @@ def serving(
         run_directory = directory / "run"
         run_directory.mkdir(exist_ok=True)
         house = make_house(checked, "web", plugins, run_directory)
-        with _Server(checked, house) as url:
-            api = Api(url)
+        with _Server(checked, house) as server:
+            api = Api(server.url)
             try:
-                yield Served(api, witness, plugins)
+                yield Served(api, witness, plugins, server.check)
             finally:
                 api.close()
 
@@ -102,7 +108,9 @@ class _Server:
         self._server = uvicorn.Server(config)
         assert isinstance(house.broker, DurableBroker)
         assert settings.state is not None
-        self._worker = DurableWorker(house.broker, house.registry, settings.state)
+        self._registry = house.registry
+        self._loop = asyncio.new_event_loop()
+        self._worker = DurableWorker(house.broker, house.registry, settings.state, _POLL)
         # With the protocol named, asyncio sends small answers at once; else each takes 40 ms.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
@@ -110,12 +118,23 @@ class _Server:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> Self:
         self._thread.start()
         if not self._up.wait(_START_SECONDS) or not self._server.started:
             self.__exit__()
             raise RuntimeError("the server did not start; its log says why")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def check(self, name: str) -> None:
+        """Ask a cloud or a backend whether it can be reached."""
+        registry = self._registry
+        check = (registry.clouds.get(name) or registry.backends[name]).check
+        asyncio.run_coroutine_threadsafe(check(), self._loop).result()
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
@@ -124,7 +143,8 @@ class _Server:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._live())
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._live())
         finally:
             self._up.set()
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 from orchestrator_core.errors import PluginError
 from orchestrator_core.model import Node
@@ -15,9 +15,7 @@ from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
 from orchestrator_core.settings.model import PluginSettings
 from orchestrator_core.testing.fake import Fake, FakeFactory, Stage, fake_of
-
-STAGE_CLOUD: Final = "dummy"
-"""The cloud that assignment backends and extensions are tested with."""
+from orchestrator_core.testing.stage import STAGE_BACKEND, STAGE_CLOUD
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,16 @@ class Subject:
             raise PluginError(f"{record.label} is {record.state.value}: {record.message}")
         return record
 
+    def needs_fake(self, plugin: PluginRecord) -> bool:
+        """Whether nobody has said what it is tested against."""
+        return self.fake is None and not hasattr(plugin.factory, "fake")
+
     @contextmanager
-    def faked(self, nodes: tuple[Node, ...] = ()) -> Iterator[tuple[Fake, Path]]:
+    def faked(self, factory: type, nodes: tuple[Node, ...] = ()) -> Iterator[tuple[Fake, Path]]:
         """Set the fake up; give it, and a directory for the server.
 
         Args:
+            factory: the plugin's class.
             nodes: what the cloud beside an assignment backend has.
         """
         with ExitStack() as stack:
@@ -70,41 +73,34 @@ class Subject:
             server, stage = root / "server", root / "fake"
             server.mkdir()
             stage.mkdir()
-            factory = self.fake or fake_of(self.record().factory)
-            yield stack.enter_context(factory(Stage(stage, nodes))), server
+            make = self.fake or fake_of(factory)
+            yield stack.enter_context(make(Stage(stage, nodes))), server
 
     def settings(
-        self, own: Mapping[str, Any], cloud: Mapping[str, Any] | None = None
+        self,
+        own: Mapping[str, Any],
+        cloud: Mapping[str, Any] | None = None,
+        visibility: float = 1.0,
     ) -> dict[str, Any]:
         """Return the settings of a server with this plugin alone.
 
         Args:
             own: the plugin's own keys.
             cloud: more keys of the cloud beside an assignment backend or an extension.
+            visibility: seconds after which a cloud that is no real one shows what was started.
         """
         data: dict[str, Any] = {"default_cloud": "cloud", "plugins": {"allow": [self.name]}}
         if self.kind is Kind.CLOUD:
-            visibility = {} if self.live else {"visibility": 1}
-            return {**data, "clouds": {"cloud": {**visibility, **own, "driver": self.name}}}
+            shown = {} if self.live else {"visibility": visibility}
+            return {**data, "clouds": {"cloud": {**shown, **own, "driver": self.name}}}
         data["plugins"]["allow"].append(STAGE_CLOUD)
-        beside = {"driver": STAGE_CLOUD, "visibility": 1, **(cloud or {})}
+        beside = {"driver": STAGE_CLOUD, "visibility": visibility, **(cloud or {})}
         if self.kind is Kind.ASSIGNMENT:
             data["clouds"] = {"cloud": {**beside, "assignment": "backend"}}
             data["assignments"] = {"backend": {"backend": self.name, **own}}
         else:
-            data["clouds"] = {"cloud": beside}
+            data["plugins"]["allow"].append(STAGE_BACKEND)
+            data["clouds"] = {"cloud": {**beside, "assignment": "backend"}}
+            data["assignments"] = {"backend": {"backend": STAGE_BACKEND}}
             data["extensions"] = {"extension": {"extension": self.name, **own}}
         return data
-
-
-def stage_cloud(store: Path) -> dict[str, Any]:
-    """Return the settings of a server with nothing but the cloud for backends and extensions.
-
-    Args:
-        store: the file that holds its nodes.
-    """
-    return {
-        "default_cloud": "cloud",
-        "plugins": {"allow": [STAGE_CLOUD]},
-        "clouds": {"cloud": {"driver": STAGE_CLOUD, "store": f"file:{store}"}},
-    }

@@ -1,0 +1,216 @@
+"""A small cloud in memory that does what the contract says: what the wrong ones are made of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import Schema, fields
+
+from orchestrator_core import (
+    CloudDescription,
+    CloudUnreachable,
+    CredentialsRefused,
+    Image,
+    ImageNotFound,
+    Location,
+    Node,
+    NodeNotFound,
+    NodeState,
+    PluginContext,
+    Secret,
+    SecretField,
+    Size,
+    SizeNotFound,
+    StartRequest,
+    hookimpl,
+)
+
+if TYPE_CHECKING:  # the kit, which only tests have
+    from orchestrator_core.testing import Fake, Stage
+
+IMAGES = {image.id: image for image in (Image("img-1", "Debian 12"), Image("img-2", "Debian 13"))}
+SIZES = {size.id: size for size in (Size("s", "Small", 1024, 10, 1), Size("l", "Large", 8192, 80))}
+LOCATIONS = [Location("here", "Here", "PT"), Location("there", "There")]
+PASSWORD = "open-sesame"
+FIRST = 2
+
+
+@dataclass
+class Server:
+    """The cloud itself: all objects of the plugin that name it see the same nodes."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    made: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+SERVERS: dict[str, Server] = {}
+
+
+class GoodSettings(Schema):
+    """Where the cloud is, and how one gets in."""
+
+    server = fields.String(required=True)
+    password = SecretField(required=True)
+
+
+class GoodCloud:
+    """Has every hook."""
+
+    settings_schema: type[Schema] = GoodSettings
+    fake = "good_cloud:fake"
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        self.where: str = settings["server"]
+        self.password: Secret = settings["password"]
+
+    @property
+    def server(self) -> Server:
+        server = SERVERS.get(self.where)
+        if server is None:
+            raise CloudUnreachable("The cloud cannot be reached")
+        if self.password.reveal() != PASSWORD:
+            raise CredentialsRefused("The cloud refuses the password")
+        return server
+
+    def found(self, node_id: str) -> Node:
+        node = self.server.nodes.get(node_id)
+        if node is None:
+            raise NodeNotFound(f"There is no node {node_id!r}")
+        return node
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        return CloudDescription("good", "Good Cloud", "cloud.example.org")
+
+    @hookimpl
+    def unsupported(self) -> dict[str, str]:
+        return {}
+
+    @hookimpl
+    def check(self) -> None:
+        assert self.server
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        return [replace(node) for node in list(self.server.nodes.values())]
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        assert self.server
+        return list(IMAGES.values())
+
+    @hookimpl
+    def list_sizes(self) -> list[Size]:
+        assert self.server
+        return list(SIZES.values())
+
+    @hookimpl
+    def list_locations(self) -> list[Location]:
+        assert self.server
+        return LOCATIONS
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        return replace(self.found(node_id))
+
+    @hookimpl
+    def get_image(self, image_id: str) -> Image:
+        assert self.server
+        if image_id not in IMAGES:
+            raise ImageNotFound(f"There is no image {image_id!r}")
+        return IMAGES[image_id]
+
+    @hookimpl
+    def get_size(self, size_id: str) -> Size:
+        assert self.server
+        if size_id not in SIZES:
+            raise SizeNotFound(f"There is no size {size_id!r}")
+        return SIZES[size_id]
+
+    @hookimpl
+    def find_node(self, marker: str) -> Node:
+        for node in self.list_nodes():
+            if node.marker == marker:
+                return node
+        raise NodeNotFound("No node carries this marker")
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        return replace(self.make(request))
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        with self.server.lock:
+            del self.server.nodes[self.found(node_id).id]
+
+    @hookimpl
+    def reboot_vm(self, node_id: str) -> None:
+        self.found(node_id).state = NodeState.RUNNING
+
+    @hookimpl
+    def power_on_vm(self, node_id: str) -> None:
+        self.found(node_id).state = NodeState.RUNNING
+
+    @hookimpl
+    def power_off_vm(self, node_id: str) -> None:
+        self.found(node_id).state = NodeState.STOPPED
+
+    @hookimpl
+    def abort(self) -> None:
+        pass
+
+    @hookimpl
+    def close(self) -> None:
+        pass
+
+    def new_id(self, request: StartRequest) -> str:
+        with self.server.lock:
+            self.server.made += 1
+            return f"i-{self.server.made:04d}"
+
+    def make(self, request: StartRequest) -> Node:
+        node = Node(
+            self.new_id(request),
+            request.name,
+            NodeState.RUNNING,
+            public_ips=["192.0.2.7"],
+            private_ips=["10.0.0.7"],
+            marker=request.marker,
+        )
+        with self.server.lock:
+            self.server.nodes[node.id] = node
+        return node
+
+
+@contextmanager
+def fake(stage: Stage) -> Iterator[Fake]:
+    """A cloud that has two nodes at first."""
+    from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
+
+    passwords = {}
+    for name, text in (("right", PASSWORD), ("wrong", "open-barley")):
+        (stage.directory / name).write_text(text)
+        passwords[name] = f"file:{stage.directory / name}"
+    where = str(stage.directory)
+    first = {
+        f"i-000{n}": Node(f"i-000{n}", f"first-{n}", NodeState.RUNNING, [f"192.0.2.{n}"])
+        for n in range(1, FIRST + 1)
+    }
+    SERVERS[where] = Server(first, made=FIRST)
+    own = {"server": where, "password": passwords["right"]}
+    try:
+        yield Fake(
+            settings=own,
+            unreachable={**own, "server": "nowhere"},
+            refused={**own, "password": passwords["wrong"]},
+            image="img-2",
+            size="l",
+            settle=0.4,
+        )
+    finally:
+        del SERVERS[where]

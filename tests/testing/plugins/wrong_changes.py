@@ -1,0 +1,287 @@
+"""Clouds that are wrong in one thing when nodes are started or destroyed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import good_cloud
+from good_cloud import IMAGES, SIZES, GoodCloud
+from orchestrator_core import (
+    CloudError,
+    Image,
+    InvalidParameter,
+    Node,
+    NodeNotFound,
+    Size,
+    StartRequest,
+    hookimpl,
+)
+
+if TYPE_CHECKING:  # the kit, which only tests have
+    from orchestrator_core.testing import Fake, Stage
+
+PAGE = 20
+
+
+@contextmanager
+def long_list(stage: Stage) -> Iterator[Fake]:
+    """A cloud of which more is asked than one page holds."""
+    with good_cloud.fake(stage) as fake:
+        yield replace(fake, many=PAGE + 4)
+
+
+class AnswersWithTheNameThatWasWanted(GoodCloud):
+    """The cloud calls it otherwise."""
+
+    breaks, says = "C20", "listed"
+
+    def make(self, request: StartRequest) -> Node:
+        return super().make(replace(request, name=f"{request.name}-x"))
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        return replace(self.make(request), name=request.name)
+
+
+class AnswersBeforeTheCloudHasNamedIt(GoodCloud):
+    breaks, says = "C20", "without a name"
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        return replace(super().start_vm(request), name="")
+
+
+class CountsWithoutALock(GoodCloud):
+    breaks, says = "C21", "starts made"
+
+    def new_id(self, request: StartRequest) -> str:
+        made = self.server.made + 1
+        if request.name.endswith("together"):
+            time.sleep(0.05)
+        self.server.made = made
+        return f"i-{made:04d}"
+
+
+class ListsOnePage(GoodCloud):
+    breaks, says = "C21", "were to show in the list of nodes"
+    fake = "wrong_changes:long_list"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        return super().list_nodes()[:PAGE]
+
+
+class TakesAnyImage(GoodCloud):
+    breaks, says = "C22", "expected 400"
+
+    @hookimpl
+    def get_image(self, image_id: str) -> Image:
+        return IMAGES.get(image_id) or Image(image_id, image_id)
+
+
+class TakesAnySize(GoodCloud):
+    breaks, says = "C23", "expected 400"
+
+    @hookimpl
+    def get_size(self, size_id: str) -> Size:
+        return SIZES.get(size_id) or Size(size_id, size_id)
+
+
+class StartsAndThenRefusesTheSize(GoodCloud):
+    """It looks at the size when the node is there already."""
+
+    breaks, says = "C23", "started all the same"
+
+    @hookimpl
+    def get_size(self, size_id: str) -> Size:
+        return SIZES.get(size_id) or Size(size_id, size_id)
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        node = super().start_vm(request)
+        if request.size.id not in SIZES:
+            raise InvalidParameter("size", f"There is no size {request.size.id!r}")
+        return node
+
+
+class DiesOfAKey(GoodCloud):
+    breaks, says = "C24", "502"
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        if request.keyname is not None:
+            raise CloudError("The cloud answered with an error")
+        return super().start_vm(request)
+
+
+class RefusesMetadataTooLate(GoodCloud):
+    """The node is there, and nobody is told of it."""
+
+    breaks, says = "C24", "these were started"
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        node = super().start_vm(request)
+        if request.metadata is not None:
+            raise InvalidParameter("metadata", "is not taken by this cloud")
+        return node
+
+
+class DiesOfALongName(GoodCloud):
+    breaks, says = "C25", "502"
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        if len(request.name) > 64:
+            raise CloudError("The cloud answered with an error")
+        return super().start_vm(request)
+
+
+class DiesOfAForeignName(GoodCloud):
+    breaks, says = "C25", "502"
+
+    @hookimpl
+    def start_vm(self, request: StartRequest) -> Node:
+        if not request.name.isascii():
+            raise CloudError("The cloud answered with an error")
+        return super().start_vm(request)
+
+
+class ShowsTheMarker(GoodCloud):
+    breaks, says = "C26", "the marker shows in"
+
+    def make(self, request: StartRequest) -> Node:
+        node = super().make(request)
+        node.extra["tags"] = {"orchestrator": request.marker}
+        return node
+
+
+class ShowsTheMarkerAlone(GoodCloud):
+    """In the node by itself, not in the list."""
+
+    breaks, says = "C26", "the marker shows in"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        node = super().get_node(node_id)
+        return replace(node, extra={"token": node.marker})
+
+
+class DestroysTheOneBeforeToo(GoodCloud):
+    """It destroys a range of numbers that begins one too early."""
+
+    breaks, says = "C27", "destroyed"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.gone: set[str] = set()
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        if node_id not in self.gone:
+            super().stop_vm(node_id)
+        if node_id[2:].isdigit():
+            before = f"i-{int(node_id[2:]) - 1:04d}"
+            if self.server.nodes.pop(before, None) is not None:
+                self.gone.add(before)
+
+
+class ChangesNames(GoodCloud):
+    """A node is listed under a first name, and under another one later."""
+
+    breaks, says = "C28", "There is no node with the hostname"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.shown: Counter[str] = Counter()
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        nodes = super().list_nodes()
+        self.shown.update(node.id for node in nodes)
+        return [
+            replace(node, name=f"{node.name}-{node.id}") if self.shown[node.id] > 2 else node
+            for node in nodes
+        ]
+
+
+class DestroysWhatIsNotThere(GoodCloud):
+    breaks, says = "C29", "expected 400"
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        self.server.nodes.pop(node_id, None)
+
+
+class CallsWhatIsNotThereAWrongParameter(GoodCloud):
+    breaks, says = "C29", "invalid_parameter"
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        if node_id not in self.server.nodes:
+            raise InvalidParameter("node", f"{node_id!r} is no id of a node")
+        super().stop_vm(node_id)
+
+
+class WritesItsListBack(GoodCloud):
+    """Two stops at once: the second writes back what the first has destroyed."""
+
+    breaks, says = "C30", "was to disappear"
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        self.found(node_id)
+        left = {key: node for key, node in list(self.server.nodes.items()) if key != node_id}
+        time.sleep(0.03)
+        self.server.nodes = left
+
+
+class DestroysByTheBeginning(GoodCloud):
+    breaks, says = "C31", "destroyed"
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        for known in [key for key in self.server.nodes if key.startswith(node_id)]:
+            super().stop_vm(known)
+            return
+        raise NodeNotFound(f"There is no node {node_id!r}")
+
+
+class DestroysInAnyCase(GoodCloud):
+    breaks, says = "C31", "destroyed"
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        super().stop_vm(node_id.lower())
+
+
+class MakesIdsOfNames(GoodCloud):
+    """Of those that end in the same word: the id comes back with the name."""
+
+    breaks, says = "C32", "was the id of another node"
+
+    def new_id(self, request: StartRequest) -> str:
+        if request.name.endswith("again"):
+            return f"i-{request.name}"
+        return super().new_id(request)
+
+
+class RemembersNodesTooLong(GoodCloud):
+    breaks, says = "C33", "was to be found no more"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.cache: dict[str, Node] = {}
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        if node_id in self.server.nodes:
+            self.cache[node_id] = super().get_node(node_id)
+        if node_id in self.cache:
+            return self.cache[node_id]
+        raise NodeNotFound(f"There is no node {node_id!r}")

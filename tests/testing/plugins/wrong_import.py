@@ -1,0 +1,11 @@
+"""Imports what may change in any version of the core."""
+
+from __future__ import annotations
+
+from good_extension import GoodExtension
+from orchestrator_core.errors import SettingsError
+
+
+class ImportsWhatIsPrivate(GoodExtension):
+    breaks, says = "S9", "orchestrator_core.errors.SettingsError"
+    wrong = SettingsError

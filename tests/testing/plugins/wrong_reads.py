@@ -1,0 +1,288 @@
+"""Clouds that are wrong in one thing that they show."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from good_cloud import FIRST, IMAGES, LOCATIONS, SERVERS, SIZES, GoodCloud
+from orchestrator_core import (
+    CloudDescription,
+    CloudUnreachable,
+    CredentialsRefused,
+    Image,
+    InvalidParameter,
+    Location,
+    Node,
+    NodeNotFound,
+    PluginContext,
+    Size,
+    hookimpl,
+)
+
+
+class CannotBeMade(GoodCloud):
+    breaks, says = "C1", "could not be set up (KeyError)"
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        super().__init__(context, settings)
+        settings["region"]
+
+
+class AnotherNameEachTime(GoodCloud):
+    breaks, says = "C2", "provider was"
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        super().__init__(context, settings)
+        self.label = secrets.token_hex(4)
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        return CloudDescription(self.label, "Good Cloud", "cloud.example.org")
+
+
+class GivesNoReason(GoodCloud):
+    breaks, says = "C3", "list_locations has no reason"
+    instead: ClassVar = {"C7": "unsupported"}
+
+    @hookimpl
+    def unsupported(self) -> dict[str, str]:
+        return {"list_locations": ""}
+
+
+class ListsANodeTwice(GoodCloud):
+    """As pages do that overlap."""
+
+    breaks, says = "C4", "i-0001"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        nodes = super().list_nodes()
+        return [*nodes, *(node for node in nodes if node.id == "i-0001")]
+
+
+class ListsANodeWithoutAName(GoodCloud):
+    breaks, says = "C4", "without a name"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        return [replace(n, name="") if n.id == "i-0001" else n for n in super().list_nodes()]
+
+
+class ListsAHostnameAsAddress(GoodCloud):
+    breaks, says = "C4", "does not appear to be an IPv4 or IPv6 address"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        return [replace(node, public_ips=["node.example.org"]) for node in super().list_nodes()]
+
+
+class ListsAnImageTwice(GoodCloud):
+    breaks, says = "C5", "img-1"
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        return [*super().list_images(), IMAGES["img-1"]]
+
+
+class ListsOtherImagesEachTime(GoodCloud):
+    breaks, says = "C5", "at first, then"
+    asked = 0
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        self.asked += 1
+        return [*super().list_images(), Image(f"img-of-answer-{self.asked}", "New")]
+
+
+class ListsThePageWithoutTheImage(GoodCloud):
+    """The fake names an image that comes on the second page."""
+
+    breaks, says = "C5", "'img-2', which the fake names, is not among images"
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        return super().list_images()[:1]
+
+
+class HasANegativeSize(GoodCloud):
+    breaks, says = "C6", "ram of"
+
+    @hookimpl
+    def list_sizes(self) -> list[Size]:
+        return [*super().list_sizes(), replace(SIZES["s"], id="none", ram=-1)]
+
+
+class ListsALocationTwice(GoodCloud):
+    breaks, says = "C7", "here"
+
+    @hookimpl
+    def list_locations(self) -> list[Location]:
+        return [*LOCATIONS, LOCATIONS[0]]
+
+
+class NumbersNodesAnewEachTime(GoodCloud):
+    """As long as nothing has been started."""
+
+    breaks, says = "C8", "at first, then"
+    asked = 0
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        nodes = super().list_nodes()
+        if self.server.made > FIRST:
+            return nodes
+        self.asked += 1
+        return [replace(node, id=f"{node.id}-of-{self.asked}") for node in nodes]
+
+
+class HasOtherNamesAlone(GoodCloud):
+    breaks, says = "C9", "alone"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        node = super().get_node(node_id)
+        return replace(node, name=f"{node.name}.example.org")
+
+
+class CallsAMissingNodeAWrongParameter(GoodCloud):
+    breaks, says = "C10", "invalid_parameter"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        if node_id not in self.server.nodes:
+            raise InvalidParameter("node", f"{node_id!r} is no id of a node")
+        return super().get_node(node_id)
+
+
+class TakesTheBeginningOfAnId(GoodCloud):
+    breaks, says = "C10", "expected 400"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        for node in super().list_nodes():
+            if node.id.startswith(node_id):
+                return node
+        return super().get_node(node_id)
+
+
+class TakesAnIdInAnyCase(GoodCloud):
+    breaks, says = "C10", "expected 400"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        return super().get_node(node_id.lower())
+
+
+class SharesItsBuffer(GoodCloud):
+    """Two calls at once: what one has asked for the other gets too."""
+
+    breaks, says = "C11", "was asked for"
+    wanted = ""
+    inside = 0
+    lock = threading.Lock()
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        self.found(node_id)
+        with self.lock:
+            self.inside += 1
+            self.wanted = node_id
+        time.sleep(0.01)
+        wanted = self.wanted
+        with self.lock:
+            self.inside -= 1
+        return super().get_node(wanted)
+
+
+class HasOneConnectionForAll(GoodCloud):
+    """And closes it when another thread begins."""
+
+    breaks, says = "C11", "expected 200"
+    busy = False
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        self.busy = True
+        time.sleep(0.02)
+        self.busy = False
+        return super().list_images()
+
+    @hookimpl
+    def list_sizes(self) -> list[Size]:
+        time.sleep(0.01)
+        if self.busy:
+            raise CredentialsRefused("The session is in use")
+        return super().list_sizes()
+
+
+class IsEmptyWhenUnreachable(GoodCloud):
+    breaks, says = "C12", "answered 200"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        return super().list_nodes() if self.where in SERVERS else []
+
+
+class HasLostItsNodesWhenUnreachable(GoodCloud):
+    breaks, says = "C12", "node_not_found"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        if self.where not in SERVERS:
+            raise NodeNotFound(f"There is no node {node_id!r}")
+        return super().get_node(node_id)
+
+
+class ConnectsWhenItIsMade(GoodCloud):
+    """And cannot be used until the server is started anew, if the cloud was down."""
+
+    breaks, says = "C12", "cannot be set up"
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        super().__init__(context, settings)
+        if self.where not in SERVERS:
+            raise CloudUnreachable("The cloud cannot be reached")
+
+
+class ChecksTheCredentialsAlone(GoodCloud):
+    breaks, says = "C12", "DID NOT RAISE"
+
+    @hookimpl
+    def check(self) -> None:
+        if self.where in SERVERS:
+            super().check()
+
+
+class CallsARefusalUnreachable(GoodCloud):
+    breaks, says = "C13", "cloud_unreachable"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        try:
+            return super().list_nodes()
+        except CredentialsRefused:
+            raise CloudUnreachable("The cloud cannot be reached") from None
+
+
+class ChecksOnlyWhetherSomebodyAnswers(GoodCloud):
+    breaks, says = "C13", "DID NOT RAISE"
+
+    @hookimpl
+    def check(self) -> None:
+        if self.where not in SERVERS:
+            raise CloudUnreachable("The cloud cannot be reached")
+
+
+class ChecksWhatItMayNot(GoodCloud):
+    """A check that needs more rights than the rest."""
+
+    breaks, says = "C14", "Only administrators may ask this"
+
+    @hookimpl
+    def check(self) -> None:
+        super().check()
+        raise CredentialsRefused("Only administrators may ask this")

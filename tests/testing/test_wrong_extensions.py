@@ -1,0 +1,24 @@
+"""Good extensions pass; of each wrong one, and wrong package, the kit tells what it breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator_core.testing import Kind
+from tests.testing.family import Plugin, first, good, holds, wrong
+
+
+@pytest.mark.parametrize("plugin", good(Kind.EXTENSION), ids=str)
+def test_a_good_one_passes(plugin: Plugin) -> None:
+    holds(plugin)
+
+
+@pytest.mark.parametrize("plugin", first(Kind.EXTENSION, whole=True), ids=str)
+def test_a_wrong_one_fails_what_it_breaks_and_nothing_else(plugin: Plugin) -> None:
+    holds(plugin)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("plugin", wrong(Kind.EXTENSION), ids=str)
+def test_every_wrong_one_does(plugin: Plugin) -> None:
+    holds(plugin)
