@@ -124,7 +124,7 @@ class World:
     def worker(self) -> DurableWorker:
         state = self.settings.state
         assert state is not None
-        return DurableWorker(self.broker, self.house.registry, state)
+        return DurableWorker(self.broker, self.house.registry, state, poll=0.01)
 
     async def time_passes(self, node: str) -> None:
         """A VM's lease ends, if it has one, and a durable worker looks what is to be done."""
@@ -150,10 +150,9 @@ class World:
 
         async def until_idle() -> None:
             working = asyncio.ensure_future(worker.run())
-            with patch("orchestrator_core.broker.worker._POLL", 0.01):
-                async with asyncio.timeout(30):
-                    while await self.broker.database.read(_open):  # noqa: ASYNC110
-                        await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                while await self.broker.database.read(_open):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
             worker.stop()
             await working
 
