@@ -10,7 +10,7 @@ from orchestrator_core.testing.api import Answer, Json
 from orchestrator_core.testing.behaviour import behaviour
 from orchestrator_core.testing.cloud_reads import BaseCloudReady
 from orchestrator_core.testing.cloud_under_test import TERMINATED, CloudUnderTest
-from orchestrator_core.testing.under_test import expect, together
+from orchestrator_core.testing.under_test import DoesNotApply, expect, together
 
 _NO: Final = "no-such-thing"
 _OK: Final = 200
@@ -138,6 +138,8 @@ class BaseCloudChanges(BaseCloudReady):
 
         ``NodeNotFound`` it must be: to the core that word says that a node is gone.
         """
+        if cloud.fake.settings.get("destroy") == "own":
+            raise DoesNotApply('with destroy = "own" the core refuses it and does not ask')
         before = set(cloud.nodes())
         answer = cloud.api.put("/vm/stop/cloud", {"node": _NO})
         expect(answer, 400, _NO, code="node_not_found")
@@ -162,6 +164,8 @@ class BaseCloudChanges(BaseCloudReady):
 
         An id is compared whole: not its beginning, and not without its case.
         """
+        if cloud.subject.live:
+            raise DoesNotApply("of real clouds nobody asks for nearly somebody's node")
         cloud.some_node()
         before = set(cloud.nodes())
         for node_id in cloud.nearly(*before):

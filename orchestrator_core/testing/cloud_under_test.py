@@ -9,7 +9,7 @@ from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.api import Answer, Json
 from orchestrator_core.testing.lossy import lossy
 from orchestrator_core.testing.serving import Served
-from orchestrator_core.testing.under_test import UnderTest, expect
+from orchestrator_core.testing.under_test import DoesNotApply, UnderTest, expect
 
 _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_nodes": ("GET", "/nodes/cloud", None),
@@ -113,11 +113,22 @@ class CloudUnderTest(UnderTest):
         self.wait_until_listed(node["id"])
         return node
 
-    def some_node(self) -> str:
-        """Return the id of a node that may be stopped: a new one where nodes can be started."""
+    def some_node(self, *but: str) -> str:
+        """Return the id of a node that may be stopped: a new one where nodes can be started.
+
+        Args:
+            but: ids of nodes that it may not be.
+
+        Raises:
+            DoesNotApply: when it would be a node of a real cloud that was not started here.
+        """
         if self.operations()["start_vm"]["supported"]:
             return str(self.start()["id"])
-        return next(iter(self.nodes()))
+        if self.subject.live:
+            raise DoesNotApply("a live run touches only what it has started, and can start nothing")
+        others = sorted(set(self.nodes()) - set(but))
+        assert others, "where nothing can be started, the fake has to have two nodes"
+        return others[0]
 
     def stop(self, node_id: str) -> None:
         """Destroy a node, and wait until it is gone."""

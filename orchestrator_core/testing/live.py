@@ -23,24 +23,40 @@ _SETTLE: Final = 600.0
 _MANY: Final = 2
 
 
-def live_subject(name: str, file: Path, cloud: str | None, prefix: str | None = None) -> Subject:
-    """Return a cloud plugin to be tested with a real cloud.
+def live_subject(name: str, file: Path, cloud: str | None) -> Subject:
+    """Return a cloud plugin to be tested with a real cloud, under names that no other run has.
 
     Args:
         name: of the plugin.
         file: the settings file that has the cloud.
         cloud: which one of those with this driver; needed if there are several.
-        prefix: begins the names of the run's nodes; without it, one that no other run has.
 
     Raises:
         SettingsError: when the file has no such cloud, or nobody has said that money may be spent.
     """
+    section = _allowed_section(name, file, cloud)
+    return _subject(name, f"{PREFIX}{secrets.token_hex(3)}", section, file)
+
+
+def sweeping_subject(name: str, file: Path, cloud: str | None) -> Subject:
+    """Return the same cloud for a look through what all earlier live runs have left there.
+
+    To the sweeper their nodes are somebody else's, so that ``destroy = "own"`` of the file would
+    forbid it all.
+    """
+    section = _allowed_section(name, file, cloud) | {"destroy": "all"}
+    return _subject(name, PREFIX, section, file)
+
+
+def _allowed_section(name: str, file: Path, cloud: str | None) -> dict[str, Any]:
     if os.environ.get(VARIABLE) != "1":
         raise SettingsError(
             f"a live run starts and destroys real nodes, which costs money: set {VARIABLE}=1"
         )
-    section = _section(name, file, cloud)
-    prefix = prefix or f"{PREFIX}{secrets.token_hex(3)}"
+    return _section(name, file, cloud)
+
+
+def _subject(name: str, prefix: str, section: Mapping[str, Any], file: Path) -> Subject:
     return Subject(Kind.CLOUD, name, _fake(section, file), prefix, live=True)
 
 

@@ -95,6 +95,7 @@ class Plugin:
         """What is to come out, by number."""
         promised = behaviours_of(suite_of(self.subject)).values()
         table = {shown.number: "pass" for shown in sorted(promised, key=lambda one: one.turn)}
+        table |= {"C31": "unsupported"} if self.live else {}
         table |= self.instead
         if self.breaks:
             table[self.breaks] = "fail"

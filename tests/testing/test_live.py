@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from orchestrator_core import PluginContext, StartRequest
+from orchestrator_core.testing import Kind
+from orchestrator_core.testing.live import live_subject
+from orchestrator_core.testing.run import run
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import IMAGES, SIZES
 from orchestrator_libcloud.fake import ec2_server
+from tests.testing.install import installed
 
 ALLOWED = {"ORCHESTRATOR_LIVE": "1"}
 
@@ -74,6 +78,23 @@ def test_a_run_leaves_what_was_there_and_nothing_else(
     assert {node.id for node in cloud.list_nodes()} == before
 
 
+def test_what_a_run_has_not_started_it_does_not_touch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be started there is no node of its own to switch off or destroy."""
+    file = tmp_path / "live.toml"
+    file.write_text('[clouds.one]\ndriver = "startsnothing"\nstore = "file:one.db"\n')
+    before = nodes(tmp_path, "one.db").list_nodes()
+    monkeypatch.setenv("ORCHESTRATOR_LIVE", "1")
+    with installed(Kind.CLOUD, "startsnothing", "starts_nothing:StartsNothing"):
+        results, _ = run(live_subject("startsnothing", file, None))
+    assert nodes(tmp_path, "one.db").list_nodes() == before
+    outcomes = {one.number: one.outcome for one in results}
+    for number in ("C9", "C28", "C31", "C40", "C41", "C42", "C46"):
+        assert outcomes[number] == "unsupported", number
+    assert set(outcomes.values()) == {"pass", "unsupported"}, results
+
+
 @pytest.mark.soak
 def test_an_interrupted_run_is_swept_up(tmp_path: Path, clean_environment: dict[str, str]) -> None:
     with ec2_server() as port:
@@ -89,6 +110,7 @@ host = "127.0.0.1"
 port = {port}
 secure = false
 visibility = 1
+destroy = "own"
 """)
         environment = {**clean_environment, **ALLOWED, "LIVE_SECRET": "a-secret-of-nothing"}
         done = plugin(environment, "check", "libcloud", "--live", str(file), "--json")

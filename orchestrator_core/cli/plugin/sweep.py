@@ -25,12 +25,11 @@ def sweep(name: str, live: Path | None, cloud: str | None, *, yes: bool) -> None
     from orchestrator_core.testing.cloud_under_test import (  # noqa: PLC0415 - needs the extra
         CloudUnderTest,
     )
-    from orchestrator_core.testing.live import PREFIX, live_subject  # noqa: PLC0415
+    from orchestrator_core.testing.live import sweeping_subject  # noqa: PLC0415
 
     if live is None:
         raise SettingsError("--live SETTINGS is needed: the cloud to look through")
-    subject = live_subject(name, live, cloud, prefix=PREFIX)
-    under_test = CloudUnderTest(subject)
+    under_test = CloudUnderTest(sweeping_subject(name, live, cloud))
     try:
         for node_id in sorted(under_test.left()):
             click.echo(f"{node_id}  {under_test.nodes()[node_id]['name']}")
