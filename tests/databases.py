@@ -10,6 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
+
+from orchestrator_core.state.database import Database
 
 _numbers = itertools.count()
 
@@ -57,3 +60,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
     name = "sqlite" if request.param == "sqlite" else "postgres"
     make: MakeUrl = request.getfixturevalue(name)
     return make()
+
+
+def waits_for_a_row(database: Database) -> bool:
+    """Whether somebody in a PostgreSQL database waits for another transaction to end."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(database.read_now(lambda c: c.execute(text(waiting)).scalar_one()))

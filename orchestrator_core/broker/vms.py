@@ -6,7 +6,18 @@ import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
 from orchestrator_core.state.clock import now
@@ -90,10 +101,15 @@ def _started(dialect: str) -> Any:
     )
 
 
-_GONE_SINCE: Final = select(vms.c.id).where(
-    vms.c.cloud == bindparam("of_cloud"),
-    vms.c.node_id == bindparam("wanted"),
-    vms.c.gone_at >= bindparam("since"),
+# Locked, since whoever is about to write down that the VM is gone has to be waited for.
+_KNOWN_SINCE: Final = (
+    select(vms.c.gone_at)
+    .where(
+        vms.c.cloud == bindparam("of_cloud"),
+        vms.c.node_id == bindparam("wanted"),
+        or_(vms.c.gone_at.is_(None), vms.c.gone_at >= bindparam("since")),
+    )
+    .with_for_update()
 )
 
 
@@ -109,14 +125,15 @@ def started(connection: Connection, vm: VmKey, operation_id: str, since: float) 
         since: when the operation was recorded.
     """
     it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
-    if connection.execute(_GONE_SINCE, it).first() is None:
-        row = {
-            "cloud": vm.cloud,
-            "node_id": vm.node_id,
-            "name": vm.name,
-            "operation_id": operation_id,
-        }
-        connection.execute(_started(connection.dialect.name), row)
+    if any(row.gone_at is not None for row in connection.execute(_KNOWN_SINCE, it)):
+        return
+    row = {
+        "cloud": vm.cloud,
+        "node_id": vm.node_id,
+        "name": vm.name,
+        "operation_id": operation_id,
+    }
+    connection.execute(_started(connection.dialect.name), row)
 
 
 def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:

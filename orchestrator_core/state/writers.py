@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -103,35 +103,27 @@ class Writer:
         self._jobs.put(job)
 
     def _loop(self) -> None:
-        going_on = True
-        while going_on:
-            batch, going_on = self._next()
-            if batch:
-                self._write(batch)
-                _tell(batch)
-            del batch  # or the results of the last one would stay until there is a next
-
-    def _next(self) -> tuple[list[_Job], bool]:
-        """Wait for a job, and take what else is there."""
-        batch: list[_Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            batch.append(job)
-            if self._jobs.empty() or len(batch) == _MOST_IN_ONE_COMMIT:
-                return batch, True
-            job = self._jobs.get()
-        return batch, False
+        while (first := self._jobs.get()) is not None:
+            batch = [first]
+            self._write(batch)
+            _tell(batch)
+            del first, batch  # or their results would stay until there is a next
 
     def _write(self, batch: list[_Job]) -> None:
-        if len(batch) > 1 and _run(self._engine, batch):
-            return
-        for job in batch:
-            self._write_alone(job)
+        """Write the job of a batch, and what else waits by then, which is added to the batch."""
+        try:
+            self._run(batch, _MOST_IN_ONE_COMMIT)
+        except Exception as error:  # noqa: BLE001 - whose it is shows when each is alone
+            if len(batch) == 1 and not undone(error):
+                batch[0].error = error
+                return
+            for job in batch:
+                self._write_alone(job)
 
     def _write_alone(self, job: _Job) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
-                _run_or_raise(self._engine, [job])
+                self._run([job], 1)
             except Exception as error:  # noqa: BLE001 - it is its caller's
                 if attempt == _TRIES or not undone(error):
                     job.error = error
@@ -139,31 +131,42 @@ class Writer:
             else:
                 return
 
+    def _run(self, batch: list[_Job], most: int) -> None:
+        """Run jobs in one transaction.
 
-def _run(engine: Engine, batch: Sequence[_Job]) -> bool:
-    """Write all of them as if none could fail; whether they need not be done again."""
-    try:
-        _run_or_raise(engine, batch)
-    except Exception:  # noqa: BLE001 - whose it is shows when each is alone
-        return False
-    return True
+        What is submitted while its beginning waits for other processes, or while it runs, is
+        run in it as well.
 
+        Raises:
+            Exception: what one of them raises; nothing is written then. A commit that fails is no
+                such exception, but everybody's error: it may have been made.
+        """
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            for job in batch:  # which grows
+                job.result = job.work(connection)
+                if job is batch[-1] and len(batch) < most:
+                    batch += self._waiting(most - len(batch))
+            try:
+                transaction.commit()
+            except Exception as error:  # noqa: BLE001 - it is told
+                # SQLite may be in the transaction still, of which SQLAlchemy thinks that it ended.
+                connection.invalidate()
+                for job in batch:
+                    job.error = error
 
-def _run_or_raise(engine: Engine, batch: Sequence[_Job]) -> None:
-    """Run works in one transaction.
-
-    Raises:
-        Exception: what one of them raises; nothing is written then. A commit that fails is no
-            such exception, but everybody's error: it may have been made.
-    """
-    with engine.connect() as connection, connection.begin() as transaction:
-        for job in batch:
-            job.result = job.work(connection)
-        try:
-            transaction.commit()
-        except Exception as error:  # noqa: BLE001 - it is told
-            for job in batch:
-                job.error = error
+    def _waiting(self, most: int) -> list[_Job]:
+        """Take what waits now."""
+        jobs: list[_Job] = []
+        while len(jobs) < most:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                break
+            if job is None:
+                self._jobs.put(None)  # the end is for the loop, which is not here
+                break
+            jobs.append(job)
+        return jobs
 
 
 def undone(error: Exception) -> bool:

@@ -21,7 +21,7 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, vms
 from orchestrator_core.state.upgrade import upgrade
 from tests.conftest import Serve
-from tests.databases import MakeUrl
+from tests.databases import MakeUrl, waits_for_a_row
 from tests.stateful import Api, Json, leases_end, settings, wait_for
 
 VMS = 24
@@ -208,11 +208,6 @@ def open_database(postgres: MakeUrl) -> Iterator[Database]:
         connection.execute(insert(assignments).values(**_held(1), lease_expires_at=soon))
     yield database
     database.close()
-
-
-def waits_for_a_row(database: Database) -> bool:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    return bool(database.read_now(lambda c: c.execute(text(waiting)).scalar_one()))
 
 
 def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Database) -> None:

@@ -1,0 +1,64 @@
+"""The rows of VMs, where several transactions meet on one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import vms
+from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.upgrade import upgrade
+from tests.databases import MakeUrl, waits_for_a_row
+from tests.stateful import wait_for
+
+VM = VmKey("sky", "7", "seven")
+SINCE = 1.0
+
+
+@pytest.fixture
+def database(postgres: MakeUrl) -> Iterator[Database]:
+    """A database where two may write at the same time."""
+    database = Database(postgres(), Path())
+    upgrade(database)
+    yield database
+    database.close()
+
+
+def start(connection: Connection) -> None:
+    vms.started(connection, VM, "0" * 32, SINCE)
+
+
+def lives(connection: Connection) -> list[bool]:
+    return vms.lives(connection, VM)
+
+
+def test_a_vm_whose_end_is_just_being_written_is_not_made_again(database: Database) -> None:
+    """Who was told of a VM by the list may destroy it before its start is told of it."""
+    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    with database.engine.connect() as first, first.begin() as ending:
+        vms.set_state(first, VM.cloud, VM.node_id, VmState.GONE)
+        with ThreadPoolExecutor(1) as thread:
+            starting = thread.submit(database.write_now, start)
+            wait_for(lambda: waits_for_a_row(database), bool)
+            ending.commit()
+            starting.result()
+    assert database.read_now(lives) == [False]
+
+
+def test_a_vm_whose_end_was_undone_is_started(database: Database) -> None:
+    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    with database.engine.connect() as first, first.begin() as ending:
+        vms.set_state(first, VM.cloud, VM.node_id, VmState.GONE)
+        with ThreadPoolExecutor(1) as thread:
+            starting = thread.submit(database.write_now, start)
+            wait_for(lambda: waits_for_a_row(database), bool)
+            ending.rollback()
+            starting.result()
+    row = database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
+    assert row is not None
+    assert row.origin == VmOrigin.STARTED
