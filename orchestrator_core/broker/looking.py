@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -12,7 +13,7 @@ from orchestrator_core.broker.operation import Requester
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, Refused
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
@@ -109,6 +110,6 @@ def _draw_conclusions(
     clock = connection.execute(select(now())).scalar_one()
     for orphan in seen:
         if orphans.is_to_be_destroyed(orphan, cloud.orphans, clock):
-            orphans.destroy(
-                connection, VmKey(orphan.cloud, orphan.node_id, orphan.name), _OURSELVES
-            )
+            key = VmKey(orphan.cloud, orphan.node_id, orphan.name)
+            with suppress(Refused):  # it was given to somebody just now
+                orphans.destroy(connection, key, _OURSELVES)

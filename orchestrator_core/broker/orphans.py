@@ -8,11 +8,12 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 
-from orchestrator_core.broker import recording, vms
+from orchestrator_core.broker import ledger, recording, vms
 from orchestrator_core.broker.destroying import DEADLINE
 from orchestrator_core.broker.markers import read_marker
 from orchestrator_core.broker.operation import FINAL, Draft, OperationState, Requester, Step
-from orchestrator_core.broker.vm import VmKey, VmState
+from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.errors import Refused
 from orchestrator_core.model import Node, NodeState
 from orchestrator_core.settings.model import OrphanSettings
 from orchestrator_core.state.clock import now
@@ -158,12 +159,28 @@ def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
 
 
 def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
-    """Have a VM of our own destroyed by a durable worker; return the operation's id."""
+    """Have a VM destroyed by a durable worker as one of our own; return the operation's id.
+
+    Raises:
+        Refused: when somebody holds it; nothing is written then.
+    """
+    _refuse_if_held(connection, key)
     adopt(connection, key, who)
     vms.set_state(connection, key.cloud, key.node_id, VmState.DESTROYING)
     parameters = {"node": key.node_id, "hostname": None}
     draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
     return recording.schedule(connection, draft)
+
+
+def _refuse_if_held(connection: Connection, key: VmKey) -> None:
+    vms.note(connection, key, VmOrigin.GIVEN)
+    vms.lock(connection, key.cloud, key.node_id)
+    held = ledger.holding(connection, key.cloud, key.node_id)
+    if held is not None:
+        raise Refused(
+            f"Node {key.node_id} of {key.cloud} is assigned to {held.user} for {held.vm_type}: "
+            "release it, or stop it"
+        )
 
 
 def is_to_be_destroyed(orphan: Orphan, rule: OrphanSettings, clock: float) -> bool:

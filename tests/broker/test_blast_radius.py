@@ -37,14 +37,14 @@ def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
             env=clean_environment,
         )
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, status: int = 0) -> str:
         # An operation that is in the middle of an attempt is for no operator to decide about.
         def is_over(done: subprocess.CompletedProcess[str]) -> bool:
             return done.returncode == 0 or "runs just now" not in done.stderr
 
         done = wait_for(lambda: once(*arguments), is_over)
-        assert done.returncode == 0, done.stderr
-        return str(done.stdout)
+        assert done.returncode == status, done.stderr
+        return str(done.stderr if status else done.stdout)
 
     return run
 
@@ -77,6 +77,19 @@ def test_a_protected_vm_is_destroyed_by_nobody(
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
         assert "is protected" in answer.json()["message"]
     command("protect", "fake_driver", node, "--off")
+    assert api.release(node).json()["deletion"] == "done"
+
+
+def test_the_command_line_destroys_no_vm_that_somebody_holds(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud()
+    node = api.started()
+    assignment = api.assign(node).json()["assignment"]
+    refusal = command("orphans", "destroy", "fake_driver", node, "--yes", status=1)
+    assert f"Node {node} of fake_driver is assigned to u for app" in refusal
+    assert api.assignment(assignment)["state"] == "active"
+    assert api.operations(node=node, kind="stop_vm") == []
     assert api.release(node).json()["deletion"] == "done"
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import vms
-from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker import ledger, orphans, vms
+from orchestrator_core.broker.operation import Requester
+from orchestrator_core.broker.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.errors import Refused
+from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
 from tests.databases import MakeUrl, waits_for_a_row
@@ -18,6 +21,7 @@ from tests.stateful import wait_for
 
 VM = VmKey("sky", "7", "seven")
 SINCE = 1.0
+WHO = Requester("ops", "r")
 
 
 @pytest.fixture
@@ -27,6 +31,11 @@ def database(postgres: MakeUrl) -> Iterator[Database]:
     upgrade(database)
     yield database
     database.close()
+
+
+def hold(connection: Connection) -> None:
+    wanted = AssignRequest(VM.cloud, Vm(0, VM.node_id, "seven"), "u", "app")
+    ledger.claim(connection, Claim(wanted, "given", WHO, AssignmentState.ACTIVE))
 
 
 def start(connection: Connection) -> None:
@@ -62,3 +71,20 @@ def test_a_vm_whose_end_was_undone_is_started(database: Database) -> None:
     row = database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
     assert row is not None
     assert row.origin == VmOrigin.STARTED
+
+
+def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
+    database: Database,
+) -> None:
+    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    with database.engine.connect() as first, first.begin() as giving:
+        hold(first)
+        with ThreadPoolExecutor(1) as thread:
+            destroying = thread.submit(database.write_now, lambda c: orphans.destroy(c, VM, WHO))
+            wait_for(lambda: waits_for_a_row(database), bool)
+            giving.commit()
+            with pytest.raises(Refused, match="is assigned to u for app"):
+                destroying.result()
+    row = database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
+    assert row is not None
+    assert (row.state, row.origin) == (VmState.PRESENT, VmOrigin.GIVEN)
