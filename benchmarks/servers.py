@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PATH = "/api/v1/nodes/fake_driver"
 
 _ROOT = Path(__file__).parents[1]
 _PATIENCE = 30.0
+_PORTS = range(10_000, 32_768)
+"""Below those that Linux gives to clients: one of theirs could come before our server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,9 @@ def fetch(url: str) -> bytes:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port that nobody listens on, and that the system gives to no client meanwhile."""
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
