@@ -54,7 +54,7 @@ def _pair(database: Database, node: str) -> None:
 def _assign(connection: Connection, node: str) -> None:
     wanted = AssignRequest("cloud", Vm(node, node, node), "u", "app")
     told = {"id": 0, "id_vm": node, "result": f"Node {node} assigned"}
-    claim = Claim(wanted, "given", _WHO, AssignmentState.ACTIVE, told)
+    claim = Claim(wanted, "given", _WHO, time.monotonic(), AssignmentState.ACTIVE, told)
     assignment, _ = ledger.claim(connection, claim)
     answer = {**told, "assignment": assignment.id, "generation": assignment.generation}
     draft = Draft("assign_vm", "cloud", Step.ASSIGN, _WHO, {"node": node}, 60.0, node)

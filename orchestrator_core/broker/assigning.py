@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Final
 
@@ -47,6 +48,7 @@ class Assigner:
                     f"A lease ends with destroying the VM, which cloud {cloud.name} does not "
                     f"support: {reason}"
                 )
+        asked_at = time.monotonic()
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         parameters: JsonObject = {
@@ -67,7 +69,7 @@ class Assigner:
             found.id_vm,
         )
         state = AssignmentState.ASSIGNING if backend.external else AssignmentState.ACTIVE
-        claim = Claim(wanted, backend.name, change.requester, state, lease=order.lease)
+        claim = Claim(wanted, backend.name, change.requester, asked_at, state, lease=order.lease)
         if backend.external:
             return await self._outside(change, backend, claim, draft)
         result = await backend.assign_vm(wanted, change.permit)

@@ -7,6 +7,7 @@ has not ended (a unique index), and whoever claims, releases or destroys it lock
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -43,6 +44,9 @@ from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import Json, assignment_events, assignments
 from orchestrator_core.state.tables import vms as vm_rows
+
+_CLOCKS_DIFFER: Final = 1.0
+"""Seconds by which the database's clock may be set back while a backend is asked."""
 
 _STATUS: Final = {
     VmState.RELEASING: VmStatus.RELEASING,
@@ -82,11 +86,12 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     Who holds the VM for the same application already gets that assignment again.
 
     Raises:
-        Refused: when somebody else holds it, the lease has run out, or it is on its way out.
+        Refused: when somebody else holds it, the lease has run out, or it is on its way out or
+            gone.
     """
     wanted = claimed.wanted
     cloud, node_id = wanted.cloud, wanted.vm.id_vm
-    vms.note(connection, VmKey(cloud, node_id, wanted.vm.hostname), VmOrigin.GIVEN)
+    _note(connection, claimed)
     values = {
         "new_id": new_id(),
         "new_hostname": wanted.vm.hostname,
@@ -118,6 +123,16 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     if has_run_out(connection, holder):
         raise Refused(f"The lease of node {node_id} has run out")
     return holder, False
+
+
+def _note(connection: Connection, claimed: Claim) -> None:
+    """See to it that a VM has a row, unless it has gone since its backend was asked for it."""
+    vm = claimed.wanted.vm
+    key = VmKey(claimed.wanted.cloud, vm.id_vm, vm.hostname)
+    if vms.note(connection, key, VmOrigin.GIVEN):
+        seconds = time.monotonic() - claimed.asked_at + _CLOCKS_DIFFER
+        if vms.has_gone_within(connection, key, seconds):
+            raise Refused(f"Node {vm.id_vm} was destroyed meanwhile")
 
 
 def has_run_out(connection: Connection, assignment: Assignment) -> bool:

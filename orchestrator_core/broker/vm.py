@@ -82,6 +82,7 @@ class Claim:
     Attributes:
         wanted: the VM, the user and the application.
         backend: the name of the backend that assigns it.
+        asked_at: when the backend was asked for the VM, by this process's ``time.monotonic()``.
         state: of the assignment: active at once, or only after the backend has agreed.
         result: the backend's answer, where it was asked before.
         lease: seconds after which the VM is taken back by itself; None for never.
@@ -90,6 +91,7 @@ class Claim:
     wanted: AssignRequest
     backend: str
     requester: Requester
+    asked_at: float
     state: AssignmentState
     result: JsonObject | None = None
     lease: float | None = None

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Double,
     Row,
     and_,
     bindparam,
@@ -56,15 +57,16 @@ _SET: Final = {
 
 @functools.cache
 def _note(dialect: str) -> Any:
-    return insert_unless_there(dialect, vms).values(
+    insert = insert_unless_there(dialect, vms).values(
         state=VmState.PRESENT.value, protected=False, generation=0, made_at=now()
     )
+    return insert.returning(vms.c.id)
 
 
 def note(
     connection: Connection, vm: VmKey, origin: VmOrigin, operation_id: str | None = None
-) -> None:
-    """See to it that a VM has a row.
+) -> bool:
+    """See to it that a VM has a row; return whether it had none.
 
     Args:
         connection: of a transaction.
@@ -79,7 +81,7 @@ def note(
         "origin": origin.value,
         "operation_id": operation_id,
     }
-    connection.execute(_note(connection.dialect.name), row)
+    return connection.execute(_note(connection.dialect.name), row).first() is not None
 
 
 @functools.cache
@@ -134,6 +136,19 @@ def started(connection: Connection, vm: VmKey, operation_id: str, since: float) 
         "operation_id": operation_id,
     }
     connection.execute(_started(connection.dialect.name), row)
+
+
+def has_gone_within(connection: Connection, vm: VmKey, seconds: float) -> bool:
+    """Whether a VM of this id has gone in the last so many seconds, by the database's clock."""
+    it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "seconds": seconds}
+    return connection.execute(_GONE_WITHIN, it).first() is not None
+
+
+_GONE_WITHIN: Final = select(vms.c.id).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at >= now() - bindparam("seconds", type_=Double),
+)
 
 
 def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:

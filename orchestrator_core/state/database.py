@@ -56,7 +56,9 @@ class Database:
             self._reading: Engine = make_engine(self.url, _THREADS, writes=False)
             self._writer = Writer(self.engine, 1)
         else:
-            self.engine = self._reading = make_engine(self.url, 2 * _THREADS)
+            self.engine = make_engine(self.url, 2 * _THREADS)
+            # Otherwise each statement would see what was committed since the last one.
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
             self._writer = Writer(self.engine, _WRITERS)
 
     @property

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from orchestrator_core.broker import ledger, orphans, vms
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.broker.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import AssignRequest, Vm
+from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import vms as rows
 from orchestrator_core.state.upgrade import upgrade
 from tests.databases import MakeUrl, waits_for_a_row
 from tests.stateful import wait_for
@@ -33,9 +36,10 @@ def database(postgres: MakeUrl) -> Iterator[Database]:
     database.close()
 
 
-def hold(connection: Connection) -> None:
+def hold(connection: Connection, asked_ago: float = 0.0) -> None:
     wanted = AssignRequest(VM.cloud, Vm(0, VM.node_id, "seven"), "u", "app")
-    ledger.claim(connection, Claim(wanted, "given", WHO, AssignmentState.ACTIVE))
+    claimed = Claim(wanted, "given", WHO, time.monotonic() - asked_ago, AssignmentState.ACTIVE)
+    ledger.claim(connection, claimed)
 
 
 def start(connection: Connection) -> None:
@@ -88,3 +92,28 @@ def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
     row = database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
     assert row is not None
     assert (row.state, row.origin) == (VmState.PRESENT, VmOrigin.GIVEN)
+
+
+@pytest.fixture
+def any_database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url, Path())
+    upgrade(database)
+    yield database
+    database.close()
+
+
+def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(
+    any_database: Database,
+) -> None:
+    def ended_two_seconds_ago(connection: Connection) -> None:
+        vms.note(connection, VM, VmOrigin.GIVEN)
+        vms.set_state(connection, VM.cloud, VM.node_id, VmState.GONE)
+        connection.execute(update(rows).values(gone_at=now() - 2.0))
+
+    any_database.write_now(ended_two_seconds_ago)
+    with pytest.raises(Refused, match="was destroyed meanwhile"):
+        any_database.write_now(lambda c: hold(c, asked_ago=60.0))
+    assert any_database.read_now(lives) == [False]
+    # A cloud that shows it again afterwards is believed.
+    any_database.write_now(hold)
+    assert sorted(any_database.read_now(lives)) == [False, True]
