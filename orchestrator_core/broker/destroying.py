@@ -174,6 +174,7 @@ class Destroyer:
         young: bool | None = None,
     ) -> Operation:
         """The cloud says that there is no such VM: believe it, if it can be believed."""
+        was_known = young is not None
         if young is None:
             young = await self._recorder.database.read(
                 lambda connection: _is_young(connection, operation, cloud.settings.visibility)
@@ -181,7 +182,7 @@ class Destroyer:
         doubt = "not_visible_yet" if young else await self._doubt(operation, cloud)
         if doubt is None:
             # Nobody has asked for it before, so that it never was there.
-            failed = operation.kind == "stop_vm" and operation.attempts == 1
+            failed = operation.kind == "stop_vm" and operation.attempts == 1 and not was_known
             return await self._gone(operation, error if failed else None)
         made = Progress(
             OperationState.PENDING,
@@ -294,14 +295,21 @@ def _end_assignment(connection: Connection, operation: Operation, why: str) -> N
 
 def give_back(connection: Connection, operation: Operation) -> None:
     """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
-    keep(connection, operation)
-    ledger.reopen(connection, operation)
+    if keep(connection, operation):
+        ledger.reopen(connection, operation)
 
 
-def keep(connection: Connection, operation: Operation) -> None:
-    """Let a VM stay that was to be destroyed."""
+def keep(connection: Connection, operation: Operation) -> bool:
+    """Let a VM stay that was to be destroyed, unless another operation destroys it as well.
+
+    Returns whether it stays.
+    """
     assert operation.node_id is not None
+    vms.lock(connection, operation.cloud, operation.node_id)
+    if records.is_destroyed_by_another(connection, operation):
+        return False
     vms.set_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
+    return True
 
 
 def _is_young(connection: Connection, operation: Operation, visibility: float) -> bool:

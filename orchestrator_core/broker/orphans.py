@@ -162,24 +162,32 @@ def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
     """Have a VM destroyed by a durable worker as one of our own; return the operation's id.
 
     Raises:
-        Refused: when somebody holds it; nothing is written then.
+        Refused: when somebody holds it, or it is neither an orphan nor our own; nothing is
+            written then.
     """
-    _refuse_if_held(connection, key)
+    _check_destroyable(connection, key)
     adopt(connection, key, who)
-    vms.set_state(connection, key.cloud, key.node_id, VmState.DESTROYING)
+    # Nobody can claim it from now on; whether it may be destroyed this hour is asked later.
+    vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
     parameters = {"node": key.node_id, "hostname": None}
     draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
     return recording.schedule(connection, draft)
 
 
-def _refuse_if_held(connection: Connection, key: VmKey) -> None:
+def _check_destroyable(connection: Connection, key: VmKey) -> None:
     vms.note(connection, key, VmOrigin.GIVEN)
-    vms.lock(connection, key.cloud, key.node_id)
+    vm = vms.lock(connection, key.cloud, key.node_id)
+    assert vm is not None
     held = ledger.holding(connection, key.cloud, key.node_id)
     if held is not None:
         raise Refused(
             f"Node {key.node_id} of {key.cloud} is assigned to {held.user} for {held.vm_type}: "
             "release it, or stop it"
+        )
+    is_orphan = any(one.node_id == key.node_id for one in find(connection, key.cloud))
+    if vm.origin == VmOrigin.GIVEN and not is_orphan:
+        raise Refused(
+            f"Node {key.node_id} of {key.cloud} is neither an orphan nor our own: adopt it first"
         )
 
 

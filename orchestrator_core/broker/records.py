@@ -27,6 +27,7 @@ from orchestrator_core.broker.operation import (
     Operation,
     OperationState,
     Progress,
+    Step,
 )
 from orchestrator_core.errors import Superseded
 from orchestrator_core.state.clock import now
@@ -101,6 +102,19 @@ _STATEMENTS: Final[Mapping[OperationState, Update]] = {
     OperationState.PENDING: _WAIT,
     OperationState.RUNNING: _GO_ON,
 }
+
+
+def is_destroyed_by_another(connection: Connection, operation: Operation) -> bool:
+    """Whether another operation that has not ended destroys an operation's VM."""
+    table = operations
+    query = select(table.c.id).where(
+        table.c.cloud == operation.cloud,
+        table.c.node_id == operation.node_id,
+        table.c.id != operation.id,
+        table.c.finished_at.is_(None),
+        table.c.step.in_((Step.DESTROY.value, Step.CONFIRM.value)),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def progress(connection: Connection, operation: Operation, made: Progress) -> Operation:

@@ -103,7 +103,13 @@ def test_only_own_vms_are_destroyed_where_the_settings_say_so(
     for answer in (api.stop("1"), api.release("1"), api.stop("2")):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
         assert "neither started nor adopted here" in answer.json()["message"]
+    refusal = command("orphans", "destroy", "fake_driver", "1", "--yes", status=1)
+    assert "assigned" in refusal
+    refusal = command("orphans", "destroy", "fake_driver", "2", "--yes", status=1)
+    assert "neither an orphan nor our own" in refusal
     assert "is our own now" in command("orphans", "adopt", "fake_driver", "1")
+    (adopted,) = api.operations(kind="adopt_vm")
+    assert adopted["result"] == {"result": "Node 1 adopted"}
     assert api.release("1").json()["deletion"] == "done"
     assert api.nodes() == ["2"]
 
@@ -342,6 +348,8 @@ def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
     assert api.get("/orphans")["orphans"][0]["ignored_by"].startswith("operator:")
     assert "is to be destroyed" in command("orphans", "destroy", "fake_driver", node, "--yes")
     wait_for(api.nodes, lambda nodes: node not in nodes)
+    (destroyed,) = api.operations(node=node, kind="stop_vm")
+    assert api.settled(destroyed["id"])["state"] == "succeeded"
 
 
 def test_an_orphan_is_destroyed_by_an_explicit_rule(

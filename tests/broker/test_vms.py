@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, update
 
-from orchestrator_core.broker import ledger, orphans, vms
-from orchestrator_core.broker.operation import Requester
+from orchestrator_core.broker import destroying, ledger, orphans, recording, records, vms
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
 from orchestrator_core.broker.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import AssignRequest, Vm
@@ -117,3 +124,32 @@ def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(
     # A cloud that shows it again afterwards is believed.
     any_database.write_now(hold)
     assert sorted(any_database.read_now(lives)) == [False, True]
+
+
+def test_a_refused_stop_does_not_free_what_another_is_about_to_destroy(
+    any_database: Database,
+) -> None:
+    draft = Draft("stop_vm", VM.cloud, Step.DESTROY, WHO, {}, 60.0, VM.node_id)
+
+    def both(connection: Connection) -> list[Operation]:
+        vms.note(connection, VM, VmOrigin.GIVEN)
+        vms.set_state(connection, VM.cloud, VM.node_id, VmState.DESTROYING)
+        return [recording.record(connection, draft, "p" * 32) for _ in range(2)]
+
+    def refuse(operation: Operation) -> VmState:
+        def work(connection: Connection) -> VmState:
+            failed = Progress(OperationState.FAILED, operation.step, error_code="conflict")
+            records.progress(connection, operation, failed)
+            destroying.give_back(connection, operation)
+            row = vms.get(connection, VM.cloud, VM.node_id)
+            assert row is not None
+            return VmState(row.state)
+
+        return any_database.write_now(work)
+
+    first, second = any_database.write_now(both)
+    assert refuse(second) is VmState.DESTROYING
+    with pytest.raises(Refused, match="being released or destroyed"):
+        any_database.write_now(hold)
+    assert refuse(first) is VmState.PRESENT
+    any_database.write_now(hold)

@@ -76,6 +76,8 @@ def answer_of(operation: Operation) -> dict[str, Any]:
         return {"nodes": shaped}
     if operation.kind == "stop_vm":
         return {"result": f"Node {result['node_id']} deleted"}
+    if operation.kind == "adopt_vm":
+        return {"result": f"Node {result['node_id']} adopted"}
     if operation.kind in POWER:
         return {"result": f"Node {result['node_id']} {POWER[operation.kind]}"}
     return assignment_answer(operation, result)
