@@ -17,10 +17,10 @@ import httpx2
 import pytest
 
 from tests import loopback
-from tests.databases import database_url, postgres, sqlite
+from tests.databases import database, database_url, postgres, postgres_database, sqlite
 from tests.wheels import wheels
 
-__all__ = ["database_url", "postgres", "sqlite", "wheels"]
+__all__ = ["database", "database_url", "postgres", "postgres_database", "sqlite", "wheels"]
 
 # Where Python is told to keep no bytecode, each of the servers and commands that tests start would
 # compile the whole core anew: a quarter of what a start costs.

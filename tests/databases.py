@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.upgrade import upgrade
 
 _numbers = itertools.count()
 
@@ -60,6 +61,25 @@ def database_url(request: pytest.FixtureRequest) -> str:
     name = "sqlite" if request.param == "sqlite" else "postgres"
     make: MakeUrl = request.getfixturevalue(name)
     return make()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of either kind with the core's tables."""
+    yield from _upgraded(database_url)
+
+
+@pytest.fixture
+def postgres_database(postgres: MakeUrl) -> Iterator[Database]:
+    """A database where two may write at the same time, with the core's tables."""
+    yield from _upgraded(postgres())
+
+
+def _upgraded(url: str) -> Iterator[Database]:
+    database = Database(url, Path())
+    upgrade(database)
+    yield database
+    database.close()
 
 
 def waits_for_a_row(database: Database) -> bool:

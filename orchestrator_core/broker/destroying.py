@@ -73,7 +73,7 @@ class Destroyer:
         def also(connection: Connection, operation: Operation) -> None:
             limits.check_held(connection)
             _take(connection, operation, cloud.settings)
-            _end_assignment(connection, operation, "stopped")
+            _end_assignment(connection, operation, ledger.STOPPED)
 
         operation = await self._recorder.record(change, draft, self._take_back, also)
         faultpoints.reached("stop.recorded")
@@ -295,21 +295,23 @@ def _end_assignment(connection: Connection, operation: Operation, why: str) -> N
 
 def give_back(connection: Connection, operation: Operation) -> None:
     """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
-    if keep(connection, operation):
-        ledger.reopen(connection, operation)
+    state = keep(connection, operation)
+    if state is VmState.PRESENT:
+        ledger.reopen(connection, operation, AssignmentState.ACTIVE)
+    elif state is VmState.RELEASING:
+        ledger.reopen(connection, operation, AssignmentState.RELEASING)
 
 
-def keep(connection: Connection, operation: Operation) -> bool:
-    """Let a VM stay that was to be destroyed, unless another operation destroys it as well.
-
-    Returns whether it stays.
-    """
+def keep(connection: Connection, operation: Operation) -> VmState:
+    """Let a VM be, so far as this operation goes; return what the others do with it."""
     assert operation.node_id is not None
     vms.lock(connection, operation.cloud, operation.node_id)
-    if records.is_destroyed_by_another(connection, operation):
-        return False
-    vms.set_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
-    return True
+    others = records.steps_of_others(connection, operation)
+    if others - {Step.RELEASE}:
+        return VmState.DESTROYING
+    state = VmState.RELEASING if others else VmState.PRESENT
+    vms.set_state(connection, operation.cloud, operation.node_id, state)
+    return state
 
 
 def _is_young(connection: Connection, operation: Operation, visibility: float) -> bool:

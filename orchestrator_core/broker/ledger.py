@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker import vms
-from orchestrator_core.broker.operation import Operation
+from orchestrator_core.broker.operation import Operation, OperationState
 from orchestrator_core.broker.vm import (
     Assignment,
     AssignmentEvent,
@@ -42,8 +42,11 @@ from orchestrator_core.model import JsonObject, Vm, VmStatus
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import Json, assignment_events, assignments
+from orchestrator_core.state.tables import Json, assignment_events, assignments, operations
 from orchestrator_core.state.tables import vms as vm_rows
+
+STOPPED: Final = "stopped"
+"""Why an assignment has ended whose VM somebody wants destroyed."""
 
 _CLOCKS_DIFFER: Final = 1.0
 """Seconds by which the database's clock may be set back while a backend is asked."""
@@ -299,23 +302,39 @@ def move(
     return True
 
 
-def reopen(connection: Connection, operation: Operation) -> None:
-    """Let the assignment that an operation has ended go on: nothing has become of it."""
-    table, events = assignments, assignment_events
-    ended = (
-        select(events.c.assignment_id)
-        .where(events.c.operation_id == operation.id, events.c.state == AssignmentState.ENDED)
-        .scalar_subquery()
+def reopen(connection: Connection, operation: Operation, state: AssignmentState) -> None:
+    """Let a VM's last assignment go on, if stops have ended it and nothing has become of them.
+
+    Args:
+        connection: of a transaction.
+        operation: the last of these stops.
+        state: in which it goes on.
+    """
+    table, events, ours = assignments, assignment_events, operations
+    failed = select(ours.c.id).where(
+        ours.c.cloud == operation.cloud,
+        ours.c.node_id == operation.node_id,
+        ours.c.kind == operation.kind,
+        ours.c.state == OperationState.FAILED,
+    )
+    ended = select(events.c.assignment_id).where(
+        events.c.operation_id.in_(failed), events.c.state == AssignmentState.ENDED
+    )
+    vm = select(vm_rows.c.id).where(
+        vm_rows.c.id == table.c.vm_id,
+        vm_rows.c.generation == table.c.generation,
+        vm_rows.c.gone_at.is_(None),
     )
     rows = connection.execute(
         update(table)
-        .where(table.c.id.in_(ended), table.c.ended_at.is_not(None))
-        .values(state=AssignmentState.ACTIVE, ended_at=None, end_reason=None)
+        .where(table.c.cloud == operation.cloud, table.c.node_id == operation.node_id)
+        .where(table.c.end_reason == STOPPED, table.c.id.in_(ended), vm.exists())
+        .values(state=state, ended_at=None, end_reason=None)
         .returning(*table.c)
     ).all()
     for row in rows:
         cause = Cause(operation_id=operation.id, why=operation.error_code)
-        tell(connection, Assignment(**row._asdict()), AssignmentState.ACTIVE, cause)
+        tell(connection, Assignment(**row._asdict()), state, cause)
 
 
 def tell(

@@ -96,6 +96,8 @@ _GO_ON: Final = _progress(
     attempt_began_at=now(),
 )
 
+TAKING_AWAY: Final = (Step.RELEASE, Step.DESTROY, Step.CONFIRM)
+
 _STATEMENTS: Final[Mapping[OperationState, Update]] = {
     **dict.fromkeys(FINAL, _END),
     OperationState.PAUSED: _PAUSE,
@@ -104,17 +106,17 @@ _STATEMENTS: Final[Mapping[OperationState, Update]] = {
 }
 
 
-def is_destroyed_by_another(connection: Connection, operation: Operation) -> bool:
-    """Whether another operation that has not ended destroys an operation's VM."""
+def steps_of_others(connection: Connection, operation: Operation) -> set[Step]:
+    """Return what other operations that have not ended do to take an operation's VM away."""
     table = operations
-    query = select(table.c.id).where(
+    query = select(table.c.step).where(
         table.c.cloud == operation.cloud,
         table.c.node_id == operation.node_id,
         table.c.id != operation.id,
         table.c.finished_at.is_(None),
-        table.c.step.in_((Step.DESTROY.value, Step.CONFIRM.value)),
+        table.c.step.in_([step.value for step in TAKING_AWAY]),
     )
-    return connection.execute(query.limit(1)).first() is not None
+    return {Step(step) for step in connection.execute(query).scalars()}
 
 
 def progress(connection: Connection, operation: Operation, made: Progress) -> Operation:

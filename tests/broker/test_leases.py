@@ -198,16 +198,13 @@ def test_a_stop_ends_the_lease_as_well(serve_leases: Callable[..., Api], databas
 
 
 @pytest.fixture
-def open_database(postgres: MakeUrl) -> Iterator[Database]:
-    """A database where two may write at the same time, with one VM whose lease soon ends."""
-    database = Database(postgres(), Path())
-    upgrade(database)
-    with database.engine.begin() as connection:
+def open_database(postgres_database: Database) -> Database:
+    """The same with one VM whose lease soon ends."""
+    with postgres_database.engine.begin() as connection:
         connection.execute(insert(vms), _vm(1))
         soon = now() + 0.3
         connection.execute(insert(assignments).values(**_held(1), lease_expires_at=soon))
-    yield database
-    database.close()
+    return postgres_database
 
 
 def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Database) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from sqlalchemy import Connection, delete, update
 
 from orchestrator_core.broker import recording, vms
@@ -16,18 +13,9 @@ from orchestrator_core.broker.vm import VmKey, VmState
 from orchestrator_core.model import OperationStatus
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations
-from orchestrator_core.state.upgrade import upgrade
 
 KNOWN = "0" * 32
 START = Draft("start_vm", "sky", Step.START, Requester("ops", "r", None, KNOWN), {}, 60.0)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url, Path())
-    upgrade(database)
-    yield database
-    database.close()
 
 
 def record(connection: Connection) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, update
@@ -19,28 +18,18 @@ from orchestrator_core.broker.operation import (
     Requester,
     Step,
 )
-from orchestrator_core.broker.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms as rows
-from orchestrator_core.state.upgrade import upgrade
-from tests.databases import MakeUrl, waits_for_a_row
+from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
 
 VM = VmKey("sky", "7", "seven")
 SINCE = 1.0
 WHO = Requester("ops", "r")
-
-
-@pytest.fixture
-def database(postgres: MakeUrl) -> Iterator[Database]:
-    """A database where two may write at the same time."""
-    database = Database(postgres(), Path())
-    upgrade(database)
-    yield database
-    database.close()
 
 
 def hold(connection: Connection, asked_ago: float = 0.0) -> None:
@@ -57,99 +46,111 @@ def lives(connection: Connection) -> list[bool]:
     return vms.lives(connection, VM)
 
 
-def test_a_vm_whose_end_is_just_being_written_is_not_made_again(database: Database) -> None:
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_start_waits_for_an_end_that_is_just_being_written(
+    postgres_database: Database, *, ended: bool
+) -> None:
     """Who was told of a VM by the list may destroy it before its start is told of it."""
-    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
-    with database.engine.connect() as first, first.begin() as ending:
+    postgres_database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    with postgres_database.engine.connect() as first, first.begin() as ending:
         vms.set_state(first, VM.cloud, VM.node_id, VmState.GONE)
         with ThreadPoolExecutor(1) as thread:
-            starting = thread.submit(database.write_now, start)
-            wait_for(lambda: waits_for_a_row(database), bool)
-            ending.commit()
+            starting = thread.submit(postgres_database.write_now, start)
+            wait_for(lambda: waits_for_a_row(postgres_database), bool)
+            (ending.commit if ended else ending.rollback)()
             starting.result()
-    assert database.read_now(lives) == [False]
-
-
-def test_a_vm_whose_end_was_undone_is_started(database: Database) -> None:
-    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
-    with database.engine.connect() as first, first.begin() as ending:
-        vms.set_state(first, VM.cloud, VM.node_id, VmState.GONE)
-        with ThreadPoolExecutor(1) as thread:
-            starting = thread.submit(database.write_now, start)
-            wait_for(lambda: waits_for_a_row(database), bool)
-            ending.rollback()
-            starting.result()
-    row = database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
-    assert row is not None
-    assert row.origin == VmOrigin.STARTED
+    assert postgres_database.read_now(lives) == [not ended]
+    row = postgres_database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
+    assert ended or (row is not None and row.origin == VmOrigin.STARTED)
 
 
 def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
-    database: Database,
+    postgres_database: Database,
 ) -> None:
-    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
-    with database.engine.connect() as first, first.begin() as giving:
+    postgres_database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    with postgres_database.engine.connect() as first, first.begin() as giving:
         hold(first)
         with ThreadPoolExecutor(1) as thread:
-            destroying = thread.submit(database.write_now, lambda c: orphans.destroy(c, VM, WHO))
-            wait_for(lambda: waits_for_a_row(database), bool)
+            destroying = thread.submit(
+                postgres_database.write_now, lambda c: orphans.destroy(c, VM, WHO)
+            )
+            wait_for(lambda: waits_for_a_row(postgres_database), bool)
             giving.commit()
             with pytest.raises(Refused, match="is assigned to u for app"):
                 destroying.result()
-    row = database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
+    row = postgres_database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
     assert row is not None
     assert (row.state, row.origin) == (VmState.PRESENT, VmOrigin.GIVEN)
 
 
-@pytest.fixture
-def any_database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url, Path())
-    upgrade(database)
-    yield database
-    database.close()
-
-
 def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(
-    any_database: Database,
+    database: Database,
 ) -> None:
     def ended_two_seconds_ago(connection: Connection) -> None:
         vms.note(connection, VM, VmOrigin.GIVEN)
         vms.set_state(connection, VM.cloud, VM.node_id, VmState.GONE)
         connection.execute(update(rows).values(gone_at=now() - 2.0))
 
-    any_database.write_now(ended_two_seconds_ago)
+    database.write_now(ended_two_seconds_ago)
     with pytest.raises(Refused, match="was destroyed meanwhile"):
-        any_database.write_now(lambda c: hold(c, asked_ago=60.0))
-    assert any_database.read_now(lives) == [False]
+        database.write_now(lambda c: hold(c, asked_ago=60.0))
+    assert database.read_now(lives) == [False]
     # A cloud that shows it again afterwards is believed.
-    any_database.write_now(hold)
-    assert sorted(any_database.read_now(lives)) == [False, True]
+    database.write_now(hold)
+    assert sorted(database.read_now(lives)) == [False, True]
 
 
-def test_a_refused_stop_does_not_free_what_another_is_about_to_destroy(
-    any_database: Database,
+def states(connection: Connection) -> tuple[VmState, str | None]:
+    row = vms.get(connection, VM.cloud, VM.node_id)
+    held = ledger.holding(connection, VM.cloud, VM.node_id)
+    assert row is not None
+    return VmState(row.state), None if held is None else held.state
+
+
+def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
+    """Return what a stop or a release of the VM writes before the cloud is asked."""
+
+    def work(connection: Connection) -> Operation:
+        draft = Draft(kind, VM.cloud, step, WHO, {}, 60.0, VM.node_id)
+        operation = recording.record(connection, draft, "p" * 32)
+        stops = step is Step.DESTROY
+        held = ledger.holding(connection, VM.cloud, VM.node_id)
+        if held is not None:
+            to = AssignmentState.ENDED if stops else AssignmentState.RELEASING
+            why = ledger.STOPPED if stops else None
+            ledger.move(connection, held, to, Cause(operation_id=operation.id, why=why))
+        state = VmState.DESTROYING if stops else VmState.RELEASING
+        vms.set_state(connection, VM.cloud, VM.node_id, state)
+        return operation
+
+    return work
+
+
+def refuse(operation: Operation) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        failed = Progress(OperationState.FAILED, operation.step, error_code="conflict")
+        destroying.give_back(connection, records.progress(connection, operation, failed))
+
+    return work
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_stops_that_are_all_refused_leave_a_vm_to_its_holder(
+    database: Database, order: tuple[int, int]
 ) -> None:
-    draft = Draft("stop_vm", VM.cloud, Step.DESTROY, WHO, {}, 60.0, VM.node_id)
-
-    def both(connection: Connection) -> list[Operation]:
-        vms.note(connection, VM, VmOrigin.GIVEN)
-        vms.set_state(connection, VM.cloud, VM.node_id, VmState.DESTROYING)
-        return [recording.record(connection, draft, "p" * 32) for _ in range(2)]
-
-    def refuse(operation: Operation) -> VmState:
-        def work(connection: Connection) -> VmState:
-            failed = Progress(OperationState.FAILED, operation.step, error_code="conflict")
-            records.progress(connection, operation, failed)
-            destroying.give_back(connection, operation)
-            row = vms.get(connection, VM.cloud, VM.node_id)
-            assert row is not None
-            return VmState(row.state)
-
-        return any_database.write_now(work)
-
-    first, second = any_database.write_now(both)
-    assert refuse(second) is VmState.DESTROYING
+    database.write_now(hold)
+    stops = [database.write_now(begin("stop_vm", Step.DESTROY)) for _ in range(2)]
+    database.write_now(refuse(stops[order[0]]))
+    assert database.read_now(states) == (VmState.DESTROYING, None)
     with pytest.raises(Refused, match="being released or destroyed"):
-        any_database.write_now(hold)
-    assert refuse(first) is VmState.PRESENT
-    any_database.write_now(hold)
+        database.write_now(hold)
+    database.write_now(refuse(stops[order[1]]))
+    assert database.read_now(states) == (VmState.PRESENT, AssignmentState.ACTIVE)
+
+
+def test_a_refused_stop_leaves_a_vm_to_its_release(database: Database) -> None:
+    database.write_now(hold)
+    database.write_now(begin("release_vm", Step.RELEASE))
+    stop = database.write_now(begin("stop_vm", Step.DESTROY))
+    database.write_now(refuse(stop))
+    assert database.read_now(states) == (VmState.RELEASING, AssignmentState.RELEASING)

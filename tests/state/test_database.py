@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import Connection, func, select
 
 from orchestrator_core.broker import vms
 from orchestrator_core.broker.vm import VmKey, VmOrigin
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms as rows
-from orchestrator_core.state.upgrade import upgrade
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url, Path())
-    upgrade(database)
-    yield database
-    database.close()
 
 
 def test_all_statements_of_a_read_see_the_same_state(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ from orchestrator_core.errors import PluginError
 from orchestrator_core.plugins.migrations import Migrations, read_history
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.plugin_upgrade import upgrade_plugin
-from orchestrator_core.state.upgrade import upgrade
 from tests.tables.conftest import SECOND_STEPS
 
 FAILED: Final = "its migrations failed after 0001"
@@ -36,15 +34,6 @@ WRONG: Final = {
 
 def test_every_wrong_migration_is_tried() -> None:
     assert {*WRONG, "both"} == set(SECOND_STEPS)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database with the core's tables."""
-    database = Database(database_url, Path())
-    upgrade(database)
-    yield database
-    database.close()
 
 
 def everything(connection: Connection) -> dict[str, Any]:
