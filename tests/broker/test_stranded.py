@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def toml(database_url: str, tmp_path: Path) -> str:
 operations = ["stop_vm"]
 error_rate = 1
 """
-    return settings(f'url = "{database_url}"\nlease = 1\npause = 60', cloud)
+    return settings(f'url = "{database_url}"\npause = 60', cloud)
 
 
 def unknown(operation: Json) -> bool:
@@ -51,18 +52,19 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
     toml: str, database_url: str, tmp_path: Path
 ) -> None:
     with stateful(toml, tmp_path) as api:
-        operation = held_up(api)
-    let_pass(database_url, operation, next_attempt_at=60.0)
-    for lines in (1, 0):
+        stranded = [held_up(api), held_up(api)]
+    for operation in stranded:
+        let_pass(database_url, operation, next_attempt_at=60.0)
         with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
-            found = wait_for(lambda: api.operation(operation), unknown)
+            found = wait_for(partial(api.operation, operation), unknown)
             assert found["state"] == "pending"
             assert "No durable worker has this cloud" in found["error"]["message"]
-            if lines:
-                api.server.wait_for_log("nobody takes an operation")
-            assert api.server.log().count("nobody takes an operation") == lines
+            said = api.server.wait_for_log(r"nobody takes an operation.*operation=(\w+)")
+            assert said.group(1) == operation
+            assert api.server.log().count("nobody takes an operation") == 1
     with stateful(toml.replace("error_rate = 1", "error_rate = 0"), tmp_path) as api:
-        assert api.settled(operation)["state"] == "succeeded"
+        for operation in stranded:
+            assert api.settled(operation)["state"] == "succeeded"
 
 
 def test_what_nobody_could_do_in_time_is_paused(
@@ -72,7 +74,7 @@ def test_what_nobody_could_do_in_time_is_paused(
     with stateful(toml, tmp_path) as api:
         over, due = held_up(api), held_up(api)
     let_pass(database_url, over, next_attempt_at=DAY, deadline_at=60.0)
-    let_pass(database_url, due, next_attempt_at=-1.0)
+    let_pass(database_url, due, next_attempt_at=0.0)
     with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
         found = wait_for(lambda: api.operation(over), unknown)
         assert (found["state"], found["next_attempt_at"]) == ("paused", None)
