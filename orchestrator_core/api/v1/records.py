@@ -57,6 +57,7 @@ class RecordsResource(Resource):
             InvalidParameter: naming what could never be found: an empty list would hide it.
             Unsupported: when nothing is recorded.
         """
+        records = self.records
         filters = filters_of(req, columns)
         for name, options in choices.items():
             value = filters.get(columns[name])
@@ -64,16 +65,16 @@ class RecordsResource(Resource):
                 hint = nearest(value[:_MOST_SHOWN], options)
                 raise InvalidParameter(name, f"must be one of {', '.join(options)}{hint}")
         if "cloud" in filters:
-            filters["cloud"] = await self._cloud(filters["cloud"])
+            filters["cloud"] = await self._cloud(records, filters["cloud"])
         return filters
 
-    async def _cloud(self, named: str) -> str:
+    async def _cloud(self, records: Records, named: str) -> str:
         """Return the name of a cloud that is configured, or that rows are left of."""
         registry = self._services.registry
         try:
             return registry.cloud(named).name
         except UnknownCloud:
-            if await self.records.has_cloud(named):
+            if await records.has_cloud(named):
                 return named
         there = ", ".join(sorted(registry.clouds)) or "none"
         shown = named[:_MOST_SHOWN]
