@@ -106,7 +106,12 @@ def test_only_own_vms_are_destroyed_where_the_settings_say_so(
     refusal = command("orphans", "destroy", "fake_driver", "1", "--yes", status=1)
     assert "assigned" in refusal
     refusal = command("orphans", "destroy", "fake_driver", "2", "--yes", status=1)
-    assert "neither an orphan nor our own" in refusal
+    assert "knows no node '2'" in refusal
+    command("protect", "fake_driver", "2")  # it is known from the next look on
+    wait_for(
+        lambda: command("orphans", "destroy", "fake_driver", "2", "--yes", status=1),
+        lambda refusal: "neither an orphan nor our own" in refusal,
+    )
     assert "is our own now" in command("orphans", "adopt", "fake_driver", "1")
     (adopted,) = api.operations(kind="adopt_vm")
     assert adopted["result"] == {"result": "Node 1 adopted"}
@@ -148,6 +153,25 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     command("operations", "retry", answer["operation"])
     assert api.settled(answer["operation"])["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2", first]
+
+
+def test_a_late_release_is_told_whose_turn_it_is(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    """A VM gets a second holder where the destroying after a release was abandoned."""
+    api = serve_cloud("release_wait = 0.2")
+    node = api.started()
+    api.assign(node)
+    command("freeze")
+    command("operations", "abandon", api.release(node).json()["operation"])
+    command("thaw")
+    assert api.assign(node, user="v").json()["generation"] == 2
+    ended = "The assignment of generation 1 has ended; it is 2 by now"
+    never = "The VM never had an assignment of generation 3; it is 2 now"
+    for generation, message in ((1, ended), (3, never)):
+        answer = api.release(node, generation=generation)
+        assert (answer.status_code, answer.json()["message"]) == (400, message)
+    assert api.release(node, generation=2).json()["deletion"] == "done"
 
 
 def expired(api: Api, folder: Path, node: str, code: str | None = None) -> Json:
