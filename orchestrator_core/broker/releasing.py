@@ -30,6 +30,7 @@ from orchestrator_core.errors import (
     NodeNotFound,
     OrchestratorError,
     Refused,
+    RequestError,
     Unsupported,
 )
 from orchestrator_core.model import AssignmentResult, JsonObject, Vm
@@ -151,27 +152,32 @@ class Releaser:
         backend: Backend,
         refusal: OrchestratorError | None = None,
     ) -> Operation:
-        """Find out from the backend's list whether a VM is released.
+        """Find out from what the backend shows whether a VM is released.
+
+        A VM that it does not show is not free for that: it may be faulty and hidden, or the
+        backend may have lost its memory.
 
         Args:
             operation: the release.
             cloud: the VM's.
-            backend: whose list it is.
+            backend: that is asked.
             refusal: what the backend said, if it certainly has not released it just now.
         """
         if not backend.external:
             return await self._released(operation, _answer_of(operation, None))
         try:
-            known = await backend.list_vms(cloud.name, tuple)
+            shown = await backend.resolve_vm(cloud.name, operation.node_id, None)
+        except RequestError as error:
+            why = f"The backend does not tell whose the VM is: {error.message}"
         except OrchestratorError as error:
             return await self._again(operation, error, unsettled=refusal is None)
-        shown = [vm for vm in known if vm.id_vm == operation.node_id]
-        if not any(vm.user for vm in shown):
-            return await self._released(operation, _answer_of(operation, next(iter(shown), None)))
+        else:
+            if not shown.user:
+                return await self._released(operation, _answer_of(operation, shown))
+            why = "The backend still shows a user"
         if refusal is not None:
             return await self._again(operation, refusal)
-        why = "The backend still shows a user, so that the VM is not destroyed"
-        return await self._unknown(operation, why)
+        return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
 
     async def _again(
         self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
