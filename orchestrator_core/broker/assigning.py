@@ -142,7 +142,6 @@ class Assigner:
         operation = await self._recorder.record(change, draft, _nothing_done, also)
         assignment, new = claimed[0]
         if not new:
-            self._recorder.process.running.discard(operation.id)
             return assigned(answer_of(assignment), operation)
         faultpoints.reached("assign.recorded")
         try:

@@ -95,7 +95,6 @@ class DurableBroker(Broker):
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has claimed."""
         cloud = self._registry.clouds[operation.cloud]
-        self.process.running.add(operation.id)
         if operation.kind == "start_vm":
             return await self._starter.resume(operation, cloud)
         if operation.kind == "stop_vm":

@@ -7,13 +7,14 @@ generations, and it begins nothing with a cloud while it is not sure of its leas
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, delete, select, update
@@ -46,12 +47,11 @@ class Process:
 
     Attributes:
         id: its name in the rows.
-        running: the ids of the operations that it runs.
     """
 
     def __init__(self, database: Database, kind: str, lease: float) -> None:
         self.id = new_id()
-        self.running: set[str] = set()
+        self._running: dict[str, set[asyncio.Task[Any]]] = {}
         self._database = database
         self._kind = kind
         self._lease = lease
@@ -79,6 +79,17 @@ class Process:
             self._database.write_now(self._leave)
         except OrchestratorError:
             _log.warning("could not sign off", process=self.id)
+
+    def runs(self, operation_id: str, task: asyncio.Task[Any]) -> None:
+        """Do not give an operation up before this task has ended, however it ends."""
+        self._running.setdefault(operation_id, set()).add(task)
+        task.add_done_callback(lambda ended: self._ended(operation_id, ended))
+
+    def _ended(self, operation_id: str, task: asyncio.Task[Any]) -> None:
+        tasks = self._running[operation_id]
+        tasks.discard(task)
+        if not tasks:
+            del self._running[operation_id]
 
     def check_lease(self) -> None:
         """Do nothing if nobody can have taken this process for dead.
@@ -125,7 +136,7 @@ class Process:
         )
         if not stayed.rowcount:
             self._enter(connection)
-        claims.let_go_of_the_forgotten(connection, self.id, tuple(self.running), _SETTLING)
+        claims.let_go_of_the_forgotten(connection, self.id, tuple(self._running), _SETTLING)
 
     def _leave(self, connection: Connection) -> None:
         claims.let_go_of_the_forgotten(connection, self.id, (), older_than=-1.0)

@@ -75,6 +75,7 @@ class Recorder:
         except asyncio.CancelledError:
             writing.add_done_callback(lambda written: self._withdraw(written, undo))
             raise
+        self._held(operation)
         change.tell(operation)
         return operation
 
@@ -110,7 +111,6 @@ class Recorder:
                 )
             await asyncio.sleep(look)
             look = min(2 * look, _LONGEST_LOOK)
-        self.process.running.add(operation.id)
         return operation
 
     async def progress(
@@ -127,16 +127,11 @@ class Recorder:
             written = records.progress(connection, operation, made)
             return (also(connection, written) if also is not None else None) or written
 
-        written = None
         try:
-            written = await self._insist(work)
+            return await self._insist(work)
         except OrchestratorError as error:
             error.operation_id = operation.id
             raise
-        finally:
-            if written is None or written.state is not OperationState.RUNNING:
-                self.process.running.discard(operation.id)
-        return written
 
     async def take_again(self, operation: Operation, deadline: Deadline) -> Operation | None:
         """Wait until an operation is due again, and take it, unless another process does.
@@ -150,12 +145,9 @@ class Recorder:
         if pause is None or pause >= deadline.remaining():
             return None
         await asyncio.sleep(pause)
-        taken = await self.database.write(
+        return await self.database.write(
             lambda connection: claims.claim_one(connection, self.process.id, operation)
         )
-        if taken is not None:
-            self.process.running.add(taken.id)
-        return taken
 
     def caller_left(self, change: Change, operation: Operation, undo: Also) -> None:
         """Write down that an operation was not begun, since its caller has left.
@@ -167,14 +159,22 @@ class Recorder:
 
     def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
         """Write down what an attempt has come to, although nobody waits for it any more."""
-        self.go_on(self.progress(operation, made, also))
+        self.go_on(operation, self.progress(operation, made, also))
 
-    def go_on(self, work: Coroutine[Any, Any, Operation]) -> asyncio.Task[Operation]:
+    def go_on(
+        self, operation: Operation, work: Coroutine[Any, Any, Operation]
+    ) -> asyncio.Task[Operation]:
         """Let work go on whether or not somebody waits for it; the process ends after it."""
         task = asyncio.ensure_future(work)
+        self.process.runs(operation.id, task)
         self._late.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def _held(self, operation: Operation) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.process.runs(operation.id, task)
 
     async def drain(self) -> None:
         """Wait until everything is written."""

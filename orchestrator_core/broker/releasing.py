@@ -85,7 +85,7 @@ class Releaser:
         faultpoints.reached("release.settled")
         if not at_once:
             return assigned(operation)
-        destroying = self._recorder.go_on(self._destroy(operation, cloud))
+        destroying = self._recorder.go_on(operation, self._destroy(operation, cloud))
         await asyncio.wait({destroying}, timeout=cloud.settings.release_wait)
         if destroying.done() and destroying.exception() is None:
             operation = destroying.result()

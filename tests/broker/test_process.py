@@ -1,0 +1,86 @@
+"""What a process runs, by the rows and in truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from orchestrator_core.broker import process as processes
+from orchestrator_core.broker import records
+from orchestrator_core.broker.change import Change
+from orchestrator_core.broker.operation import Draft, Operation, OperationState, Requester, Step
+from orchestrator_core.broker.process import Process
+from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.settings.secrets import Secret
+from orchestrator_core.state.database import Database
+from tests.broker.test_destroying import cloud_of
+
+pytestmark = pytest.mark.anyio
+
+WHO = Requester("somebody", "request")
+DRAFT = Draft("stop_vm", "test", Step.DESTROY, WHO, {"node": "1"}, 60.0, "1")
+BEAT = 0.02
+
+
+@pytest.fixture
+async def recorder(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
+    monkeypatch.setattr(processes, "_SETTLING", 0.0)
+    process = Process(database, "web", 5 * BEAT)
+    process.start()
+    yield Recorder(database, process, StateSettings(Secret("(plain)", plain="")))
+    await asyncio.to_thread(process.stop)
+
+
+async def record(recorder: Recorder) -> Operation:
+    cloud = cloud_of([])
+    try:
+        return await recorder.record(Change(cloud, Permit(), WHO), DRAFT, lambda *_: None)
+    finally:
+        await cloud.close()
+
+
+async def now(recorder: Recorder, operation: Operation) -> Operation:
+    found = await recorder.database.read(lambda c: records.get(c, operation.id))
+    assert found is not None
+    return found
+
+
+async def let_go(recorder: Recorder, operation: Operation) -> None:
+    while (await now(recorder, operation)).state is OperationState.RUNNING:  # noqa: ASYNC110 - a row
+        await asyncio.sleep(BEAT)
+    assert (await now(recorder, operation)).error_code == "process_lost"
+
+
+async def test_a_change_that_fails_between_two_steps_is_let_go(recorder: Recorder) -> None:
+    async def change() -> Operation:
+        operation = await record(recorder)
+        raise RuntimeError(operation.id)
+
+    with pytest.raises(RuntimeError) as failed:
+        await asyncio.ensure_future(change())
+    found = await recorder.database.read(lambda c: records.get(c, str(failed.value)))
+    assert found is not None
+    await let_go(recorder, found)
+
+
+async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Recorder) -> None:
+    end = asyncio.Event()
+
+    async def work(operation: Operation) -> Operation:
+        await end.wait()
+        return operation
+
+    async def change() -> Operation:
+        operation = await record(recorder)
+        recorder.go_on(operation, work(operation))
+        return operation
+
+    operation = await asyncio.ensure_future(change())
+    await asyncio.sleep(10 * BEAT)
+    assert (await now(recorder, operation)).state is OperationState.RUNNING
+    end.set()
+    await let_go(recorder, operation)
