@@ -220,6 +220,18 @@ def holding(connection: Connection, cloud: str, node_id: str) -> Assignment | No
     return None if row is None else Assignment(*row)
 
 
+_LOCK_HOLDING: Final = _HOLDING.with_for_update()
+
+
+def lock_holding(connection: Connection, cloud: str, node_id: str) -> Assignment | None:
+    """As :func:`holding`; nobody else changes it before this transaction ends.
+
+    A backend's answer changes an assignment without a lock on its VM.
+    """
+    row = connection.execute(_LOCK_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
+    return None if row is None else Assignment(*row)
+
+
 def check_generation(held: Assignment, given: int | None) -> None:
     """Do nothing if it is this assignment that a caller means.
 

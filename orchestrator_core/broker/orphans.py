@@ -175,9 +175,7 @@ def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
 
 
 def _check_destroyable(connection: Connection, key: VmKey) -> None:
-    vms.note(connection, key, VmOrigin.GIVEN)
-    vm = vms.lock(connection, key.cloud, key.node_id)
-    assert vm is not None
+    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
     held = ledger.holding(connection, key.cloud, key.node_id)
     if held is not None:
         raise Refused(

@@ -57,7 +57,7 @@ class Releaser:
         reason = await cloud.reason_against("stop_vm")
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
-        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        found = await self._resolve(backend, cloud.name, vm)
         draft = Draft(
             "release_vm",
             cloud.name,
@@ -90,6 +90,18 @@ class Releaser:
         if destroying.done() and destroying.exception() is None:
             operation = destroying.result()
         return assigned(operation)
+
+    async def _resolve(self, backend: Backend, cloud: str, vm: VmReference) -> Vm:
+        """Return the VM that is meant; where the ledger alone decides, one that is gone too."""
+        try:
+            return await backend.resolve_vm(cloud, vm.node, vm.hostname)
+        except NodeNotFound:
+            held = None
+            if not backend.external:
+                held = await self._recorder.database.read(lambda c: _held(c, cloud, vm))
+            if held is None:
+                raise
+            return Vm(0, held.node_id, held.hostname or "", cloud=cloud)
 
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
@@ -251,15 +263,22 @@ class Releaser:
             await self._recorder.progress(operation, made)
 
 
+def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | None:
+    """Return the assignment that is meant; None when there is none."""
+    try:
+        node_id = leases.which(connection, cloud, vm)
+    except Refused:
+        return None
+    return ledger.holding(connection, cloud, node_id)
+
+
 def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Also:
     """Return what takes a VM out of its holder's hands in the transaction that records it."""
     cloud: CloudSettings = change.cloud.settings
 
     def take(connection: Connection, operation: Operation) -> Operation:
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
-        vms.note(connection, key, VmOrigin.GIVEN)
-        row = vms.lock(connection, cloud.name, vm.id_vm)
-        assert row is not None
+        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
         if row.state != VmState.PRESENT:
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
         limits.check_right(row, cloud)

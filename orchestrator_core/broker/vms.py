@@ -161,6 +161,15 @@ def lock(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
     return connection.execute(_LOCK, {"of_cloud": cloud, "wanted": node_id}).first()
 
 
+def note_and_lock(connection: Connection, vm: VmKey, origin: VmOrigin) -> Row[Any]:
+    """As :func:`note`, then :func:`lock`; a row that has ended in between gets a successor."""
+    while True:
+        note(connection, vm, origin)
+        row = lock(connection, vm.cloud, vm.node_id)
+        if row is not None:
+            return row
+
+
 def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
     """Write down what is being done with a VM."""
     values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}

@@ -66,6 +66,28 @@ def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
         api.http.close()
 
 
+def console(folder: Path) -> DummyDriver:
+    """The same dummy cloud, reached past the server."""
+    settings = DummySettings().load({"store": f"file:{folder}/cloud.db"})
+    return DummyDriver(PluginContext("console", folder), settings)
+
+
+@pytest.mark.parametrize("by", ["node", "hostname"])
+def test_a_vm_that_was_deleted_past_us_can_be_released(
+    serve_cloud: Callable[..., Api], tmp_path: Path, by: str
+) -> None:
+    api = serve_cloud()
+    assignment = api.assign("1").json()["assignment"]
+    console(tmp_path).stop_vm("1")
+    named = {"node": "1"} if by == "node" else {"hostname": "dummy-1"}
+    answer = api.http.put("/vm/action/release", json=named)
+    assert answer.json()["result"] == "Node 1 released and deleted"
+    shown = api.assignment(assignment)
+    assert (shown["state"], shown["end_reason"]) == ("ended", "released")
+    again = api.http.put("/vm/action/release", json=named)
+    assert (again.status_code, again.json()["error_code"]) == (400, "node_not_found")
+
+
 def test_a_protected_vm_is_destroyed_by_nobody(
     serve_cloud: Callable[..., Api], command: Command
 ) -> None:
@@ -332,10 +354,7 @@ def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
     operation = api.start().json()["operation"]
     command("operations", "abandon", operation)
     installation = command("db", "check").split()[-1]
-    late = DummyDriver(
-        PluginContext("late", tmp_path),
-        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
-    )
+    late = console(tmp_path)
     marker = f"{installation}-{operation}"
     node = late.start_vm(StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)).id
     (orphan,) = wait_for(lambda: api.get("/orphans")["orphans"], bool)
@@ -362,10 +381,7 @@ def test_an_orphan_is_destroyed_by_an_explicit_rule(
     operation = api.start().json()["operation"]
     command("operations", "abandon", operation)
     installation = command("db", "check").split()[-1]
-    late = DummyDriver(
-        PluginContext("late", tmp_path),
-        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
-    )
+    late = console(tmp_path)
     foreign = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{'f' * 12}-{operation}")
     mine = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{installation}-{operation}")
     other, own = late.start_vm(foreign).id, late.start_vm(mine).id
