@@ -42,7 +42,7 @@ from orchestrator_core.model import JsonObject, Vm, VmStatus
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import Json, assignment_events, assignments, operations
+from orchestrator_core.state.tables import Json, assignment_events, assignments, operations, orphans
 from orchestrator_core.state.tables import vms as vm_rows
 
 STOPPED: Final = "stopped"
@@ -118,7 +118,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         return assignment, True
     holder = holding(connection, cloud, node_id)
     if holder is None:
-        raise Refused(f"Node {node_id} is being released or destroyed")
+        raise Refused(f"Node {node_id} {_why_not(connection, cloud, node_id)}")
     if (holder.user, holder.vm_type) != (wanted.user, wanted.vm_type):
         raise Refused(f"Node {node_id} is already assigned to another user or application")
     if holder.state != AssignmentState.ACTIVE:
@@ -126,6 +126,13 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     if has_run_out(connection, holder):
         raise Refused(f"The lease of node {node_id} has run out")
     return holder, False
+
+
+def _why_not(connection: Connection, cloud: str, node_id: str) -> str:
+    it = {"of_cloud": cloud, "wanted": node_id}
+    if connection.execute(_QUARANTINED, it).first() is None:
+        return "is being released or destroyed"
+    return "is an orphan: an operator has to adopt it first, or to destroy it"
 
 
 def _note(connection: Connection, claimed: Claim) -> None:
@@ -146,6 +153,13 @@ def has_run_out(connection: Connection, assignment: Assignment) -> bool:
 
 
 _CLOCK: Final = select(now())
+
+
+_QUARANTINED: Final = select(orphans.c.node_id).where(
+    orphans.c.cloud == bindparam("of_cloud"),
+    orphans.c.node_id == bindparam("wanted"),
+    orphans.c.ignored_at.is_(None),
+)
 
 
 @functools.cache
@@ -173,8 +187,9 @@ def _claim(dialect: str, *, active: bool) -> Any:
             vm_rows.c.cloud == bindparam("of_cloud"),
             vm_rows.c.node_id == bindparam("wanted"),
             vm_rows.c.state == VmState.PRESENT.value,
+            ~_QUARANTINED.exists(),
         )
-        .with_for_update()
+        .with_for_update(of=vm_rows)
     )
     insert = insert_unless_there(dialect, assignments).from_select(_CLAIMED, free)
     return insert.returning(*assignments.c)

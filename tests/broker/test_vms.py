@@ -43,7 +43,7 @@ def start(connection: Connection) -> None:
 
 
 def lives(connection: Connection) -> list[bool]:
-    return vms.lives(connection, VM)
+    return [row.gone_at is None for row in vms.ever(connection, VM)]
 
 
 @pytest.mark.parametrize("ended", [True, False])
