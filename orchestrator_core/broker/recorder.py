@@ -133,21 +133,38 @@ class Recorder:
             error.operation_id = operation.id
             raise
 
-    async def take_again(self, operation: Operation, deadline: Deadline) -> Operation | None:
-        """Wait until an operation is due again, and take it, unless another process does.
+    async def take_again(
+        self, operation: Operation, limit: int | None, deadline: Deadline
+    ) -> Operation | None:
+        """Wait until an operation is due again and its cloud has room for it, and take it.
 
-        Returns None when that would be after the deadline: then it is somebody else's.
+        Args:
+            operation: that this process has had a moment ago.
+            limit: how many may be under way in its cloud; None for any number.
+            deadline: until when to wait.
+
+        Returns:
+            None when that would be after the deadline, or when another process takes it: then
+            it is somebody else's.
         """
-        assert operation.next_attempt_at is not None
-        pause = await self.database.read(
-            lambda connection: records.seconds_until_due(connection, operation)
-        )
-        if pause is None or pause >= deadline.remaining():
-            return None
-        await asyncio.sleep(pause)
-        return await self.database.write(
-            lambda connection: claims.claim_one(connection, self.process.id, operation)
-        )
+
+        def work(connection: Connection) -> Operation | None:
+            if claims.room(connection, operation.cloud, limit) == 0:
+                return None
+            return claims.claim_one(connection, self.process.id, operation)
+
+        look = 0.0
+        while True:
+            pause = await self.database.read(
+                lambda connection: records.seconds_until_due(connection, operation)
+            )
+            if pause is None or max(pause, look) >= deadline.remaining():
+                return None
+            await asyncio.sleep(max(pause, look))
+            taken = await self.database.write(work)
+            if taken is not None:
+                return taken
+            look = min(2 * look, _LONGEST_LOOK) or _FIRST_LOOK
 
     def caller_left(self, change: Change, operation: Operation, undo: Also) -> None:
         """Write down that an operation was not begun, since its caller has left.

@@ -205,7 +205,8 @@ class Releaser:
             operation = await self._destroyer.resume(operation, cloud)
             if operation.final or operation.state is OperationState.PAUSED:
                 return operation
-            taken = await self._recorder.take_again(operation, deadline)
+            limit = cloud.settings.changes
+            taken = await self._recorder.take_again(operation, limit, deadline)
             if taken is None:
                 return operation
             operation = taken

@@ -97,7 +97,7 @@ async def destroyed(
     for _ in range(attempts):
         if operation.final:
             break
-        claimed = await recorder.take_again(operation, _patience())
+        claimed = await recorder.take_again(operation, None, _patience())
         assert claimed is not None
         operation = await destroyer.resume(claimed, cloud)
     await cloud.close()
@@ -173,7 +173,7 @@ async def begun(recorder: Recorder, cloud: Cloud) -> Operation:
 
 async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) -> Operation:
     """Go on with an operation as though its cloud had to be asked once more."""
-    claimed = await recorder.take_again(operation, _patience())
+    claimed = await recorder.take_again(operation, None, _patience())
     assert claimed is not None
     return await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
 

@@ -10,10 +10,18 @@ import pytest
 from orchestrator_core.broker import process as processes
 from orchestrator_core.broker import records
 from orchestrator_core.broker.change import Change
-from orchestrator_core.broker.operation import Draft, Operation, OperationState, Requester, Step
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
 from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
@@ -84,3 +92,16 @@ async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Rec
     assert (await now(recorder, operation)).state is OperationState.RUNNING
     end.set()
     await let_go(recorder, operation)
+
+
+async def test_what_is_taken_again_waits_for_room_in_its_cloud(recorder: Recorder) -> None:
+    waiting, other = await record(recorder), await record(recorder)
+    due = Progress(OperationState.PENDING, Step.CONFIRM)
+    waiting = await recorder.progress(waiting, due)
+    assert await recorder.take_again(waiting, 1, Deadline(10 * BEAT)) is None
+    taking = asyncio.ensure_future(recorder.take_again(waiting, 1, Deadline(30.0)))
+    await asyncio.sleep(BEAT)
+    await recorder.progress(other, Progress(OperationState.SUCCEEDED, Step.CONFIRM))
+    taken = await taking
+    assert taken is not None
+    assert (taken.id, taken.state) == (waiting.id, OperationState.RUNNING)
