@@ -111,12 +111,13 @@ class Destroyer:
     async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
         """Ask the cloud to destroy the VM, if that may be done just now."""
         try:
+            permit = self._recorder.permit()
             there = await self._recorder.database.write(
                 lambda connection: _take_again(connection, operation, cloud.settings)
             )
             if not there:
                 return await self._gone(operation)
-            await self._ask(operation, cloud, self._permit())
+            await self._ask(operation, cloud, permit)
         except NodeNotFound as error:
             return await self._not_there(operation, cloud, error)
         except (DestroyHeld, DestroyLimit) as error:
@@ -162,11 +163,6 @@ class Destroyer:
         assert operation.node_id is not None
         step = steps.act("stop_vm", VmReference(operation.node_id), permit)
         await cloud.change("stop_vm", step, permit, hints)
-
-    def _permit(self) -> Permit:
-        permit = Permit()
-        permit.check = self._recorder.process.check_lease
-        return permit
 
     async def _not_there(
         self,
@@ -288,8 +284,10 @@ def _take_again(connection: Connection, operation: Operation, cloud: CloudSettin
 
     Raises:
         DestroyHeld, DestroyLimit, Refused: when it may not.
+        Superseded: when another process is about to do it.
     """
     assert operation.node_id is not None
+    records.check_ours(connection, operation)
     vm = vms.lock(connection, operation.cloud, operation.node_id)
     if vm is None:
         return False

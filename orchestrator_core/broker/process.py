@@ -56,6 +56,7 @@ class Process:
         self._kind = kind
         self._lease = lease
         self._sure_until = 0.0
+        self._lapses = 0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -100,6 +101,25 @@ class Process:
         if _clock() >= self._sure_until:
             raise StateUnavailable
 
+    def lease(self) -> Callable[[], None]:
+        """Return a check that fails for ever once somebody may have taken this process for dead.
+
+        Whoever comes back from a long sleep has lost what it was about to begin, although its
+        next heartbeat makes it sure of its lease again.
+
+        Raises:
+            StateUnavailable: if somebody may have already; so does the check.
+        """
+        lapses = self._lapses
+
+        def check() -> None:
+            self.check_lease()
+            if lapses != self._lapses:
+                raise StateUnavailable
+
+        check()
+        return check
+
     def _live(self) -> None:
         while not self._end.wait(self._lease / _BEATS):
             try:
@@ -112,6 +132,8 @@ class Process:
     def _beat(self, work: Callable[[Connection], None]) -> None:
         begun = _clock()
         self._database.write_now(work)
+        if begun >= self._sure_until:
+            self._lapses += 1
         # Others count from the row's own time, which is no earlier than this beat's beginning.
         self._sure_until = begun + self._lease * (1 - 1 / _BEATS)
 
@@ -135,6 +157,7 @@ class Process:
             update(table).where(table.c.id == self.id).values(seen_at=now())
         )
         if not stayed.rowcount:
+            self._lapses += 1
             self._enter(connection)
         claims.let_go_of_the_forgotten(connection, self.id, tuple(self._running), _SETTLING)
 

@@ -13,6 +13,7 @@ from orchestrator_core.broker import claims, recording, records, verdict
 from orchestrator_core.broker.change import Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
 from orchestrator_core.broker.process import Process
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable
 from orchestrator_core.settings.model import StateSettings
@@ -51,6 +52,16 @@ class Recorder:
         settings = self._settings
         return verdict.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
+    def permit(self) -> Permit:
+        """Return a permit for an attempt that no caller waits for; ask the rows only after that.
+
+        Raises:
+            StateUnavailable: when this process may be taken for dead.
+        """
+        permit = Permit()
+        permit.check = self.process.lease()
+        return permit
+
     async def record(
         self, change: Change, draft: Draft, undo: Also, also: Also | None = None
     ) -> Operation:
@@ -67,8 +78,7 @@ class Recorder:
             CloudBusy: when there was no room in time.
             StateUnavailable: when nothing can be recorded, or this process may be taken for dead.
         """
-        self.process.check_lease()
-        change.permit.check = self.process.check_lease
+        change.permit.check = self.process.lease()
         writing = asyncio.ensure_future(self._record(change, draft, also))
         try:
             operation = await asyncio.shield(writing)

@@ -122,6 +122,7 @@ class Releaser:
         Nobody waits for it: as long as the VM may not be destroyed, all is left as it is.
         """
         try:
+            permit = self._recorder.permit()
             assignment = await self._recorder.database.read(
                 lambda connection: _look(connection, operation, cloud.settings)
             )
@@ -131,18 +132,21 @@ class Releaser:
         except OrchestratorError as error:
             return await self._again(operation, error)
         if backend.external:
-            operation = await self._call(operation, cloud, backend, assignment)
+            operation = await self._call(operation, cloud, backend, assignment, permit)
         else:
             operation = await self._released(operation, _answer_of(operation, None))
         faultpoints.reached("expire.settled")
         return operation
 
     async def _call(
-        self, operation: Operation, cloud: Cloud, backend: Backend, assignment: Assignment | None
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        backend: Backend,
+        assignment: Assignment | None,
+        permit: Permit,
     ) -> Operation:
         """Ask a backend to release what it shows as this assignment's."""
-        permit = Permit()
-        permit.check = self._recorder.process.check_lease
         try:
             found = await backend.resolve_vm(cloud.name, operation.node_id, None)
             if found.user and assignment is not None and found.user != assignment.user:
@@ -304,7 +308,9 @@ def _look(connection: Connection, operation: Operation, cloud: CloudSettings) ->
 
     Raises:
         DestroyHeld, DestroyLimit, Refused: when it may not.
+        Superseded: when another process is about to do it.
     """
+    records.check_ours(connection, operation)
     limits.check_held(connection)
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import CloudDescription, Deadline, Node, hookimpl
-from orchestrator_core.broker import ledger, records, vms
+from orchestrator_core.broker import claims, ledger, records, vms
 from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.operation import Operation, OperationState, Requester, Step
@@ -23,6 +23,7 @@ from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, Vm
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.errors import Superseded
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
@@ -199,6 +200,19 @@ async def test_what_somebody_holds_by_now_is_not_destroyed(recorder: Recorder) -
     operation = await asked_again(recorder, operation, cloud)
     assert (operation.state, operation.error_code) == (OperationState.PENDING, "refused")
     assert operation.error_message == "Node 1 is assigned to u by now, and left alone"
+    assert len(asked) == before
+    await cloud.close()
+
+
+async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recorder) -> None:
+    cloud = cloud_of([["1"]])
+    operation = await begun(recorder, cloud)
+    claimed = await recorder.take_again(operation, None, _patience())
+    assert claimed is not None
+    await recorder.database.write(lambda c: claims.let_go(c, claimed, "silent"))
+    before = len(asked)
+    with pytest.raises(Superseded):
+        await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
     assert len(asked) == before
     await cloud.close()
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import Connection
 
 from orchestrator_core.broker import process as processes
 from orchestrator_core.broker import records
@@ -22,6 +23,7 @@ from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
@@ -32,11 +34,12 @@ pytestmark = pytest.mark.anyio
 WHO = Requester("somebody", "request")
 DRAFT = Draft("stop_vm", "test", Step.DESTROY, WHO, {"node": "1"}, 60.0, "1")
 BEAT = 0.02
+SETTLING = 10 * BEAT
 
 
 @pytest.fixture
 async def recorder(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
-    monkeypatch.setattr(processes, "_SETTLING", 0.0)
+    monkeypatch.setattr(processes, "_SETTLING", SETTLING)
     process = Process(database, "web", 5 * BEAT)
     process.start()
     yield Recorder(database, process, StateSettings(Secret("(plain)", plain="")))
@@ -88,7 +91,7 @@ async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Rec
         return operation
 
     operation = await asyncio.ensure_future(change())
-    await asyncio.sleep(10 * BEAT)
+    await asyncio.sleep(2 * SETTLING)
     assert (await now(recorder, operation)).state is OperationState.RUNNING
     end.set()
     await let_go(recorder, operation)
@@ -105,3 +108,39 @@ async def test_what_is_taken_again_waits_for_room_in_its_cloud(recorder: Recorde
     taken = await taking
     assert taken is not None
     assert (taken.id, taken.state) == (waiting.id, OperationState.RUNNING)
+
+
+async def test_who_was_silent_for_too_long_has_lost_what_it_was_about_to_begin(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although its next heartbeat makes it sure of its lease again."""
+    permit = recorder.permit()
+    permit.begin()
+    clock = processes._clock
+    monkeypatch.setattr(processes, "_clock", lambda: clock() + 60.0)
+    for _ in range(200):
+        try:
+            recorder.permit().begin()
+        except StateUnavailable:
+            await asyncio.sleep(BEAT)
+        else:
+            break
+    with pytest.raises(StateUnavailable):
+        permit.begin()
+    recorder.permit().begin()
+
+
+async def test_who_was_buried_alive_has_lost_what_it_was_about_to_begin(
+    recorder: Recorder,
+) -> None:
+    permit = recorder.permit()
+    me = recorder.process.id
+    await recorder.database.write(lambda c: processes.bury(c, [me]))
+    while me not in await recorder.database.read(_names):  # noqa: ASYNC110 - a row
+        await asyncio.sleep(BEAT)
+    with pytest.raises(StateUnavailable):
+        permit.begin()
+
+
+def _names(connection: Connection) -> list[object]:
+    return [one["id"] for one in processes.all_processes(connection)]
