@@ -30,7 +30,6 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import NoAssignmentBackend
 from orchestrator_core.model import OperationStatus, Vm
 from orchestrator_core.state.identifiers import new_id
-from orchestrator_core.state.installation import Installation
 
 
 class DurableBroker(Broker):
@@ -39,7 +38,6 @@ class DurableBroker(Broker):
     Args:
         registry: the configured clouds and backends.
         recorder: of this process, which lives from :meth:`start` to :meth:`stop`.
-        installation: this one.
         inventory: what the backends are told.
     """
 
@@ -47,7 +45,6 @@ class DurableBroker(Broker):
         self,
         registry: Registry,
         recorder: Recorder,
-        installation: Installation,
         inventory: CloudInventory,
     ) -> None:
         super().__init__()
@@ -57,7 +54,7 @@ class DurableBroker(Broker):
         self._registry = registry
         self._recorder = recorder
         self._inventory = inventory
-        self._starter = Starter(recorder, installation.id)
+        self._starter = Starter(recorder)
         self._destroyer = Destroyer(recorder)
         self._switch = Switch(recorder)
         self._assigner = Assigner(recorder)

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -273,6 +274,25 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
         assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
     assert api.operation(waiting["id"])["state"] == "abandoned"
     assert {early, late} <= set(api.nodes())
+
+
+def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_on(
+    serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
+) -> None:
+    """While it serves; what it is just starting is waited for."""
+    api = serve_cloud("faults.operations = ['start_vm']\nfaults.latency = 1.0")
+    with ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(api.started)
+        wait_for(lambda: api.operations(kind="start_vm", state="running"), bool)
+        command("db", "restored", "--confirm", "--new-installation")
+        assert api.operations(kind="start_vm")[0]["state"] == "succeeded"
+        first = starting.result()
+    second = api.started()
+    (operation,) = api.operations(kind="start_vm", node=second)
+    installation = command("db", "check").split()[-1]
+    assert console(tmp_path).find_node(f"{installation}-{operation['id']}").id == second
+    assert {first, second} <= set(api.nodes())
+    assert api.get("/orphans")["orphans"] == []
 
 
 def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
