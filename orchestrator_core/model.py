@@ -139,7 +139,8 @@ class Vm:
     """A VM as an assignment backend knows it.
 
     Attributes:
-        id: the backend's own number (or text) for it.
+        id: the backend's own number (or text) for it; 0 while it has none, which version 1 shows
+            as null.
         id_vm: the cloud's node id.
         status: the backend's number; :class:`VmStatus` where it is one of ours.
     """

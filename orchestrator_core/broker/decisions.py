@@ -7,34 +7,52 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core.broker import claims, destroying, leases, ledger, records, releasing
-from orchestrator_core.broker.operation import Operation, OperationState, Step
+from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
 
 _SEEN_WITHIN: Final = 60.0
 """Seconds of silence after which a process is certainly not in the middle of a start."""
 
 
-def retry(connection: Connection, operation_id: str) -> bool:
-    """Have an operation that does not run tried at once; whether there is such a one."""
-    return records.make_due(connection, operation_id)
+def retry(connection: Connection, operation_id: str) -> None:
+    """Have an operation that waits or is paused tried at once.
+
+    Raises:
+        NotFound: when there is no such operation.
+        Conflict: when it runs just now, or has ended.
+    """
+    if not records.make_due(connection, operation_id):
+        raise _nothing_to_decide(connection, operation_id)
 
 
-def abandon(connection: Connection, operation_id: str, why: str) -> bool:
-    """End an operation that does not run; whether there was such a one.
+def abandon(connection: Connection, operation_id: str, why: str) -> None:
+    """End an operation that waits or is paused.
 
     The VM that it would have destroyed stays as it is, and is nobody's.
+
+    Raises:
+        NotFound: when there is no such operation.
+        Conflict: when it runs just now, or has ended.
     """
     operation = records.abandon(connection, operation_id, why)
     if operation is None:
-        return False
+        raise _nothing_to_decide(connection, operation_id)
     if operation.step is Step.ASSIGN:
         _end_assignment(connection, operation)
     elif operation.step is Step.RELEASE:
         releasing.give_back(connection, operation)
     elif operation.node_id is not None and operation.step in (Step.DESTROY, Step.CONFIRM):
         destroying.keep(connection, operation)
-    return True
+
+
+def _nothing_to_decide(connection: Connection, operation_id: str) -> OrchestratorError:
+    found = records.get(connection, operation_id)
+    if found is None:
+        return NotFound(f"There is no operation {operation_id!r}")
+    if found.final:
+        return Conflict(f"Operation {operation_id} has ended: it is {found.state}")
+    return Conflict(f"Operation {operation_id} runs just now; try again")
 
 
 def become_another(connection: Connection) -> None:
@@ -45,14 +63,12 @@ def become_another(connection: Connection) -> None:
     another's.
 
     Raises:
-        OrchestratorError: when one of them is worked on just now; nothing is changed then.
+        Conflict: when one of them is worked on just now; nothing is changed then.
     """
     for operation in leases.not_begun(connection):
-        if operation.state is OperationState.RUNNING:
-            raise OrchestratorError(f"Operation {operation.id} runs just now; try again")
         abandon(connection, operation.id, "the leases of this copy are the original's")
     for operation_id in claims.under_way(connection, "start_vm", _SEEN_WITHIN):
-        raise OrchestratorError(f"Operation {operation_id} runs just now; try again")
+        raise _nothing_to_decide(connection, operation_id)
     leases.drop_all(connection)
 
 

@@ -75,4 +75,4 @@ class GivenBackend:
 
 
 def _free(cloud: str, node: Node) -> Vm:
-    return Vm(id=node.id, id_vm=node.id, hostname=node.name, cloud=cloud)
+    return Vm(id=0, id_vm=node.id, hostname=node.name, cloud=cloud)

@@ -257,7 +257,11 @@ def check_generation(held: Assignment, given: int | None) -> None:
     Raises:
         Refused: when it may be another one.
     """
-    if given is not None and given != held.generation:
+    if given is not None and given > held.generation:
+        raise Refused(
+            f"The VM never had an assignment of generation {given}; it is {held.generation} now"
+        )
+    if given is not None and given < held.generation:
         raise Refused(
             f"The assignment of generation {given} has ended; it is {held.generation} by now"
         )

@@ -26,6 +26,20 @@ FINAL: Final = frozenset(
 )
 
 
+KINDS: Final = (
+    "start_vm",
+    "stop_vm",
+    "reboot_vm",
+    "power_on_vm",
+    "power_off_vm",
+    "assign_vm",
+    "renew_vm",
+    "release_vm",
+    "adopt_vm",
+)
+"""What operations do: each is the name of a hook, or of what the core does by itself."""
+
+
 class Step(StrEnum):
     """What an operation does next, or did last."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from orchestrator_core.broker import keys, ledger, orphans, process, records
+from orchestrator_core.broker import keys, known, ledger, orphans, process, records
 from orchestrator_core.broker.operation import Attempt, Operation, Requester
 from orchestrator_core.broker.orphans import Orphan
 from orchestrator_core.broker.vm import Assignment, AssignmentEvent
@@ -56,6 +56,10 @@ class Records:
         return await self._database.read(
             lambda connection: records.find(connection, filters, limit, after)
         )
+
+    async def has_cloud(self, cloud: str) -> bool:
+        """Whether anything is recorded of a cloud, which may be configured no more."""
+        return await self._database.read(lambda connection: known.has_rows_of(connection, cloud))
 
     async def by_key(self, requester: Requester) -> tuple[Operation, str] | None:
         """Return the operation that a key stands for and its body's digest; None for none."""

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import claims, housekeeping, leases, process
+from orchestrator_core.broker import claims, housekeeping, leases, process, stranded
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.looking import Looker
 from orchestrator_core.broker.operation import Operation
@@ -186,6 +186,16 @@ class DurableWorker:
         await self._broker.database.write(
             lambda connection: housekeeping.sweep(connection, self._settings)
         )
+        for operation in await self._broker.database.write(self._tell_stranded):
+            _log.warning(
+                "nobody takes an operation",
+                operation=operation.id,
+                cloud=operation.cloud,
+                why=operation.error_message,
+            )
+
+    def _tell_stranded(self, connection: Connection) -> list[Operation]:
+        return stranded.tell(connection, self._limits, self._settings.lease)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from orchestrator_core.cli import plugin_tables
-from orchestrator_core.cli.options import config_option, opened, with_clear_errors
-from orchestrator_core.errors import SettingsError
+from orchestrator_core.cli.options import (
+    config_option,
+    opened,
+    opened_as_it_is,
+    with_clear_errors,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,7 +35,7 @@ def upgrade(config: Path | None) -> None:
     """
     from orchestrator_core.state.upgrade import upgrade as run  # noqa: PLC0415 - needs Alembic
 
-    with opened(config) as database:
+    with opened_as_it_is(config) as database:
         before, after = run(database)
         if before == after:
             click.echo(f"The database has schema {after} already")
@@ -49,10 +53,11 @@ def current(config: Path | None) -> None:
     """Tell which schema the database has, and which revisions the tables of plugins have."""
     from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
 
-    with opened(config) as database:
-        found = database.read_now(schema.current)
+    with opened_as_it_is(config) as database:
+        there = not database.untouched
+        found = database.read_now(schema.current) if there else None
         click.echo(f"schema {found or 'none'}; this version was written for {schema.SCHEMA}")
-        for record in plugin_tables.used(config):
+        for record in plugin_tables.used(config) if there else ():
             plugin_tables.tell(database, record)
 
 
@@ -64,14 +69,9 @@ def check(config: Path | None) -> None:
 
     The exit status is 1 if not.
     """
-    from orchestrator_core.state import installation, schema  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        try:
-            database.read_now(schema.check)
-        except SettingsError as error:
-            click.echo(f"orchestrator: {error.message}", err=True)
-            sys.exit(1)
         itself = database.read_now(installation.read)
         click.echo(f"usable; installation {itself.id}")
         if itself.held:

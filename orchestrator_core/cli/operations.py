@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,8 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Column, Table
 
+from orchestrator_core.broker.operation import OperationState
+from orchestrator_core.cli.naming import recorded_cloud
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
 
@@ -29,7 +30,7 @@ def operations() -> None:
 
 @operations.command("list")
 @config_option
-@click.option("--state", help="pending, running, paused, succeeded, failed or abandoned.")
+@click.option("--state", type=click.Choice([state.value for state in OperationState]))
 @click.option("--cloud", help="Only this cloud's.")
 @click.option("--limit", default=_MOST, type=click.IntRange(1, 10_000), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -40,10 +41,9 @@ def list_(
     """Show operations, the newest first."""
     from orchestrator_core.broker import records  # noqa: PLC0415 - needs SQLAlchemy
 
-    filters = {
-        name: value for name, value in (("state", state), ("cloud", cloud)) if value is not None
-    }
     with opened(config) as database:
+        wanted = {"state": state, "cloud": recorded_cloud(config, database, cloud)}
+        filters = {name: value for name, value in wanted.items() if value is not None}
         found = database.read_now(lambda c: records.find(c, filters, limit, None))
     if as_json:
         click.echo(json.dumps([asdict(operation) for operation in found], indent=2))
@@ -77,8 +77,8 @@ def retry(config: Path | None, operation_id: str) -> None:
     from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        done = database.write_now(lambda c: decisions.retry(c, operation_id))
-    _tell(done=done, what="is due now", operation_id=operation_id)
+        database.write_now(lambda c: decisions.retry(c, operation_id))
+    click.echo(f"{operation_id} is due now")
 
 
 @operations.command()
@@ -95,18 +95,8 @@ def abandon(config: Path | None, operation_id: str, why: str) -> None:
     from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        done = database.write_now(lambda c: decisions.abandon(c, operation_id, why))
-    _tell(done=done, what="is abandoned", operation_id=operation_id)
-
-
-def _tell(*, done: bool, what: str, operation_id: str) -> None:
-    if done:
-        click.echo(f"{operation_id} {what}")
-    else:
-        click.echo(
-            f"orchestrator: {operation_id} is not there, runs just now, or has ended", err=True
-        )
-        sys.exit(1)
+        database.write_now(lambda c: decisions.abandon(c, operation_id, why))
+    click.echo(f"{operation_id} is abandoned")
 
 
 def _table(found: list[Operation]) -> Table:

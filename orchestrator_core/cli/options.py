@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import rich_click as click
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.source import FILE_VARIABLE
 
@@ -30,15 +31,31 @@ config_option = click.option(
 
 
 @contextmanager
-def opened(config: Path | None) -> Iterator[Database]:
-    """The database that the settings name, for as long as a command needs it."""
+def opened_as_it_is(config: Path | None) -> Iterator[Database]:
+    """The database that the settings name, whatever its schema, or if it has none."""
     from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
 
-    database = open_database(load_settings(config))
+    settings = load_settings(config)
+    configure_logging(settings.server)
+    database = open_database(settings)
     try:
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def opened(config: Path | None) -> Iterator[Database]:
+    """The database that the settings name, for as long as a command needs it.
+
+    Raises:
+        SettingsError: when it is empty, or this version cannot work on it, with what to do.
+    """
+    from orchestrator_core.state.open import check_ready  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened_as_it_is(config) as database:
+        check_ready(database)
+        yield database
 
 
 def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,9 +14,13 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Column, Table
 
+from orchestrator_core.cli.naming import known_vm, recorded_cloud, refuse_namesake, vm_named
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+from orchestrator_core.errors import NodeNotFound
 
 if TYPE_CHECKING:  # they need SQLAlchemy
+    from sqlalchemy import Connection
+
     from orchestrator_core.broker.operation import Requester
     from orchestrator_core.broker.orphans import Orphan
 
@@ -37,7 +40,8 @@ def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
     from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        found = database.read_now(lambda connection: rows.find(connection, cloud))
+        wanted = recorded_cloud(config, database, cloud)
+        found = database.read_now(lambda connection: rows.find(connection, wanted))
     if as_json:
         click.echo(json.dumps([asdict(orphan) for orphan in found], indent=2))
     else:
@@ -48,15 +52,24 @@ def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
 @config_option
 @click.argument("cloud")
 @click.argument("node")
+@click.option("--unseen", is_flag=True, help="Adopt it although the database knows nothing of it.")
 @with_clear_errors
-def adopt(config: Path | None, cloud: str, node: str) -> None:
+def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
     """Take a VM for our own from now on; any VM of a cloud can be, not only an orphan."""
     from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
-    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415
+
+    key = vm_named(config, cloud, node)
+
+    def work(connection: Connection) -> str:
+        if unseen:
+            refuse_namesake(connection, key)
+        else:
+            known_vm(connection, key)
+        return rows.adopt(connection, key, _who())
 
     with opened(config) as database:
-        operation = database.write_now(lambda c: rows.adopt(c, VmKey(cloud, node), _who()))
-    click.echo(f"{node} of {cloud} is our own now: operation {operation}")
+        operation = database.write_now(work)
+    click.echo(f"{node} of {key.cloud} is our own now: operation {operation}")
 
 
 @orphans.command()
@@ -68,28 +81,33 @@ def ignore(config: Path | None, cloud: str, node: str) -> None:
     """Let an orphan be; no rule destroys it."""
     from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
+    key = vm_named(config, cloud, node)
     with opened(config) as database:
-        done = database.write_now(lambda c: rows.ignore(c, cloud, node, _who().caller))
+        done = database.write_now(lambda c: rows.ignore(c, key.cloud, node, _who().caller))
     if not done:
-        click.echo(f"orchestrator: there is no orphan {node} in {cloud}", err=True)
-        sys.exit(1)
-    click.echo(f"{node} of {cloud} is ignored")
+        raise NodeNotFound(f"There is no orphan {node} in {key.cloud}")
+    click.echo(f"{node} of {key.cloud} is ignored")
 
 
 @orphans.command()
 @config_option
 @click.argument("cloud")
 @click.argument("node")
-@click.confirmation_option(prompt="The VM will be destroyed. Go on?")
+@click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
 @with_clear_errors
-def destroy(config: Path | None, cloud: str, node: str) -> None:
+def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
     """Have a VM destroyed by the durable worker."""
     from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
-    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415
 
+    key = vm_named(config, cloud, node)
     with opened(config) as database:
-        operation = database.write_now(lambda c: rows.destroy(c, VmKey(cloud, node), _who()))
-    click.echo(f"{node} of {cloud} is to be destroyed: operation {operation}")
+        known = database.read_now(lambda connection: known_vm(connection, key))
+        if not yes:
+            name = f" ({known.name})" if known.name else ""
+            question = f"Node {node}{name} of {key.cloud} will be destroyed. Go on?"
+            click.confirm(question, abort=True)
+        operation = database.write_now(lambda c: rows.destroy(c, key, _who()))
+    click.echo(f"{node} of {key.cloud} is to be destroyed: operation {operation}")
 
 
 def _who() -> Requester:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from orchestrator_core.cli.naming import refuse_namesake, vm_named
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+from orchestrator_core.errors import NodeNotFound
+
+if TYPE_CHECKING:  # it needs SQLAlchemy
+    from sqlalchemy import Connection
 
 
 @click.command()
@@ -16,11 +22,29 @@ from orchestrator_core.cli.options import config_option, opened, with_clear_erro
 @click.option("--off", is_flag=True, help="Take the protection away again.")
 @with_clear_errors
 def protect(config: Path | None, cloud: str, node: str, *, off: bool) -> None:
-    """Let a VM never be destroyed through this server, whoever asks."""
-    from orchestrator_core.broker import vms  # noqa: PLC0415 - needs SQLAlchemy
-    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415
+    """Let a VM never be destroyed through this server, whoever asks.
+
+    One that the database does not know yet can be protected too, from its first moment on.
+    """
+    from orchestrator_core.broker import known, vms  # noqa: PLC0415 - needs SQLAlchemy
+
+    key = vm_named(config, cloud, node)
+
+    def work(connection: Connection) -> bool:
+        is_known = known.vm(connection, key) is not None
+        if not is_known:
+            refuse_namesake(connection, key)
+        if off and vms.get(connection, key.cloud, node) is None:
+            raise NodeNotFound(f"Node {node!r} of {key.cloud} is not protected: it is not known")
+        vms.protect(connection, key, protected=not off)
+        return is_known
 
     with opened(config) as database:
-        key = VmKey(cloud, node)
-        database.write_now(lambda connection: vms.protect(connection, key, protected=not off))
-    click.echo(f"{node} of {cloud} is {'not protected any more' if off else 'protected'}")
+        is_known = database.write_now(work)
+    click.echo(f"{node} of {key.cloud} is {'not protected any more' if off else 'protected'}")
+    if not is_known and not off:
+        click.echo(
+            f"orchestrator: the database knows no node {node!r} of {key.cloud} yet; "
+            "if there is none in the cloud either, nothing is protected",
+            err=True,
+        )

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import structlog
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import (
+    DatabaseError,
     DBAPIError,
     InterfaceError,
     InternalError,
@@ -20,6 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.engines import make_engine, parse_url
 from orchestrator_core.state.place import postgresql_place, sqlite_place
 from orchestrator_core.state.writers import Work, Writer
@@ -43,12 +45,14 @@ class Database:
         base: the folder to which an SQLite file's path is relative.
 
     Raises:
-        SettingsError: when the URL cannot be used.
+        SettingsError: when the URL cannot be used, or the file is no database.
     """
 
     def __init__(self, url: str, base: Path) -> None:
         self.url: URL = parse_url(url, base)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            sqlite_file.check(self._file)
         self.closed = False
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
         if self.is_sqlite:
@@ -60,6 +64,16 @@ class Database:
             # Otherwise each statement would see what was committed since the last one.
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
             self._writer = Writer(self.engine, _WRITERS)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it is an SQLite file in which nothing is yet: a first look would make it."""
+        return self.is_sqlite and sqlite_file.is_empty(self._file)
+
+    @property
+    def _file(self) -> Path:
+        assert self.url.database is not None
+        return Path(self.url.database)
 
     @property
     def place(self) -> str:
@@ -78,7 +92,9 @@ class Database:
         """
         try:
             return await self._writer.submit(work)
-        except _FAILURES as error:
+        except SQLAlchemyError as error:
+            if not _is_failure(error):
+                raise
             raise _unavailable(error) from None
 
     async def read(self, work: Work[T]) -> T:
@@ -89,7 +105,9 @@ class Database:
         """
         try:
             return await asyncio.wrap_future(self._readers.submit(self._read, work))
-        except _FAILURES as error:
+        except SQLAlchemyError as error:
+            if not _is_failure(error):
+                raise
             raise _unavailable(error) from None
 
     def write_now(self, work: Work[T]) -> T:
@@ -124,8 +142,15 @@ class Database:
     def _told(call: Callable[[], T]) -> T:
         try:
             return call()
-        except _FAILURES as error:
+        except SQLAlchemyError as error:
+            if not _is_failure(error):
+                raise
             raise _unavailable(error) from None
+
+
+def _is_failure(error: SQLAlchemyError) -> bool:
+    # SQLite says that a file is damaged with the class that all the others are made of.
+    return isinstance(error, _FAILURES) or type(error) is DatabaseError
 
 
 def _unavailable(error: SQLAlchemyError) -> StateUnavailable:

@@ -37,6 +37,18 @@ def open_database(settings: Settings) -> Database:
         raise settings_error([fault], settings.file, settings.origins) from None
 
 
+def check_ready(database: Database) -> None:
+    """Do nothing if this code can work on a database; never make one.
+
+    Raises:
+        SettingsError: if it cannot, with what to do.
+        StateUnavailable: when the database cannot be had.
+    """
+    if database.untouched:
+        raise SettingsError(schema.EMPTY)
+    database.read_now(schema.check)
+
+
 def ensure(database: Database) -> None:
     """Make the schema of a database that is empty; refuse one that must be upgraded.
 

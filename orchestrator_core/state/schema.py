@@ -17,6 +17,8 @@ OLDEST: Final = 2
 
 UPGRADE: Final = "run: orchestrator db upgrade"
 
+EMPTY: Final = f"the database is empty; {UPGRADE}"
+
 
 def current(connection: Connection) -> int | None:
     """Return the number of the database's schema; None when it has none."""
@@ -35,7 +37,7 @@ def check(connection: Connection) -> None:
     """
     found = current(connection)
     if found is None:
-        raise SettingsError(f"the database is empty; {UPGRADE}")
+        raise SettingsError(EMPTY)
     if found < OLDEST:
         raise SettingsError(f"the database has schema {found}, {SCHEMA} is needed; {UPGRADE}")
     if found > SCHEMA:

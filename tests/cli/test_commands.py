@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import loopback
+from tests.cli.conftest import Run
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
-
-
-@pytest.fixture
-def run(clean_environment: dict[str, str], tmp_path: Path) -> Run:
-    def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "orchestrator_core.cli", *arguments],
-            env={**clean_environment, "COLUMNS": "200", **environment},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return command
 
 
 def config(tmp_path: Path, toml: str) -> str:

@@ -107,10 +107,33 @@ def test_an_old_generation_releases_nothing(api: Api) -> None:
     assert api.release(node, generation=generation).status_code == 200
 
 
-@pytest.mark.parametrize("generation", [0, "1", None, 1.5])
+def test_a_generation_that_has_ended_is_told_from_one_that_never_was(api: Api) -> None:
+    node = api.started()
+    api.assign(node, lease="1h")
+    for answer in (api.release(node, generation=7), api.renew(node, generation=7)):
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
+        never = "The VM never had an assignment of generation 7; it is 1 now"
+        assert answer.json()["message"] == never
+    assert api.release(node, generation=1).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "generation", [0, "1", None, 1.5, 2**31, 2**63, 2**64, 10**30, -(2**64)], ids=str
+)
 def test_what_is_no_generation_is_named(api: Api, generation: object) -> None:
-    answer = api.release("1", generation=generation)
-    assert (answer.status_code, answer.json()["field"]) == (400, "generation")
+    for answer in (api.release("1", generation=generation), api.renew("1", generation=generation)):
+        assert (answer.status_code, answer.json()["field"]) == (400, "generation")
+        wanted = "must not be null" if generation is None else "a whole number from 1 to 2147483647"
+        assert wanted in answer.json()["message"]
+
+
+def test_a_vm_that_the_ledger_does_not_know_has_no_number(api: Api) -> None:
+    node = api.started()
+    api.assign(node)
+    numbers = {vm["id_vm"]: vm["id"] for vm in api.get("/vm/status")["nodes"]}
+    assert numbers["2"] is None
+    assert isinstance(numbers[node], int)
+    assert numbers[node] == api.assign(node).json()["id"]
 
 
 def test_the_ledger_can_be_asked(api: Api) -> None:

@@ -141,7 +141,9 @@ def test_what_cannot_be_renewed_is_told_and_left_alone(api: Api) -> None:
     refused = {
         f"Node {free} is not assigned": api.renew(free),
         f"Node {given} was assigned without a lease": api.renew(given),
-        "The assignment of generation 2 has ended; it is 1 by now": api.renew(node, generation=2),
+        "The VM never had an assignment of generation 2; it is 1 now": api.renew(
+            node, generation=2
+        ),
         "Node 777 is not assigned": api.renew("777"),
     }
     for message, told in refused.items():

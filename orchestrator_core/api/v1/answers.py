@@ -85,7 +85,7 @@ VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
         ImageSchema: View("image", {**_CLOUD, **_attributes("image", "id", "name")}, _COMMON),
         SizeSchema: View("size", {**_CLOUD, **_attributes("size", *_SIZE)}, _COMMON),
         LocationSchema: View("place", {**_CLOUD, **_attributes("place", *_PLACE)}, _COMMON),
-        VmSchema: View("vm", _attributes("vm", *_VM)),
+        VmSchema: View("vm", {**_attributes("vm", *_VM), "id": "vm.id or None"}),
         AssignmentSchema: View("result", _attributes("result", "id", "id_vm", "result")),
     }
 )

@@ -7,9 +7,10 @@ from typing import Any, Final
 from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding
-from orchestrator_core.api.v1.operations import MOST, RecordsResource, marker, when
-from orchestrator_core.api.v1.paging import filters_of, page_of
-from orchestrator_core.broker.vm import Assignment, AssignmentEvent
+from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.v1.paging import page_of
+from orchestrator_core.api.v1.records import MOST, RecordsResource, marker
+from orchestrator_core.broker.vm import Assignment, AssignmentEvent, AssignmentState
 
 _FILTERS: Final = {
     "cloud": "cloud",
@@ -21,6 +22,8 @@ _FILTERS: Final = {
     "caller": "caller",
     "backend": "backend",
 }
+
+_CHOICES: Final = {"state": tuple(AssignmentState)}
 
 
 def _shape(assignment: Assignment) -> dict[str, Any]:
@@ -61,7 +64,8 @@ class AssignmentsResource(RecordsResource):
         """Answer with the newest assignments that the query asks for."""
         page = page_of(req)
         limit = page.limit or MOST
-        found = await self.records.assignments(filters_of(req, _FILTERS), limit + 1, page.marker)
+        filters = await self.filters(req, _FILTERS, _CHOICES)
+        found = await self.records.assignments(filters, limit + 1, page.marker)
         resp.data = encoding.encode(
             {
                 "assignments": [_shape(assignment) for assignment in found[:limit]],

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from orchestrator_core.api.errors import NoSuchRecord
-from orchestrator_core.api.resource import Request, Resource, Response
-from orchestrator_core.api.services import Services
+from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers, encoding
-from orchestrator_core.api.v1.paging import filters_of, page_of
+from orchestrator_core.api.v1.paging import page_of
+from orchestrator_core.api.v1.records import MOST, RecordsResource, marker
 from orchestrator_core.broker.change import MORE, POWER
-from orchestrator_core.broker.operation import Attempt, Operation
-from orchestrator_core.errors import Unsupported
+from orchestrator_core.broker.operation import KINDS, Attempt, Operation, OperationState
 from orchestrator_core.model import AssignmentResult, CloudDescription, Node, NodeState
-
-if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
-    from orchestrator_core.broker.reading import Records
 
 _FILTERS: Final = {
     "cloud": "cloud",
@@ -29,8 +25,7 @@ _FILTERS: Final = {
 }
 """What a query may ask for, and the column that says it."""
 
-MOST: Final = 100
-"""How many are shown at once unless the query says otherwise."""
+_CHOICES: Final = {"state": tuple(OperationState), "kind": KINDS}
 
 
 def when(seconds: float | None) -> str | None:
@@ -116,25 +111,6 @@ def _shape_attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-class RecordsResource(Resource):
-    """A route that shows what was recorded."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    @property
-    def records(self) -> Records:
-        """What was recorded.
-
-        Raises:
-            Unsupported: when nothing is.
-        """
-        records = self._services.broker.records
-        if records is None:
-            raise Unsupported("This server has no [state], so that nothing is recorded")
-        return records
-
-
 class OperationsResource(RecordsResource):
     """``GET /operations``."""
 
@@ -142,18 +118,14 @@ class OperationsResource(RecordsResource):
         """Answer with the newest operations that the query asks for."""
         page = page_of(req)
         limit = page.limit or MOST
-        found = await self.records.operations(filters_of(req, _FILTERS), limit + 1, page.marker)
+        filters = await self.filters(req, _FILTERS, _CHOICES)
+        found = await self.records.operations(filters, limit + 1, page.marker)
         resp.data = encoding.encode(
             {
                 "operations": [shape_operation(operation) for operation in found[:limit]],
                 "next_marker": marker(found, limit),
             }
         )
-
-
-def marker(found: Sequence[Any], limit: int) -> str | None:
-    """Return where the next part begins, given one row more than was asked for."""
-    return found[limit - 1].id if len(found) > limit else None
 
 
 class OperationResource(RecordsResource):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding
-from orchestrator_core.api.v1.operations import RecordsResource, when
-from orchestrator_core.api.v1.paging import filters_of
+from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.v1.records import RecordsResource
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
     from orchestrator_core.broker.orphans import Orphan
@@ -20,7 +20,7 @@ class OrphansResource(RecordsResource):
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every orphan and the evidence, and with how each cloud's last look ended."""
         records = self.records
-        cloud = filters_of(req, {"cloud": "cloud"}).get("cloud")
+        cloud = (await self.filters(req, {"cloud": "cloud"})).get("cloud")
         found, reasons, looks = await records.orphans(cloud)
         resp.data = encoding.encode(
             {

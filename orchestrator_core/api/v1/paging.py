@@ -98,5 +98,8 @@ def filters_of(req: Request, columns: Mapping[str, str]) -> dict[str, str]:
         if name not in columns and name not in ("limit", "marker"):
             hint = nearest(name, columns)
             raise InvalidParameter(name[:64], f"is nothing that this list goes by{hint}")
-    given = {column: one_of(req, name) for name, column in columns.items()}
-    return {column: value for column, value in given.items() if value is not None}
+    given = {name: one_of(req, name) for name in columns}
+    for name, value in given.items():
+        if value is not None and "\0" in value:
+            raise InvalidParameter(name, "must not contain a NUL character")
+    return {columns[name]: value for name, value in given.items() if value is not None}

@@ -116,15 +116,17 @@ class AssignRequestSchema(_Emulated):
     lease = Lease()
 
 
+_MOST_GENERATIONS: Final = 2**31 - 1
+"""What the database's column holds."""
+
+
 def _generation() -> fields.Integer:
     """As the assign's answer has it."""
+    wanted = f"must be a whole number from 1 to {_MOST_GENERATIONS}"
     return fields.Integer(
         strict=True,
-        validate=validate.Range(1, 2**31 - 1, error="must be a whole number of 1 or more"),
-        error_messages={
-            "invalid": "must be a whole number of 1 or more",
-            "null": "must not be null",
-        },
+        validate=validate.Range(1, _MOST_GENERATIONS, error=wanted),
+        error_messages={"invalid": wanted, "null": "must not be null"},
     )
 
 

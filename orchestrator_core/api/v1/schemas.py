@@ -74,7 +74,7 @@ class LocationSchema(_FromCloud):
 
 
 class VmSchema(Schema):
-    """One VM as its assignment backend knows it."""
+    """One VM as its assignment backend knows it; ``id`` is null while it has no number there."""
 
     id = fields.Raw()
     id_vm = fields.String()

@@ -1,0 +1,87 @@
+"""What the routes have in common that show what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator_core.api.resource import Request, Resource
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1.paging import filters_of
+from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
+from orchestrator_core.settings.faults import nearest
+
+if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+    from orchestrator_core.broker.reading import Records
+
+MOST: Final = 100
+"""How many rows are shown at once unless the query says otherwise."""
+
+_ANY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
+_MOST_SHOWN: Final = 64
+
+
+class RecordsResource(Resource):
+    """A route that shows what was recorded."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def records(self) -> Records:
+        """What was recorded.
+
+        Raises:
+            Unsupported: when nothing is.
+        """
+        records = self._services.broker.records
+        if records is None:
+            raise Unsupported("This server has no [state], so that nothing is recorded")
+        return records
+
+    async def filters(
+        self,
+        req: Request,
+        columns: Mapping[str, str],
+        choices: Mapping[str, Collection[str]] = _ANY,
+    ) -> dict[str, str]:
+        """Return what a query wants of a list, by column; a cloud by its own name.
+
+        Args:
+            req: the request.
+            columns: the column for each parameter that a query may have.
+            choices: what the parameters may be of which not every value makes sense.
+
+        Raises:
+            InvalidParameter: naming what could never be found: an empty list would hide it.
+            Unsupported: when nothing is recorded.
+        """
+        records = self.records
+        filters = filters_of(req, columns)
+        for name, options in choices.items():
+            value = filters.get(columns[name])
+            if value is not None and value not in options:
+                hint = nearest(value[:_MOST_SHOWN], options)
+                raise InvalidParameter(name, f"must be one of {', '.join(options)}{hint}")
+        if "cloud" in filters:
+            filters["cloud"] = await self._cloud(records, filters["cloud"])
+        return filters
+
+    async def _cloud(self, records: Records, named: str) -> str:
+        """Return the name of a cloud that is configured, or that rows are left of."""
+        registry = self._services.registry
+        try:
+            return registry.cloud(named).name
+        except UnknownCloud:
+            if await records.has_cloud(named):
+                return named
+        there = ", ".join(sorted(registry.clouds)) or "none"
+        shown = named[:_MOST_SHOWN]
+        why = f"there is no cloud {shown!r}{nearest(shown, registry.clouds)}; there are: {there}"
+        raise InvalidParameter("cloud", why)
+
+
+def marker(found: Sequence[Any], limit: int) -> str | None:
+    """Return where the next part begins, given one row more than was asked for."""
+    return found[limit - 1].id if len(found) > limit else None

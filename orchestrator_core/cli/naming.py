@@ -1,0 +1,96 @@
+"""Clouds and VMs as operators name them on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import rich_click as click
+
+from orchestrator_core.errors import NodeNotFound
+from orchestrator_core.settings.faults import nearest
+from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.schema import DEFAULT
+
+if TYPE_CHECKING:  # they need SQLAlchemy
+    from sqlalchemy import Connection
+
+    from orchestrator_core.broker.vm import VmKey
+    from orchestrator_core.state.database import Database
+
+
+def vm_named(config: Path | None, cloud: str, node: str) -> VmKey:
+    """Return the VM that is meant.
+
+    Raises:
+        BadParameter: when the settings have no such cloud, or the id is empty.
+    """
+    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415 - needs SQLAlchemy
+
+    settings = load_settings(config)
+    name = settings.default_cloud if cloud == DEFAULT else cloud
+    if name is None or name not in settings.clouds:
+        _refuse_cloud(cloud, settings.clouds, "CLOUD")
+    if not node.strip():
+        raise click.BadParameter("must not be empty", param_hint="NODE")
+    return VmKey(name, node)
+
+
+def known_vm(connection: Connection, named: VmKey) -> VmKey:
+    """Return a VM with its name, if the database knows it as a VM or as an orphan.
+
+    Raises:
+        NodeNotFound: if it does not.
+    """
+    from orchestrator_core.broker import known  # noqa: PLC0415 - needs SQLAlchemy
+
+    found = known.vm(connection, named)
+    if found is None:
+        refuse_namesake(connection, named)
+        raise NodeNotFound(f"The database knows no node {named.node_id!r} of {named.cloud}")
+    return found
+
+
+def refuse_namesake(connection: Connection, named: VmKey) -> None:
+    """Do nothing unless what is named is no VM's id, but a VM's name.
+
+    Raises:
+        NodeNotFound: with that VM's id.
+    """
+    from orchestrator_core.broker import known  # noqa: PLC0415 - needs SQLAlchemy
+
+    ids = known.called(connection, named.cloud, named.node_id)
+    if ids and named.node_id not in ids:
+        raise NodeNotFound(
+            f"{named.node_id!r} is the name of node {', '.join(ids)} of {named.cloud}; "
+            "the node's id is needed"
+        )
+
+
+def recorded_cloud(config: Path | None, database: Database, name: str | None) -> str | None:
+    """Return the cloud of an option, one that the settings have or that rows are left of.
+
+    Raises:
+        BadParameter: when it is neither.
+    """
+    from orchestrator_core.broker import known  # noqa: PLC0415 - needs SQLAlchemy
+
+    if name is None:
+        return None
+    settings = load_settings(config)
+    wanted = settings.default_cloud if name == DEFAULT else name
+    if wanted is not None and (
+        wanted in settings.clouds or database.read_now(lambda c: known.has_rows_of(c, wanted))
+    ):
+        return wanted
+    return _refuse_cloud(name, settings.clouds, "--cloud")
+
+
+def _refuse_cloud(name: str, clouds: Mapping[str, object], hint: str) -> NoReturn:
+    if name == DEFAULT:
+        why = "the settings name no default cloud"
+    else:
+        why = f"there is no cloud {name!r}{nearest(name, clouds)}"
+    there = ", ".join(sorted(clouds)) or "none"
+    raise click.BadParameter(f"{why}; the settings have: {there}", param_hint=hint)

@@ -1,0 +1,81 @@
+"""Operations of a cloud that was taken out of the settings: they say why they wait."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import operations
+from tests.stateful import Api, Json, settings, stateful, wait_for
+
+DAY = 86_400.0
+
+
+def held_up(api: Api) -> str:
+    """An operation that waits for its cloud, which does not answer; return its id."""
+    node = api.started()
+    answer = api.stop(node)
+    assert answer.status_code == 502
+    operation: str = answer.json()["operation"]
+    return operation
+
+
+def let_pass(url: str, operation: str, **columns: float) -> None:
+    """Let an operation have been due, and perhaps over, for so many seconds."""
+    database = Database(url, Path())
+    times = {name: now() - seconds for name, seconds in columns.items()}
+    waiting = update(operations).where(operations.c.id == operation)
+    database.write_now(lambda c: c.execute(waiting.values(**times)))
+    database.close()
+
+
+@pytest.fixture
+def toml(database_url: str, tmp_path: Path) -> str:
+    cloud = f"""store = "file:{tmp_path}/cloud.db"
+[clouds.fake_driver.faults]
+operations = ["stop_vm"]
+error_rate = 1
+"""
+    return settings(f'url = "{database_url}"\npause = 60', cloud)
+
+
+def unknown(operation: Json) -> bool:
+    return (operation["error"] or {}).get("error_code") == "unknown_cloud"
+
+
+def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
+    toml: str, database_url: str, tmp_path: Path
+) -> None:
+    with stateful(toml, tmp_path) as api:
+        stranded = [held_up(api), held_up(api)]
+    for operation in stranded:
+        let_pass(database_url, operation, next_attempt_at=60.0)
+        with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
+            found = wait_for(partial(api.operation, operation), unknown)
+            assert found["state"] == "pending"
+            assert "No durable worker has this cloud" in found["error"]["message"]
+            said = api.server.wait_for_log(r"nobody takes an operation.*operation=(\w+)")
+            assert said.group(1) == operation
+            assert api.server.log().count("nobody takes an operation") == 1
+    with stateful(toml.replace("error_rate = 1", "error_rate = 0"), tmp_path) as api:
+        for operation in stranded:
+            assert api.settled(operation)["state"] == "succeeded"
+
+
+def test_what_nobody_could_do_in_time_is_paused(
+    toml: str, database_url: str, tmp_path: Path
+) -> None:
+    """What is due since a moment is left to another worker, which may have the cloud."""
+    with stateful(toml, tmp_path) as api:
+        over, due = held_up(api), held_up(api)
+    let_pass(database_url, over, next_attempt_at=DAY, deadline_at=60.0)
+    let_pass(database_url, due, next_attempt_at=0.0)
+    with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
+        found = wait_for(lambda: api.operation(over), unknown)
+        assert (found["state"], found["next_attempt_at"]) == ("paused", None)
+        assert not unknown(api.operation(due))

@@ -1,0 +1,33 @@
+"""The command line as it is typed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(clean_environment: dict[str, str], tmp_path: Path) -> Run:
+    """Run ``orchestrator ARGUMENTS``, with variables of the environment, and what is typed then."""
+
+    def command(
+        *arguments: str, typed: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "orchestrator_core.cli", *arguments],
+            env={**clean_environment, "COLUMNS": "200", **environment},
+            cwd=tmp_path,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return command

@@ -1,0 +1,85 @@
+"""Commands for a database that is not there, or is none: one sentence, and nothing is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.stateful import settings
+
+COMMANDS = (
+    ("db", "restored"),
+    ("db", "restored", "--confirm"),
+    ("operations", "list"),
+    ("protect", "fake_driver", "1"),
+    ("freeze",),
+)
+EMPTY = "orchestrator: the database is empty; run: orchestrator db upgrade\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / "orchestrator.toml"
+    file.write_text(settings('url = "sqlite:///var/state.db"'))
+    return str(file)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ("db", "check")], ids=" ".join)
+def test_a_database_that_is_not_there_is_not_made(
+    run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    said = run(*command, ORCHESTRATOR_CONFIG=config)
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", EMPTY)
+    assert not (tmp_path / "var").exists()
+
+
+def test_telling_its_schema_does_not_make_it_either(run: Run, config: str, tmp_path: Path) -> None:
+    said = run("db", "current", ORCHESTRATOR_CONFIG=config)
+    assert (said.returncode, said.stdout.split(";")[0]) == (0, "schema none")
+    assert not (tmp_path / "var").exists()
+
+
+def test_an_empty_file_stays_empty(run: Run, config: str, tmp_path: Path) -> None:
+    file = tmp_path / "var" / "state.db"
+    file.parent.mkdir()
+    file.touch()
+    said = run("operations", "list", ORCHESTRATOR_CONFIG=config)
+    assert (said.returncode, said.stderr) == (1, EMPTY)
+    assert (file.stat().st_size, list(file.parent.iterdir())) == (0, [file])
+    assert run("db", "upgrade", ORCHESTRATOR_CONFIG=config).returncode == 0
+    assert run("operations", "list", ORCHESTRATOR_CONFIG=config).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("db", "restored"), ("operations", "list"), ("db", "upgrade"), ("check",), ("worker",)],
+    ids=" ".join,
+)
+def test_what_is_no_database_is_left_alone(
+    run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "var" / "state.db"
+    file.parent.mkdir()
+    file.write_text("a letter")
+    said = run(*command, ORCHESTRATOR_CONFIG=config)
+    assert said.returncode == 1
+    why = f"[state] url: {file} is not an SQLite database\n"
+    assert said.stderr == f"orchestrator: {config}: {why}"
+    assert file.read_text() == "a letter"
+
+
+@pytest.mark.parametrize("command", [("operations", "list", "--json"), ("freeze",)], ids=" ".join)
+def test_a_damaged_database_is_told_without_a_traceback(
+    run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    assert run("db", "upgrade", ORCHESTRATOR_CONFIG=config).returncode == 0
+    file = tmp_path / "var" / "state.db"
+    file.write_bytes(file.read_bytes()[:100] + b"x" * 100_000)
+    said = run(*command, ORCHESTRATOR_CONFIG=config)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "Traceback" not in said.stderr
+    logged, told = said.stderr.splitlines()
+    assert "database disk image is malformed" in logged
+    assert told == "orchestrator: The server cannot reach its database"
