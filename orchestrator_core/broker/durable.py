@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
-from orchestrator_core.broker import ledger, reports, verdict
+from orchestrator_core.broker import holders, reports, verdict
 from orchestrator_core.broker.assigning import Assigner
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
@@ -121,7 +121,7 @@ class DurableBroker(Broker):
         return new_id()
 
     def _known_vms(self, cloud: str) -> Mapping[str, Vm]:
-        return self.database.read_now(lambda connection: ledger.known_vms(connection, cloud))
+        return self.database.read_now(lambda connection: holders.known_vms(connection, cloud))
 
     def _what_became_of(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
         return self.database.read_now(lambda connection: reports.statuses(connection, ids))

@@ -383,6 +383,8 @@ def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
     refusal = api.assign(node)
     assert (refusal.status_code, refusal.json()["error_code"]) == (400, "refused")
     assert f"Node {node} is an orphan" in refusal.json()["message"]
+    (shown,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
+    assert (shown["id"], shown["status"], shown["status_desc"]) == (None, 5, "FAULTY")
     seen = wait_for(lambda: api.get("/orphans")["orphans"][0]["times_seen"], lambda n: n >= 2)
     assert seen >= 2
     assert node in api.nodes()
