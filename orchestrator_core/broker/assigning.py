@@ -17,7 +17,7 @@ from orchestrator_core.broker.recorder import Also, Recorder
 from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, Claim
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.errors import OrchestratorError, Refused, Unsupported
+from orchestrator_core.errors import OrchestratorError, Refused, RequestError, Unsupported
 from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject
 from orchestrator_core.settings.model import CloudSettings
 
@@ -78,7 +78,7 @@ class Assigner:
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Find out from the backend's list what has become of an assignment."""
+        """Find out from what the backend shows what has become of an assignment."""
         if backend is None:
             why = f"Cloud {cloud.name} has no assignment backend any more"
             made = verdict.paused(operation, "unknown_outcome", why, unsettled=True)
@@ -91,13 +91,16 @@ class Assigner:
                 operation, _ended(operation, "The assignment is not there any more")
             )
         try:
-            known = await backend.list_vms(cloud.name, tuple)
+            record = await backend.resolve_vm(cloud.name, assignment.node_id, None)
+        except RequestError as error:
+            why = f"The backend does not tell whose the VM is: {error.message}"
+            made = verdict.paused(operation, "unknown_outcome", why, unsettled=True)
+            return await self._recorder.progress(operation, made)
         except OrchestratorError as error:
             after = self._recorder.pause(operation)
             made = verdict.again(operation, error, after, unsettled=True)
             return await self._recorder.progress(operation, made)
-        record = next((vm for vm in known if vm.id_vm == assignment.node_id), None)
-        if record is None or record.user != assignment.user:
+        if record.user != assignment.user:
             why = "The backend does not show the assignment"
             return await self._recorder.progress(
                 operation, _ended(operation, why), _end("not_assigned")
@@ -139,7 +142,6 @@ class Assigner:
         operation = await self._recorder.record(change, draft, _nothing_done, also)
         assignment, new = claimed[0]
         if not new:
-            self._recorder.process.running.discard(operation.id)
             return assigned(answer_of(assignment), operation)
         faultpoints.reached("assign.recorded")
         try:

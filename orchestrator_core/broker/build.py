@@ -37,6 +37,5 @@ def build_durable(
     )
     if held:
         _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
-    itself = database.read_now(installation.read)
     recorder = Recorder(database, Process(database, kind, state.lease), state)
-    return DurableBroker(registry, recorder, itself, inventory)
+    return DurableBroker(registry, recorder, inventory)

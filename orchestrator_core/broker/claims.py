@@ -20,12 +20,17 @@ def anything_due(connection: Connection, lease: float) -> bool:
         table.c.state == OperationState.PENDING,
         table.c.next_attempt_at <= now(),
     )
-    lost = select(table.c.id).where(
-        table.c.finished_at.is_(None),
-        table.c.owner.is_not(None),
-        table.c.owner.not_in(_alive(lease)),
-    )
+    lost = select(table.c.id).where(_is_lost(lease))
     return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
+
+
+def under_way(connection: Connection, kind: str, lease: float) -> Sequence[str]:
+    """Return the operations of a kind that living processes run, by their ids."""
+    table = operations
+    query = select(table.c.id).where(
+        table.c.finished_at.is_(None), table.c.kind == kind, table.c.owner.in_(_alive(lease))
+    )
+    return connection.execute(query).scalars().all()
 
 
 def _is_lost(lease: float) -> ColumnElement[bool]:
@@ -167,15 +172,8 @@ def let_go_of_the_dead(connection: Connection, lease: float) -> int:
         connection: of a transaction.
         lease: seconds.
     """
-    table = operations
     dead = connection.execute(
-        select(*table.c)
-        .where(
-            table.c.finished_at.is_(None),
-            table.c.owner.is_not(None),
-            table.c.owner.not_in(_alive(lease)),
-        )
-        .with_for_update(skip_locked=True)
+        select(*operations.c).where(_is_lost(lease)).with_for_update(skip_locked=True)
     ).all()
     for row in dead:
         let_go(connection, Operation.of(row), "the process that ran it is gone")

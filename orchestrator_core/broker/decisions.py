@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import destroying, leases, ledger, records, releasing
+from orchestrator_core.broker import claims, destroying, leases, ledger, records, releasing
 from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
+
+_SEEN_WITHIN: Final = 60.0
+"""Seconds of silence after which a process is certainly not in the middle of a start."""
 
 
 def retry(connection: Connection, operation_id: str) -> None:
@@ -50,14 +55,20 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
     return Conflict(f"Operation {operation_id} runs just now; try again")
 
 
-def drop_leases(connection: Connection) -> None:
-    """Let every assignment go on without a lease, those included that wait for their release.
+def become_another(connection: Connection) -> None:
+    """Let this copy of an installation be one of its own, beside the original.
+
+    Every assignment goes on without a lease, those included that wait for their release. Starts
+    that are settled from now on are those that this installation has made: they find no VM of
+    another's.
 
     Raises:
-        Conflict: when one of them is looked at just now; nothing is changed then.
+        Conflict: when one of them is worked on just now; nothing is changed then.
     """
     for operation in leases.not_begun(connection):
         abandon(connection, operation.id, "the leases of this copy are the original's")
+    for operation_id in claims.under_way(connection, "start_vm", _SEEN_WITHIN):
+        raise _nothing_to_decide(connection, operation_id)
     leases.drop_all(connection)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker import keys, ledger, limits, records, steps, verdict, vms
@@ -29,6 +29,7 @@ from orchestrator_core.errors import (
     DestroyLimit,
     NodeNotFound,
     OrchestratorError,
+    Refused,
 )
 from orchestrator_core.model import NodeState
 from orchestrator_core.settings.model import CloudSettings
@@ -110,10 +111,13 @@ class Destroyer:
     async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
         """Ask the cloud to destroy the VM, if that may be done just now."""
         try:
-            await self._recorder.database.write(
-                lambda connection: _may_ask(connection, operation, cloud.settings)
+            permit = self._recorder.permit()
+            there = await self._recorder.database.write(
+                lambda connection: _take_again(connection, operation, cloud.settings)
             )
-            await self._ask(operation, cloud, self._permit())
+            if not there:
+                return await self._gone(operation)
+            await self._ask(operation, cloud, permit)
         except NodeNotFound as error:
             return await self._not_there(operation, cloud, error)
         except (DestroyHeld, DestroyLimit) as error:
@@ -159,11 +163,6 @@ class Destroyer:
         assert operation.node_id is not None
         step = steps.act("stop_vm", VmReference(operation.node_id), permit)
         await cloud.change("stop_vm", step, permit, hints)
-
-    def _permit(self) -> Permit:
-        permit = Permit()
-        permit.check = self._recorder.process.check_lease
-        return permit
 
     async def _not_there(
         self,
@@ -251,13 +250,14 @@ def _take(connection: Connection, operation: Operation, cloud: CloudSettings) ->
     """From here on nobody can claim the VM."""
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
-    vms.note(connection, key, VmOrigin.GIVEN)
-    vm = vms.lock(connection, operation.cloud, operation.node_id)
-    assert vm is not None
+    _set_destroying(connection, vms.note_and_lock(connection, key, VmOrigin.GIVEN), cloud)
+
+
+def _set_destroying(connection: Connection, vm: Row[Any], cloud: CloudSettings) -> None:
     limits.check_right(vm, cloud)
     if vm.destroy_began_at is None:
         limits.check_rate(connection, cloud)
-    vms.set_state(connection, operation.cloud, operation.node_id, VmState.DESTROYING)
+    vms.set_state(connection, vm.cloud, vm.node_id, VmState.DESTROYING)
 
 
 def _write_gone(connection: Connection, operation: Operation, *, never_there: bool) -> None:
@@ -279,14 +279,29 @@ def _write_gone(connection: Connection, operation: Operation, *, never_there: bo
         vms.set_state(connection, operation.cloud, operation.node_id, state)
 
 
-def _may_ask(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
+def _take_again(connection: Connection, operation: Operation, cloud: CloudSettings) -> bool:
+    """See to it that the VM may be destroyed just now; False when another operation saw it go.
+
+    Raises:
+        DestroyHeld, DestroyLimit, Refused: when it may not.
+        Superseded: when another process is about to do it.
+    """
+    assert operation.node_id is not None
+    records.check_ours(connection, operation)
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
+    if vm is None:
+        return False
     limits.check_held(connection)
-    _take(connection, operation, cloud)
+    held = ledger.holding(connection, operation.cloud, operation.node_id)
+    if held is not None:
+        raise Refused(f"Node {vm.node_id} is assigned to {held.user} by now, and left alone")
+    _set_destroying(connection, vm, cloud)
+    return True
 
 
 def _end_assignment(connection: Connection, operation: Operation, why: str) -> None:
     assert operation.node_id is not None
-    held = ledger.holding(connection, operation.cloud, operation.node_id)
+    held = ledger.lock_holding(connection, operation.cloud, operation.node_id)
     if held is not None:
         ledger.move(
             connection, held, AssignmentState.ENDED, Cause(operation_id=operation.id, why=why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
-from orchestrator_core.broker import ledger, reports, verdict
+from orchestrator_core.broker import holders, reports, verdict
 from orchestrator_core.broker.assigning import Assigner
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
@@ -30,7 +30,6 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import NoAssignmentBackend
 from orchestrator_core.model import OperationStatus, Vm
 from orchestrator_core.state.identifiers import new_id
-from orchestrator_core.state.installation import Installation
 
 
 class DurableBroker(Broker):
@@ -39,7 +38,6 @@ class DurableBroker(Broker):
     Args:
         registry: the configured clouds and backends.
         recorder: of this process, which lives from :meth:`start` to :meth:`stop`.
-        installation: this one.
         inventory: what the backends are told.
     """
 
@@ -47,7 +45,6 @@ class DurableBroker(Broker):
         self,
         registry: Registry,
         recorder: Recorder,
-        installation: Installation,
         inventory: CloudInventory,
     ) -> None:
         super().__init__()
@@ -57,7 +54,7 @@ class DurableBroker(Broker):
         self._registry = registry
         self._recorder = recorder
         self._inventory = inventory
-        self._starter = Starter(recorder, installation.id)
+        self._starter = Starter(recorder)
         self._destroyer = Destroyer(recorder)
         self._switch = Switch(recorder)
         self._assigner = Assigner(recorder)
@@ -95,7 +92,6 @@ class DurableBroker(Broker):
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has claimed."""
         cloud = self._registry.clouds[operation.cloud]
-        self.process.running.add(operation.id)
         if operation.kind == "start_vm":
             return await self._starter.resume(operation, cloud)
         if operation.kind == "stop_vm":
@@ -125,7 +121,7 @@ class DurableBroker(Broker):
         return new_id()
 
     def _known_vms(self, cloud: str) -> Mapping[str, Vm]:
-        return self.database.read_now(lambda connection: ledger.known_vms(connection, cloud))
+        return self.database.read_now(lambda connection: holders.known_vms(connection, cloud))
 
     def _what_became_of(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
         return self.database.read_now(lambda connection: reports.statuses(connection, ids))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -17,7 +16,6 @@ from sqlalchemy import (
     String,
     Text,
     Update,
-    and_,
     bindparam,
     cast,
     func,
@@ -29,7 +27,6 @@ from orchestrator_core.broker import vms
 from orchestrator_core.broker.operation import Operation, OperationState
 from orchestrator_core.broker.vm import (
     Assignment,
-    AssignmentEvent,
     AssignmentState,
     Cause,
     Claim,
@@ -38,11 +35,11 @@ from orchestrator_core.broker.vm import (
     VmState,
 )
 from orchestrator_core.errors import Refused
-from orchestrator_core.model import JsonObject, Vm, VmStatus
+from orchestrator_core.model import JsonObject
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import Json, assignment_events, assignments, operations
+from orchestrator_core.state.tables import Json, assignment_events, assignments, operations, orphans
 from orchestrator_core.state.tables import vms as vm_rows
 
 STOPPED: Final = "stopped"
@@ -50,37 +47,6 @@ STOPPED: Final = "stopped"
 
 _CLOCKS_DIFFER: Final = 1.0
 """Seconds by which the database's clock may be set back while a backend is asked."""
-
-_STATUS: Final = {
-    VmState.RELEASING: VmStatus.RELEASING,
-    VmState.DESTROYING: VmStatus.RELEASING,
-}
-
-
-def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
-    """Return the VMs of a cloud that are not gone, as version 1 shows them, by node id."""
-    held = and_(assignments.c.vm_id == vm_rows.c.id, assignments.c.ended_at.is_(None))
-    rows = connection.execute(
-        select(vm_rows.c.id, vm_rows.c.node_id, vm_rows.c.name, vm_rows.c.state)
-        .add_columns(assignments.c.user, assignments.c.vm_type)
-        .outerjoin(assignments, held)
-        .where(vm_rows.c.cloud == cloud, vm_rows.c.gone_at.is_(None))
-    )
-    known = {}
-    for row in rows:
-        holder = VmStatus.FREE if row.user is None else VmStatus.ASSIGNED
-        status = _STATUS.get(VmState(row.state), holder)
-        known[row.node_id] = Vm(
-            id=row.id,
-            id_vm=row.node_id,
-            hostname=row.name or "",
-            user=row.user or "",
-            recipe=row.vm_type or "",
-            status=status.value,
-            status_desc=status.name,
-            cloud=cloud,
-        )
-    return known
 
 
 def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
@@ -118,7 +84,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         return assignment, True
     holder = holding(connection, cloud, node_id)
     if holder is None:
-        raise Refused(f"Node {node_id} is being released or destroyed")
+        raise Refused(f"Node {node_id} {_why_not(connection, cloud, node_id)}")
     if (holder.user, holder.vm_type) != (wanted.user, wanted.vm_type):
         raise Refused(f"Node {node_id} is already assigned to another user or application")
     if holder.state != AssignmentState.ACTIVE:
@@ -126,6 +92,13 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     if has_run_out(connection, holder):
         raise Refused(f"The lease of node {node_id} has run out")
     return holder, False
+
+
+def _why_not(connection: Connection, cloud: str, node_id: str) -> str:
+    it = {"of_cloud": cloud, "wanted": node_id}
+    if connection.execute(_QUARANTINED, it).first() is None:
+        return "is being released or destroyed"
+    return "is an orphan: an operator has to adopt it first, or to destroy it"
 
 
 def _note(connection: Connection, claimed: Claim) -> None:
@@ -146,6 +119,13 @@ def has_run_out(connection: Connection, assignment: Assignment) -> bool:
 
 
 _CLOCK: Final = select(now())
+
+
+_QUARANTINED: Final = select(orphans.c.node_id).where(
+    orphans.c.cloud == bindparam("of_cloud"),
+    orphans.c.node_id == bindparam("wanted"),
+    orphans.c.ignored_at.is_(None),
+)
 
 
 @functools.cache
@@ -173,8 +153,9 @@ def _claim(dialect: str, *, active: bool) -> Any:
             vm_rows.c.cloud == bindparam("of_cloud"),
             vm_rows.c.node_id == bindparam("wanted"),
             vm_rows.c.state == VmState.PRESENT.value,
+            ~_QUARANTINED.exists(),
         )
-        .with_for_update()
+        .with_for_update(of=vm_rows)
     )
     insert = insert_unless_there(dialect, assignments).from_select(_CLAIMED, free)
     return insert.returning(*assignments.c)
@@ -217,6 +198,18 @@ _HOLDING: Final = select(assignments).where(
 def holding(connection: Connection, cloud: str, node_id: str) -> Assignment | None:
     """Return the assignment of a VM that has not ended."""
     row = connection.execute(_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
+    return None if row is None else Assignment(*row)
+
+
+_LOCK_HOLDING: Final = _HOLDING.with_for_update()
+
+
+def lock_holding(connection: Connection, cloud: str, node_id: str) -> Assignment | None:
+    """As :func:`holding`; nobody else changes it before this transaction ends.
+
+    A backend's answer changes an assignment without a lock on its VM.
+    """
+    row = connection.execute(_LOCK_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
     return None if row is None else Assignment(*row)
 
 
@@ -364,33 +357,3 @@ def get(connection: Connection, assignment_id: str) -> Assignment | None:
     """Return one assignment."""
     row = connection.execute(select(assignments).where(assignments.c.id == assignment_id)).first()
     return None if row is None else Assignment(**row._asdict())
-
-
-def history(connection: Connection, assignment_id: str) -> list[AssignmentEvent]:
-    """Return everything that happened to an assignment, in its order."""
-    table = assignment_events
-    columns = [c for c in table.c if c.name not in ("id", "assignment_id")]
-    rows = connection.execute(
-        select(*columns).where(table.c.assignment_id == assignment_id).order_by(table.c.id)
-    )
-    return [AssignmentEvent(**row._asdict()) for row in rows]
-
-
-def find(
-    connection: Connection, filters: Mapping[str, str], limit: int, after: str | None
-) -> list[Assignment]:
-    """Return assignments, the newest first.
-
-    Args:
-        connection: of a transaction.
-        filters: values by column.
-        limit: how many at most.
-        after: the id of the one before the first.
-    """
-    table = assignments
-    query = select(table).order_by(table.c.id.desc()).limit(limit)
-    for name, value in filters.items():
-        query = query.where(table.c[name] == value)
-    if after is not None:
-        query = query.where(table.c.id < after)
-    return [Assignment(**row._asdict()) for row in connection.execute(query)]

@@ -71,10 +71,11 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
     marker = read_marker(node.marker or "")
     if marker is None or marker[0] != installation or node.state is NodeState.TERMINATED:
         return None
-    lives = vms.lives(connection, VmKey(cloud, node.id))
-    if any(lives):
+    key = VmKey(cloud, node.id)
+    ever = vms.ever(connection, key)
+    if any(vms.is_owned(vm) for vm in ever) or vms.is_owned_elsewhere(connection, key, marker[1]):
         return None
-    if lives:
+    if any(vm.gone_at is not None for vm in ever):
         return "gone_before"
     operation = connection.execute(
         select(operations.c.state, operations.c.node_id).where(operations.c.id == marker[1])
@@ -175,14 +176,16 @@ def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
 
 
 def _check_destroyable(connection: Connection, key: VmKey) -> None:
-    vms.note(connection, key, VmOrigin.GIVEN)
-    vm = vms.lock(connection, key.cloud, key.node_id)
-    assert vm is not None
+    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
     held = ledger.holding(connection, key.cloud, key.node_id)
     if held is not None:
         raise Refused(
             f"Node {key.node_id} of {key.cloud} is assigned to {held.user} for {held.vm_type}: "
             "release it, or stop it"
+        )
+    if vm.protected:
+        raise Refused(
+            f"Node {key.node_id} of {key.cloud} is protected; take the protection away first"
         )
     is_orphan = any(one.node_id == key.node_id for one in find(connection, key.cloud))
     if vm.origin == VmOrigin.GIVEN and not is_orphan:

@@ -7,13 +7,14 @@ generations, and it begins nothing with a cloud while it is not sure of its leas
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, delete, select, update
@@ -46,16 +47,16 @@ class Process:
 
     Attributes:
         id: its name in the rows.
-        running: the ids of the operations that it runs.
     """
 
     def __init__(self, database: Database, kind: str, lease: float) -> None:
         self.id = new_id()
-        self.running: set[str] = set()
+        self._running: dict[str, set[asyncio.Task[Any]]] = {}
         self._database = database
         self._kind = kind
         self._lease = lease
         self._sure_until = 0.0
+        self._lapses = 0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -80,6 +81,17 @@ class Process:
         except OrchestratorError:
             _log.warning("could not sign off", process=self.id)
 
+    def runs(self, operation_id: str, task: asyncio.Task[Any]) -> None:
+        """Do not give an operation up before this task has ended, however it ends."""
+        self._running.setdefault(operation_id, set()).add(task)
+        task.add_done_callback(lambda ended: self._ended(operation_id, ended))
+
+    def _ended(self, operation_id: str, task: asyncio.Task[Any]) -> None:
+        tasks = self._running[operation_id]
+        tasks.discard(task)
+        if not tasks:
+            del self._running[operation_id]
+
     def check_lease(self) -> None:
         """Do nothing if nobody can have taken this process for dead.
 
@@ -88,6 +100,25 @@ class Process:
         """
         if _clock() >= self._sure_until:
             raise StateUnavailable
+
+    def lease(self) -> Callable[[], None]:
+        """Return a check that fails for ever once somebody may have taken this process for dead.
+
+        Whoever comes back from a long sleep has lost what it was about to begin, although its
+        next heartbeat makes it sure of its lease again.
+
+        Raises:
+            StateUnavailable: if somebody may have already; so does the check.
+        """
+        lapses = self._lapses
+
+        def check() -> None:
+            self.check_lease()
+            if lapses != self._lapses:
+                raise StateUnavailable
+
+        check()
+        return check
 
     def _live(self) -> None:
         while not self._end.wait(self._lease / _BEATS):
@@ -101,6 +132,8 @@ class Process:
     def _beat(self, work: Callable[[Connection], None]) -> None:
         begun = _clock()
         self._database.write_now(work)
+        if begun >= self._sure_until:
+            self._lapses += 1
         # Others count from the row's own time, which is no earlier than this beat's beginning.
         self._sure_until = begun + self._lease * (1 - 1 / _BEATS)
 
@@ -124,8 +157,9 @@ class Process:
             update(table).where(table.c.id == self.id).values(seen_at=now())
         )
         if not stayed.rowcount:
+            self._lapses += 1
             self._enter(connection)
-        claims.let_go_of_the_forgotten(connection, self.id, tuple(self.running), _SETTLING)
+        claims.let_go_of_the_forgotten(connection, self.id, tuple(self._running), _SETTLING)
 
     def _leave(self, connection: Connection) -> None:
         claims.let_go_of_the_forgotten(connection, self.id, (), older_than=-1.0)

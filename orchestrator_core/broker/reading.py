@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from orchestrator_core.broker import keys, known, ledger, orphans, process, records
+from orchestrator_core.broker import holders, keys, known, ledger, orphans, process, records
 from orchestrator_core.broker.operation import Attempt, Operation, Requester
 from orchestrator_core.broker.orphans import Orphan
 from orchestrator_core.broker.vm import Assignment, AssignmentEvent
@@ -74,16 +74,16 @@ class Records:
             found = ledger.get(connection, assignment_id)
             if found is None:
                 return None
-            return found, ledger.history(connection, assignment_id)
+            return found, holders.history(connection, assignment_id)
 
         return await self._database.read(work)
 
     async def assignments(
         self, filters: Mapping[str, str], limit: int, after: str | None
     ) -> Sequence[Assignment]:
-        """Return assignments, the newest first; see :func:`ledger.find`."""
+        """Return assignments, the newest first; see :func:`holders.find`."""
         return await self._database.read(
-            lambda connection: ledger.find(connection, filters, limit, after)
+            lambda connection: holders.find(connection, filters, limit, after)
         )
 
     async def orphans(

@@ -13,6 +13,7 @@ from orchestrator_core.broker import claims, recording, records, verdict
 from orchestrator_core.broker.change import Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
 from orchestrator_core.broker.process import Process
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable
 from orchestrator_core.settings.model import StateSettings
@@ -51,6 +52,16 @@ class Recorder:
         settings = self._settings
         return verdict.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
+    def permit(self) -> Permit:
+        """Return a permit for an attempt that no caller waits for; ask the rows only after that.
+
+        Raises:
+            StateUnavailable: when this process may be taken for dead.
+        """
+        permit = Permit()
+        permit.check = self.process.lease()
+        return permit
+
     async def record(
         self, change: Change, draft: Draft, undo: Also, also: Also | None = None
     ) -> Operation:
@@ -67,14 +78,14 @@ class Recorder:
             CloudBusy: when there was no room in time.
             StateUnavailable: when nothing can be recorded, or this process may be taken for dead.
         """
-        self.process.check_lease()
-        change.permit.check = self.process.check_lease
+        change.permit.check = self.process.lease()
         writing = asyncio.ensure_future(self._record(change, draft, also))
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
             writing.add_done_callback(lambda written: self._withdraw(written, undo))
             raise
+        self._held(operation)
         change.tell(operation)
         return operation
 
@@ -110,7 +121,6 @@ class Recorder:
                 )
             await asyncio.sleep(look)
             look = min(2 * look, _LONGEST_LOOK)
-        self.process.running.add(operation.id)
         return operation
 
     async def progress(
@@ -127,35 +137,44 @@ class Recorder:
             written = records.progress(connection, operation, made)
             return (also(connection, written) if also is not None else None) or written
 
-        written = None
         try:
-            written = await self._insist(work)
+            return await self._insist(work)
         except OrchestratorError as error:
             error.operation_id = operation.id
             raise
-        finally:
-            if written is None or written.state is not OperationState.RUNNING:
-                self.process.running.discard(operation.id)
-        return written
 
-    async def take_again(self, operation: Operation, deadline: Deadline) -> Operation | None:
-        """Wait until an operation is due again, and take it, unless another process does.
+    async def take_again(
+        self, operation: Operation, limit: int | None, deadline: Deadline
+    ) -> Operation | None:
+        """Wait until an operation is due again and its cloud has room for it, and take it.
 
-        Returns None when that would be after the deadline: then it is somebody else's.
+        Args:
+            operation: that this process has had a moment ago.
+            limit: how many may be under way in its cloud; None for any number.
+            deadline: until when to wait.
+
+        Returns:
+            None when that would be after the deadline, or when another process takes it: then
+            it is somebody else's.
         """
-        assert operation.next_attempt_at is not None
-        pause = await self.database.read(
-            lambda connection: records.seconds_until_due(connection, operation)
-        )
-        if pause is None or pause >= deadline.remaining():
-            return None
-        await asyncio.sleep(pause)
-        taken = await self.database.write(
-            lambda connection: claims.claim_one(connection, self.process.id, operation)
-        )
-        if taken is not None:
-            self.process.running.add(taken.id)
-        return taken
+
+        def work(connection: Connection) -> Operation | None:
+            if claims.room(connection, operation.cloud, limit) == 0:
+                return None
+            return claims.claim_one(connection, self.process.id, operation)
+
+        look = 0.0
+        while True:
+            pause = await self.database.read(
+                lambda connection: records.seconds_until_due(connection, operation)
+            )
+            if pause is None or max(pause, look) >= deadline.remaining():
+                return None
+            await asyncio.sleep(max(pause, look))
+            taken = await self.database.write(work)
+            if taken is not None:
+                return taken
+            look = min(2 * look, _LONGEST_LOOK) or _FIRST_LOOK
 
     def caller_left(self, change: Change, operation: Operation, undo: Also) -> None:
         """Write down that an operation was not begun, since its caller has left.
@@ -167,14 +186,22 @@ class Recorder:
 
     def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
         """Write down what an attempt has come to, although nobody waits for it any more."""
-        self.go_on(self.progress(operation, made, also))
+        self.go_on(operation, self.progress(operation, made, also))
 
-    def go_on(self, work: Coroutine[Any, Any, Operation]) -> asyncio.Task[Operation]:
+    def go_on(
+        self, operation: Operation, work: Coroutine[Any, Any, Operation]
+    ) -> asyncio.Task[Operation]:
         """Let work go on whether or not somebody waits for it; the process ends after it."""
         task = asyncio.ensure_future(work)
+        self.process.runs(operation.id, task)
         self._late.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def _held(self, operation: Operation) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.process.runs(operation.id, task)
 
     async def drain(self) -> None:
         """Wait until everything is written."""

@@ -170,6 +170,22 @@ def _progressed(operation: Operation, made: Progress, clock: float) -> Operation
     )
 
 
+def check_ours(connection: Connection, operation: Operation) -> None:
+    """Do nothing if the attempt that somebody is about to make is still the operation's last.
+
+    Raises:
+        Superseded: when another process has taken the operation over.
+    """
+    table = operations
+    ours = select(table.c.id).where(
+        table.c.id == operation.id,
+        table.c.generation == operation.generation,
+        table.c.state == OperationState.RUNNING.value,
+    )
+    if connection.execute(ours).first() is None:
+        raise Superseded(operation.id)
+
+
 def process_of(operation: Operation) -> str:
     """Return the process that runs an operation."""
     assert operation.owner is not None

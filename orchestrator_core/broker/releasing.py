@@ -30,6 +30,7 @@ from orchestrator_core.errors import (
     NodeNotFound,
     OrchestratorError,
     Refused,
+    RequestError,
     Unsupported,
 )
 from orchestrator_core.model import AssignmentResult, JsonObject, Vm
@@ -56,7 +57,7 @@ class Releaser:
         reason = await cloud.reason_against("stop_vm")
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
-        found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        found = await self._resolve(backend, cloud.name, vm)
         draft = Draft(
             "release_vm",
             cloud.name,
@@ -84,11 +85,23 @@ class Releaser:
         faultpoints.reached("release.settled")
         if not at_once:
             return assigned(operation)
-        destroying = self._recorder.go_on(self._destroy(operation, cloud))
+        destroying = self._recorder.go_on(operation, self._destroy(operation, cloud))
         await asyncio.wait({destroying}, timeout=cloud.settings.release_wait)
         if destroying.done() and destroying.exception() is None:
             operation = destroying.result()
         return assigned(operation)
+
+    async def _resolve(self, backend: Backend, cloud: str, vm: VmReference) -> Vm:
+        """Return the VM that is meant; where the ledger alone decides, one that is gone too."""
+        try:
+            return await backend.resolve_vm(cloud, vm.node, vm.hostname)
+        except NodeNotFound:
+            held = None
+            if not backend.external:
+                held = await self._recorder.database.read(lambda c: _held(c, cloud, vm))
+            if held is None:
+                raise
+            return Vm(0, held.node_id, held.hostname or "", cloud=cloud)
 
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
@@ -109,6 +122,7 @@ class Releaser:
         Nobody waits for it: as long as the VM may not be destroyed, all is left as it is.
         """
         try:
+            permit = self._recorder.permit()
             assignment = await self._recorder.database.read(
                 lambda connection: _look(connection, operation, cloud.settings)
             )
@@ -118,18 +132,21 @@ class Releaser:
         except OrchestratorError as error:
             return await self._again(operation, error)
         if backend.external:
-            operation = await self._call(operation, cloud, backend, assignment)
+            operation = await self._call(operation, cloud, backend, assignment, permit)
         else:
             operation = await self._released(operation, _answer_of(operation, None))
         faultpoints.reached("expire.settled")
         return operation
 
     async def _call(
-        self, operation: Operation, cloud: Cloud, backend: Backend, assignment: Assignment | None
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        backend: Backend,
+        assignment: Assignment | None,
+        permit: Permit,
     ) -> Operation:
         """Ask a backend to release what it shows as this assignment's."""
-        permit = Permit()
-        permit.check = self._recorder.process.check_lease
         try:
             found = await backend.resolve_vm(cloud.name, operation.node_id, None)
             if found.user and assignment is not None and found.user != assignment.user:
@@ -151,27 +168,32 @@ class Releaser:
         backend: Backend,
         refusal: OrchestratorError | None = None,
     ) -> Operation:
-        """Find out from the backend's list whether a VM is released.
+        """Find out from what the backend shows whether a VM is released.
+
+        A VM that it does not show is not free for that: it may be faulty and hidden, or the
+        backend may have lost its memory.
 
         Args:
             operation: the release.
             cloud: the VM's.
-            backend: whose list it is.
+            backend: that is asked.
             refusal: what the backend said, if it certainly has not released it just now.
         """
         if not backend.external:
             return await self._released(operation, _answer_of(operation, None))
         try:
-            known = await backend.list_vms(cloud.name, tuple)
+            shown = await backend.resolve_vm(cloud.name, operation.node_id, None)
+        except RequestError as error:
+            why = f"The backend does not tell whose the VM is: {error.message}"
         except OrchestratorError as error:
             return await self._again(operation, error, unsettled=refusal is None)
-        shown = [vm for vm in known if vm.id_vm == operation.node_id]
-        if not any(vm.user for vm in shown):
-            return await self._released(operation, _answer_of(operation, next(iter(shown), None)))
+        else:
+            if not shown.user:
+                return await self._released(operation, _answer_of(operation, shown))
+            why = "The backend still shows a user"
         if refusal is not None:
             return await self._again(operation, refusal)
-        why = "The backend still shows a user, so that the VM is not destroyed"
-        return await self._unknown(operation, why)
+        return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
 
     async def _again(
         self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
@@ -187,7 +209,8 @@ class Releaser:
             operation = await self._destroyer.resume(operation, cloud)
             if operation.final or operation.state is OperationState.PAUSED:
                 return operation
-            taken = await self._recorder.take_again(operation, deadline)
+            limit = cloud.settings.changes
+            taken = await self._recorder.take_again(operation, limit, deadline)
             if taken is None:
                 return operation
             operation = taken
@@ -245,15 +268,22 @@ class Releaser:
             await self._recorder.progress(operation, made)
 
 
+def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | None:
+    """Return the assignment that is meant; None when there is none."""
+    try:
+        node_id = leases.which(connection, cloud, vm)
+    except Refused:
+        return None
+    return ledger.holding(connection, cloud, node_id)
+
+
 def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Also:
     """Return what takes a VM out of its holder's hands in the transaction that records it."""
     cloud: CloudSettings = change.cloud.settings
 
     def take(connection: Connection, operation: Operation) -> Operation:
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
-        vms.note(connection, key, VmOrigin.GIVEN)
-        row = vms.lock(connection, cloud.name, vm.id_vm)
-        assert row is not None
+        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
         if row.state != VmState.PRESENT:
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
         limits.check_right(row, cloud)
@@ -278,7 +308,9 @@ def _look(connection: Connection, operation: Operation, cloud: CloudSettings) ->
 
     Raises:
         DestroyHeld, DestroyLimit, Refused: when it may not.
+        Superseded: when another process is about to do it.
     """
+    records.check_ours(connection, operation)
     limits.check_held(connection)
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)

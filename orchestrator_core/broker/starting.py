@@ -23,6 +23,7 @@ from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
 from orchestrator_core.model import CloudDescription, JsonObject, Node
+from orchestrator_core.state import installation
 
 _EMPTY_LOOKS: Final = 3
 """How many times a cloud that shows no VM at all must do so to be believed."""
@@ -38,21 +39,24 @@ class Starter:
 
     Args:
         recorder: of this process.
-        installation: this installation's id.
     """
 
-    def __init__(self, recorder: Recorder, installation: str) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._installation = installation
 
     async def begin(self, change: Change, order: StartOrder) -> Started:
         """Start a VM for a caller."""
         cloud = change.cloud
         parameters = {"name": order.name, "image": order.image, "size": order.size}
         draft = Draft("start_vm", cloud.name, Step.START, change.requester, parameters, _DEADLINE)
-        operation = await self._recorder.record(change, draft, _forget_key)
+        markers: list[str] = []
+
+        def also(connection: Connection, operation: Operation) -> None:
+            markers[:] = [_marker(connection, operation)]
+
+        operation = await self._recorder.record(change, draft, _forget_key, also)
         faultpoints.reached("start.recorded")
-        marker = marker_of(self._installation, operation.id)
+        (marker,) = markers
         step = steps.start(cloud, order, change.permit, marker)
         try:
             description, node = await cloud.change("start_vm", step, change.permit, change.hints)
@@ -70,7 +74,9 @@ class Starter:
 
     async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
         """Find out what a start has done; never start a second time."""
-        marker = marker_of(self._installation, operation.id)
+        marker = await self._recorder.database.read(
+            lambda connection: _marker(connection, operation)
+        )
         try:
             description, node = await cloud.find_marked(marker)
         except NodeNotFound:
@@ -167,6 +173,11 @@ class Starter:
             error_message=operation.error_message,
         )
         return await self._recorder.progress(operation, made)
+
+
+def _marker(connection: Connection, operation: Operation) -> str:
+    # Read each time: an operator may make the database another installation's meanwhile.
+    return marker_of(installation.read(connection).id, operation.id)
 
 
 def _looked(connection: Connection, operation: Operation) -> tuple[float, int]:

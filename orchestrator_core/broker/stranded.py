@@ -12,7 +12,7 @@ from orchestrator_core.errors import UnknownCloud
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations
 
-_WHY: Final = "No durable worker has this cloud in its settings; until one has, nothing is done"
+_WHY: Final = "No durable worker that has this cloud in its settings takes it; so nothing is done"
 
 
 def tell(connection: Connection, clouds: Collection[str], patience: float) -> list[Operation]:

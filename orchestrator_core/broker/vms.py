@@ -161,6 +161,15 @@ def lock(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
     return connection.execute(_LOCK, {"of_cloud": cloud, "wanted": node_id}).first()
 
 
+def note_and_lock(connection: Connection, vm: VmKey, origin: VmOrigin) -> Row[Any]:
+    """As :func:`note`, then :func:`lock`; a row that has ended in between gets a successor."""
+    while True:
+        note(connection, vm, origin)
+        row = lock(connection, vm.cloud, vm.node_id)
+        if row is not None:
+            return row
+
+
 def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
     """Write down what is being done with a VM."""
     values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}
@@ -194,12 +203,31 @@ def _is(vm: VmKey) -> ColumnElement[bool]:
     return and_(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at.is_(None))
 
 
-def lives(connection: Connection, vm: VmKey) -> list[bool]:
-    """Return whether each VM of this id that was ever known is still there by the rows."""
-    rows = connection.execute(
-        select(vms.c.gone_at).where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id)
+def ever(connection: Connection, vm: VmKey) -> list[Row[Any]]:
+    """Return the row of each VM of this id that was ever known, gone or not."""
+    query = select(vms).where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id)
+    return list(connection.execute(query))
+
+
+def is_owned(vm: Row[Any]) -> bool:
+    """Whether it is there, and ours or somebody's, or being destroyed."""
+    only_named = vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.state == VmState.PRESENT
+    return vm.gone_at is None and not only_named
+
+
+def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> bool:
+    """Whether another cloud of the settings, which must be the same account, has this VM.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        operation_id: the operation that has started it.
+    """
+    ours = or_(vms.c.operation_id == operation_id, vms.c.origin == VmOrigin.ADOPTED.value)
+    query = select(vms.c.id).where(
+        vms.c.node_id == vm.node_id, vms.c.cloud != vm.cloud, vms.c.gone_at.is_(None), ours
     )
-    return [row.gone_at is None for row in rows]
+    return connection.execute(query).first() is not None
 
 
 def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:

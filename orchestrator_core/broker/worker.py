@@ -104,6 +104,7 @@ class DurableWorker:
         claimed = await database.write(lambda connection: self._claim(connection, free, dead))
         for operation in claimed:
             task = asyncio.ensure_future(self._carry_on(operation))
+            self._process.runs(operation.id, task)
             self._tasks.add(task)
             task.add_done_callback(self._ended)
         self._more = len(claimed) == free
@@ -141,9 +142,7 @@ class DurableWorker:
     def _claim(self, connection: Connection, most: int, dead: list[str]) -> list[Operation]:
         process.bury(connection, dead)
         claims.let_go_of_the_dead(connection, self._settings.lease)
-        claimed = claims.claim_due(connection, self._process.id, self._limits, most)
-        self._process.running.update(operation.id for operation in claimed)
-        return claimed
+        return claims.claim_due(connection, self._process.id, self._limits, most)
 
     async def _carry_on(self, operation: Operation) -> None:
         log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
@@ -166,8 +165,6 @@ class DurableWorker:
                 error_code=ended.error_code,
                 duration=round(time.monotonic() - began, 3),
             )
-        finally:
-            self._process.running.discard(operation.id)
 
     def _look_around(self) -> None:
         if self._looking is None or self._looking.done():

@@ -106,7 +106,7 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
 
         def confirmed(connection: Connection) -> None:
             if new_installation:
-                decisions.drop_leases(connection)
+                decisions.become_another(connection)
             installation.confirm(connection, place, new_id=new_installation)
 
         if confirm:

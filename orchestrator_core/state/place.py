@@ -25,10 +25,18 @@ def sqlite_place(url: URL) -> str:
 
 
 def postgresql_place(connection: Connection) -> str:
-    """Return the cluster's own number and the database within it."""
+    """Return the cluster's own number, its timeline and the database within it.
+
+    A timeline begins when a server is promoted: after a restore to a point in time, and after a
+    failover to a standby, which may lack the last changes. A physical copy that was started without
+    any recovery cannot be told from the original: that one the operator has to report.
+
+    https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES
+    """
     statement = text(
         "SELECT (SELECT system_identifier FROM pg_control_system()), "
+        "(SELECT timeline_id FROM pg_control_checkpoint()), "
         "(SELECT oid FROM pg_database WHERE datname = current_database())"
     )
-    system, database = connection.execute(statement).one()
-    return f"postgresql:{system}:{database}"
+    system, timeline, database = connection.execute(statement).one()
+    return f"postgresql:{system}:{timeline}:{database}"

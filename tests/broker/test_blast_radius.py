@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -64,6 +65,28 @@ def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
     yield start
     for api in apis:
         api.http.close()
+
+
+def console(folder: Path) -> DummyDriver:
+    """The same dummy cloud, reached past the server."""
+    settings = DummySettings().load({"store": f"file:{folder}/cloud.db"})
+    return DummyDriver(PluginContext("console", folder), settings)
+
+
+@pytest.mark.parametrize("by", ["node", "hostname"])
+def test_a_vm_that_was_deleted_past_us_can_be_released(
+    serve_cloud: Callable[..., Api], tmp_path: Path, by: str
+) -> None:
+    api = serve_cloud()
+    assignment = api.assign("1").json()["assignment"]
+    console(tmp_path).stop_vm("1")
+    named = {"node": "1"} if by == "node" else {"hostname": "dummy-1"}
+    answer = api.http.put("/vm/action/release", json=named)
+    assert answer.json()["result"] == "Node 1 released and deleted"
+    shown = api.assignment(assignment)
+    assert (shown["state"], shown["end_reason"]) == ("ended", "released")
+    again = api.http.put("/vm/action/release", json=named)
+    assert (again.status_code, again.json()["error_code"]) == (400, "node_not_found")
 
 
 def test_a_protected_vm_is_destroyed_by_nobody(
@@ -277,6 +300,25 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
     assert {early, late} <= set(api.nodes())
 
 
+def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_on(
+    serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
+) -> None:
+    """While it serves; what it is just starting is waited for."""
+    api = serve_cloud("faults.operations = ['start_vm']\nfaults.latency = 1.0")
+    with ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(api.started)
+        wait_for(lambda: api.operations(kind="start_vm", state="running"), bool)
+        command("db", "restored", "--confirm", "--new-installation")
+        assert api.operations(kind="start_vm")[0]["state"] == "succeeded"
+        first = starting.result()
+    second = api.started()
+    (operation,) = api.operations(kind="start_vm", node=second)
+    installation = command("db", "check").split()[-1]
+    assert console(tmp_path).find_node(f"{installation}-{operation['id']}").id == second
+    assert {first, second} <= set(api.nodes())
+    assert api.get("/orphans")["orphans"] == []
+
+
 def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
     serve_cloud: Callable[..., Api], serve: Serve, tmp_path: Path, command: Command
 ) -> None:
@@ -356,15 +398,17 @@ def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
     operation = api.start().json()["operation"]
     command("operations", "abandon", operation)
     installation = command("db", "check").split()[-1]
-    late = DummyDriver(
-        PluginContext("late", tmp_path),
-        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
-    )
+    late = console(tmp_path)
     marker = f"{installation}-{operation}"
     node = late.start_vm(StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)).id
     (orphan,) = wait_for(lambda: api.get("/orphans")["orphans"], bool)
     assert (orphan["node"], orphan["reason"]) == (node, "operation_ended")
     assert orphan["operation"] == operation
+    refusal = api.assign(node)
+    assert (refusal.status_code, refusal.json()["error_code"]) == (400, "refused")
+    assert f"Node {node} is an orphan" in refusal.json()["message"]
+    (shown,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
+    assert (shown["id"], shown["status"], shown["status_desc"]) == (None, 5, "FAULTY")
     seen = wait_for(lambda: api.get("/orphans")["orphans"][0]["times_seen"], lambda n: n >= 2)
     assert seen >= 2
     assert node in api.nodes()
@@ -374,6 +418,55 @@ def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
     wait_for(api.nodes, lambda nodes: node not in nodes)
     (destroyed,) = api.operations(node=node, kind="stop_vm")
     assert api.settled(destroyed["id"])["state"] == "succeeded"
+
+
+def test_an_orphan_that_is_protected_stays_one_until_it_is_adopted(
+    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+) -> None:
+    api = serve_cloud()
+    installation = command("db", "check").split()[-1]
+    marker = f"{installation}-{'e' * 32}"
+    request = StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)
+    node = console(tmp_path).start_vm(request).id
+    wait_for(lambda: api.get("/orphans")["orphans"], bool)
+    command("protect", "fake_driver", node)
+    (seen,) = wait_for(
+        lambda: api.get("/orphans")["orphans"], lambda them: them[0]["times_seen"] >= 3
+    )
+    assert seen["node"] == node
+    refusal = command("orphans", "destroy", "fake_driver", node, "--yes", status=1)
+    assert f"Node {node} of fake_driver is protected" in refusal
+    command("orphans", "adopt", "fake_driver", node)
+    assert api.get("/orphans")["orphans"] == []
+    assert api.assign(node).status_code == 200
+
+
+def test_what_another_cloud_of_the_same_account_has_is_no_orphan(
+    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+) -> None:
+    rule = "orphans.destroy = true\norphans.times = 1\norphans.age = 0"
+    api = serve_cloud(
+        f'[clouds.twin]\ndriver = "dummy"\nstore = "file:{tmp_path}/cloud.db"\n{rule}'
+    )
+    installation = command("db", "check").split()[-1]
+    started = api.started()
+    lost = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{installation}-{'e' * 32}")
+    shown = console(tmp_path).start_vm(lost).id
+    wait_for(
+        lambda: api.get("/orphans")["orphans"],
+        lambda them: (
+            {(one["cloud"], one["node"]) for one in them}
+            == {("fake_driver", shown), ("twin", shown)}
+        ),
+    )
+    wait_for(
+        lambda: api.get("/orphans")["orphans"],
+        lambda them: all(one["times_seen"] >= 3 for one in them),
+    )
+    command("orphans", "adopt", "fake_driver", shown)
+    wait_for(lambda: api.get("/orphans")["orphans"], lambda them: not them)
+    assert {started, shown} <= set(api.nodes())
+    assert api.operations(kind="stop_vm") == []
 
 
 def test_an_orphan_is_destroyed_by_an_explicit_rule(
@@ -386,10 +479,7 @@ def test_an_orphan_is_destroyed_by_an_explicit_rule(
     operation = api.start().json()["operation"]
     command("operations", "abandon", operation)
     installation = command("db", "check").split()[-1]
-    late = DummyDriver(
-        PluginContext("late", tmp_path),
-        DummySettings().load({"store": f"file:{tmp_path}/cloud.db"}),
-    )
+    late = console(tmp_path)
     foreign = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{'f' * 12}-{operation}")
     mine = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{installation}-{operation}")
     other, own = late.start_vm(foreign).id, late.start_vm(mine).id

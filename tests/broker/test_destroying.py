@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from orchestrator_core import CloudDescription, Deadline, Node, hookimpl
-from orchestrator_core.broker import records, vms
+from orchestrator_core.broker import claims, ledger, records, vms
 from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
-from orchestrator_core.broker.operation import Operation, OperationState, Requester
+from orchestrator_core.broker.operation import Operation, OperationState, Requester, Step
 from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.vm import VmState
+from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.errors import Superseded
+from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import CloudSettings, StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import assignments
 from orchestrator_core.state.upgrade import upgrade
-from tests.databases import MakeUrl
+from tests.databases import MakeUrl, waits_for_a_row
+from tests.stateful import wait_for
 
 pytestmark = pytest.mark.anyio
+
+
+asked: list[str] = []
+"""The nodes that a cloud was asked to destroy, one after the other."""
 
 
 class OnlyLists:
@@ -50,6 +61,7 @@ class OnlyLists:
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
         """Accept it."""
+        asked.append(node_id)
 
 
 @pytest.fixture
@@ -57,17 +69,21 @@ def recorder(sqlite: MakeUrl) -> Iterator[Recorder]:
     url = sqlite()
     database = Database(url, Path())
     upgrade(database)
-    process = Process(database, "web", 30.0)
-    process.start()
-    settings = StateSettings(Secret("(plain)", plain=url), pause=0.01, longest_pause=0.01)
-    yield Recorder(database, process, settings)
-    process.stop()
+    yield from recording(database)
     database.close()
 
 
-def cloud_of(listings: Sequence[Sequence[str]]) -> Cloud:
+def recording(database: Database) -> Iterator[Recorder]:
+    process = Process(database, "web", 30.0)
+    process.start()
+    settings = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)
+    yield Recorder(database, process, settings)
+    process.stop()
+
+
+def cloud_of(listings: Sequence[Sequence[str]], destroy: Literal["own", "all"] = "all") -> Cloud:
     hooks = Hooks(Kind.CLOUD, "Cloud test", OnlyLists(listings))
-    return Cloud(CloudSettings("test", driver="test"), Plug(hooks))
+    return Cloud(CloudSettings("test", driver="test", destroy=destroy), Plug(hooks))
 
 
 async def destroyed(
@@ -82,7 +98,7 @@ async def destroyed(
     for _ in range(attempts):
         if operation.final:
             break
-        claimed = await recorder.take_again(operation, _patience())
+        claimed = await recorder.take_again(operation, None, _patience())
         assert claimed is not None
         operation = await destroyer.resume(claimed, cloud)
     await cloud.close()
@@ -146,3 +162,93 @@ def recorder_is_writing() -> bool:
 def _only_operation(connection: Connection) -> Operation | None:
     found = records.find(connection, {}, 2, None)
     return found[0] if found else None
+
+
+async def begun(recorder: Recorder, cloud: Cloud) -> Operation:
+    """Have a VM destroyed, which its cloud accepts; return the operation that waits for that."""
+    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    operation = (await Destroyer(recorder).begin(change, VmReference("1"))).operation
+    assert operation is not None
+    return operation
+
+
+async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) -> Operation:
+    """Go on with an operation as though its cloud had to be asked once more."""
+    claimed = await recorder.take_again(operation, None, _patience())
+    assert claimed is not None
+    return await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
+
+
+def hold(connection: Connection) -> None:
+    wanted = AssignRequest("test", Vm(0, "1", "one"), "u", "app")
+    requester = Requester("somebody", "request")
+    ledger.claim(
+        connection, Claim(wanted, "given", requester, time.monotonic(), AssignmentState.ACTIVE)
+    )
+
+
+async def test_what_somebody_holds_by_now_is_not_destroyed(recorder: Recorder) -> None:
+    cloud = cloud_of([["1"]])
+    operation = await begun(recorder, cloud)
+
+    def give_away(connection: Connection) -> None:
+        vms.set_state(connection, "test", "1", VmState.PRESENT)
+        hold(connection)
+
+    await recorder.database.write(give_away)
+    before = len(asked)
+    operation = await asked_again(recorder, operation, cloud)
+    assert (operation.state, operation.error_code) == (OperationState.PENDING, "refused")
+    assert operation.error_message == "Node 1 is assigned to u by now, and left alone"
+    assert len(asked) == before
+    await cloud.close()
+
+
+async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recorder) -> None:
+    cloud = cloud_of([["1"]])
+    operation = await begun(recorder, cloud)
+    claimed = await recorder.take_again(operation, None, _patience())
+    assert claimed is not None
+    await recorder.database.write(lambda c: claims.let_go(c, claimed, "silent"))
+    before = len(asked)
+    with pytest.raises(Superseded):
+        await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
+    assert len(asked) == before
+    await cloud.close()
+
+
+async def test_what_another_operation_saw_go_is_gone(recorder: Recorder) -> None:
+    """Although its row, which said that it is our own, is over."""
+    cloud = cloud_of([["1"], []], destroy="own")
+    await recorder.database.write(lambda c: vms.adopt(c, VmKey("test", "1"), "0" * 32))
+    operation = await begun(recorder, cloud)
+    await recorder.database.write(lambda c: vms.set_state(c, "test", "1", VmState.GONE))
+    before = len(asked)
+    operation = await asked_again(recorder, operation, cloud)
+    assert operation.state is OperationState.SUCCEEDED
+    assert len(asked) == before
+    await cloud.close()
+
+
+async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
+    postgres_database: Database,
+) -> None:
+    """The answer makes it active, for which it does not need the VM's row."""
+    postgres_database.write_now(hold)
+    held = postgres_database.read_now(lambda c: ledger.holding(c, "test", "1"))
+    assert held is not None
+    waiting = {"state": AssignmentState.ASSIGNING.value, "assigned_at": None}
+    postgres_database.write_now(lambda c: c.execute(update(assignments).values(waiting)))
+    cloud = cloud_of([["1"]])
+    for recorder in recording(postgres_database):
+        with postgres_database.engine.connect() as first, first.begin() as answering:
+            seen = replace(held, state=AssignmentState.ASSIGNING)
+            assert ledger.move(first, seen, AssignmentState.ACTIVE, Cause())
+            stopping = asyncio.ensure_future(begun(recorder, cloud))
+            await asyncio.to_thread(wait_for, lambda: waits_for_a_row(postgres_database), bool)
+            answering.commit()
+            await stopping
+    ended = postgres_database.read_now(lambda c: ledger.get(c, held.id))
+    assert ended is not None
+    assert (ended.state, ended.end_reason) == (AssignmentState.ENDED, ledger.STOPPED)
+    await cloud.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.databases import MakeUrl
 from tests.stateful import Api, Json, settings, wait_for
 
 VMS = 9
+SETTLED = 0.05
+"""Seconds in which the database has done what it was sent."""
 
 
 @pytest.fixture
@@ -56,6 +59,17 @@ def kill(server: Server) -> None:
     """The machine is gone: master, web worker and durable worker, without a word."""
     os.killpg(server.process.pid, signal.SIGKILL)
     server.process.wait()
+
+
+def stop_at_work(server: Server, at_work: Callable[[], int]) -> None:
+    """Let the machine stand still at a moment at which it has operations under way."""
+    while True:
+        os.killpg(server.process.pid, signal.SIGSTOP)
+        time.sleep(SETTLED)
+        if at_work():
+            return
+        os.killpg(server.process.pid, signal.SIGCONT)
+        time.sleep(SETTLED)
 
 
 def durable_worker(server: Server) -> int:
@@ -113,6 +127,7 @@ def test_a_lost_machine_s_work_is_finished_by_the_other(
     database.write_now(thaw)
     pid = durable_worker(lost.server)
     wait_for(lambda: database.read_now(lambda c: runs(c, pid)), bool)
+    stop_at_work(lost.server, lambda: database.read_now(lambda c: runs(c, pid)))
     kill(lost.server)
     database.close()
     done = all_done(other)

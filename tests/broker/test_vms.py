@@ -43,7 +43,7 @@ def start(connection: Connection) -> None:
 
 
 def lives(connection: Connection) -> list[bool]:
-    return vms.lives(connection, VM)
+    return [row.gone_at is None for row in vms.ever(connection, VM)]
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -81,6 +81,26 @@ def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
     row = postgres_database.read_now(lambda c: vms.get(c, VM.cloud, VM.node_id))
     assert row is not None
     assert (row.state, row.origin) == (VmState.PRESENT, VmOrigin.GIVEN)
+
+
+def test_who_finds_a_vm_that_is_written_off_in_the_next_moment_gets_its_successor(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, endings = vms.note, [VmState.GONE]
+    postgres_database.write_now(lambda c: note(c, VM, VmOrigin.GIVEN))
+
+    def note_and_lose(connection: Connection, vm: VmKey, origin: VmOrigin) -> bool:
+        new = note(connection, vm, origin)
+        if endings:
+            state = endings.pop()
+            with postgres_database.engine.begin() as other:
+                vms.set_state(other, vm.cloud, vm.node_id, state)
+        return new
+
+    monkeypatch.setattr(vms, "note", note_and_lose)
+    row = postgres_database.write_now(lambda c: vms.note_and_lock(c, VM, VmOrigin.GIVEN))
+    assert row.gone_at is None
+    assert sorted(postgres_database.read_now(lives)) == [False, True]
 
 
 def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(

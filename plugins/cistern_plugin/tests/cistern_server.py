@@ -192,5 +192,6 @@ AFTERWARDS: dict[str, _Way] = {
     "cut in mid-body": _cut_in_mid_body,
     "slow body": _slow_body,
     "done and cut": lambda handler, _answer: handler.cut(),
+    "done and silence": _silence,
 }
 """The request is carried out, then the answer is spoilt."""

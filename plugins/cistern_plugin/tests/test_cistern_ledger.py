@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,60 @@ def test_a_vm_that_still_shows_a_user_is_not_destroyed(api: Api, cistern_server:
     paused = operation(api, kind="release_vm")
     assert (paused["state"], paused["error"]["error_code"]) == ("paused", "release_unknown")
     assert "1" in api.nodes()
+
+
+def hide(cistern_server: Any) -> None:
+    """Its VM is faulty from now on, which ``with_faulty_nodes = false`` hides."""
+    cistern_server.nodes["fake_driver"][0]["status"] = 5
+
+
+def forget(cistern_server: Any) -> None:
+    """It has lost its memory."""
+    cistern_server.nodes.clear()
+
+
+def ask_in_vain(
+    ask: Callable[[], Any], answered: Callable[[], Any], lose: Callable[[], None]
+) -> None:
+    """Ask for what Cistern never answers; it loses something once it was asked."""
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        wait_for(answered, bool)
+        lose()
+        assert asking.result().status_code == 504
+
+
+@pytest.mark.parametrize("lose", [hide, forget])
+def test_a_vm_that_the_list_does_not_show_is_not_destroyed(
+    api: Api, cistern_server: Any, lose: Callable[[Any], None]
+) -> None:
+    api.assign("1", "ann")
+    cistern_server.misbehave("silence", on="release")
+    ask_in_vain(
+        lambda: api.release("1"),
+        lambda: cistern_server.asked("release"),
+        lambda: lose(cistern_server),
+    )
+    paused = operation(api, kind="release_vm")
+    assert (paused["state"], paused["error"]["error_code"]) == ("paused", "release_unknown")
+    assert api.nodes() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("lose", "ends"), [(hide, ("succeeded", "active")), (forget, ("paused", "assigning"))]
+)
+def test_an_assignment_that_the_list_does_not_show_is_not_ended(
+    api: Api, cistern_server: Any, lose: Callable[[Any], None], ends: tuple[str, str]
+) -> None:
+    cistern_server.misbehave("done and silence", on="assign")
+    ask_in_vain(
+        lambda: api.assign("1", "ann"),
+        lambda: cistern_server.nodes["fake_driver"][0]["user"],
+        lambda: lose(cistern_server),
+    )
+    settled = operation(api, kind="assign_vm")
+    held = api.get("/vm/assignments", node="1")["assignments"][0]
+    assert (settled["state"], held["state"]) == ends
 
 
 @pytest.mark.parametrize("point", ["assign.recorded", "assign.answered"])

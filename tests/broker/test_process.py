@@ -1,0 +1,146 @@
+"""What a process runs, by the rows and in truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import process as processes
+from orchestrator_core.broker import records
+from orchestrator_core.broker.change import Change
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
+from orchestrator_core.broker.process import Process
+from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.settings.secrets import Secret
+from orchestrator_core.state.database import Database
+from tests.broker.test_destroying import cloud_of
+
+pytestmark = pytest.mark.anyio
+
+WHO = Requester("somebody", "request")
+DRAFT = Draft("stop_vm", "test", Step.DESTROY, WHO, {"node": "1"}, 60.0, "1")
+BEAT = 0.02
+SETTLING = 10 * BEAT
+
+
+@pytest.fixture
+async def recorder(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Recorder]:
+    monkeypatch.setattr(processes, "_SETTLING", SETTLING)
+    process = Process(database, "web", 5 * BEAT)
+    process.start()
+    yield Recorder(database, process, StateSettings(Secret("(plain)", plain="")))
+    await asyncio.to_thread(process.stop)
+
+
+async def record(recorder: Recorder) -> Operation:
+    cloud = cloud_of([])
+    try:
+        return await recorder.record(Change(cloud, Permit(), WHO), DRAFT, lambda *_: None)
+    finally:
+        await cloud.close()
+
+
+async def now(recorder: Recorder, operation: Operation) -> Operation:
+    found = await recorder.database.read(lambda c: records.get(c, operation.id))
+    assert found is not None
+    return found
+
+
+async def let_go(recorder: Recorder, operation: Operation) -> None:
+    while (await now(recorder, operation)).state is OperationState.RUNNING:  # noqa: ASYNC110 - a row
+        await asyncio.sleep(BEAT)
+    assert (await now(recorder, operation)).error_code == "process_lost"
+
+
+async def test_a_change_that_fails_between_two_steps_is_let_go(recorder: Recorder) -> None:
+    async def change() -> Operation:
+        operation = await record(recorder)
+        raise RuntimeError(operation.id)
+
+    with pytest.raises(RuntimeError) as failed:
+        await asyncio.ensure_future(change())
+    found = await recorder.database.read(lambda c: records.get(c, str(failed.value)))
+    assert found is not None
+    await let_go(recorder, found)
+
+
+async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Recorder) -> None:
+    end = asyncio.Event()
+
+    async def work(operation: Operation) -> Operation:
+        await end.wait()
+        return operation
+
+    async def change() -> Operation:
+        operation = await record(recorder)
+        recorder.go_on(operation, work(operation))
+        return operation
+
+    operation = await asyncio.ensure_future(change())
+    await asyncio.sleep(2 * SETTLING)
+    assert (await now(recorder, operation)).state is OperationState.RUNNING
+    end.set()
+    await let_go(recorder, operation)
+
+
+async def test_what_is_taken_again_waits_for_room_in_its_cloud(recorder: Recorder) -> None:
+    waiting, other = await record(recorder), await record(recorder)
+    due = Progress(OperationState.PENDING, Step.CONFIRM)
+    waiting = await recorder.progress(waiting, due)
+    assert await recorder.take_again(waiting, 1, Deadline(10 * BEAT)) is None
+    taking = asyncio.ensure_future(recorder.take_again(waiting, 1, Deadline(30.0)))
+    await asyncio.sleep(BEAT)
+    await recorder.progress(other, Progress(OperationState.SUCCEEDED, Step.CONFIRM))
+    taken = await taking
+    assert taken is not None
+    assert (taken.id, taken.state) == (waiting.id, OperationState.RUNNING)
+
+
+async def test_who_was_silent_for_too_long_has_lost_what_it_was_about_to_begin(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although its next heartbeat makes it sure of its lease again."""
+    permit = recorder.permit()
+    permit.begin()
+    clock = processes._clock
+    monkeypatch.setattr(processes, "_clock", lambda: clock() + 60.0)
+    for _ in range(200):
+        try:
+            recorder.permit().begin()
+        except StateUnavailable:
+            await asyncio.sleep(BEAT)
+        else:
+            break
+    with pytest.raises(StateUnavailable):
+        permit.begin()
+    recorder.permit().begin()
+
+
+async def test_who_was_buried_alive_has_lost_what_it_was_about_to_begin(
+    recorder: Recorder,
+) -> None:
+    permit = recorder.permit()
+    me = recorder.process.id
+    await recorder.database.write(lambda c: processes.bury(c, [me]))
+    while me not in await recorder.database.read(_names):  # noqa: ASYNC110 - a row
+        await asyncio.sleep(BEAT)
+    with pytest.raises(StateUnavailable):
+        permit.begin()
+
+
+def _names(connection: Connection) -> list[object]:
+    return [one["id"] for one in processes.all_processes(connection)]
