@@ -131,6 +131,7 @@ def test_only_own_vms_are_destroyed_where_the_settings_say_so(
     refusal = command("orphans", "destroy", "fake_driver", "2", "--yes", status=1)
     assert "knows no node '2'" in refusal
     command("protect", "fake_driver", "2")  # it is known from the next look on
+    command("protect", "fake_driver", "2", "--off")
     wait_for(
         lambda: command("orphans", "destroy", "fake_driver", "2", "--yes", status=1),
         lambda refusal: "neither an orphan nor our own" in refusal,

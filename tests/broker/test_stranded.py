@@ -58,7 +58,7 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
         with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
             found = wait_for(partial(api.operation, operation), unknown)
             assert found["state"] == "pending"
-            assert "No durable worker has this cloud" in found["error"]["message"]
+            assert "has this cloud in its settings" in found["error"]["message"]
             said = api.server.wait_for_log(r"nobody takes an operation.*operation=(\w+)")
             assert said.group(1) == operation
             assert api.server.log().count("nobody takes an operation") == 1
