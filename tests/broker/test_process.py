@@ -33,8 +33,8 @@ pytestmark = pytest.mark.anyio
 
 WHO = Requester("somebody", "request")
 DRAFT = Draft("stop_vm", "test", Step.DESTROY, WHO, {"node": "1"}, 60.0, "1")
-BEAT = 0.02
-SETTLING = 10 * BEAT
+BEAT = 0.2
+SETTLING = 0.3
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Rec
         return operation
 
     operation = await asyncio.ensure_future(change())
-    await asyncio.sleep(2 * SETTLING)
+    await asyncio.sleep(2 * (SETTLING + BEAT))
     assert (await now(recorder, operation)).state is OperationState.RUNNING
     end.set()
     await let_go(recorder, operation)
@@ -101,9 +101,9 @@ async def test_what_is_taken_again_waits_for_room_in_its_cloud(recorder: Recorde
     waiting, other = await record(recorder), await record(recorder)
     due = Progress(OperationState.PENDING, Step.CONFIRM)
     waiting = await recorder.progress(waiting, due)
-    assert await recorder.take_again(waiting, 1, Deadline(10 * BEAT)) is None
+    assert await recorder.take_again(waiting, 1, Deadline(0.2)) is None
     taking = asyncio.ensure_future(recorder.take_again(waiting, 1, Deadline(30.0)))
-    await asyncio.sleep(BEAT)
+    await asyncio.sleep(0.02)
     await recorder.progress(other, Progress(OperationState.SUCCEEDED, Step.CONFIRM))
     taken = await taking
     assert taken is not None

@@ -192,7 +192,7 @@ class DestroysTheOneBeforeToo(GoodCloud):
 
 
 class ChangesNames(GoodCloud):
-    """A node is listed under a first name, and under another one later."""
+    """A node is listed under another name each time."""
 
     breaks, says = "C28", "There is no node with the hostname"
 
@@ -204,10 +204,7 @@ class ChangesNames(GoodCloud):
     def list_nodes(self) -> list[Node]:
         nodes = super().list_nodes()
         self.shown.update(node.id for node in nodes)
-        return [
-            replace(node, name=f"{node.name}-{node.id}") if self.shown[node.id] > 2 else node
-            for node in nodes
-        ]
+        return [replace(node, name=f"{node.name}-{self.shown[node.id]}") for node in nodes]
 
 
 class DestroysWhatIsNotThere(GoodCloud):
