@@ -288,7 +288,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
         limits.check_right(row, cloud)
         held = ledger.holding(connection, cloud.name, vm.id_vm)
-        if held is None and not backend.external:
+        if held is None and (generation is not None or not backend.external):
             raise Refused(f"Node {vm.id_vm} is not assigned")
         if held is not None:
             ledger.check_generation(held, generation)

@@ -83,6 +83,17 @@ def test_what_cistern_gave_away_before_can_be_released_too(api: Api, cistern_ser
     assert api.nodes() == ["1"]
 
 
+def test_who_names_a_generation_releases_nothing_that_was_given_away_past_us(
+    api: Api, cistern_server: Any
+) -> None:
+    """Whoever held it under that generation has it no more."""
+    cistern_server.nodes["fake_driver"][1].update(user="bob", status=2)
+    answer = api.release("2", generation=1)
+    assert (answer.status_code, answer.json()["message"]) == (400, "Node 2 is not assigned")
+    assert cistern_server.asked("release") == []
+    assert api.nodes() == ["1", "2"]
+
+
 def test_a_release_whose_answer_got_lost_is_settled_by_the_list(
     api: Api, cistern_server: Any
 ) -> None:
