@@ -269,14 +269,21 @@ def _write_gone(connection: Connection, operation: Operation, *, never_there: bo
     vm = vms.lock(connection, operation.cloud, operation.node_id)
     began_at = operation.attempt_began_at
     assert began_at is not None
-    if vm is None:
-        return  # somebody else has written it down, and what has come since is another VM
+    if vm is None or _saw_it_go(connection, operation):
+        return
     if never_there and vms.is_unknown(vm):
         vms.forget(connection, vm)
     else:
         since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
         state = VmState.PRESENT if since else VmState.GONE
         vms.set_state(connection, operation.cloud, operation.node_id, state)
+
+
+def _saw_it_go(connection: Connection, operation: Operation) -> bool:
+    """Whether another operation has written down that the VM is gone: what is there is another."""
+    assert operation.node_id is not None
+    key = VmKey(operation.cloud, operation.node_id)
+    return vms.has_gone_since(connection, key, operation.made_at)
 
 
 def _take_again(connection: Connection, operation: Operation, cloud: CloudSettings) -> bool:
@@ -289,7 +296,7 @@ def _take_again(connection: Connection, operation: Operation, cloud: CloudSettin
     assert operation.node_id is not None
     records.check_ours(connection, operation)
     vm = vms.lock(connection, operation.cloud, operation.node_id)
-    if vm is None:
+    if vm is None or _saw_it_go(connection, operation):
         return False
     limits.check_held(connection)
     held = ledger.holding(connection, operation.cloud, operation.node_id)

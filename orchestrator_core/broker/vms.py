@@ -151,6 +151,19 @@ _GONE_WITHIN: Final = select(vms.c.id).where(
 )
 
 
+def has_gone_since(connection: Connection, vm: VmKey, since: float) -> bool:
+    """Whether a VM of this id has gone at this time of the database's clock, or later."""
+    it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
+    return connection.execute(_GONE_SINCE, it).first() is not None
+
+
+_GONE_SINCE: Final = select(vms.c.id).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at >= bindparam("since", type_=Double),
+)
+
+
 def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
     """Return the row of a VM that is not gone."""
     return connection.execute(_FIND, {"of_cloud": cloud, "wanted": node_id}).first()

@@ -217,16 +217,24 @@ async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recor
     await cloud.close()
 
 
-async def test_what_another_operation_saw_go_is_gone(recorder: Recorder) -> None:
-    """Although its row, which said that it is our own, is over."""
+@pytest.mark.parametrize("used_again", [False, True])
+async def test_what_another_operation_saw_go_is_gone(
+    recorder: Recorder, *, used_again: bool
+) -> None:
+    """Although its row, which said that it is our own, is over, or its id another VM's by now."""
     cloud = cloud_of([["1"], []], destroy="own")
     await recorder.database.write(lambda c: vms.adopt(c, VmKey("test", "1"), "0" * 32))
     operation = await begun(recorder, cloud)
     await recorder.database.write(lambda c: vms.set_state(c, "test", "1", VmState.GONE))
+    if used_again:
+        await recorder.database.write(lambda c: vms.adopt(c, VmKey("test", "1"), "1" * 32))
     before = len(asked)
     operation = await asked_again(recorder, operation, cloud)
     assert operation.state is OperationState.SUCCEEDED
     assert len(asked) == before
+    row = await recorder.database.read(lambda c: vms.get(c, "test", "1"))
+    assert (row is not None) == used_again
+    assert row is None or row.state == VmState.PRESENT
     await cloud.close()
 
 
