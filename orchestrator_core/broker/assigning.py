@@ -91,7 +91,7 @@ class Assigner:
                 operation, _ended(operation, "The assignment is not there any more")
             )
         try:
-            record = await backend.resolve_vm(cloud.name, assignment.node_id, None)
+            record = await backend.shown_vm(cloud.name, assignment.node_id)
         except RequestError as error:
             why = f"The backend does not tell whose the VM is: {error.message}"
             made = verdict.paused(operation, "unknown_outcome", why, unsettled=True)

@@ -10,6 +10,7 @@ from orchestrator_core.broker import claims, destroying, leases, ledger, records
 from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
+from orchestrator_core.state import installation
 
 _SEEN_WITHIN: Final = 60.0
 """Seconds of silence after which a process is certainly not in the middle of a start."""
@@ -58,17 +59,24 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
 def become_another(connection: Connection) -> None:
     """Let this copy of an installation be one of its own, beside the original.
 
-    Every assignment goes on without a lease, those included that wait for their release. Starts
-    that are settled from now on are those that this installation has made: they find no VM of
-    another's.
+    Every assignment goes on without a lease, those included that wait for their release. A start
+    that is settled from now on finds no VM of the original's; so what this copy has started by
+    itself has to be settled before.
 
     Raises:
-        Conflict: when one of them is worked on just now; nothing is changed then.
+        Conflict: when something is worked on just now, or has to be settled; nothing is
+            changed then.
     """
+    copied_at = installation.hold_id(connection)
     for operation in leases.not_begun(connection):
         abandon(connection, operation.id, "the leases of this copy are the original's")
     for operation_id in claims.under_way(connection, "start_vm", _SEEN_WITHIN):
         raise _nothing_to_decide(connection, operation_id)
+    for operation_id in records.unfinished(connection, "start_vm", copied_at):
+        raise Conflict(
+            f"Operation {operation_id} is a start that is not settled yet: wait until it is, or "
+            "abandon it"
+        )
     leases.drop_all(connection)
 
 

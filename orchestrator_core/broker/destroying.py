@@ -250,7 +250,8 @@ def _take(connection: Connection, operation: Operation, cloud: CloudSettings) ->
     """From here on nobody can claim the VM."""
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
-    _set_destroying(connection, vms.note_and_lock(connection, key, VmOrigin.GIVEN), cloud)
+    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
+    _set_destroying(connection, vm, cloud)
 
 
 def _set_destroying(connection: Connection, vm: Row[Any], cloud: CloudSettings) -> None:
@@ -272,6 +273,8 @@ def _write_gone(connection: Connection, operation: Operation, *, never_there: bo
     if vm is None or _saw_it_go(connection, operation):
         return
     if never_there and vms.is_unknown(vm):
+        if records.steps_of_others(connection, operation):
+            return  # who was not answered has to ask once more
         vms.forget(connection, vm)
     else:
         since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
@@ -295,9 +298,12 @@ def _take_again(connection: Connection, operation: Operation, cloud: CloudSettin
     """
     assert operation.node_id is not None
     records.check_ours(connection, operation)
+    key = VmKey(operation.cloud, operation.node_id)
     vm = vms.lock(connection, operation.cloud, operation.node_id)
-    if vm is None or _saw_it_go(connection, operation):
+    if _saw_it_go(connection, operation):
         return False
+    if vm is None:  # its row was kept for long enough
+        vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
     limits.check_held(connection)
     held = ledger.holding(connection, operation.cloud, operation.node_id)
     if held is not None:

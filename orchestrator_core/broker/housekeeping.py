@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select
 from orchestrator_core.broker import keys, process, records
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.tables import assignments, vms
+from orchestrator_core.state.tables import assignments, operations, vms
 
 _MOST: Final = 1000
 """Rows of one kind in one transaction."""
@@ -34,5 +34,15 @@ def _forget_assignments(connection: Connection, keep: float) -> None:
 
 def _forget_vms(connection: Connection, keep: float) -> None:
     held = select(assignments.c.vm_id).where(assignments.c.vm_id == vms.c.id)
-    old = select(vms.c.id).where(vms.c.gone_at < now() - keep, ~held.exists()).limit(_MOST)
+    # That it has gone is all that tells who would still destroy it from a VM with the same id.
+    meant = select(operations.c.id).where(
+        operations.c.cloud == vms.c.cloud,
+        operations.c.node_id == vms.c.node_id,
+        operations.c.finished_at.is_(None),
+    )
+    old = (
+        select(vms.c.id)
+        .where(vms.c.gone_at < now() - keep, ~held.exists(), ~meant.exists())
+        .limit(_MOST)
+    )
     connection.execute(delete(vms).where(vms.c.id.in_(old.scalar_subquery())))

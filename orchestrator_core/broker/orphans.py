@@ -71,15 +71,16 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
     marker = read_marker(node.marker or "")
     if marker is None or marker[0] != installation or node.state is NodeState.TERMINATED:
         return None
+    # First, since the start that has succeeded by now has written the VM's row as well.
+    operation = connection.execute(
+        select(operations.c.state, operations.c.node_id).where(operations.c.id == marker[1])
+    ).first()
     key = VmKey(cloud, node.id)
     ever = vms.ever(connection, key)
     if any(vms.is_owned(vm) for vm in ever) or vms.is_owned_elsewhere(connection, key, marker[1]):
         return None
     if any(vm.gone_at is not None for vm in ever):
         return "gone_before"
-    operation = connection.execute(
-        select(operations.c.state, operations.c.node_id).where(operations.c.id == marker[1])
-    ).first()
     if operation is None:
         return UNKNOWN
     if operation.state not in FINAL:

@@ -22,10 +22,12 @@ from sqlalchemy import Connection, delete, select, update
 from orchestrator_core.broker import claims
 from orchestrator_core.broker.birth import birth_certificate, has_ended
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.place import postgresql_place
 from orchestrator_core.state.tables import processes
 
 _log = structlog.get_logger(__name__)
@@ -160,6 +162,11 @@ class Process:
             self._lapses += 1
             self._enter(connection)
         claims.let_go_of_the_forgotten(connection, self.id, tuple(self._running), _SETTLING)
+        # A server that is restored or fails over keeps its address, and we our connections' pool.
+        if connection.dialect.name == "postgresql" and installation.has_moved(
+            connection, postgresql_place(connection)
+        ):
+            _log.error("nothing is destroyed", why="the database is not where it was")
 
     def _leave(self, connection: Connection) -> None:
         claims.let_go_of_the_forgotten(connection, self.id, (), older_than=-1.0)

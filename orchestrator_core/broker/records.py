@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -287,6 +287,15 @@ def find(
     if after is not None:
         query = query.where(table.c.id < after)
     return [Operation.of(row) for row in connection.execute(query)]
+
+
+def unfinished(connection: Connection, kind: str, since: float | None) -> Sequence[str]:
+    """Return the operations of a kind that have not ended and were recorded since then, by id."""
+    table = operations
+    query = select(table.c.id).where(table.c.finished_at.is_(None), table.c.kind == kind)
+    if since is not None:
+        query = query.where(table.c.made_at >= since)
+    return connection.execute(query).scalars().all()
 
 
 def make_due(connection: Connection, operation_id: str) -> bool:

@@ -148,8 +148,10 @@ class Releaser:
     ) -> Operation:
         """Ask a backend to release what it shows as this assignment's."""
         try:
+            assert operation.node_id is not None
             found = await backend.resolve_vm(cloud.name, operation.node_id, None)
-            if found.user and assignment is not None and found.user != assignment.user:
+            user = (await backend.shown_vm(cloud.name, operation.node_id)).user
+            if user and assignment is not None and user != assignment.user:
                 why = "The backend shows another user, so that the VM is left alone"
                 return await self._unknown(operation, why)
             released = await backend.release_vm(cloud.name, found, permit)
@@ -181,8 +183,9 @@ class Releaser:
         """
         if not backend.external:
             return await self._released(operation, _answer_of(operation, None))
+        assert operation.node_id is not None
         try:
-            shown = await backend.resolve_vm(cloud.name, operation.node_id, None)
+            shown = await backend.shown_vm(cloud.name, operation.node_id)
         except RequestError as error:
             why = f"The backend does not tell whose the VM is: {error.message}"
         except OrchestratorError as error:
@@ -283,7 +286,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
 
     def take(connection: Connection, operation: Operation) -> Operation:
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
-        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
+        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
         if row.state != VmState.PRESENT:
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
         limits.check_right(row, cloud)

@@ -177,7 +177,7 @@ class Starter:
 
 def _marker(connection: Connection, operation: Operation) -> str:
     # Read each time: an operator may make the database another installation's meanwhile.
-    return marker_of(installation.read(connection).id, operation.id)
+    return marker_of(installation.keep_id(connection), operation.id)
 
 
 def _looked(connection: Connection, operation: Operation) -> tuple[float, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, case, func, or_, update
+from sqlalchemy import Connection, case, func, or_, select, update
 
 from orchestrator_core.broker.operation import Operation, OperationState
 from orchestrator_core.errors import UnknownCloud
@@ -26,6 +26,9 @@ def tell(connection: Connection, clouds: Collection[str], patience: float) -> li
         patience: seconds after which what is due should have been taken by another worker.
     """
     table = operations
+    at_work = select(table.c.cloud).where(
+        table.c.finished_at.is_(None), table.c.state == OperationState.RUNNING
+    )
     is_over = table.c.deadline_at <= now()
     rows = connection.execute(
         update(table)
@@ -34,6 +37,7 @@ def tell(connection: Connection, clouds: Collection[str], patience: float) -> li
             table.c.state == OperationState.PENDING,
             table.c.next_attempt_at <= now() - patience,
             table.c.cloud.not_in(list(clouds)),
+            table.c.cloud.not_in(at_work),
             or_(func.coalesce(table.c.error_code, "") != UnknownCloud.code, is_over),
         )
         .values(

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.errors import Refused
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_of, insert_unless_there
 from orchestrator_core.state.tables import vms
@@ -174,13 +175,25 @@ def lock(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
     return connection.execute(_LOCK, {"of_cloud": cloud, "wanted": node_id}).first()
 
 
-def note_and_lock(connection: Connection, vm: VmKey, origin: VmOrigin) -> Row[Any]:
-    """As :func:`note`, then :func:`lock`; a row that has ended in between gets a successor."""
-    while True:
-        note(connection, vm, origin)
-        row = lock(connection, vm.cloud, vm.node_id)
-        if row is not None:
-            return row
+def note_and_lock(
+    connection: Connection, vm: VmKey, origin: VmOrigin, since: float | None = None
+) -> Row[Any]:
+    """As :func:`note`, then :func:`lock`.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        origin: how it came to be known.
+        since: when somebody named it; None for now.
+
+    Raises:
+        Refused: when it has gone since, or in this moment: what could be locked is another VM.
+    """
+    note(connection, vm, origin)
+    row = lock(connection, vm.cloud, vm.node_id)
+    if row is None or (since is not None and has_gone_since(connection, vm, since)):
+        raise Refused(f"Node {vm.node_id} was destroyed meanwhile")
+    return row
 
 
 def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:

@@ -10,6 +10,7 @@ from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import NodeNotFound
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -76,6 +77,29 @@ class Backend:
 
         vm, _ = await self.guard.call("resolve_vm", job)
         return vm
+
+    async def shown_vm(self, cloud: str, node_id: str) -> Vm:
+        """One VM with its user, as the backend's list shows it just now.
+
+        A list may hide what is faulty: of a VM that only :meth:`resolve_vm` knows, a user is
+        believed, and that there is none is not.
+
+        Raises:
+            NodeNotFound: when whose it is does not show.
+        """
+
+        def job(hooks: Hooks, deadline: Deadline) -> list[Vm]:
+            known = hooks.many("list_vms", Vm, cloud=cloud, deadline=deadline)
+            return [vm for vm in known if vm.id_vm == node_id]
+
+        # Whoever joined another's flight might be shown what was before its own change.
+        shown, _ = await self.guard.call("list_vms", job)
+        if shown:
+            return next((vm for vm in shown if vm.user), shown[0])
+        found = await self.resolve_vm(cloud, node_id, None)
+        if not found.user:
+            raise NodeNotFound(f"Backend {self.name} does not list node {node_id!r}")
+        return found
 
     async def assign_vm(self, request: AssignRequest, permit: Permit) -> AssignmentResult:
         """Give a VM to a user and an application."""

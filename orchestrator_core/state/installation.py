@@ -6,13 +6,15 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import installation
 
 _ID_BYTES: Final = 6
+_ID: Final = "installation"
+"""The name of the lock on the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,22 @@ def found(connection: Connection, place: str) -> None:
     )
 
 
+def keep_id(connection: Connection) -> str:
+    """Return the id; it stays the same before this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock_shared(func.hashtext(_ID))))
+    found: str = connection.execute(select(installation.c.id)).scalar_one()
+    return found
+
+
+def hold_id(connection: Connection) -> float | None:
+    """Wait until nobody counts on the id any more; return since when destroying is held up."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(_ID))))
+    since: float | None = connection.execute(select(installation.c.restored_at)).scalar_one()
+    return since
+
+
 def read(connection: Connection) -> Installation:
     """Return it."""
     row = connection.execute(select(installation)).one()
@@ -66,7 +84,13 @@ def look_around(connection: Connection, place: str) -> str:
     A copy that was started somewhere else knows of VMs that are not its own, and one that was
     moved may be older than its clouds.
     """
-    connection.execute(
+    has_moved(connection, place)
+    return read(connection).restored
+
+
+def has_moved(connection: Connection, place: str) -> bool:
+    """Hold destroying up if the database is not where it was; whether that was not known yet."""
+    held = connection.execute(
         update(installation)
         .where(installation.c.place != place, installation.c.restored_at.is_(None))
         .values(
@@ -74,7 +98,7 @@ def look_around(connection: Connection, place: str) -> str:
             restored_why="the database is not where it was; it may be a copy or a backup",
         )
     )
-    return read(connection).restored
+    return bool(held.rowcount)
 
 
 def hold(connection: Connection, why: str) -> None:

@@ -31,11 +31,12 @@ def postgresql_place(connection: Connection) -> str:
     failover to a standby, which may lack the last changes. A physical copy that was started without
     any recovery cannot be told from the original: that one the operator has to report.
 
+    The names of the files of its log begin with the timeline:
     https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES
     """
     statement = text(
         "SELECT (SELECT system_identifier FROM pg_control_system()), "
-        "(SELECT timeline_id FROM pg_control_checkpoint()), "
+        "left(pg_walfile_name(pg_current_wal_lsn()), 8), "
         "(SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     system, timeline, database = connection.execute(statement).one()

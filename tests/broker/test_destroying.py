@@ -4,86 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
 
 import pytest
 from sqlalchemy import Connection, update
 
-from orchestrator_core import CloudDescription, Deadline, Node, hookimpl
+from orchestrator_core import Deadline
 from orchestrator_core.broker import claims, ledger, records, vms
 from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.operation import Operation, OperationState, Requester, Step
-from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.errors import Superseded
 from orchestrator_core.model import AssignRequest, Vm
-from orchestrator_core.plugins.hooks import Hooks
-from orchestrator_core.plugins.record import Kind
-from orchestrator_core.settings.model import CloudSettings, StateSettings
-from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments
-from orchestrator_core.state.upgrade import upgrade
-from tests.databases import MakeUrl, waits_for_a_row
+from tests.broker.conftest import asked, cloud_of, recording
+from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
 
 pytestmark = pytest.mark.anyio
-
-
-asked: list[str] = []
-"""The nodes that a cloud was asked to destroy, one after the other."""
-
-
-class OnlyLists:
-    """A driver without ``get_node``."""
-
-    def __init__(self, listings: Sequence[Sequence[str]]) -> None:
-        self._listings = iter(listings)
-        self._last: Sequence[str] = ()
-
-    @hookimpl
-    def describe(self) -> CloudDescription:
-        return CloudDescription("test", "Test")
-
-    @hookimpl
-    def list_nodes(self) -> list[Node]:
-        self._last = next(self._listings, self._last)
-        return [Node(node, f"node-{node}") for node in self._last]
-
-    @hookimpl
-    def stop_vm(self, node_id: str) -> None:
-        """Accept it."""
-        asked.append(node_id)
-
-
-@pytest.fixture
-def recorder(sqlite: MakeUrl) -> Iterator[Recorder]:
-    url = sqlite()
-    database = Database(url, Path())
-    upgrade(database)
-    yield from recording(database)
-    database.close()
-
-
-def recording(database: Database) -> Iterator[Recorder]:
-    process = Process(database, "web", 30.0)
-    process.start()
-    settings = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)
-    yield Recorder(database, process, settings)
-    process.stop()
-
-
-def cloud_of(listings: Sequence[Sequence[str]], destroy: Literal["own", "all"] = "all") -> Cloud:
-    hooks = Hooks(Kind.CLOUD, "Cloud test", OnlyLists(listings))
-    return Cloud(CloudSettings("test", driver="test", destroy=destroy), Plug(hooks))
 
 
 async def destroyed(

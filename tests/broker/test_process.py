@@ -27,7 +27,7 @@ from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
-from tests.broker.test_destroying import cloud_of
+from tests.broker.conftest import cloud_of
 
 pytestmark = pytest.mark.anyio
 

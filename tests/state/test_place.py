@@ -17,7 +17,6 @@ def promote(folder: Path, uri: str) -> None:
     """End a recovery, as after a restore to a point in time."""
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute("SELECT pg_promote()")
-        connection.execute("CHECKPOINT")
     assert not (folder / "standby.signal").exists()
 
 

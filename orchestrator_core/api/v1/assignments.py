@@ -79,7 +79,7 @@ class AssignmentResource(RecordsResource):
 
     async def on_get(self, req: Request, resp: Response, assignment_id: str = "", **_: str) -> None:
         """Answer with one assignment and everything that happened to it."""
-        found = await self.records.assignment(assignment_id)
+        found = await self.records.assignment(self.identity(assignment_id))
         if found is None:
             raise NoSuchRecord(f"There is no assignment {assignment_id!r}")
         assignment, events = found

@@ -133,7 +133,7 @@ class OperationResource(RecordsResource):
 
     async def on_get(self, req: Request, resp: Response, operation_id: str = "", **_: str) -> None:
         """Answer with one operation and every attempt that it took."""
-        found = await self.records.operation(operation_id)
+        found = await self.records.operation(self.identity(operation_id))
         if found is None:
             raise NoSuchRecord(f"There is no operation {operation_id!r}")
         operation, attempts = found

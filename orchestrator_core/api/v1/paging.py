@@ -66,7 +66,7 @@ def page_of(req: Request) -> Page:
     limit, marker = one_of(req, "limit"), one_of(req, "marker")
     if limit is not None and not _LIMIT.fullmatch(limit):
         raise InvalidParameter("limit", "must be a whole number from 1 to 999999999")
-    if marker is not None and not 0 < len(marker) <= _MOST_TEXT:
+    if marker is not None and ("\0" in marker or not 0 < len(marker) <= _MOST_TEXT):
         raise InvalidParameter("marker", f"must be an id, of 1 to {_MOST_TEXT} characters")
     return Page(None if limit is None else int(limit), marker)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.paging import filters_of
@@ -39,6 +40,17 @@ class RecordsResource(Resource):
         if records is None:
             raise Unsupported("This server has no [state], so that nothing is recorded")
         return records
+
+    @staticmethod
+    def identity(name: str) -> str:
+        """Return the id that a path names.
+
+        Raises:
+            NoSuchRecord: when there can be none of that id.
+        """
+        if "\0" in name:
+            raise NoSuchRecord(f"There is no record {name[:_MOST_SHOWN]!r}")
+        return name
 
     async def filters(
         self,
