@@ -13,6 +13,7 @@ from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import CloudSettings, StateSettings
@@ -23,6 +24,10 @@ from tests.databases import MakeUrl
 
 asked: list[str] = []
 """The nodes that a cloud was asked to destroy, one after the other."""
+
+
+answers: list[OrchestratorError] = []
+"""What comes of the next destroys, one after the other, before they are accepted again."""
 
 
 class OnlyLists:
@@ -43,8 +48,10 @@ class OnlyLists:
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
-        """Accept it."""
+        """Accept it, unless something else is to come of it."""
         asked.append(node_id)
+        if answers:
+            raise answers.pop(0)
 
 
 @pytest.fixture

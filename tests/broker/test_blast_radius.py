@@ -320,6 +320,19 @@ def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_
     assert api.get("/orphans")["orphans"] == []
 
 
+def test_a_copy_settles_what_it_has_started_before_it_is_an_installation_of_its_own(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    """Its VM, if there is one, would be found by nobody."""
+    fault = "faults.operations = ['start_vm']\nfaults.error_rate = 1"
+    api = serve_cloud(f"visibility = 3600\n{fault}")
+    command("db", "restored")
+    operation = api.start().json()["operation"]
+    refusal = command("db", "restored", "--confirm", "--new-installation", status=1)
+    assert f"Operation {operation} is a start that is not settled yet" in refusal
+    assert "nothing is destroyed" in command("db", "check")
+
+
 def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
     serve_cloud: Callable[..., Api], serve: Serve, tmp_path: Path, command: Command
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import Deadline
-from orchestrator_core.broker import claims, ledger, records, vms
+from orchestrator_core.broker import claims, housekeeping, ledger, records, vms
 from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.operation import Operation, OperationState, Requester, Step
@@ -19,11 +19,13 @@ from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.errors import Superseded
+from orchestrator_core.errors import CloudTimeout, NodeNotFound, Refused, Superseded
 from orchestrator_core.model import AssignRequest, Vm
+from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments
-from tests.broker.conftest import asked, cloud_of, recording
+from tests.broker.conftest import answers, asked, cloud_of, recording
 from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
 
@@ -203,4 +205,42 @@ async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
     ended = postgres_database.read_now(lambda c: ledger.get(c, held.id))
     assert ended is not None
     assert (ended.state, ended.end_reason) == (AssignmentState.ENDED, ledger.STOPPED)
+    await cloud.close()
+
+
+async def test_a_stop_that_finds_nothing_leaves_the_vm_to_one_that_was_not_answered(
+    recorder: Recorder,
+) -> None:
+    """A cloud may not show everywhere yet what it has; nobody can get it meanwhile."""
+    cloud = cloud_of([["2"]])
+    answers[:] = [CloudTimeout("lost"), NodeNotFound("not here yet")]
+    with pytest.raises(CloudTimeout) as lost:
+        await begun(recorder, cloud)
+    with pytest.raises(NodeNotFound):
+        await begun(recorder, cloud)
+    with pytest.raises(Refused, match="being released or destroyed"):
+        await recorder.database.write(hold)
+    found = await recorder.database.read(lambda c: records.get(c, lost.value.operation_id or ""))
+    assert found is not None
+    before = len(asked)
+    ended = await asked_again(recorder, found, cloud)
+    assert (ended.state, len(asked)) == (OperationState.SUCCEEDED, before + 1)
+    await cloud.close()
+
+
+async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destroyed(
+    recorder: Recorder,
+) -> None:
+    cloud = cloud_of([["1"], []])
+    operation = await begun(recorder, cloud)
+    await recorder.database.write(lambda c: vms.set_state(c, "test", "1", VmState.GONE))
+    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), keep=0.0)
+
+    async def swept() -> int:
+        await recorder.database.write(lambda c: housekeeping.sweep(c, settings))
+        return len(await recorder.database.read(lambda c: vms.ever(c, key)))
+
+    assert await swept() == 1
+    await asked_again(recorder, operation, cloud)
+    assert await swept() == 0
     await cloud.close()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
 from orchestrator_core.broker import process as processes
 from orchestrator_core.broker import records
@@ -27,6 +27,7 @@ from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import installation
 from tests.broker.conftest import cloud_of
 
 pytestmark = pytest.mark.anyio
@@ -144,3 +145,19 @@ async def test_who_was_buried_alive_has_lost_what_it_was_about_to_begin(
 
 def _names(connection: Connection) -> list[object]:
     return [one["id"] for one in processes.all_processes(connection)]
+
+
+async def test_a_server_that_is_another_by_now_is_noticed_while_we_serve(
+    postgres_database: Database,
+) -> None:
+    """It was restored, or a standby has taken its place: connections are made anew unseen."""
+    postgres_database.write_now(lambda c: c.execute(update(installation).values(place="old")))
+    process = Process(postgres_database, "web", 5 * BEAT)
+    process.start()
+    while not await postgres_database.read(_held):  # noqa: ASYNC110 - a row
+        await asyncio.sleep(BEAT)
+    await asyncio.to_thread(process.stop)
+
+
+def _held(connection: Connection) -> str:
+    return connection.execute(select(installation.c.restored_why)).scalar_one() or ""

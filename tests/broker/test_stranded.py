@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from orchestrator_core.broker import recording, stranded
+from orchestrator_core.broker.operation import Draft, Requester, Step
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations
@@ -79,3 +81,14 @@ def test_what_nobody_could_do_in_time_is_paused(
         found = wait_for(lambda: api.operation(over), unknown)
         assert (found["state"], found["next_attempt_at"]) == ("paused", None)
         assert not unknown(api.operation(due))
+
+
+def test_a_cloud_that_is_being_worked_in_is_somebody_s(database: Database) -> None:
+    """Its own worker is at its limit, which another one does not know."""
+    who = Requester("somebody", "request")
+    drafts = [Draft("stop_vm", cloud, Step.DESTROY, who, {}, DAY, "1") for cloud in ("a", "b")]
+    for draft in drafts:
+        database.write_now(partial(recording.schedule, draft=draft))
+    database.write_now(lambda c: recording.record(c, drafts[0], "p" * 32))
+    told = database.write_now(lambda c: stranded.tell(c, [], -1.0))
+    assert [operation.cloud for operation in told] == ["b"]

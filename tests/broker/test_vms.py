@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Row, select, update
 
 from orchestrator_core.broker import destroying, ledger, orphans, recording, records, vms
+from orchestrator_core.broker.markers import marker_of
 from orchestrator_core.broker.operation import (
     Draft,
     Operation,
@@ -20,7 +23,7 @@ from orchestrator_core.broker.operation import (
 )
 from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
-from orchestrator_core.model import AssignRequest, Vm
+from orchestrator_core.model import AssignRequest, Node, Vm
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms as rows
@@ -83,9 +86,10 @@ def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
     assert (row.state, row.origin) == (VmState.PRESENT, VmOrigin.GIVEN)
 
 
-def test_who_finds_a_vm_that_is_written_off_in_the_next_moment_gets_its_successor(
+def test_a_stop_of_a_vm_that_is_written_off_in_that_moment_is_refused(
     postgres_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It would make a row of its own, which nobody ends, and which is in its successor's way."""
     note, endings = vms.note, [VmState.GONE]
     postgres_database.write_now(lambda c: note(c, VM, VmOrigin.GIVEN))
 
@@ -98,9 +102,34 @@ def test_who_finds_a_vm_that_is_written_off_in_the_next_moment_gets_its_successo
         return new
 
     monkeypatch.setattr(vms, "note", note_and_lose)
-    row = postgres_database.write_now(lambda c: vms.note_and_lock(c, VM, VmOrigin.GIVEN))
-    assert row.gone_at is None
-    assert sorted(postgres_database.read_now(lives)) == [False, True]
+    clock = postgres_database.read_now(lambda c: c.execute(select(now())).scalar_one())
+    for since in (None, clock):
+        with pytest.raises(Refused, match="was destroyed meanwhile"):
+            postgres_database.write_now(
+                partial(vms.note_and_lock, vm=VM, origin=VmOrigin.GIVEN, since=since)
+            )
+    assert postgres_database.read_now(lives) == [False]
+
+
+def test_a_start_that_succeeds_while_its_cloud_is_looked_through_makes_no_orphan(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = Draft("start_vm", VM.cloud, Step.START, WHO, {}, 60.0)
+    operation = postgres_database.write_now(lambda c: recording.record(c, draft, "p" * 32))
+    ever = vms.ever
+
+    def ever_and_succeed(connection: Connection, vm: VmKey) -> list[Row[Any]]:
+        rows = ever(connection, vm)
+        with postgres_database.engine.begin() as other:
+            done = Progress(OperationState.SUCCEEDED, Step.START, node_id=VM.node_id)
+            records.progress(other, operation, done)
+            vms.started(other, VM, operation.id, operation.made_at)
+        return rows
+
+    monkeypatch.setattr(vms, "ever", ever_and_succeed)
+    node = Node(VM.node_id, "seven", marker=marker_of("a" * 12, operation.id))
+    seen = postgres_database.write_now(lambda c: orphans.note(c, VM.cloud, "a" * 12, [node]))
+    assert seen == []
 
 
 def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(

@@ -99,3 +99,11 @@ def test_a_cloud_that_is_configured_no_more_can_be_asked_for(
             assert {one["node"] for one in api.get(path, cloud="fake_driver")[listed]} == {node}
         assert api.get("/orphans", cloud="fake_driver")["orphans"] == []
         assert api.http.get("/operations", params={"cloud": "other"}).status_code == 400
+
+
+def test_no_record_has_a_nul_in_its_id(api: Api) -> None:
+    for path in ("/operations", "/vm/assignments"):
+        answer = api.http.get(f"{path}/%00")
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "no_such_record")
+        answer = api.http.get(path, params={"marker": "\0"})
+        assert (answer.status_code, answer.json()["field"]) == (400, "marker")

@@ -1,0 +1,105 @@
+"""Releasing through a backend that only names a VM when it is asked which one is meant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from orchestrator_core import AssignmentResult, AssignRequest, Deadline, Vm, hookimpl
+from orchestrator_core.broker import ledger, records
+from orchestrator_core.broker.assigning import Assigner
+from orchestrator_core.broker.change import AssignOrder, Change, VmReference
+from orchestrator_core.broker.destroying import Destroyer
+from orchestrator_core.broker.operation import Operation, OperationState, Requester
+from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.releasing import Releaser
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.errors import CloudTimeout
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.settings.model import AssignmentSettings
+from tests.broker.conftest import asked, cloud_of
+
+pytestmark = pytest.mark.anyio
+
+ORDER = AssignOrder(VmReference("1"), "ada", "app")
+
+
+class Terse:
+    """Keeps one VM's user; no answer to a change of it ever arrives when it is ``mute``."""
+
+    def __init__(self) -> None:
+        self.user = ""
+        self.mute = False
+
+    @hookimpl
+    def list_vms(self, cloud: str) -> list[Vm]:
+        return [Vm(1, "1", "one", user=self.user, cloud=cloud)]
+
+    @hookimpl
+    def resolve_vm(self, cloud: str) -> Vm:
+        return Vm(1, "1", "one", cloud=cloud)
+
+    @hookimpl
+    def assign_vm(self, request: AssignRequest) -> AssignmentResult:
+        self.user = request.user
+        if self.mute:
+            raise CloudTimeout("lost")
+        return AssignmentResult(1, "1", "done")
+
+    @hookimpl
+    def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:
+        raise CloudTimeout(f"{vm.id_vm} of {cloud} was never asked for")
+
+
+@pytest.fixture
+async def terse() -> AsyncIterator[tuple[Terse, Backend]]:
+    itself = Terse()
+    hooks = Hooks(Kind.ASSIGNMENT, "Backend terse", itself)
+    backend = Backend(AssignmentSettings("terse", backend="terse", retries=0), Plug(hooks))
+    yield itself, backend
+    await backend.close()
+
+
+async def again(recorder: Recorder, operation_id: str | None) -> Operation:
+    found = await recorder.database.read(lambda c: records.get(c, operation_id or ""))
+    assert found is not None
+    taken = await recorder.take_again(found, None, Deadline(5.0))
+    assert taken is not None
+    return taken
+
+
+async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
+    recorder: Recorder, terse: tuple[Terse, Backend]
+) -> None:
+    cloud, (_, backend) = cloud_of([["1"]]), terse
+    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    await Assigner(recorder).begin(change, backend, ORDER)
+    releaser, before = Releaser(recorder, Destroyer(recorder)), len(asked)
+    with pytest.raises(CloudTimeout) as lost:
+        await releaser.begin(change, backend, VmReference("1"), 1)
+    operation = await again(recorder, lost.value.operation_id)
+    ended = await releaser.resume(operation, cloud, backend)
+    assert (ended.state, ended.error_code) == (OperationState.PAUSED, "release_unknown")
+    assert len(asked) == before
+    await cloud.close()
+
+
+async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
+    recorder: Recorder, terse: tuple[Terse, Backend]
+) -> None:
+    cloud, (itself, backend) = cloud_of([["1"]]), terse
+    itself.mute = True
+    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    with pytest.raises(CloudTimeout) as lost:
+        await Assigner(recorder).begin(change, backend, ORDER)
+    operation = await again(recorder, lost.value.operation_id)
+    ended = await Assigner(recorder).resume(operation, cloud, backend)
+    assert ended.state is OperationState.SUCCEEDED
+    held = await recorder.database.read(lambda c: ledger.holding(c, "test", "1"))
+    assert held is not None
+    assert held.user == "ada"
+    await cloud.close()
