@@ -107,7 +107,7 @@ def _note(connection: Connection, claimed: Claim) -> None:
     key = VmKey(claimed.wanted.cloud, vm.id_vm, vm.hostname)
     if vms.note(connection, key, VmOrigin.GIVEN):
         seconds = time.monotonic() - claimed.asked_at + _CLOCKS_DIFFER
-        if vms.has_gone_within(connection, key, seconds):
+        if vms.has_gone_since(connection, key, now() - seconds):
             raise Refused(f"Node {vm.id_vm} was destroyed meanwhile")
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Double,
     Row,
     and_,
     bindparam,
@@ -139,30 +138,12 @@ def started(connection: Connection, vm: VmKey, operation_id: str, since: float) 
     connection.execute(_started(connection.dialect.name), row)
 
 
-def has_gone_within(connection: Connection, vm: VmKey, seconds: float) -> bool:
-    """Whether a VM of this id has gone in the last so many seconds, by the database's clock."""
-    it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "seconds": seconds}
-    return connection.execute(_GONE_WITHIN, it).first() is not None
-
-
-_GONE_WITHIN: Final = select(vms.c.id).where(
-    vms.c.cloud == bindparam("of_cloud"),
-    vms.c.node_id == bindparam("wanted"),
-    vms.c.gone_at >= now() - bindparam("seconds", type_=Double),
-)
-
-
-def has_gone_since(connection: Connection, vm: VmKey, since: float) -> bool:
+def has_gone_since(connection: Connection, vm: VmKey, since: float | ColumnElement[float]) -> bool:
     """Whether a VM of this id has gone at this time of the database's clock, or later."""
-    it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
-    return connection.execute(_GONE_SINCE, it).first() is not None
-
-
-_GONE_SINCE: Final = select(vms.c.id).where(
-    vms.c.cloud == bindparam("of_cloud"),
-    vms.c.node_id == bindparam("wanted"),
-    vms.c.gone_at >= bindparam("since", type_=Double),
-)
+    query = select(vms.c.id).where(
+        vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at >= since
+    )
+    return connection.execute(query).first() is not None
 
 
 def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:

@@ -1,14 +1,16 @@
-"""A recorder and a small cloud, for tests of the broker that need no server."""
+"""A recorder and a small cloud without a server; a server with its cloud and its command line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from orchestrator_core import CloudDescription, Node, hookimpl
+from orchestrator_core import CloudDescription, Node, PluginContext, hookimpl
 from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.cloud import Cloud
@@ -20,7 +22,11 @@ from orchestrator_core.settings.model import CloudSettings, StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
+from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.driver import DummySettings
+from tests.conftest import Serve
 from tests.databases import MakeUrl
+from tests.stateful import Api, Json, leases_end, settings, wait_for
 
 asked: list[str] = []
 """The nodes that a cloud was asked to destroy, one after the other."""
@@ -66,11 +72,80 @@ def recorder(sqlite: MakeUrl) -> Iterator[Recorder]:
 def recording(database: Database) -> Iterator[Recorder]:
     process = Process(database, "web", 30.0)
     process.start()
-    settings = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)
-    yield Recorder(database, process, settings)
+    state = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)
+    yield Recorder(database, process, state)
     process.stop()
 
 
 def cloud_of(listings: Sequence[Sequence[str]], destroy: Literal["own", "all"] = "all") -> Cloud:
     hooks = Hooks(Kind.CLOUD, "Cloud test", OnlyLists(listings))
     return Cloud(CloudSettings("test", driver="test", destroy=destroy), Plug(hooks))
+
+
+STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
+    """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
+
+    def once(*arguments: str) -> subprocess.CompletedProcess[str]:
+        config = ("--config", str(tmp_path / "orchestrator.toml"))
+        return subprocess.run(
+            [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean_environment,
+        )
+
+    def run(*arguments: str, status: int = 0) -> str:
+        # An operation that is in the middle of an attempt is for no operator to decide about.
+        def is_over(done: subprocess.CompletedProcess[str]) -> bool:
+            return done.returncode == 0 or "runs just now" not in done.stderr
+
+        done = wait_for(lambda: once(*arguments), is_over)
+        assert done.returncode == status, done.stderr
+        return str(done.stderr if status else done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
+    """Serve a dummy cloud that outlives its servers."""
+    apis: list[Api] = []
+
+    def start(cloud: str = "") -> Api:
+        store = f'store = "file:{tmp_path}/cloud.db"'
+        server = serve(settings(STATE, f"{store}\n{cloud}"))
+        server.wait_for_log("durable worker ready")
+        apis.append(Api(server))
+        return apis[-1]
+
+    yield start
+    for api in apis:
+        api.http.close()
+
+
+def console(folder: Path) -> DummyDriver:
+    """The same dummy cloud, reached past the server."""
+    settings = DummySettings().load({"store": f"file:{folder}/cloud.db"})
+    return DummyDriver(PluginContext("console", folder), settings)
+
+
+def expired(api: Api, folder: Path, node: str, code: str | None = None) -> Json:
+    """Let a VM's lease end; return the operation that came of it, once it has that error."""
+    leases_end(f"sqlite:///{folder}/state.db", node)
+
+    def look() -> Json | None:
+        found = api.operations(node=node, kind="release_vm")
+        return found[0] if found else None
+
+    def is_it(operation: Json | None) -> bool:
+        return operation is not None and (operation["error"] or {}).get("error_code") == code
+
+    operation: Json = wait_for(look, is_it)
+    return operation
