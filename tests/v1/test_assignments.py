@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import httpx2
 import pytest
@@ -158,12 +159,16 @@ def test_two_hundred_at_once_get_one_vm_each_or_a_clear_refusal(
 ) -> None:
     api = Api(serve(settings(f'url = "{database_url}"'), workers=4))
     vms = [api.started() for _ in range(50)]
+    clients = [Api(api.server) for _ in range(200)]
+    together = Barrier(len(clients))
 
     def assign(number: int) -> httpx2.Response:
-        return api.assign(vms[number % 50], user=f"user-{number}")
+        with clients[number].http:
+            together.wait(60)
+            return clients[number].assign(vms[number % 50], user=f"user-{number}")
 
-    with ThreadPoolExecutor(50) as threads:
-        answers = list(threads.map(assign, range(200)))
+    with ThreadPoolExecutor(len(clients)) as threads:
+        answers = list(threads.map(assign, range(len(clients))))
     got = [answer.json()["id_vm"] for answer in answers if answer.status_code == 200]
     assert sorted(got) == sorted(vms)
     refused = [answer for answer in answers if answer.status_code != 200]
