@@ -173,22 +173,18 @@ class ShowsTheMarkerAlone(GoodCloud):
 
 
 class DestroysTheOneBeforeToo(GoodCloud):
-    """It destroys a range of numbers that begins one too early."""
+    """It destroys a range of numbers that begins one too early, at the last of another name."""
 
     breaks, says = "C27", "destroyed"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.gone: set[str] = set()
-
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
-        if node_id not in self.gone:
-            super().stop_vm(node_id)
+        stopped = self.found(node_id)
+        super().stop_vm(node_id)
         if node_id[2:].isdigit():
-            before = f"i-{int(node_id[2:]) - 1:04d}"
-            if self.server.nodes.pop(before, None) is not None:
-                self.gone.add(before)
+            before = self.server.nodes.get(f"i-{int(node_id[2:]) - 1:04d}")
+            if before is not None and before.name != stopped.name:
+                super().stop_vm(before.id)
 
 
 class ChangesNames(GoodCloud):
