@@ -85,11 +85,12 @@ def cloud_of(listings: Sequence[Sequence[str]], destroy: Literal["own", "all"] =
 STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
 
 Command = Callable[..., str]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
-    """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
+def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
+    """Run ``orchestrator ARGUMENTS`` beside the server; return what has come of it."""
 
     def once(*arguments: str) -> subprocess.CompletedProcess[str]:
         config = ("--config", str(tmp_path / "orchestrator.toml"))
@@ -101,16 +102,36 @@ def command(tmp_path: Path, clean_environment: dict[str, str]) -> Command:
             env=clean_environment,
         )
 
-    def run(*arguments: str, status: int = 0) -> str:
-        # An operation that is in the middle of an attempt is for no operator to decide about.
-        def is_over(done: subprocess.CompletedProcess[str]) -> bool:
-            return done.returncode == 0 or "runs just now" not in done.stderr
+    # An operation that is in the middle of an attempt is for no operator to decide about.
+    def is_over(done: subprocess.CompletedProcess[str]) -> bool:
+        return done.returncode == 0 or "runs just now" not in done.stderr
 
-        done = wait_for(lambda: once(*arguments), is_over)
+    return lambda *arguments: wait_for(lambda: once(*arguments), is_over)
+
+
+@pytest.fixture
+def command(run: Run) -> Command:
+    """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
+
+    def told(*arguments: str, status: int = 0) -> str:
+        done = run(*arguments)
         assert done.returncode == status, done.stderr
         return str(done.stderr if status else done.stdout)
 
-    return run
+    return told
+
+
+@pytest.fixture
+def thaw(run: Run) -> Callable[[str], None]:
+    """Let destroying go on, and with what a held operation wants at once."""
+
+    def thaw(operation: str) -> None:
+        assert run("thaw").returncode == 0
+        # It is looked at again every few seconds; nobody has to wait for that here.
+        hastened = run("operations", "retry", operation)
+        assert hastened.returncode == 0 or "has ended" in hastened.stderr, hastened.stderr
+
+    return thaw
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_so_many_an_hour(serve_cloud: Callable[..., Api]) -> None:
 
 
 def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
-    serve_cloud: Callable[..., Api], command: Command
+    serve_cloud: Callable[..., Api], command: Command, thaw: Callable[[str], None]
 ) -> None:
     api = serve_cloud("release_wait = 0.5")
     first, second = api.started(), api.started()
@@ -110,9 +110,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     assert answer["deletion"] == "pending"
     assert {first, second} <= set(api.nodes())
     assert "a look at the bill" in api.get("/processes")["destroying_held"]
-    command("thaw")
-    # What is held is looked at again every few seconds; nobody has to wait for that here.
-    command("operations", "retry", answer["operation"])
+    thaw(answer["operation"])
     assert api.settled(answer["operation"])["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2", first]
 
@@ -175,7 +173,7 @@ def test_a_lease_that_ends_on_a_protected_vm_waits_in_sight(
 
 
 def test_a_frozen_expiry_can_be_given_back_to_the_holder(
-    serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
+    serve_cloud: Callable[..., Api], command: Command, thaw: Callable[[str], None], tmp_path: Path
 ) -> None:
     api = serve_cloud()
     kept, lost = api.started(), api.started()
@@ -188,8 +186,7 @@ def test_a_frozen_expiry_can_be_given_back_to_the_holder(
     told = [(event["state"], event["message"]) for event in shown["history"]]
     assert told == [("active", None), ("releasing", "expired"), ("active", "destroy_held")]
     assert "lease_expires_at" not in api.assign(kept).json()
-    command("thaw")
-    command("operations", "retry", waiting[lost])
+    thaw(waiting[lost])
     assert api.settled(waiting[lost])["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2", kept]
     assert api.release(kept).json()["deletion"] == "done"
