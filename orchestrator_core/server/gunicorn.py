@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, Final
 
 from gunicorn.errors import HaltServer
@@ -56,9 +57,22 @@ def on_starting(arbiter: Any) -> None:
     except OrchestratorError as error:
         sys.exit(f"orchestrator: {error.message}")
     run_directory()
+    _import_for_all_workers()
     _stop_to_the_end(arbiter)
     supervisor = supervise(arbiter, graceful_timeout())
     guard_reload(arbiter, supervisor.renew)
+
+
+def _import_for_all_workers() -> None:
+    """Import before the first fork what every worker needs.
+
+    A worker that takes a dead one's place serves the sooner, and all of them run the same
+    core, whatever is installed meanwhile. Plugins each worker imports for itself: a reload
+    takes what is new of them.
+    """
+    import_module("orchestrator_core.app")
+    if current().state is not None:
+        import_module("orchestrator_core.broker.build")
 
 
 def _stop_to_the_end(arbiter: Any) -> None:
