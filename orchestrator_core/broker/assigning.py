@@ -172,7 +172,7 @@ class Assigner:
         return assigned(answer, await self._recorder.progress(operation, done, also))
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        if not change.permit.begun or verdict.is_invalid(error):
+        if change.permit.withdraw() or verdict.is_invalid(error):
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _nothing_done)
         elif verdict.is_refusal(error):

@@ -22,7 +22,8 @@ def has_ended(certificate: str) -> bool:
     here, _, pid = here.rpartition("/")
     if here != _here() or not pid.isdecimal():
         return False
-    return _began(int(pid)) != rest
+    began = _began(int(pid))
+    return not _is_there(int(pid)) if began is None else began != rest
 
 
 def _here() -> str:
@@ -33,11 +34,25 @@ def _here() -> str:
         return "unknown"
 
 
-def _began(pid: int) -> str:
-    """Return when a process began, in the kernel's own counting; empty when there is none."""
+def _is_there(pid: int) -> bool:
+    """Whether a process is there that ``/proc`` does not show (proc(5), hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _began(pid: int) -> str | None:
+    """Return when a process began, in the kernel's own counting.
+
+    It is empty for one that has ended, and None where nothing is shown of it.
+    """
     try:
         stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
+        return None
     words = stat.rpartition(")")[2].split()
     return "" if words[0] in ("Z", "X") else words[_START_TIME]

@@ -89,7 +89,7 @@ class Destroyer:
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
-            await self._refused_or_lost(operation, error, begun=change.permit.begun)
+            await self._refused_or_lost(operation, error, begun=not change.permit.withdraw())
             raise
         faultpoints.reached("stop.answered")
         accepted = Progress(

@@ -43,7 +43,7 @@ class Switch:
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
-            nothing_done = not change.permit.begun or verdict.is_invalid(error)
+            nothing_done = change.permit.withdraw() or verdict.is_invalid(error)
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _forget_key if nothing_done else None)
             raise

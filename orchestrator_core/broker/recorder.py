@@ -181,7 +181,7 @@ class Recorder:
 
         Of one that has begun that cannot be said: it is let go, and settled.
         """
-        if not change.permit.begun:
+        if change.permit.withdraw():
             self.later(operation, _caller_left(operation), undo)
 
     def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:

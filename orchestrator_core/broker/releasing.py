@@ -158,7 +158,7 @@ class Releaser:
         except (NodeNotFound, Refused) as error:
             return await self._settle(operation, cloud, backend, error)
         except OrchestratorError as error:
-            begun = permit.begun and not verdict.is_refusal(error)
+            begun = not permit.withdraw() and not verdict.is_refusal(error)
             return await self._again(operation, error, unsettled=begun)
         faultpoints.reached("expire.answered")
         return await self._released(operation, _answer(released))
@@ -260,7 +260,7 @@ class Releaser:
         return await self._recorder.progress(operation, made)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        if not change.permit.begun or verdict.is_invalid(error):
+        if change.permit.withdraw() or verdict.is_invalid(error):
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _nothing_done)
         elif verdict.is_refusal(error):

@@ -107,7 +107,7 @@ class Starter:
         return await self._recorder.progress(operation, made, also)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        if not change.permit.begun or verdict.is_invalid(error):
+        if change.permit.withdraw() or verdict.is_invalid(error):
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _forget_key)
         elif await self._certain(change.cloud, error):

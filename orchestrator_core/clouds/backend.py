@@ -141,6 +141,7 @@ class Backend:
         permit: Permit,
     ) -> AssignmentResult:
         def work(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
+            deadline.check()
             permit.begin()
             return job(hooks, deadline)
 

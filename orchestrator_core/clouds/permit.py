@@ -31,18 +31,22 @@ class Permit:
         """From here on the change is under way. May be called again, for a repeat.
 
         Raises:
-            CloudError: when its caller has left before.
+            CloudError: when it was withdrawn before.
             OrchestratorError: what ``check`` raises.
         """
         if self.check is not None:
             self.check()
         with self._lock:
             if self._withdrawn:
-                raise CloudError("The caller left before the change began")
+                raise CloudError("The change was given up before it began")
             self._begun = True
 
     def withdraw(self) -> bool:
-        """Let the change not begin any more; False when it has begun already."""
+        """Let the change not begin any more; False when it has begun already.
+
+        Whoever writes down that nothing was begun asks this first: a thread that comes late
+        would begin it after that.
+        """
         with self._lock:
             self._withdrawn = not self._begun
             return self._withdrawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,6 +21,7 @@ from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.errors import CloudTimeout
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
 from orchestrator_core.settings.model import AssignmentSettings
 from tests.broker.conftest import asked, cloud_of
 
@@ -102,4 +104,31 @@ async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     held = await recorder.database.read(lambda c: ledger.holding(c, "test", "1"))
     assert held is not None
     assert held.user == "ada"
+    await cloud.close()
+
+
+class LatePermit(Permit):
+    """Its thread is held up in the last moment before it would begin."""
+
+    def begin(self) -> None:
+        time.sleep(0.3)
+        super().begin()
+
+
+async def test_what_is_told_as_not_begun_does_not_begin(
+    recorder: Recorder, terse: tuple[Terse, Backend]
+) -> None:
+    cloud, (itself, _) = cloud_of([["1"]]), terse
+    settings = AssignmentSettings(
+        "terse", backend="terse", retries=0, deadlines={**ASSIGNMENT_DEADLINES, "assign_vm": 0.1}
+    )
+    backend = Backend(settings, Plug(Hooks(Kind.ASSIGNMENT, "Backend terse", itself)))
+    change = Change(cloud, LatePermit(), Requester("somebody", "request"))
+    with pytest.raises(CloudTimeout) as late:
+        await Assigner(recorder).begin(change, backend, ORDER)
+    await backend.close()
+    found = await recorder.database.read(lambda c: records.get(c, late.value.operation_id or ""))
+    assert found is not None
+    assert found.state == OperationState.FAILED
+    assert itself.user == ""
     await cloud.close()
