@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,7 +18,7 @@ from orchestrator_core.broker.releasing import Releaser
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
-from orchestrator_core.errors import CloudTimeout
+from orchestrator_core.errors import CloudError, CloudTimeout
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -110,9 +110,18 @@ async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
 class LatePermit(Permit):
     """Its thread is held up in the last moment before it would begin."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+        self.refused = threading.Event()
+
     def begin(self) -> None:
-        time.sleep(0.3)
-        super().begin()
+        assert self.goes_on.wait(10)
+        try:
+            super().begin()
+        except CloudError:
+            self.refused.set()
+            raise
 
 
 async def test_what_is_told_as_not_begun_does_not_begin(
@@ -123,9 +132,12 @@ async def test_what_is_told_as_not_begun_does_not_begin(
         "terse", backend="terse", retries=0, deadlines={**ASSIGNMENT_DEADLINES, "assign_vm": 0.1}
     )
     backend = Backend(settings, Plug(Hooks(Kind.ASSIGNMENT, "Backend terse", itself)))
-    change = Change(cloud, LatePermit(), Requester("somebody", "request"))
+    permit = LatePermit()
+    change = Change(cloud, permit, Requester("somebody", "request"))
     with pytest.raises(CloudTimeout) as late:
         await Assigner(recorder).begin(change, backend, ORDER)
+    permit.goes_on.set()
+    assert permit.refused.wait(10)
     await backend.close()
     found = await recorder.database.read(lambda c: records.get(c, late.value.operation_id or ""))
     assert found is not None
