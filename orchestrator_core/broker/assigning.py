@@ -165,6 +165,8 @@ class Assigner:
         answer = answer_of(replace(assignment, result=answer))
 
         def also(connection: Connection, written: Operation) -> None:
+            if assignment.state == AssignmentState.ENDED:
+                return  # by a stop: if nothing comes of that, the assignment takes this answer
             cause = Cause(operation_id=written.id)
             ledger.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
 

@@ -300,7 +300,7 @@ def move(
 
 
 def reopen(connection: Connection, operation: Operation, state: AssignmentState) -> None:
-    """Let a VM's last assignment go on, if stops have ended it and nothing has become of them.
+    """Let a VM's last assignment go on, if stops have ended it that came to nothing.
 
     Args:
         connection: of a transaction.
@@ -323,15 +323,43 @@ def reopen(connection: Connection, operation: Operation, state: AssignmentState)
         vm_rows.c.gone_at.is_(None),
     )
     rows = connection.execute(
-        update(table)
+        select(*table.c)
         .where(table.c.cloud == operation.cloud, table.c.node_id == operation.node_id)
         .where(table.c.end_reason == STOPPED, table.c.id.in_(ended), vm.exists())
-        .values(state=state, ended_at=None, end_reason=None)
-        .returning(*table.c)
     ).all()
     for row in rows:
-        cause = Cause(operation_id=operation.id, why=operation.error_code)
-        tell(connection, Assignment(**row._asdict()), state, cause)
+        _go_on(connection, Assignment(**row._asdict()), state, operation)
+
+
+def _go_on(
+    connection: Connection, assignment: Assignment, state: AssignmentState, stop: Operation
+) -> None:
+    """Undo the end of an assignment, unless nothing had come of it anyway.
+
+    One that a backend had not agreed to yet goes on to be that, or is what has come of it.
+    """
+    result = assignment.result
+    if result is None:
+        ours = operations
+        its = connection.execute(
+            select(ours.c.state, ours.c.result, ours.c.finished_at).where(
+                ours.c.cloud == assignment.cloud,
+                ours.c.node_id == assignment.node_id,
+                ours.c.kind == "assign_vm",
+                ours.c.assignment_id == assignment.id,
+            )
+        ).first()
+        if its is None or its.state in (OperationState.FAILED, OperationState.ABANDONED):
+            return
+        if its.finished_at is None:
+            state = AssignmentState.ASSIGNING
+        result = its.result
+    table = assignments
+    values = {"state": state, "ended_at": None, "end_reason": None, "result": result}
+    if result is not None:
+        values["assigned_at"] = func.coalesce(table.c.assigned_at, now())
+    connection.execute(update(table).where(table.c.id == assignment.id).values(values))
+    tell(connection, assignment, state, Cause(operation_id=stop.id, why=stop.error_code))
 
 
 def tell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 
@@ -15,10 +16,11 @@ from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.operation import Operation, OperationState, Requester
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.releasing import Releaser
+from orchestrator_core.broker.vm import Assignment, AssignmentState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
-from orchestrator_core.errors import CloudError, CloudTimeout
+from orchestrator_core.errors import CloudError, CloudTimeout, Refused
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -31,11 +33,17 @@ ORDER = AssignOrder(VmReference("1"), "ada", "app")
 
 
 class Terse:
-    """Keeps one VM's user; no answer to a change of it ever arrives when it is ``mute``."""
+    """Keeps one VM's user; no answer to a change of it ever arrives when it is ``mute``.
+
+    It answers an assign once it ``may_answer``, and ``refuses`` it or not.
+    """
 
     def __init__(self) -> None:
         self.user = ""
-        self.mute = False
+        self.mute = self.refuses = False
+        self.is_asked = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     @hookimpl
     def list_vms(self, cloud: str) -> list[Vm]:
@@ -47,6 +55,10 @@ class Terse:
 
     @hookimpl
     def assign_vm(self, request: AssignRequest) -> AssignmentResult:
+        self.is_asked.set()
+        assert self.may_answer.wait(10)
+        if self.refuses:
+            raise Refused("not this one")
         self.user = request.user
         if self.mute:
             raise CloudTimeout("lost")
@@ -112,10 +124,12 @@ class LatePermit(Permit):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_about_to = threading.Event()
         self.goes_on = threading.Event()
         self.refused = threading.Event()
 
     def begin(self) -> None:
+        self.is_about_to.set()
         assert self.goes_on.wait(10)
         try:
             super().begin()
@@ -144,3 +158,45 @@ async def test_what_is_told_as_not_begun_does_not_begin(
     assert found.state == OperationState.FAILED
     assert itself.user == ""
     await cloud.close()
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize("first", ["stop", "backend"])
+async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
+    recorder: Recorder, terse: tuple[Terse, Backend], first: str, *, refuses: bool
+) -> None:
+    """The assignment is what the backend says, whichever of the two ends first."""
+    cloud, (itself, backend) = cloud_of([["1"]]), terse
+    itself.refuses = refuses
+    itself.may_answer.clear()
+    who = Requester("somebody", "request")
+    assign = asyncio.ensure_future(
+        Assigner(recorder).begin(Change(cloud, Permit(), who), backend, ORDER)
+    )
+    assert await asyncio.to_thread(itself.is_asked.wait, 10)
+    permit = LatePermit()
+    stop = asyncio.ensure_future(
+        Destroyer(recorder).begin(Change(cloud, permit, who), VmReference("1"))
+    )
+    assert await asyncio.to_thread(permit.is_about_to.wait, 10)
+    assert permit.withdraw()
+    events = {"stop": (permit.goes_on, stop), "backend": (itself.may_answer, assign)}
+    for turn in sorted(events, key=lambda name: name != first):
+        event, task = events[turn]
+        event.set()
+        await asyncio.wait([task])
+    assert isinstance(stop.exception(), CloudError)
+    assert isinstance(assign.exception(), Refused) == refuses
+    held = await _holder(recorder)
+    if refuses:
+        assert held is None
+    else:
+        assert held is not None
+        assert (held.state, held.user) == (AssignmentState.ACTIVE, "ada")
+        again = await Assigner(recorder).begin(Change(cloud, Permit(), who), backend, ORDER)
+        assert again.result == assign.result().result
+    await cloud.close()
+
+
+async def _holder(recorder: Recorder) -> Assignment | None:
+    return await recorder.database.read(lambda connection: ledger.holding(connection, "test", "1"))
