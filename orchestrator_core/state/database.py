@@ -51,8 +51,10 @@ class Database:
     def __init__(self, url: str, base: Path) -> None:
         self.url: URL = parse_url(url, base)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._watch: sqlite_file.Watch | None = None
         if self.is_sqlite:
             sqlite_file.check(self._file)
+            self._watch = sqlite_file.Watch(self._file)
         self.closed = False
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
         if self.is_sqlite:
@@ -90,6 +92,7 @@ class Database:
                 where it broke off in the commit itself.
             Exception: what the work raises; nothing is changed then.
         """
+        self._check_file()
         try:
             return await self._writer.submit(work)
         except SQLAlchemyError as error:
@@ -103,6 +106,7 @@ class Database:
         Raises:
             StateUnavailable: when the database cannot be had.
         """
+        self._check_file()
         try:
             return await asyncio.wrap_future(self._readers.submit(self._read, work))
         except SQLAlchemyError as error:
@@ -138,8 +142,15 @@ class Database:
         with self._reading.connect() as connection, connection.begin():
             return work(connection)
 
-    @staticmethod
-    def _told(call: Callable[[], T]) -> T:
+    def _check_file(self) -> None:
+        if self._watch is not None and self._watch.has_lost_it():
+            _log.error(
+                "database failed", why="its file was moved, deleted or replaced", file=self._file
+            )
+            raise StateUnavailable
+
+    def _told(self, call: Callable[[], T]) -> T:
+        self._check_file()
         try:
             return call()
         except SQLAlchemyError as error:

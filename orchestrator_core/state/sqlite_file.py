@@ -30,3 +30,26 @@ def check(file: Path) -> None:
 def is_empty(file: Path) -> bool:
     """Whether nothing was written there yet."""
     return not file.exists() or file.stat().st_size == 0
+
+
+class Watch:
+    """Whether the file under a name is still the one that was there first.
+
+    SQLite goes on in a file that was moved or deleted as if nothing were: what it keeps there
+    nobody else sees, and nobody will find again.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._first: tuple[int, int] | None = None
+
+    def has_lost_it(self) -> bool:
+        """Look; false for as long as there has never been one."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            return self._first is not None
+        this = (found.st_dev, found.st_ino)
+        if self._first is None and found.st_size:
+            self._first = this
+        return self._first not in (None, this)

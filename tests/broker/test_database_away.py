@@ -1,4 +1,4 @@
-"""A PostgreSQL that goes away for a moment: clear errors meanwhile, and then all goes on."""
+"""A database that goes away for a moment: clear errors meanwhile, and then all goes on."""
 
 from __future__ import annotations
 
@@ -26,6 +26,27 @@ def test_connections_that_were_cut_are_made_anew(tmp_path: Path, postgres: MakeU
         nodes = [api.started() for _ in range(3)]
         for node in nodes:
             cut_all(url)
+            answer = api.stop(node)
+            assert answer.status_code == 200, answer.text
+        check(api)
+
+
+def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path: Path) -> None:
+    with stateful(settings('url = "sqlite:///state.db"\npause = 0.1'), tmp_path) as api:
+        nodes = [api.started() for _ in range(3)]
+        file = tmp_path / "state.db"
+        files = {one: one.with_name(f"away-{one.name}") for one in tmp_path.glob(f"{file.name}*")}
+        for here, away in files.items():
+            here.rename(away)
+        refused = api.stop(nodes[0])
+        assert (refused.status_code, refused.json()["error_code"]) == (503, "state_unavailable")
+        assert api.http.get("/operations").status_code == 503
+        assert set(nodes) <= set(api.nodes())
+        assert not file.exists()
+        api.server.wait_for_log("its file was moved, deleted or replaced")
+        for here, away in files.items():
+            away.rename(here)
+        for node in nodes:
             answer = api.stop(node)
             assert answer.status_code == 200, answer.text
         check(api)
