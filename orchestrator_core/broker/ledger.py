@@ -339,7 +339,7 @@ def _go_on(
     One that a backend had not agreed to yet goes on to be that, or is what has come of it.
     """
     result = assignment.result
-    if result is None:
+    if assignment.assigned_at is None:
         ours = operations
         its = connection.execute(
             select(ours.c.state, ours.c.result, ours.c.finished_at).where(
