@@ -355,7 +355,12 @@ def _go_on(
             state = AssignmentState.ASSIGNING
         result = its.result
     table = assignments
-    values = {"state": state, "ended_at": None, "end_reason": None, "result": result}
+    values: dict[str, Any] = {
+        "state": state,
+        "ended_at": None,
+        "end_reason": None,
+        "result": result,
+    }
     if result is not None:
         values["assigned_at"] = func.coalesce(table.c.assigned_at, now())
     connection.execute(update(table).where(table.c.id == assignment.id).values(values))
