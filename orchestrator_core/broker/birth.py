@@ -38,10 +38,8 @@ def _is_there(pid: int) -> bool:
     """Whether a process is there that ``/proc`` does not show (proc(5), hidepid)."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

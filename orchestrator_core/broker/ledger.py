@@ -342,12 +342,14 @@ def _go_on(
     if assignment.assigned_at is None:
         ours = operations
         its = connection.execute(
-            select(ours.c.state, ours.c.result, ours.c.finished_at).where(
+            select(ours.c.state, ours.c.result, ours.c.finished_at)
+            .where(
                 ours.c.cloud == assignment.cloud,
                 ours.c.node_id == assignment.node_id,
                 ours.c.kind == "assign_vm",
                 ours.c.assignment_id == assignment.id,
             )
+            .with_for_update()  # it may be written down just now what has come of it
         ).first()
         if its is None or its.state in (OperationState.FAILED, OperationState.ABANDONED):
             return
