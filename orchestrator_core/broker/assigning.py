@@ -95,18 +95,25 @@ class Assigner:
         except RequestError as error:
             why = f"The backend does not tell whose the VM is: {error.message}"
             made = verdict.paused(operation, "unknown_outcome", why, unsettled=True)
-            return await self._recorder.progress(operation, made)
+            return await self._not_shown(operation, backend, made)
         except OrchestratorError as error:
             after = self._recorder.pause(operation)
             made = verdict.again(operation, error, after, unsettled=True)
             return await self._recorder.progress(operation, made)
         if record.user != assignment.user:
-            why = "The backend does not show the assignment"
-            return await self._recorder.progress(
-                operation, _ended(operation, why), _end("not_assigned")
-            )
+            made = _ended(operation, "The backend does not show the assignment")
+            return await self._not_shown(operation, backend, made, _end("not_assigned"))
         result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
         return (await self._succeed(operation, assignment, result)).operation or operation
+
+    async def _not_shown(
+        self, operation: Operation, backend: Backend, made: Progress, also: Also | None = None
+    ) -> Operation:
+        """Write down what has come of an assignment once the backend cannot still be at it."""
+        soon = await self._recorder.next_look(operation, backend.guard.seconds("assign_vm"))
+        if soon is not None:
+            made, also = verdict.look_again(operation, soon), None
+        return await self._recorder.progress(operation, made, also)
 
     async def _inside(
         self, change: Change, claim: Claim, draft: Draft, result: AssignmentResult

@@ -52,6 +52,20 @@ class Recorder:
         settings = self._settings
         return verdict.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
+    async def next_look(self, operation: Operation, grace: float) -> float | None:
+        """Return the seconds until it is looked again what has come of an unanswered change.
+
+        Args:
+            operation: of which nothing shows.
+            grace: seconds for which what was asked for may still come to be.
+
+        Returns:
+            None once that is over.
+        """
+        ended = await self.database.read(lambda c: records.attempts_of(c, operation.id))
+        left = grace - records.lost_for(operation, ended)
+        return min(left, self.pause(operation)) if left > 0 else None
+
     def permit(self) -> Permit:
         """Return a permit for an attempt that no caller waits for; ask the rows only after that.
 

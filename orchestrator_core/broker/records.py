@@ -269,6 +269,25 @@ def _only_attempt(operation: Operation | None) -> list[Attempt]:
     ]
 
 
+def lost_for(operation: Operation, ended: Sequence[Attempt]) -> float:
+    """Return for how many seconds it was not known what has come of an operation.
+
+    Args:
+        operation: of which an attempt runs.
+        ended: the attempts that have ended, the first one first.
+    """
+    lost_at = operation.made_at
+    for attempt in reversed(ended):
+        if attempt.outcome not in _NOT_KNOWN:
+            break
+        lost_at = attempt.ended_at
+    assert operation.attempt_began_at is not None
+    return operation.attempt_began_at - lost_at
+
+
+_NOT_KNOWN: Final = ("unknown", "lost")
+
+
 def find(
     connection: Connection, filters: Mapping[str, str], limit: int, after: str | None
 ) -> list[Operation]:

@@ -112,7 +112,8 @@ class Releaser:
         if backend is None:
             why = f"Cloud {cloud.name} has no assignment backend any more"
             return await self._unknown(operation, why)
-        if operation.unsettled:
+        # An expired lease that the ledger alone ends has nobody to be asked: it is as at first.
+        if operation.unsettled and (backend.external or not leases.is_expiry(operation)):
             return await self._settle(operation, cloud, backend)
         return await self._ask(operation, cloud, backend)
 
@@ -196,6 +197,9 @@ class Releaser:
             why = "The backend still shows a user"
         if refusal is not None:
             return await self._again(operation, refusal)
+        soon = await self._recorder.next_look(operation, backend.guard.seconds("release_vm"))
+        if soon is not None:
+            return await self._recorder.progress(operation, verdict.look_again(operation, soon))
         return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
 
     async def _again(

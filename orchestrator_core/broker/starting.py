@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -131,12 +132,12 @@ class Starter:
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
         grace = cloud.settings.visibility
-        lost_for, empty_looks = await self._recorder.database.read(
-            lambda connection: _looked(connection, operation)
+        soon = await self._recorder.next_look(operation, grace)
+        if soon is not None:
+            return await self._recorder.progress(operation, verdict.look_again(operation, soon))
+        empty_looks = await self._recorder.database.read(
+            lambda connection: _empty_looks(connection, operation)
         )
-        if lost_for < grace:
-            soon = self._recorder.pause(operation)
-            return await self._wait(operation, min(grace - lost_for, soon))
         try:
             description, nodes = await cloud.list_all()
         except OrchestratorError as error:
@@ -145,7 +146,8 @@ class Starter:
         if found is not None:
             return await self._succeeded(operation, description, found)
         if not nodes and empty_looks + 1 < _EMPTY_LOOKS:
-            return await self._wait(operation, max(1.0, grace / 4), _EMPTY)
+            made = replace(verdict.look_again(operation, max(1.0, grace / 4)), error_code=_EMPTY)
+            return await self._recorder.progress(operation, made)
         return await self._never_started(operation, grace)
 
     async def _never_started(self, operation: Operation, grace: float) -> Operation:
@@ -163,30 +165,16 @@ class Starter:
         made = verdict.again(operation, error, after, unsettled=True)
         return await self._recorder.progress(operation, made)
 
-    async def _wait(self, operation: Operation, after: float, code: str | None = None) -> Operation:
-        made = Progress(
-            OperationState.PENDING,
-            operation.step,
-            unsettled=True,
-            after=after,
-            error_code=code or operation.error_code,
-            error_message=operation.error_message,
-        )
-        return await self._recorder.progress(operation, made)
-
 
 def _marker(connection: Connection, operation: Operation) -> str:
     # Read each time: an operator may make the database another installation's meanwhile.
     return marker_of(installation.keep_id(connection), operation.id)
 
 
-def _looked(connection: Connection, operation: Operation) -> tuple[float, int]:
-    """Return for how many seconds the answer is lost, and how often the cloud showed nothing."""
+def _empty_looks(connection: Connection, operation: Operation) -> int:
+    """Return how often the cloud has shown no VM at all."""
     attempts = records.attempts_of(connection, operation.id)
-    lost_at = attempts[0].ended_at if attempts else operation.made_at
-    assert operation.attempt_began_at is not None
-    empty = sum(attempt.error_code == _EMPTY for attempt in attempts)
-    return operation.attempt_began_at - lost_at, empty
+    return sum(attempt.error_code == _EMPTY for attempt in attempts)
 
 
 def _forget_key(connection: Connection, operation: Operation) -> None:

@@ -68,6 +68,18 @@ def again(
     )
 
 
+def look_again(operation: Operation, after: float) -> Progress:
+    """Return what becomes of an operation whose end still does not show; its error stays."""
+    return Progress(
+        OperationState.PENDING,
+        operation.step,
+        unsettled=True,
+        after=after,
+        error_code=operation.error_code,
+        error_message=operation.error_message,
+    )
+
+
 def paused(operation: Operation, code: str, why: str, *, unsettled: bool = False) -> Progress:
     """Return what becomes of an operation that somebody has to look at."""
     return Progress(

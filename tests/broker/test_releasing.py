@@ -7,16 +7,17 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import Connection, update
 
 from orchestrator_core import AssignmentResult, AssignRequest, Deadline, Vm, hookimpl
-from orchestrator_core.broker import ledger, records
+from orchestrator_core.broker import claims, leases, ledger, records, vms
 from orchestrator_core.broker.assigning import Assigner
 from orchestrator_core.broker.change import AssignOrder, Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.operation import Operation, OperationState, Requester
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.releasing import Releaser
-from orchestrator_core.broker.vm import Assignment, AssignmentState
+from orchestrator_core.broker.vm import Assignment, AssignmentState, VmKey
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
@@ -25,6 +26,7 @@ from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
 from orchestrator_core.settings.model import AssignmentSettings
+from orchestrator_core.state.tables import attempts
 from tests.broker.conftest import asked, cloud_of
 
 pytestmark = pytest.mark.anyio
@@ -96,9 +98,59 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     with pytest.raises(CloudTimeout) as lost:
         await releaser.begin(change, backend, VmReference("1"), 1)
     operation = await again(recorder, lost.value.operation_id)
+    waiting = await releaser.resume(operation, cloud, backend)
+    assert (waiting.state, waiting.unsettled) == (OperationState.PENDING, True)
+    await in_vain_for_long(recorder, operation)
+    operation = await again(recorder, lost.value.operation_id)
     ended = await releaser.resume(operation, cloud, backend)
     assert (ended.state, ended.error_code) == (OperationState.PAUSED, "release_unknown")
     assert len(asked) == before
+    await cloud.close()
+
+
+async def in_vain_for_long(recorder: Recorder, operation: Operation) -> None:
+    """Make as if the attempts of an operation had been made an hour earlier."""
+
+    def work(connection: Connection) -> None:
+        ours = attempts.c.operation_id == operation.id
+        for column in (attempts.c.began_at, attempts.c.ended_at):
+            connection.execute(update(attempts).where(ours).values({column: column - 3600}))
+
+    await recorder.database.write(work)
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_an_assign_that_does_not_show_may_still_be_made(
+    recorder: Recorder, terse: tuple[Terse, Backend], *, late: bool
+) -> None:
+    """It is ended once the backend has shown nothing for as long as it may take for it."""
+    cloud, (itself, backend) = cloud_of([["1"]]), terse
+    itself.mute = True
+    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    assigner = Assigner(recorder)
+    with pytest.raises(CloudTimeout) as lost:
+        await assigner.begin(change, backend, ORDER)
+    itself.user = ""
+    operation = await again(recorder, lost.value.operation_id)
+    waiting = await assigner.resume(operation, cloud, backend)
+    assert (waiting.state, waiting.unsettled) == (OperationState.PENDING, True)
+    if late:
+        itself.user = "ada"
+    else:
+        await in_vain_for_long(recorder, operation)
+    operation = await again(recorder, lost.value.operation_id)
+    ended = await assigner.resume(operation, cloud, backend)
+    held = await _holder(recorder)
+    if late:
+        assert ended.state is OperationState.SUCCEEDED
+        assert held is not None
+        assert (held.state, held.user) == (AssignmentState.ACTIVE, "ada")
+    else:
+        assert (ended.state, ended.error_code, held) == (
+            OperationState.FAILED,
+            "not_assigned",
+            None,
+        )
     await cloud.close()
 
 
@@ -200,3 +252,41 @@ async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
 
 async def _holder(recorder: Recorder) -> Assignment | None:
     return await recorder.database.read(lambda connection: ledger.holding(connection, "test", "1"))
+
+
+class Agreeable(Terse):
+    """Keeps nothing itself: the ledger alone says whose a VM is."""
+
+    external = False
+
+
+async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destroyed(
+    recorder: Recorder,
+) -> None:
+    cloud = cloud_of([["1"]])
+    plug = Plug(Hooks(Kind.ASSIGNMENT, "Backend agreeable", Agreeable()))
+    backend = Backend(AssignmentSettings("agreeable", backend="agreeable"), plug)
+    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    order = AssignOrder(VmReference("1"), "ada", "app", lease=0.001)
+    await Assigner(recorder).begin(change, backend, order)
+    await asyncio.sleep(0.01)
+
+    def lose(connection: Connection) -> Operation:
+        """Let a process take an expiry and be gone, before somebody protects the VM."""
+        ((operation_id, _),) = leases.take_back(connection, 1)
+        (claimed,) = claims.claim_due(connection, "gone", {"test": None}, 1)
+        assert claimed.id == operation_id
+        claims.let_go(connection, claimed, "the process that ran it is gone")
+        vms.protect(connection, VmKey("test", "1", "one"), protected=True)
+        (again,) = claims.claim_due(connection, recorder.process.id, {"test": None}, 1)
+        return again
+
+    operation = await recorder.database.write(lose)
+    assert operation.unsettled
+    waits = await Releaser(recorder, Destroyer(recorder)).resume(operation, cloud, backend)
+    assert (waits.state, waits.error_code) == (OperationState.PENDING, "refused")
+    held = await _holder(recorder)
+    assert held is not None
+    assert held.state == AssignmentState.RELEASING
+    await backend.close()
+    await cloud.close()

@@ -32,7 +32,8 @@ def api(cistern_server: Any, serve: Serve, tmp_path: Path) -> Iterator[Api]:
     store = f'store = "file:{tmp_path}/cloud.db"'
     brain = (
         f'[assignments.brain]\nbackend = "cistern"\nurl = "{cistern_server.url}"\ntimeout = 1\n'
-        "retries = 0\n[assignments.brain.breaker]\nfailures = 1000"
+        "retries = 0\n[assignments.brain.breaker]\nfailures = 1000\n"
+        "[assignments.brain.deadlines]\nassign_vm = 2\nrelease_vm = 2"
     )
     toml = settings(state, store, brain).replace('assignment = "given"', 'assignment = "brain"')
     points = ",".join(f"{point}@{tmp_path / point}" for point in POINTS)
