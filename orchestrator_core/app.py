@@ -81,11 +81,14 @@ def make_house(
         return House(plugins, registry, extensions, DirectBroker(registry))
     # SQLAlchemy is loaded only where a database is used.
     from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
+    from orchestrator_core.state import same_database  # noqa: PLC0415
     from orchestrator_core.state.open import ensure, ensure_plugins, open_database  # noqa: PLC0415
     from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415
 
     database = open_database(settings)
+    same_database.check(database, directory)
     ensure(database)
+    same_database.remember(database, directory)
     ensure_plugins(database, plugins.used(settings))
     plugins.require(settings.plugins.require)
     surroundings = Surroundings(directory, inventory, PluginState(database))

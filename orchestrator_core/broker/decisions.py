@@ -12,6 +12,8 @@ from orchestrator_core.broker.vm import AssignmentState, Cause
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
 from orchestrator_core.state import installation
 
+_NOT_OURS: Final = "the leases of this copy are the original's"
+
 _SEEN_WITHIN: Final = 60.0
 """Seconds of silence after which a process is certainly not in the middle of a start."""
 
@@ -59,17 +61,24 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
 def become_another(connection: Connection) -> None:
     """Let this copy of an installation be one of its own, beside the original.
 
-    Every assignment goes on without a lease, those included that wait for their release. A start
+    Every assignment goes on without a lease, and says so in its history; one that waits for its
+    release because its lease has run out goes on, too. A start
     that is settled from now on finds no VM of the original's; so what this copy has started by
     itself has to be settled before.
 
     Raises:
-        Conflict: when something is worked on just now, or has to be settled; nothing is
-            changed then.
+        Conflict: when nobody has said or seen that it is a copy, something is worked on just
+            now, or has to be settled; nothing is changed then.
     """
     copied_at = installation.hold_id(connection)
+    if copied_at is None:
+        raise Conflict(
+            "Nothing says that this database is a copy: it is where it was. If it is one all the "
+            "same, say so first: orchestrator db restored"
+        )
+    leases.drop_all(connection, _NOT_OURS)
     for operation in leases.not_begun(connection):
-        abandon(connection, operation.id, "the leases of this copy are the original's")
+        abandon(connection, operation.id, _NOT_OURS)
     for operation_id in claims.under_way(connection, "start_vm", _SEEN_WITHIN):
         raise _nothing_to_decide(connection, operation_id)
     for operation_id in records.unfinished(connection, "start_vm", copied_at):
@@ -77,7 +86,6 @@ def become_another(connection: Connection) -> None:
             f"Operation {operation_id} is a start that is not settled yet: wait until it is, or "
             "abandon it"
         )
-    leases.drop_all(connection)
 
 
 def _end_assignment(connection: Connection, operation: Operation) -> None:

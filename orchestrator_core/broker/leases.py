@@ -90,6 +90,7 @@ _DROP_ALL: Final = (
     update(assignments)
     .where(assignments.c.ended_at.is_(None), assignments.c.lease_expires_at.is_not(None))
     .values(lease_expires_at=None)
+    .returning(*assignments.c)
 )
 
 
@@ -211,9 +212,11 @@ def not_begun(connection: Connection) -> list[Operation]:
     return [operation for operation in map(Operation.of, rows) if is_expiry(operation)]
 
 
-def drop_all(connection: Connection) -> None:
-    """Let every assignment go on without a lease."""
-    connection.execute(_DROP_ALL)
+def drop_all(connection: Connection, why: str) -> None:
+    """Let every assignment go on without a lease; its history says why."""
+    for row in connection.execute(_DROP_ALL).all():
+        assignment = Assignment(*row)
+        ledger.tell(connection, assignment, AssignmentState(assignment.state), Cause(why=why))
 
 
 def drop(connection: Connection, assignment: Assignment) -> None:

@@ -38,9 +38,9 @@ def upgrade(config: Path | None) -> None:
     with opened_as_it_is(config) as database:
         before, after = run(database)
         if before == after:
-            click.echo(f"The database has schema {after} already")
+            click.echo(f"The database has schema {after} already: {database.shown}")
         else:
-            click.echo(f"Upgraded from schema {before or 'none'} to {after}")
+            click.echo(f"Upgraded from schema {before or 'none'} to {after}: {database.shown}")
         done = [plugin_tables.upgrade(database, record) for record in plugin_tables.used(config)]
     if not all(done):
         sys.exit(1)
@@ -94,7 +94,8 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
     """Say that the database came out of a backup: nothing is destroyed until --confirm.
 
     Meanwhile look at `orchestrator operations list`: what the backup still wants destroyed may
-    be somebody's by now. In a copy no lease ends by itself any more: the original sees to that.
+    be somebody's by now. In a copy no lease ends by itself any more, and a release that a lease
+    has brought about, but that has not begun, is abandoned: the original sees to both.
     """
     from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state import installation  # noqa: PLC0415
@@ -104,14 +105,16 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
     with opened(config) as database:
         place = database.place
 
-        def confirmed(connection: Connection) -> None:
+        def confirmed(connection: Connection) -> str:
             if new_installation:
                 decisions.become_another(connection)
             installation.confirm(connection, place, new_id=new_installation)
+            return installation.read(connection).held
 
         if confirm:
-            database.write_now(confirmed)
-            click.echo("Confirmed: what is due is destroyed again")
+            held = database.write_now(confirmed)
+            after = f"still nothing is destroyed: {held}" if held else "what is due is destroyed"
+            click.echo(f"Confirmed: {after}")
         else:
             why = "the database came out of a backup"
             database.write_now(lambda connection: installation.hold(connection, why))

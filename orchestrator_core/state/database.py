@@ -73,6 +73,16 @@ class Database:
         return self.is_sqlite and sqlite_file.is_empty(self._file)
 
     @property
+    def shown(self) -> str:
+        """What people are told: the file's path, or the URL without its password."""
+        return str(self._file) if self.is_sqlite else self.url.render_as_string()
+
+    @property
+    def file_identity(self) -> str | None:
+        """Which file an SQLite database is, whatever its name; None when nothing is there."""
+        return sqlite_file.identity(self._file)
+
+    @property
     def _file(self) -> Path:
         assert self.url.database is not None
         return Path(self.url.database)

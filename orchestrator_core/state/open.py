@@ -12,7 +12,7 @@ from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import base_directory
-from orchestrator_core.state import plugin_schema, schema
+from orchestrator_core.state import installation, plugin_schema, schema
 from orchestrator_core.state.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ def check_ready(database: Database) -> None:
         StateUnavailable: when the database cannot be had.
     """
     if database.untouched:
-        raise SettingsError(schema.EMPTY)
+        raise SettingsError(f"there is no database in {database.shown} yet; {schema.UPGRADE}")
     database.read_now(schema.check)
 
 
@@ -59,7 +59,10 @@ def ensure(database: Database) -> None:
         # Alembic is needed by nobody else in a server.
         from orchestrator_core.state.upgrade import upgrade  # noqa: PLC0415
 
-        upgrade(database)
+        before, _ = upgrade(database)
+        if before is None:
+            itself = database.read_now(installation.read)
+            _log.info("a new database was made", database=database.shown, installation=itself.id)
     database.read_now(schema.check)
 
 

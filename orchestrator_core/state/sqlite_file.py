@@ -32,6 +32,15 @@ def is_empty(file: Path) -> bool:
     return not file.exists() or file.stat().st_size == 0
 
 
+def identity(file: Path) -> str | None:
+    """Return what tells a file from any other, whatever its name; None for an empty one or none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return f"{found.st_dev}-{found.st_ino}" if found.st_size else None
+
+
 class Watch:
     """Whether the file under a name is still the one that was there first.
 
@@ -41,15 +50,11 @@ class Watch:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._first: tuple[int, int] | None = None
+        self._first: str | None = None
 
     def has_lost_it(self) -> bool:
         """Look; false for as long as there has never been one."""
-        try:
-            found = self._file.stat()
-        except OSError:
-            return self._first is not None
-        this = (found.st_dev, found.st_ino)
-        if self._first is None and found.st_size:
-            self._first = this
-        return self._first not in (None, this)
+        found = identity(self._file)
+        if self._first is None:
+            self._first = found
+        return self._first != found

@@ -28,6 +28,7 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
     for assignment in held.values():
         shown = api.assignment(assignment)
         assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
+        assert any("the original's" in (one["message"] or "") for one in shown["history"])
     assert api.operation(waiting["id"])["state"] == "abandoned"
     assert {early, late} <= set(api.nodes())
 
@@ -37,6 +38,7 @@ def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_
 ) -> None:
     """While it serves; what it is just starting is waited for."""
     api = serve_cloud("faults.operations = ['start_vm']\nfaults.latency = 1.0")
+    command("db", "restored")
     with ThreadPoolExecutor(1) as thread:
         starting = thread.submit(api.started)
         wait_for(lambda: api.operations(kind="start_vm", state="running"), bool)
@@ -49,6 +51,21 @@ def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_
     assert console(tmp_path).find_node(f"{installation}-{operation['id']}").id == second
     assert {first, second} <= set(api.nodes())
     assert api.get("/orphans")["orphans"] == []
+
+
+def test_what_nobody_called_a_copy_does_not_become_another_installation(
+    serve_cloud: Callable[..., Api], command: Command
+) -> None:
+    api = serve_cloud()
+    node = api.started()
+    held = api.assign(node, lease="1h").json()
+    before = command("db", "check")
+    refusal = command("db", "restored", "--confirm", "--new-installation", status=1)
+    assert "say so first: orchestrator db restored" in refusal
+    assert command("db", "check") == before
+    assert api.assignment(held["assignment"])["lease_expires_at"] == held["lease_expires_at"]
+    command("freeze", "--why", "a look")
+    assert "still nothing is destroyed: frozen" in command("db", "restored", "--confirm")
 
 
 def test_a_copy_settles_what_it_has_started_before_it_is_an_installation_of_its_own(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 from pathlib import Path
 
+import httpx2
 import psycopg
 
 from tests.databases import MakeUrl
-from tests.stateful import Api, settings, stateful
+from tests.stateful import Api, settings, stateful, wait_for
 
 
 def cut_all(url: str) -> None:
@@ -50,6 +54,39 @@ def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path:
             answer = api.stop(node)
             assert answer.status_code == 200, answer.text
         check(api)
+
+
+def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> None:
+    """Neither a worker that takes a dead one's place, nor those of a reload."""
+    with stateful(settings('url = "sqlite:///state.db"\npause = 0.1'), tmp_path) as api:
+        server, file = api.server, tmp_path / "state.db"
+        server.wait_for_log("durable worker ready")
+        assert len(re.findall("a new database was made", server.log())) == 1
+        node = api.started()
+        assert api.assign(node, "ada").status_code == 200
+        files = {one: one.with_name(f"away-{one.name}") for one in tmp_path.glob(f"{file.name}*")}
+        for here, away in files.items():
+            here.rename(away)
+        before = server.workers()
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        refusal = f"{re.escape(str(file))} is not the database that this server began with"
+        server.wait_for_log(refusal, count=2)
+        server.signal(signal.SIGHUP)
+        server.wait_for_log(refusal, count=4)
+        assert not file.exists()
+        for away in files.values():
+            away.rename(away.with_name(away.name.removeprefix("away-")))
+        wait_for(lambda: answers(api), bool)
+        assert api.assign(node, "eve").status_code == 400
+        assert len(re.findall("a new database was made", server.log())) == 1
+
+
+def answers(api: Api) -> bool:
+    try:
+        return bool(api.http.get("/operations").status_code == 200)
+    except httpx2.TransportError:
+        return False
 
 
 def check(api: Api) -> None:

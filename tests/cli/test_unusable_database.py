@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_core.state import schema
 from tests.cli.conftest import Run
 from tests.stateful import settings
 
@@ -16,7 +17,11 @@ COMMANDS = (
     ("protect", "fake_driver", "1"),
     ("freeze",),
 )
-EMPTY = "orchestrator: the database is empty; run: orchestrator db upgrade\n"
+
+
+def empty(folder: Path) -> str:
+    file = folder / "var" / "state.db"
+    return f"orchestrator: there is no database in {file} yet; run: orchestrator db upgrade\n"
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def test_a_database_that_is_not_there_is_not_made(
     run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     said = run(*command, ORCHESTRATOR_CONFIG=config)
-    assert (said.returncode, said.stdout, said.stderr) == (1, "", EMPTY)
+    assert (said.returncode, said.stdout, said.stderr) == (1, "", empty(tmp_path))
     assert not (tmp_path / "var").exists()
 
 
@@ -46,9 +51,13 @@ def test_an_empty_file_stays_empty(run: Run, config: str, tmp_path: Path) -> Non
     file.parent.mkdir()
     file.touch()
     said = run("operations", "list", ORCHESTRATOR_CONFIG=config)
-    assert (said.returncode, said.stderr) == (1, EMPTY)
+    assert (said.returncode, said.stderr) == (1, empty(tmp_path))
     assert (file.stat().st_size, list(file.parent.iterdir())) == (0, [file])
-    assert run("db", "upgrade", ORCHESTRATOR_CONFIG=config).returncode == 0
+    upgraded = run("db", "upgrade", ORCHESTRATOR_CONFIG=config)
+    assert (upgraded.returncode, upgraded.stdout) == (
+        0,
+        f"Upgraded from schema none to {schema.SCHEMA}: {file}\n",
+    )
     assert run("operations", "list", ORCHESTRATOR_CONFIG=config).returncode == 0
 
 

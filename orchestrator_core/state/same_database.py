@@ -1,0 +1,54 @@
+"""What the processes of one server remember of its database: they make it once.
+
+A process that starts later, because another died say, and finds an empty database would begin
+with a new one, in which nothing is assigned and no key was ever used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.state import schema
+from orchestrator_core.state.database import Database
+
+_DIGITS: Final = 16
+
+
+def check(database: Database, directory: Path) -> None:
+    """Do nothing if no process of this server had another database under the same name.
+
+    Args:
+        database: that a process is about to use.
+        directory: the server's run directory.
+
+    Raises:
+        SettingsError: if one had, with what to do.
+        StateUnavailable: when the database cannot be had.
+    """
+    name = _name(database)
+    known = {file.name for file in directory.glob(f"{name}-*")}
+    if known and f"{name}-{_what_is_there(database)}" not in known:
+        raise SettingsError(
+            f"{database.shown} is not the database that this server began with: it was moved, "
+            "deleted, replaced or emptied. Put it back, or stop the server and start it with "
+            "the one that is there"
+        )
+
+
+def remember(database: Database, directory: Path) -> None:
+    """Let :func:`check` tell this database from others."""
+    (directory / f"{_name(database)}-{_what_is_there(database)}").touch()
+
+
+def _name(database: Database) -> str:
+    digest = hashlib.sha256(database.shown.encode()).hexdigest()
+    return f"database-{digest[:_DIGITS]}"
+
+
+def _what_is_there(database: Database) -> str:
+    if database.is_sqlite:
+        return database.file_identity or "nothing"
+    return "nothing" if database.read_now(schema.current) is None else "something"
