@@ -180,10 +180,10 @@ def let_go_of_the_dead(connection: Connection, lease: float) -> int:
     return len(dead)
 
 
-def let_go_of_the_forgotten(
-    connection: Connection, process: str, known: Collection[str], older_than: float
-) -> int:
-    """Make every operation due that a living process runs by the rows, but not in truth.
+def forgotten(
+    connection: Connection, process: str, known: Collection[str] = (), older_than: float = -1.0
+) -> list[Operation]:
+    """Return the operations that a process runs by the rows, but not as far as it knows.
 
     Args:
         connection: of a transaction.
@@ -197,7 +197,5 @@ def let_go_of_the_forgotten(
         .where(table.c.finished_at.is_(None), table.c.owner == process)
         .where(table.c.attempt_began_at < now() - older_than)
         .where(table.c.id.not_in(known))
-    ).all()
-    for row in rows:
-        let_go(connection, Operation.of(row), "its outcome could not be written down")
-    return len(rows)
+    )
+    return [Operation.of(row) for row in rows]

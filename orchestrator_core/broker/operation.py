@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from orchestrator_core.model import JsonObject
+from orchestrator_core.state.identifiers import new_id
 
 
 class OperationState(StrEnum):
@@ -105,6 +106,18 @@ class Draft:
     deadline: float
     node_id: str | None = None
     assignment_id: str | None = None
+
+    def named(self) -> Draft:
+        """Return the same with the id that it is to be recorded under."""
+        if self.requester.operation_id is not None:
+            return self
+        return replace(self, requester=replace(self.requester, operation_id=new_id()))
+
+    @property
+    def operation_id(self) -> str:
+        """The id of one that is :meth:`named`."""
+        assert self.requester.operation_id is not None
+        return self.requester.operation_id
 
 
 @dataclass(frozen=True, slots=True)

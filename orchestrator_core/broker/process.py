@@ -38,6 +38,8 @@ _BEATS: Final = 5
 _SETTLING: Final = 10.0
 """Seconds after which an operation that nobody here knows of is given up."""
 
+_LOST: Final = "its outcome could not be written down"
+
 
 class Process:
     """One process that runs operations.
@@ -54,6 +56,7 @@ class Process:
     def __init__(self, database: Database, kind: str, lease: float) -> None:
         self.id = new_id()
         self._running: dict[str, set[asyncio.Task[Any]]] = {}
+        self._forgotten: set[tuple[str, int]] = set()
         self._database = database
         self._kind = kind
         self._lease = lease
@@ -161,15 +164,27 @@ class Process:
         if not stayed.rowcount:
             self._lapses += 1
             self._enter(connection)
-        claims.let_go_of_the_forgotten(connection, self.id, tuple(self._running), _SETTLING)
+        self._let_go_of_the_forgotten(connection)
         # A server that is restored or fails over keeps its address, and we our connections' pool.
         if connection.dialect.name == "postgresql" and installation.has_moved(
             connection, postgresql_place(connection)
         ):
             _log.error("nothing is destroyed", why="the database is not where it was")
 
+    def _let_go_of_the_forgotten(self, connection: Connection) -> None:
+        """Give up what nobody here knows of at two heartbeats: of one the news may be on its way.
+
+        A commit may take long, and an event loop that is busy hears late of its end.
+        """
+        found = claims.forgotten(connection, self.id, tuple(self._running), _SETTLING)
+        for operation in found:
+            if (operation.id, operation.generation) in self._forgotten:
+                claims.let_go(connection, operation, _LOST)
+        self._forgotten = {(operation.id, operation.generation) for operation in found}
+
     def _leave(self, connection: Connection) -> None:
-        claims.let_go_of_the_forgotten(connection, self.id, (), older_than=-1.0)
+        for operation in claims.forgotten(connection, self.id):
+            claims.let_go(connection, operation, _LOST)
         connection.execute(delete(processes).where(processes.c.id == self.id))
 
 

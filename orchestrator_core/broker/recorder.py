@@ -15,7 +15,7 @@ from orchestrator_core.broker.operation import Draft, Operation, OperationState,
 from orchestrator_core.broker.process import Process
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable
+from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable, Superseded
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.database import Database
 
@@ -93,7 +93,10 @@ class Recorder:
             StateUnavailable: when nothing can be recorded, or this process may be taken for dead.
         """
         change.permit.check = self.process.lease()
+        draft = draft.named()
         writing = asyncio.ensure_future(self._record(change, draft, also))
+        # Before the row can show: between its commit and our hearing of it much can happen.
+        self.process.runs(draft.operation_id, writing)
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -152,7 +155,10 @@ class Recorder:
             return (also(connection, written) if also is not None else None) or written
 
         try:
-            return await self._insist(work)
+            try:
+                return await self._insist(work)
+            except Superseded:
+                return await self._written(operation, made)
         except OrchestratorError as error:
             error.operation_id = operation.id
             raise
@@ -230,6 +236,13 @@ class Recorder:
             except StateUnavailable:
                 await asyncio.sleep(pause)
         return await self.database.write(work)
+
+    async def _written(self, operation: Operation, made: Progress) -> Operation:
+        """Return what a try has written that broke off in its commit."""
+        found = await self.database.read(lambda c: records.written(c, operation, made))
+        if found is None:
+            raise Superseded(operation.id)
+        return found
 
     def _withdraw(self, writing: asyncio.Future[Operation], undo: Also) -> None:
         if not writing.cancelled() and writing.exception() is None:

@@ -52,7 +52,8 @@ def record(connection: Connection, draft: Draft, process: str) -> Operation:
     Raises:
         KeyInUse: when the requester's key stands for another operation already.
     """
-    operation_id = draft.requester.operation_id or new_id()
+    draft = draft.named()
+    operation_id = draft.operation_id
     row = {**_of_draft(draft, operation_id), "owner": process, "process": process}
     made_at = connection.execute(_RECORD, row).scalar_one()
     keys.take(connection, draft.requester, operation_id)
@@ -67,7 +68,8 @@ def succeeded(
     Raises:
         KeyInUse: when the requester's key stands for another operation already.
     """
-    operation_id = draft.requester.operation_id or new_id()
+    draft = draft.named()
+    operation_id = draft.operation_id
     row = {**_of_draft(draft, operation_id), "process": process, "result": answer}
     made_at = connection.execute(_SUCCEEDED, row).scalar_one()
     keys.take(connection, draft.requester, operation_id)

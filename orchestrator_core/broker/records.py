@@ -150,6 +150,15 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
     return _progressed(operation, made, clock)
 
 
+def written(connection: Connection, operation: Operation, made: Progress) -> Operation | None:
+    """Return an operation if this very progress of it stands in its row; else None."""
+    found = get(connection, operation.id)
+    if found is None or found.generation != operation.generation:
+        return None
+    its = (found.state, found.step, found.error_code)
+    return found if its == (made.state, made.step, made.error_code) else None
+
+
 def _progressed(operation: Operation, made: Progress, clock: float) -> Operation:
     going_on = made.state is OperationState.RUNNING
     return replace(

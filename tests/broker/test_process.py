@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -23,11 +24,12 @@ from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.errors import StateUnavailable, Superseded
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import installation
+from orchestrator_core.state.writers import Work
 from tests.broker.conftest import cloud_of
 
 pytestmark = pytest.mark.anyio
@@ -161,3 +163,36 @@ async def test_a_server_that_is_another_by_now_is_noticed_while_we_serve(
 
 def _held(connection: Connection) -> str:
     return connection.execute(select(installation.c.restored_why)).scalar_one() or ""
+
+
+async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Recorder) -> None:
+    recording = asyncio.ensure_future(record(recorder))
+    for _ in range(5):
+        await asyncio.sleep(0)  # until its statements are with their thread
+    time.sleep(SETTLING + 4 * BEAT)  # noqa: ASYNC251 - the loop is to stand still
+    operation = await recording
+    found = await now(recorder, operation)
+    assert (found.state, found.generation) == (OperationState.RUNNING, 1)
+
+
+@pytest.mark.parametrize("state", [OperationState.SUCCEEDED, OperationState.PENDING])
+async def test_what_was_written_although_its_commit_was_not_answered_is_not_written_again(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, state: OperationState
+) -> None:
+    operation = await record(recorder)
+    write, lost = recorder.database.write, [StateUnavailable()]
+
+    async def unanswered(work: Work[Operation]) -> Operation:
+        done = await write(work)
+        if lost:
+            raise lost.pop()
+        return done
+
+    monkeypatch.setattr(recorder.database, "write", unanswered)
+    made = Progress(state, Step.CONFIRM, answer={"deletion": "done"}, after=60.0)
+    ended = await recorder.progress(operation, made)
+    assert not lost
+    assert ended == await now(recorder, operation)
+    assert (ended.state, ended.result) == (state, {"deletion": "done"})
+    with pytest.raises(Superseded):
+        await recorder.progress(operation, Progress(OperationState.FAILED, Step.CONFIRM))
