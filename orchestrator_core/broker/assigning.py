@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +13,7 @@ from orchestrator_core.broker import keys, ledger, limits, recording, records, v
 from orchestrator_core.broker.change import MORE, Assigned, AssignOrder, Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
+from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, Claim
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
@@ -48,7 +48,7 @@ class Assigner:
                     f"A lease ends with destroying the VM, which cloud {cloud.name} does not "
                     f"support: {reason}"
                 )
-        asked_at = time.monotonic()
+        asked_at = uptime()
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         parameters: JsonObject = {

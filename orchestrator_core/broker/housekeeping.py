@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
-from orchestrator_core.broker import keys, process, records
+from orchestrator_core.broker import keys, limits, process, records
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments, operations, vms
@@ -43,6 +43,8 @@ def _forget_vms(connection: Connection, keep: float) -> None:
     old = (
         select(vms.c.id)
         .where(vms.c.gone_at < now() - keep, ~held.exists(), ~meant.exists())
+        # How many were destroyed is counted by these rows, however soon the rest is forgotten.
+        .where(~limits.counts(vms.c.destroy_began_at))
         .limit(_MOST)
     )
     connection.execute(delete(vms).where(vms.c.id.in_(old.scalar_subquery())))

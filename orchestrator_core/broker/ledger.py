@@ -7,7 +7,6 @@ has not ended (a unique index), and whoever claims, releases or destroys it lock
 from __future__ import annotations
 
 import functools
-import time
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -25,6 +24,7 @@ from sqlalchemy import (
 
 from orchestrator_core.broker import vms
 from orchestrator_core.broker.operation import Operation, OperationState
+from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.broker.vm import (
     Assignment,
     AssignmentState,
@@ -106,7 +106,7 @@ def _note(connection: Connection, claimed: Claim) -> None:
     vm = claimed.wanted.vm
     key = VmKey(claimed.wanted.cloud, vm.id_vm, vm.hostname)
     if vms.note(connection, key, VmOrigin.GIVEN):
-        seconds = time.monotonic() - claimed.asked_at + _CLOCKS_DIFFER
+        seconds = uptime() - claimed.asked_at + _CLOCKS_DIFFER
         if vms.has_gone_since(connection, key, now() - seconds):
             raise Refused(f"Node {vm.id_vm} was destroyed meanwhile")
 

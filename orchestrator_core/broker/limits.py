@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from orchestrator_core.broker.vm import VmOrigin
 from orchestrator_core.errors import DestroyHeld, DestroyLimit, Refused
@@ -59,7 +59,7 @@ def check_rate(connection: Connection, cloud: CloudSettings) -> None:
     began = vms.c.destroy_began_at
     recent, oldest = connection.execute(
         select(func.count(), func.min(began) + _HOUR - now()).where(
-            vms.c.cloud == cloud.name, began > now() - _HOUR
+            vms.c.cloud == cloud.name, counts(began)
         )
     ).one()
     if recent >= most:
@@ -67,3 +67,8 @@ def check_rate(connection: Connection, cloud: CloudSettings) -> None:
             f"Cloud {cloud.name} has destroys_per_hour = {most}, which is used up",
             retry_after=oldest if oldest is not None else _HOUR,
         )
+
+
+def counts(began_at: ColumnElement[float | None]) -> ColumnElement[bool]:
+    """Whether a VM that began to be destroyed then counts for the limit of an hour."""
+    return and_(began_at.is_not(None), began_at > now() - _HOUR)

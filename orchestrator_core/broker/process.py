@@ -11,7 +11,6 @@ import asyncio
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core.broker import claims
 from orchestrator_core.broker.birth import birth_certificate, has_ended
+from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
@@ -103,7 +103,7 @@ class Process:
         Raises:
             StateUnavailable: if somebody may have.
         """
-        if _clock() >= self._sure_until:
+        if uptime() >= self._sure_until:
             raise StateUnavailable
 
     def lease(self) -> Callable[[], None]:
@@ -135,7 +135,7 @@ class Process:
                 _log.exception("heartbeat failed", process=self.id)
 
     def _beat(self, work: Callable[[Connection], None]) -> None:
-        begun = _clock()
+        begun = uptime()
         self._database.write_now(work)
         if begun >= self._sure_until:
             self._lapses += 1
@@ -210,8 +210,3 @@ def all_processes(connection: Connection) -> list[dict[str, object]]:
     table = processes
     query = select(*table.c, (now() - table.c.seen_at).label("silent")).order_by(table.c.id)
     return [row._asdict() for row in connection.execute(query)]
-
-
-def _clock() -> float:
-    # Goes on while the machine sleeps, as the database's clock does.
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -33,7 +33,7 @@ from orchestrator_core.errors import Superseded
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import first_id_of
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import Json, attempts, operations
+from orchestrator_core.state.tables import Json, attempts, idempotency_keys, operations
 
 _MOST_MESSAGE: Final = 1000
 
@@ -368,7 +368,7 @@ def abandon(connection: Connection, operation_id: str, why: str) -> Operation | 
 
 
 def forget_finished(connection: Connection, keep: float, most: int) -> int:
-    """Delete operations that have ended long ago; return how many.
+    """Delete operations that have ended long ago, and that no key stands for; return how many.
 
     Args:
         connection: of a transaction.
@@ -378,9 +378,11 @@ def forget_finished(connection: Connection, keep: float, most: int) -> int:
     table = operations
     # Ids begin with the time: the rows in question stand together, and need no index of their own.
     oldest = first_id_of(time.time() - keep)
+    keys = idempotency_keys
+    named = select(keys.c.operation_id).where(keys.c.operation_id == table.c.id)
     old = (
         select(table.c.id)
-        .where(table.c.id < oldest, table.c.finished_at < now() - keep)
+        .where(table.c.id < oldest, table.c.finished_at < now() - keep, ~named.exists())
         .limit(most)
         .scalar_subquery()
     )

@@ -82,7 +82,7 @@ class Claim:
     Attributes:
         wanted: the VM, the user and the application.
         backend: the name of the backend that assigns it.
-        asked_at: when the backend was asked for the VM, by this process's ``time.monotonic()``.
+        asked_at: when the backend was asked for the VM, by :func:`uptime`.
         state: of the assignment: active at once, or only after the backend has agreed.
         result: the backend's answer, where it was asked before.
         lease: seconds after which the VM is taken back by itself; None for never.

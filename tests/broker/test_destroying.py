@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import Deadline
-from orchestrator_core.broker import claims, housekeeping, ledger, records, vms
+from orchestrator_core.broker import claims, housekeeping, ledger, limits, records, vms
 from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.operation import Operation, OperationState, Requester, Step
@@ -19,10 +19,12 @@ from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.errors import CloudTimeout, NodeNotFound, Refused, Superseded
+from orchestrator_core.errors import CloudTimeout, DestroyLimit, NodeNotFound, Refused, Superseded
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
+from orchestrator_core.state import tables
+from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments
 from tests.broker.conftest import answers, asked, cloud_of, recording
@@ -242,5 +244,12 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
 
     assert await swept() == 1
     await asked_again(recorder, operation, cloud)
+    limited = replace(cloud.settings, destroys_per_hour=1)
+    with pytest.raises(DestroyLimit):
+        await recorder.database.read(lambda c: limits.check_rate(c, limited))
+    assert await swept() == 1  # it counts for the limit
+    await recorder.database.write(
+        lambda c: c.execute(update(tables.vms).values(destroy_began_at=now() - 3600.0))
+    )
     assert await swept() == 0
     await cloud.close()
