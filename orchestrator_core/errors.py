@@ -95,9 +95,17 @@ class StateUnavailable(OrchestratorError):
 
 
 class DestroyHeld(OrchestratorError):
-    """Everything that would be destroyed waits until an operator lets it go on."""
+    """Everything that would be destroyed waits until an operator lets it go on.
+
+    Attributes:
+        retry_after: seconds after which a repeat makes sense.
+    """
 
     code = "destroy_held"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.retry_after = 60.0
 
 
 class DestroyLimit(OrchestratorError):

@@ -79,6 +79,9 @@ def test_the_demo_of_the_readme_starts_one_vm(serve: Serve, tmp_path: Path) -> N
         ).stdout
 
     before = {"1", "2"}
+    until = next(line for line in script.splitlines() if line.startswith("until"))
+    waits = until.replace("http://localhost:5050", server.url)
+    subprocess.run(["bash", "-c", waits], capture_output=True, check=True)
     assert start() == ""
     answer = wait_for(start, lambda said: '"nodes"' in said)
     api = Api(server)
@@ -86,3 +89,22 @@ def test_the_demo_of_the_readme_starts_one_vm(serve: Serve, tmp_path: Path) -> N
         (new,) = set(api.nodes()) - before
     assert f'"id":"{new}"' in answer
     assert loopback.get(f"{server.url}/api/v1/orphans").json()["orphans"] == []
+
+
+def codes() -> set[str]:
+    """Every code of an error, and every one that only an operation ends or waits with."""
+    found = set()
+    for file in (ROOT / "orchestrator_core").rglob("*.py"):
+        source = file.read_text(encoding="utf-8")
+        found |= set(re.findall(r'^    code = "(\w+)"', source, flags=re.MULTILINE))
+        found |= set(re.findall(r'error_code="(\w+)"', source))
+        found |= set(re.findall(r'paused\(\s*operation, "(\w+)"', source))
+    return found
+
+
+def test_every_error_code_is_in_the_page_of_the_api() -> None:
+    page = (ROOT / "docs" / "api-v1.md").read_text(encoding="utf-8")
+    found = codes()
+    assert {"cloud_timeout", "still_there", "release_unknown"} <= found
+    # The first is only a kind of errors, the second is told by commands, and not over HTTP.
+    assert {code for code in found if f"`{code}`" not in page} == {"request", "settings"}

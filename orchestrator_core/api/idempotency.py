@@ -16,6 +16,7 @@ from orchestrator_core.errors import InvalidParameter
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 
+_KEY_BYTES: Final = KEY_HEADER.lower().encode()
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -33,6 +34,8 @@ def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None
     key = req.get_header(KEY_HEADER)
     if key is None:
         return None
+    if sum(name == _KEY_BYTES for name, _ in req.scope["headers"]) > 1:
+        raise InvalidParameter(KEY_HEADER, "is given twice")
     if not _KEY.fullmatch(key):
         raise InvalidParameter(KEY_HEADER, "must be 1 to 255 characters of printable ASCII")
     digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()

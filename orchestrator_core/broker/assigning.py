@@ -67,9 +67,9 @@ class Assigner:
             parameters,
             _DEADLINE,
             found.id_vm,
-        )
+        ).named()
         state = AssignmentState.ASSIGNING if backend.external else AssignmentState.ACTIVE
-        claim = Claim(wanted, backend.name, change.requester, asked_at, state, lease=order.lease)
+        claim = Claim(wanted, backend.name, draft.requester, asked_at, state, lease=order.lease)
         if backend.external:
             return await self._outside(change, backend, claim, draft)
         result = await backend.assign_vm(wanted, change.permit)

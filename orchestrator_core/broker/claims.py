@@ -33,6 +33,14 @@ def under_way(connection: Connection, kind: str, lease: float) -> Sequence[str]:
     return connection.execute(query).scalars().all()
 
 
+def has_worker(connection: Connection, silent: float) -> bool:
+    """Whether a durable worker was seen within so many seconds."""
+    worker = select(processes.c.id).where(
+        processes.c.kind == "worker", processes.c.seen_at > now() - silent
+    )
+    return bool(connection.execute(select(worker.exists())).scalar_one())
+
+
 def _is_lost(lease: float) -> ColumnElement[bool]:
     table = operations
     return and_(

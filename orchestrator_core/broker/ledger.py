@@ -80,7 +80,8 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         assignment = Assignment(*row)
         seen = {"of_vm": assignment.vm_id, "new_generation": assignment.generation}
         connection.execute(_RAISE_AND_SEE if active else _RAISE, seen)
-        tell(connection, assignment, claimed.state, Cause(claimed.requester))
+        by = claimed.requester
+        tell(connection, assignment, claimed.state, Cause(by, by.operation_id))
         return assignment, True
     holder = holding(connection, cloud, node_id)
     if holder is None:

@@ -20,5 +20,7 @@ def freeze(config: Path | None, why: str) -> None:
 
     with opened(config) as database:
         who = getpass.getuser()
-        database.write_now(lambda connection: installation.freeze(connection, who, why))
+        before = database.write_now(lambda connection: installation.freeze(connection, who, why))
+    if before:
+        click.echo(f"It was {before}; now yours is the reason that is shown")
     click.echo("Frozen: nothing is destroyed until: orchestrator thaw")

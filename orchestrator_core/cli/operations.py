@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.console import Console
-from rich.table import Column, Table
 
 from orchestrator_core.broker.operation import OperationState
 from orchestrator_core.cli.naming import recorded_cloud
@@ -21,6 +19,9 @@ if TYPE_CHECKING:
     from orchestrator_core.broker.operation import Operation
 
 _MOST = 50
+
+_SILENT = 60.0
+"""Seconds without a heartbeat after which a durable worker is not counted on."""
 
 
 @click.group()
@@ -39,16 +40,24 @@ def list_(
     config: Path | None, state: str | None, cloud: str | None, limit: int, *, as_json: bool
 ) -> None:
     """Show operations, the newest first."""
-    from orchestrator_core.broker import records  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker import claims, records  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
         wanted = {"state": state, "cloud": recorded_cloud(config, database, cloud)}
         filters = {name: value for name, value in wanted.items() if value is not None}
         found = database.read_now(lambda c: records.find(c, filters, limit, None))
+        alone = not database.read_now(lambda c: claims.has_worker(c, _SILENT))
+    if alone and any(not operation.final for operation in found):
+        click.echo(
+            "No durable worker is alive, so that nothing goes on by itself: "
+            "orchestrator serve, or orchestrator worker",
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps([asdict(operation) for operation in found], indent=2))
     else:
-        Console(soft_wrap=True).print(_table(found))
+        for operation in found:
+            click.echo(_line(operation))
 
 
 @operations.command()
@@ -99,18 +108,13 @@ def abandon(config: Path | None, operation_id: str, why: str) -> None:
     click.echo(f"{operation_id} is abandoned")
 
 
-def _table(found: list[Operation]) -> Table:
-    identity = Column("Operation", no_wrap=True)
-    table = Table(identity, "Kind", "Cloud", "Node", "State", "Attempts", "Recorded", "Error")
-    for operation in found:
-        table.add_row(
-            operation.id,
-            operation.kind,
-            operation.cloud,
-            operation.node_id or "",
-            f"{operation.state} ({operation.step})",
-            str(operation.attempts),
-            datetime.fromtimestamp(operation.made_at, UTC).isoformat(timespec="seconds"),
-            operation.error_message or "",
-        )
-    return table
+def _line(operation: Operation) -> str:
+    """Two lines or three, of which none needs a wide terminal."""
+    node = f" of node {operation.node_id}" if operation.node_id else ""
+    recorded = datetime.fromtimestamp(operation.made_at, UTC).isoformat(timespec="seconds")
+    times = f"{operation.attempts} attempt{'' if operation.attempts == 1 else 's'}"
+    error = f"\n  {operation.error_code}: {operation.error_message}" if operation.error_code else ""
+    return (
+        f"{operation.id} {operation.state} {operation.kind}{node} in {operation.cloud}\n"
+        f"  step {operation.step}, {times}, recorded {recorded}{error}"
+    )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.console import Console
-from rich.table import Column, Table
 
 from orchestrator_core.cli.naming import known_vm, recorded_cloud, refuse_namesake, vm_named
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
@@ -45,7 +42,8 @@ def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(orphan) for orphan in found], indent=2))
     else:
-        Console(soft_wrap=True).print(_table(found, rows.REASONS))
+        for orphan in found:
+            click.echo(_line(orphan, rows.REASONS[orphan.reason]))
 
 
 @orphans.command()
@@ -116,17 +114,10 @@ def _who() -> Requester:
     return Requester(f"operator:{getpass.getuser()}", "command-line")
 
 
-def _table(found: list[Orphan], reasons: Mapping[str, str]) -> Table:
-    node = Column("Node", no_wrap=True)
-    table = Table("Cloud", node, "Name", "First seen", "Seen", "Ignored", "Why it is thought ours")
-    for orphan in found:
-        table.add_row(
-            orphan.cloud,
-            orphan.node_id,
-            orphan.name or "",
-            datetime.fromtimestamp(orphan.first_seen_at, UTC).isoformat(timespec="seconds"),
-            str(orphan.times_seen),
-            orphan.ignored_by or "",
-            reasons[orphan.reason],
-        )
-    return table
+def _line(orphan: Orphan, why: str) -> str:
+    """Two lines or three, of which none needs a wide terminal."""
+    name = f" ({orphan.name})" if orphan.name else ""
+    first = datetime.fromtimestamp(orphan.first_seen_at, UTC).isoformat(timespec="seconds")
+    ignored = f"\n  ignored by {orphan.ignored_by}" if orphan.ignored_by else ""
+    times = f"{orphan.times_seen} time{'' if orphan.times_seen == 1 else 's'}"
+    return f"{orphan.node_id}{name} in {orphan.cloud}: {why}\n  seen {times} since {first}{ignored}"

@@ -17,6 +17,7 @@ def thaw(config: Path | None) -> None:
     from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        database.write_now(installation.thaw)
+        frozen = database.write_now(installation.thaw)
         held = database.read_now(installation.read).held
-    click.echo(f"Thawed; still held: {held}" if held else "Thawed: what is due is destroyed again")
+    done = f"Thawed; it was {frozen}" if frozen else "Nothing was frozen"
+    click.echo(f"{done}; still held: {held}" if held else f"{done}: what is due is destroyed")

@@ -15,6 +15,7 @@ from marshmallow import ValidationError, fields
 from orchestrator_core.settings.paths import BASE_DIRECTORY
 
 _FORM = 'must be "env:NAME" or "file:PATH"'
+_PLAIN_FORM = 'must be a text that is not empty; it may be "env:NAME" or "file:PATH"'
 
 
 _SHORT: Final = 3
@@ -148,7 +149,7 @@ class SecretField(fields.Field[Secret]):
         if is_reference(value):
             return _load(value)
         if not isinstance(value, str) or not value:
-            raise ValidationError(_FORM)
+            raise ValidationError(_PLAIN_FORM if self.allow_plain else _FORM)
         if not self.allow_plain:
             raise ValidationError(f"{_FORM}, not the secret itself")
         return Secret("(plain)", plain=value)

@@ -130,13 +130,17 @@ def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
     connection.execute(update(installation).values(values))
 
 
-def freeze(connection: Connection, who: str, why: str) -> None:
-    """Destroy nothing from now on, until :func:`thaw`."""
+def freeze(connection: Connection, who: str, why: str) -> str:
+    """Destroy nothing from now on, until :func:`thaw`; return by whom it was frozen before."""
+    before = read(connection).frozen
     connection.execute(
         update(installation).values(frozen_at=now(), frozen_by=who, frozen_why=why or None)
     )
+    return before
 
 
-def thaw(connection: Connection) -> None:
-    """Let things be destroyed again."""
+def thaw(connection: Connection) -> str:
+    """Let things be destroyed again; return by whom it was frozen."""
+    before = read(connection).frozen
     connection.execute(update(installation).values(frozen_at=None, frozen_by=None, frozen_why=None))
+    return before

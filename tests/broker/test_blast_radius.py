@@ -105,6 +105,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     command("freeze", "--why", "a look at the bill")
     refused = api.stop(first)
     assert (refused.status_code, refused.json()["error_code"]) == (503, "destroy_held")
+    assert refused.headers["Retry-After"] == "60"
     assert "a look at the bill" in refused.json()["message"]
     answer = api.release(second).json()
     assert answer["deletion"] == "pending"

@@ -41,6 +41,10 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ),
         ("server = 1", "FILE: server: invalid input type"),
         (
+            '[state]\nurl = ""',
+            "FILE: [state] url: must be a text that is not empty",
+        ),
+        (
             '[auth]\nmode = "tokn"',
             'FILE: [auth] mode: "tokn" must be one of: none, token; did you mean "token"?',
         ),

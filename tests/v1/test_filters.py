@@ -35,7 +35,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             "foo",
             "must be one of pending, running, paused, succeeded, failed, abandoned",
         ),
-        ("/operations", "kind", "start", f'must be one of {KINDS}; did you mean "start_vm"?'),
+        ("/operations", "kind", "start", f"must be one of {KINDS}"),
+        ("/orphans", "limit", "1", "is nothing that this list goes by; it goes by cloud"),
+        ("/processes", "kind", "web", "is nothing that this list goes by"),
         ("/operations", "kind", "", f"must be one of {KINDS}"),
         ("/vm/assignments", "state", "free", f"must be one of {ASSIGNMENT_STATES}"),
         *[

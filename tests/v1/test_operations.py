@@ -74,7 +74,8 @@ def test_the_newest_come_first_and_in_parts(api: Api) -> None:
 def test_a_misspelt_filter_does_not_show_everything(api: Api) -> None:
     answer = api.http.get("/operations", params={"stat": "failed"})
     assert answer.status_code == 400
-    assert 'did you mean "state"?' in answer.json()["message"]
+    goes_by = "cloud, state, kind, node, caller, request_id, limit, marker"
+    assert f"it goes by {goes_by}" in answer.json()["message"]
 
 
 def test_what_is_not_there_is_not_found(api: Api) -> None:
@@ -109,3 +110,22 @@ def test_a_lost_answer_is_found_again(api: Api) -> None:
     assert (settled["state"], settled["node"]) == ("succeeded", new)
     assert settled["result"]["nodes"]["name"] == f"dummy-{new}"
     assert [attempt["outcome"] for attempt in settled["history"]] == ["unknown", "ok"]
+
+
+def test_a_key_that_is_given_twice_is_refused(api: Api) -> None:
+    body = {"name": "x", "image": "1", "size": "1"}
+    before = api.nodes()
+    for second in ("one", "two"):
+        headers = [("Idempotency-Key", "one"), ("Idempotency-Key", second)]
+        answer = api.http.post("/vm/start", json=body, headers=headers)
+        assert (answer.status_code, answer.json()["field"]) == (400, "Idempotency-Key")
+        assert "is given twice" in answer.json()["message"]
+    assert api.nodes() == before
+
+
+def test_an_assignment_begins_with_its_operation(api: Api) -> None:
+    node = api.started()
+    assignment = api.assign(node).json()["assignment"]
+    (operation,) = api.operations(kind="assign_vm", node=node)
+    shown = api.assignment(assignment)
+    assert [event["operation"] for event in shown["history"]] == [operation["id"]]

@@ -20,12 +20,13 @@ class OrphansResource(RecordsResource):
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every orphan and the evidence, and with how each cloud's last look ended."""
         records = self.records
-        cloud = (await self.filters(req, {"cloud": "cloud"})).get("cloud")
+        filters = await self.filters(req, {"cloud": "cloud"}, in_parts=False)
+        cloud = filters.get("cloud")
         found, reasons, looks = await records.orphans(cloud)
         resp.data = encoding.encode(
             {
                 "orphans": [_shape(orphan, reasons[orphan.reason]) for orphan in found],
-                "looks": [_shape_look(look) for look in looks],
+                "looks": [_shape_look(look) for look in looks if cloud in (None, look.cloud)],
             }
         )
 
@@ -61,6 +62,7 @@ class ProcessesResource(RecordsResource):
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every process that works on the database, and what holds destroying up."""
+        await self.filters(req, {}, in_parts=False)
         held, found = await self.records.processes()
         shown = [
             {

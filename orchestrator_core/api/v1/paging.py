@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TypeVar
 
 from orchestrator_core.api.resource import Request
 from orchestrator_core.errors import InvalidParameter
-from orchestrator_core.settings.faults import nearest
 
 _LIMIT = re.compile(r"[1-9]\d{0,8}")
 _MOST_TEXT = 1024
@@ -83,21 +82,27 @@ def one_of(req: Request, name: str) -> str | None:
     return value
 
 
-def filters_of(req: Request, columns: Mapping[str, str]) -> dict[str, str]:
+PAGING = ("limit", "marker")
+
+
+def filters_of(
+    req: Request, columns: Mapping[str, str], paging: Collection[str] = PAGING
+) -> dict[str, str]:
     """Return what a query wants of a list, by column.
 
     Args:
         req: the request.
-        columns: the column for each parameter that a query may have beside ``limit`` and
-            ``marker``.
+        columns: the column for each parameter that a query may have.
+        paging: what it may have beside that.
 
     Raises:
         InvalidParameter: naming what is not known: ignored, it would show too much.
     """
     for name in req.params:
-        if name not in columns and name not in ("limit", "marker"):
-            hint = nearest(name, columns)
-            raise InvalidParameter(name[:64], f"is nothing that this list goes by{hint}")
+        if name not in columns and name not in paging:
+            known = ", ".join([*columns, *paging])
+            goes_by = f"; it goes by {known}" if known else ""
+            raise InvalidParameter(name[:64], f"is nothing that this list goes by{goes_by}")
     given = {name: one_of(req, name) for name in columns}
     for name, value in given.items():
         if value is not None and "\0" in value:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1.paging import filters_of
+from orchestrator_core.api.v1.paging import PAGING, filters_of
 from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
 from orchestrator_core.settings.faults import nearest
 
@@ -57,6 +57,8 @@ class RecordsResource(Resource):
         req: Request,
         columns: Mapping[str, str],
         choices: Mapping[str, Collection[str]] = _ANY,
+        *,
+        in_parts: bool = True,
     ) -> dict[str, str]:
         """Return what a query wants of a list, by column; a cloud by its own name.
 
@@ -64,18 +66,18 @@ class RecordsResource(Resource):
             req: the request.
             columns: the column for each parameter that a query may have.
             choices: what the parameters may be of which not every value makes sense.
+            in_parts: whether it may ask for a part of the list: a limit and a marker.
 
         Raises:
             InvalidParameter: naming what could never be found: an empty list would hide it.
             Unsupported: when nothing is recorded.
         """
         records = self.records
-        filters = filters_of(req, columns)
+        filters = filters_of(req, columns, PAGING if in_parts else ())
         for name, options in choices.items():
             value = filters.get(columns[name])
             if value is not None and value not in options:
-                hint = nearest(value[:_MOST_SHOWN], options)
-                raise InvalidParameter(name, f"must be one of {', '.join(options)}{hint}")
+                raise InvalidParameter(name, f"must be one of {', '.join(options)}")
         if "cloud" in filters:
             filters["cloud"] = await self._cloud(records, filters["cloud"])
         return filters

@@ -1,0 +1,55 @@
+"""Lists for people: readable in a narrow terminal and in a pipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from orchestrator_core.broker import recording, records
+from orchestrator_core.broker.operation import Draft, OperationState, Progress, Requester, Step
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.upgrade import upgrade
+from tests.cli.conftest import Run
+from tests.stateful import settings
+
+WHO = Requester("somebody", "request")
+
+
+def database(folder: Path) -> Database:
+    (folder / "orchestrator.toml").write_text(settings('url = "sqlite:///state.db"'))
+    made = Database("sqlite:///state.db", folder)
+    upgrade(made)
+    return made
+
+
+def test_an_operation_takes_a_few_short_lines(run: Run, tmp_path: Path) -> None:
+    made = database(tmp_path)
+    draft = Draft("stop_vm", "fake_driver", Step.DESTROY, WHO, {}, 60.0, "7")
+
+    def work(connection: Connection) -> str:
+        operation = recording.record(connection, draft, "nobody")
+        waits = Progress(
+            OperationState.PENDING, Step.DESTROY, error_code="cloud_timeout", error_message="late"
+        )
+        return records.progress(connection, operation, waits).id
+
+    operation = made.write_now(work)
+    made.close()
+    config = str(tmp_path / "orchestrator.toml")
+    said = run("operations", "list", ORCHESTRATOR_CONFIG=config, COLUMNS="80")
+    lines = said.stdout.splitlines()
+    assert lines[0] == f"{operation} pending stop_vm of node 7 in fake_driver"
+    assert lines[1].startswith("  step destroy, 1 attempt, recorded 20")
+    assert lines[2:] == ["  cloud_timeout: late"]
+    assert "No durable worker is alive" in said.stderr
+
+
+def test_who_froze_it_is_told_to_the_next_one(run: Run, tmp_path: Path) -> None:
+    database(tmp_path).close()
+    environment = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml"), "LOGNAME": "ada"}
+    assert "It was" not in run("freeze", "--why", "a look", **environment).stdout
+    again = run("freeze", "--why", "another", **environment).stdout
+    assert again.startswith("It was frozen by ada: a look; now yours is the reason")
+    assert run("thaw", **environment).stdout.startswith("Thawed; it was frozen by ada: another")
+    assert run("thaw", **environment).stdout.startswith("Nothing was frozen")
