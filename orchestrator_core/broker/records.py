@@ -37,6 +37,9 @@ from orchestrator_core.state.tables import Json, attempts, idempotency_keys, ope
 
 _MOST_MESSAGE: Final = 1000
 
+_NOT_KNOWN: Final = ("unknown", "lost")
+"""How attempts end after which nobody knows what has come of them."""
+
 
 _SET_ASSIGNMENT: Final = (
     update(operations)
@@ -292,9 +295,6 @@ def lost_for(operation: Operation, ended: Sequence[Attempt]) -> float:
         lost_at = attempt.ended_at
     assert operation.attempt_began_at is not None
     return operation.attempt_began_at - lost_at
-
-
-_NOT_KNOWN: Final = ("unknown", "lost")
 
 
 def find(
