@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
@@ -75,6 +76,9 @@ def claim_due(
 ) -> list[Operation]:
     """Take operations that are due, for this process; begin an attempt of each.
 
+    Clouds with a limit, and all others together, come in a new order each time: nobody's backlog
+    keeps another's operations waiting for ever.
+
     Args:
         connection: of a transaction.
         process: that will run them.
@@ -82,13 +86,17 @@ def claim_due(
             way in each at the same time.
         most: how many.
     """
-    free = [name for name, limit in clouds.items() if limit is None]
-    claimed = _claim(connection, process, free, most)
-    for name, limit in clouds.items():
-        if limit is not None and len(claimed) < most and _is_due(connection, name):
-            left = room(connection, name, limit)
-            assert left is not None
-            claimed += _claim(connection, process, [name], min(left, most - len(claimed)))
+    groups: list[tuple[list[str], int | None]]
+    groups = [([name], limit) for name, limit in clouds.items() if limit is not None]
+    groups.append(([name for name, limit in clouds.items() if limit is None], None))
+    random.shuffle(groups)
+    claimed: list[Operation] = []
+    for names, limit in groups:
+        left = most - len(claimed)
+        if limit is not None and left and _is_due(connection, names[0]):
+            left = min(left, room(connection, names[0], limit) or 0)
+        if left:
+            claimed += _claim(connection, process, names, left)
     return claimed
 
 
@@ -114,8 +122,10 @@ def _due(clouds: Sequence[str], most: int) -> Select[tuple[str]]:
 def _claim(
     connection: Connection, process: str, clouds: Sequence[str], most: int
 ) -> list[Operation]:
-    due = _due(clouds, most).with_for_update(skip_locked=True)
-    return _take(connection, process, operations.c.id.in_(due.scalar_subquery()))
+    # Not as a subquery of the update: PostgreSQL may run it once for each row, and each time
+    # it finds as many as there may be at most.
+    due = connection.execute(_due(clouds, most).with_for_update(skip_locked=True)).scalars().all()
+    return _take(connection, process, operations.c.id.in_(due)) if due else []
 
 
 def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import claims, destroying, leases, ledger, records, releasing
+from orchestrator_core.broker import claims, destruction, leases, ledger, records, releasing
 from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
@@ -46,7 +46,7 @@ def abandon(connection: Connection, operation_id: str, why: str) -> None:
     elif operation.step is Step.RELEASE:
         releasing.give_back(connection, operation)
     elif operation.node_id is not None and operation.step in (Step.DESTROY, Step.CONFIRM):
-        destroying.keep(connection, operation)
+        destruction.keep(connection, operation)
 
 
 def _nothing_to_decide(connection: Connection, operation_id: str) -> OrchestratorError:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, limits, records, steps, verdict, vms
+from orchestrator_core.broker import destruction, keys, ledger, limits, records, steps, verdict
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import (
     Draft,
@@ -20,7 +20,6 @@ from orchestrator_core.broker.operation import (
     Step,
 )
 from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
@@ -29,10 +28,8 @@ from orchestrator_core.errors import (
     DestroyLimit,
     NodeNotFound,
     OrchestratorError,
-    Refused,
 )
 from orchestrator_core.model import NodeState
-from orchestrator_core.settings.model import CloudSettings
 
 DEADLINE: Final = 7 * 86_400.0
 """Seconds after which a VM that will not go waits for somebody to look at it."""
@@ -73,8 +70,8 @@ class Destroyer:
 
         def also(connection: Connection, operation: Operation) -> None:
             limits.check_held(connection)
-            _take(connection, operation, cloud.settings)
-            _end_assignment(connection, operation, ledger.STOPPED)
+            destruction.take(connection, operation, cloud.settings)
+            destruction.end_assignment(connection, operation, ledger.STOPPED)
 
         operation = await self._recorder.record(change, draft, self._take_back, also)
         faultpoints.reached("stop.recorded")
@@ -113,7 +110,7 @@ class Destroyer:
         try:
             permit = self._recorder.permit()
             there = await self._recorder.database.write(
-                lambda connection: _take_again(connection, operation, cloud.settings)
+                lambda connection: destruction.take_again(connection, operation, cloud.settings)
             )
             if not there:
                 return await self._gone(operation)
@@ -142,7 +139,9 @@ class Destroyer:
             return await self._recorder.progress(operation, made)
         if node.state is NodeState.TERMINATED:
             return await self._gone(operation)
-        looks = await self._recorder.database.read(lambda connection: _looks(connection, operation))
+        looks = await self._recorder.database.read(
+            lambda connection: destruction.looks(connection, operation)
+        )
         step = Step.DESTROY if looks >= _LOOKS else Step.CONFIRM
         made = Progress(
             OperationState.PENDING,
@@ -161,8 +160,24 @@ class Destroyer:
         hints: Mapping[str, str] = NO_HINTS,
     ) -> None:
         assert operation.node_id is not None
+        permit.check = self._check_again(operation, permit.check)
         step = steps.act("stop_vm", VmReference(operation.node_id), permit)
         await cloud.change("stop_vm", step, permit, hints)
+
+    def _check_again(
+        self, operation: Operation, check: Callable[[], None] | None
+    ) -> Callable[[], None]:
+        """Return what a cloud's thread asks just before it destroys, at each repeat as well.
+
+        It may have waited for a thread or for a repeat, and somebody have frozen everything.
+        """
+
+        def check_again() -> None:
+            if check is not None:
+                check()
+            self._recorder.database.read_now(lambda c: destruction.check_still(c, operation))
+
+        return check_again
 
     async def _not_there(
         self,
@@ -176,7 +191,9 @@ class Destroyer:
         was_known = young is not None
         if young is None:
             young = await self._recorder.database.read(
-                lambda connection: _is_young(connection, operation, cloud.settings.visibility)
+                lambda connection: destruction.is_young(
+                    connection, operation, cloud.settings.visibility
+                )
             )
         doubt = "not_visible_yet" if young else await self._doubt(operation, cloud)
         if doubt is None:
@@ -200,6 +217,9 @@ class Destroyer:
             _, nodes = await cloud.list_all()
         except OrchestratorError as error:
             return error.code
+        shown = (node for node in nodes if node.id == operation.node_id)
+        if any(node.state is not NodeState.TERMINATED for node in shown):
+            return "still_there"
         if nodes:
             return None
         looks = await self._recorder.database.read(
@@ -214,7 +234,7 @@ class Destroyer:
         faultpoints.reached("destroy.gone")
 
         def also(connection: Connection, written: Operation) -> None:
-            _write_gone(connection, operation, never_there=error is not None)
+            destruction.write_gone(connection, operation, never_there=error is not None)
             if error is not None:
                 keys.forget(connection, written)
 
@@ -235,7 +255,7 @@ class Destroyer:
             await self._recorder.progress(operation, made, self._take_back)
         elif verdict.is_refusal(error):
             made = verdict.failed(operation, error)
-            await self._recorder.progress(operation, made, give_back)
+            await self._recorder.progress(operation, made, destruction.give_back)
         else:
             made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
@@ -243,121 +263,4 @@ class Destroyer:
     @staticmethod
     def _take_back(connection: Connection, operation: Operation) -> None:
         keys.forget(connection, operation)
-        give_back(connection, operation)
-
-
-def _take(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
-    """From here on nobody can claim the VM."""
-    assert operation.node_id is not None
-    key = VmKey(operation.cloud, operation.node_id)
-    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
-    _set_destroying(connection, vm, cloud)
-
-
-def _set_destroying(connection: Connection, vm: Row[Any], cloud: CloudSettings) -> None:
-    limits.check_right(vm, cloud)
-    if vm.destroy_began_at is None:
-        limits.check_rate(connection, cloud)
-    vms.set_state(connection, vm.cloud, vm.node_id, VmState.DESTROYING)
-
-
-def _write_gone(connection: Connection, operation: Operation, *, never_there: bool) -> None:
-    """Write down that a VM is gone, unless it was only started while the cloud was asked.
-
-    Of one that nobody has ever seen nothing is kept: a start may be about to be told of it.
-    """
-    assert operation.node_id is not None
-    vm = vms.lock(connection, operation.cloud, operation.node_id)
-    began_at = operation.attempt_began_at
-    assert began_at is not None
-    if vm is None or _saw_it_go(connection, operation):
-        return
-    if never_there and vms.is_unknown(vm):
-        if records.steps_of_others(connection, operation):
-            return  # who was not answered has to ask once more
-        vms.forget(connection, vm)
-    else:
-        since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
-        state = VmState.PRESENT if since else VmState.GONE
-        vms.set_state(connection, operation.cloud, operation.node_id, state)
-
-
-def _saw_it_go(connection: Connection, operation: Operation) -> bool:
-    """Whether another operation has written down that the VM is gone: what is there is another."""
-    assert operation.node_id is not None
-    key = VmKey(operation.cloud, operation.node_id)
-    return vms.has_gone_since(connection, key, operation.made_at)
-
-
-def _take_again(connection: Connection, operation: Operation, cloud: CloudSettings) -> bool:
-    """See to it that the VM may be destroyed just now; False when another operation saw it go.
-
-    Raises:
-        DestroyHeld, DestroyLimit, Refused: when it may not.
-        Superseded: when another process is about to do it.
-    """
-    assert operation.node_id is not None
-    records.check_ours(connection, operation)
-    key = VmKey(operation.cloud, operation.node_id)
-    vm = vms.lock(connection, operation.cloud, operation.node_id)
-    if _saw_it_go(connection, operation):
-        return False
-    if vm is None:  # its row was kept for long enough
-        vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
-    limits.check_held(connection)
-    held = ledger.holding(connection, operation.cloud, operation.node_id)
-    if held is not None:
-        raise Refused(f"Node {vm.node_id} is assigned to {held.user} by now, and left alone")
-    _set_destroying(connection, vm, cloud)
-    return True
-
-
-def _end_assignment(connection: Connection, operation: Operation, why: str) -> None:
-    assert operation.node_id is not None
-    held = ledger.lock_holding(connection, operation.cloud, operation.node_id)
-    if held is not None:
-        ledger.move(
-            connection, held, AssignmentState.ENDED, Cause(operation_id=operation.id, why=why)
-        )
-
-
-def give_back(connection: Connection, operation: Operation) -> None:
-    """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
-    state = keep(connection, operation)
-    if state is VmState.PRESENT:
-        ledger.reopen(connection, operation, AssignmentState.ACTIVE)
-    elif state is VmState.RELEASING:
-        ledger.reopen(connection, operation, AssignmentState.RELEASING)
-
-
-def keep(connection: Connection, operation: Operation) -> VmState:
-    """Let a VM be, so far as this operation goes; return what the others do with it."""
-    assert operation.node_id is not None
-    vms.lock(connection, operation.cloud, operation.node_id)
-    others = records.steps_of_others(connection, operation)
-    if others - {Step.RELEASE}:
-        return VmState.DESTROYING
-    state = VmState.RELEASING if others else VmState.PRESENT
-    vms.set_state(connection, operation.cloud, operation.node_id, state)
-    return state
-
-
-def _is_young(connection: Connection, operation: Operation, visibility: float) -> bool:
-    assert operation.node_id is not None
-    vm = vms.get(connection, operation.cloud, operation.node_id)
-    if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
-        return False
-    if vm.seen_at is not None:
-        return False
-    return bool(operation.attempt_began_at - vm.made_at < visibility)
-
-
-def _looks(connection: Connection, operation: Operation) -> int:
-    """Return how often the VM was looked for since the cloud was last asked to destroy it."""
-    attempts = records.attempts_of(connection, operation.id)
-    looks = 0
-    for attempt in reversed(attempts):
-        if attempt.step != Step.CONFIRM:
-            break
-        looks += 1
-    return looks
+        destruction.give_back(connection, operation)

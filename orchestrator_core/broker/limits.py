@@ -22,13 +22,22 @@ def check_right(vm: Row[Any], cloud: CloudSettings) -> None:
     Raises:
         Refused: when it is protected, or not our own where only our own may be destroyed.
     """
-    if vm.protected:
-        raise Refused(f"Node {vm.node_id} is protected; take the protection away first")
+    check_protected(vm)
     if cloud.destroy == "own" and vm.origin == VmOrigin.GIVEN:
         raise Refused(
             f"Node {vm.node_id} was neither started nor adopted here, and cloud {cloud.name} "
             'has destroy = "own"'
         )
+
+
+def check_protected(vm: Row[Any]) -> None:
+    """Do nothing if a VM is not protected.
+
+    Raises:
+        Refused: when it is.
+    """
+    if vm.protected:
+        raise Refused(f"Node {vm.node_id} is protected; take the protection away first")
 
 
 def check_held(connection: Connection) -> None:

@@ -65,11 +65,11 @@ def recorder(sqlite: MakeUrl) -> Iterator[Recorder]:
     url = sqlite()
     database = Database(url, Path())
     upgrade(database)
-    yield from recording(database)
+    yield from recorder_of(database)
     database.close()
 
 
-def recording(database: Database) -> Iterator[Recorder]:
+def recorder_of(database: Database) -> Iterator[Recorder]:
     process = Process(database, "web", 30.0)
     process.start()
     state = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)

@@ -11,23 +11,31 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import Deadline
-from orchestrator_core.broker import claims, housekeeping, ledger, limits, records, vms
+from orchestrator_core.broker import claims, housekeeping, ledger, limits, recording, records, vms
 from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
-from orchestrator_core.broker.operation import Operation, OperationState, Requester, Step
+from orchestrator_core.broker.operation import Draft, Operation, OperationState, Requester, Step
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.errors import CloudTimeout, DestroyLimit, NodeNotFound, Refused, Superseded
+from orchestrator_core.errors import (
+    CloudTimeout,
+    CloudUnreachable,
+    DestroyHeld,
+    DestroyLimit,
+    NodeNotFound,
+    Refused,
+    Superseded,
+)
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
-from orchestrator_core.state import tables
+from orchestrator_core.state import installation, tables
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments
-from tests.broker.conftest import answers, asked, cloud_of, recording
+from tests.broker.conftest import answers, asked, cloud_of, recorder_of
 from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
 
@@ -196,7 +204,7 @@ async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
     waiting = {"state": AssignmentState.ASSIGNING.value, "assigned_at": None}
     postgres_database.write_now(lambda c: c.execute(update(assignments).values(waiting)))
     cloud = cloud_of([["1"]])
-    for recorder in recording(postgres_database):
+    for recorder in recorder_of(postgres_database):
         with postgres_database.engine.connect() as first, first.begin() as answering:
             seen = replace(held, state=AssignmentState.ASSIGNING)
             assert ledger.move(first, seen, AssignmentState.ACTIVE, Cause())
@@ -252,4 +260,64 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
         lambda c: c.execute(update(tables.vms).values(destroy_began_at=now() - 3600.0))
     )
     assert await swept() == 0
+    await cloud.close()
+
+
+async def test_a_vm_that_the_second_listing_shows_is_not_gone(recorder: Recorder) -> None:
+    """The first one is empty, which proves nothing."""
+    cloud = cloud_of([[], ["1", "2"]])
+    operation = await begun(recorder, cloud)
+    looked = await asked_again(recorder, operation, cloud)
+    assert (looked.state, looked.error_code) == (OperationState.PENDING, "still_there")
+    await cloud.close()
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_start_that_is_told_late_brings_no_vm_back(
+    recorder: Recorder, *, later: bool
+) -> None:
+    """Unless it was recorded later than the stop: then it has made another VM of that id."""
+    cloud = cloud_of([["2"]])
+    draft = Draft("start_vm", "test", Step.START, Requester("somebody", "request"), {}, 60.0)
+
+    async def start() -> Operation:
+        return await recorder.database.write(
+            lambda c: recording.record(c, draft, recorder.process.id)
+        )
+
+    early = await start()
+    operation = await begun(recorder, cloud)
+    its = await start() if later else early
+    claimed = await recorder.take_again(operation, None, _patience())
+    assert claimed is not None
+    key = VmKey("test", "1", "one")
+    await recorder.database.write(lambda c: vms.started(c, key, its.id, its.made_at))
+    ended = await Destroyer(recorder).resume(claimed, cloud)
+    assert ended.state is OperationState.SUCCEEDED
+    row = await recorder.database.read(lambda c: vms.get(c, "test", "1"))
+    assert (row is not None) == later
+    await cloud.close()
+
+
+@pytest.mark.parametrize("why", ["freeze", "protect"])
+async def test_what_waits_for_a_repeat_is_not_destroyed_after_it_is_forbidden(
+    recorder: Recorder, why: str
+) -> None:
+    cloud = cloud_of([["1"]])
+    answers[:] = [CloudUnreachable("not now", retry_after=0.5, repeat_is_safe=True)]
+    before = len(asked)
+    stopping = asyncio.ensure_future(begun(recorder, cloud))
+    while len(asked) == before:  # noqa: ASYNC110 - a thread
+        await asyncio.sleep(0.01)
+
+    def forbid(connection: Connection) -> None:
+        if why == "freeze":
+            installation.freeze(connection, "operator", "stop it all")
+        else:
+            vms.protect(connection, VmKey("test", "1"), protected=True)
+
+    await recorder.database.write(forbid)
+    with pytest.raises(DestroyHeld if why == "freeze" else Refused):
+        await stopping
+    assert len(asked) == before + 1
     await cloud.close()

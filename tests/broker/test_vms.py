@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row, select, update
 
-from orchestrator_core.broker import destroying, ledger, orphans, recording, records, vms
+from orchestrator_core.broker import destruction, ledger, orphans, recording, records, vms
 from orchestrator_core.broker.markers import marker_of
 from orchestrator_core.broker.operation import (
     Draft,
@@ -178,7 +178,7 @@ def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
 def refuse(operation: Operation) -> Callable[[Connection], None]:
     def work(connection: Connection) -> None:
         failed = Progress(OperationState.FAILED, operation.step, error_code="conflict")
-        destroying.give_back(connection, records.progress(connection, operation, failed))
+        destruction.give_back(connection, records.progress(connection, operation, failed))
 
     return work
 
