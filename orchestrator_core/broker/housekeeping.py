@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
-from orchestrator_core.broker import keys, limits, process, records
+from orchestrator_core.broker import keys, limits, orphans, process, records
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments, operations, vms
@@ -25,6 +25,7 @@ def sweep(connection: Connection, settings: StateSettings) -> None:
     process.forget_dead(connection, _DEAD_FOR)
     _forget_assignments(connection, settings.keep)
     _forget_vms(connection, settings.keep)
+    orphans.forget_ignored(connection, settings.keep)
 
 
 def _forget_assignments(connection: Connection, keep: float) -> None:

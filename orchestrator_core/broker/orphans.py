@@ -64,21 +64,23 @@ def note(
         if reason is not None:
             seen[node.id] = (node, reason)
     _forget_others(connection, cloud, seen)
+    vms.note_markers(connection, cloud, {node.id: _operation(installation, node) for node in nodes})
     return [_see(connection, cloud, node, reason) for node, reason in seen.values()]
 
 
 def _reason(connection: Connection, cloud: str, installation: str, node: Node) -> str | None:
-    marker = read_marker(node.marker or "")
-    if marker is None or marker[0] != installation or node.state is NodeState.TERMINATED:
+    started_by = _operation(installation, node)
+    if started_by is None or node.state is NodeState.TERMINATED:
         return None
     # First, since the start that has succeeded by now has written the VM's row as well.
     operation = connection.execute(
-        select(operations.c.state, operations.c.node_id).where(operations.c.id == marker[1])
+        select(operations.c.state, operations.c.node_id).where(operations.c.id == started_by)
     ).first()
     key = VmKey(cloud, node.id)
     ever = vms.ever(connection, key)
-    if any(vms.is_owned(vm) for vm in ever) or vms.is_owned_elsewhere(connection, key, marker[1]):
+    if any(vms.is_owned(vm) for vm in ever) or vms.is_owned_elsewhere(connection, key, started_by):
         return None
+    ever += vms.of_operation(connection, node.id, started_by)
     if any(vm.gone_at is not None for vm in ever):
         return "gone_before"
     if operation is None:
@@ -89,16 +91,36 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
     return "second_of_one" if succeeded else "operation_ended"
 
 
+def _operation(installation: str, node: Node) -> str | None:
+    """Return the operation that has started a VM by its marker; None if it carries none of ours."""
+    marker = read_marker(node.marker or "")
+    return marker[1] if marker is not None and marker[0] == installation else None
+
+
 def _forget_others(connection: Connection, cloud: str, seen: Mapping[str, object]) -> None:
-    """What a listing with something in it does not show is nobody's orphan any more."""
-    known = connection.execute(select(orphans.c.node_id).where(orphans.c.cloud == cloud)).scalars()
-    for node_id in set(known) - set(seen):
-        forget(connection, cloud, node_id)
+    """What a listing with something in it does not show is nobody's orphan any more.
+
+    A decision to ignore one is kept for as long as it is nobody's: it may show again.
+    """
+    for orphan in find(connection, cloud):
+        ever = vms.ever(connection, VmKey(cloud, orphan.node_id))
+        ignored = orphan.ignored_at is not None and not any(map(vms.is_owned, ever))
+        if orphan.node_id not in seen and not ignored:
+            forget(connection, cloud, orphan.node_id)
+
+
+def forget_ignored(connection: Connection, unseen: float) -> int:
+    """Forget the decisions about VMs that were not seen for so many seconds; return how many."""
+    ignored = (orphans.c.ignored_at.is_not(None), orphans.c.last_seen_at < now() - unseen)
+    return connection.execute(delete(orphans).where(*ignored)).rowcount
 
 
 def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
     marker = read_marker(node.marker or "")
     assert marker is not None
+    this = (orphans.c.cloud == cloud, orphans.c.node_id == node.id)
+    # Where ids are used again it is another VM, about which nobody has decided.
+    connection.execute(delete(orphans).where(*this, orphans.c.marker != node.marker))
     connection.execute(
         insert_unless_there(connection.dialect.name, orphans).values(
             cloud=cloud,
@@ -113,7 +135,7 @@ def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
     )
     row = connection.execute(
         update(orphans)
-        .where(orphans.c.cloud == cloud, orphans.c.node_id == node.id)
+        .where(*this)
         .values(
             name=node.name,
             reason=reason,
@@ -155,7 +177,8 @@ def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
     parameters = {"node": key.node_id}
     draft = Draft("adopt_vm", key.cloud, Step.ADOPT, who, parameters, 0.0, key.node_id)
     operation_id = recording.succeeded(connection, draft, {"node_id": key.node_id}).id
-    vms.adopt(connection, key, operation_id)
+    its = (one for one in find(connection, key.cloud) if one.node_id == key.node_id)
+    vms.adopt(connection, key, next((one.operation_id for one in its), None))
     forget(connection, key.cloud, key.node_id)
     return operation_id
 

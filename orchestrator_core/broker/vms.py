@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -193,11 +193,42 @@ def forget(connection: Connection, vm: Row[Any]) -> None:
     connection.execute(delete(vms).where(vms.c.id == vm.id))
 
 
-def adopt(connection: Connection, vm: VmKey, operation_id: str) -> None:
-    """Take a VM for our own from now on."""
-    note(connection, vm, VmOrigin.ADOPTED, operation_id)
+NO_MARKER: Final = ""
+"""In the place of the operation that has started an adopted VM which carries no marker of ours."""
+
+
+def adopt(connection: Connection, vm: VmKey, started_by: str | None) -> None:
+    """Take a VM for our own from now on.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        started_by: the operation that its marker names; None when nobody has looked yet.
+    """
+    note(connection, vm, VmOrigin.ADOPTED, started_by)
     given = (_is(vm), vms.c.origin == VmOrigin.GIVEN.value)
-    connection.execute(update(vms).where(*given).values(origin=VmOrigin.ADOPTED.value))
+    adopted = {"origin": VmOrigin.ADOPTED.value, "operation_id": started_by}
+    connection.execute(update(vms).where(*given).values(adopted))
+
+
+def note_markers(connection: Connection, cloud: str, started_by: Mapping[str, str | None]) -> None:
+    """Write down which operations have started adopted VMs, of which that was not known yet.
+
+    Args:
+        connection: of a transaction.
+        cloud: the VMs'.
+        started_by: the operation by node id; None for a VM that carries no marker of ours.
+    """
+    unknown = and_(
+        vms.c.cloud == cloud,
+        vms.c.gone_at.is_(None),
+        vms.c.origin == VmOrigin.ADOPTED.value,
+        vms.c.operation_id.is_(None),
+    )
+    for node_id in connection.execute(select(vms.c.node_id).where(unknown)).scalars().all():
+        if node_id in started_by:
+            its = update(vms).where(unknown, vms.c.node_id == node_id)
+            connection.execute(its.values(operation_id=started_by[node_id] or NO_MARKER))
 
 
 def protect(connection: Connection, vm: VmKey, *, protected: bool) -> None:
@@ -230,11 +261,19 @@ def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> 
         vm: which one.
         operation_id: the operation that has started it.
     """
-    ours = or_(vms.c.operation_id == operation_id, vms.c.origin == VmOrigin.ADOPTED.value)
+    # One that was adopted before its cloud was looked through may be it.
+    adopted = and_(vms.c.origin == VmOrigin.ADOPTED.value, vms.c.operation_id.is_(None))
+    ours = or_(vms.c.operation_id == operation_id, adopted)
     query = select(vms.c.id).where(
         vms.c.node_id == vm.node_id, vms.c.cloud != vm.cloud, vms.c.gone_at.is_(None), ours
     )
     return connection.execute(query).first() is not None
+
+
+def of_operation(connection: Connection, node_id: str, operation_id: str) -> list[Row[Any]]:
+    """Return each row, of whichever cloud, of a VM that an operation has started."""
+    query = select(vms).where(vms.c.node_id == node_id, vms.c.operation_id == operation_id)
+    return list(connection.execute(query))
 
 
 def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:

@@ -1,0 +1,118 @@
+"""What one look at a cloud makes of its VMs: whose they are, and what is remembered of them."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Connection, update
+
+from orchestrator_core import Node
+from orchestrator_core.broker import looking, orphans, recording, records, vms
+from orchestrator_core.broker.markers import marker_of
+from orchestrator_core.broker.operation import Draft, Requester, Step
+from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.settings.model import CloudSettings, OrphanSettings
+from orchestrator_core.state import installation, tables
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.database import Database
+
+OURS = "a" * 12
+SWEPT = "0" * 32
+"""An operation whose row was kept for long enough."""
+WHO = Requester("somebody", "request")
+OTHER = Node("8", "eight")
+
+
+def started(connection: Connection, cloud: str) -> str:
+    draft = Draft("start_vm", cloud, Step.START, WHO, {}, 60.0, "other")
+    return recording.succeeded(connection, draft, {}).id
+
+
+def of(operation: str) -> Node:
+    return Node("7", "seven", marker=marker_of(OURS, operation))
+
+
+def look(database: Database, cloud: str, *nodes: Node, destroy: bool = False) -> list[str]:
+    """Look at a cloud that shows these; return the reasons why some are orphans."""
+    rule = OrphanSettings(destroy=destroy, times=1, age=0.0)
+
+    def work(connection: Connection) -> list[str]:
+        seen = orphans.note(connection, cloud, OURS, nodes)
+        looking._draw_conclusions(connection, CloudSettings(cloud, "test", orphans=rule), seen)
+        return [orphan.reason for orphan in seen]
+
+    return database.write_now(work)
+
+
+def test_an_ignored_orphan_stays_ignored_although_it_is_not_shown_for_once(
+    database: Database,
+) -> None:
+    ours = of(database.write_now(lambda c: started(c, "sky")))
+    look(database, "sky", ours, OTHER)
+    assert database.write_now(lambda c: orphans.ignore(c, "sky", "7", "operator"))
+    for shown in ((OTHER,), (Node("7", "seven"), OTHER), (ours, OTHER)):
+        look(database, "sky", *shown, destroy=True)
+    (orphan,) = database.read_now(orphans.find)
+    assert orphan.ignored_by == "operator"
+    assert not database.read_now(lambda c: records.find(c, {"kind": "stop_vm"}, 10, None))
+
+
+def test_that_an_orphan_is_ignored_ends_with_the_vm(database: Database) -> None:
+    """Another one has its id; or it was not seen for long; or somebody has it."""
+    ours = of(database.write_now(lambda c: started(c, "sky")))
+    other = of(database.write_now(lambda c: started(c, "sky")))
+
+    def ignored() -> bool:
+        return any(one.ignored_at is not None for one in database.read_now(orphans.find))
+
+    def ignore() -> None:
+        look(database, "sky", ours)
+        assert database.write_now(lambda c: orphans.ignore(c, "sky", "7", "operator"))
+
+    ignore()
+    look(database, "sky", other)
+    assert not ignored()
+    ignore()
+    assert database.write_now(lambda c: orphans.forget_ignored(c, 60.0)) == 0
+    long_ago = update(tables.orphans).values(last_seen_at=now() - 61.0)
+    database.write_now(lambda c: c.execute(long_ago))
+    assert database.write_now(lambda c: orphans.forget_ignored(c, 60.0)) == 1
+    ignore()
+    database.write_now(lambda c: vms.note(c, VmKey("sky", "7"), VmOrigin.STARTED))
+    look(database, "sky", ours)
+    assert not ignored()
+
+
+def test_what_went_in_the_other_cloud_of_an_account_raises_no_doubt(database: Database) -> None:
+    """The listing of this one was made a little before, or is behind."""
+
+    def live_and_go(connection: Connection) -> None:
+        vms.note(connection, VmKey("one", "7"), VmOrigin.STARTED, SWEPT)
+        vms.set_state(connection, "one", "7", VmState.GONE)
+
+    database.write_now(live_and_go)
+    for cloud in ("one", "two"):
+        assert look(database, cloud, of(SWEPT)) == ["gone_before"]
+        assert database.read_now(installation.read).held == ""
+    assert look(database, "two", of("1" * 32)) == [orphans.UNKNOWN]
+    assert database.read_now(installation.read).held != ""
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_an_adopted_vm_hides_the_same_one_of_another_cloud_and_no_other(
+    database: Database, *, marked: bool
+) -> None:
+    """Two clouds may be one account, or number their VMs in the same way."""
+    ours = of(database.write_now(lambda c: started(c, "two")))
+    database.write_now(lambda c: orphans.adopt(c, VmKey("one", "7"), WHO))
+    assert look(database, "two", ours) == []  # nobody has seen yet which one was adopted
+    look(database, "one", ours if marked else Node("7", "seven"))
+    assert look(database, "two", ours) == ([] if marked else ["second_of_one"])
+
+
+def test_an_adopted_orphan_is_known_by_its_marker_at_once(database: Database) -> None:
+    ours = of(database.write_now(lambda c: started(c, "one")))
+    leaked = of(database.write_now(lambda c: started(c, "two")))
+    look(database, "one", ours)
+    database.write_now(lambda c: orphans.adopt(c, VmKey("one", "7"), WHO))
+    assert look(database, "two", ours) == []
+    assert look(database, "two", leaked) == ["second_of_one"]
