@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,8 +39,15 @@ def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None
         raise InvalidParameter(KEY_HEADER, "is given twice")
     if not _KEY.fullmatch(key):
         raise InvalidParameter(KEY_HEADER, "must be 1 to 255 characters of printable ASCII")
-    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return KeyUse(req.method, req.path, key, digest, keep)
+    return KeyUse(req.method, req.path, key, hashlib.sha256(_text(body)).hexdigest(), keep)
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    """Return the same text for the same object."""
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(body, sort_keys=True).encode()
 
 
 def prefers_async(req: Request) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
+from orchestrator_core.broker import attempts
 from orchestrator_core.broker.operation import Operation, OperationState
-from orchestrator_core.broker.records import end_attempt
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations, processes
 
@@ -180,7 +180,7 @@ def let_go(connection: Connection, operation: Operation, why: str) -> None:
         .returning(now())
     ).scalar()
     if written is not None:
-        end_attempt(connection, operation, "lost", written, ("process_lost", why))
+        attempts.end(connection, operation, "lost", written, ("process_lost", why))
 
 
 def let_go_of_the_dead(connection: Connection, lease: float) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core.broker import claims, destruction, leases, ledger, records, releasing
-from orchestrator_core.broker.operation import Operation, Step
+from orchestrator_core.broker.operation import Operation, Requester, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
 from orchestrator_core.state import installation
@@ -29,22 +29,28 @@ def retry(connection: Connection, operation_id: str) -> None:
         raise _nothing_to_decide(connection, operation_id)
 
 
-def abandon(connection: Connection, operation_id: str, why: str) -> None:
+def abandon(connection: Connection, operation_id: str, who: Requester, why: str) -> None:
     """End an operation that waits or is paused.
 
     The VM that it would have destroyed stays as it is, and is nobody's.
+
+    Args:
+        connection: of a transaction.
+        operation_id: which one.
+        who: decides so.
+        why: for the record.
 
     Raises:
         NotFound: when there is no such operation.
         Conflict: when it runs just now, or has ended.
     """
-    operation = records.abandon(connection, operation_id, why)
+    operation = records.abandon(connection, operation_id, f"abandoned by {who.caller}: {why}")
     if operation is None:
         raise _nothing_to_decide(connection, operation_id)
     if operation.step is Step.ASSIGN:
-        _end_assignment(connection, operation)
+        _end_assignment(connection, operation, who)
     elif operation.step is Step.RELEASE:
-        releasing.give_back(connection, operation)
+        releasing.give_back(connection, operation, who)
     elif operation.node_id is not None and operation.step in (Step.DESTROY, Step.CONFIRM):
         destruction.keep(connection, operation)
 
@@ -58,7 +64,7 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
     return Conflict(f"Operation {operation_id} runs just now; try again")
 
 
-def become_another(connection: Connection) -> None:
+def become_another(connection: Connection, who: Requester) -> None:
     """Let this copy of an installation be one of its own, beside the original.
 
     Every assignment goes on without a lease, and says so in its history; one that waits for its
@@ -76,9 +82,14 @@ def become_another(connection: Connection) -> None:
             "Nothing says that this database is a copy: it is where it was. If it is one all the "
             "same, say so first: orchestrator db restored"
         )
-    leases.drop_all(connection, _NOT_OURS)
-    for operation in leases.not_begun(connection):
-        abandon(connection, operation.id, _NOT_OURS)
+    leases.drop_all(connection, who, _NOT_OURS)
+    for operation in leases.not_released(connection):
+        if operation.unsettled:
+            raise Conflict(
+                f"Operation {operation.id} releases a VM whose lease has run out, and may have "
+                "begun: wait until it is settled, or abandon it"
+            )
+        abandon(connection, operation.id, who, _NOT_OURS)
     for operation_id in claims.under_way(connection, "start_vm", _SEEN_WITHIN):
         raise _nothing_to_decide(connection, operation_id)
     for operation_id in records.unfinished(connection, "start_vm", copied_at):
@@ -88,8 +99,8 @@ def become_another(connection: Connection) -> None:
         )
 
 
-def _end_assignment(connection: Connection, operation: Operation) -> None:
+def _end_assignment(connection: Connection, operation: Operation, who: Requester) -> None:
     assignment = ledger.of_operation(connection, operation)
     if assignment is not None:
-        cause = Cause(operation_id=operation.id, why="abandoned")
+        cause = Cause(who, operation.id, "abandoned")
         ledger.move(connection, assignment, AssignmentState.ENDED, cause)

@@ -10,7 +10,15 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import destruction, keys, ledger, limits, records, steps, verdict
+from orchestrator_core.broker import (
+    attempts,
+    destruction,
+    keys,
+    ledger,
+    limits,
+    steps,
+    verdict,
+)
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import (
     Draft,
@@ -223,7 +231,7 @@ class Destroyer:
         if nodes:
             return None
         looks = await self._recorder.database.read(
-            lambda connection: records.attempts_of(connection, operation.id)
+            lambda connection: attempts.of(connection, operation.id)
         )
         empty = sum(attempt.error_code == _EMPTY for attempt in looks)
         return _EMPTY if empty + 1 < _EMPTY_LOOKS else None

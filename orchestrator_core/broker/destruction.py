@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from orchestrator_core.broker import ledger, limits, records, vms
+from orchestrator_core.broker import attempts, ledger, limits, records, vms
 from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
@@ -147,9 +147,8 @@ def is_young(connection: Connection, operation: Operation, visibility: float) ->
 
 def looks(connection: Connection, operation: Operation) -> int:
     """Return how often the VM was looked for since the cloud was last asked to destroy it."""
-    attempts = records.attempts_of(connection, operation.id)
     looks = 0
-    for attempt in reversed(attempts):
+    for attempt in reversed(attempts.of(connection, operation.id)):
         if attempt.step != Step.CONFIRM:
             break
         looks += 1

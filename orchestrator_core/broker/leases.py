@@ -200,23 +200,21 @@ def is_expiry(operation: Operation) -> bool:
     return operation.parameters.get("cause") == _CAUSE["cause"]
 
 
-def not_begun(connection: Connection) -> list[Operation]:
-    """Return the releases of expired leases that no backend was asked for yet."""
+def not_released(connection: Connection) -> list[Operation]:
+    """Return the releases of expired leases that have not come to their end at the backend."""
     rows = connection.execute(
         select(*operations.c).where(
-            operations.c.finished_at.is_(None),
-            operations.c.step == Step.RELEASE.value,
-            operations.c.unsettled.is_(False),
+            operations.c.finished_at.is_(None), operations.c.step == Step.RELEASE.value
         )
     )
     return [operation for operation in map(Operation.of, rows) if is_expiry(operation)]
 
 
-def drop_all(connection: Connection, why: str) -> None:
-    """Let every assignment go on without a lease; its history says why."""
+def drop_all(connection: Connection, who: Requester, why: str) -> None:
+    """Let every assignment go on without a lease; its history says who wants that, and why."""
     for row in connection.execute(_DROP_ALL).all():
         assignment = Assignment(*row)
-        ledger.tell(connection, assignment, AssignmentState(assignment.state), Cause(why=why))
+        ledger.tell(connection, assignment, AssignmentState(assignment.state), Cause(who, why=why))
 
 
 def drop(connection: Connection, assignment: Assignment) -> None:

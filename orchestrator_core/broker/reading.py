@@ -8,7 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from orchestrator_core.broker import holders, keys, known, ledger, orphans, process, records
+from orchestrator_core.broker import (
+    attempts,
+    holders,
+    keys,
+    known,
+    ledger,
+    orphans,
+    process,
+    records,
+)
 from orchestrator_core.broker.operation import Attempt, Operation, Requester
 from orchestrator_core.broker.orphans import Orphan
 from orchestrator_core.broker.vm import Assignment, AssignmentEvent
@@ -45,7 +54,7 @@ class Records:
             found = records.get(connection, operation_id)
             if found is None:
                 return None
-            return found, records.attempts_of(connection, operation_id)
+            return found, attempts.of(connection, operation_id)
 
         return await self._database.read(work)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import claims, recording, records, verdict
+from orchestrator_core.broker import attempts, claims, recording, records, verdict
 from orchestrator_core.broker.change import Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
 from orchestrator_core.broker.process import Process
@@ -29,7 +30,9 @@ _log = structlog.get_logger(__name__)
 _FIRST_LOOK: Final = 0.02
 _LONGEST_LOOK: Final = 0.5
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
-"""Seconds between the tries to write down what has happened already."""
+"""Seconds between the tries to write down what has happened already, while somebody waits."""
+_PAUSE: Final = 5.0
+"""The same when nobody waits any more."""
 
 
 class Recorder:
@@ -46,6 +49,7 @@ class Recorder:
         self.process = process
         self._settings = settings
         self._late: set[asyncio.Task[Any]] = set()
+        self._ending = asyncio.Event()
 
     def pause(self, operation: Operation) -> float:
         """Return the seconds until an operation's next attempt."""
@@ -62,8 +66,8 @@ class Recorder:
         Returns:
             None once that is over.
         """
-        ended = await self.database.read(lambda c: records.attempts_of(c, operation.id))
-        left = grace - records.lost_for(operation, ended)
+        ended = await self.database.read(lambda c: attempts.of(c, operation.id))
+        left = grace - attempts.lost_for(operation, ended)
         return min(left, self.pause(operation)) if left > 0 else None
 
     def permit(self) -> Permit:
@@ -141,27 +145,72 @@ class Recorder:
         return operation
 
     async def progress(
-        self, operation: Operation, made: Progress, also: Also | None = None
+        self,
+        operation: Operation,
+        made: Progress,
+        also: Also | None = None,
+        known: Callable[[Connection], None] | None = None,
     ) -> Operation:
         """Write down what an attempt has come to.
 
+        Where the database is away for longer it is written as soon as it is back, if this
+        process lives until then.
+
+        Args:
+            operation: of which an attempt runs.
+            made: what it has come to.
+            also: written in the same transaction.
+            known: written if another process has taken the operation over.
+
         Raises:
             Superseded: when another process has taken the operation over.
-            StateUnavailable: when it cannot be written; the operation is settled later.
+            StateUnavailable: when it cannot be written now.
         """
 
         def work(connection: Connection) -> Operation:
             written = records.progress(connection, operation, made)
             return (also(connection, written) if also is not None else None) or written
 
-        try:
+        async def write() -> Operation:
             try:
                 return await self._insist(work)
             except Superseded:
-                return await self._written(operation, made)
+                return await self._superseded(operation, made, known)
+
+        try:
+            return await write()
         except OrchestratorError as error:
             error.operation_id = operation.id
+            if isinstance(error, StateUnavailable):
+                _log.error("written down later", operation=operation.id, node=made.node_id)
+                self.go_on(operation, self._write_late(write))
             raise
+
+    async def _superseded(
+        self, operation: Operation, made: Progress, known: Callable[[Connection], None] | None
+    ) -> Operation:
+        """Return what a try has written that broke off in its commit.
+
+        Raises:
+            Superseded: when it was none of ours.
+        """
+        found = await self.database.read(lambda c: records.written(c, operation, made))
+        if found is not None:
+            return found
+        if known is not None:
+            await self.database.write(known)
+        raise Superseded(operation.id)
+
+    async def _write_late(self, write: Callable[[], Awaitable[Operation]]) -> Operation:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE):
+                    await self._ending.wait()
+            try:
+                return await write()
+            except StateUnavailable:
+                if self._ending.is_set():
+                    raise
 
     async def take_again(
         self, operation: Operation, limit: int | None, deadline: Deadline
@@ -224,7 +273,8 @@ class Recorder:
         self.process.runs(operation.id, task)
 
     async def drain(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written; what cannot be is tried once more, and lost."""
+        self._ending.set()
         if self._late:
             await asyncio.wait(self._late)
 
@@ -236,13 +286,6 @@ class Recorder:
             except StateUnavailable:
                 await asyncio.sleep(pause)
         return await self.database.write(work)
-
-    async def _written(self, operation: Operation, made: Progress) -> Operation:
-        """Return what a try has written that broke off in its commit."""
-        found = await self.database.read(lambda c: records.written(c, operation, made))
-        if found is None:
-            raise Superseded(operation.id)
-        return found
 
     def _withdraw(self, writing: asyncio.Future[Operation], undo: Also) -> None:
         if not writing.cancelled() and writing.exception() is None:

@@ -21,24 +21,22 @@ from sqlalchemy import (
     update,
 )
 
+from orchestrator_core.broker import attempts
 from orchestrator_core.broker.operation import (
     FINAL,
-    Attempt,
     Operation,
     OperationState,
     Progress,
     Step,
 )
-from orchestrator_core.errors import Superseded
+from orchestrator_core.errors import DestroyHeld, DestroyLimit, Superseded
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import first_id_of
-from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import Json, attempts, idempotency_keys, operations
+from orchestrator_core.state.tables import Json, idempotency_keys, operations
 
 _MOST_MESSAGE: Final = 1000
 
-_NOT_KNOWN: Final = ("unknown", "lost")
-"""How attempts end after which nobody knows what has come of them."""
+_HELD: Final = (DestroyHeld.code, DestroyLimit.code)
 
 
 _SET_ASSIGNMENT: Final = (
@@ -148,9 +146,16 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
     clock = connection.execute(_STATEMENTS[made.state], values).scalar()
     if clock is None:
         raise Superseded(operation.id)
-    if made.state not in FINAL or operation.attempts > 1:
-        end_attempt(connection, operation, _outcome(made), clock, (made.error_code, message))
+    if (made.state not in FINAL or operation.attempts > 1) and not _is_held_as_before(
+        operation, made
+    ):
+        attempts.end(connection, operation, _outcome(made), clock, (made.error_code, message))
     return _progressed(operation, made, clock)
+
+
+def _is_held_as_before(operation: Operation, made: Progress) -> bool:
+    """Whether an attempt has found only that it still may not begin: a week has 40,000 of them."""
+    return made.error_code in _HELD and made.error_code == operation.error_code
 
 
 def written(connection: Connection, operation: Operation, made: Progress) -> Operation | None:
@@ -198,39 +203,21 @@ def check_ours(connection: Connection, operation: Operation) -> None:
         raise Superseded(operation.id)
 
 
-def process_of(operation: Operation) -> str:
-    """Return the process that runs an operation."""
-    assert operation.owner is not None
-    return operation.owner
+def tell_node(connection: Connection, operation: Operation, node_id: str) -> bool:
+    """Say of which VM an operation is that another one goes on with; whether it has not failed."""
+    table = operations
+    done = connection.execute(
+        update(table)
+        .where(table.c.id == operation.id, table.c.state != OperationState.FAILED)
+        .values(node_id=func.coalesce(table.c.node_id, node_id))
+    )
+    return done.rowcount == 1
 
 
 def _outcome(made: Progress) -> str:
     if made.unsettled:
         return "unknown"
     return "error" if made.error_code else "ok"
-
-
-def end_attempt(
-    connection: Connection,
-    operation: Operation,
-    outcome: str,
-    ended_at: float,
-    error: tuple[str | None, str | None],
-) -> None:
-    """Write down how an attempt ended, and when: ``error`` is its code and its message."""
-    code, message = error
-    row = {
-        "operation_id": operation.id,
-        "number": operation.attempts,
-        "step": operation.step.value,
-        "process": process_of(operation),
-        "began_at": operation.attempt_began_at,
-        "ended_at": ended_at,
-        "outcome": outcome,
-        "error_code": code,
-        "error_message": message,
-    }
-    connection.execute(insert_unless_there(connection.dialect.name, attempts), row)
 
 
 def seconds_until_due(connection: Connection, operation: Operation) -> float | None:
@@ -250,51 +237,6 @@ def get(connection: Connection, operation_id: str) -> Operation | None:
     table = operations
     row = connection.execute(select(*table.c).where(table.c.id == operation_id)).first()
     return None if row is None else Operation.of(row)
-
-
-def attempts_of(connection: Connection, operation_id: str) -> list[Attempt]:
-    """Return what became of each attempt that has ended."""
-    table = attempts
-    columns = [column for column in table.c if column.name != "operation_id"]
-    rows = connection.execute(
-        select(*columns).where(table.c.operation_id == operation_id).order_by(table.c.number)
-    )
-    ended = [Attempt(**row._asdict()) for row in rows]
-    return ended or _only_attempt(get(connection, operation_id))
-
-
-def _only_attempt(operation: Operation | None) -> list[Attempt]:
-    """Return the attempt of an operation that ended with its first: its row tells everything."""
-    if operation is None or operation.finished_at is None or operation.attempt_began_at is None:
-        return []
-    return [
-        Attempt(
-            number=1,
-            step=operation.step,
-            process=operation.process or "",
-            began_at=operation.attempt_began_at,
-            ended_at=operation.finished_at,
-            outcome="error" if operation.error_code else "ok",
-            error_code=operation.error_code,
-            error_message=operation.error_message,
-        )
-    ]
-
-
-def lost_for(operation: Operation, ended: Sequence[Attempt]) -> float:
-    """Return for how many seconds it was not known what has come of an operation.
-
-    Args:
-        operation: of which an attempt runs.
-        ended: the attempts that have ended, the first one first.
-    """
-    lost_at = operation.made_at
-    for attempt in reversed(ended):
-        if attempt.outcome not in _NOT_KNOWN:
-            break
-        lost_at = attempt.ended_at
-    assert operation.attempt_began_at is not None
-    return operation.attempt_began_at - lost_at
 
 
 def find(
@@ -359,8 +301,8 @@ def abandon(connection: Connection, operation_id: str, why: str) -> Operation | 
             finished_at=now(),
             next_attempt_at=None,
             generation=table.c.generation + 1,
-            error_code=func.coalesce(table.c.error_code, "abandoned"),
-            error_message=func.coalesce(table.c.error_message, why),
+            error_code="abandoned",
+            error_message=why + func.coalesce("; before that: " + table.c.error_message, ""),
         )
         .returning(*table.c)
     ).first()

@@ -10,7 +10,14 @@ from orchestrator_core import faultpoints
 from orchestrator_core.broker import keys, leases, ledger, limits, records, verdict, vms
 from orchestrator_core.broker.change import Assigned, Change, VmReference
 from orchestrator_core.broker.destroying import DEADLINE, HELD_LOOK, Destroyer
-from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
 from orchestrator_core.broker.recorder import Also, Recorder
 from orchestrator_core.broker.vm import (
     Assignment,
@@ -327,7 +334,7 @@ def _look(connection: Connection, operation: Operation, cloud: CloudSettings) ->
     return ledger.of_operation(connection, operation)
 
 
-def give_back(connection: Connection, operation: Operation) -> None:
+def give_back(connection: Connection, operation: Operation, who: Requester | None = None) -> None:
     """Let the VM be its holder's again: it was certainly not released.
 
     A lease that has run out is no more: it would run out again at once.
@@ -338,7 +345,7 @@ def give_back(connection: Connection, operation: Operation) -> None:
         return  # somebody has stopped it meanwhile, which has ended the assignment
     assignment = ledger.of_operation(connection, operation)
     if assignment is not None:
-        cause = Cause(operation_id=operation.id, why=operation.error_code)
+        cause = Cause(who, operation.id, operation.error_code)
         ledger.move(connection, assignment, AssignmentState.ACTIVE, cause)
         if leases.is_expiry(operation):
             leases.drop(connection, assignment)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, records, steps, verdict, vms
+from orchestrator_core.broker import attempts, keys, records, steps, verdict, vms
 from orchestrator_core.broker.change import Change, Started, StartOrder
 from orchestrator_core.broker.markers import marker_of
 from orchestrator_core.broker.operation import (
@@ -75,9 +75,8 @@ class Starter:
 
     async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
         """Find out what a start has done; never start a second time."""
-        marker = await self._recorder.database.read(
-            lambda connection: _marker(connection, operation)
-        )
+        # As a write, which sees what is committed by then: to keep the id may mean to wait.
+        marker = await self._recorder.database.write(lambda c: _marker(c, operation))
         try:
             description, node = await cloud.find_marked(marker)
         except NodeNotFound:
@@ -105,7 +104,12 @@ class Starter:
             vm = VmKey(written.cloud, node.id, node.name)
             vms.started(connection, vm, written.id, written.made_at)
 
-        return await self._recorder.progress(operation, made, also)
+        def known(connection: Connection) -> None:
+            # One that was taken for failed has left an orphan, which is looked for.
+            if records.tell_node(connection, operation, node.id):
+                also(connection, operation)
+
+        return await self._recorder.progress(operation, made, also, known)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
         if change.permit.withdraw() or verdict.is_invalid(error):
@@ -173,8 +177,7 @@ def _marker(connection: Connection, operation: Operation) -> str:
 
 def _empty_looks(connection: Connection, operation: Operation) -> int:
     """Return how often the cloud has shown no VM at all."""
-    attempts = records.attempts_of(connection, operation.id)
-    return sum(attempt.error_code == _EMPTY for attempt in attempts)
+    return sum(one.error_code == _EMPTY for one in attempts.of(connection, operation.id))
 
 
 def _forget_key(connection: Connection, operation: Operation) -> None:

@@ -13,6 +13,7 @@ from orchestrator_core.cli.options import (
     config_option,
     opened,
     opened_as_it_is,
+    operator,
     with_clear_errors,
 )
 
@@ -107,7 +108,8 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
 
         def confirmed(connection: Connection) -> str:
             if new_installation:
-                decisions.become_another(connection)
+                installation.has_moved(connection, place)  # no server may have run on it yet
+                decisions.become_another(connection, operator())
             installation.confirm(connection, place, new_id=new_installation)
             return installation.read(connection).held
 

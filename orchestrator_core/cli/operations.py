@@ -12,7 +12,7 @@ import rich_click as click
 
 from orchestrator_core.broker.operation import OperationState
 from orchestrator_core.cli.naming import recorded_cloud
-from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def list_(
 @with_clear_errors
 def show(config: Path | None, operation_id: str) -> None:
     """Show one operation with every attempt that it took, as JSON."""
-    from orchestrator_core.broker import records  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker import attempts, records  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
         found = database.read_now(lambda c: records.get(c, operation_id))
         if found is None:
             raise OrchestratorError(f"There is no operation {operation_id!r}")
-        history = database.read_now(lambda c: records.attempts_of(c, operation_id))
+        history = database.read_now(lambda c: attempts.of(c, operation_id))
     shown = {**asdict(found), "history": [asdict(attempt) for attempt in history]}
     click.echo(json.dumps(shown, indent=2))
 
@@ -104,7 +104,7 @@ def abandon(config: Path | None, operation_id: str, why: str) -> None:
     from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        database.write_now(lambda c: decisions.abandon(c, operation_id, why))
+        database.write_now(lambda c: decisions.abandon(c, operation_id, operator(), why))
     click.echo(f"{operation_id} is abandoned")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import rich_click as click
 
+from orchestrator_core.broker.operation import Requester
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.load import load_settings
@@ -56,6 +58,11 @@ def opened(config: Path | None) -> Iterator[Database]:
     with opened_as_it_is(config) as database:
         check_ready(database)
         yield database
+
+
+def operator() -> Requester:
+    """Return who types a command, as the records name them."""
+    return Requester(f"operator:{getpass.getuser()}", "command-line")
 
 
 def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:

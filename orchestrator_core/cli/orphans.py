@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,13 +11,12 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from orchestrator_core.cli.naming import known_vm, recorded_cloud, refuse_namesake, vm_named
-from orchestrator_core.cli.options import config_option, opened, with_clear_errors
+from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 from orchestrator_core.errors import NodeNotFound
 
 if TYPE_CHECKING:  # they need SQLAlchemy
     from sqlalchemy import Connection
 
-    from orchestrator_core.broker.operation import Requester
     from orchestrator_core.broker.orphans import Orphan
 
 
@@ -63,7 +61,7 @@ def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
             refuse_namesake(connection, key)
         else:
             known_vm(connection, key)
-        return rows.adopt(connection, key, _who())
+        return rows.adopt(connection, key, operator())
 
     with opened(config) as database:
         operation = database.write_now(work)
@@ -81,7 +79,7 @@ def ignore(config: Path | None, cloud: str, node: str) -> None:
 
     key = vm_named(config, cloud, node)
     with opened(config) as database:
-        done = database.write_now(lambda c: rows.ignore(c, key.cloud, node, _who().caller))
+        done = database.write_now(lambda c: rows.ignore(c, key.cloud, node, operator().caller))
     if not done:
         raise NodeNotFound(f"There is no orphan {node} in {key.cloud}")
     click.echo(f"{node} of {key.cloud} is ignored")
@@ -104,14 +102,8 @@ def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
             name = f" ({known.name})" if known.name else ""
             question = f"Node {node}{name} of {key.cloud} will be destroyed. Go on?"
             click.confirm(question, abort=True)
-        operation = database.write_now(lambda c: rows.destroy(c, key, _who()))
+        operation = database.write_now(lambda c: rows.destroy(c, key, operator()))
     click.echo(f"{node} of {key.cloud} is to be destroyed: operation {operation}")
-
-
-def _who() -> Requester:
-    from orchestrator_core.broker.operation import Requester  # noqa: PLC0415
-
-    return Requester(f"operator:{getpass.getuser()}", "command-line")
 
 
 def _line(orphan: Orphan, why: str) -> str:

@@ -102,8 +102,12 @@ def has_moved(connection: Connection, place: str) -> bool:
 
 
 def hold(connection: Connection, why: str) -> None:
-    """Destroy nothing from now on, until :func:`confirm`."""
-    connection.execute(update(installation).values(restored_at=now(), restored_why=why))
+    """Destroy nothing from now on, until :func:`confirm`.
+
+    Since when is kept where it was seen before: what was started after that is this copy's own.
+    """
+    since = func.coalesce(installation.c.restored_at, now())
+    connection.execute(update(installation).values(restored_at=since, restored_why=why))
 
 
 def doubt(connection: Connection, why: str) -> None:

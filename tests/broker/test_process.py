@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
 
+from orchestrator_core import CloudDescription, Node
+from orchestrator_core.broker import attempts, claims, records, vms
 from orchestrator_core.broker import process as processes
-from orchestrator_core.broker import records
+from orchestrator_core.broker import recorder as recorders
 from orchestrator_core.broker.change import Change
 from orchestrator_core.broker.operation import (
     Draft,
@@ -22,6 +26,7 @@ from orchestrator_core.broker.operation import (
 )
 from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.starting import Starter
 from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
@@ -196,3 +201,81 @@ async def test_what_was_written_although_its_commit_was_not_answered_is_not_writ
     assert (ended.state, ended.result) == (state, {"deletion": "done"})
     with pytest.raises(Superseded):
         await recorder.progress(operation, Progress(OperationState.FAILED, Step.CONFIRM))
+
+
+class Away:
+    """A database that is away for as long as somebody wants."""
+
+    def __init__(self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._write = recorder.database.write
+        self.is_away = True
+        monkeypatch.setattr(recorder.database, "write", self.write)
+        monkeypatch.setattr(recorders, "_TRIES", ())
+        monkeypatch.setattr(recorders, "_PAUSE", 0.01)
+
+    async def write(self, work: Work[Any]) -> Any:
+        if self.is_away:
+            raise StateUnavailable
+        return await self._write(work)
+
+
+async def test_what_a_cloud_has_told_is_written_down_when_the_database_is_back(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = await record(recorder)
+    database = Away(recorder, monkeypatch)
+    made = Progress(OperationState.SUCCEEDED, Step.DESTROY, node_id="4711")
+    with pytest.raises(StateUnavailable):
+        await recorder.progress(operation, made)
+    await asyncio.sleep(3 * BEAT + SETTLING)
+    assert (await now(recorder, operation)).state is OperationState.RUNNING
+    database.is_away = False
+    while (found := await now(recorder, operation)).state is OperationState.RUNNING:  # noqa: ASYNC110 - a row
+        await asyncio.sleep(0.01)
+    assert (found.state, found.node_id) == (OperationState.SUCCEEDED, "4711")
+
+
+async def test_a_server_that_stops_does_not_wait_for_a_database_that_is_away(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = await record(recorder)
+    Away(recorder, monkeypatch)
+    with pytest.raises(StateUnavailable):
+        await recorder.progress(operation, Progress(OperationState.SUCCEEDED, Step.DESTROY))
+    await asyncio.wait_for(recorder.drain(), 10)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_which_vm_a_start_has_made_is_known_although_another_one_goes_on_with_it(
+    recorder: Recorder, *, ended: bool
+) -> None:
+    """Unless it was taken for failed: then the VM is an orphan, which is looked for."""
+    start = replace(DRAFT, kind="start_vm", step=Step.START, node_id=None)
+    cloud = cloud_of([])
+    operation = await recorder.record(Change(cloud, Permit(), WHO), start, lambda *_: None)
+    if ended:
+        await recorder.progress(operation, Progress(OperationState.FAILED, Step.START))
+    else:
+        await recorder.database.write(lambda c: claims.let_go(c, operation, "gone"))
+    node = Node("4711", "x")
+    with pytest.raises(Superseded):
+        await Starter(recorder)._succeeded(operation, CloudDescription("test", "Test"), node)
+    found = await now(recorder, operation)
+    row = await recorder.database.read(lambda c: vms.get(c, "test", "4711"))
+    assert (found.node_id, row is not None) == ((None, False) if ended else ("4711", True))
+    await cloud.close()
+
+
+async def test_what_is_held_for_long_fills_no_history(recorder: Recorder) -> None:
+    operation = await record(recorder)
+    for code in ("destroy_held", "destroy_held", "destroy_held", "destroy_limit"):
+        made = Progress(OperationState.PENDING, Step.DESTROY, error_code=code, error_message="no")
+        operation = await recorder.progress(operation, made)
+        taken = await recorder.take_again(operation, None, Deadline(5.0))
+        assert taken is not None
+        operation = taken
+    told = await recorder.database.read(lambda c: attempts.of(c, operation.id))
+    assert [(one.number, one.error_code) for one in told] == [
+        (1, "destroy_held"),
+        (4, "destroy_limit"),
+    ]

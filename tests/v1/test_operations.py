@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -129,3 +130,14 @@ def test_an_assignment_begins_with_its_operation(api: Api) -> None:
     (operation,) = api.operations(kind="assign_vm", node=node)
     shown = api.assignment(assignment)
     assert [event["operation"] for event in shown["history"]] == [operation["id"]]
+
+
+def test_a_key_may_come_with_whole_numbers_of_any_size(api: Api) -> None:
+    body = {"name": "x", "image": "1", "size": "1", "metadata": {"n": 10**30}}
+    headers = {"Idempotency-Key": "large", "Content-Type": "application/json"}
+    first, again = (
+        api.http.post("/vm/start", content=json.dumps(body), headers=headers) for _ in "12"
+    )
+    assert (first.status_code, again.json()) == (200, first.json())
+    other = json.dumps({**body, "metadata": {"n": 10**30 + 1}})
+    assert api.http.post("/vm/start", content=other, headers=headers).status_code == 422

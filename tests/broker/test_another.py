@@ -1,0 +1,134 @@
+"""A copy that becomes an installation of its own: what it takes along, by the rows alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, update
+
+from orchestrator_core import CloudDescription, Node, hookimpl
+from orchestrator_core.broker import claims, decisions, leases, ledger, recording
+from orchestrator_core.broker.operation import Draft, Operation, Requester, Step
+from orchestrator_core.broker.starting import Starter
+from orchestrator_core.broker.uptime import uptime
+from orchestrator_core.broker.vm import AssignmentState, Claim
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.errors import Conflict, NodeNotFound
+from orchestrator_core.model import AssignRequest, Vm
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state import installation
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import assignments
+from tests.broker.conftest import recorder_of
+from tests.databases import waits_for_a_row
+from tests.stateful import wait_for
+
+WHO = Requester("somebody", "request")
+PROCESS = "p" * 32
+START = Draft("start_vm", "sky", Step.START, WHO, {}, 60.0)
+
+
+def become(connection: Connection) -> None:
+    installation.hold(connection, "the database came out of a backup")
+    decisions.become_another(connection, WHO)
+    installation.confirm(connection, "here", new_id=True)
+
+
+def lost_start(connection: Connection) -> Operation:
+    operation = recording.record(connection, START, PROCESS)
+    claims.let_go(connection, operation, "the process that ran it is gone")
+    return operation
+
+
+def lost_expiry(connection: Connection) -> Operation:
+    wanted = AssignRequest("sky", Vm(0, "7", "seven"), "ada", "app")
+    claim = Claim(wanted, "given", WHO, uptime(), AssignmentState.ACTIVE, lease=60.0)
+    ledger.claim(connection, claim)
+    connection.execute(update(assignments).values(lease_expires_at=now() - 1.0))
+    ((operation_id, _),) = leases.take_back(connection, 1)
+    (claimed,) = claims.claim_due(connection, PROCESS, {"sky": None}, 1)
+    claims.let_go(connection, claimed, "the process that ran it is gone")
+    assert claimed.id == operation_id
+    return claimed
+
+
+def moved_and_started(connection: Connection) -> Operation:
+    """Its server has seen that the database is not where it was, and goes on starting VMs."""
+    assert installation.has_moved(connection, "elsewhere")
+    return lost_start(connection)
+
+
+@pytest.mark.parametrize("left", [lost_expiry, moved_and_started])
+def test_what_may_have_begun_is_settled_before(
+    database: Database, left: Callable[[Connection], Operation]
+) -> None:
+    """Else a copy would end a lease of the original's, or look for its own VM by a new marker."""
+    operation = database.write_now(left)
+    before = database.read_now(installation.read).id
+    with pytest.raises(Conflict, match=operation.id):
+        database.write_now(become)
+    assert database.read_now(installation.read).id == before
+    database.write_now(lambda c: decisions.abandon(c, operation.id, WHO, "settled by hand"))
+    database.write_now(become)
+    assert database.read_now(installation.read).id != before
+    held = database.read_now(lambda c: ledger.holding(c, "sky", "7"))
+    assert held is None or (held.state, held.lease_expires_at) == (AssignmentState.ACTIVE, None)
+
+
+class Looked:
+    """A cloud that is asked for markers, and has none of them."""
+
+    def __init__(self) -> None:
+        self.markers: list[str] = []
+
+    @hookimpl
+    def describe(self) -> CloudDescription:
+        return CloudDescription("test", "Test")
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        return []
+
+    @hookimpl
+    def find_node(self, marker: str) -> Node:
+        self.markers.append(marker)
+        raise NodeNotFound("none of that marker")
+
+
+@pytest.mark.anyio
+async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_more(
+    postgres_database: Database,
+) -> None:
+    """Who waits until the id may change must not see what was before."""
+    database, looked = postgres_database, Looked()
+    cloud = Cloud(CloudSettings("sky", "test"), Plug(Hooks(Kind.CLOUD, "Cloud sky", looked)))
+
+    def lost(connection: Connection) -> None:
+        lost_start(connection)
+        installation.hold(connection, "the database came out of a backup")
+
+    database.write_now(lost)
+    with (
+        contextmanager(recorder_of)(database) as recorder,
+        database.engine.connect() as first,
+        first.begin() as confirming,
+    ):
+        decisions.become_another(first, WHO)
+        (claimed,) = database.write_now(
+            lambda c: claims.claim_due(c, recorder.process.id, {"sky": None}, 1)
+        )
+        settling = asyncio.ensure_future(Starter(recorder).resume(claimed, cloud))
+        await asyncio.to_thread(wait_for, lambda: waits_for_a_row(database), bool)
+        installation.confirm(first, "here", new_id=True)
+        confirming.commit()
+        await settling
+    await cloud.close()
+    (marker,) = looked.markers
+    assert marker.startswith(database.read_now(installation.read).id)
