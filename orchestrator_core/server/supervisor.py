@@ -94,7 +94,8 @@ class Supervisor:
         return time.time() - beat > _STUCK
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "orchestrator_core.cli", "worker", "--supervised"]
+        command = [sys.executable, "-m", "orchestrator_core.cli", "worker"]
+        command += ["--supervised", str(os.getpid())]
         file = current().file
         if file is not None:
             command += ["--config", os.fspath(file)]
