@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -61,9 +62,9 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         finally:
             if watching is not None:
                 watching.cancel()
-            beating.cancel()
             await broker.stop()
             await house.registry.close()
+            beating.cancel()
             house.extensions.close()
 
     asyncio.run(live())
@@ -71,7 +72,8 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
 
 async def _beat(file: Path) -> None:
     while True:
-        file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
+        with suppress(OSError):  # the next one may succeed
+            file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
         await asyncio.sleep(1.0)
 
 
