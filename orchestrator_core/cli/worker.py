@@ -12,9 +12,11 @@ from orchestrator_core.settings.load import load_settings
 
 @click.command()
 @config_option
-@click.option("--supervised", is_flag=True, hidden=True, help="End when the parent ends.")
+@click.option(
+    "--supervised", type=int, metavar="PID", hidden=True, help="End when this parent ends."
+)
 @with_clear_errors
-def worker(config: Path | None, *, supervised: bool) -> None:
+def worker(config: Path | None, *, supervised: int | None) -> None:
     """Carry on with operations that nobody waits for any more, until told to stop.
 
     One such process runs beside the web workers of `orchestrator serve` anyway; several, on
@@ -22,4 +24,4 @@ def worker(config: Path | None, *, supervised: bool) -> None:
     """
     from orchestrator_core.server.durable import run  # noqa: PLC0415 - needs SQLAlchemy
 
-    run(load_settings(config), supervised=supervised)
+    run(load_settings(config), supervisor=supervised)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +27,13 @@ _LOOK: Final = 0.5
 """Seconds between two looks for whether the supervisor is still there."""
 
 
-def run(settings: Settings, *, supervised: bool) -> None:
+def run(settings: Settings, *, supervisor: int | None) -> None:
     """Work until SIGTERM or SIGINT, or until the supervisor is gone.
+
+    Args:
+        settings: of the server.
+        supervisor: the pid of the parent whose end is this process's end too; None for one that
+            runs alone.
 
     Raises:
         OrchestratorError: when the settings or the database do not allow it.
@@ -47,7 +53,7 @@ def run(settings: Settings, *, supervised: bool) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        watching = asyncio.ensure_future(_watch(worker)) if supervised else None
+        watching = None if supervisor is None else asyncio.ensure_future(_watch(worker, supervisor))
         beating = asyncio.ensure_future(_beat(pulse(os.getpid())))
         await broker.start()
         _log.info("durable worker ready", process=broker.process.id)
@@ -56,9 +62,9 @@ def run(settings: Settings, *, supervised: bool) -> None:
         finally:
             if watching is not None:
                 watching.cancel()
-            beating.cancel()
             await broker.stop()
             await house.registry.close()
+            beating.cancel()
             house.extensions.close()
 
     asyncio.run(live())
@@ -66,14 +72,17 @@ def run(settings: Settings, *, supervised: bool) -> None:
 
 async def _beat(file: Path) -> None:
     while True:
-        file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
+        with suppress(OSError):  # the next one may succeed
+            file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
         await asyncio.sleep(1.0)
 
 
-async def _watch(worker: DurableWorker) -> None:
-    """A worker whose supervisor was killed would run beside that of the next server."""
-    parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells of it
+async def _watch(worker: DurableWorker, supervisor: int) -> None:
+    """A worker whose supervisor was killed would run beside that of the next server.
+
+    The supervisor may be gone before this begins: only it can say who it is.
+    """
+    while os.getppid() == supervisor:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(_LOOK)
     _log.warning("the supervisor is gone")
     worker.stop()

@@ -44,6 +44,22 @@ def test_it_ends_with_its_server_even_if_that_is_killed(serve: Serve) -> None:
     wait_for(lambda: is_alive(pid), lambda alive: not alive)
 
 
+def test_it_ends_if_its_server_was_gone_before_it_began(tmp_path: Path) -> None:
+    config = tmp_path / "orchestrator.toml"
+    config.write_text(STATE)
+    stranger = os.getppid()  # its parent is this test
+    command = [sys.executable, "-m", "orchestrator_core.cli", "worker", "--config", str(config)]
+    done = subprocess.run(
+        [*command, "--supervised", str(stranger)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the supervisor is gone" in done.stdout + done.stderr
+
+
 def test_a_stopped_server_leaves_none_behind(serve: Serve) -> None:
     server = serve(STATE)
     pid = durable(server)
