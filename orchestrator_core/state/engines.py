@@ -126,6 +126,8 @@ def _postgresql(url: URL, connections: int) -> Engine:
         **_JSON,
         pool_size=connections,
         max_overflow=0,
+        # A server may have another default, with which a count after a lock sees too little.
+        isolation_level="READ COMMITTED",
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "application_name": "orchestrator",
