@@ -12,9 +12,13 @@ from sqlalchemy import URL, make_url
 
 
 class Proxy:
-    """Hands TCP on to a Unix socket; the connections that there are can be lost."""
+    """Hands TCP on to a Unix socket; the connections that there are can be lost.
 
-    def __init__(self, target: str) -> None:
+    Args:
+        target: the Unix socket; None ends every connection before it has begun.
+    """
+
+    def __init__(self, target: str | None) -> None:
         self._target = target
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -47,6 +51,9 @@ class Proxy:
             except OSError:
                 return  # it is closed
             self.connections += 1
+            if self._target is None:
+                here.close()
+                continue
             there = socket.socket(socket.AF_UNIX)
             there.connect(self._target)
             self._open += [here, there]

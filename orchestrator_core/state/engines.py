@@ -118,7 +118,7 @@ def _begin_writing(connection: Connection) -> None:
 
 def _postgresql(url: URL, connections: int) -> Engine:
     # Its driver is installed only where it is used.
-    from orchestrator_core.state.postgresql import CONNECT_ARGS, connect  # noqa: PLC0415
+    from orchestrator_core.state.postgresql import CONNECT_ARGS, Connector  # noqa: PLC0415
 
     engine = create_engine(
         url,
@@ -129,5 +129,5 @@ def _postgresql(url: URL, connections: int) -> Engine:
         isolation_level="READ COMMITTED",
         connect_args=CONNECT_ARGS,
     )
-    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "do_connect", Connector().connect)
     return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -28,6 +29,8 @@ _PEER_SECONDS: Final = 30
 """How long the kernel waits for a sign of life of the server's."""
 
 _CONNECT_SECONDS: Final = 10
+_LONG_SECONDS: Final = 1.0
+_SHUT_SECONDS: Final = 1.0
 
 CONNECT_ARGS: Final[dict[str, Any]] = {
     "connect_timeout": _CONNECT_SECONDS,
@@ -66,8 +69,29 @@ class PatientConnection(psycopg.Connection[Any]):
             raise _NoAnswerError(f"No answer in {_ANSWER_SECONDS} s") from None
 
 
-def connect(
-    _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]
-) -> PatientConnection:
-    """Connect; for SQLAlchemy's event ``do_connect``."""
-    return PatientConnection.connect(*arguments, **named)
+class Connector:
+    """Makes the connections of one engine.
+
+    Who comes right after an attempt that took long and failed fails with it: where a server's
+    machine is gone, all that wait would otherwise wait for an attempt each, one after another.
+    """
+
+    def __init__(self) -> None:
+        self._failure = ""
+        self._shut_until = 0.0
+
+    def connect(
+        self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]
+    ) -> PatientConnection:
+        """Connect; for SQLAlchemy's event ``do_connect``."""
+        began = time.monotonic()
+        if began < self._shut_until:
+            raise psycopg.OperationalError(self._failure)
+        try:
+            return PatientConnection.connect(*arguments, **named)
+        except psycopg.OperationalError as error:
+            ended = time.monotonic()
+            if ended - began >= _LONG_SECONDS:
+                self._failure = str(error)
+                self._shut_until = ended + _SHUT_SECONDS
+            raise

@@ -176,3 +176,38 @@ def test_the_kernel_looks_for_a_lost_machine_within_half_a_minute(far: Far) -> N
             assert option(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert idle + probes == 30
             assert option(tcp, socket.TCP_USER_TIMEOUT) == 30_000
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Proxy]]:
+    """A database of which every connection fails."""
+    monkeypatch.setattr("orchestrator_core.state.postgresql._SHUT_SECONDS", 3600.0)
+    proxy = Proxy(None)
+    database = Database(f"postgresql://nobody@127.0.0.1:{proxy.port}/x", Path())
+    yield database, proxy
+    database.close()
+    proxy.close()
+
+
+def attempts(database: Database, proxy: Proxy) -> int:
+    """How often the server is asked for a connection in ten reads and writes after the first."""
+    with pytest.raises(StateUnavailable):
+        database.write_now(one)
+    before = proxy.connections
+    for use in (database.write_now, database.read_now) * 5:
+        with pytest.raises(StateUnavailable):
+            use(one)
+    return proxy.connections - before
+
+
+def test_all_that_wait_share_the_failure_of_a_connection_that_took_long(
+    nobody: tuple[Database, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_core.state.postgresql._LONG_SECONDS", 0.0)
+    assert attempts(*nobody) == 0
+
+
+def test_a_connection_that_was_refused_at_once_is_tried_again(
+    nobody: tuple[Database, Proxy],
+) -> None:
+    assert attempts(*nobody) >= 10
