@@ -24,7 +24,7 @@ from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.engines import make_engine, parse_url
 from orchestrator_core.state.place import postgresql_place, sqlite_place
-from orchestrator_core.state.writers import Work, Writer
+from orchestrator_core.state.writers import Work, Writer, undone
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ class Database:
         try:
             return self._read_once(work)
         except DBAPIError as error:
-            if not error.connection_invalidated:
+            if not undone(error):
                 raise
             return self._read_once(work)  # the connection was dead, and all others are made anew
 

@@ -15,10 +15,6 @@ from orchestrator_core.errors import SettingsError, StateUnavailable
 
 _LOCK_SECONDS: Final = 30
 _LOCK_PAUSE: Final = 0.0003
-_CONNECT_SECONDS: Final = 10
-_STATEMENT_SECONDS: Final = 30
-_IDLE_SECONDS: Final = 10
-"""After which a process that stands still in a transaction loses its locks."""
 
 _JSON: Final[dict[str, Any]] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
@@ -121,17 +117,17 @@ def _begin_writing(connection: Connection) -> None:
 
 
 def _postgresql(url: URL, connections: int) -> Engine:
-    return create_engine(
+    # Its driver is installed only where it is used.
+    from orchestrator_core.state.postgresql import CONNECT_ARGS, Connector  # noqa: PLC0415
+
+    engine = create_engine(
         url,
         **_JSON,
         pool_size=connections,
         max_overflow=0,
-        connect_args={
-            "connect_timeout": _CONNECT_SECONDS,
-            "application_name": "orchestrator",
-            "options": (
-                f"-c statement_timeout={_STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s "
-                f"-c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
-            ),
-        },
+        # A server may have another default, with which a count after a lock sees too little.
+        isolation_level="READ COMMITTED",
+        connect_args=CONNECT_ARGS,
     )
+    event.listen(engine, "do_connect", Connector().connect)
+    return engine

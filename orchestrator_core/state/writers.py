@@ -25,6 +25,10 @@ _REPEATABLE: Final = frozenset({"40001", "40P01"})
 _MOST_IN_ONE_COMMIT: Final = 64
 
 
+class SilenceError(Exception):
+    """The database has not answered for so long that the connection to it was cut."""
+
+
 class _Job:
     """One work; its outcome goes to a future of the event loop, or to one of a thread."""
 
@@ -114,8 +118,9 @@ class Writer:
         try:
             self._run(batch, _MOST_IN_ONE_COMMIT)
         except Exception as error:  # noqa: BLE001 - whose it is shows when each is alone
-            if len(batch) == 1 and not undone(error):
-                batch[0].error = error
+            if _is_silence(error) or (len(batch) == 1 and not undone(error)):
+                for job in batch:
+                    job.error = error
                 return
             for job in batch:
                 self._write_alone(job)
@@ -170,10 +175,17 @@ class Writer:
 
 
 def undone(error: Exception) -> bool:
-    """Whether a transaction may be repeated: it was undone, or its connection was long dead."""
-    if not isinstance(error, DBAPIError):
+    """Whether a transaction may be repeated: it was undone, or its connection was long dead.
+
+    Who has waited for a silent connection is told so: to wait as long again is no help.
+    """
+    if not isinstance(error, DBAPIError) or _is_silence(error):
         return False
     return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _REPEATABLE
+
+
+def _is_silence(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and isinstance(error.orig, SilenceError)
 
 
 def _tell(batch: Sequence[_Job]) -> None:
