@@ -13,13 +13,10 @@ from orchestrator_core.broker.change import (
     StartOrder,
     VmReference,
 )
-from orchestrator_core.clouds.backend import Backend
-from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import (
     InvalidParameter,
-    NoAssignmentBackend,
     NodeNotFound,
     OrchestratorError,
     ReleasedNotDestroyed,
@@ -60,7 +57,7 @@ class DirectBroker(Broker):
         if order.lease is not None:
             raise InvalidParameter("lease", _NO_STATE)
         cloud = change.cloud
-        backend = self._backend(cloud)
+        backend = self._registry.backend(cloud)
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         return Assigned(await backend.assign_vm(wanted, change.permit))
@@ -77,7 +74,7 @@ class DirectBroker(Broker):
         if generation is not None:
             raise InvalidParameter("generation", _NO_STATE)
         cloud = change.cloud
-        backend = self._backend(cloud)
+        backend = self._registry.backend(cloud)
         reason = await cloud.reason_against("stop_vm")
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
@@ -105,12 +102,6 @@ class DirectBroker(Broker):
         """
         _refuse_what_needs_state(change)
         raise InvalidParameter("lease", _NO_STATE)
-
-    def _backend(self, cloud: Cloud) -> Backend:
-        backend = self._registry.backend(cloud)
-        if not backend.external:
-            raise NoAssignmentBackend(f"Backend {backend.name} {_NO_STATE}")
-        return backend
 
 
 def _refuse_what_needs_state(change: Change) -> None:

@@ -186,6 +186,7 @@ class DurableWorker:
         await self._broker.database.write(
             lambda connection: housekeeping.sweep(connection, self._settings)
         )
+        await asyncio.to_thread(self._broker.database.checkpoint)
         for operation in await self._broker.database.write(self._tell_stranded):
             _log.warning(
                 "nobody takes an operation",

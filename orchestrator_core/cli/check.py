@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.console import Console
@@ -25,8 +26,12 @@ from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
+
+if TYPE_CHECKING:
+    from orchestrator_core.state.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +47,82 @@ class _Finding:
 @config_option
 @click.option("--connect", is_flag=True, help="Try to reach each cloud and assignment backend.")
 @click.option("--quiet", is_flag=True, help="Say only what is wrong.")
+@click.option("--reload", is_flag=True, hidden=True, help="Could the server beside go on with it?")
 @with_clear_errors
-def check(config: Path | None, *, connect: bool, quiet: bool) -> None:
-    """Check the settings, load the plugins, and with --connect try each cloud."""
+def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> None:
+    """Check the settings, load the plugins, and with --connect try the database and each cloud."""
     settings = load_settings(config)
     configure_logging(settings.server)
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
     with (
         tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory,
-        _state(settings) as state,
+        _database(settings) as database,
     ):
+        if reload and database is not None:
+            _check_reload(database)
+        state = _state(database)
         surroundings = Surroundings(Path(directory), CloudInventory(), state)
         registry, _extensions = build(settings, plugins, surroundings)
-        findings = asyncio.run(_findings(registry, connect=connect))
+        findings = [] if database is None else [_of_database(database, connect=connect)]
+        findings += asyncio.run(_findings(registry, connect=connect))
     if not quiet:
-        Console(soft_wrap=True).print(_table(findings))
+        Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
     if connect and not all(finding.ok for finding in findings):
         sys.exit(1)
 
 
 @contextmanager
-def _state(settings: Settings) -> Iterator[State | None]:
-    """The database for plugins that want one; nothing is done with it here."""
+def _database(settings: Settings) -> Iterator[Database | None]:
     if settings.state is None:
         yield None
         return
     from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
-    from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415
 
     database = open_database(settings)
     try:
-        yield PluginState(database)
+        yield database
     finally:
         database.close()
+
+
+def _state(database: Database | None) -> State | None:
+    """The database for plugins that want one; nothing is done with it here."""
+    if database is None:
+        return None
+    from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415 - SQLAlchemy
+
+    return PluginState(database)
+
+
+def _check_reload(database: Database) -> None:
+    """Do nothing if new workers could go on with a database as the old ones do."""
+    from orchestrator_core.state import same_database  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.state.open import check_ready  # noqa: PLC0415
+
+    same_database.check(database, run_directory())
+    if not database.untouched:
+        check_ready(database)
+
+
+def _of_database(database: Database, *, connect: bool) -> _Finding:
+    from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
+
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    none_yet = _Finding("[state]", kind, f"no database in {database.shown} yet", None, ok=True)
+    if database.untouched:
+        return none_yet
+    if not connect:
+        return _Finding("[state]", kind, "ready", None, ok=True)
+    begun = time.monotonic()
+    try:
+        if database.read_now(schema.current) is None:
+            return none_yet
+        database.read_now(schema.check)
+    except OrchestratorError as error:
+        return _Finding("[state]", kind, error.message, time.monotonic() - begun, ok=False)
+    return _Finding("[state]", kind, "reached", time.monotonic() - begun, ok=True)
 
 
 async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
@@ -86,7 +132,11 @@ async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
     ]
     backends = [
         _finding(
-            backend.name, backend.settings.backend, backend.failure, backend.check, connect=connect
+            backend.name,
+            backend.settings.backend,
+            backend.failure or registry.lack(backend),
+            backend.check,
+            connect=connect,
         )
         for backend in registry.backends.values()
     ]
@@ -109,7 +159,7 @@ async def _finding(
 
 
 def _table(findings: list[_Finding]) -> Table:
-    table = Table("Cloud or backend", "Plugin", "Result", "Seconds")
+    table = Table("Part", "Plugin", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
         table.add_row(finding.name, finding.plugin, finding.verdict, seconds)

@@ -20,6 +20,8 @@ from orchestrator_core.cli.options import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from orchestrator_core.state.database import Database
+
 
 @click.group()
 def db() -> None:
@@ -38,6 +40,7 @@ def upgrade(config: Path | None) -> None:
 
     with opened_as_it_is(config) as database:
         before, after = run(database)
+        database.checkpoint()
         if before == after:
             click.echo(f"The database has schema {after} already: {database.shown}")
         else:
@@ -62,6 +65,15 @@ def current(config: Path | None) -> None:
             plugin_tables.tell(database, record)
 
 
+def _moved(database: Database) -> str:
+    """Why a server that ran on a database would destroy nothing; empty if it would."""
+    from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
+
+    place = database.place
+    moved = database.read_now(lambda connection: installation.is_elsewhere(connection, place))
+    return installation.MOVED if moved else ""
+
+
 @db.command()
 @config_option
 @with_clear_errors
@@ -75,11 +87,28 @@ def check(config: Path | None) -> None:
     with opened(config) as database:
         itself = database.read_now(installation.read)
         click.echo(f"usable; installation {itself.id}")
-        if itself.held:
-            click.echo(f"nothing is destroyed: {itself.held}")
+        held = itself.held or _moved(database)
+        if held:
+            click.echo(f"nothing is destroyed: {held}")
         usable = [plugin_tables.tell(database, record) for record in plugin_tables.used(config)]
     if not all(usable):
         sys.exit(1)
+
+
+@db.command()
+@config_option
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@with_clear_errors
+def backup(config: Path | None, target: Path) -> None:
+    """Copy an SQLite database, whole, into the new file TARGET; servers may go on meanwhile.
+
+    A copy of its file alone is not whole: the newest changes stand beside it, in its -wal.
+    """
+    from orchestrator_core.state.backup import back_up  # noqa: PLC0415 - needs SQLAlchemy
+
+    with opened(config) as database:
+        back_up(database, target)
+    click.echo(f"{target} is a whole copy; restored, it needs: orchestrator db restored")
 
 
 @db.command()

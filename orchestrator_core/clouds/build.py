@@ -60,7 +60,9 @@ def build(
     ]
     if builder.wrong:
         raise SettingsError("\n".join(builder.wrong))
-    return Registry(clouds, backends, settings.default_cloud), Extensions(extensions)
+    has_state = settings.state is not None
+    registry = Registry(clouds, backends, settings.default_cloud, has_state=has_state)
+    return registry, Extensions(extensions)
 
 
 class _Builder:

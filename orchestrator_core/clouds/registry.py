@@ -19,14 +19,21 @@ class Registry:
         clouds: every configured cloud, usable or not.
         backends: every configured assignment backend, usable or not.
         default: the name of the cloud that serves when a caller names none.
+        has_state: whether the server has a database.
     """
 
     def __init__(
-        self, clouds: Iterable[Cloud], backends: Iterable[Backend], default: str | None
+        self,
+        clouds: Iterable[Cloud],
+        backends: Iterable[Backend],
+        default: str | None,
+        *,
+        has_state: bool = True,
     ) -> None:
         self.clouds = {cloud.name: cloud for cloud in clouds}
         self.backends = {backend.name: backend for backend in backends}
         self._default = default
+        self._has_state = has_state
 
     def cloud(self, name: str | None) -> Cloud:
         """Return the cloud of that name; the default one for None and ``default``.
@@ -44,12 +51,21 @@ class Registry:
         """Return the backend that assigns VMs of this cloud.
 
         Raises:
-            NoAssignmentBackend: when the settings name none.
+            NoAssignmentBackend: when the settings name none, or one that cannot do anything.
         """
         name = cloud.settings.assignment
         if name is None:
             raise NoAssignmentBackend(f"Cloud {cloud.name} has no assignment backend")
+        lack = self.lack(self.backends[name])
+        if lack:
+            raise NoAssignmentBackend(f"Backend {name} {lack}")
         return self.backends[name]
+
+    def lack(self, backend: Backend) -> str:
+        """Return what a backend needs that this server does not have; empty for nothing."""
+        if self._has_state or backend.failure or backend.external:
+            return ""
+        return "needs a database; this server has no [state]"
 
     def seconds(self, cloud: Cloud, operation: str) -> float:
         """Return how long an operation of a cloud, or of its backend, may take.

@@ -58,7 +58,7 @@ def _try_plugins(settings: Settings) -> None:
     Raises:
         OrchestratorError: with what the trial said.
     """
-    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--quiet"]
+    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--quiet", "--reload"]
     if settings.file is not None:
         command += ["--config", os.fspath(settings.file)]
     try:

@@ -88,6 +88,15 @@ def look_around(connection: Connection, place: str) -> str:
     return read(connection).restored
 
 
+MOVED: Final = "the database is not where it was; it may be a copy or a backup"
+
+
+def is_elsewhere(connection: Connection, place: str) -> bool:
+    """Whether the database is not where it was; nothing is changed."""
+    was: str = connection.execute(select(installation.c.place)).scalar_one()
+    return was != place
+
+
 def has_moved(connection: Connection, place: str) -> bool:
     """Hold destroying up if the database is not where it was; whether that was not known yet."""
     held = connection.execute(
@@ -95,7 +104,7 @@ def has_moved(connection: Connection, place: str) -> bool:
         .where(installation.c.place != place, installation.c.restored_at.is_(None))
         .values(
             restored_at=now(),
-            restored_why="the database is not where it was; it may be a copy or a backup",
+            restored_why=MOVED,
         )
     )
     return bool(held.rowcount)

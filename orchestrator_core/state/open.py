@@ -45,7 +45,10 @@ def check_ready(database: Database) -> None:
         StateUnavailable: when the database cannot be had.
     """
     if database.untouched:
-        raise SettingsError(f"there is no database in {database.shown} yet; {schema.UPGRADE}")
+        raise SettingsError(
+            f"there is no database in {database.shown}; if there was one, look for it; if not, "
+            f"{schema.UPGRADE}"
+        )
     database.read_now(schema.check)
 
 
@@ -60,6 +63,7 @@ def ensure(database: Database) -> None:
         from orchestrator_core.state.upgrade import upgrade  # noqa: PLC0415
 
         before, _ = upgrade(database)
+        database.checkpoint()
         if before is None:
             itself = database.read_now(installation.read)
             _log.info("a new database was made", database=database.shown, installation=itself.id)

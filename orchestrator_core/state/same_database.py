@@ -14,11 +14,15 @@ from orchestrator_core.errors import SettingsError
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
 
+_PREFIX: Final = "database"
 _DIGITS: Final = 16
+_NOTHING: Final = "nothing"
 
 
 def check(database: Database, directory: Path) -> None:
-    """Do nothing if no process of this server had another database under the same name.
+    """Do nothing if no process of this server had another database.
+
+    One that the settings name anew, as at a reload, is taken if there is something in it.
 
     Args:
         database: that a process is about to use.
@@ -28,9 +32,15 @@ def check(database: Database, directory: Path) -> None:
         SettingsError: if one had, with what to do.
         StateUnavailable: when the database cannot be had.
     """
-    name = _name(database)
-    known = {file.name for file in directory.glob(f"{name}-*")}
-    if known and f"{name}-{_what_is_there(database)}" not in known:
+    name, there = _name(database), _what_is_there(database)
+    had = {file.name for file in directory.glob(f"{_PREFIX}-*")}
+    same = {file for file in had if file.startswith(f"{name}-")}
+    if had and not same and there == _NOTHING:
+        raise SettingsError(
+            f"there is no database in {database.shown} yet, and this server has another one: what "
+            f"is assigned there would be free here. If it is meant, {schema.UPGRADE}"
+        )
+    if same and f"{name}-{there}" not in same:
         raise SettingsError(
             f"{database.shown} is not the database that this server began with: it was moved, "
             "deleted, replaced or emptied. Put it back, or stop the server and start it with "
@@ -45,10 +55,10 @@ def remember(database: Database, directory: Path) -> None:
 
 def _name(database: Database) -> str:
     digest = hashlib.sha256(database.shown.encode()).hexdigest()
-    return f"database-{digest[:_DIGITS]}"
+    return f"{_PREFIX}-{digest[:_DIGITS]}"
 
 
 def _what_is_there(database: Database) -> str:
     if database.is_sqlite:
-        return database.file_identity or "nothing"
-    return "nothing" if database.read_now(schema.current) is None else "something"
+        return database.file_identity or _NOTHING
+    return _NOTHING if database.read_now(schema.current) is None else "something"

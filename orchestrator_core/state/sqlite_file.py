@@ -14,8 +14,15 @@ def check(file: Path) -> None:
     """Do nothing if a file is an SQLite database, or can become one.
 
     Raises:
-        SettingsError: when it is something else, or cannot be read.
+        SettingsError: when it is something else, or cannot be read; or when it is missing beside
+            what belongs to it, which SQLite would delete.
     """
+    log = Path(f"{file}-wal")
+    if is_empty(file) and not is_empty(log):
+        raise SettingsError(
+            f"{file} is missing, but {log}, which belongs to it, is there: put the database back, "
+            "or take both away"
+        )
     try:
         with file.open("rb") as stream:
             begin = stream.read(len(_MAGIC))
@@ -29,7 +36,7 @@ def check(file: Path) -> None:
 
 def is_empty(file: Path) -> bool:
     """Whether nothing was written there yet."""
-    return not file.exists() or file.stat().st_size == 0
+    return identity(file) is None
 
 
 def identity(file: Path) -> str | None:

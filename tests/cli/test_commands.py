@@ -123,3 +123,35 @@ def test_serve_refuses_an_address_that_is_none(run: Run, address: str) -> None:
     said = run("serve", "--bind", address)
     assert said.returncode == 2
     assert "HOST:PORT" in said.stderr
+
+
+STATE = '[state]\nurl = "sqlite:///state.db"\n'
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "status"),
+    [
+        (STATE, "no database in", 0),
+        (f"{STATE}[assignments.given]\nbackend = 'given'\n", "no database in", 0),
+        (
+            '[state]\nurl = "postgresql+psycopg://user:hunter2@127.0.0.1:9/x"\n',
+            "The server cannot reach its database",
+            1,
+        ),
+    ],
+)
+def test_check_connect_tries_the_database_too(
+    run: Run, tmp_path: Path, state: str, verdict: str, status: int
+) -> None:
+    said = run("check", "--connect", "--config", config(tmp_path, f"{state}{CLOUD}"))
+    (row,) = (line for line in said.stdout.splitlines() if "[state]" in line)
+    assert (said.returncode, verdict in row) == (status, True)
+    assert "hunter2" not in said.stdout + said.stderr
+    assert not (tmp_path / "state.db").exists()
+
+
+def test_check_says_that_a_backend_lacks_the_database(run: Run, tmp_path: Path) -> None:
+    toml = f"{CLOUD}assignment = 'given'\n[assignments.given]\nbackend = 'given'\n"
+    said = run("check", "--config", config(tmp_path, toml))
+    (row,) = (line for line in said.stdout.splitlines() if "given" in line)
+    assert "needs a database; this server has no [state]" in row

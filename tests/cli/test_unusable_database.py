@@ -21,7 +21,10 @@ COMMANDS = (
 
 def empty(folder: Path) -> str:
     file = folder / "var" / "state.db"
-    return f"orchestrator: there is no database in {file} yet; run: orchestrator db upgrade\n"
+    return (
+        f"orchestrator: there is no database in {file}; if there was one, look for it; if not, "
+        "run: orchestrator db upgrade\n"
+    )
 
 
 @pytest.fixture
@@ -92,3 +95,18 @@ def test_a_damaged_database_is_told_without_a_traceback(
     logged, told = said.stderr.splitlines()
     assert "database disk image is malformed" in logged
     assert told == "orchestrator: The server cannot reach its database"
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("serve",), ("worker",)], ids=" ".join)
+def test_what_is_left_of_a_database_is_not_deleted(
+    run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """SQLite would: a log without its database is nothing to it."""
+    log = tmp_path / "var" / "state.db-wal"
+    log.parent.mkdir()
+    log.write_bytes(b"everything that was assigned")
+    said = run(*command, ORCHESTRATOR_CONFIG=config)
+    assert said.returncode != 0
+    assert "state.db is missing, but" in said.stderr
+    assert log.read_bytes() == b"everything that was assigned"
+    assert list(log.parent.iterdir()) == [log]

@@ -151,6 +151,10 @@ def test_without_a_database_nothing_is_given_away(serve: Serve) -> None:
     answer = api.assign("1")
     assert (answer.status_code, answer.json()["error_code"]) == (501, "no_assignment_backend")
     assert "no [state]" in answer.json()["message"]
+    shown = api.http.get("/vm/status")
+    assert (shown.status_code, shown.json()["error_code"]) == (501, "no_assignment_backend")
+    offers = api.get("/cloud/fake_driver")["cloud"]["operations"]
+    assert not offers["assign_vm"]["supported"]
     api.http.close()
 
 

@@ -1,0 +1,36 @@
+"""A copy of an SQLite database that is whole, taken while servers go on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.state.database import Database
+
+_PAGES: Final = 1000
+"""How many are copied before others may write."""
+
+
+def back_up(database: Database, target: Path) -> None:
+    """Copy a database into a new file; blocks.
+
+    Source: https://www.sqlite.org/backup.html
+
+    Raises:
+        SettingsError: when it is no SQLite database, or the file cannot be made.
+    """
+    if not database.is_sqlite:
+        raise SettingsError(f"{database.shown} is backed up with PostgreSQL's own pg_dump")
+    try:
+        target.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise SettingsError(f"{target} cannot be made: {error.strerror}") from None
+    with (
+        closing(sqlite3.connect(database.shown)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy, pages=_PAGES)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
