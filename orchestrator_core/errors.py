@@ -6,6 +6,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     ├── SettingsError              the settings file or the environment is wrong
     ├── PluginError                a plugin cannot be used
     ├── StateUnavailable           the database cannot be had
+    ├── AssignHeld                 nobody is given a VM just now: the database is out of a backup
     ├── DestroyHeld                nothing is destroyed just now: frozen, or out of a backup
     ├── DestroyLimit               enough was destroyed within this hour
     ├── Superseded                 another process has taken the operation over
@@ -102,6 +103,20 @@ class DestroyHeld(OrchestratorError):
     """
 
     code = "destroy_held"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.retry_after = 60.0
+
+
+class AssignHeld(OrchestratorError):
+    """The ledger may be older than what it tells of: nobody is given a VM before it is confirmed.
+
+    Attributes:
+        retry_after: seconds after which a repeat makes sense.
+    """
+
+    code = "assign_held"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -23,6 +23,7 @@ STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
     errors.KeyReused: 422,
     errors.StateUnavailable: 503,
     errors.Superseded: 503,
+    errors.AssignHeld: 503,
     errors.DestroyHeld: 503,
     errors.DestroyLimit: 429,
     errors.Forbidden: 403,

@@ -35,7 +35,7 @@ def build_durable(
     held = database.write_now(
         lambda connection: installation.look_around(connection, database.place)
     )
-    if held:
+    if held and kind == "web":  # a durable worker tells it with its heartbeat
         _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
     recorder = Recorder(database, Process(database, kind, state.lease), state)
     return DurableBroker(registry, recorder, inventory)

@@ -39,9 +39,6 @@ from orchestrator_core.errors import (
 )
 from orchestrator_core.model import NodeState
 
-DEADLINE: Final = 7 * 86_400.0
-"""Seconds after which a VM that will not go waits for somebody to look at it."""
-
 _LOOKS: Final = 8
 """How many times an accepted deletion is looked for before it is asked for again."""
 
@@ -72,7 +69,7 @@ class Destroyer:
             Step.DESTROY,
             change.requester,
             {"node": vm.node, "hostname": vm.hostname},
-            DEADLINE,
+            destruction.DEADLINE,
             node_id,
         )
 

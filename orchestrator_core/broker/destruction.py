@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from orchestrator_core.broker import attempts, ledger, limits, records, vms
+from orchestrator_core.broker import attempts, ledger, limits, records, reopening, vms
 from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.settings.model import CloudSettings
+
+DEADLINE: Final = 7 * 86_400.0
+"""Seconds after which a VM that will not go waits for somebody to look at it."""
 
 
 def take(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
@@ -117,9 +120,9 @@ def give_back(connection: Connection, operation: Operation) -> None:
     """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
     state = keep(connection, operation)
     if state is VmState.PRESENT:
-        ledger.reopen(connection, operation, AssignmentState.ACTIVE)
+        reopening.reopen(connection, operation, AssignmentState.ACTIVE)
     elif state is VmState.RELEASING:
-        ledger.reopen(connection, operation, AssignmentState.RELEASING)
+        reopening.reopen(connection, operation, AssignmentState.RELEASING)
 
 
 def keep(connection: Connection, operation: Operation) -> VmState:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from orchestrator_core.broker import ledger, recording, vms
 from orchestrator_core.broker.change import VmReference
-from orchestrator_core.broker.destroying import DEADLINE
+from orchestrator_core.broker.destruction import DEADLINE
 from orchestrator_core.broker.operation import Draft, Operation, Requester, Step
 from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, VmState
 from orchestrator_core.errors import InvalidParameter, Refused

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     Update,
+    and_,
     bindparam,
     cast,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker import vms
-from orchestrator_core.broker.operation import Operation, OperationState
+from orchestrator_core.broker.operation import Operation
 from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.broker.vm import (
     Assignment,
@@ -34,12 +35,14 @@ from orchestrator_core.broker.vm import (
     VmOrigin,
     VmState,
 )
-from orchestrator_core.errors import Refused
+from orchestrator_core.errors import AssignHeld, Refused
 from orchestrator_core.model import JsonObject
+from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import Json, assignment_events, assignments, operations, orphans
+from orchestrator_core.state.tables import Json, assignment_events, assignments, orphans
+from orchestrator_core.state.tables import installation as installation_row
 from orchestrator_core.state.tables import vms as vm_rows
 
 STOPPED: Final = "stopped"
@@ -57,6 +60,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     Raises:
         Refused: when somebody else holds it, the lease has run out, or it is on its way out or
             gone.
+        AssignHeld: when the ledger alone decides, and may be older than what it tells of.
     """
     wanted = claimed.wanted
     cloud, node_id = wanted.cloud, wanted.vm.id_vm
@@ -85,6 +89,8 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         return assignment, True
     holder = holding(connection, cloud, node_id)
     if holder is None:
+        if active:
+            _check_held(connection)
         raise Refused(f"Node {node_id} {_why_not(connection, cloud, node_id)}")
     if (holder.user, holder.vm_type) != (wanted.user, wanted.vm_type):
         raise Refused(f"Node {node_id} is already assigned to another user or application")
@@ -93,6 +99,12 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     if has_run_out(connection, holder):
         raise Refused(f"The lease of node {node_id} has run out")
     return holder, False
+
+
+def _check_held(connection: Connection) -> None:
+    restored = installation.read(connection).restored
+    if restored:
+        raise AssignHeld(f"Nobody is given a VM just now: {restored}")
 
 
 def _why_not(connection: Connection, cloud: str, node_id: str) -> str:
@@ -129,9 +141,18 @@ _QUARANTINED: Final = select(orphans.c.node_id).where(
 )
 
 
+_RESTORED: Final = select(installation_row.c.singleton).where(
+    installation_row.c.restored_at.is_not(None)
+)
+
+
 @functools.cache
 def _claim(dialect: str, *, active: bool) -> Any:
     """One statement: the VM's row is locked, looked at and claimed in it."""
+    usable = ~_QUARANTINED.exists()
+    if active:
+        # Another database may have told since who holds it; an outside backend knows by itself.
+        usable = and_(usable, ~_RESTORED.exists())
     free = (
         select(
             bindparam("new_id", type_=String),
@@ -154,7 +175,7 @@ def _claim(dialect: str, *, active: bool) -> Any:
             vm_rows.c.cloud == bindparam("of_cloud"),
             vm_rows.c.node_id == bindparam("wanted"),
             vm_rows.c.state == VmState.PRESENT.value,
-            ~_QUARANTINED.exists(),
+            usable,
         )
         .with_for_update(of=vm_rows)
     )
@@ -298,76 +319,6 @@ def move(
         return False
     tell(connection, assignment, state, cause)
     return True
-
-
-def reopen(connection: Connection, operation: Operation, state: AssignmentState) -> None:
-    """Let a VM's last assignment go on, if stops have ended it that came to nothing.
-
-    Args:
-        connection: of a transaction.
-        operation: the last of these stops.
-        state: in which it goes on.
-    """
-    table, events, ours = assignments, assignment_events, operations
-    failed = select(ours.c.id).where(
-        ours.c.cloud == operation.cloud,
-        ours.c.node_id == operation.node_id,
-        ours.c.kind == operation.kind,
-        ours.c.state == OperationState.FAILED,
-    )
-    ended = select(events.c.assignment_id).where(
-        events.c.operation_id.in_(failed), events.c.state == AssignmentState.ENDED
-    )
-    vm = select(vm_rows.c.id).where(
-        vm_rows.c.id == table.c.vm_id,
-        vm_rows.c.generation == table.c.generation,
-        vm_rows.c.gone_at.is_(None),
-    )
-    rows = connection.execute(
-        select(*table.c)
-        .where(table.c.cloud == operation.cloud, table.c.node_id == operation.node_id)
-        .where(table.c.end_reason == STOPPED, table.c.id.in_(ended), vm.exists())
-    ).all()
-    for row in rows:
-        _go_on(connection, Assignment(**row._asdict()), state, operation)
-
-
-def _go_on(
-    connection: Connection, assignment: Assignment, state: AssignmentState, stop: Operation
-) -> None:
-    """Undo the end of an assignment, unless nothing had come of it anyway.
-
-    One that a backend had not agreed to yet goes on to be that, or is what has come of it.
-    """
-    result = assignment.result
-    if assignment.assigned_at is None:
-        ours = operations
-        its = connection.execute(
-            select(ours.c.state, ours.c.result, ours.c.finished_at)
-            .where(
-                ours.c.cloud == assignment.cloud,
-                ours.c.node_id == assignment.node_id,
-                ours.c.kind == "assign_vm",
-                ours.c.assignment_id == assignment.id,
-            )
-            .with_for_update()  # it may be written down just now what has come of it
-        ).first()
-        if its is None or its.state in (OperationState.FAILED, OperationState.ABANDONED):
-            return
-        if its.finished_at is None:
-            state = AssignmentState.ASSIGNING
-        result = its.result
-    table = assignments
-    values: dict[str, Any] = {
-        "state": state,
-        "ended_at": None,
-        "end_reason": None,
-        "result": result,
-    }
-    if result is not None:
-        values["assigned_at"] = func.coalesce(table.c.assigned_at, now())
-    connection.execute(update(table).where(table.c.id == assignment.id).values(values))
-    tell(connection, assignment, state, Cause(operation_id=stop.id, why=stop.error_code))
 
 
 def tell(

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core.broker import ledger, recording, vms
-from orchestrator_core.broker.destroying import DEADLINE
+from orchestrator_core.broker.destruction import DEADLINE
 from orchestrator_core.broker.markers import read_marker
 from orchestrator_core.broker.operation import FINAL, Draft, OperationState, Requester, Step
 from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core.broker import claims
 from orchestrator_core.broker.birth import birth_certificate, has_ended
+from orchestrator_core.broker.notices import Notices
 from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.state import installation
@@ -62,6 +63,7 @@ class Process:
         self._lease = lease
         self._sure_until = 0.0
         self._lapses = 0
+        self._notices = Notices(kind)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -169,7 +171,8 @@ class Process:
         if connection.dialect.name == "postgresql" and installation.has_moved(
             connection, postgresql_place(connection)
         ):
-            _log.error("nothing is destroyed", why="the database is not where it was")
+            _log.error("nothing is destroyed", why=installation.MOVED)
+        self._notices.look(connection)
 
     def _let_go_of_the_forgotten(self, connection: Connection) -> None:
         """Give up what nobody here knows of at two heartbeats: of one the news may be on its way.

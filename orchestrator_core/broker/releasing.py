@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from orchestrator_core import faultpoints
 from orchestrator_core.broker import keys, leases, ledger, limits, records, verdict, vms
 from orchestrator_core.broker.change import Assigned, Change, VmReference
-from orchestrator_core.broker.destroying import DEADLINE, HELD_LOOK, Destroyer
+from orchestrator_core.broker.destroying import HELD_LOOK, Destroyer
+from orchestrator_core.broker.destruction import DEADLINE
 from orchestrator_core.broker.operation import (
     Draft,
     Operation,

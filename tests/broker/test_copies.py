@@ -149,3 +149,28 @@ def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
     assert "out of a backup" in command("db", "check")
     command("db", "restored", "--confirm")
     assert api.stop(node).status_code == 200
+
+
+def test_nobody_is_given_a_vm_before_it_is_confirmed_that_it_is_free(
+    serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
+) -> None:
+    """Who was given one after the backup does not stand in it."""
+    api = serve_cloud()
+    mine, other = api.started(), api.started()
+    held = api.assign(mine, "ann").json()
+    command("db", "backup", str(tmp_path / "backup.db"))
+    api.assign(other, "cyd")
+    api.server.stop()
+    for file in tmp_path.glob("state.db*"):
+        file.unlink()
+    shutil.copyfile(tmp_path / "backup.db", tmp_path / "state.db")
+    command("db", "restored")
+    api = serve_cloud()
+    refused = api.assign(other, "eve")
+    assert (refused.status_code, refused.json()["error_code"]) == (503, "assign_held")
+    assert refused.headers["Retry-After"] == "60"
+    assert "the database came out of a backup" in refused.json()["message"]
+    assert api.assign(mine, "ann").json() == held
+    assert api.assign(mine, "eve").status_code == 400
+    command("db", "restored", "--confirm")
+    assert api.assign(other, "eve").status_code == 200
