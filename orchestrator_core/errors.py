@@ -84,14 +84,18 @@ class PluginError(OrchestratorError):
 class StateUnavailable(OrchestratorError):
     """The database cannot be had just now.
 
+    Args:
+        may_be_written: whether it broke off in a commit, so that what was to be written may be.
+
     Attributes:
         retry_after: seconds after which a repeat makes sense.
     """
 
     code = "state_unavailable"
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_written: bool = False) -> None:
         super().__init__("The server cannot reach its database")
+        self.may_be_written = may_be_written
         self.retry_after = 5.0
 
 

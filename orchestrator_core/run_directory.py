@@ -7,11 +7,14 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
 _PREFIX: Final = "orchestrator-"
+_FRESH_SECONDS: Final = 3600.0
 
 
 def run_directory() -> Path:
@@ -35,6 +38,30 @@ def run_directory() -> Path:
         os.environ[VARIABLE] = str(path)
         atexit.register(_remove, path, os.getpid())
     return path
+
+
+class Freshener:
+    """Lets nobody who cleans up take a server's files for forgotten: some are written only once.
+
+    Args:
+        directory: the run directory.
+        but: files that tell something by their times.
+    """
+
+    def __init__(self, directory: Path, but: str) -> None:
+        self._directory = directory
+        self._but = but
+        self._next = time.monotonic() + _FRESH_SECONDS
+
+    def look(self) -> None:
+        """Touch them, once in a while; to be called often."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _FRESH_SECONDS
+        with suppress(OSError):
+            for file in self._directory.iterdir():
+                if not file.match(self._but):
+                    os.utime(file)
 
 
 def _started(pid: int) -> str:

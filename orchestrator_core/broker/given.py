@@ -14,6 +14,7 @@ It needs nothing beside the server's own database: who holds what is the core's 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from orchestrator_core import (
@@ -45,7 +46,7 @@ class GivenBackend:
         """Return every node of the cloud, and what the ledger says of it."""
         nodes = self._inventory.list_nodes(cloud, deadline)
         known = self._inventory.ledger(cloud)
-        return [known.get(node.id) or _free(cloud, node) for node in nodes]
+        return [_with_name(known.get(node.id) or _free(cloud, node), node) for node in nodes]
 
     @hookimpl
     def resolve_vm(
@@ -76,3 +77,8 @@ class GivenBackend:
 
 def _free(cloud: str, node: Node) -> Vm:
     return Vm(id=0, id_vm=node.id, hostname=node.name, cloud=cloud)
+
+
+def _with_name(vm: Vm, node: Node) -> Vm:
+    """The ledger knows no name of a VM that it was told of by its id alone."""
+    return vm if vm.hostname else replace(vm, hostname=node.name)

@@ -26,7 +26,7 @@ def check_right(vm: Row[Any], cloud: CloudSettings) -> None:
     if cloud.destroy == "own" and vm.origin == VmOrigin.GIVEN:
         raise Refused(
             f"Node {vm.node_id} was neither started nor adopted here, and cloud {cloud.name} "
-            'has destroy = "own"'
+            'has destroy = "own"; an operator can adopt it: orchestrator orphans adopt'
         )
 
 

@@ -131,6 +131,8 @@ class Process:
         while not self._end.wait(self._lease / _BEATS):
             try:
                 self._beat(self._stay)
+            except StateUnavailable:
+                pass  # which stands in the log already
             except OrchestratorError as error:
                 _log.warning("heartbeat failed", process=self.id, why=error.message)
             except Exception:  # noqa: BLE001 - it must go on beating

@@ -98,7 +98,7 @@ class Recorder:
         """
         change.permit.check = self.process.lease()
         draft = draft.named()
-        writing = asyncio.ensure_future(self._record(change, draft, also))
+        writing = asyncio.ensure_future(self._record(change, draft, undo, also))
         # Before the row can show: between its commit and our hearing of it much can happen.
         self.process.runs(draft.operation_id, writing)
         try:
@@ -124,7 +124,9 @@ class Recorder:
         change.tell(done[0])
         return done
 
-    async def _record(self, change: Change, draft: Draft, also: Also | None) -> Operation:
+    async def _record(
+        self, change: Change, draft: Draft, undo: Also, also: Also | None
+    ) -> Operation:
         limit = change.cloud.settings.changes
 
         def work(connection: Connection) -> Operation | None:
@@ -134,7 +136,7 @@ class Recorder:
             return (also(connection, operation) if also is not None else None) or operation
 
         deadline, look = Deadline(change.cloud.guard.seconds("check")), _FIRST_LOOK
-        while (operation := await self.database.write(work)) is None:
+        while (operation := await self._write_record(draft, work, undo)) is None:
             if deadline.remaining() <= look:
                 raise CloudBusy(
                     f"Cloud {draft.cloud} has {limit} changes under way, which is its limit",
@@ -143,6 +145,46 @@ class Recorder:
             await asyncio.sleep(look)
             look = min(2 * look, _LONGEST_LOOK)
         return operation
+
+    async def _write_record(
+        self, draft: Draft, work: Callable[[Connection], Operation | None], undo: Also
+    ) -> Operation | None:
+        try:
+            return await self.database.write(work)
+        except StateUnavailable as error:
+            if not error.may_be_written:
+                raise
+        try:
+            return await self._recorded(draft.operation_id)
+        except StateUnavailable:
+            self._keep(draft.operation_id, self._undo_late(draft.operation_id, undo))
+            raise
+
+    async def _recorded(self, operation_id: str) -> Operation | None:
+        """Return an operation if the commit that was not answered has recorded it.
+
+        Raises:
+            StateUnavailable: when that cannot be found out now.
+        """
+        for pause in _TRIES:
+            await asyncio.sleep(pause)
+            with suppress(StateUnavailable):
+                return await self.database.read(lambda c: records.get(c, operation_id))
+        raise StateUnavailable
+
+    async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
+        """Nobody has begun what its caller was told could not be recorded: see to it."""
+        while True:
+            await self._rest()
+            try:
+                found = await self.database.read(lambda c: records.get(c, operation_id))
+            except StateUnavailable:
+                if self._ending.is_set():
+                    raise
+                continue
+            if found is None or found.owner != self.process.id:
+                return found
+            return await self.progress(found, _not_recorded(found), undo)
 
     async def progress(
         self,
@@ -203,14 +245,17 @@ class Recorder:
 
     async def _write_late(self, write: Callable[[], Awaitable[Operation]]) -> Operation:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PAUSE):
-                    await self._ending.wait()
+            await self._rest()
             try:
                 return await write()
             except StateUnavailable:
                 if self._ending.is_set():
                     raise
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PAUSE):
+                await self._ending.wait()
 
     async def take_again(
         self, operation: Operation, limit: int | None, deadline: Deadline
@@ -261,8 +306,11 @@ class Recorder:
         self, operation: Operation, work: Coroutine[Any, Any, Operation]
     ) -> asyncio.Task[Operation]:
         """Let work go on whether or not somebody waits for it; the process ends after it."""
+        return self._keep(operation.id, work)
+
+    def _keep(self, operation_id: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
-        self.process.runs(operation.id, task)
+        self.process.runs(operation_id, task)
         self._late.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -304,4 +352,14 @@ def _caller_left(operation: Operation) -> Progress:
         operation.step,
         error_code="caller_left",
         error_message="The caller left before the change began",
+    )
+
+
+def _not_recorded(operation: Operation) -> Progress:
+    """Return what becomes of an operation whose caller was told that it could not be recorded."""
+    return Progress(
+        OperationState.FAILED,
+        operation.step,
+        error_code=StateUnavailable.code,
+        error_message="The database was away when it was to begin",
     )

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator_core.broker import attempts
+from orchestrator_core.broker import attempts, verdict
 from orchestrator_core.broker.operation import (
     FINAL,
     Operation,
@@ -29,14 +29,12 @@ from orchestrator_core.broker.operation import (
     Progress,
     Step,
 )
-from orchestrator_core.errors import DestroyHeld, DestroyLimit, Superseded
+from orchestrator_core.errors import Superseded
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import first_id_of
 from orchestrator_core.state.tables import Json, idempotency_keys, operations
 
 _MOST_MESSAGE: Final = 1000
-
-_HELD: Final = (DestroyHeld.code, DestroyLimit.code)
 
 
 _SET_ASSIGNMENT: Final = (
@@ -155,7 +153,7 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
 
 def _is_held_as_before(operation: Operation, made: Progress) -> bool:
     """Whether an attempt has found only that it still may not begin: a week has 40,000 of them."""
-    return made.error_code in _HELD and made.error_code == operation.error_code
+    return made.error_code in verdict.HELD and made.error_code == operation.error_code
 
 
 def written(connection: Connection, operation: Operation, made: Progress) -> Operation | None:

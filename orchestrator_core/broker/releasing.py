@@ -224,6 +224,8 @@ class Releaser:
             operation = await self._destroyer.resume(operation, cloud)
             if operation.final or operation.state is OperationState.PAUSED:
                 return operation
+            if operation.error_code in verdict.HELD:
+                return operation  # nobody has to wait for what an operator or an hour will let go
             limit = cloud.settings.changes
             taken = await self._recorder.take_again(operation, limit, deadline)
             if taken is None:

@@ -8,6 +8,8 @@ from typing import Final
 from orchestrator_core.broker.operation import Operation, OperationState, Progress, Step
 from orchestrator_core.errors import (
     CloudError,
+    DestroyHeld,
+    DestroyLimit,
     ImageNotFound,
     InvalidParameter,
     OrchestratorError,
@@ -17,6 +19,9 @@ from orchestrator_core.errors import (
 )
 
 _INVALID: Final = (InvalidParameter, ImageNotFound, SizeNotFound, Unsupported)
+
+HELD: Final = (DestroyHeld.code, DestroyLimit.code)
+"""How attempts end that may not begin just now."""
 
 _MOST_DOUBLINGS: Final = 10
 

@@ -16,7 +16,7 @@ from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.looking import Looker
 from orchestrator_core.broker.operation import Operation
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.settings.model import StateSettings
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +70,8 @@ class DurableWorker:
         while not self._end.is_set():
             try:
                 await self._turn()
+            except StateUnavailable:
+                pass  # which stands in the log already
             except OrchestratorError as error:
                 _log.warning("durable worker waits", why=error.message)
             except Exception:  # noqa: BLE001 - whatever it was, others may be due
@@ -173,6 +175,8 @@ class DurableWorker:
     async def _find_orphans(self) -> None:
         try:
             await self._looker.turn()
+        except StateUnavailable:
+            pass
         except OrchestratorError as error:
             _log.warning("look for orphans failed", why=error.message)
         except Exception:  # noqa: BLE001 - the next look may go better

@@ -21,6 +21,8 @@ def freeze(config: Path | None, why: str) -> None:
     with opened(config) as database:
         who = getpass.getuser()
         before = database.write_now(lambda connection: installation.freeze(connection, who, why))
-    if before:
+    if before and not why:
+        click.echo(f"It is {before}, and stays so")
+    elif before:
         click.echo(f"It was {before}; now yours is the reason that is shown")
     click.echo("Frozen: nothing is destroyed until: orchestrator thaw")

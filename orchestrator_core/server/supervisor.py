@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator_core.run_directory import run_directory
+from orchestrator_core.run_directory import Freshener, run_directory
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import current
 
+_PULSE: Final = "worker"
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _STUCK: Final = 60.0
@@ -30,7 +31,7 @@ _STEADY: Final = 60.0
 
 def pulse(pid: int) -> Path:
     """Return the file that a durable worker touches for as long as its event loop turns."""
-    return run_directory() / f"worker-{pid}"
+    return run_directory() / f"{_PULSE}-{pid}"
 
 
 class _Worker:
@@ -154,12 +155,14 @@ def _wanted(settings: Settings) -> bool:
 def supervise(arbiter: Any, graceful_timeout: float) -> Supervisor:
     """Have this gunicorn master keep a durable worker, for as long as it has web workers."""
     supervisor = Supervisor(arbiter.log)
+    freshener = Freshener(run_directory(), f"{_PULSE}-*")
     manage: Callable[[], None] = arbiter.manage_workers
     stop: Callable[[bool], None] = arbiter.stop
 
     def manage_workers() -> None:
         manage()
         supervisor.look()
+        freshener.look()
 
     def stop_both(graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - gunicorn's own
         began = time.monotonic()

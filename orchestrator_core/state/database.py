@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-import structlog
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import (
     DatabaseError,
@@ -23,12 +22,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.engines import make_engine, parse_url
+from orchestrator_core.state.failures import Failures
 from orchestrator_core.state.place import postgresql_place, sqlite_place
-from orchestrator_core.state.writers import Work, Writer, undone
+from orchestrator_core.state.writers import CommitError, Work, Writer, undone
 
 T = TypeVar("T")
-
-_log = structlog.get_logger(__name__)
 
 _THREADS: Final = 4
 _WRITERS: Final = 2
@@ -56,6 +54,7 @@ class Database:
             sqlite_file.check(self._file)
             self._watch = sqlite_file.Watch(self._file)
         self.closed = False
+        self._failures = Failures()
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
         if self.is_sqlite:
             self.engine: Engine = make_engine(self.url, 1)
@@ -104,11 +103,11 @@ class Database:
         """
         self._check_file()
         try:
-            return await self._writer.submit(work)
-        except SQLAlchemyError as error:
-            if not _is_failure(error):
-                raise
-            raise _unavailable(error) from None
+            done = await self._writer.submit(work)
+        except (SQLAlchemyError, CommitError) as error:
+            raise self._told_as(error) from None
+        self._failures.over()
+        return done
 
     async def read(self, work: Work[T]) -> T:
         """Run statements that change nothing, all on the same state of the database.
@@ -120,9 +119,7 @@ class Database:
         try:
             return await asyncio.wrap_future(self._readers.submit(self._read, work))
         except SQLAlchemyError as error:
-            if not _is_failure(error):
-                raise
-            raise _unavailable(error) from None
+            raise self._told_as(error) from None
 
     def write_now(self, work: Work[T]) -> T:
         """As :meth:`write`, for threads and commands: blocks."""
@@ -168,27 +165,28 @@ class Database:
 
     def _check_file(self) -> None:
         if self._watch is not None and self._watch.has_lost_it():
-            _log.error(
-                "database failed", why="its file was moved, deleted or replaced", file=self._file
-            )
+            self._failures.tell(f"{self._file} was moved, deleted or replaced")
             raise StateUnavailable
 
     def _told(self, call: Callable[[], T]) -> T:
         self._check_file()
         try:
-            return call()
-        except SQLAlchemyError as error:
-            if not _is_failure(error):
-                raise
-            raise _unavailable(error) from None
+            done = call()
+        except (SQLAlchemyError, CommitError) as error:
+            raise self._told_as(error) from None
+        self._failures.over()
+        return done
+
+    def _told_as(self, error: Exception) -> Exception:
+        """Return what is raised in an error's place; itself where the database is not at fault."""
+        cause = error.cause if isinstance(error, CommitError) else error
+        if not _is_failure(cause):
+            return cause
+        # The driver's words may hold an inner address: they go to the log alone.
+        self._failures.tell(str(cause).split("\n", 1)[0])
+        return StateUnavailable(may_be_written=isinstance(error, CommitError))
 
 
-def _is_failure(error: SQLAlchemyError) -> bool:
+def _is_failure(error: Exception) -> bool:
     # SQLite says that a file is damaged with the class that all the others are made of.
     return isinstance(error, _FAILURES) or type(error) is DatabaseError
-
-
-def _unavailable(error: SQLAlchemyError) -> StateUnavailable:
-    # The driver's words may hold an inner address: they go to the log alone.
-    _log.error("database failed", error=type(error).__name__, why=str(error).split("\n", 1)[0])
-    return StateUnavailable()

@@ -144,8 +144,13 @@ def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
 
 
 def freeze(connection: Connection, who: str, why: str) -> str:
-    """Destroy nothing from now on, until :func:`thaw`; return by whom it was frozen before."""
+    """Destroy nothing from now on, until :func:`thaw`; return by whom it was frozen before.
+
+    A reason that was given before is kept where none is given now.
+    """
     before = read(connection).frozen
+    if before and not why:
+        return before
     connection.execute(
         update(installation).values(frozen_at=now(), frozen_by=who, frozen_why=why or None)
     )

@@ -157,7 +157,7 @@ class Writer:
                 # SQLite may be in the transaction still, of which SQLAlchemy thinks that it ended.
                 connection.invalidate()
                 for job in batch:
-                    job.error = error
+                    job.error = CommitError(error)
 
     def _waiting(self, most: int) -> list[_Job]:
         """Take what waits now."""
@@ -172,6 +172,18 @@ class Writer:
                 break
             jobs.append(job)
         return jobs
+
+
+class CommitError(Exception):
+    """A commit was not answered well: it may have been made.
+
+    Args:
+        cause: what SQLAlchemy said.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 def undone(error: Exception) -> bool:

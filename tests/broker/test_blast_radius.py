@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_so_many_an_hour(serve_cloud: Callable[..., Api]) -> None:
 def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     serve_cloud: Callable[..., Api], command: Command, thaw: Callable[[str], None]
 ) -> None:
-    api = serve_cloud("release_wait = 0.5")
+    api = serve_cloud("release_wait = 60")
     first, second = api.started(), api.started()
     api.assign(second)
     command("freeze", "--why", "a look at the bill")
@@ -109,6 +110,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     assert "a look at the bill" in refused.json()["message"]
     answer = api.release(second).json()
     assert answer["deletion"] == "pending"
+    assert api.operation(answer["operation"])["attempts"] == 2  # nobody waits for the thaw
     assert {first, second} <= set(api.nodes())
     assert "a look at the bill" in api.get("/processes")["destroying_held"]
     thaw(answer["operation"])
@@ -181,11 +183,18 @@ def test_a_frozen_expiry_can_be_given_back_to_the_holder(
     held = {node: api.assign(node, lease="1h").json()["assignment"] for node in (kept, lost)}
     command("freeze", "--why", "the clients could not renew")
     waiting = {node: expired(api, tmp_path, node, "destroy_held")["id"] for node in held}
-    command("operations", "abandon", waiting[kept])
+    command("operations", "abandon", waiting[kept], "--why", "by agreement")
+    error = api.operation(waiting[kept])["error"]
+    assert error["error_code"] == "abandoned"
+    assert re.match(
+        "abandoned by operator:.+: by agreement; before that: Nothing is destroyed just now",
+        error["message"],
+    )
     shown = api.assignment(held[kept])
     assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
     told = [(event["state"], event["message"]) for event in shown["history"]]
-    assert told == [("active", None), ("releasing", "expired"), ("active", "destroy_held")]
+    assert told == [("active", None), ("releasing", "expired"), ("active", "abandoned")]
+    assert shown["history"][-1]["caller"].startswith("operator:")
     assert "lease_expires_at" not in api.assign(kept).json()
     thaw(waiting[lost])
     assert api.settled(waiting[lost])["result"]["deletion"] == "done"

@@ -279,3 +279,58 @@ async def test_what_is_held_for_long_fills_no_history(recorder: Recorder) -> Non
         (1, "destroy_held"),
         (4, "destroy_limit"),
     ]
+
+
+class BreaksInTheCommit:
+    """A database of which one commit is made and not answered, and which is away after that."""
+
+    def __init__(self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, *, back: bool) -> None:
+        self._database = recorder.database
+        self._write, self._read = recorder.database.write, recorder.database.read
+        self.is_away = self.is_lost = False
+        self._back = back
+        monkeypatch.setattr(recorder.database, "write", self.write)
+        monkeypatch.setattr(recorder.database, "read", self.read)
+        monkeypatch.setattr(recorders, "_TRIES", (0.01, 0.01))
+        monkeypatch.setattr(recorders, "_PAUSE", 0.01)
+
+    async def write(self, work: Work[Any]) -> Any:
+        if self.is_away:
+            raise StateUnavailable
+        done = await self._write(work)
+        if not self.is_lost:
+            self.is_lost, self.is_away = True, not self._back
+            raise StateUnavailable(may_be_written=True)
+        return done
+
+    async def read(self, work: Work[Any]) -> Any:
+        if self.is_away:
+            raise StateUnavailable
+        return await self._read(work)
+
+
+async def test_a_record_whose_commit_was_not_answered_is_found_and_gone_on_with(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BreaksInTheCommit(recorder, monkeypatch, back=True)
+    operation = await record(recorder)
+    assert await now(recorder, operation) == operation
+
+
+async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop that its caller was told had failed must not be carried out later."""
+    database, undone = BreaksInTheCommit(recorder, monkeypatch, back=False), []
+    cloud = cloud_of([])
+    change = Change(cloud, Permit(), replace(WHO, operation_id="f" * 32))
+    draft = replace(DRAFT, requester=change.requester)
+    with pytest.raises(StateUnavailable):
+        await recorder.record(change, draft, lambda _, operation: undone.append(operation.id))
+    database.is_away = False
+    await recorder.drain()
+    found = await recorder.database.read(lambda c: records.get(c, "f" * 32))
+    assert found is not None
+    assert (found.state, found.error_code) == (OperationState.FAILED, "state_unavailable")
+    assert undone == ["f" * 32]
+    await cloud.close()

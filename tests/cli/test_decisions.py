@@ -158,3 +158,12 @@ def test_lists_are_asked_for_what_there_can_be(api: Api, command: Command) -> No
         assert command(listed, "list", "--cloud", "other").returncode == 0
     said = command("operations", "list", "--cloud", "default", "--state", "succeeded", "--json")
     assert '"cloud": "fake_driver"' in said.stdout
+
+
+def test_a_vm_that_the_ledger_knows_by_its_id_alone_keeps_its_name(
+    api: Api, command: Command
+) -> None:
+    name = {node["id"]: node["name"] for node in api.get("/nodes")["nodes"]}["2"]
+    assert command("orphans", "adopt", "--unseen", "fake_driver", "2").returncode == 0
+    shown = {vm["id_vm"]: vm["hostname"] for vm in api.get("/vm/status")["nodes"]}
+    assert shown["2"] == name

@@ -51,5 +51,7 @@ def test_who_froze_it_is_told_to_the_next_one(run: Run, tmp_path: Path) -> None:
     assert "It was" not in run("freeze", "--why", "a look", **environment).stdout
     again = run("freeze", "--why", "another", **environment).stdout
     assert again.startswith("It was frozen by ada: a look; now yours is the reason")
+    kept = run("freeze", **environment).stdout
+    assert kept.startswith("It is frozen by ada: another, and stays so")
     assert run("thaw", **environment).stdout.startswith("Thawed; it was frozen by ada: another")
     assert run("thaw", **environment).stdout.startswith("Nothing was frozen")

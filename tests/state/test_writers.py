@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.state.engines import make_engine
-from orchestrator_core.state.writers import Writer
+from orchestrator_core.state.writers import CommitError, Writer
 from tests.databases import MakeUrl
 
 PATIENCE = 10.0
@@ -153,8 +153,9 @@ def test_a_commit_that_fails_is_told_to_all_in_it(book: Book) -> None:
     ]
     held.let_go.set()
     for one in (first, *others):
-        with pytest.raises(IntegrityError):
+        with pytest.raises(CommitError) as broken:
             one.result(PATIENCE)
+        assert isinstance(broken.value.cause, IntegrityError)
     assert book.numbers() == []
     assert book.put(1).result(PATIENCE) == 1, "the writer goes on"
 
