@@ -14,7 +14,7 @@ from orchestrator_core.state.tables import installation
 
 _ID_BYTES: Final = 6
 _ID: Final = "installation"
-"""The name of the lock on the id."""
+"""The name of the lock on the id, and of what a connection knows of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,19 @@ def found(connection: Connection, place: str) -> None:
 
 
 def keep_id(connection: Connection) -> str:
-    """Return the id; it stays the same before this transaction ends."""
+    """Return the id; it stays the same before this transaction ends.
+
+    Many starts share a transaction, of which only the first has to ask.
+    """
+    transaction = connection.get_transaction()
+    kept = connection.info.get(_ID)
+    if kept is not None and kept[0] is transaction:
+        known: str = kept[1]
+        return known
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock_shared(func.hashtext(_ID))))
     found: str = connection.execute(select(installation.c.id)).scalar_one()
+    connection.info[_ID] = (transaction, found)
     return found
 
 
@@ -141,6 +150,7 @@ def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
     if new_id:
         values["id"] = secrets.token_hex(_ID_BYTES)
     connection.execute(update(installation).values(values))
+    connection.info.pop(_ID, None)
 
 
 def freeze(connection: Connection, who: str, why: str) -> str:

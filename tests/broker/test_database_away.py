@@ -47,7 +47,7 @@ def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path:
         assert api.http.get("/operations").status_code == 503
         assert set(nodes) <= set(api.nodes())
         assert not file.exists()
-        api.server.wait_for_log("its file was moved, deleted or replaced")
+        api.server.wait_for_log("was moved, deleted or replaced")
         for here, away in files.items():
             away.rename(here)
         for node in nodes:
