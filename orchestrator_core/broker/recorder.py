@@ -160,17 +160,21 @@ class Recorder:
             self._keep(draft.operation_id, self._undo_late(draft.operation_id, undo))
             raise
 
-    async def _recorded(self, operation_id: str) -> Operation | None:
+    async def _recorded(self, operation_id: str) -> Operation:
         """Return an operation if the commit that was not answered has recorded it.
 
         Raises:
-            StateUnavailable: when that cannot be found out now.
+            StateUnavailable: when it does not show that it has: it still may.
         """
+        found = None
         for pause in _TRIES:
             await asyncio.sleep(pause)
             with suppress(StateUnavailable):
-                return await self.database.read(lambda c: records.get(c, operation_id))
-        raise StateUnavailable
+                found = await self.database.read(lambda c: records.get(c, operation_id))
+                break
+        if found is None or found.owner != self.process.id:
+            raise StateUnavailable
+        return found
 
     async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
         """Nobody has begun what its caller was told could not be recorded: see to it."""
