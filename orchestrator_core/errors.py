@@ -6,6 +6,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     ├── SettingsError              the settings file or the environment is wrong
     ├── PluginError                a plugin cannot be used
     ├── StateUnavailable           the database cannot be had
+    │   └── CommitLost             and what was to be written may be written
     ├── AssignHeld                 nobody is given a VM just now: the database is out of a backup
     ├── DestroyHeld                nothing is destroyed just now: frozen, or out of a backup
     ├── DestroyLimit               enough was destroyed within this hour
@@ -84,19 +85,19 @@ class PluginError(OrchestratorError):
 class StateUnavailable(OrchestratorError):
     """The database cannot be had just now.
 
-    Args:
-        may_be_written: whether it broke off in a commit, so that what was to be written may be.
-
     Attributes:
         retry_after: seconds after which a repeat makes sense.
     """
 
     code = "state_unavailable"
 
-    def __init__(self, *, may_be_written: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__("The server cannot reach its database")
-        self.may_be_written = may_be_written
         self.retry_after = 5.0
+
+
+class CommitLost(StateUnavailable):
+    """A commit was not answered, so that what was to be written may be written."""
 
 
 class DestroyHeld(OrchestratorError):

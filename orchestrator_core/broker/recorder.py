@@ -16,7 +16,13 @@ from orchestrator_core.broker.operation import Draft, Operation, OperationState,
 from orchestrator_core.broker.process import Process
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudBusy, OrchestratorError, StateUnavailable, Superseded
+from orchestrator_core.errors import (
+    CloudBusy,
+    CommitLost,
+    OrchestratorError,
+    StateUnavailable,
+    Superseded,
+)
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.database import Database
 
@@ -151,9 +157,8 @@ class Recorder:
     ) -> Operation | None:
         try:
             return await self.database.write(work)
-        except StateUnavailable as error:
-            if not error.may_be_written:
-                raise
+        except CommitLost:
+            pass  # it may be recorded
         try:
             return await self._recorded(draft.operation_id)
         except StateUnavailable:

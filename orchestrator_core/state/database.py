@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.errors import CommitLost, StateUnavailable
 from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.engines import make_engine, parse_url
 from orchestrator_core.state.failures import Failures
@@ -184,7 +184,7 @@ class Database:
             return cause
         # The driver's words may hold an inner address: they go to the log alone.
         self._failures.tell(str(cause).split("\n", 1)[0])
-        return StateUnavailable(may_be_written=isinstance(error, CommitError))
+        return CommitLost() if isinstance(error, CommitError) else StateUnavailable()
 
 
 def _is_failure(error: Exception) -> bool:

@@ -30,7 +30,7 @@ from orchestrator_core.broker.starting import Starter
 from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import StateUnavailable, Superseded
+from orchestrator_core.errors import CommitLost, StateUnavailable, Superseded
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
@@ -300,7 +300,7 @@ class BreaksInTheCommit:
         done = await self._write(work)
         if not self.is_lost:
             self.is_lost, self.is_away = True, not self._back
-            raise StateUnavailable(may_be_written=True)
+            raise CommitLost
         return done
 
     async def read(self, work: Work[Any]) -> Any:
