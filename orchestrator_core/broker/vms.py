@@ -10,10 +10,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    String,
+    Text,
     and_,
     bindparam,
     delete,
+    false,
     func,
+    literal,
     or_,
     select,
     update,
@@ -84,16 +88,34 @@ def note(
     return connection.execute(_note(connection.dialect.name), row).first() is not None
 
 
+_KNOWN_SINCE: Final = select(vms.c.gone_at).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    or_(vms.c.gone_at.is_(None), vms.c.gone_at >= bindparam("since")),
+)
+
+_LOCK_KNOWN_SINCE: Final = _KNOWN_SINCE.with_for_update()
+
+_STARTED: Final[dict[str, ColumnElement[Any]]] = {
+    "cloud": bindparam("of_cloud", type_=String),
+    "node_id": bindparam("wanted", type_=Text),
+    "name": bindparam("new_name", type_=Text),
+    "operation_id": bindparam("of_operation", type_=String),
+    "state": literal(VmState.PRESENT.value),
+    "origin": literal(VmOrigin.STARTED.value),
+    "protected": false(),
+    "generation": literal(0),
+    "made_at": now(),
+}
+
+
 @functools.cache
 def _started(dialect: str) -> Any:
     """One statement, since somebody may delete the row between two."""
-    insert = insert_of(dialect, vms).values(
-        state=VmState.PRESENT.value,
-        origin=VmOrigin.STARTED.value,
-        protected=False,
-        generation=0,
-        made_at=now(),
-    )
+    gone = _KNOWN_SINCE.where(vms.c.gone_at.is_not(None))
+    values = [value.label(name) for name, value in _STARTED.items()]
+    row: Any = select(*values).where(~gone.exists())
+    insert = insert_of(dialect, vms).from_select(tuple(_STARTED), row)
     names = ("origin", "operation_id", "name", "made_at")
     return insert.on_conflict_do_update(
         index_elements=["cloud", "node_id"],
@@ -101,18 +123,6 @@ def _started(dialect: str) -> Any:
         set_={name: insert.excluded[name] for name in names},
         where=vms.c.operation_id.is_(None),
     )
-
-
-# Locked, since whoever is about to write down that the VM is gone has to be waited for.
-_KNOWN_SINCE: Final = (
-    select(vms.c.gone_at)
-    .where(
-        vms.c.cloud == bindparam("of_cloud"),
-        vms.c.node_id == bindparam("wanted"),
-        or_(vms.c.gone_at.is_(None), vms.c.gone_at >= bindparam("since")),
-    )
-    .with_for_update()
-)
 
 
 def started(connection: Connection, vm: VmKey, operation_id: str, since: float) -> None:
@@ -127,15 +137,12 @@ def started(connection: Connection, vm: VmKey, operation_id: str, since: float) 
         since: when the operation was recorded.
     """
     it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
-    if any(row.gone_at is not None for row in connection.execute(_KNOWN_SINCE, it)):
-        return
-    row = {
-        "cloud": vm.cloud,
-        "node_id": vm.node_id,
-        "name": vm.name,
-        "operation_id": operation_id,
-    }
-    connection.execute(_started(connection.dialect.name), row)
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        # Whoever is about to write down that the VM is gone has to be waited for.
+        connection.execute(_LOCK_KNOWN_SINCE, it).all()
+    row = {**it, "new_name": vm.name, "of_operation": operation_id}
+    connection.execute(_started(dialect), row)
 
 
 def has_gone_since(connection: Connection, vm: VmKey, since: float | ColumnElement[float]) -> bool:
