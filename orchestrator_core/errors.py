@@ -218,7 +218,11 @@ class Conflict(RequestError):
 
 
 class KeyInUse(RequestError):
-    """The request that came first with this Idempotency-Key has no answer yet."""
+    """The request that came first with this Idempotency-Key has no answer yet.
+
+    Attributes:
+        retry_after: seconds after which a repeat makes sense.
+    """
 
     code = "idempotency_key_in_use"
 
@@ -227,6 +231,7 @@ class KeyInUse(RequestError):
             "A request with this Idempotency-Key is still being worked on; repeat it later"
         )
         self.operation_id = operation_id
+        self.retry_after = 1.0
 
 
 class KeyReused(RequestError):

@@ -37,8 +37,13 @@ def vm_named(config: Path | None, cloud: str, node: str) -> VmKey:
     return VmKey(name, node)
 
 
-def known_vm(connection: Connection, named: VmKey) -> VmKey:
+def known_vm(connection: Connection, named: VmKey, otherwise: str = "") -> VmKey:
     """Return a VM with its name, if the database knows it as a VM or as an orphan.
+
+    Args:
+        connection: of a transaction.
+        named: which one.
+        otherwise: what can be done if it is not known.
 
     Raises:
         NodeNotFound: if it does not.
@@ -48,7 +53,8 @@ def known_vm(connection: Connection, named: VmKey) -> VmKey:
     found = known.vm(connection, named)
     if found is None:
         refuse_namesake(connection, named)
-        raise NodeNotFound(f"The database knows no node {named.node_id!r} of {named.cloud}")
+        unknown = f"The database knows no node {named.node_id!r} of {named.cloud}"
+        raise NodeNotFound(f"{unknown}{otherwise}")
     return found
 
 

@@ -28,6 +28,7 @@ config_option = click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar=FILE_VARIABLE,
+    show_envvar=True,
     help="The settings file; without it the built-in defaults hold, which configure no cloud.",
 )
 

@@ -60,7 +60,7 @@ def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
         if unseen:
             refuse_namesake(connection, key)
         else:
-            known_vm(connection, key)
+            known_vm(connection, key, "; if it is there all the same: --unseen")
         return rows.adopt(connection, key, operator())
 
     with opened(config) as database:

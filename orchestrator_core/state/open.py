@@ -12,6 +12,7 @@ from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import base_directory
+from orchestrator_core.settings.source import FILE_VARIABLE
 from orchestrator_core.state import installation, plugin_schema, schema
 from orchestrator_core.state.database import Database
 
@@ -25,11 +26,10 @@ def open_database(settings: Settings) -> Database:
         SettingsError: when there is none, or it cannot be used.
     """
     if settings.state is None:
-        raise settings_error(
-            [(("state",), 'is missing; url = "sqlite:///var/orchestrator.db" would be one')],
-            settings.file,
-            settings.origins,
-        )
+        why = 'is missing; url = "sqlite:///var/orchestrator.db" would be one'
+        if settings.file is None:
+            why = f"is missing, since no settings file is named: --config, or {FILE_VARIABLE}"
+        raise settings_error([(("state",), why)], settings.file, settings.origins)
     try:
         return Database(settings.state.url.reveal(), base_directory(settings.file))
     except (SettingsError, ValueError) as error:

@@ -80,7 +80,8 @@ def test_what_the_database_does_not_know_is_not_decided_about(
 ) -> None:
     said = command("orphans", *decision, "fake_driver", "777")
     assert said.returncode == 1
-    assert said.stderr == "orchestrator: The database knows no node '777' of fake_driver\n"
+    assert "orchestrator: The database knows no node '777' of fake_driver" in said.stderr
+    assert ("--unseen" in said.stderr) == (decision == ("adopt",))
     assert api.operations(node="777") == []
 
 

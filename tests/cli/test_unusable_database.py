@@ -110,3 +110,10 @@ def test_what_is_left_of_a_database_is_not_deleted(
     assert "state.db is missing, but" in said.stderr
     assert log.read_bytes() == b"everything that was assigned"
     assert list(log.parent.iterdir()) == [log]
+
+
+def test_that_no_settings_file_was_named_is_told(run: Run) -> None:
+    said = run("operations", "list")
+    assert said.returncode == 1
+    assert "no settings file is named: --config, or ORCHESTRATOR_CONFIG" in said.stderr
+    assert "ORCHESTRATOR_CONFIG" in run("operations", "list", "--help").stdout

@@ -73,6 +73,8 @@ def test_twenty_at_once_start_one_vm(api: Api) -> None:
     assert {answer.status_code for answer in answers} == {200, 409}
     refused = [answer.json() for answer in answers if answer.status_code == 409]
     assert {answer["error_code"] for answer in refused} == {"idempotency_key_in_use"}
+    waits = {one.headers["Retry-After"] for one in answers if one.status_code == 409}
+    assert waits == {"1"}
     assert len(set(api.nodes()) - set(before)) == 1
     assert start(0).headers["Idempotency-Replayed"] == "true"
 
