@@ -101,7 +101,7 @@ def _check_reload(database: Database) -> None:
     from orchestrator_core.state import same_database  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state.open import check_ready  # noqa: PLC0415
 
-    same_database.check(database, run_directory())
+    same_database.check_reload(database, run_directory())
     if not database.untouched:
         check_ready(database)
 

@@ -20,9 +20,7 @@ _NOTHING: Final = "nothing"
 
 
 def check(database: Database, directory: Path) -> None:
-    """Do nothing if no process of this server had another database.
-
-    One that the settings name anew, as at a reload, is taken if there is something in it.
+    """Do nothing if no process of this server had another database under the same name.
 
     Args:
         database: that a process is about to use.
@@ -32,19 +30,29 @@ def check(database: Database, directory: Path) -> None:
         SettingsError: if one had, with what to do.
         StateUnavailable: when the database cannot be had.
     """
-    name, there = _name(database), _what_is_there(database)
-    had = {file.name for file in directory.glob(f"{_PREFIX}-*")}
-    same = {file for file in had if file.startswith(f"{name}-")}
-    if had and not same and there == _NOTHING:
-        raise SettingsError(
-            f"there is no database in {database.shown} yet, and this server has another one: what "
-            f"is assigned there would be free here. If it is meant, {schema.UPGRADE}"
-        )
-    if same and f"{name}-{there}" not in same:
+    name = _name(database)
+    known = {file.name for file in directory.glob(f"{name}-*")}
+    if known and f"{name}-{_what_is_there(database)}" not in known:
         raise SettingsError(
             f"{database.shown} is not the database that this server began with: it was moved, "
             "deleted, replaced or emptied. Put it back, or stop the server and start it with "
             "the one that is there"
+        )
+
+
+def check_reload(database: Database, directory: Path) -> None:
+    """As :func:`check`; another database than before is taken only if there is something in it.
+
+    Raises:
+        SettingsError: if it is not to be taken, with what to do.
+        StateUnavailable: when the database cannot be had.
+    """
+    check(database, directory)
+    has_one = any(directory.glob(f"{_PREFIX}-*"))
+    if has_one and _what_is_there(database) == _NOTHING:
+        raise SettingsError(
+            f"there is no database in {database.shown} yet, and this server has another one: what "
+            f"is assigned there would be free here. If it is meant, {schema.UPGRADE}"
         )
 
 

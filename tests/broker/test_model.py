@@ -92,9 +92,7 @@ class World:
 
     def begin(self) -> DurableBroker:
         """A new process takes over."""
-        assert self.settings.file is not None
-        run_directory = self.settings.file.parent  # each example is a server of its own
-        self.house = make_house(self.settings, "web", directory=run_directory)
+        self.house = make_house(self.settings, "web")
         broker = self.house.broker
         assert isinstance(broker, DurableBroker)
         self.run(broker.start())
