@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import (
     DatabaseError,
@@ -27,6 +29,8 @@ from orchestrator_core.state.place import postgresql_place, sqlite_place
 from orchestrator_core.state.writers import CommitError, Work, Writer, undone
 
 T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 _THREADS: Final = 4
 _WRITERS: Final = 2
@@ -137,11 +141,15 @@ class Database:
         if not self.is_sqlite:
             return
         self._check_file()
-        raw = self._reading.raw_connection()
         try:
-            raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
-        finally:
-            raw.close()
+            raw = self._reading.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                raw.close()
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            # Nothing is lost by it, and there is a next time; what is wrong every write meets too.
+            _log.warning("checkpoint failed", why=str(error).split("\n", 1)[0])
 
     def close(self) -> None:
         """Finish what was begun and let go of the connections."""
