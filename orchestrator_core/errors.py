@@ -7,8 +7,9 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     ├── PluginError                a plugin cannot be used
     ├── StateUnavailable           the database cannot be had
     │   └── CommitLost             and what was to be written may be written
-    ├── AssignHeld                 nobody is given a VM just now: the database is out of a backup
-    ├── DestroyHeld                nothing is destroyed just now: frozen, or out of a backup
+    ├── Held                       it waits until an operator lets it go on
+    │   ├── DestroyHeld            nothing is destroyed: frozen, or out of a backup
+    │   └── AssignHeld             nobody is given a VM: the database is out of a backup
     ├── DestroyLimit               enough was destroyed within this hour
     ├── Superseded                 another process has taken the operation over
     ├── Forbidden                  the caller may not do this (an extension denied it)
@@ -100,32 +101,28 @@ class CommitLost(StateUnavailable):
     """A commit was not answered, so that what was to be written may be written."""
 
 
-class DestroyHeld(OrchestratorError):
-    """Everything that would be destroyed waits until an operator lets it go on.
+class Held(OrchestratorError):
+    """Something waits until an operator lets it go on.
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.retry_after = 60.0
+
+
+class DestroyHeld(Held):
+    """Nothing is destroyed just now."""
 
     code = "destroy_held"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.retry_after = 60.0
 
-
-class AssignHeld(OrchestratorError):
-    """The ledger may be older than what it tells of: nobody is given a VM before it is confirmed.
-
-    Attributes:
-        retry_after: seconds after which a repeat makes sense.
-    """
+class AssignHeld(Held):
+    """Nobody is given a VM: the ledger may be older than what it tells of."""
 
     code = "assign_held"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.retry_after = 60.0
 
 
 class DestroyLimit(OrchestratorError):

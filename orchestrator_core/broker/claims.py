@@ -93,8 +93,10 @@ def claim_due(
     claimed: list[Operation] = []
     for names, limit in groups:
         left = most - len(claimed)
-        if limit is not None and left and _is_due(connection, names[0]):
-            left = min(left, room(connection, names[0], limit) or 0)
+        if limit is not None and left:
+            # What becomes due right after this has to wait: nobody has asked for its room.
+            due = _is_due(connection, names[0])
+            left = min(left, room(connection, names[0], limit) or 0) if due else 0
         if left:
             claimed += _claim(connection, process, names, left)
     return claimed

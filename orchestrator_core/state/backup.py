@@ -28,9 +28,14 @@ def back_up(database: Database, target: Path) -> None:
         target.touch(mode=0o600, exist_ok=False)
     except OSError as error:
         raise SettingsError(f"{target} cannot be made: {error.strerror}") from None
-    with (
-        closing(sqlite3.connect(database.shown)) as source,
-        closing(sqlite3.connect(target)) as copy,
-    ):
+    try:
+        _copy(database.shown, target)
+    except sqlite3.Error as error:
+        target.unlink()  # half a backup is none
+        raise SettingsError(f"{target} cannot be written: {error}") from None
+
+
+def _copy(file: str, target: Path) -> None:
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy, pages=_PAGES)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it

@@ -42,3 +42,11 @@ def test_the_backlog_of_one_cloud_keeps_no_other_waiting(database: Database) -> 
         return {one.cloud for one in claims.claim_due(connection, PROCESS, clouds, 16)}
 
     assert any("limited" in database.write_now(turn) for _ in range(40))
+
+
+def test_what_becomes_due_just_after_it_was_asked_waits_for_the_next_turn(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_is_due", lambda *_: False)
+    database.write_now(lambda c: schedule(c, "sky", 3))
+    assert database.write_now(lambda c: claims.claim_due(c, PROCESS, {"sky": 1}, 4)) == []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
 
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
@@ -56,7 +57,28 @@ def test_a_small_database_stands_in_its_file_and_not_in_its_log_alone(
     assert run("db", "check", **environment).stdout.startswith(itself.strip())
 
 
-@pytest.mark.usefixtures("run")
+def test_half_a_backup_is_not_left_behind(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "orchestrator.toml").write_text(settings('url = "sqlite:///state.db"'))
+    environment = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml")}
+    assert run("db", "upgrade", **environment).returncode == 0
+    assert (tmp_path / "state.db").stat().st_size > 64 * 1024
+    with small_files(64 * 1024):
+        said = run("db", "backup", "one.db", **environment)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "one.db cannot be written" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert list(tmp_path.glob("one.db*")) == []
+
+
+@contextmanager
+def small_files(most: int) -> Iterator[None]:
+    """Let what is started here make no file of more bytes: as if a disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_postgresql_has_a_command_of_its_own(run: Run, tmp_path: Path, postgres: MakeUrl) -> None:
     url = postgres()
     (tmp_path / "orchestrator.toml").write_text(settings(f'url = "{url}"'))
