@@ -11,6 +11,7 @@ import falcon.asgi
 
 from orchestrator_core.api import errors
 from orchestrator_core.api.auth import Authenticator
+from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.problem import problem
 from orchestrator_core.api.router import add_versions
@@ -53,26 +54,57 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
 
 
 class _LimitedBody:
-    """Hands on a request's body, up to a time limit for all of it."""
+    """Hands on a request's body, up to a time limit for all of it.
+
+    Args:
+        receive: the server's.
+        seconds: from the first look at the body to its end.
+    """
 
     def __init__(self, receive: _Receive, seconds: float) -> None:
         self._receive = receive
         self._seconds = seconds
         self._ends_at = asyncio.get_running_loop().time() + seconds
         self._whole = False
+        self._parts = PartCounter()
 
     async def receive(self) -> _Message:
+        """Return the next message of the server.
+
+        Raises:
+            BodyRefused: when the body takes too long, comes in tiny parts, or breaks off.
+        """
         if self._whole:
             return await self._receive()  # from here on it only tells of a disconnect
+        message = await self._next_part()
+        if message["type"] == "http.disconnect":
+            # Falcon takes this for the end of the body: what came might be read as all of it
+            # (RFC 9112, section 8: an incomplete message is an error).
+            raise errors.BodyRefused(400, "incomplete_body", "The body broke off")
+        if self._parts.add(len(message.get("body", b""))):
+            raise errors.BodyRefused(
+                400,
+                "body_in_pieces",
+                f"The body comes in parts of less than {LEAST_PART} bytes; send larger ones",
+            )
+        self._whole = not message.get("more_body", False)
+        return message
+
+    async def _next_part(self) -> _Message:
         try:
             async with asyncio.timeout_at(self._ends_at):
                 message = await self._receive()
         except TimeoutError:
-            raise errors.BodyRefused(
-                408, "body_timeout", f"The body did not arrive within {self._seconds:g} s"
-            ) from None
-        self._whole = not message.get("more_body", False)
+            raise self._late() from None
+        # A part that is there already is handed out without a wait, which alone notices the time.
+        if asyncio.get_running_loop().time() > self._ends_at:
+            raise self._late()
         return message
+
+    def _late(self) -> errors.BodyRefused:
+        return errors.BodyRefused(
+            408, "body_timeout", f"The body did not arrive within {self._seconds:g} s"
+        )
 
 
 def _read_once(scope: _Message) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from typing import Any, Final
 
 import falcon.asgi
@@ -13,6 +15,20 @@ from orchestrator_core.errors import InvalidParameter
 
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested."""
+
+MAX_MEMBERS: Final = 10_000
+"""How many members and items all objects and lists of a body may have together.
+
+Parsing 10,000 of them takes about 5 ms, whatever they are; a body of 1 MiB has room for
+half a million, which take 60 to 100 ms during which the event loop stands still, since the
+parser holds Python's lock.
+"""
+
+_IN_LOOP: Final = 16_384
+"""Bytes up to which a body is parsed on the event loop: a thread would cost more than that."""
+
+_TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text of JSON, or one without an end. Possessive: no byte is looked at twice."""
 
 _DRAIN_FACTOR: Final = 8
 
@@ -30,7 +46,10 @@ async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]
             no NaN, no infinite number, no key twice, no half surrogate.
     """
     _check_type(req)
-    return parse_object(await _read(req, max_body))
+    raw = await _read(req, max_body)
+    if len(raw) <= _IN_LOOP:
+        return parse_object(raw)
+    return await asyncio.to_thread(parse_object, raw)
 
 
 def _check_type(req: falcon.asgi.Request) -> None:
@@ -48,6 +67,8 @@ def _check_type(req: falcon.asgi.Request) -> None:
 
 
 async def _read(req: falcon.asgi.Request, max_body: int) -> bytes:
+    if (req.content_length or 0) > _DRAIN_FACTOR * max_body:
+        raise _too_large(max_body)
     chunks: list[bytes] = []
     size = 0
     async for chunk in req.stream:
@@ -58,8 +79,12 @@ async def _read(req: falcon.asgi.Request, max_body: int) -> bytes:
             break  # a client that sends this much will have to do without a clean answer
     if size > max_body:
         # Read to its end first: most clients look at the answer only after sending.
-        raise BodyRefused(413, "body_too_large", f"The body is larger than {max_body} bytes")
+        raise _too_large(max_body)
     return b"".join(chunks)
+
+
+def _too_large(max_body: int) -> BodyRefused:
+    return BodyRefused(413, "body_too_large", f"The body is larger than {max_body} bytes")
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -70,6 +95,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """
     if not raw.strip():
         raise InvalidParameter("body", "is empty; it must be a JSON object")
+    if _has_too_many_members(raw):
+        raise InvalidParameter("body", f"has more than {MAX_MEMBERS} members and items")
     try:
         # orjson refuses what is not strict, json sees keys that come twice.
         orjson.loads(raw)
@@ -88,12 +115,30 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
+def _has_too_many_members(raw: bytes) -> bool:
+    """Whether a body has more members and items than it may, without parsing it."""
+    if _separators(raw, 0, len(raw)) <= MAX_MEMBERS:
+        return False
+    # Some of them may stand in texts. A loop in Python lets the event loop go on meanwhile.
+    count = end = 0
+    for text in _TEXT.finditer(raw):
+        count += _separators(raw, end, text.start())
+        end = text.end()
+        if count > MAX_MEMBERS:
+            return True
+    return count + _separators(raw, end, len(raw)) > MAX_MEMBERS
+
+
+def _separators(raw: bytes, start: int, end: int) -> int:
+    return sum(raw.count(sign, start, end) for sign in (b",", b"{", b"["))
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidParameter(twice[:64], "is given twice")
+    unique: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in unique:
+            raise InvalidParameter(name[:64], "is given twice")
+        unique[name] = value
     return unique
 
 

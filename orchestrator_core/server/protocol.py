@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from gunicorn.asgi.parser import ParseError
 from gunicorn.asgi.protocol import ASGIProtocol
 
+from orchestrator_core.api.body_parts import PartCounter
 from orchestrator_core.api.problem import PHRASES, problem
 
 _MESSAGES: Final = {
@@ -33,6 +35,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._limits = worker.limits
         self._stalled: asyncio.TimerHandle | None = None
         self._received = False
+        self._parts = PartCounter()
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -40,9 +43,24 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Take what came; refuse whatever gunicorn's parser does not understand.
+
+        Gunicorn catches the errors that its parser raises on purpose. Others, a
+        Content-Length of 5,000 digits for one, would be logged as a fault of the server and
+        leave the client without an answer.
+        """
         self._received = True
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
+            self.log.info("A malformed request was refused (%s)", type(error).__name__)
+            self._refuse(400)
+
+    def _on_body(self, chunk: bytes) -> None:
+        """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
+        if self._parts.add(len(chunk)):
+            raise ParseError("The chunks of the body are too small")
+        super()._on_body(chunk)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer with the connection, and free what its request held.
@@ -66,6 +84,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _on_headers_complete(self) -> Any:
         self._stop_waiting()
+        self._parts = PartCounter()
         return super()._on_headers_complete()
 
     def _wait(self, seconds: float, then: Any) -> None:
@@ -80,6 +99,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def _headers_late(self) -> None:
         if self._received:
             self._send_error_response(408, "")
+        self._close_transport()
+        self._end_loop()
+
+    def _refuse(self, status: int) -> None:
+        """Answer with an error and close: nothing more of this connection can be understood."""
+        self._send_error_response(status, "")
         self._close_transport()
         self._end_loop()
 

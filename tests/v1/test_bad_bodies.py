@@ -39,8 +39,8 @@ def with_metadata(value: bytes) -> bytes:
         (with_metadata(b"9" * 5000), "is no valid JSON"),
         (with_metadata(b"[" * 40 + b"]" * 40), "is nested deeper than 32"),
         (with_metadata(b"[" * 2000 + b"]" * 2000), "is no valid JSON"),
-        (b"[" * 200_000 + b"]" * 200_000, "is no valid JSON"),
-        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "is no valid JSON"),
+        (b"[" * 200_000 + b"]" * 200_000, "has more than 10000 members"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "has more than 10000 members"),
     ],
     ids=lambda value: repr(value[:30]),
 )
