@@ -102,7 +102,7 @@ def _first(directory: Path) -> bool:
     try:
         path = directory / f"reported-{generation()}"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
+    except OSError:  # it is there, or cannot be made: serving goes before a report
         return False
     return True
 

@@ -102,7 +102,7 @@ class _Builder:
         except SettingsError:
             raise
         except OrchestratorError as error:
-            return Plug(None, error.message)
+            return Plug(None, error.message, make=construct)
 
     def _construct(
         self, record: PluginRecord, section: _Section, path: tuple[str, str], known: tuple[str, ...]

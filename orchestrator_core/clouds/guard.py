@@ -19,6 +19,7 @@ from orchestrator_core.errors import (
     CloudBusy,
     CloudError,
     CloudTimeout,
+    CloudUnavailable,
     CredentialsRefused,
     NonsenseAnswer,
     OrchestratorError,
@@ -98,9 +99,13 @@ class Guard:
         """The plugin's hooks.
 
         Raises:
-            CloudUnavailable: when the plugin cannot be used.
+            CloudUnavailable: when the plugin cannot be used; whether it can meanwhile is tried.
         """
-        return self._plug.hooks(self.title)
+        try:
+            return self._plug.hooks(self.title)
+        except CloudUnavailable:
+            self._plug.try_again(self.compute, self.seconds("check"))
+            raise
 
     @property
     def load(self) -> Load:

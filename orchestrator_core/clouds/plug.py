@@ -44,7 +44,7 @@ class Plug:
         self._make = make
         self._not_before = 0.0
         self._renewing = asyncio.Lock()
-        self._closing: set[asyncio.Future[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     def hooks(self, title: str) -> Hooks:
         """The plugin's hooks.
@@ -71,10 +71,32 @@ class Plug:
                 return False
             self._not_before = time.monotonic() + RENEWAL_SECONDS
             self.current = await compute(self._make, seconds)
-        closing = asyncio.ensure_future(_close(refused, compute))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._keep(asyncio.ensure_future(_close(refused, compute)))
         return True
+
+    def try_again(self, compute: Compute, seconds: float) -> None:
+        """Begin to make the object that could not be made, unless that was tried just now.
+
+        What it needs, a file with its secret say, may only have been away for a while. Must be
+        called on the event loop.
+        """
+        if self._make is None or self.current is not None or time.monotonic() < self._not_before:
+            return
+        self._not_before = time.monotonic() + RENEWAL_SECONDS
+        self._keep(asyncio.ensure_future(self._make_again(self._make, compute, seconds)))
+
+    async def _make_again(
+        self, make: Callable[[], Hooks], compute: Compute, seconds: float
+    ) -> None:
+        try:
+            self.current, self.failure = await compute(make, seconds), ""
+        except OrchestratorError as error:
+            self.failure = error.message
+
+    def _keep(self, task: asyncio.Future[Any]) -> None:
+        """Hold a task until it has ended: asyncio itself does not."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self, compute: Compute) -> None:
         """Have the plugin let go of its connections; one that fails in it holds nobody up."""

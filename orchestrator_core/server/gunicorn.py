@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,6 +60,7 @@ def on_starting(arbiter: Any) -> None:
     run_directory()
     _import_for_all_workers()
     _stop_to_the_end(arbiter)
+    _go_on_without_a_fork(arbiter)
     supervisor = supervise(arbiter, graceful_timeout())
     guard_reload(arbiter, supervisor.renew)
 
@@ -89,3 +91,26 @@ def _stop_to_the_end(arbiter: Any) -> None:
         return stop_to_the_end(graceful)
 
     arbiter.stop = stop_to_the_end
+
+
+def _go_on_without_a_fork(arbiter: Any) -> None:
+    """Let the master outlive a worker that cannot be forked: it tries again every second.
+
+    The file of a worker's heartbeat, or a process, may not be had for a while; gunicorn by
+    itself ends with that, and with it the workers that serve.
+    """
+    spawn: Callable[[], object] = arbiter.spawn_worker
+    master = os.getpid()
+
+    def spawn_worker() -> object:
+        try:
+            return spawn()
+        except OSError as error:
+            if os.getpid() != master or not arbiter.WORKERS:
+                raise
+            arbiter.log.error(  # noqa: TRY400 - the system says what it lacks, not a frame
+                "No worker can be started just now: %s", error
+            )
+            return None
+
+    arbiter.spawn_worker = spawn_worker

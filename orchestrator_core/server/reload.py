@@ -1,8 +1,9 @@
 """SIGHUP: new settings take over only once they have been tried.
 
 Gunicorn by itself reads its configuration, forks new workers and stops when they cannot load
-the application. Here the new settings are first read and every plugin loaded in a process of
-its own; if that fails the old workers go on, and the log says why.
+the application or it cannot bind a new address. Here the new settings are first read, a new address
+bound for a trial and every plugin loaded in a process of its own; if that fails the old workers
+go on, and the log says why.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.server.binding import check_binding
+from orchestrator_core.server.listening import addresses_after, try_addresses
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.removal import check_removal
 from orchestrator_core.settings.snapshot import current, take
 
 _CHECK_SECONDS = 60
@@ -38,7 +41,10 @@ def _guarded(
     def handle_hup() -> None:
         try:
             settings = load_settings(current().file)
-            check_binding(settings, arbiter.cfg.address)
+            check_removal(current(), settings)
+            wanted = addresses_after(arbiter.cfg, current(), settings)
+            check_binding(settings, wanted)
+            try_addresses(wanted, arbiter.cfg.address)
             _try_plugins(settings)
         except OrchestratorError as error:
             arbiter.log.error(  # noqa: TRY400 - what is wrong is in the settings, not in a frame

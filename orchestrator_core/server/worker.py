@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers import gasgi
 
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation
@@ -32,7 +32,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """Prepare this process, just forked."""
         # The worker names its protocol in a global of its module and takes no other.
         gasgi.ASGIProtocol = Protocol
-        super().init_process()
+        try:
+            super().init_process()
+        except Exception as error:
+            if self.booted:
+                raise
+            self._give_up(error)
 
     def _setup_event_loop(self) -> None:
         """Have connections accepted one by one.
@@ -51,27 +56,44 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.loop.create_server = create_server
 
     def load_wsgi(self) -> None:
-        """Make the application; say in one line why that cannot be done.
+        """Make the application."""
+        self.limits = current().server
+        super().load_wsgi()
+        spare_the_collector()
+        let_the_loop_go_first()
 
-        The first workers of a server end it then. A later one, forked because another died
-        while a plugin is being upgraded say, tries again after a while: the workers
-        that serve go on.
+    def _give_up(self, error: Exception) -> NoReturn:
+        """End this process, which cannot serve; say why in one line.
+
+        The first workers of a server end it with them, unless only the database cannot be
+        reached. A later one, forked because another died while a plugin is being upgraded
+        say, makes room for the next try after a while, whatever was raised: the workers that
+        serve go on. Two statuses of gunicorn's for this would end the server.
         """
-        try:
-            self.limits = current().server
-            super().load_wsgi()
-            spare_the_collector()
-            let_the_loop_go_first()
-        except OrchestratorError as error:
+        if isinstance(error, OrchestratorError):
             self.log.critical("%s", error.message)
-            if generation() == 1 and self.age <= self.cfg.workers:
-                sys.exit(Arbiter.APP_LOAD_ERROR)
-            time.sleep(_RETRY_SECONDS)
-            sys.exit(1)
+        elif isinstance(error, OSError | ValueError):
+            self.log.critical("This worker cannot start: %s", error)
+        else:
+            self.log.critical("This worker cannot start", exc_info=error)
+        if self._is_of_the_start() and not isinstance(error, StateUnavailable):
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+        time.sleep(_RETRY_SECONDS)
+        sys.exit(1)
+
+    def _is_of_the_start(self) -> bool:
+        return generation() == 1 and bool(self.age <= self.cfg.workers)
 
     async def _serve(self) -> None:
         self._serving = asyncio.current_task()
-        await super()._serve()
+        try:
+            await super()._serve()
+        except SystemExit as end:
+            # The application could not start up: the log has said why.
+            if end.code != Arbiter.WORKER_BOOT_ERROR or self._is_of_the_start():
+                raise
+            await asyncio.sleep(_RETRY_SECONDS)
+            raise SystemExit(1) from None
 
     def handle_exit_signal(self) -> None:
         """Finish what is in flight, and take nothing new from this moment on."""

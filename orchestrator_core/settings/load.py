@@ -51,6 +51,7 @@ def settings_of(source: Source) -> Settings:
         data[section] = {
             name: replace(item, name=name) for name, item in data.get(section, {}).items()
         }
+    data["allow_removal"] = tuple(data.get("allow_removal", ()))
     settings = Settings(**data, file=source.file, origins=source.origins)
     wrong = list(_dangling(settings))
     if wrong:

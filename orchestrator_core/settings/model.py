@@ -184,6 +184,7 @@ class Settings:
     Attributes:
         file: where it was read from; None when there was no file.
         state: None when nothing is kept.
+        allow_removal: the sections that a reload may find gone: ``auth``, ``state``, ``clouds``.
         origins: which environment variable gave a key, by the key's path.
     """
 
@@ -195,5 +196,6 @@ class Settings:
     assignments: Mapping[str, AssignmentSettings] = field(default_factory=dict)
     extensions: Mapping[str, ExtensionSettings] = field(default_factory=dict)
     state: StateSettings | None = None
+    allow_removal: tuple[str, ...] = ()
     file: Path | None = None
     origins: Mapping[tuple[str, ...], str] = field(default_factory=dict)

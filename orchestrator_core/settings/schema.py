@@ -116,7 +116,7 @@ class AuthSchema(Schema):
     """``[auth]``."""
 
     mode = fields.String(validate=_one_of("none", "token"))
-    tokens = fields.Dict(keys=fields.String(validate=_check_caller), values=SecretField())
+    tokens = fields.Dict(keys=fields.String(validate=_check_caller), values=SecretField(keep=True))
 
     @validates_schema
     def _tokens_when_asked(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -147,7 +147,7 @@ class PluginsSchema(Schema):
 class StateSchema(Schema):
     """``[state]``."""
 
-    url = SecretField(required=True, allow_plain=True)  # it may hold a password
+    url = SecretField(required=True, allow_plain=True, keep=True)  # it may hold a password
     lease = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
     keep = fields.Float(validate=validate.Range(0), allow_nan=False)
     keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
@@ -295,3 +295,4 @@ class SettingsSchema(Schema):
     extensions = fields.Dict(
         keys=fields.String(validate=check_name), values=fields.Nested(ExtensionSchema)
     )
+    allow_removal = fields.List(fields.String(validate=_one_of("auth", "state", "clouds")))

@@ -124,13 +124,13 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(("env:", "file:")) and value[-1] != ":"
 
 
-def _load(reference: str) -> Secret:
+def _load(reference: str, *, keep: bool = False) -> Secret:
     secret = Secret(reference)
     try:
-        secret.reveal()
+        value = secret.reveal()
     except ValueError as error:
         raise ValidationError(str(error)) from None
-    return secret
+    return Secret(reference, plain=value) if keep else secret
 
 
 class SecretField(fields.Field[Secret]):
@@ -139,15 +139,18 @@ class SecretField(fields.Field[Secret]):
     Args:
         allow_plain: also take the value itself. For what is not always a secret,
             a user name say.
+        keep: read it once, when the settings are read. For what every worker needs to serve at
+            all: one that is started later must not depend on a file that may be unreadable by then.
     """
 
-    def __init__(self, *, allow_plain: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, allow_plain: bool = False, keep: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.allow_plain = allow_plain
+        self.keep = keep
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Secret:
         if is_reference(value):
-            return _load(value)
+            return _load(value, keep=self.keep)
         if not isinstance(value, str) or not value:
             raise ValidationError(_PLAIN_FORM if self.allow_plain else _FORM)
         if not self.allow_plain:

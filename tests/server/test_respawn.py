@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import orchestrator_dummy
 from tests import loopback
@@ -46,4 +49,77 @@ def test_the_other_workers_go_on_until_it_can(serve: Any, tmp_path: Path) -> Non
         assert loopback.get(f"{server.url}/api/v1/nodes/other").status_code == 200
     install(target)
     server.wait_for_log("ASGI server listening", count=3)
+    assert server.process.poll() is None
+
+
+def kill_one(server: Any) -> None:
+    """Kill a worker, and wait for the one that takes its place to serve, or to say why not."""
+    up = server.log().count("ASGI server listening")
+    os.kill(server.workers()[0], signal.SIGKILL)
+    server.wait_for_log("ASGI server listening", count=up + 1)
+
+
+def test_a_token_file_that_is_gone_keeps_no_worker_from_starting(
+    serve: Any, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("kept-for-this-test-0123456789")
+    toml = f'[auth]\nmode = "token"\ntokens = {{ops = "file:{token}"}}\n'
+    server = serve(toml)
+    token.unlink()
+    kill_one(server)
+    headers = {"X-Auth-Token": "kept-for-this-test-0123456789"}
+    assert loopback.get(f"{server.url}/api/v1/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("harm", ["removed", "a file"])
+def test_a_run_directory_that_is_gone_does_not_end_the_server(
+    serve: Any, tmp_path: Path, harm: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    server = serve(workers=2, environment={"ORCHESTRATOR_RUN_DIRECTORY": str(run)})
+    shutil.rmtree(run)
+    if harm == "a file":
+        run.write_text("")
+    for pid in server.workers():
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.3)  # both are forked anew, with nothing where the directory was
+    assert server.process.poll() is None
+    if run.is_file():
+        run.unlink()
+    run.mkdir(exist_ok=True)
+    server.wait_for_log("ASGI server listening", count=4)
+    wait_for_nodes(server)
+
+
+def wait_for_nodes(server: Any) -> None:
+    """Ask until every worker's cloud is there: one that was not is tried again in 10 s."""
+    ends_at = time.monotonic() + 20
+    good = 0
+    while good < 5:
+        assert time.monotonic() < ends_at
+        served = loopback.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
+        good = good + 1 if served else 0
+        time.sleep(0.05)
+
+
+def test_whatever_a_later_worker_raises_the_server_goes_on(serve: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "site"
+    broken.mkdir()
+    switch = tmp_path / "broken"
+    (broken / "sitecustomize.py").write_text(
+        "import gunicorn.workers.gasgi as gasgi, pathlib\n"
+        "setup = gasgi.ASGIWorker._setup_event_loop\n"
+        "def broken(self):\n"
+        f"    assert not pathlib.Path({str(switch)!r}).exists(), 'as it is wanted'\n"
+        "    setup(self)\n"
+        "gasgi.ASGIWorker._setup_event_loop = broken\n"
+    )
+    server = serve(workers=1, environment={"PYTHONPATH": str(broken)})
+    switch.touch()
+    os.kill(server.workers()[0], signal.SIGKILL)
+    server.wait_for_log("This worker cannot start")
+    switch.unlink()
+    server.wait_for_log("ASGI server listening", count=2)
     assert server.process.poll() is None

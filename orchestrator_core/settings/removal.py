@@ -1,0 +1,40 @@
+"""The refusal of new settings that leave out what an empty or half-written file leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.model import Settings
+
+
+def check_removal(old: Settings, new: Settings) -> None:
+    """Refuse new settings without authentication, without a database or without any cloud.
+
+    A file that an editor has just emptied, or written the first half of, is a valid one. What
+    is really to go, the new file names in ``allow_removal``.
+
+    Args:
+        old: the settings in force.
+        new: those that are to be taken.
+
+    Raises:
+        SettingsError: naming what is missing, and the key that allows it.
+    """
+    missing = [section for section in _removed(old, new) if section not in new.allow_removal]
+    if missing:
+        sections = ", ".join(f"[{section}]" for section in missing)
+        allowed = ", ".join(f'"{section}"' for section in missing)
+        raise SettingsError(
+            f"{new.file or 'settings'}: {sections} would be gone, which the settings in force "
+            f"have. Is the file whole? If this is meant, write allow_removal = [{allowed}] into it"
+        )
+
+
+def _removed(old: Settings, new: Settings) -> Iterator[str]:
+    if old.auth.mode == "token" and new.auth.mode != "token":
+        yield "auth"
+    if old.state is not None and new.state is None:
+        yield "state"
+    if old.clouds and not new.clouds:
+        yield "clouds"
