@@ -18,6 +18,7 @@ worker_class = orchestrator.WORKER
 # Callers wait as coroutines: a worker for each core is enough.
 workers = _server.workers
 bind = _server.bind
+umask = 0o777 & ~_server.socket_mode  # of the file of a Unix socket, and of nothing else
 keepalive = _server.keepalive
 
 # A worker that stops finishes what is in flight, a start of some minutes included.

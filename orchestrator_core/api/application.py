@@ -139,7 +139,7 @@ def build_application(services: Services) -> Application:
     app = Application(
         body_timeout=settings.server.body_timeout,
         middleware=[
-            Gatekeeper(Authenticator(settings.auth)),
+            Gatekeeper(Authenticator(settings.auth, settings.server.hosts)),
             Caretaker(services),
         ],
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
+from collections.abc import Collection
 
 import falcon.asgi
 
 from orchestrator_core.api.errors import Unauthenticated
+from orchestrator_core.api.local_access import check_host, check_origin, is_loopback
 from orchestrator_core.errors import Forbidden
 from orchestrator_core.settings.model import AuthSettings
 
@@ -20,10 +21,12 @@ class Authenticator:
 
     Args:
         settings: with mode ``none`` every caller is let in as ``anonymous``.
+        hosts: with mode ``none`` the names that are served beside those of this machine.
     """
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, settings: AuthSettings, hosts: Collection[str] = ()) -> None:
         self._open = settings.mode == "none"
+        self._hosts = frozenset(host.lower() for host in hosts)
         self._own: set[str] = {"127.0.0.1"}
         # Digests have one length, so that a comparison tells nothing of the token's.
         self._callers = [
@@ -36,9 +39,10 @@ class Authenticator:
 
         Raises:
             Unauthenticated: when no valid token came along.
+            Forbidden: when none is asked for, and the request is not one of this machine.
         """
         if self._open:
-            self._refuse_strangers(req)
+            self._check_local(req)
             return ANONYMOUS
         token = _token(req)
         if not token:
@@ -54,9 +58,13 @@ class Authenticator:
             raise Unauthenticated("The token is not valid")
         return found
 
-    def _refuse_strangers(self, req: falcon.asgi.Request) -> None:
+    def _check_local(self, req: falcon.asgi.Request) -> None:
         """Gunicorn is kept from listening openly; other ASGI servers can only be watched."""
         server = req.scope.get("server")
+        if server and _is_unix_socket(*server):
+            return  # which no browser reaches
+        check_host(req, self._hosts)
+        check_origin(req)
         if server and server[0] not in self._own:
             if is_loopback(server[0]) is False:
                 raise Forbidden(
@@ -66,12 +74,9 @@ class Authenticator:
             self._own.add(server[0])
 
 
-def is_loopback(host: str) -> bool | None:
-    """Whether an IP address reaches this machine only; None for a name."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return None
+def _is_unix_socket(host: str, port: object) -> bool:
+    # ASGI says (path, None); gunicorn gives the first two characters of the path.
+    return isinstance(port, str) or (port is None and "/" in host)
 
 
 def _token(req: falcon.asgi.Request) -> str | None:

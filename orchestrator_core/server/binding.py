@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator_core.api.auth import is_loopback
+from orchestrator_core.api.local_access import is_loopback
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.model import Settings
 

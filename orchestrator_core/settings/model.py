@@ -12,9 +12,16 @@ from orchestrator_core.settings.secrets import Secret
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How the HTTP server listens and what it puts up with. Times in seconds."""
+    """How the HTTP server listens and what it puts up with. Times in seconds.
+
+    Attributes:
+        socket_mode: permissions of the file of a Unix socket.
+        hosts: names that a server without authentication serves beside those of this machine.
+    """
 
     bind: str = "127.0.0.1:5050"
+    socket_mode: int = 0o660
+    hosts: tuple[str, ...] = ()
     workers: int = 2
     header_timeout: float = 10.0
     body_timeout: float = 30.0

@@ -98,6 +98,8 @@ class ServerSchema(Schema):
     """``[server]``."""
 
     bind = fields.String(validate=check_bind)
+    socket_mode = _count(0, 0o777)
+    hosts = _words()
     workers = _count(1, 1024)
     header_timeout = _seconds()
     body_timeout = _seconds()
@@ -109,7 +111,7 @@ class ServerSchema(Schema):
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> ServerSettings:
-        return ServerSettings(**data)
+        return ServerSettings(**{**data, "hosts": tuple(data.get("hosts", ()))})
 
 
 class AuthSchema(Schema):

@@ -74,15 +74,22 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
         # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
         connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
     )
-    event.listen(engine, "do_connect", _make_folder)
+    event.listen(engine, "do_connect", _make_file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_writing if writes else _begin_reading)
     return engine
 
 
-def _make_folder(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+def _make_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+    """Make an empty file that only its owner can read: SQLite makes it by the umask.
+
+    What SQLite puts beside it has the same permissions.
+    """
     # Only now: `orchestrator check` opens a database, and leaves no trace of it.
-    Path(arguments[0]).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(arguments[0])
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not file.exists():
+        file.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

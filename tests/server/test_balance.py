@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
-REQUEST = b"GET /api/v1/ HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def test_no_worker_takes_a_whole_burst(serve: Any) -> None:

@@ -46,7 +46,9 @@ def test_who_waits_for_a_hanging_cloud_and_leaves(serve: Serve, silent_port: int
     clients = []
     for number in range(4):
         client = socket.create_connection(server.address)
-        client.sendall(b"GET /api/v1/nodes/hanging/i-%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+        client.sendall(
+            b"GET /api/v1/nodes/hanging/i-%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number
+        )
         clients.append(client)
     wait_for(server, 2, 2)
     full = loopback.get(f"{server.url}/api/v1/nodes/hanging/i-9")
@@ -63,7 +65,7 @@ def start_and_leave(server: Server, hints: bytes, after: float) -> None:
     """Send a start and go away before its answer."""
     with socket.create_connection(server.address) as client:
         client.sendall(
-            b"POST /api/v1/vm/start/hanging HTTP/1.1\r\nHost: x\r\nX-Cloud-Hints: "
+            b"POST /api/v1/vm/start/hanging HTTP/1.1\r\nHost: localhost\r\nX-Cloud-Hints: "
             + hints
             + b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(START)
             + START
@@ -87,7 +89,8 @@ def test_a_start_that_has_not_begun_is_dropped_with_its_caller(serve: Serve) -> 
     server = serve(DUMMY + SLOW)
     with socket.create_connection(server.address) as busy:
         busy.sendall(
-            b"GET /api/v1/images/hanging HTTP/1.1\r\nHost: x\r\nX-Cloud-Hints: latency=1\r\n\r\n"
+            b"GET /api/v1/images/hanging HTTP/1.1\r\nHost: localhost\r\n"
+            b"X-Cloud-Hints: latency=1\r\n\r\n"
         )
         wait_for(server, 1, 0)
         start_and_leave(server, b"latency=0", after=0.1)

@@ -22,7 +22,7 @@ driver = "dummy"
 header_timeout = 2
 body_timeout = 2
 """
-JSON = b"Host: x\r\nContent-Type: application/json\r\n"
+JSON = b"Host: localhost\r\nContent-Type: application/json\r\n"
 START = b"POST /api/v1/vm/start HTTP/1.1\r\n" + JSON
 NODE = b'{"name": "n", "image": "1", "size": "1"}'
 

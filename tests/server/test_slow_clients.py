@@ -23,7 +23,7 @@ header_timeout = 0.5
 body_timeout = 0.5
 keepalive = 1
 """
-START = b"POST /api/v1/vm/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+START = b"POST /api/v1/vm/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_client_that_stalls_in_its_headers_is_told_and_dropped(address: tuple[
         START + b'Content-Length: 60\r\n\r\n{"name": ',
         START + b"Transfer-Encoding: chunked\r\n\r\n",
         START + b'Transfer-Encoding: chunked\r\n\r\n9\r\n{"name": \r\n',
-        b"GET /api/v1/nodes HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n",
+        b"GET /api/v1/nodes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n",
     ],
 )
 def test_a_client_that_stalls_in_its_body_is_told_and_dropped(
@@ -94,7 +94,7 @@ def test_a_client_that_drips_its_headers_is_dropped(address: tuple[str, int]) ->
 
 
 def test_a_stall_on_a_kept_connection_is_dropped(address: tuple[str, int]) -> None:
-    request = b"GET /api/v1/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with socket.create_connection(address) as connection:
         connection.sendall(request)
         assert b"200 OK" in connection.recv(65536)
@@ -115,7 +115,7 @@ def test_stalled_clients_do_not_hold_up_others(address: tuple[str, int]) -> None
 
 
 UPGRADE = (
-    b"GET /api/v1/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 

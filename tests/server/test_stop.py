@@ -22,7 +22,8 @@ def test_sigterm_answers_a_request_that_is_still_arriving(serve: Any) -> None:
     body = b'{"name": "x", "image": "1", "size": "1"}'
     with socket.create_connection(server.address) as connection:
         connection.sendall(
-            b"POST /api/v1/vm/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /api/v1/vm/start HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body)
         )
         time.sleep(0.2)
@@ -72,7 +73,7 @@ def test_connections_that_wait_to_be_accepted_are_served(serve: Any) -> None:
     (worker,) = server.workers()
     os.kill(worker, signal.SIGSTOP)
     wait_for(lambda: status(worker, "State"), lambda state: state.startswith("T"))
-    request = b"GET /api/v1/nodes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = b"GET /api/v1/nodes HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with ExitStack() as stack:
         clients = [
             stack.enter_context(socket.create_connection(server.address, timeout=20))

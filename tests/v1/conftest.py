@@ -55,14 +55,14 @@ class Raw:
         headers: bytes = b"",
     ) -> Answer:
         """Send a body."""
-        lines = [target + b" HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(body)]
+        lines = [target + b" HTTP/1.1", b"Host: localhost", b"Content-Length: %d" % len(body)]
         if content_type is not None:
             lines.append(b"Content-Type: " + content_type)
         return self(b"\r\n".join(lines) + b"\r\n" + headers + b"\r\n" + body)
 
     def get(self, path: bytes, method: bytes = b"GET") -> Answer:
         """Send a request without a body."""
-        return self(method + b" " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        return self(method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 def read_answer(connection: socket.socket) -> Answer:

@@ -50,6 +50,7 @@ def test_any_json_gets_a_documented_answer(
         f"/api/v1{path}",
         body=json.dumps(body),
         headers={"Content-Type": "application/json"},
+        host="localhost",
     )
     answer = response.json
     if response.status_code == 200:

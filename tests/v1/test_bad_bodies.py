@@ -245,7 +245,7 @@ def test_a_body_of_2_mb(raw: Any) -> None:
     body = b'{"name": "' + b"a" * 2_000_000 + b'"}'
     assert raw.send(body).error()["status_code"] == 413
     chunked = (
-        b"POST /api/v1/vm/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /api/v1/vm/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     )
     assert raw(chunked).error()["error_code"] == "body_too_large"

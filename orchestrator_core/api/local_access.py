@@ -1,0 +1,82 @@
+"""What keeps web pages out of a server that asks nobody for a token.
+
+Such a server listens on loopback only, but the browsers of that machine reach it too. A page whose
+name is made to resolve to 127.0.0.1 (DNS rebinding) would be of the same origin as the server,
+and any page may send simple requests to other sites.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+import falcon.asgi
+
+from orchestrator_core.errors import Forbidden
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_PAGES: Final = frozenset({"same-origin", "none"})
+
+
+def is_loopback(host: str) -> bool | None:
+    """Whether an IP address reaches this machine only; None for a name."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return None
+
+
+def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
+    """Refuse a request for a name that is not this machine's.
+
+    Args:
+        req: the request; without a Host, as HTTP/1.0 allows, it comes from no browser.
+        hosts: more names that are served, in lower case and without a port.
+
+    Raises:
+        Forbidden: with the ways out.
+    """
+    name = _name(req.get_header("Host"))
+    if name is None or name in hosts or name == "localhost" or name.endswith(".localhost"):
+        return
+    if not is_loopback(name):
+        raise Forbidden(
+            "Without authentication only requests for localhost or a loopback address are served; "
+            'name this host in [server] hosts, or set [auth] mode = "token"'
+        )
+
+
+def check_origin(req: falcon.asgi.Request) -> None:
+    """Refuse a change that a page of another site asks for.
+
+    Source: https://www.w3.org/TR/fetch-metadata/ and RFC 6454, section 7.
+
+    Raises:
+        Forbidden: when it does.
+    """
+    if req.method in _SAFE:
+        return
+    site = req.get_header("Sec-Fetch-Site")
+    origin = req.get_header("Origin")
+    foreign = site is not None and site.lower() not in _OWN_PAGES
+    if foreign or (origin is not None and not _is_own(origin, req.get_header("Host"))):
+        raise Forbidden("Without authentication no change is made for a page of another site")
+
+
+def _is_own(origin: str, host: str | None) -> bool:
+    try:
+        return host is not None and urlsplit(origin).netloc.lower() == host.strip().lower()
+    except ValueError:
+        return False
+
+
+def _name(host: str | None) -> str | None:
+    """Return the host of a Host header, without its port; what is no host as it is."""
+    if host is None:
+        return None
+    try:
+        return urlsplit(f"//{host.strip()}").hostname or ""
+    except ValueError:
+        return host
