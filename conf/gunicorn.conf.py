@@ -19,6 +19,9 @@ worker_class = orchestrator.WORKER
 workers = _server.workers
 bind = _server.bind
 umask = 0o777 & ~_server.socket_mode  # of the file of a Unix socket, and of nothing else
+if _server.tls is not None:
+    # Gunicorn says "https" for these; the certificate itself is read once, in on_starting.
+    certfile, keyfile = str(_server.tls.certificate), str(_server.tls.key)
 keepalive = _server.keepalive
 
 # A worker that stops finishes what is in flight, a start of some minutes included.

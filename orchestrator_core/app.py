@@ -22,6 +22,7 @@ from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.secrets import open_files
 from orchestrator_core.settings.snapshot import current, generation
 
 _log = structlog.get_logger("orchestrator")
@@ -108,6 +109,10 @@ def _first(directory: Path) -> bool:
 
 
 def _report(plugins: Plugins, registry: Registry) -> None:
+    for path in sorted(open_files):
+        _log.warning(
+            "every user can read a file with a secret", file=str(path), help=f"chmod 600 {path}"
+        )
     for record in plugins.records:
         if record.state is State.LOADED:
             _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))

@@ -27,6 +27,8 @@ __all__ = ["database", "database_url", "postgres", "postgres_database", "sqlite"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+OPS_TOKEN = "3f9c1d2e4b5a69788796a5b4c3d2e1f0"  # a token of the tests; others are too weak
+
 _ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
 _PATIENCE = 20.0
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 import secrets
 from typing import Any
 
 from orchestrator_core.api.auth import Authenticator
-from orchestrator_core.api.errors import MethodNotImplemented
+from orchestrator_core.api.errors import MethodNotImplemented, Unauthenticated
+from orchestrator_core.api.failed_logins import FailedLogins
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.log import request_id
@@ -23,6 +25,7 @@ class Gatekeeper:
         self._authenticator = authenticator
         self._process = secrets.token_hex(4)
         self._requests = itertools.count(1)
+        self._failed_logins = FailedLogins()
 
     async def process_request(self, req: Request, resp: Response) -> None:
         """Take the caller's request id, or make one."""
@@ -38,8 +41,14 @@ class Gatekeeper:
         """Check the method before the caller, and the caller before anything else."""
         if req.method not in resource.served:
             raise MethodNotImplemented
-        if not resource.public:
+        if resource.public:
+            return
+        try:
             req.context.caller = self._authenticator.caller(req)
+        except Unauthenticated as error:
+            address = req.remote_addr if req.scope.get("client") else "unix"
+            await asyncio.sleep(self._failed_logins.add(address, error.message))
+            raise
 
     def _new_id(self) -> str:
         """Unique over all processes; a random one for each request would cost more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from orchestrator_core.api.local_access import is_loopback
 from orchestrator_core.errors import SettingsError
@@ -29,6 +30,25 @@ def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
                 "anyone who can reach it could start and destroy VMs. Ways out: "
                 'set [auth] mode = "token" with at least one token in [auth.tokens]; '
                 "or listen on 127.0.0.1 (or unix:PATH) behind a proxy that authenticates"
+            )
+
+
+def warn_of_plain_tokens(settings: Settings, addresses: Iterable[object], log: Any) -> None:
+    """Warn if tokens travel unencrypted over a network.
+
+    Args:
+        settings: what is in force.
+        addresses: as for :func:`check_binding`.
+        log: gunicorn's.
+    """
+    if settings.auth.mode == "none" or settings.server.tls is not None:
+        return
+    for address in addresses:
+        if isinstance(address, tuple) and not _is_own(str(address[0])):
+            log.warning(
+                "Tokens come unencrypted to %s:%s: set [server.tls], or let a proxy with TLS "
+                "listen there and this server on 127.0.0.1",
+                *address,
             )
 
 

@@ -13,7 +13,8 @@ from gunicorn.errors import HaltServer
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.run_directory import run_directory
-from orchestrator_core.server.binding import check_binding
+from orchestrator_core.server import tls
+from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
@@ -55,8 +56,10 @@ def on_starting(arbiter: Any) -> None:
     """Refuse an open address, make the run directory, guard the reload, keep a durable worker."""
     try:
         check_binding(current(), arbiter.cfg.address)
+        tls.keep(tls.make_context(current()))
     except OrchestratorError as error:
         sys.exit(f"orchestrator: {error.message}")
+    warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
     run_directory()
     _import_for_all_workers()
     _stop_to_the_end(arbiter)

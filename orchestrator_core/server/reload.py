@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator_core.errors import OrchestratorError
-from orchestrator_core.server.binding import check_binding
+from orchestrator_core.server import tls
+from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.listening import addresses_after, try_addresses
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
@@ -45,6 +46,7 @@ def _guarded(
             wanted = addresses_after(arbiter.cfg, current(), settings)
             check_binding(settings, wanted)
             try_addresses(wanted, arbiter.cfg.address)
+            context = tls.make_context(settings)
             _try_plugins(settings)
         except OrchestratorError as error:
             arbiter.log.error(  # noqa: TRY400 - what is wrong is in the settings, not in a frame
@@ -52,6 +54,8 @@ def _guarded(
             )
             return
         take(settings)
+        tls.keep(context)
+        warn_of_plain_tokens(settings, wanted, arbiter.log)
         reload()
         renew()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers import gasgi
 
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.server import tls
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation
@@ -54,6 +56,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             return server
 
         self.loop.create_server = create_server
+
+    def _get_ssl_context(self) -> ssl.SSLContext | None:
+        """Return what the first process has read.
+
+        Gunicorn itself would read the files anew, and serve without TLS where it cannot.
+        """
+        return tls.kept()
 
     def load_wsgi(self) -> None:
         """Make the application."""

@@ -11,16 +11,26 @@ from orchestrator_core.settings.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """PEM files of the server's certificate, with those that vouch for it, and of its key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """How the HTTP server listens and what it puts up with. Times in seconds.
 
     Attributes:
         socket_mode: permissions of the file of a Unix socket.
+        tls: None to speak plain HTTP.
         hosts: names that a server without authentication serves beside those of this machine.
     """
 
     bind: str = "127.0.0.1:5050"
     socket_mode: int = 0o660
+    tls: TlsSettings | None = None
     hosts: tuple[str, ...] = ()
     workers: int = 2
     header_timeout: float = 10.0
@@ -34,10 +44,16 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Who may call. ``tokens`` maps a caller's name to that caller's token."""
+    """Who may call.
+
+    Attributes:
+        tokens: a caller's name to that caller's token.
+        allow_weak_tokens: whether tokens that can be guessed are taken.
+    """
 
     mode: Literal["none", "token"] = "none"
     tokens: Mapping[str, Secret] = field(default_factory=dict)
+    allow_weak_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

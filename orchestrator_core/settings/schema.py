@@ -30,8 +30,11 @@ from orchestrator_core.settings.model import (
     PluginSettings,
     ServerSettings,
     StateSettings,
+    TlsSettings,
 )
+from orchestrator_core.settings.paths import PathField
 from orchestrator_core.settings.secrets import SecretField
+from orchestrator_core.settings.token_strength import weakness
 
 DEFAULT: Final = "default"
 """The name under which the API serves the default cloud; no cloud may be called so."""
@@ -94,11 +97,23 @@ def _words() -> fields.List[str]:
     return fields.List(fields.String(validate=validate.Length(min=1)))
 
 
+class TlsSchema(Schema):
+    """``[server.tls]``; paths are relative to the settings file."""
+
+    certificate = PathField(required=True)
+    key = PathField(required=True)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> TlsSettings:
+        return TlsSettings(**data)
+
+
 class ServerSchema(Schema):
     """``[server]``."""
 
     bind = fields.String(validate=check_bind)
     socket_mode = _count(0, 0o777)
+    tls = fields.Nested(TlsSchema)
     hosts = _words()
     workers = _count(1, 1024)
     header_timeout = _seconds()
@@ -119,6 +134,7 @@ class AuthSchema(Schema):
 
     mode = fields.String(validate=_one_of("none", "token"))
     tokens = fields.Dict(keys=fields.String(validate=_check_caller), values=SecretField(keep=True))
+    allow_weak_tokens = fields.Boolean(truthy={True}, falsy={False})
 
     @validates_schema
     def _tokens_when_asked(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -128,6 +144,21 @@ class AuthSchema(Schema):
             )
         if data.get("tokens") and data.get("mode") != "token":
             raise ValidationError('must be "token" when tokens are given', "mode")
+
+    @validates_schema(skip_on_field_errors=True)
+    def _hard_to_guess(self, data: Mapping[str, Any], **_: Any) -> None:
+        seen: dict[str, str] = {}
+        wrong: dict[str, list[str]] = {}
+        for name, secret in data.get("tokens", {}).items():
+            token = secret.reveal()
+            why = None if data.get("allow_weak_tokens") else weakness(token)
+            if token in seen:
+                wrong[name] = [f"has the same token as {seen[token]}"]
+            elif why is not None:
+                wrong[name] = [f"the token {why}; allow_weak_tokens = true takes it, for a test"]
+            seen.setdefault(token, name)
+        if wrong:
+            raise ValidationError({"tokens": wrong})
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> AuthSettings:

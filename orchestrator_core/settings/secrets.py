@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +68,8 @@ _known = _Known()
 class Secret:
     """A value that is read when it is needed and never shown.
 
-    ``repr`` and ``str`` give the reference. Reading it anew each time is what lets
+    ``repr`` and ``str`` give the reference, without a variable's name: the secret itself may have
+    been typed in its place. Reading it anew each time is what lets
     rotated credentials take effect without a restart.
     """
 
@@ -89,19 +91,26 @@ class Secret:
         if isinstance(self._source, Path):
             value = _read(self._source, self.reference)
         elif not (value := os.environ.get(self._source, "")):
-            raise ValueError(f"environment variable {self._source} is not set")
+            # Not its name: somebody may have typed the secret in its place.
+            raise ValueError("the environment variable that it names is not set")
         _known.add(value)
         return value
 
     def __repr__(self) -> str:
-        return f"Secret({self.reference!r})"
+        return f"Secret({str(self)!r})"
 
     def __str__(self) -> str:
-        return self.reference
+        return "env:..." if self.reference.startswith("env:") else self.reference
+
+
+open_files: set[Path] = set()
+"""Files with secrets that this process has read and every user of the machine can read."""
 
 
 def _read(path: Path, reference: str) -> str:
     try:
+        if path.stat().st_mode & stat.S_IROTH:
+            open_files.add(path)
         value = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"

@@ -15,7 +15,7 @@ import pytest
 from orchestrator_core import CloudDescription, Node
 from orchestrator_core.broker.change import Started
 from tests import loopback
-from tests.conftest import ec2
+from tests.conftest import OPS_TOKEN, ec2
 from tests.stateful import Api, settings
 
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
@@ -74,10 +74,10 @@ def test_an_audit_trail_has_a_line_for_every_call(
     trail = tmp_path / "trail"
     settings = f'[extensions.trail]\nextension = "trail"\npath = "{trail}"\n'
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
-    server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
+    server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": OPS_TOKEN})
     with loopback.client(
         base_url=f"{server.url}/api/v1",
-        headers={"Authorization": "Bearer hunter2", "X-Request-ID": "me-1"},
+        headers={"Authorization": f"Bearer {OPS_TOKEN}", "X-Request-ID": "me-1"},
     ) as client:
         assert client.get("/nodes/fake_driver").status_code == 200
         assert client.put("/vm/stop/fake_driver", json={"node": "9"}).status_code == 400
@@ -91,7 +91,7 @@ def test_an_audit_trail_has_a_line_for_every_call(
     for line in lines:
         assert (line["caller"], line["cloud"], line["request_id"]) == ("ops", "fake_driver", "me-1")
         assert line["duration"] > 0
-    assert "hunter2" not in server.log()
+    assert OPS_TOKEN not in server.log()
 
 
 def test_an_extension_is_told_which_vm_a_change_was_of(
@@ -119,10 +119,10 @@ def test_an_extension_is_told_which_vm_a_change_was_of(
 
 
 def test_what_only_the_starter_may_see_no_extension_sees() -> None:
-    node = Node("1", "x", secrets={"password": "hunter2"})
+    node = Node("1", "x", secrets={"password": OPS_TOKEN})
     started = Started(CloudDescription("p", "P"), node)
     assert (started.told.id, started.told.secrets) == ("1", {})
-    assert started.node.secrets == {"password": "hunter2"}
+    assert started.node.secrets == {"password": OPS_TOKEN}
 
 
 def test_shared_reads_are_seen_once_for_every_caller_with_the_attempts(
@@ -155,7 +155,7 @@ def test_whether_a_failing_extension_denies_is_a_setting(
     server = serve(CLOUD + settings, environment=installed)
     response = loopback.get(f"{server.url}/api/v1/nodes/fake_driver")
     assert response.status_code == status
-    assert "hunter2" not in response.text
+    assert OPS_TOKEN not in response.text
     server.wait_for_log("extension failed")
 
 
@@ -164,11 +164,11 @@ def test_a_secret_in_an_exception_s_text_does_not_reach_the_log(
 ) -> None:
     settings = '[extensions.broken]\nextension = "failing"\nhow = "raise"\n'
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
-    server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": "hunter2"})
+    server = serve(auth + CLOUD + settings, environment={**installed, "OPS_TOKEN": OPS_TOKEN})
     url = f"{server.url}/api/v1/nodes/fake_driver"
-    assert loopback.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 403
+    assert loopback.get(url, headers={"X-Auth-Token": OPS_TOKEN}).status_code == 403
     server.wait_for_log("a secret: \\*\\*\\*")
-    assert "hunter2" not in server.log()
+    assert OPS_TOKEN not in server.log()
 
 
 def test_an_extension_that_does_not_load_denies_everything(

@@ -13,6 +13,7 @@ import pytest
 from orchestrator_core.app import create_app
 from orchestrator_core.settings.load import load_settings
 from tests import loopback
+from tests.conftest import OPS_TOKEN
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "some-name.example:0"])
@@ -31,10 +32,10 @@ def test_it_refuses_to_start_and_names_the_ways_out(
 
 def test_with_a_token_it_starts(serve: Any) -> None:
     settings = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
-    server = serve(settings, bind="0.0.0.0:0", environment={"OPS_TOKEN": "hunter2"})
+    server = serve(settings, bind="0.0.0.0:0", environment={"OPS_TOKEN": OPS_TOKEN})
     url = server.url.replace("0.0.0.0", "127.0.0.1") + "/api/v1/"
     assert loopback.get(url).status_code == 401
-    assert loopback.get(url, headers={"X-Auth-Token": "hunter2"}).status_code == 200
+    assert loopback.get(url, headers={"X-Auth-Token": OPS_TOKEN}).status_code == 200
 
 
 def test_a_unix_socket_needs_no_token(serve: Any, tmp_path: Path) -> None:

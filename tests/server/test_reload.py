@@ -88,7 +88,10 @@ def reloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ('[clouds.a]\ndriver = "dumy"\n', 'did you mean "dummy"?'),
         ('[clouds.a]\ndriver = "dummy"\nstor = "memory"\n', 'did you mean "store"?'),
         (DUMMY + '[plugins]\nrequire = ["not-there"]\n', "not-there: not installed"),
-        ('[auth]\nmode = "token"\n[auth.tokens]\na = "env:NOT_SET"\n', "NOT_SET is not set"),
+        (
+            '[auth]\nmode = "token"\n[auth.tokens]\na = "env:NOT_SET"\n',
+            "a: the environment variable that it names is not set",
+        ),
     ],
 )
 def test_wrong_settings_are_refused_and_the_old_workers_go_on(

@@ -91,13 +91,13 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, what: str) -> None:
     assert str(path) in caught.value.message
 
 
-SECRET = "hunter2-and-more"
+SECRET = "hunter2-and-more-than-anybody-guesses"
 
 
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        ("env:NOT_SET", "environment variable NOT_SET is not set"),
+        ("env:NOT_SET", "the environment variable that it names is not set"),
         ("file:nowhere", "file:nowhere cannot be read"),
         ("file:empty", "file:empty is empty"),
         (SECRET, 'must be "env:NAME" or "file:PATH", not the secret itself'),

@@ -29,6 +29,7 @@ from orchestrator_core.settings.schema import (
     ServerSchema,
     SettingsSchema,
     StateSchema,
+    TlsSchema,
 )
 from orchestrator_dummy.faults import Faults, FaultsSchema
 from orchestrator_dummy.injection import FaultInjectionSettings
@@ -52,6 +53,7 @@ DATA = uncommented()
 def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
     yield DATA, SettingsSchema
     yield DATA["server"], ServerSchema
+    yield DATA["server"]["tls"], TlsSchema
     yield DATA["auth"], AuthSchema
     yield DATA["plugins"], PluginsSchema
     yield DATA["state"], StateSchema
@@ -107,7 +109,7 @@ def test_the_dummy_cloud_s_faults_are_off_as_shown() -> None:
 
 
 def test_everything_that_it_shows_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ORCHESTRATOR_OPS_TOKEN", "x")
+    monkeypatch.setenv("ORCHESTRATOR_OPS_TOKEN", "3f9c1d2e4b5a69788796a5b4c3d2e1f0")
     config = tmp_path / "orchestrator.toml"
     text = "\n".join(
         line[2:] if SETTING.match(line) else line

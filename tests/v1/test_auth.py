@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ lab = "file:lab-token"
 [clouds.fake_driver]
 driver = "dummy"
 """
-OPS, LAB = "the-token-of-ops", "the-token-of-lab"
+OPS, LAB = "the-token-of-ops-in-these-tests", "the-token-of-lab-in-these-tests"
 
 
 @pytest.fixture
@@ -78,9 +79,34 @@ def test_checks_come_in_their_order(client: httpx2.Client) -> None:
 
 def test_a_token_that_is_not_ascii(serve: Any, tmp_path: Path) -> None:
     (tmp_path / "lab-token").write_text("schlüssel\n", encoding="utf-8")
-    server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
+    weak = SETTINGS.replace("[auth]", "[auth]\nallow_weak_tokens = true")
+    server = serve(weak, environment={"OPS_TOKEN": OPS})
     token = "schlüssel".encode()
     said = loopback.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": token})
     assert said.status_code == 200
     said = loopback.get(f"{server.url}/api/v1/nodes", headers={b"X-Auth-Token": b"\xff\xfe"})
     assert said.status_code == 401
+
+
+def test_a_token_file_that_every_user_can_read_is_warned_of(serve: Any, tmp_path: Path) -> None:
+    file = tmp_path / "lab-token"
+    file.write_text(LAB)
+    file.chmod(0o644)
+    server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
+    assert f"chmod 600 {file}" in server.log()
+
+
+def test_failed_logins_are_logged_with_their_address_and_slowed_down(
+    serve: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "lab-token").write_text(LAB)
+    server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
+    with loopback.client(f"{server.url}/api/v1") as http:
+        begun = time.monotonic()
+        for _ in range(8):  # the last three wait for 0.1, 0.2 and 0.4 s
+            assert http.get("/nodes", headers={"X-Auth-Token": "guess"}).status_code == 401
+        assert time.monotonic() - begun > 0.65
+        assert http.get("/nodes", headers={"X-Auth-Token": OPS}).status_code == 200
+    lines = [line for line in server.log().splitlines() if "login failed" in line]
+    assert len(lines) == 8
+    assert all("address=127.0.0.1" in line and "guess" not in line for line in lines)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator_core.faultpoints import VARIABLE
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.state.database import Database
-from tests.conftest import DUMMY, Serve, running
+from tests.conftest import DUMMY, OPS_TOKEN, Serve, running
 from tests.databases import MakeUrl
 from tests.stateful import START, Api, settings, wait_for
 
@@ -25,7 +25,7 @@ README: Final = (Path(__file__).parents[1] / "README.md").read_text(encoding="ut
 AUDIT: Final = '[extensions.audit]\nextension = "audit"\n'
 NAMES: Final = '[extensions.names]\nextension = "policy"\nname_pattern = "[a-z]+"\n'
 AUTH: Final = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
-TOKEN: Final = {"X-Auth-Token": "hunter2"}
+TOKEN: Final = {"X-Auth-Token": OPS_TOKEN}
 
 Entry = Row[Any]
 
@@ -68,7 +68,7 @@ def shared(
         url = make()
     cloud = f'store = "file:{folder}/cloud.db"\nhints = true'
     toml = settings(f'url = "{url}"\npause = 0.1', cloud, AUDIT + NAMES + AUTH)
-    environment = {"OPS_TOKEN": "hunter2", VARIABLE: f"start.answered@{folder}/armed"}
+    environment = {"OPS_TOKEN": OPS_TOKEN, VARIABLE: f"start.answered@{folder}/armed"}
     with running(toml, folder, environment, workers=3) as server:
         server.wait_for_log("durable worker ready")
         api = Api(server)

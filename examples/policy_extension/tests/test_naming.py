@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.conftest import DUMMY, Serve
+from tests.conftest import DUMMY, OPS_TOKEN, Serve
 from tests.databases import MakeUrl
 from tests.stateful import Api, settings
 
@@ -38,9 +38,9 @@ def test_a_name_gets_its_prefix_once(serve: Serve, sqlite: MakeUrl) -> None:
     policy = f'{PATTERN}name_prefix = "{{caller}}-{{cloud}}."\n'
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
     toml = settings(f'url = "{sqlite()}"', more=policy + auth)
-    api = Api(serve(toml, environment={"OPS_TOKEN": "hunter2"}))
+    api = Api(serve(toml, environment={"OPS_TOKEN": OPS_TOKEN}))
     with api.http:
-        api.http.headers["X-Auth-Token"] = "hunter2"
+        api.http.headers["X-Auth-Token"] = OPS_TOKEN
         assert start(api, "web-1").status_code == 200
         (operation,) = api.operations(kind="start_vm")
         assert operation["parameters"]["name"] == "ops-fake_driver.web-1"

@@ -119,5 +119,5 @@ def test_a_secret_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"provider": "ec2", "key": "user", "secret": "env:TEST_SECRET"}
     loaded = LibcloudSettings().load(settings)
     monkeypatch.delenv("TEST_SECRET")
-    with pytest.raises(PluginError, match="TEST_SECRET is not set"):
+    with pytest.raises(PluginError, match="environment variable that it names is not set"):
         constructor_arguments(providers.load("ec2"), loaded)

@@ -82,4 +82,4 @@ class Failing:
         """Fail."""
         if self._how == "hang":
             time.sleep(30)
-        raise RuntimeError("a secret: hunter2")
+        raise RuntimeError("a secret: 3f9c1d2e4b5a69788796a5b4c3d2e1f0")

@@ -1,0 +1,62 @@
+"""Failed logins, counted for each address: logged, and answered the later the more there are."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+_FREE: Final = 5
+_FIRST_DELAY: Final = 0.1
+_LONGEST_DELAY: Final = 5.0
+_FORGOTTEN_AFTER: Final = 600.0
+_MOST_ADDRESSES: Final = 10_000
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    last: float = 0.0
+
+
+class FailedLogins:
+    """Counts the failed logins of each address in this process.
+
+    The first 5 are answered at once, each further one after twice the time of the one before:
+    0.1 s, 0.2 s, up to 5 s. A valid token is never delayed, so that a caller behind the same
+    proxy as a guesser is served. 10 minutes without a failure clear an address.
+    """
+
+    def __init__(self) -> None:
+        self._addresses: OrderedDict[str, _Failures] = OrderedDict()
+
+    def add(self, address: str, why: str) -> float:
+        """Count and log a failed login; return the seconds after which it is to be answered.
+
+        Args:
+            address: the client's.
+            why: what was wrong, without the token.
+        """
+        now = time.monotonic()
+        failures = self._addresses.pop(address, None) or _Failures()
+        if now - failures.last > _FORGOTTEN_AFTER:
+            failures.count = 0
+        failures.count += 1
+        failures.last = now
+        self._addresses[address] = failures
+        while len(self._addresses) > _MOST_ADDRESSES:
+            self._addresses.popitem(last=False)
+        self._tell(address, failures.count, why)
+        doubled = failures.count - _FREE - 1
+        return 0.0 if doubled < 0 else min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(doubled, 16))
+
+    @staticmethod
+    def _tell(address: str, count: int, why: str) -> None:
+        # All of the first ones, then each hundredth: a guesser must not fill the disk.
+        if count <= 2 * _FREE or count % 100 == 0:
+            _log.warning("login failed", address=address, count=count, why=why)

@@ -1,0 +1,48 @@
+"""The certificate that the server shows, read by its first process for all workers."""
+
+from __future__ import annotations
+
+import ssl
+
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.model import Settings
+
+
+class _Kept:
+    context: ssl.SSLContext | None = None
+
+
+def make_context(settings: Settings) -> ssl.SSLContext | None:
+    """Read the certificate and its key; None when the settings name none.
+
+    Raises:
+        SettingsError: when they cannot be read, or do not belong together.
+    """
+    tls = settings.server.tls
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except ssl.SSLError as error:
+        raise SettingsError(
+            f"[server.tls] {tls.certificate} and {tls.key} are not a PEM certificate with its key "
+            f"({error.reason or 'unreadable'})"
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"[server.tls] {tls.certificate} or {tls.key} cannot be read: {error.strerror}"
+        ) from None
+    return context
+
+
+def keep(context: ssl.SSLContext | None) -> None:
+    """Have workers that are forked from now on use this; they need not read any file."""
+    _Kept.context = context
+
+
+def kept() -> ssl.SSLContext | None:
+    """Return what the first process has read."""
+    return _Kept.context

@@ -1,0 +1,43 @@
+"""How hard a token is to guess, told from its length and the characters it uses."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Final
+
+LEAST_BITS: Final = 128
+"""As RFC 6819, section 5.1.4.2.2, asks of what is compared with a guess."""
+
+_LEAST_DISTINCT: Final = 8
+_ALPHABETS: Final = (
+    (frozenset(string.digits), 10),
+    (frozenset("0123456789abcdef"), 16),
+    (frozenset("0123456789ABCDEF"), 16),
+    (frozenset(string.ascii_lowercase), 26),
+    (frozenset(string.ascii_uppercase), 26),
+    (frozenset(string.ascii_lowercase + string.digits + "_-"), 36),
+    (frozenset(string.ascii_letters), 52),
+    (frozenset(string.ascii_letters + string.digits + "_-"), 62),
+    (frozenset(string.ascii_letters + string.digits + "+/="), 64),
+    (frozenset(string.printable.strip()), 94),
+)
+"""Alphabets of tokens, the smallest first, with how many characters a generator draws from."""
+
+
+def weakness(token: str) -> str | None:
+    """Say why a token is easy to guess; None for one that is not.
+
+    The bits are those of a random token of this length and alphabet: what a person has made up
+    has fewer.
+    """
+    used = frozenset(token)
+    size = next((size for alphabet, size in _ALPHABETS if used <= alphabet), None)
+    if size is None:
+        return "has blanks or characters other than printable ASCII"
+    if len(used) < _LEAST_DISTINCT:
+        return f"has fewer than {_LEAST_DISTINCT} different characters"
+    bits = int(len(token) * math.log2(size))
+    if bits < LEAST_BITS:
+        return f"has at most {bits} bits; {LEAST_BITS} are needed (openssl rand -hex 32 makes one)"
+    return None
