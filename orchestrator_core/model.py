@@ -181,6 +181,10 @@ class Call:
 
     Attributes:
         operation: the hook's name, ``start_vm`` say; ``renew_vm`` for the renewal of a lease.
+            Reports of the server itself: ``list_clouds``, ``get_cloud``, ``list_plugins``,
+            ``list_operations``, ``get_operation``, ``list_assignments``, ``get_assignment``,
+            ``list_orphans``, ``list_processes``.
+        cloud: the cloud's name; empty for a report that is not about one cloud.
         caller: the name of the caller's token in the settings.
         deadline: seconds that the operation may take.
         parameters: what the caller asked for; ``before_call`` may change it.

@@ -65,13 +65,13 @@ class AssignmentsResource(RecordsResource):
         page = page_of(req)
         limit = page.limit or MOST
         filters = await self.filters(req, _FILTERS, _CHOICES)
-        found = await self.records.assignments(filters, limit + 1, page.marker)
-        resp.data = encoding.encode(
-            {
-                "assignments": [_shape(assignment) for assignment in found[:limit]],
-                "next_marker": marker(found, limit),
-            }
-        )
+
+        async def work(wanted: dict[str, Any]) -> bytes:
+            found = await self.records.assignments(wanted, limit + 1, page.marker)
+            shown = [_shape(assignment) for assignment in found[:limit]]
+            return encoding.encode({"assignments": shown, "next_marker": marker(found, limit)})
+
+        resp.data = await self.watched(req, "list_assignments", {**filters}, work)
 
 
 class AssignmentResource(RecordsResource):
@@ -79,9 +79,14 @@ class AssignmentResource(RecordsResource):
 
     async def on_get(self, req: Request, resp: Response, assignment_id: str = "", **_: str) -> None:
         """Answer with one assignment and everything that happened to it."""
-        found = await self.records.assignment(self.identity(assignment_id))
-        if found is None:
-            raise NoSuchRecord(f"There is no assignment {assignment_id!r}")
-        assignment, events = found
-        shown = {**_shape(assignment), "history": [_shape_event(event) for event in events]}
-        resp.data = encoding.encode({"assignment": shown})
+
+        async def work(wanted: dict[str, Any]) -> bytes:
+            found = await self.records.assignment(self.identity(wanted["assignment"]))
+            if found is None:
+                raise NoSuchRecord(f"There is no assignment {assignment_id!r}")
+            assignment, events = found
+            shown = {**_shape(assignment), "history": [_shape_event(event) for event in events]}
+            return encoding.encode({"assignment": shown})
+
+        asked = {"assignment": assignment_id}
+        resp.data = await self.watched(req, "get_assignment", asked, work)

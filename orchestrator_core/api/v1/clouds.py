@@ -9,6 +9,7 @@ from typing import Any, Final
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import encoding
+from orchestrator_core.api.v1.watched import watched
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.journal import Event
@@ -30,9 +31,13 @@ class CloudsResource(Resource):
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every configured cloud; one that cannot be used has no type."""
-        clouds = self._services.registry.clouds.values()
-        served = await asyncio.gather(*(self._served(cloud) for cloud in clouds))
-        resp.data = encoding.encode({"served_cloud": served})
+
+        async def work(_: dict[str, Any]) -> bytes:
+            clouds = self._services.registry.clouds.values()
+            served = await asyncio.gather(*(self._served(cloud) for cloud in clouds))
+            return encoding.encode({"served_cloud": served})
+
+        resp.data = await watched(self._services, req, "list_clouds", {}, work)
 
     @staticmethod
     async def _served(cloud: Cloud) -> dict[str, Any]:
@@ -50,7 +55,12 @@ class CloudReportResource(Resource):
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with what the cloud can do and how it is doing, as this process sees it."""
-        asked = self._services.registry.cloud(cloud)
+        named = self._services.registry.cloud(cloud).name
+        asked = {"cloud": named}
+        resp.data = await watched(self._services, req, "get_cloud", asked, self._encoded)
+
+    async def _encoded(self, wanted: dict[str, Any]) -> bytes:
+        asked = self._services.registry.cloud(wanted["cloud"])
         report = {
             "name": asked.name,
             "driver": asked.settings.driver,
@@ -61,7 +71,7 @@ class CloudReportResource(Resource):
             "scope": "process",
             "pid": os.getpid(),
         }
-        resp.data = encoding.encode({"cloud": report})
+        return encoding.encode({"cloud": report})
 
     @staticmethod
     async def _cloud_operations(cloud: Cloud) -> dict[str, Any]:

@@ -119,13 +119,13 @@ class OperationsResource(RecordsResource):
         page = page_of(req)
         limit = page.limit or MOST
         filters = await self.filters(req, _FILTERS, _CHOICES)
-        found = await self.records.operations(filters, limit + 1, page.marker)
-        resp.data = encoding.encode(
-            {
-                "operations": [shape_operation(operation) for operation in found[:limit]],
-                "next_marker": marker(found, limit),
-            }
-        )
+
+        async def work(wanted: dict[str, Any]) -> bytes:
+            found = await self.records.operations(wanted, limit + 1, page.marker)
+            shown = [shape_operation(operation) for operation in found[:limit]]
+            return encoding.encode({"operations": shown, "next_marker": marker(found, limit)})
+
+        resp.data = await self.watched(req, "list_operations", {**filters}, work)
 
 
 class OperationResource(RecordsResource):
@@ -133,10 +133,15 @@ class OperationResource(RecordsResource):
 
     async def on_get(self, req: Request, resp: Response, operation_id: str = "", **_: str) -> None:
         """Answer with one operation and every attempt that it took."""
-        found = await self.records.operation(self.identity(operation_id))
-        if found is None:
-            raise NoSuchRecord(f"There is no operation {operation_id!r}")
-        operation, attempts = found
-        shown = shape_operation(operation)
-        shown["history"] = [_shape_attempt(attempt) for attempt in attempts]
-        resp.data = encoding.encode({"operation": shown})
+
+        async def work(wanted: dict[str, Any]) -> bytes:
+            found = await self.records.operation(self.identity(wanted["operation"]))
+            if found is None:
+                raise NoSuchRecord(f"There is no operation {operation_id!r}")
+            operation, attempts = found
+            shown = shape_operation(operation)
+            shown["history"] = [_shape_attempt(attempt) for attempt in attempts]
+            return encoding.encode({"operation": shown})
+
+        asked = {"operation": operation_id}
+        resp.data = await self.watched(req, "get_operation", asked, work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator_core.api.resource import Request, Response
@@ -21,14 +22,18 @@ class OrphansResource(RecordsResource):
         """Answer with every orphan and the evidence, and with how each cloud's last look ended."""
         records = self.records
         filters = await self.filters(req, {"cloud": "cloud"}, in_parts=False)
-        cloud = filters.get("cloud")
-        found, reasons, looks = await records.orphans(cloud)
-        resp.data = encoding.encode(
-            {
-                "orphans": [_shape(orphan, reasons[orphan.reason]) for orphan in found],
-                "looks": [_shape_look(look) for look in looks if cloud in (None, look.cloud)],
-            }
-        )
+
+        async def work(wanted: dict[str, Any]) -> bytes:
+            cloud = wanted.get("cloud")
+            found, reasons, looks = await records.orphans(cloud)
+            return encoding.encode(
+                {
+                    "orphans": [_shape(orphan, reasons[orphan.reason]) for orphan in found],
+                    "looks": [_shape_look(look) for look in looks if cloud in (None, look.cloud)],
+                }
+            )
+
+        resp.data = await self.watched(req, "list_orphans", {**filters}, work)
 
 
 def _shape(orphan: Orphan, why: str) -> dict[str, Any]:
@@ -63,16 +68,21 @@ class ProcessesResource(RecordsResource):
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every process that works on the database, and what holds destroying up."""
         await self.filters(req, {}, in_parts=False)
-        held, found = await self.records.processes()
-        shown = [
-            {
-                "id": process["id"],
-                "kind": process["kind"],
-                "version": process["version"],
-                "started_at": when(process["started_at"]),
-                "seen_at": when(process["seen_at"]),
-                "silent": round(process["silent"], 3),
-            }
-            for process in found
-        ]
-        resp.data = encoding.encode({"processes": shown, "destroying_held": held or None})
+
+        async def work(_: dict[str, Any]) -> bytes:
+            held, found = await self.records.processes()
+            shown = [_shape_process(process) for process in found]
+            return encoding.encode({"processes": shown, "destroying_held": held or None})
+
+        resp.data = await self.watched(req, "list_processes", {}, work)
+
+
+def _shape_process(process: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": process["id"],
+        "kind": process["kind"],
+        "version": process["version"],
+        "started_at": when(process["started_at"]),
+        "seen_at": when(process["seen_at"]),
+        "silent": round(process["silent"], 3),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,7 @@ from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.paging import PAGING, filters_of
+from orchestrator_core.api.v1.watched import watched
 from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
 from orchestrator_core.settings.faults import nearest
 
@@ -28,6 +29,16 @@ class RecordsResource(Resource):
 
     def __init__(self, services: Services) -> None:
         self._services = services
+
+    async def watched(
+        self,
+        req: Request,
+        operation: str,
+        parameters: dict[str, Any],
+        work: Callable[[dict[str, Any]], Awaitable[bytes]],
+    ) -> bytes:
+        """As :func:`~orchestrator_core.api.v1.watched.watched`."""
+        return await watched(self._services, req, operation, parameters, work)
 
     @property
     def records(self) -> Records:

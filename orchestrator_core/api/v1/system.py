@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import encoding
+from orchestrator_core.api.v1.watched import watched
 from orchestrator_core.errors import OrchestratorError
 
 
@@ -33,6 +34,9 @@ class PluginsResource(Resource):
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every plugin found, whatever became of it, and who uses it."""
+        resp.data = await watched(self._services, req, "list_plugins", {}, self._encoded)
+
+    async def _encoded(self, _: dict[str, Any]) -> bytes:
         uses = [use async for use in self._uses()]
         plugins = [
             {
@@ -41,7 +45,7 @@ class PluginsResource(Resource):
             }
             for record in self._services.plugins.records
         ]
-        resp.data = encoding.encode({"plugins": plugins})
+        return encoding.encode({"plugins": plugins})
 
     async def _uses(self) -> AsyncIterator[tuple[tuple[str, str], dict[str, Any]]]:
         registry = self._services.registry

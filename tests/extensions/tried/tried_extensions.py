@@ -13,7 +13,10 @@ from orchestrator_core import Call, Forbidden, Outcome, PluginContext, hookimpl
 
 
 class Gate:
-    """Denies to stop node 1; gives every start the smallest size, and guests a lease."""
+    """Denies to stop node 1; gives every start the smallest size, and guests a lease.
+
+    Lists of assignments show those of ann alone, and no operation can be looked at.
+    """
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
@@ -23,6 +26,10 @@ class Gate:
         """Deny or change."""
         if call.operation == "stop_vm" and call.parameters.get("node") == "1":
             raise Forbidden("Node 1 is protected")
+        if call.operation == "get_operation":
+            raise Forbidden("Operations are not shown")
+        if call.operation == "list_assignments":
+            call.parameters["user"] = "ann"
         if call.operation == "start_vm":
             call.parameters["size"] = "1"
         if call.operation == "assign_vm" and call.parameters["user"] == "guest":
