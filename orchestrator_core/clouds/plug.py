@@ -15,7 +15,8 @@ from orchestrator_core.settings.deadlines import CLOSE_SECONDS
 T = TypeVar("T")
 
 RENEWAL_SECONDS: Final = 10.0
-"""Credentials that are refused are not read anew more often than this."""
+"""Credentials that are refused are not read anew more often than this, unless the cloud took
+those that were read last: they may have been revoked since."""
 
 
 class Compute(Protocol):
@@ -55,6 +56,16 @@ class Plug:
         if self.current is None:
             raise CloudUnavailable(f"{title} is not available: {self.failure}")
         return self.current
+
+    def accepted(self, hooks: Hooks) -> None:
+        """Note that the cloud took an object's credentials.
+
+        A refusal that comes after that is another one, and worth a renewal at once: a token that
+        was revoked, a key that was rotated twice. A password that is wrong is tried no more often
+        for it, since it is never taken.
+        """
+        if hooks is self.current:
+            self._not_before = 0.0
 
     async def renew(self, refused: Hooks, compute: Compute, seconds: float) -> bool:
         """Exchange an object whose credentials were refused; whether there is another one now.
