@@ -77,7 +77,8 @@ class OpenStack:
             {"interface": word, "url": self.url(path), "id": word, **around}
             for word in ("admin", "internal", "public")
         ]
-        return {"type": kind, "name": name or kind, "id": kind, "endpoints": ends}
+        usual = {"compute": "nova", "image": "glance", "network": "neutron"}
+        return {"type": kind, "name": name or usual[kind], "id": kind, "endpoints": ends}
 
     def catalog(self) -> Any:
         if self.catalog_of is not None:
@@ -137,6 +138,8 @@ class OpenStack:
     @staticmethod
     def _part(key: str, things: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
         """Return a part of a list as Nova and Glance do: sorted, from after the marker on."""
+        if "status" in query:
+            things = [thing for thing in things if thing["status"] == query["status"]]
         sort = query.get("sort_key")
         if sort is not None:
             things = sorted(things, key=lambda thing: str(thing["id"]))
@@ -144,7 +147,9 @@ class OpenStack:
             at = next((i for i, one in enumerate(things) if one["id"] == query["marker"]), -1)
             things = things[at + 1 :]
         limit = int(query.get("limit", "1000"))
-        return {key: things[:limit]}
+        found, is_more = things[:limit], len(things) > limit
+        link = [{"rel": "next", "href": f"http://h/?marker={found[-1]['id']}"}] if is_more else []
+        return {key: found, f"{key}_links": link}
 
 
 def server(number: int, **more: Any) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_a_login_in_the_middle_of_a_change_does_not_make_it_doubtful(
 ) -> None:
     there.seconds = 0.3
 
-    def limited(method: str, path: str, _: dict[str, str]) -> Answer | None:
+    def limited(method: str, *_: Any) -> Answer | None:
         if method == "DELETE":
             return in_json({"overLimit": {"code": 429, "message": "slow"}}, 429)
         time.sleep(0.35)  # the token ends while the server is looked up
