@@ -73,10 +73,20 @@ class LibcloudDriver:
     @hookimpl
     def check(self, deadline: Deadline) -> None:
         """Send the cheapest request that needs credentials."""
-        with self._call(deadline) as driver:
-            known = modules(driver)
-            cheap = (name for module, name in _CHEAP.items() if module in known)
-            lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        trail = Trail()
+        try:
+            with self._call(deadline, trail=trail) as driver:
+                known = modules(driver)
+                cheap = (name for module, name in _CHEAP.items() if module in known)
+                lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        except CloudError as error:
+            if trail.status is None or not error.message.endswith(" failed"):
+                raise
+            # Of what is in no table the status is all that is known to tell the operator.
+            raise CloudError(
+                f"{error.message} (its last answer was {trail.status}; check the addresses, "
+                "the region and the arguments in the settings)"
+            ) from error
 
     @hookimpl
     def list_nodes(self, deadline: Deadline) -> list[Node]:

@@ -276,6 +276,15 @@ def test_check_says_what_is_wrong_and_what_to_change(make: Make, deadline: Deadl
     assert closed.endswith("cannot be reached (Keystone at the auth URL)")
 
 
+def test_check_tells_a_status_that_is_in_no_table(make: Make, deadline: Deadline) -> None:
+    with serving(cloud(before=lambda *_: html(418))) as there:
+        why = why_not(make(**settings(there.url("/v3"))), deadline)
+    assert why.endswith(
+        "failed (its last answer was 418; check the addresses, the region and the arguments "
+        "in the settings)"
+    )
+
+
 def test_a_compute_address_that_leads_elsewhere(make: Make, deadline: Deadline) -> None:
     with serving(cloud(before=lambda *_: html(404))) as there:
         driver = make(**settings(there.url("/v3")))
