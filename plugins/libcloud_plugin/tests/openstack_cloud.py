@@ -91,6 +91,8 @@ class OpenStack:
         query = dict(parse_qsl(parts.query))
         if (method, parts.path) == ("POST", f"{self.auth}/auth/tokens"):
             return self._log_in(json.loads(body))
+        if (method, parts.path) == ("POST", f"{self.auth.removesuffix('/v3')}/v2.0/tokens"):
+            return self._log_in_2(json.loads(body))
         self.seen.append(f"{method} {target}")
         if parts.path.endswith("/auth/tokens"):
             return html(404)
@@ -119,6 +121,16 @@ class OpenStack:
             "roles": [],
         }
         return in_json({"token": told}, 201, **{"X-Subject-Token": token})
+
+    def _log_in_2(self, body: dict[str, Any]) -> Answer:
+        """Answer as Keystone's API v2.0 did until its release Queens."""
+        self.logins.append(body)
+        token = f"token-{len(self.logins)}"
+        self.tokens.add(token)
+        ends = [{"region": "RegionOne", "publicURL": self.url(self.nova)}]
+        catalog = [{"type": "compute", "name": "nova", "endpoints": ends}]
+        told = {"id": token, "expires": "2099-01-01T00:00:00Z"}
+        return in_json({"access": {"token": told, "serviceCatalog": catalog, "user": {}}})
 
     def _serve(self, path: str, query: dict[str, str]) -> Answer:
         nova = path.removeprefix(self.nova) if path.startswith(self.nova) else ""

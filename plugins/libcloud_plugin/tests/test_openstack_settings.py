@@ -191,6 +191,17 @@ def test_libclouds_own_words_for_user_domain_and_project(make: Make, deadline: D
     assert sent["scope"] == {"project": {"name": "physics", "domain": {"id": "d7"}}}
 
 
+def test_the_login_of_keystones_api_2(make: Make, deadline: Deadline) -> None:
+    arguments = {"ex_force_auth_version": "2.0_password"}
+    with serving(cloud()) as there:
+        driver = make(**settings(there.url("/v2.0/"), arguments=arguments))
+        for _ in range(2):
+            assert len(driver.list_nodes(deadline=deadline)) == 1
+        (sent,) = (body["auth"] for body in there.logins)
+    assert sent["tenantName"] == "physics"
+    assert sent["passwordCredentials"] == {"username": "ada", "password": PASSWORD}
+
+
 @pytest.mark.parametrize("by", ["arguments", "auth", "name"])
 def test_application_credentials(make: Make, deadline: Deadline, by: str) -> None:
     with serving(cloud()) as there:

@@ -36,7 +36,7 @@ class Endpoint:
 
 
 def endpoints(catalog: Any) -> list[Endpoint]:
-    """Return the addresses in a catalogue of Keystone's API v3 or v2.0.
+    """Return the addresses in a catalogue of Keystone's API v3, v2.0 or v1.1.
 
     What has no type or no URL is left out; it could not be used.
 
@@ -45,6 +45,8 @@ def endpoints(catalog: Any) -> list[Endpoint]:
     """
     if catalog is None:
         return []
+    if isinstance(catalog, Mapping):  # version 1.1: the service's name to its addresses
+        catalog = [{"type": kind, "endpoints": ends} for kind, ends in catalog.items()]
     if not isinstance(catalog, list):
         raise NonsenseAnswer("Keystone gave a catalogue that is no list")
     return [found for entry in catalog if isinstance(entry, Mapping) for found in _of(entry)]
