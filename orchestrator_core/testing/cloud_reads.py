@@ -195,8 +195,9 @@ class BaseCloudReads(BaseCloudReady):
         A part that ends too soon, or is in another order, hides nodes from callers who walk through
         the list with ``limit`` and ``marker``; so does a marker whose node is gone.
         """
-        cloud.some_node()
         whole = sorted({node["id"] for node in cloud.listed("nodes")})
+        if not whole:
+            raise DoesNotApply("it has no nodes")
         for limit in (len(whole),) if cloud.subject.live else (1, 2, len(whole) + 1):
             walked = list(dict.fromkeys(cloud.walked("nodes", limit)))
             assert walked == whole, f"{walked} by {limit}, {whole} in the list"

@@ -162,9 +162,10 @@ async def test_and_not_again_and_again(make_cloud: MakeCloud) -> None:
     assert [plugin.asked for plugin in made] == [1, 3]
 
 
-async def test_credentials_that_were_taken_and_then_refused_are_read_anew_at_once(
-    make_cloud: MakeCloud,
+async def test_credentials_that_were_taken_and_then_refused_are_read_anew_soon(
+    make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("orchestrator_core.clouds.plug.ACCEPTED_SECONDS", 0.0)
     made: list[Plugin] = []
 
     def answer(number: int, _deadline: Deadline) -> Any:

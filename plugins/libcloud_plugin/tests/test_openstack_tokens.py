@@ -134,10 +134,40 @@ def test_a_token_is_renewed_before_it_ends(
 
 def test_a_revoked_token_is_replaced_each_time(there: OpenStack, tmp_path: Path) -> None:
     app = app_of(there, tmp_path)
-    for revoked in range(3):
+    for revoked in range(4):
         assert ask_all(app, ["/nodes/os"]) == [200]
         assert len(there.logins) == revoked + 1
         there.tokens.clear()
+    assert len(there.seen) == 4 + 3
+
+
+def test_sixteen_callers_with_a_revoked_token_make_one_login(
+    there: OpenStack, tmp_path: Path
+) -> None:
+    app = app_of(there, tmp_path)
+    assert ask_all(app, ["/nodes/os"]) == [200]
+    there.tokens.clear()
+    there.delay = 0.2
+    paths = ["/nodes/os", "/images/os", "/sizes/os", "/locations/os"]
+    assert ask_all(app, paths) == [200] * 4
+    assert len(there.logins) == 2
+
+
+def test_a_change_with_a_revoked_token_is_sent_again(
+    make: Make, there: OpenStack, deadline: Deadline
+) -> None:
+    deleted = []
+
+    def delete(method: str, *_: Any) -> Answer:
+        if method == "DELETE":
+            deleted.append(len(there.logins))
+            return 204, {}, b""
+        there.tokens.clear()  # revoked between the look-up and the change
+        return in_json({"server": server(1)})
+
+    there.before = delete
+    make(**settings(there)).stop_vm(node_id=server(1)["id"], deadline=deadline)
+    assert deleted == [2]
 
 
 def test_a_service_that_refuses_every_token_is_asked_twice(

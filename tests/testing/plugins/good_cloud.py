@@ -123,8 +123,8 @@ class GoodCloud:
         return [image for image in self.list_images() if image.id > (marker or "")][:limit]
 
     def nodes_after(self, marker: str | None) -> list[Node]:
-        found = [node for node in self.list_nodes() if node.id > (marker or "")]
-        return sorted(found, key=lambda node: node.id)
+        found = {node.id: node for node in self.list_nodes() if node.id > (marker or "")}
+        return [found[node_id] for node_id in sorted(found)]
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:

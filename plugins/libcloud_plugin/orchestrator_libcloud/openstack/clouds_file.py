@@ -1,6 +1,6 @@
 """Reads ``clouds.yaml`` (with its ``secure.yaml``) and openrc files.
 
-openstacksdk itself is not used: it brings 13 packages, cryptography among them, for a file that
+openstacksdk itself is not used: it brings 18 packages, cryptography among them, for a file that
 is YAML. The rules are those of its documentation: one cloud need not be named, ``secure.yaml``
 beside the file is merged over it, a profile comes from ``clouds-public.yaml``, ``-`` and ``_`` are
 the same in keys, and the first of several regions is the default one.

@@ -26,6 +26,7 @@ from orchestrator_libcloud.openstack.tokens import Token, TokenStore
 PROVIDERS: Final = frozenset({"openstack", "rackspace", "rackspace_first_gen"})
 """Providers whose drivers log in to a Keystone."""
 
+_UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _NO_LIMIT: Final = 3600.0
 
@@ -89,9 +90,10 @@ class SharedCloud:
         left = (lambda: _NO_LIMIT) if call is None else call.seconds_left
         return self._tokens.get(lambda: self._log_in(connection), left)
 
-    def discard(self, value: str | None) -> None:
-        """Forget a token that a service refused."""
-        self._tokens.discard(value)
+    @property
+    def tokens(self) -> TokenStore:
+        """The token and what became of it."""
+        return self._tokens
 
     def url(self, service_type: str, token: Token) -> str:
         """Return where a service is.
@@ -136,6 +138,7 @@ class _Service:
     def __init__(self, connection: Any, cloud: SharedCloud) -> None:
         self._connection = connection
         self._cloud = cloud
+        self._is_stale = False
         self._request: Callable[..., Any] = connection.request
         self._own: Callable[[], None] = connection._populate_hosts_and_request_paths  # noqa: SLF001
 
@@ -162,7 +165,7 @@ class _Service:
         kind = self._connection.service_type or "compute"
         with _named(f"its {kind} service", "at the address that its catalogue gives", None):
             try:
-                return self._request(*args, **kwargs)
+                return self._send(args, kwargs)
             except Exception as error:
                 if kind == "compute" and self._is_elsewhere(error):
                     raise CloudError(
@@ -171,6 +174,22 @@ class _Service:
                         "leads to something else"
                     ) from error
                 raise
+
+    def _send(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Send a request; once more if only its token was out of date.
+
+        A request with such a token is refused whole, before the service looks at it, so that a
+        change can be sent again as well.
+        """
+        self._is_stale = False
+        try:
+            answer = self._request(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "code", None) != _UNAUTHORIZED or not self._is_stale:
+                raise
+            answer = self._request(*args, **kwargs)
+        self._cloud.tokens.accepted(self._connection.auth_token)
+        return answer
 
     def _is_elsewhere(self, error: Exception) -> bool:
         """Whether this is a 404 of something that is not Nova, which answers in JSON or XML."""
@@ -182,7 +201,7 @@ class _Service:
 
     def clear_cached_auth_context(self) -> None:
         """Forget the token: Libcloud calls this after a 401."""
-        self._cloud.discard(self._connection.auth_token)
+        self._is_stale = self._cloud.tokens.discard(self._connection.auth_token)
 
     def _url(self, token: Token) -> str:
         connection = self._connection

@@ -52,6 +52,7 @@ class TokenStore:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._token: Token | None = None
+        self._worked: str | None = None
         self._is_busy = False
         self._refusal: CredentialsRefused | None = None
 
@@ -84,14 +85,26 @@ class TokenStore:
                     raise _copy(self._refusal)
         return self._renew(login)
 
-    def discard(self, value: str | None) -> None:
+    def accepted(self, value: str | None) -> None:
+        """Note that a service took the token with this value."""
+        self._worked = value
+
+    def discard(self, value: str | None) -> bool:
         """Forget the token with this value, which a service refused.
 
         A newer one stays: another thread may have logged in meanwhile.
+
+        Returns:
+            Whether another token may well be taken: there is a newer one, or this one was taken
+            before it was revoked. One that is refused at its first use is refused for a reason that
+            another login does not change.
         """
         with self._changed:
-            if self._token is not None and self._token.value == value:
+            is_current = self._token is not None and self._token.value == value
+            has_newer = self._token is not None and not is_current
+            if is_current:
                 self._token = None
+            return has_newer or (value is not None and value == self._worked)
 
     def _renew(self, login: Callable[[], Token]) -> Token:
         token: Token | None = None
