@@ -13,6 +13,8 @@ from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import providers
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
@@ -125,6 +127,8 @@ class Sessions:
             # These name parameters and packages, not their values.
             raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
         correct_states(driver)
+        repair(driver)
+        keep_raw_items(driver)
         return driver
 
     def _terms(self) -> Terms:
