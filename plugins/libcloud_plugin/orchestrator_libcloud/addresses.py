@@ -45,14 +45,16 @@ def addresses_of(node: Any) -> tuple[list[str], list[str]]:
 def is_public_address(address: str) -> bool:
     """Return whether an address is reachable from the whole internet by its own kind.
 
-    Shared (100.64.0.0/10), unique local and link-local addresses are private; those that are set
-    aside for documentation count as public. False for anything that is no address.
+    Shared (100.64.0.0/10), unique local, site-local and link-local addresses are private; those
+    that are set aside for documentation count as public. False for anything that is no address.
     """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    if getattr(parsed, "is_site_local", False):
+        return False
     return parsed.is_global or any(parsed in network for network in _DOCUMENTATION)
 
 

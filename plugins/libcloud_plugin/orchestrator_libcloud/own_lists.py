@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from orchestrator_libcloud.refusals import GONE, HIDDEN, status_of
+
+_VAPP: Final = "application/vnd.vmware.vcloud.vApp+xml"
 
 
 def equinix_nodes(driver: Any) -> list[Any]:
@@ -46,8 +48,11 @@ def kamatera_nodes(driver: Any) -> list[Any]:
 
     The short list says which nodes there are: the long one is a search by name.
     """
+    listed: list[Any] = driver.list_nodes()
+    if not listed:
+        return listed
     known = {node.id: node for node in driver.list_nodes(ex_full_details=True)}
-    return [known.get(node.id, node) for node in driver.list_nodes()]
+    return [known.get(node.id, node) for node in listed]
 
 
 def opennebula_nodes(driver: Any) -> list[Any]:
@@ -90,17 +95,13 @@ def vcloud_nodes(driver: Any) -> list[Any]:
     """
     vcloud: Any = importlib.import_module("libcloud.compute.drivers.vcloud")
     driver._vdcs = None  # noqa: SLF001 - it is kept for ever otherwise
-    found = []
+    found: list[Any] = []
     for centre in driver.vdcs:
         document = driver.connection.request(vcloud.get_url_path(centre.id)).object
         path = vcloud.fixxpath(document, "ResourceEntities/ResourceEntity")
-        for entity in document.findall(path):
-            if entity.get("type") == _VAPP:
-                found.append(_vcloud_node(driver, vcloud.get_url_path, entity))
+        entities = [e for e in document.findall(path) if e.get("type") == _VAPP]
+        found += [_vcloud_node(driver, vcloud.get_url_path, entity) for entity in entities]
     return found
-
-
-_VAPP = "application/vnd.vmware.vcloud.vApp+xml"
 
 
 def _vcloud_node(driver: Any, path_of: Any, entity: Any) -> Any:

@@ -108,6 +108,7 @@ class Pager:
 
     Attributes:
         pages: the most pages that one list of the call came in.
+        passed_over: refusals without which the list is whole.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Pager:
         self._request = request
         self._spares = spares
         self.pages = 0
+        self.passed_over: list[Exception] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Send the driver's request, and those for the rest; return one answer.
@@ -131,6 +133,7 @@ class Pager:
             return self._whole(args, kwargs)
         except Exception as error:
             if self._spares(error, _path(args, kwargs)):
+                self.passed_over.append(error)
                 raise
             raise ListStopped(error) from error
 

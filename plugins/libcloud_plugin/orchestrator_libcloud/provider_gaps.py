@@ -88,7 +88,7 @@ _CLOUDSTACK: Final = Gap(
 _MCP: Final = Gap(
     "addresses of additional NICs; IPv6; images of data centres that the account does not have",
     "all addresses are shown; those images cannot be started and stay out",
-    _names("_get_node_state _to_image _to_images"),
+    _names("_get_node_state _to_image"),
 )
 
 GAPS: Final[dict[str, Gap]] = {
@@ -116,14 +116,14 @@ GAPS: Final[dict[str, Gap]] = {
             ),
         ),
     ),
-    "brightbox": Gap("IPv6 addresses of cloud IPs", _SHOWN, _names("_to_node")),
+    "brightbox": Gap("IPv6 addresses of cloud IPs", _SHOWN, _names("_extract _to_node")),
     "cloudscale": Gap(_NOTHING, _NOTHING),
     "cloudsigma": Gap(
         "fails for a NIC with IPv6, and where the boot drive cannot be seen; library drives that "
         "are not pre-installed",
         "IPv6 is shown; a VM is shown without a drive that is gone or hidden (404, 403); those "
         "drives cannot be started and stay out",
-        _names("_to_node list_images list_nodes"),
+        _names("_to_node list_images"),
         spared=(Spared(re.compile(r"/drives/[^/]+/"), GONE | HIDDEN),),
     ),
     "cloudstack": _CLOUDSTACK,
@@ -154,7 +154,6 @@ GAPS: Final[dict[str, Gap]] = {
     "gandi": Gap(
         "addresses of all interfaces but the first; takes private ones for public",
         f"all addresses are shown; {_BY_KIND}",
-        _names("list_images"),
     ),
     "gce": Gap(
         "an instance whose boot disk is not in the list of disks, all instances where one has a "
@@ -165,7 +164,9 @@ GAPS: Final[dict[str, Gap]] = {
         "anything else is an error; deprecated images stay out",
         _names("_to_node_size ex_get_volume ex_get_zone list_images list_nodes"),
         spared=(
-            Spared(re.compile(r"(.*/projects/[^/]+)?/zones/[^/]+"), GONE, _names("notFound NOT_FOUND")),
+            Spared(
+                re.compile(r"(.*/projects/[^/]+)?/zones/[^/]+"), GONE, _names("notFound NOT_FOUND")
+            ),
             Spared(
                 re.compile(r"/global/images"),
                 GONE | HIDDEN,
@@ -182,7 +183,7 @@ GAPS: Final[dict[str, Gap]] = {
     "kubevirt": Gap(
         "a namespace whose answer is no plain 200; public addresses, which a pod has not",
         "the first is an error",
-        _names("_memory_in_MB _to_node ex_list_services list_images list_nodes"),
+        _names("_memory_in_MB _to_node list_images list_nodes"),
     ),
     "libvirt_driver": Gap(
         "addresses that are not in the host's ARP table",
@@ -230,8 +231,8 @@ GAPS: Final[dict[str, Gap]] = {
     "vcloud": Gap(
         "a vApp that may not be read, or has no name; vApps of a data centre that is newer than "
         "the driver object; secondary addresses; takes private addresses for public",
-        "such a vApp is shown by its name, state unknown; the data centres are asked for each "
-        f"time; all addresses are shown; without an external one {_BY_KIND}",
+        "such a vApp (403, 404) is shown by its name, state unknown; the data centres are asked "
+        f"for each time; all addresses are shown; without an external one {_BY_KIND}",
         _names(
             "_get_catalog_hrefs _get_catalogitems_hrefs _to_node _uniquer ex_list_nodes "
             "list_images vdcs"
@@ -247,7 +248,7 @@ GAPS: Final[dict[str, Gap]] = {
         "IPv6, and all addresses but the one that the guest tools report first",
         f"IPv6 is shown; {_BY_KIND}",
         _names(
-            "_enhance_metadata _to_location _to_node _to_nodes ex_list_content_libraries "
+            "_enhance_metadata _request _to_location _to_node _to_nodes ex_list_content_libraries "
             "ex_list_content_library_items list_locations"
         ),
     ),

@@ -178,9 +178,7 @@ LISTS: Final[dict[str, Lists]] = {
     "gridscale": _whole(),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
-    "kamatera": _whole(
-        "not that it is known", lists={"list_nodes": own_lists.kamatera_nodes}
-    ),
+    "kamatera": _whole("not that it is known", lists={"list_nodes": own_lists.kamatera_nodes}),
     "ktucloud": _CLOUDSTACK,
     "kubevirt": Lists(
         "only when asked to; Libcloud does not",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from xml.etree.ElementTree import Element
 
 from orchestrator_libcloud.call import current
 
@@ -20,11 +21,14 @@ def status_of(error: BaseException) -> int | None:
     A page of a proxy is no answer of the provider's: its text cannot be parsed by a driver that
     expects JSON or XML, whose error carries no status then.
     """
-    for name in ("http_code", "code"):
-        value = getattr(error, name, None)
-        if isinstance(value, int | str) and str(value).isdecimal():
-            return int(value)
-    return None
+    # vCloud's errors are XML elements, which the driver raises as they are.
+    document = error.args[0] if error.args and isinstance(error.args[0], Element) else None
+    if document is not None and not document.tag.endswith("Error"):
+        return None
+    found = [getattr(error, name, None) for name in ("http_code", "code")]
+    found += [] if document is None else [document.get("majorErrorCode")]
+    numbers = (str(value) for value in found if isinstance(value, int | str))
+    return next((int(number) for number in numbers if number.isdecimal()), None)
 
 
 def codes_of(error: BaseException) -> frozenset[str]:

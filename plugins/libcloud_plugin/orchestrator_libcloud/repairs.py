@@ -30,11 +30,12 @@ def _azure(driver: Any) -> None:
     convert = driver._to_node  # noqa: SLF001 - the driver's only place for it
 
     @functools.wraps(convert)
-    def to_node(data: Any, fetch_nic: bool = True, fetch_power_state: bool = True) -> Any:
+    def to_node(data: Any, *, fetch_nic: bool = True, fetch_power_state: bool = True) -> Any:
         properties = data["properties"]
         # A VM that is being made, or whose making failed, may have no network profile.
         without = {**properties, "networkProfile": {"networkInterfaces": []}}
-        node = convert({**data, "properties": without}, False, fetch_power_state)
+        known = {**data, "properties": without}
+        node = convert(known, fetch_nic=False, fetch_power_state=fetch_power_state)
         node.extra = data
         if fetch_nic:
             for address, is_public in _azure_addresses(driver, properties):
@@ -47,24 +48,24 @@ def _azure(driver: Any) -> None:
 def _azure_addresses(driver: Any, properties: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     profile = properties.get("networkProfile") or {}
     for nic in profile.get("networkInterfaces") or ():
-        found = _known(lambda nic=nic: driver.ex_get_nic(nic["id"]))
+        found = _known(driver.ex_get_nic, nic["id"])
         for one in ((found and found.extra) or {}).get("ipConfigurations") or ():
             configuration = one.get("properties") or {}
             if private := configuration.get("privateIPAddress"):
                 yield private, False
             if public := configuration.get("publicIPAddress"):
-                known = _known(lambda public=public: driver.ex_get_public_ip(public["id"]))
+                known = _known(driver.ex_get_public_ip, public["id"])
                 if address := ((known and known.extra) or {}).get("ipAddress"):
                     yield address, True
 
 
-def _known(ask: Callable[[], Any]) -> Any:
+def _known(ask: Callable[[str], Any], wanted: str) -> Any:
     """Return an answer; None where the thing is gone meanwhile, or may not be seen.
 
     Every other failure has ended the list before it comes here.
     """
     try:
-        return ask()
+        return ask(wanted)
     except Exception as error:
         if status_of(error) in _NIC_STATUSES:
             return None
@@ -80,8 +81,8 @@ def _google(driver: Any) -> None:
     convert = driver._to_node  # noqa: SLF001 - the driver's only place for it
 
     @functools.wraps(convert)
-    def to_node(node: Any, use_disk_cache: bool = False) -> Any:
-        shown = convert({**node, "disks": []}, use_disk_cache)
+    def to_node(node: Any, *, use_disk_cache: bool = False) -> Any:
+        shown = convert({**node, "disks": []}, use_disk_cache=use_disk_cache)
         shown.extra["disks"] = node.get("disks") or []
         disk = _boot_disk(driver, shown.extra["disks"])
         if disk is not None:
@@ -118,7 +119,7 @@ def _cloudsigma(driver: Any) -> None:
         ask = driver.ex_get_drive
 
         def get_drive(drive_id: str) -> Any:
-            return _known(lambda: ask(drive_id)) or _NoDrive()
+            return _known(ask, drive_id) or _NoDrive()
 
         driver.ex_get_drive = get_drive
 
