@@ -109,7 +109,10 @@ def _boot_disk(driver: Any, disks: Any) -> Any:
         return None
     # Its constructor wants a zone; a regional disk is in several.
     zone = disk.get("zone") or next(iter(disk.get("replicaZones") or ()), None)
-    return driver._to_storage_volume({**disk, "zone": zone}) if zone else None  # noqa: SLF001
+    try:
+        return driver._to_storage_volume({**disk, "zone": zone}) if zone else None  # noqa: SLF001
+    except (LookupError, AttributeError, TypeError):
+        return None  # an odd disk does not hide the instance
 
 
 def _cloudsigma(driver: Any) -> None:

@@ -131,8 +131,9 @@ def _regional(number: int) -> dict[str, Any]:
             ["debian-1", "mine"],
         ),
         (Google(instances=[half.instance(1), half.instance(2, disks=None)]), 1),
+        (Google(disks={"zones/europe-west1-b": {"disks": [{"name": "d1", "zone": half.ZONE}]}}), 0),
     ],
-    ids=["whole", "one disk missing", "no disks", "regional", "without disks"],
+    ids=["whole", "one disk missing", "no disks", "regional", "without disks", "an odd disk"],
 )
 def test_google_shows_every_instance(served: Served, google: Google, images: Any) -> None:
     nodes = listed(served("gce", google))
