@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from orchestrator_libcloud import (
-    own_lists,
+    list_requests,
     paging_json,
     paging_own,
     paging_unpaged,
@@ -66,6 +66,14 @@ def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
     return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged, **more)
 
 
+def _equinix_nodes(driver: Any) -> list[Any]:
+    """Ask project after project: Libcloud's own way needs what Python 3.11 no longer has."""
+    driver._projects_populated = False  # noqa: SLF001 - else projects made later are never seen
+    projects = [project.id for project in driver.projects or []]
+    wanted = [driver.project_id] if driver.project_id else projects
+    return [node for one in wanted for node in driver.ex_list_nodes_for_project(one)]
+
+
 _CLOUDSTACK: Final = Lists(
     "`page` and `pagesize`, 500 at a time unless the cloud's `default.page.size` says otherwise",
     Who.PLUGIN,
@@ -95,7 +103,7 @@ _VCLOUD: Final = Lists(
     Who.NOBODY,
     "the list is one document",
     rule=Rule,
-    lists={"list_nodes": own_lists.vcloud_nodes},
+    lists={"list_nodes": list_requests.vcloud_nodes},
 )
 
 LISTS: Final[dict[str, Lists]] = {
@@ -154,7 +162,7 @@ LISTS: Final[dict[str, Lists]] = {
         _REPEATED,
         "Libcloud reads one page, of the projects too, and from Python 3.11 on no nodes at all",
         rule=partial(paging_json.JsonPages, paging_json.equinix),
-        lists={"list_nodes": own_lists.equinix_nodes},
+        lists={"list_nodes": _equinix_nodes},
     ),
     "exoscale": _CLOUDSTACK,
     "gandi": Lists(
@@ -163,7 +171,7 @@ LISTS: Final[dict[str, Lists]] = {
         "an error for a full page: the API does not say whether there is more",
         "Libcloud asks once",
         rule=partial(paging_unpaged.FullPage, 100),
-        lists={"list_nodes": own_lists.gandi_nodes},
+        lists={"list_nodes": list_requests.gandi_nodes},
     ),
     "gce": Lists(
         "`nextPageToken`, 500 at a time",
@@ -172,13 +180,13 @@ LISTS: Final[dict[str, Lists]] = {
         "Libcloud asks once for sizes and locations, and passes over zones that cannot be reached",
         rule=paging_own.Google,
         shared_ids=frozenset({"list_sizes"}),
-        lists={"list_images": own_lists.google_images},
+        lists={"list_images": list_requests.google_images},
     ),
     "gig_g8": _whole("not that it is known"),
     "gridscale": _whole(),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
-    "kamatera": _whole("not that it is known", lists={"list_nodes": own_lists.kamatera_nodes}),
+    "kamatera": _whole("not that it is known", lists={"list_nodes": list_requests.kamatera_nodes}),
     "ktucloud": _CLOUDSTACK,
     "kubevirt": Lists(
         "only when asked to; Libcloud does not",
@@ -203,7 +211,7 @@ LISTS: Final[dict[str, Lists]] = {
         Who.NOBODY,
         "the list is one document",
         rule=Rule,
-        lists={"list_nodes": own_lists.opennebula_nodes},
+        lists={"list_nodes": list_requests.opennebula_nodes},
     ),
     "openstack": _OPENSTACK,
     "outscale": Lists(
@@ -226,7 +234,7 @@ LISTS: Final[dict[str, Lists]] = {
     ),
     "upcloud": _whole(
         "not in the version of the API that Libcloud speaks",
-        lists={"list_nodes": own_lists.upcloud_nodes},
+        lists={"list_nodes": list_requests.upcloud_nodes},
     ),
     "vcl": Lists("no", Who.NOBODY, "nodes cannot be listed without an address"),
     "vcloud": _VCLOUD,

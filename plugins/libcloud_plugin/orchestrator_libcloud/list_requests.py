@@ -11,14 +11,6 @@ from orchestrator_libcloud.refusals import GONE, HIDDEN, status_of
 _VAPP: Final = "application/vnd.vmware.vcloud.vApp+xml"
 
 
-def equinix_nodes(driver: Any) -> list[Any]:
-    """Ask project after project: Libcloud's own way needs what Python 3.11 no longer has."""
-    driver._projects_populated = False  # noqa: SLF001 - else projects made later are never seen
-    projects = [project.id for project in driver.projects or []]
-    wanted = [driver.project_id] if driver.project_id else projects
-    return [node for one in wanted for node in driver.ex_list_nodes_for_project(one)]
-
-
 def gandi_nodes(driver: Any) -> list[Any]:
     """Give each node the addresses of all its interfaces; Libcloud gives it those of the first."""
     machines = driver.connection.request("hosting.vm.list").object
