@@ -14,6 +14,8 @@ from orchestrator_libcloud import providers
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
 from orchestrator_libcloud.openstack.shared import PROVIDERS, SharedCloud
+from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
@@ -131,6 +133,8 @@ class Sessions:
         correct_states(driver)
         if self._openstack is not None:
             self._openstack.prepare(driver)
+        repair(driver)
+        keep_raw_items(driver)
         return driver
 
     def _terms(self) -> Terms:

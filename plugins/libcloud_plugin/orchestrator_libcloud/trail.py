@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from orchestrator_core import CloudError
+from orchestrator_libcloud.error_answer import ErrorAnswer
 
 _REFUSED_WHOLE: Final = frozenset({401, 429})
 """Answers that say that the request was looked at and not carried out."""
@@ -23,12 +24,14 @@ class Trail:
     Attributes:
         status: HTTP status of the answer to the last request; None without an answer.
         retry_after: seconds that this answer asks us to wait, where it does.
+        error: the answer to the last request, if it is an error.
         verdict: why the transport itself ended the call, whatever the driver makes of it.
     """
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.retry_after: float | None = None
+        self.error: ErrorAnswer | None = None
         self.verdict: CloudError | None = None
         self._is_change = False
         self._has_begun = True
@@ -70,7 +73,7 @@ class Trail:
 
     def begin_request(self) -> None:
         """Forget the last answer: a request begins, its connection perhaps not yet made."""
-        self.status = self.retry_after = None
+        self.status = self.retry_after = self.error = None
         self._begun += 1
         self._is_sent = False
 
