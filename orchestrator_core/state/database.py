@@ -67,7 +67,7 @@ class Database:
         else:
             self.engine = make_engine(self.url, 2 * _THREADS)
             # Otherwise each statement would see what was committed since the last one.
-            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._reading = self.engine.execution_options(orchestrator_snapshot=True)
             self._writer = Writer(self.engine, _WRITERS)
 
     @property
