@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from orchestrator_core import FileField, SecretField, SecretMapping
-from orchestrator_libcloud.arguments import TARGETS
+from orchestrator_libcloud.arguments import TARGETS, is_text_argument
 from orchestrator_libcloud.providers import (
     COMMON,
     IMAGE_OWNERS,
@@ -46,7 +46,7 @@ class LibcloudSettings(Schema):
     image_owner = fields.List(
         fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
     )
-    arguments = SecretMapping(load_default=dict)
+    arguments = SecretMapping(load_default=dict, texts=is_text_argument)
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:
