@@ -65,6 +65,8 @@ class StateSettings:
         pause: until the second attempt of an operation; each later pause is twice as long ...
         longest_pause: ... up to this.
         look: how often each cloud is looked through for VMs that nobody owns.
+        clock_jump: by how much the database's clock may jump against that of a machine; after a
+            larger jump no lease ends until an operator has confirmed it.
     """
 
     url: Secret
@@ -76,6 +78,7 @@ class StateSettings:
     pause: float = 1.0
     longest_pause: float = 60.0
     look: float = 300.0
+    clock_jump: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,7 @@ class StateSchema(Schema):
     pause = _seconds()
     longest_pause = _seconds()
     look = fields.Float(validate=validate.Range(0.1, 86_400), allow_nan=False)
+    clock_jump = fields.Float(validate=validate.Range(5, 86_400), allow_nan=False)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> StateSettings:
