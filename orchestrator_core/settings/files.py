@@ -42,10 +42,10 @@ def why_denied(path: Path, wanted: int) -> str:
     verb = "enter" if place != path else "read" if wanted == os.R_OK else "write to"
     who, need = _user(os.geteuid()), "x" if place != path else "r" if wanted == os.R_OK else "w"
     kind = "the folder" if place.is_dir() else "the file"
-    return (
-        f"{kind} {place} belongs to {_owner(place)}, and user {who} may not {verb} it; run as its "
-        f"owner, or let {who} in: chown {who} {place}, or chmod g+{need} for a common group"
-    )
+    advice = f"run as its owner, or let {who} in: chown {who} {place}, or chmod g+{need} {place}"
+    if _is_own(place):
+        advice = f"allow it: chmod u+{need} {place}"
+    return f"{kind} {place} belongs to {_owner(place)}, and user {who} may not {verb} it; {advice}"
 
 
 def may(path: Path, mode: int) -> bool:
@@ -66,6 +66,12 @@ def _closed_folder(path: Path) -> Path:
         if not may(folder, os.X_OK):
             return folder
     return path
+
+
+def _is_own(path: Path) -> bool:
+    with suppress(OSError):
+        return path.stat().st_uid == os.geteuid()
+    return False
 
 
 def _owner(path: Path) -> str:

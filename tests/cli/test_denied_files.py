@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_written(
     said = refused(*command)
     assert f"[state] url: {folder}/state.db cannot be written" in said
     assert f"the folder {folder} belongs to {ME}:" in said
-    assert f"user {ME} may not write to it; run as its owner, or let {ME} in: chown" in said
+    assert f"user {ME} may not write to it; allow it: chmod u+w {folder}" in said
 
 
 @pytest.mark.parametrize("name", ["state.db", "state.db-wal", "state.db-shm"])
@@ -81,6 +81,8 @@ def test_a_file_that_belongs_to_another_user(
     said = refused(*command)
     assert f"{folder}/state.db cannot be written: the file {file} belongs to {owner}:" in said
     assert f"user {ME} may not write to it" in said
+    if owner != ME:
+        assert f"; run as its owner, or let {ME} in: chown {ME} {file}" in said
 
 
 def test_a_file_that_cannot_be_read(refused: Check, folder: Path) -> None:
