@@ -19,6 +19,9 @@ worker_class = orchestrator.WORKER
 workers = _server.workers
 bind = _server.bind
 keepalive = _server.keepalive
+root_path = _server.root_path
+if _server.forwarded_allow_ips is not None:  # otherwise the variable FORWARDED_ALLOW_IPS counts
+    forwarded_allow_ips = _server.forwarded_allow_ips
 
 # A worker that stops finishes what is in flight, a start of some minutes included.
 graceful_timeout = orchestrator.graceful_timeout()

@@ -109,6 +109,8 @@ def _first(directory: Path) -> bool:
 
 def _report(plugins: Plugins, registry: Registry) -> None:
     for record in plugins.records:
+        for what in record.warnings:
+            _log.warning("plugin is not installed properly", plugin=record.label, what=what)
         if record.state is State.LOADED:
             _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))
             for what in record.deprecations:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection, select, update
 
 from orchestrator_core.broker import orphans, vms
+from orchestrator_core.broker.clock_watch import ClockWatch
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
@@ -33,9 +34,13 @@ class Looker:
         database: where what was seen is kept.
         registry: the clouds.
         interval: seconds between two looks at one cloud.
+        clock: the database's; nothing is concluded from its jumps.
     """
 
-    def __init__(self, database: Database, registry: Registry, interval: float) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, interval: float, clock: ClockWatch
+    ) -> None:
+        self._clock = clock
         self._database = database
         self._registry = registry
         self._interval = interval
@@ -62,6 +67,7 @@ class Looker:
             vms.note_seen(connection, cloud.name, [node.id for node in nodes])
             _ended(connection, cloud.name, len(nodes), None)
             _draw_conclusions(connection, cloud.settings, seen)
+            self._clock.check(connection)
             return seen
 
         for orphan in await self._database.write(work):

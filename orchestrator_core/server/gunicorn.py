@@ -54,9 +54,9 @@ def on_starting(arbiter: Any) -> None:
     """Refuse an open address, make the run directory, guard the reload, keep a durable worker."""
     try:
         check_binding(current(), arbiter.cfg.address)
+        run_directory()
     except OrchestratorError as error:
         sys.exit(f"orchestrator: {error.message}")
-    run_directory()
     _import_for_all_workers()
     _stop_to_the_end(arbiter)
     supervisor = supervise(arbiter, graceful_timeout())

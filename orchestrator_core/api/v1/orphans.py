@@ -63,7 +63,7 @@ class ProcessesResource(RecordsResource):
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every process that works on the database, and what holds destroying up."""
         await self.filters(req, {}, in_parts=False)
-        held, found = await self.records.processes()
+        held, clock, found = await self.records.processes()
         shown = [
             {
                 "id": process["id"],
@@ -75,4 +75,5 @@ class ProcessesResource(RecordsResource):
             }
             for process in found
         ]
-        resp.data = encoding.encode({"processes": shown, "destroying_held": held or None})
+        holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
+        resp.data = encoding.encode({"processes": shown, **holds})

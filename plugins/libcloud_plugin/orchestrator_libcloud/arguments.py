@@ -24,6 +24,20 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Our setting to the parameters that it may become; the first that is there and free."""
 
+_NO_TEXTS: Final = frozenset(
+    {
+        *("backoff", "port", "retry_delay", "timeout"),
+        *("ex_token_bearer_auth", "secure", "verify_ssl"),
+        *("conn_kwargs", "ex_auth_cache", "region_details", "scopes"),
+    }
+)
+"""The arguments of Libcloud's constructors that are numbers, truth values, lists or tables."""
+
+
+def is_text_argument(name: str) -> bool:
+    """Whether a constructor's argument is a text, ``ex_tenant_name`` for example."""
+    return name not in _NO_TEXTS
+
 
 def parameters(driver_class: Any) -> list[list[inspect.Parameter]]:
     """Return a constructor's named parameters, level by level up the chain of classes.

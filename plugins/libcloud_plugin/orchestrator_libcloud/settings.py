@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from orchestrator_core import FileField, SecretField, SecretMapping
-from orchestrator_libcloud.arguments import TARGETS
+from orchestrator_libcloud.arguments import TARGETS, is_text_argument
 from orchestrator_libcloud.openstack import options as openstack
 from orchestrator_libcloud.providers import (
     COMMON,
@@ -47,7 +47,7 @@ class LibcloudSettings(Schema):
     image_owner = fields.List(
         fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
     )
-    arguments = SecretMapping(load_default=dict)
+    arguments = SecretMapping(load_default=dict, texts=is_text_argument)
     auth = SecretMapping()
     clouds_file = FileField()
     cloud = fields.String(validate=validate.Length(min=1))
