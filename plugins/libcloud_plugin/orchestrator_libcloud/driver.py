@@ -22,7 +22,7 @@ from orchestrator_core import (
     StartRequest,
     hookimpl,
 )
-from orchestrator_libcloud import convert, lookup
+from orchestrator_libcloud import convert, lookup, regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors import translated
@@ -71,10 +71,17 @@ class LibcloudDriver:
     @hookimpl
     def check(self, deadline: Deadline) -> None:
         """Send the cheapest request that needs credentials."""
-        with self._call(deadline) as driver:
-            known = modules(driver)
-            cheap = (name for module, name in _CHEAP.items() if module in known)
-            lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        try:
+            with self._call(deadline) as driver:
+                known = modules(driver)
+                cheap = (name for module, name in _CHEAP.items() if module in known)
+                lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        except CloudError as error:
+            # A mistyped region is an address that is not there, or a signature that does not fit.
+            if said := regions.hint(self._settings["provider"], self._region):
+                error.message = f"{error.message}. {said}"
+                error.args = (error.message,)
+            raise
 
     @hookimpl
     def list_nodes(self, deadline: Deadline) -> list[Node]:

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
+from orchestrator_libcloud import instance_types
 from orchestrator_libcloud.capabilities import method, needed, offers
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
+from orchestrator_libcloud.sizes import passed_on
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -133,8 +135,12 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     Raises:
         SizeNotFound: when there is none.
     """
-    sizes = list_with(driver, "list_sizes", region)
-    size = _first(size for size in sizes if str(size.id) == wanted)
+    if instance_types.can_ask(driver):
+        size = instance_types.find_size(driver, wanted)
+    else:
+        sizes = list_with(driver, "list_sizes", region)
+        size = _first(size for size in sizes if str(size.id) == wanted)
+    size = size or passed_on(driver, wanted)
     if size is None:
         raise SizeNotFound(f"There is no size {wanted!r}")
     return size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -10,12 +11,14 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 from orchestrator_core import Deadline, PluginError, reveal_all
-from orchestrator_libcloud import providers
+from orchestrator_libcloud import providers, regions
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
+
+_log = logging.getLogger(__name__)
 
 _IN_PROCESS: Final = frozenset({"dummy"})
 """Providers whose cloud lives in the driver object itself, so that all threads share one."""
@@ -59,6 +62,8 @@ class Sessions:
                 # It imports Libcloud, which is not loaded before a cloud is used.
                 transport = importlib.import_module("orchestrator_libcloud.transport")
                 transport.install(self._driver_class)
+                if said := regions.hint(self._settings["provider"], self._settings.get("region")):
+                    _log.warning("Cloud %s: %s; it is used as it is", self._cloud, said)
             return self._driver_class
 
     @contextmanager
@@ -119,8 +124,10 @@ class Sessions:
 
     def _make(self, driver_class: Any) -> Any:
         arguments = constructor_arguments(driver_class, self._settings)
+        where = (self._settings["provider"], arguments.get("region"), arguments.get("host"))
         try:
-            driver = driver_class(**arguments)
+            with regions.taught(*where):
+                driver = driver_class(**arguments)
         except (TypeError, ImportError) as error:
             # These name parameters and packages, not their values.
             raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error

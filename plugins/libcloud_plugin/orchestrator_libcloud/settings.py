@@ -14,10 +14,10 @@ from orchestrator_libcloud.providers import (
     IMAGE_OWNERS,
     NEEDS,
     refusal,
-    region_refusal,
     required,
     taken,
 )
+from orchestrator_libcloud.regions import refusal as region_refusal
 
 _MAX_PORT = 65535
 _LARGEST_ANSWER = 4096
@@ -59,7 +59,7 @@ class LibcloudSettings(Schema):
         if why := refusal(provider):
             raise ValidationError(why, "provider")
         wrong = {**_not_taken(provider, data), **_missing(provider, data)}
-        if "region" in data and (why := region_refusal(provider, data["region"])):
+        if "region" in data and (why := region_refusal(provider, data["region"], data.get("host"))):
             wrong.setdefault("region", [why])
         if "image_owner" in data and provider not in IMAGE_OWNERS:
             words = ", ".join(sorted(IMAGE_OWNERS))
