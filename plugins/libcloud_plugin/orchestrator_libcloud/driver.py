@@ -22,7 +22,7 @@ from orchestrator_core import (
     StartRequest,
     hookimpl,
 )
-from orchestrator_libcloud import convert, lookup, regions
+from orchestrator_libcloud import actions, convert, lookup, regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors import translated
@@ -57,6 +57,7 @@ class LibcloudDriver:
         self._settings = settings
         self._region: str | None = settings.get("region")
         self._sessions = Sessions(settings, context.name)
+        self._options = actions.Options(delete_volumes=settings["delete_volumes"])
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -184,11 +185,12 @@ class LibcloudDriver:
         trail = Trail()
         trail.prepare_change()
         with self._call(deadline, lookup.missing_node(node_id), trail) as driver:
-            act = method(driver, action, ("node",))
+            method(driver, action, ("node",))
             node = lookup.find_node(driver, node_id)
             deadline.check()
             trail.begin_change()
-            if act(node) is False:
+            done = actions.perform(driver, action, node, self._options)
+            if not done and not actions.false_is_success(driver, trail.status):
                 raise failure
 
     @contextmanager

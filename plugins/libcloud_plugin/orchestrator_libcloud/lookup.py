@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
-from orchestrator_libcloud import instance_types
+from orchestrator_libcloud import instance_types, libvirt_domains
 from orchestrator_libcloud.capabilities import method, needed, offers
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
@@ -69,6 +69,8 @@ def _get_node(driver: Any, wanted: str) -> Any:
     if not getters:
         return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
     if not _is_path_safe(wanted):
+        raise missing_node(wanted)
+    if libvirt_domains.MODULE in known and not libvirt_domains.is_domain_id(wanted):
         raise missing_node(wanted)
     return getattr(driver, getters[0])(wanted)
 

@@ -4,9 +4,9 @@ Some of Libcloud's drivers refuse a region that is not in a table of theirs. The
 old in places, so it only hints here: where a provider's rule gives the region's address, or the
 settings name one, the driver is taught the region before it is made.
 
-Sources: https://docs.aws.amazon.com/general/latest/gr/ec2-service.html (``ec2.REGION.SUFFIX``) and
-the partitions of Amazon's own SDK; https://docs.outscale.com/en/userguide/About-Endpoints.html
-(``fcu.REGION.outscale.com``); https://docs.cloudsigma.com (``LOCATION.cloudsigma.com``).
+Sources: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-endpoints.html with the partitions of
+Amazon's own SDK; https://docs.outscale.com/en/userguide/API-Endpoints-Reference.html. CloudSigma's
+and Aurora's rules are those that the rows of Libcloud's tables follow.
 """
 
 from __future__ import annotations
