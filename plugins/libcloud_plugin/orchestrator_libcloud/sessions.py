@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
+import urllib3
+
 from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import libvirt_domains, providers, regions, vsphere, vsphere_actions
 from orchestrator_libcloud.arguments import constructor_arguments
@@ -84,6 +86,8 @@ class Sessions:
                 f"Provider {provider!r} needs the package {missing}, which is not installed"
             )
         if not self._settings.get("verify_tls", True):
+            # One line of ours instead, which names the cloud.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             _log.warning(
                 "Cloud %s: verify_tls is false, so its credentials go to any server at its address",
                 self._cloud,

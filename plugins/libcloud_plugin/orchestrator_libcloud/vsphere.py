@@ -12,6 +12,8 @@ SessionManager.Login), ``/sdk/vimServiceVersions.xml``.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
 import ssl
 from functools import cache
@@ -37,6 +39,7 @@ def install(driver_module: Any) -> str | None:
     if driver_module.pyvmomi is None:
         return "pyvmomi"
     driver_module.connect = _Connect()
+    driver_module.asyncio = _Asyncio()
     return None
 
 
@@ -46,6 +49,24 @@ def cause(error: Exception) -> Exception | None:
     if type(error).__name__ == "LibcloudError" and isinstance(inner, Exception):
         return inner
     return None
+
+
+class _Asyncio:
+    """Stands for ``asyncio`` in Libcloud's driver, which never ends its loops and their threads."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    def new_event_loop(self) -> _Asyncio:
+        """Return what runs one coroutine."""
+        return self
+
+    def set_event_loop(self, _: Any) -> None:
+        """Do nothing: a loop is there for as long as its coroutine runs."""
+
+    def run_until_complete(self, work: Any) -> Any:
+        """Run a coroutine in a loop that ends with it."""
+        return asyncio.run(work)
 
 
 class _Connect:
@@ -83,6 +104,8 @@ class _Connect:
         vim = importlib.import_module("pyVmomi").vim
         instance = vim.ServiceInstance("ServiceInstance", stub)
         instance.RetrieveContent().sessionManager.Login(user, pwd, None)
+        if call is not None:
+            call.opened.add(stub)
         return instance
 
     def Disconnect(self, instance: Any) -> None:  # noqa: N802
@@ -151,6 +174,23 @@ def _stub_class() -> Any:
             super().__init__(path="/sdk", **given)
             self._call = call
             self._seconds: float | None = None
+
+        def InvokeMethod(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+            """Send a request; a call that is over ends with its own error."""
+            try:
+                return super().InvokeMethod(*args, **kwargs)
+            except Exception:
+                if self._call is not None:
+                    self._call.check()
+                raise
+
+        def close(self) -> None:
+            """Close every idle connection."""
+            self.DropConnections()
+
+        def __del__(self) -> None:
+            with contextlib.suppress(AttributeError):  # it was never made whole
+                self.close()
 
         def leave(self, seconds: float) -> None:
             """Let no request wait longer than this from now on: no call is under way."""
