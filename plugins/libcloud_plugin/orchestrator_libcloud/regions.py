@@ -128,6 +128,9 @@ _TABLES: Final[dict[str, _Table]] = {
         needs_address=False,
     ),
 }
+_ONLY: Final = {"rackspace_first_gen": ("uk", "us")}
+"""Regions that mean something in a driver's own code."""
+
 _taught: set[tuple[str, str]] = set()
 _teaching: Final = threading.Lock()
 
@@ -140,6 +143,8 @@ def refusal(provider: str, region: str, host: str | None = None) -> str | None:
         region: the settings' region.
         host: the settings' host, which needs no rule for an address.
     """
+    if region not in _ONLY.get(provider, (region,)):
+        return f"the driver of {provider} works with the regions {', '.join(_ONLY[provider])} only"
     table = _TABLES.get(provider)
     if table is None or region in _original(table):
         return None

@@ -64,8 +64,9 @@ class LibcloudSettings(Schema):
         if why := refusal(provider):
             raise ValidationError(why, "provider")
         wrong = {**_not_taken(provider, data), **_missing(provider, data)}
-        if "region" in data and (why := region_refusal(provider, data["region"], data.get("host"))):
-            wrong.setdefault("region", [why])
+        region = data.get("region") or data["arguments"].get("region")
+        if isinstance(region, str) and (why := _region_refusal(provider, region, data)):
+            wrong.setdefault("region" if "region" in data else "arguments", [why])
         if "image_owner" in data and provider not in IMAGE_OWNERS:
             words = ", ".join(sorted(IMAGE_OWNERS))
             wrong["image_owner"] = [f"provider {provider!r} does not take it (only {words} do)"]
@@ -103,6 +104,10 @@ def _pointless(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
     if "ca_file" in data and not data["verify_tls"]:
         wrong["ca_file"] = ["has no use with verify_tls = false"]
     return wrong
+
+
+def _region_refusal(provider: str, region: str, data: Mapping[str, Any]) -> str | None:
+    return region_refusal(provider, region, data.get("host") or data["arguments"].get("host"))
 
 
 def _missing(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -97,6 +97,17 @@ def test_what_cannot_be_an_amazon_region(region: str, why: str) -> None:
     assert why in refusal(provider="ec2", region=region)
 
 
+def test_a_region_among_the_arguments_is_looked_at_too(make: Make, deadline: Deadline) -> None:
+    with pytest.raises(ValidationError, match="availability zone"):
+        LibcloudSettings().load({"provider": "ec2", **PAIR, "arguments": {"region": "eu-west-1a"}})
+    cloud = make(provider="ec2", **PAIR, arguments={"region": "mx-central-1"})
+    assert driver_of(cloud, deadline).connection.host == "ec2.mx-central-1.amazonaws.com"
+
+
+def test_a_region_that_means_something_in_the_drivers_code() -> None:
+    assert "uk, us only" in refusal(provider="rackspace_first_gen", region="dfw")
+
+
 def test_an_amazon_like_cloud_at_its_own_host_may_call_its_region_as_it_likes(
     make: Make, deadline: Deadline
 ) -> None:

@@ -1,14 +1,16 @@
 """Moto's EC2 on a port of the system's choice, with its answers put right.
 
 Run as a program it prints its port and serves until its standard input ends. Amazon's own
-answers differ from moto's in six things that Libcloud or the plugin depends on:
+answers differ from moto's in seven things that Libcloud or the plugin depends on:
 
 * their namespace ends with a slash;
 * errors have no namespace;
 * what has nothing to tell answers ``<return>true</return>``;
 * ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero to make and delete;
 * a start with a client token that was there before is answered with the nodes of that one;
-* nodes can be looked for by their client token.
+* nodes can be looked for by their client token;
+* instance types come 100 at a time, with a ``nextToken``. Moto takes seconds to write them all,
+  so pages are kept.
 
 Moto takes every access key; one is refused here, in Amazon's words.
 """
@@ -23,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -43,6 +46,7 @@ _REFUSAL = (
     b"<Message>AWS was not able to validate the provided access credentials</Message>"
     b"</Error></Errors><RequestID>0</RequestID></Response>"
 )
+_PAGE = 100
 _NO_TOKEN = "ABCDE"  # noqa: S105 - it is none
 """What moto takes for the token of a start without one."""
 
@@ -52,6 +56,7 @@ class AmazonLike:
 
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
         self._application = application
+        self._type_pages: dict[int, bytes] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         """Hand one request on to moto, and put right what comes back."""
@@ -63,6 +68,31 @@ class AmazonLike:
         if action in ("CreateTags", "DeleteTags"):
             query = [(_from_one(name), value) for name, value in query]
             environ["QUERY_STRING"] = urlencode(query)
+        if action == "DescribeInstanceTypes" and "InstanceType.1" not in dict(query):
+            return self._types(environ, start_response, query)
+        return self._ask(environ, start_response, action)
+
+    def _types(
+        self, environ: Environ, start_response: StartResponse, query: list[tuple[str, str]]
+    ) -> list[bytes]:
+        """Answer with one page of instance types."""
+        number = int(dict(query).get("NextToken", "0"))
+        if number not in self._type_pages:
+            names = sorted(INSTANCE_TYPES)[number * _PAGE : (number + 1) * _PAGE]
+            kept = [(name, value) for name, value in query if name != "NextToken"]
+            kept += [(f"InstanceType.{place}", name) for place, name in enumerate(names, 1)]
+            environ["QUERY_STRING"] = urlencode(kept)
+            (body,) = self._ask(environ, lambda *_: None, "DescribeInstanceTypes")
+            if (number + 1) * _PAGE < len(INSTANCE_TYPES):
+                more = f"<nextToken>{number + 1}</nextToken>".encode()
+                body = _ROOT_END.sub(lambda end: more + end[0], body)
+            self._type_pages[number] = body
+        page = self._type_pages[number]
+        start_response("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(page)))])
+        return [page]
+
+    def _ask(self, environ: Environ, start_response: StartResponse, action: str) -> list[bytes]:
+        """Hand one request on to moto as it is; return its answer, put right."""
         began: list[Any] = []
         answer = self._application(environ, lambda *arguments: began.extend(arguments[:2]))
         body = b"".join(answer)
