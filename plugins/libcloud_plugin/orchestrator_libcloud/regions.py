@@ -6,7 +6,7 @@ settings name one, the driver is taught the region before it is made.
 
 Sources: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-endpoints.html with the partitions of
 Amazon's own SDK; https://docs.outscale.com/en/userguide/API-Endpoints-Reference.html. CloudSigma's
-and Aurora's rules are those that the rows of Libcloud's tables follow.
+rule is the one that most rows of Libcloud's table follow.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Table:
 
     module: str
     name: str
-    row: Callable[[str, str], Any]
+    row: Callable[[str, str], Mapping[str, Any]]
     address: Callable[[str], str] | None = None
     needs_address: bool = True
 
@@ -84,10 +84,6 @@ def _rackspace_row(region: str, _host: str) -> Mapping[str, Any]:
     return {"service_type": "compute", "name": "cloudServersOpenStack", "region": region.upper()}
 
 
-def _path_row(region: str, _host: str) -> str:
-    return f"/{region}"
-
-
 def _outscale(name: str) -> _Table:
     host = "fcu.{}.outscale.com".format
     return _Table("libcloud.compute.drivers.ec2", name, _outscale_row, host)
@@ -103,13 +99,6 @@ _TABLES: Final[dict[str, _Table]] = {
     ),
     "outscale_inc": _outscale("OUTSCALE_INC_REGION_DETAILS"),
     "outscale_sas": _outscale("OUTSCALE_SAS_REGION_DETAILS"),
-    # Its driver serves a region that is not in the table by Amsterdam, without a word.
-    "aurora_compute": _Table(
-        "libcloud.compute.drivers.auroracompute",
-        "REGION_ENDPOINT_MAP",
-        _path_row,
-        needs_address=False,
-    ),
     "cloudsigma": _Table(
         "libcloud.common.cloudsigma",
         "API_ENDPOINTS_2_0",
@@ -128,10 +117,14 @@ _TABLES: Final[dict[str, _Table]] = {
         needs_address=False,
     ),
 }
-_ONLY: Final = {"rackspace_first_gen": ("uk", "us")}
-"""Regions that mean something in a driver's own code."""
+_ONLY: Final = {
+    # Its driver serves every other region by Amsterdam, without a word.
+    "aurora_compute": ("Amsterdam", "Barcelona", "Los Angeles", "Miami", "Rotterdam", "Tokyo"),
+    "rackspace_first_gen": ("uk", "us"),
+}
+"""Regions that mean something in a driver's own code: no other can be asked for."""
 
-_taught: set[tuple[str, str]] = set()
+_taught: set[tuple[str, str, str]] = set()
 _teaching: Final = threading.Lock()
 
 
@@ -144,7 +137,8 @@ def refusal(provider: str, region: str, host: str | None = None) -> str | None:
         host: the settings' host, which needs no rule for an address.
     """
     if region not in _ONLY.get(provider, (region,)):
-        return f"the driver of {provider} works with the regions {', '.join(_ONLY[provider])} only"
+        known = ", ".join(_ONLY[provider])
+        return f"the driver of {provider} can ask for the regions {known} only"
     table = _TABLES.get(provider)
     if table is None or region in _original(table):
         return None
@@ -179,7 +173,7 @@ def hint(provider: str, region: str | None) -> str | None:
 
 
 def _original(table: _Table) -> list[str]:
-    return [name for name in table.rows() if (table.name, name) not in _taught]
+    return [name for name in table.rows() if (table.module, table.name, name) not in _taught]
 
 
 def _near(table: _Table, region: str) -> str:
@@ -209,6 +203,6 @@ def taught(provider: str, region: str | None, host: str | None = None) -> Iterat
         return
     address = host or (table.address(region) if table.address is not None else "")
     with _teaching:  # another cloud may give a region of this name another host
-        _taught.add((table.name, region))
+        _taught.add((table.module, table.name, region))
         table.rows()[region] = table.row(region, address)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import re
@@ -105,7 +106,7 @@ def test_a_region_among_the_arguments_is_looked_at_too(make: Make, deadline: Dea
 
 
 def test_a_region_that_means_something_in_the_drivers_code() -> None:
-    assert "uk, us only" in refusal(provider="rackspace_first_gen", region="dfw")
+    assert "regions uk, us only" in refusal(provider="rackspace_first_gen", region="dfw")
 
 
 def test_an_amazon_like_cloud_at_its_own_host_may_call_its_region_as_it_likes(
@@ -147,8 +148,17 @@ def test_regions_without_a_rule_need_a_host(make: Make, deadline: Deadline, prov
 
 
 def test_an_unknown_region_is_not_served_by_another(make: Make, deadline: Deadline) -> None:
-    made = driver_of(make(provider="aurora_compute", **PAIR, region="fra"), deadline)
-    assert made.path == "/fra"
+    assert "Amsterdam, Barcelona" in refusal(provider="aurora_compute", region="Berlin")
+    table = importlib.import_module("libcloud.compute.drivers.auroracompute").REGION_ENDPOINT_MAP
+    assert sorted(table) == list(regions._ONLY["aurora_compute"])
+    made = driver_of(make(provider="aurora_compute", **PAIR, region="Tokyo"), deadline)
+    assert made.path == "/tyo"
+
+
+def test_what_one_driver_was_taught_changes_no_other(make: Make, deadline: Deadline) -> None:
+    driver_of(make(provider="nttcis", **PAIR, region="dd-na", host="api.example.org"), deadline)
+    assert regions.refusal("dimensiondata", "dd-na") is None
+    assert regions.hint("dimensiondata", "dd-na") is None
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", None])
