@@ -9,8 +9,8 @@ answers differ from moto's in seven things that Libcloud or the plugin depends o
 * ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero to make and delete;
 * a start with a client token that was there before is answered with the nodes of that one;
 * nodes can be looked for by their client token;
-* instance types come 100 at a time, with a ``nextToken``. Moto takes seconds to write them all,
-  so pages are kept.
+* instance types come 100 at a time, with a ``nextToken``. Moto takes seconds to write them all, so
+  it writes only what the plugin reads of each, and pages are kept.
 
 Moto takes every access key; one is refused here, in Amazon's words.
 """
@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeBackend
 from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -47,6 +47,16 @@ _REFUSAL = (
     b"</Error></Errors><RequestID>0</RequestID></Response>"
 )
 _PAGE = 100
+_READ_OF_A_TYPE: dict[str, tuple[str, ...]] = {
+    "InstanceType": (),
+    "CurrentGeneration": (),
+    "BareMetal": (),
+    "ProcessorInfo": ("SupportedArchitectures",),
+    "VCpuInfo": ("DefaultVCpus",),
+    "MemoryInfo": ("SizeInMiB",),
+    "InstanceStorageInfo": ("TotalSizeInGB",),
+    "NetworkInfo": ("NetworkPerformance",),
+}
 _NO_TOKEN = "ABCDE"  # noqa: S105 - it is none
 """What moto takes for the token of a start without one."""
 
@@ -130,6 +140,16 @@ def keep_client_tokens() -> None:
     setattr(EC2Backend, "run_instances", once)  # noqa: B010 - to mypy a method is for ever
 
 
+def shorten_instance_types() -> None:
+    """Let moto know of each instance type what the plugin reads, and no more."""
+    for described in InstanceTypeBackend.instance_types:
+        for name in described.keys() - {"name", *_READ_OF_A_TYPE}:
+            del described[name]
+        for name, parts in _READ_OF_A_TYPE.items():
+            if parts and name in described:
+                described[name] = {p: v for p, v in described[name].items() if p in parts}
+
+
 def _is_of(instance: Any, token: str) -> bool:
     return token != _NO_TOKEN and instance.client_token == token
 
@@ -141,6 +161,7 @@ class _Handler(WSGIRequestHandler):
 def main() -> None:
     """Serve until standard input ends."""
     keep_client_tokens()
+    shorten_instance_types()
     application = AmazonLike(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
