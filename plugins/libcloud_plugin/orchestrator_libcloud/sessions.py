@@ -17,6 +17,8 @@ from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import libvirt_domains, providers, regions, vsphere, vsphere_actions
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
@@ -166,6 +168,8 @@ class Sessions:
                 raise
             raise inner from error
         correct_states(driver)
+        repair(driver)
+        keep_raw_items(driver)
         return driver
 
     @staticmethod
