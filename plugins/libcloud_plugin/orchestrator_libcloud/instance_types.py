@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from orchestrator_core import SizeNotFound
 from orchestrator_libcloud.call import current
+from orchestrator_libcloud.paging import ListStopped
 
 _log = logging.getLogger(__name__)
 
@@ -49,14 +50,17 @@ def can_ask(driver: Any) -> bool:
 def list_sizes(driver: Any) -> list[Any]:
     """Return the sizes of an EC2 driver's cloud; a page of them for each answer of the pager.
 
-    For a driver whose cloud has no such action, return the driver's own list.
+    To be called as a list of :data:`~orchestrator_libcloud.provider_lists.LISTS`, whose pager
+    stands before the driver's requests. For a driver whose cloud has no such action, return the
+    driver's own list.
     """
     if not can_ask(driver):
         return list(driver.list_sizes())
     try:
         return list(_ask(driver))
-    except Exception as error:  # noqa: BLE001 - all but two kinds are raised again
-        _report_or_raise(error)
+    except ListStopped as stopped:
+        if not _report(stopped.error):
+            raise
         return _table(driver)
 
 
@@ -71,7 +75,8 @@ def find_size(driver: Any, wanted: str) -> Any | None:
     except Exception as error:
         if _code(error) in _NO_SIZE:
             raise SizeNotFound(f"There is no size {wanted!r}") from error
-        _report_or_raise(error)
+        if not _report(error):
+            raise
         return next((size for size in _table(driver) if size.id == wanted), None)
     for size in found:
         if size.id == wanted:
@@ -139,15 +144,15 @@ def _node_size(driver: Any, **given: Any) -> Any:
     return base.NodeSize(bandwidth=None, price=None, driver=driver, **given)
 
 
-def _report_or_raise(error: Exception) -> None:
-    """Log once for each cloud why the table answers; raise any other error again."""
+def _report(error: Exception) -> bool:
+    """Return whether the table answers after this error; log why, once for each cloud."""
     code = _code(error)
     if code in _DENIED:
         why = "the credentials lack the permission ec2:DescribeInstanceTypes"
     elif code in _NO_ACTION:
         why = "it has no action DescribeInstanceTypes"
     else:
-        raise error
+        return False
     call = current()
     cloud = call.terms.cloud if call is not None else "?"
     if (cloud, code) not in _reported:
@@ -158,6 +163,7 @@ def _report_or_raise(error: Exception) -> None:
             cloud,
             why,
         )
+    return True
 
 
 def _code(error: Exception) -> str:
