@@ -68,7 +68,9 @@ class Adapter(HTTPAdapter):
             return super().send(request, *args, **kwargs)
         call.trail.begin_request()
         kwargs["timeout"] = call.seconds_left()
-        if call.terms.ca_file:
+        if not call.terms.verify_tls:
+            kwargs["verify"] = False
+        elif call.terms.ca_file:
             kwargs["verify"] = str(call.terms.ca_file)
         elif kwargs.get("verify") is False:
             kwargs["verify"] = True  # KubeVirt's driver trusts everybody unless told otherwise

@@ -37,12 +37,14 @@ class Terms:
         max_answer: the largest answer that is read, in MiB, after decompression.
         ca_file: certificates to trust instead of the usual ones.
         proxy: URL of the proxy to go through.
+        verify_tls: whether the cloud must show a certificate that is trusted.
     """
 
     cloud: str = "?"
     max_answer: int = 64
     ca_file: Path | None = None
     proxy: str | None = field(default=None, repr=False)
+    verify_tls: bool = True
 
     @property
     def max_bytes(self) -> int:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from orchestrator_core import CloudDescription
 from orchestrator_libcloud.openstack.options import OptionFault, resolve
-from orchestrator_libcloud.providers import endpoint
+from orchestrator_libcloud.regions import endpoint
 
 _URL_ARGUMENTS: Final = ("ex_force_auth_url", "url", "api_url", "endpoint", "uri", "host")
 _NO_HOST: Final = "127.0.0.1"  # what Libcloud's base class has where a driver names none

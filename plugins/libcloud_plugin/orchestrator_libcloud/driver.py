@@ -22,7 +22,7 @@ from orchestrator_core import (
     StartRequest,
     hookimpl,
 )
-from orchestrator_libcloud import convert, lookup
+from orchestrator_libcloud import actions, convert, lookup, regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors import translated
@@ -58,6 +58,7 @@ class LibcloudDriver:
         self._settings = settings
         self._region: str | None = settings.get("region")
         self._sessions = Sessions(settings, context.name)
+        self._options = actions.Options(delete_volumes=settings["delete_volumes"])
         self._pager = Pager()
 
     @hookimpl
@@ -80,6 +81,11 @@ class LibcloudDriver:
                 cheap = (name for module, name in _CHEAP.items() if module in known)
                 lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
         except CloudError as error:
+            # A mistyped region is an address that is not there, or a signature that does not fit.
+            if said := regions.hint(self._settings["provider"], self._region):
+                error.message = f"{error.message}. {said}"
+                error.args = (error.message,)
+                raise
             if trail.status is None or not error.message.endswith(" failed"):
                 raise
             # Of what is in no table the status is all that is known to tell the operator.
@@ -208,11 +214,12 @@ class LibcloudDriver:
         trail = Trail()
         trail.prepare_change()
         with self._call(deadline, lookup.missing_node(node_id), trail) as driver:
-            act = method(driver, action, ("node",))
+            method(driver, action, ("node",))
             node = lookup.find_node(driver, node_id)
             deadline.check()
             trail.begin_change()
-            if act(node) is False:
+            done = actions.perform(driver, action, node, self._options)
+            if not done and not actions.false_is_success(driver, trail.status):
                 raise failure
 
     @contextmanager

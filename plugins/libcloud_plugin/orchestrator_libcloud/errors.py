@@ -31,6 +31,7 @@ from orchestrator_libcloud.failures import (
     Meaning,
 )
 from orchestrator_libcloud.trail import Trail, seconds_until
+from orchestrator_libcloud.vsphere_faults import BY_VSPHERE_FAULT
 
 _NOT_FOUND: Final = 404
 _FAULTS: Final = range(500, 600)
@@ -95,7 +96,7 @@ def _meaning(error: Exception, missing: NotFound | None, trail: Trail) -> Meanin
     """Return what an error means; None for "what was asked for is not there"."""
     if _names(error)[0] == "libvirt.libvirtError":
         return BY_LIBVIRT_CODE.get(error.get_error_code(), UNKNOWN)  # type: ignore[attr-defined]
-    found = _by_class(error, BY_CLASS)
+    found = _by_class(error, BY_VSPHERE_FAULT) or _by_class(error, BY_CLASS)
     if found is IS_NONSENSE:
         # An answer that cannot be parsed says less than the status that came with it.
         return _clear(trail.status) or found

@@ -222,9 +222,17 @@ ANOTHER_FAULT: Final = _FAULT
 """For the statuses from 500 on that stand nowhere in the table."""
 
 BY_LIBVIRT_CODE: Final[dict[int, Meaning]] = {
+    3: _UNSUPPORTED,  # not supported by this hypervisor's driver
+    5: _UNREACHABLE,  # no connect: this libvirt has no driver for the URI
     38: _UNREACHABLE,  # system error
+    39: _UNREACHABLE,  # RPC
+    40: _INSECURE,  # GnuTLS
     42: _NO_NODE,  # no domain
     45: _CREDENTIALS,  # authentication failed
+    79: _CREDENTIALS,  # authentication cancelled
+    94: _CREDENTIALS,  # authentication unavailable
+    85: _UNREACHABLE,  # ssh
+    87: _STATE,  # resource busy
     55: _STATE,  # operation invalid
     68: TIMEOUT,  # operation timeout
     88: _NOT_ALLOWED,  # access denied

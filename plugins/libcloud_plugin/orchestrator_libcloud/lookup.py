@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
+from orchestrator_libcloud import instance_types, libvirt_domains
 from orchestrator_libcloud.capabilities import method, needed, offers
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
 from orchestrator_libcloud.openstack import zones
+from orchestrator_libcloud.sizes import passed_on
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -77,6 +79,8 @@ def _get_node(driver: Any, wanted: str) -> Any:
     if not getters:
         return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
     if not _is_path_safe(wanted):
+        raise missing_node(wanted)
+    if libvirt_domains.MODULE in known and not libvirt_domains.is_domain_id(wanted):
         raise missing_node(wanted)
     return getattr(driver, getters[0])(wanted)
 
@@ -143,10 +147,14 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     Raises:
         SizeNotFound: when there is none.
     """
-    size = _get_size(driver, wanted)
-    if size is None:
-        sizes = list_with(driver, "list_sizes", region)
-        size = _first(size for size in sizes if str(size.id) == wanted)
+    if instance_types.can_ask(driver):
+        size = instance_types.find_size(driver, wanted)
+    else:
+        size = _get_size(driver, wanted)
+        if size is None:
+            sizes = list_with(driver, "list_sizes", region)
+            size = _first(size for size in sizes if str(size.id) == wanted)
+    size = size or passed_on(driver, wanted)
     if size is None:
         raise SizeNotFound(f"There is no size {wanted!r}")
     return size

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from orchestrator_libcloud import (
+    instance_types,
     list_requests,
     paging_json,
     paging_own,
@@ -59,7 +60,6 @@ class Lists:
 
 _REFUSED: Final = "an error when an answer points to more"
 _REPEATED: Final = "an error when a page is broken or repeated"
-_CONSTANT: Final = "a list inside Libcloud"
 
 
 def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
@@ -143,11 +143,12 @@ LISTS: Final[dict[str, Lists]] = {
     "dimensiondata": _MCP,
     "dummy": Lists("no", Who.NOBODY, "lives in the process"),
     "ec2": Lists(
-        "`nextToken`, 1000 at a time where the account must page; sizes are " + _CONSTANT,
+        "`nextToken`, 1000 at a time where the account must page, sizes 100 at a time",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud does not look at the token",
+        "Libcloud does not look at the token, and has sizes as a list of its own",
         rule=paging_xml.Amazon,
+        lists={"list_sizes": instance_types.list_sizes},
     ),
     "ecs": Lists(
         "`PageNumber`, 10 at a time; sizes by `NextToken`",

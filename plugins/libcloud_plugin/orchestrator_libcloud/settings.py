@@ -15,11 +15,14 @@ from orchestrator_libcloud.providers import (
     IMAGE_OWNERS,
     NEEDS,
     refusal,
-    region_refusal,
     required,
     taken,
 )
+from orchestrator_libcloud.regions import refusal as region_refusal
 
+_LIBVIRT = "libvirt"
+_OWN_TRANSPORT = ("ca_file", "proxy", "verify_tls")
+_IN_URI = "the URI says it: qemu+tls://HOST/system?pkipath=FOLDER (or no_verify=1)"
 _MAX_PORT = 65535
 _LARGEST_ANSWER = 4096
 
@@ -40,7 +43,9 @@ class LibcloudSettings(Schema):
     port = fields.Integer(strict=True, validate=validate.Range(1, _MAX_PORT))
     secure = fields.Boolean()
     ca_file = FileField()
+    verify_tls = fields.Boolean(load_default=True)
     proxy = SecretField(allow_plain=True)
+    delete_volumes = fields.Boolean(load_default=False)
     max_answer = fields.Integer(
         strict=True, load_default=64, validate=validate.Range(1, _LARGEST_ANSWER)
     )
@@ -70,11 +75,13 @@ class LibcloudSettings(Schema):
             wrong |= openstack.faults(data)
         else:
             wrong |= _missing(provider, data) or openstack.faults(data)
-        if "region" in data and (why := region_refusal(provider, data["region"])):
-            wrong.setdefault("region", [why])
+        region = data.get("region") or data["arguments"].get("region")
+        if isinstance(region, str) and (why := _region_refusal(provider, region, data)):
+            wrong.setdefault("region" if "region" in data else "arguments", [why])
         if "image_owner" in data and provider not in IMAGE_OWNERS:
             words = ", ".join(sorted(IMAGE_OWNERS))
             wrong["image_owner"] = [f"provider {provider!r} does not take it (only {words} do)"]
+        wrong.update(_pointless(provider, data))
         if wrong:
             raise ValidationError(wrong)
 
@@ -94,6 +101,24 @@ def _not_taken(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
         elif name in data["arguments"]:
             wrong[name] = ["given twice: here and in arguments"]
     return wrong
+
+
+def _pointless(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what a provider takes no notice of, or another setting does away with."""
+    wrong = {}
+    if provider == _LIBVIRT:
+        for name in _OWN_TRANSPORT:
+            if name in data and data[name] is not True:
+                wrong[name] = [f"provider 'libvirt' does not take it; {_IN_URI}"]
+    elif data["delete_volumes"]:
+        wrong["delete_volumes"] = [f"provider {provider!r} does not take it (only libvirt does)"]
+    if "ca_file" in data and not data["verify_tls"]:
+        wrong["ca_file"] = ["has no use with verify_tls = false"]
+    return wrong
+
+
+def _region_refusal(provider: str, region: str, data: Mapping[str, Any]) -> str | None:
+    return region_refusal(provider, region, data.get("host") or data["arguments"].get("host"))
 
 
 def _missing(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:

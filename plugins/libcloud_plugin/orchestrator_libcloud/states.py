@@ -23,6 +23,7 @@ _NOVA: Final = {
 
 _LIBVIRT: Final = {
     0: NodeState.UNKNOWN,
+    2: NodeState.RUNNING,  # it waits for a disk or, on Xen, for work
     3: NodeState.PAUSED,
     4: NodeState.STOPPING,
     5: NodeState.STOPPED,

@@ -87,12 +87,6 @@ def test_one_thing_said_twice() -> None:
     }
 
 
-def test_a_region_that_amazon_does_not_have() -> None:
-    assert wrong(provider="ec2", **PAIR, region="eu-wset-1") == {
-        "region": ["Libcloud knows no region 'eu-wset-1' of ec2; did you mean 'eu-west-1'?"]
-    }
-
-
 def test_image_owners_where_there_are_any() -> None:
     only = "(only ec2, eucalyptus, nimbus, outscale_inc, outscale_sas do)"
     assert wrong(provider="libvirt", key="test:///default", image_owner=["self"]) == {
