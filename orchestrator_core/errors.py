@@ -60,11 +60,19 @@ class OrchestratorError(Exception):
         code: one stable word for programs; part of the API.
         attempts: how many times the cloud was asked before this was raised; set by the core.
         operation_id: the operation that it ended, or that goes on although it was raised.
+        nothing_done: of a change that a plugin's hook refused: True if nothing was changed, for
+            sure, since the request that would have changed it was itself refused or never sent;
+            False if something was changed before the refusal; None if the plugin does not say.
+            After False, and after None where it can, the core looks what has become of the change.
+            A hook sets it on the error that it raises.
+
+            .. versionadded:: 0.1
     """
 
     code: ClassVar[str] = "internal_error"
     attempts: int = 1
     operation_id: str | None = None
+    nothing_done: bool | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
