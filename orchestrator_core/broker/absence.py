@@ -15,6 +15,7 @@ EMPTY_LISTINGS: Final = 3
 """How many listings without any VM, one after the other, are believed."""
 
 EMPTY: Final = "empty_listing"
+UNLISTED: Final = "not_listed"
 STILL_THERE: Final = "still_there"
 
 _PAUSE: Final = 1.0
@@ -66,6 +67,16 @@ def _doubt(nodes: Sequence[Node], node_id: str, empty_before: int) -> Doubt | No
         return None
     why = f"There is no node {node_id}; the cloud shows no node at all, which is looked at again"
     return Doubt(EMPTY, why, is_contradiction=False)
+
+
+def once_more(node_id: str) -> Doubt:
+    """Return the doubt about a VM that was there before, and that one listing does not show.
+
+    One answer of a cloud may be short. Nothing asked for the VM's end yet, so that a second one,
+    of another attempt, has to agree.
+    """
+    why = f"The cloud does not list node {node_id} any more, which is looked at once more"
+    return Doubt(UNLISTED, why, is_contradiction=False)
 
 
 async def check(cloud: Cloud, error: NodeNotFound, node_id: str) -> None:

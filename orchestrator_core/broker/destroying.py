@@ -50,7 +50,13 @@ HELD_LOOK: Final = 15.0
 """Seconds until what may not be destroyed just now is looked at again."""
 
 
-_BELIEVED: Final = (None, NodeNotFound.code, absence.EMPTY, "not_visible_yet")
+_BELIEVED: Final = (
+    None,
+    NodeNotFound.code,
+    absence.EMPTY,
+    absence.UNLISTED,
+    "not_visible_yet",
+)
 """What an operation says whose caller is told that there is no such VM."""
 
 
@@ -289,7 +295,14 @@ class Destroyer:
             return None
         ended = await self._attempts(operation)
         empty = sum(attempt.error_code == absence.EMPTY for attempt in ended)
-        return await absence.doubt(cloud, operation.node_id, empty)
+        found = await absence.doubt(cloud, operation.node_id, empty)
+        agreed = empty or any(attempt.error_code == absence.UNLISTED for attempt in ended[-1:])
+        if found is not None or was_accepted or agreed:
+            return found
+        was_there = await self._recorder.database.read(
+            lambda connection: destruction.was_there(connection, operation)
+        )
+        return absence.once_more(operation.node_id) if was_there else None
 
     async def _gone(
         self, operation: Operation, error: OrchestratorError | None = None

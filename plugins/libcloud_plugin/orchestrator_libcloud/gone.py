@@ -28,6 +28,10 @@ _NO_IMAGE: Final = re.compile(
 _NOT_FOUND: Final = 404
 
 
+_LIST: Final = "gone if a complete list, fetched afterwards, does not show it"
+_NO_LIST: Final = "never gone: there is no list to hold it against"
+
+
 def _never(_answer: ErrorAnswer, _names: Names) -> bool:
     return False
 
@@ -40,10 +44,12 @@ class Gone:
         words: the error that names a VM which is not there, for people; None where the provider
             has none that names it.
         names: whether an error answer is that error, for a VM of these names.
+        otherwise: how every other answer is judged, for people.
     """
 
     words: str | None = None
     names: Callable[[ErrorAnswer, Names], bool] = _never
+    otherwise: str = _LIST
 
 
 def is_named(text: object, names: Names) -> bool:
@@ -160,6 +166,7 @@ def _cloudstack_error(answer: ErrorAnswer, names: Names) -> bool:
 
 
 _LIST_ONLY: Final = Gone()
+_UNLISTED: Final = Gone(otherwise=_NO_LIST)
 _NOVA: Final = Gone("404 `itemNotFound` whose message names the server's id", _nova)
 _AMAZON: Final = Gone(
     "`InvalidInstanceID.NotFound` or `.Malformed` whose message names the instance's id",
@@ -180,7 +187,7 @@ _MCP: Final = Gone(
 GONE: Final[dict[str, Gone]] = {
     "abiquo": _LIST_ONLY,
     "auroracompute": _CLOUDSTACK,
-    "azure": _LIST_ONLY,
+    "azure": _UNLISTED,
     "azure_arm": Gone("`ResourceNotFound` whose message names the virtual machine", _azure),
     "brightbox": Gone(
         "`missing_resource` with an error that names the server's id",
@@ -234,7 +241,7 @@ GONE: Final[dict[str, Gone]] = {
         "`SERVER_NOT_FOUND` whose message names the server's UUID",
         _in_json("error_code", frozenset({"SERVER_NOT_FOUND"}), "error_message"),
     ),
-    "vcl": _LIST_ONLY,
+    "vcl": _UNLISTED,
     "vcloud": _LIST_ONLY,
     "vpsnet": _LIST_ONLY,
     "vsphere": _LIST_ONLY,
