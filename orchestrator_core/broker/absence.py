@@ -16,6 +16,7 @@ EMPTY_LISTINGS: Final = 3
 
 EMPTY: Final = "empty_listing"
 UNLISTED: Final = "not_listed"
+CONTRADICTION: Final = "contradiction"
 STILL_THERE: Final = "still_there"
 
 _PAUSE: Final = 1.0
@@ -62,7 +63,7 @@ def _doubt(nodes: Sequence[Node], node_id: str, empty_before: int) -> Doubt | No
     found = next((node for node in nodes if node.id == node_id), None)
     if found is not None and found.state is not NodeState.TERMINATED:
         why = f"Node {node_id} is still there ({found.state.value}) in the list"
-        return Doubt(STILL_THERE, f"{why}, although the plugin calls it missing")
+        return Doubt(CONTRADICTION, f"{why}, although the plugin calls it missing")
     if nodes or empty_before + 1 >= EMPTY_LISTINGS:
         return None
     why = f"There is no node {node_id}; the cloud shows no node at all, which is looked at again"

@@ -159,10 +159,18 @@ class Destroyer:
                 why = f"{sightings.describe(seen)}; {error.message}"
                 made = replace(made, error_message=why)
             return await self._recorder.progress(operation, made)
-        return await self.look(replace(operation, step=Step.CONFIRM), cloud)
+        return await self.look(replace(operation, step=Step.CONFIRM), cloud, has_asked=True)
 
-    async def look(self, operation: Operation, cloud: Cloud) -> Operation:
-        """Look whether the VM is gone; ask again if it has not gone for long."""
+    async def look(
+        self, operation: Operation, cloud: Cloud, *, has_asked: bool = False
+    ) -> Operation:
+        """Look whether the VM is gone; ask again if it has not gone for long.
+
+        Args:
+            operation: whose deletion the cloud has accepted.
+            cloud: the VM's.
+            has_asked: whether that was in this very attempt, from which on looks are counted.
+        """
         assert operation.node_id is not None
         try:
             _, node = await cloud.look_at(operation.node_id)
@@ -177,6 +185,8 @@ class Destroyer:
         states = [*sightings.of(await self._attempts(operation)), node.state]
         if sightings.is_revived(states):
             return await self._changed(operation, node)
+        if has_asked:
+            return await self._still_there(replace(operation, step=Step.DESTROY), node)
         looks = await self._recorder.database.read(
             lambda connection: destruction.looks(connection, operation)
         )
@@ -199,7 +209,7 @@ class Destroyer:
         if sightings.is_revived(states):
             return await self._changed(operation, node)
         if not sightings.is_unchanged(states):
-            return await self._still_there(operation, node, Step.CONFIRM)
+            return await self._still_there(operation, node)
         return node
 
     async def _changed(self, operation: Operation, node: Node) -> Operation:
@@ -207,7 +217,9 @@ class Destroyer:
         made = verdict.paused(operation, sightings.CHANGED, sightings.explain(operation, node))
         return await self._recorder.progress(operation, made)
 
-    async def _still_there(self, operation: Operation, node: Node, step: Step) -> Operation:
+    async def _still_there(
+        self, operation: Operation, node: Node, step: Step = Step.CONFIRM
+    ) -> Operation:
         made = Progress(
             OperationState.PENDING,
             step,
@@ -296,6 +308,9 @@ class Destroyer:
         ended = await self._attempts(operation)
         empty = sum(attempt.error_code == absence.EMPTY for attempt in ended)
         found = await absence.doubt(cloud, operation.node_id, empty)
+        if was_accepted and found is not None and found.code == absence.CONTRADICTION:
+            # The plugin has no other way than the list, which shows more than it did just now.
+            return replace(found, code=absence.STILL_THERE)
         agreed = empty or any(attempt.error_code == absence.UNLISTED for attempt in ended[-1:])
         if found is not None or was_accepted or agreed:
             return found

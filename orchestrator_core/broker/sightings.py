@@ -53,15 +53,21 @@ def of(attempts: Sequence[Attempt]) -> list[NodeState]:
 def was_asked(attempts: Sequence[Attempt]) -> bool:
     """Return whether the cloud may have been asked for the deletion in one of these attempts."""
     return any(
-        attempt.step == Step.CONFIRM
-        or (attempt.step == Step.DESTROY and attempt.outcome in ("ok", "unknown", "lost"))
+        attempt.step == Step.CONFIRM or (attempt.step == Step.DESTROY and _may_have_asked(attempt))
         for attempt in attempts
     )
 
 
+def _may_have_asked(attempt: Attempt) -> bool:
+    return attempt.outcome in ("ok", "unknown", "lost") or attempt.error_code == "still_there"
+
+
 def was_accepted(attempts: Sequence[Attempt]) -> bool:
     """Return whether the cloud accepted the deletion in one of these attempts."""
-    return any(attempt.step == Step.CONFIRM for attempt in attempts)
+    return any(
+        attempt.step == Step.CONFIRM or (attempt.step == Step.DESTROY and attempt.outcome == "ok")
+        for attempt in attempts
+    )
 
 
 def is_revived(states: Sequence[NodeState]) -> bool:

@@ -174,6 +174,24 @@ class Amazon:
         answer = loopback.request(request.method, url, content=request.body, headers=headers)
         return Reply(answer.content, answer.status_code, (("Content-Type", "text/xml"),))
 
+    def ids(self) -> set[str]:
+        """Return the instances that are there."""
+        return {
+            item.findtext(f"{{{_AMAZON}}}instanceId") or ""
+            for item in self._items("DescribeInstances", "instancesSet")
+            if item.findtext(f"{{{_AMAZON}}}instanceState/{{{_AMAZON}}}name") != "terminated"
+        }
+
+    def image(self) -> str:
+        """Return an image to start from."""
+        found = self._items("DescribeImages", "imagesSet")
+        return next(item.findtext(f"{{{_AMAZON}}}imageId") or "" for item in found)
+
+    def _items(self, action: str, name: str) -> list[ET.Element]:
+        reply = self(Request("GET", "/", {"Action": action, "Version": "2016-11-15"}, b""))
+        root = ET.fromstring(reply.body)  # noqa: S314 - moto's
+        return [item for found in root.iter(f"{{{_AMAZON}}}{name}") for item in found]
+
 
 _PAGE: Final = b"<html><head><title>Oops</title></head><body><h1>Try again</h1></body></html>"
 _HTML: Final = (("Content-Type", "text/html"),)
