@@ -44,7 +44,15 @@ class DirectBroker(Broker):
         """Start a VM."""
         _refuse_what_needs_state(change)
         step = steps.start(change.cloud, order, change.permit)
-        description, node = await change.cloud.change("start_vm", step, change.permit, change.hints)
+        try:
+            description, node = await change.cloud.change(
+                "start_vm", step, change.permit, change.hints
+            )
+        except OrchestratorError as error:
+            if error.nothing_done is False:
+                # Nothing looks for it here: there is no operation to go on with.
+                error.message += "; something was made before that and may still run"
+            raise
         return Started(description, node)
 
     async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:

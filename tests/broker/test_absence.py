@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator_core import CloudDescription, Deadline, Node, NodeState, hookimpl
 from orchestrator_core.broker import absence, records, sightings, vms
-from orchestrator_core.broker.change import Change, VmReference
+from orchestrator_core.broker.change import Change, StartOrder, VmReference
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.direct import DirectBroker
 from orchestrator_core.broker.operation import Attempt, Operation, OperationState, Requester, Step
@@ -76,6 +76,10 @@ class Plugin:
         if state is None:
             raise NodeNotFound(f"There is no node {node_id!r}")
         return Node(node_id, f"node-{node_id}", state)
+
+    @hookimpl
+    def start_vm(self) -> Node:
+        raise Conflict("The network does not allow this", nothing_done=False)
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
@@ -306,3 +310,14 @@ async def test_without_a_database_the_list_has_to_agree_too(
             await stopped_directly(Story([None], [listed], [MISSING]))
     with pytest.raises(CloudError, match="contradicts itself"):
         await stopped_directly(Story([None], [[], ["1"]], [MISSING]))
+
+
+async def test_without_a_database_a_half_made_vm_is_told() -> None:
+    cloud = cloud_of(Story([None], [[]]))
+    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    with pytest.raises(Conflict) as caught:
+        await DirectBroker(Registry([cloud], [], "test")).start_vm(
+            change, StartOrder("web", "i", "s", None, None)
+        )
+    assert caught.value.message.endswith("was made before that and may still run")
+    await cloud.close()

@@ -23,6 +23,11 @@ _AMAZON: Final = _DRIVERS + "ec2"
 _BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
 """Drivers that use nothing but the ids of image and size: they need not be fetched again."""
 
+_OWN_CONNECTIONS: Final = frozenset(
+    _DRIVERS + name for name in ("dummy", "libvirt_driver", "vsphere")
+)
+"""Drivers whose libraries speak to the cloud past Libcloud's connections."""
+
 _MOST_TAGS: Final = 48
 """Amazon's limit for one resource is 50. Clouds that speak its API may make the instance first and
 refuse its tags after that. Source: AWS, "Tag your Amazon EC2 resources", tag restrictions."""
@@ -53,7 +58,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
         **_metadata(driver, request.metadata),
     }
     arguments = {**_marked(driver, wished, request.marker), **_what(driver, request, region)}
-    trail.begin_change()
+    trail.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
     node = create(**arguments)
     if node is None or isinstance(node, list):
         raise NonsenseAnswer("The cloud did not answer a start with one node")

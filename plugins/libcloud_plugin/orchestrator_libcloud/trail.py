@@ -32,6 +32,7 @@ class Trail:
         self.verdict: CloudError | None = None
         self._is_change = False
         self._has_begun = True
+        self._sees_all = False
         self._requests: list[SentRequest] = []
 
     def prepare_change(self) -> None:
@@ -39,9 +40,15 @@ class Trail:
         self._is_change = True
         self._has_begun = False
 
-    def begin_change(self) -> None:
-        """Say that the next request may change something."""
+    def begin_change(self, *, sees_all: bool = False) -> None:
+        """Say that the next request may change something.
+
+        Args:
+            sees_all: whether every request of the driver is seen here, so that none was sent
+                where none was seen.
+        """
         self._has_begun = True
+        self._sees_all = sees_all
         self._requests = []
 
     @property
@@ -70,6 +77,8 @@ class Trail:
 
         False when one of them was carried out, None when that is not known.
         """
+        if not self._requests and self._sees_all:
+            return True  # the driver itself refused the arguments
         return True if self.nothing_done else is_nothing_done(self._requests)
 
     @property

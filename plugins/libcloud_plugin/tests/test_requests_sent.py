@@ -113,6 +113,14 @@ def test_a_change_that_is_sent_may_not_be_repeated_because_it_was_refused() -> N
     assert trail_of(("POST", 429, NOVA)).nothing_done
 
 
+@pytest.mark.parametrize(("sees_all", "told"), [(True, True), (False, None)])
+def test_a_change_of_which_no_request_was_seen(*, sees_all: bool, told: bool | None) -> None:
+    trail = Trail()
+    trail.prepare_change()
+    trail.begin_change(sees_all=sees_all)
+    assert trail.refused_whole is told
+
+
 def test_before_the_change_nothing_is_done() -> None:
     trail = Trail()
     trail.prepare_change()
