@@ -233,8 +233,9 @@ class CloudHooks:
         """Destroy a node; return nothing once the cloud has accepted it.
 
         :raises NodeNotFound: when there is none, which the cloud says of this very node. A 404 of
-            a list, or in another form than the cloud's own, is a :class:`CloudError`. The core
-            holds it against :meth:`list_nodes`, where that is implemented.
+            a list, or in another form than the cloud's own, is a
+            :class:`~orchestrator_core.CloudError`. The core holds this error against
+            :meth:`list_nodes`, where that is implemented.
 
         .. versionadded:: 0.1
         """

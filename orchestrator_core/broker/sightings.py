@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from orchestrator_core.broker.absence import STILL_THERE
 from orchestrator_core.broker.operation import Attempt, Operation, Step
 from orchestrator_core.model import Node, NodeState
 
@@ -59,7 +60,7 @@ def was_asked(attempts: Sequence[Attempt]) -> bool:
 
 
 def _may_have_asked(attempt: Attempt) -> bool:
-    return attempt.outcome in ("ok", "unknown", "lost") or attempt.error_code == "still_there"
+    return attempt.outcome in ("ok", "unknown", "lost") or attempt.error_code == STILL_THERE
 
 
 def was_accepted(attempts: Sequence[Attempt]) -> bool:

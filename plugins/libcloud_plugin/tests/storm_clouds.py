@@ -19,6 +19,9 @@ from tests import loopback
 
 Answer = Callable[[Request], Reply]
 
+_PATIENCE: Final = 120.0
+"""Seconds for one answer of moto, which keeps every instance that it ever had."""
+
 _TIME: Final = "2026-11-01T12:00:00Z"
 _AMAZON: Final = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
@@ -171,7 +174,8 @@ class Amazon:
             "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=x",
             "Host": "ec2.eu-west-1.amazonaws.com",
         }
-        answer = loopback.request(request.method, url, content=request.body, headers=headers)
+        with loopback.client(timeout=_PATIENCE) as once:
+            answer = once.request(request.method, url, content=request.body, headers=headers)
         return Reply(answer.content, answer.status_code, (("Content-Type", "text/xml"),))
 
     def ids(self) -> set[str]:

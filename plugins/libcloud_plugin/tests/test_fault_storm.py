@@ -100,7 +100,7 @@ class Client:
     def run(self, ends_at: float) -> None:
         chance = random.Random(self.seed)
         number = 0
-        with httpx2.Client(base_url=f"{self.url}/api/v1", timeout=60.0, verify=False) as http:
+        with httpx2.Client(base_url=f"{self.url}/api/v1", timeout=120.0, verify=False) as http:
             while time.monotonic() < ends_at:
                 number += 1
                 self._live(http, chance, number)
@@ -190,6 +190,7 @@ def weather(tmp_path: Path) -> Iterator[Weather]:
         yield Weather(server, storms, there, {"os": "i", "do": "i", "aws": moto.image()})
 
 
+@pytest.mark.timeout(2000)
 @pytest.mark.parametrize(
     "length", ["short", pytest.param("soak", marks=pytest.mark.soak)], ids=["short", "soak"]
 )
