@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +16,18 @@ from any_host import Reply, Request, any_host
 from libcloud.compute import drivers
 from libcloud.compute.providers import DRIVERS
 
-from orchestrator_core import CloudError, Deadline, NotFound, OrchestratorError, Unsupported
+from orchestrator_core import (
+    CloudError,
+    Deadline,
+    NodeState,
+    NotFound,
+    OrchestratorError,
+    Unsupported,
+)
 from orchestrator_libcloud import LibcloudDriver, providers
 from orchestrator_libcloud.error_answer import ErrorAnswer
 from orchestrator_libcloud.gone import GONE, Gone, gone_of, is_named, names_image
+from orchestrator_libcloud.states import state_of
 
 _README = Path(__file__).parent.parent / "README.md"
 _PREFIX = "libcloud.compute.drivers."
@@ -336,3 +346,31 @@ def test_a_cloud_that_has_lost_its_way_has_lost_no_vm(
     assert not [error for error in told if isinstance(error, NotFound)]
     assert any(isinstance(error, CloudError | Unsupported) for error in told), told
     driver.close()
+
+
+# --- states ------------------------------------------------------------------------------------
+
+
+def _state(provider: str, state: str) -> NodeState:
+    """Return what is shown of a node for which the provider's driver says this."""
+    path, name = {str(key): value for key, value in DRIVERS.items()}[provider]
+    driver_class = getattr(importlib.import_module(path), name)
+    return state_of(SimpleNamespace(driver=object.__new__(driver_class), state=state, extra={}))
+
+
+@pytest.mark.parametrize(
+    ("provider", "shown"),
+    [
+        ("gandi", NodeState.STOPPED),
+        ("opennebula", NodeState.STOPPED),
+        ("dimensiondata", NodeState.STOPPED),
+        ("ntta", NodeState.STOPPED),
+        ("azure_arm", NodeState.STOPPING),
+        ("equinixmetal", NodeState.STOPPING),
+        ("ec2", NodeState.TERMINATED),
+        ("openstack", NodeState.TERMINATED),
+    ],
+)
+def test_a_vm_that_is_only_switched_off_is_not_gone(provider: str, shown: NodeState) -> None:
+    assert _state(provider, "terminated") is shown
+    assert _state(provider, "running") is NodeState.RUNNING
