@@ -55,20 +55,31 @@ class OrchestratorError(Exception):
     Args:
         message: one sentence for the person who reads the answer. Never put a
             credential, an inner address or a stack trace into it.
+        nothing_done: as the attribute.
 
     Attributes:
         code: one stable word for programs; part of the API.
         attempts: how many times the cloud was asked before this was raised; set by the core.
         operation_id: the operation that it ended, or that goes on although it was raised.
+        nothing_done: of a change that a plugin's hook refuses: True if nothing was changed for
+            sure, because the request that would have changed something was itself refused or
+            never sent; False if something was changed before the refusal; None if the plugin
+            does not say. After a start that ended with False, or with None where the cloud can be
+            searched (``find_node``), the core looks for the VM before it believes the refusal.
+
+            .. versionadded:: 0.1
     """
 
     code: ClassVar[str] = "internal_error"
     attempts: int = 1
     operation_id: str | None = None
+    nothing_done: bool | None = None
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, nothing_done: bool | None = None) -> None:
         super().__init__(message)
         self.message = message
+        if nothing_done is not None:
+            self.nothing_done = nothing_done
 
 
 class SettingsError(OrchestratorError):
@@ -168,12 +179,13 @@ class InvalidParameter(RequestError):
     Args:
         field: the parameter's name as the caller wrote it.
         reason: what is wrong with it and what would be right.
+        nothing_done: as :attr:`OrchestratorError.nothing_done`.
     """
 
     code = "invalid_parameter"
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"Param not valid: {field}: {reason}")
+    def __init__(self, field: str, reason: str, *, nothing_done: bool | None = None) -> None:
+        super().__init__(f"Param not valid: {field}: {reason}", nothing_done=nothing_done)
         self.field = field
         self.reason = reason
 

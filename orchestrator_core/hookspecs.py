@@ -28,8 +28,10 @@ is refused as nonsense, whatever is in it.
 
 Reads are repeated by the core when they fail in a way that may pass
 (:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
-was done (``repeat_is_safe``). On :class:`~orchestrator_core.CredentialsRefused` the core makes
-a new object of the class, with its secrets read anew, and asks once more.
+was done (``repeat_is_safe``). An error that refuses a change tells with
+:attr:`~orchestrator_core.OrchestratorError.nothing_done` whether something was done before it. On
+:class:`~orchestrator_core.CredentialsRefused` the core makes a new object of the class, with its
+secrets read anew, and asks once more.
 
 A plugin may have tables in the server's database, ``context.state``
 (:class:`~orchestrator_core.State`; None on a server without [state], where the plugin does
@@ -251,6 +253,10 @@ class CloudHooks:
             request: what is to be created; its image and size are the objects that
                 :meth:`get_image` and :meth:`get_size` (or the lists) have just given.
 
+        An error says with ``nothing_done`` whether something may have been created. Unless it is
+        True the core looks for the node by its marker; one that it finds after a refusal is
+        destroyed.
+
         :raises InvalidParameter: for a parameter that this cloud does not take.
         :raises QuotaExceeded: when quota or capacity is used up.
 
@@ -262,7 +268,10 @@ class CloudHooks:
     def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Destroy a node; return nothing once the cloud has accepted it.
 
-        :raises NodeNotFound: when there is none.
+        :raises NodeNotFound: when there is none, which the cloud says of this very node. A 404 of
+            a list, or in another form than the cloud's own, is a
+            :class:`~orchestrator_core.CloudError`. The core holds this error against
+            :meth:`list_nodes`, where that is implemented.
 
         .. versionadded:: 0.1
         """

@@ -99,6 +99,8 @@ def codes() -> set[str]:
         found |= set(re.findall(r'^    code = "(\w+)"', source, flags=re.MULTILINE))
         found |= set(re.findall(r'error_code="(\w+)"', source))
         found |= set(re.findall(r'paused\(\s*operation, "(\w+)"', source))
+        if file.name in ("absence.py", "sightings.py"):  # codes that several modules use
+            found |= set(re.findall(r'^[A-Z]\w+: Final = "(\w+)"', source, flags=re.MULTILINE))
     return found
 
 

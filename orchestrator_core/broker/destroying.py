@@ -11,16 +11,19 @@ from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker import (
+    absence,
     attempts,
     destruction,
     keys,
     ledger,
     limits,
+    sightings,
     steps,
     verdict,
 )
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import (
+    Attempt,
     Draft,
     Operation,
     OperationState,
@@ -32,12 +35,13 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import (
+    CloudError,
     DestroyHeld,
     DestroyLimit,
     NodeNotFound,
     OrchestratorError,
 )
-from orchestrator_core.model import NodeState
+from orchestrator_core.model import Node, NodeState
 
 _LOOKS: Final = 8
 """How many times an accepted deletion is looked for before it is asked for again."""
@@ -45,8 +49,15 @@ _LOOKS: Final = 8
 HELD_LOOK: Final = 15.0
 """Seconds until what may not be destroyed just now is looked at again."""
 
-_EMPTY_LOOKS: Final = 3
-_EMPTY: Final = "empty_listing"
+
+_BELIEVED: Final = (
+    None,
+    NodeNotFound.code,
+    absence.EMPTY,
+    absence.UNLISTED,
+    "not_visible_yet",
+)
+"""What an operation says whose caller is told that there is no such VM."""
 
 
 class Destroyer:
@@ -87,8 +98,13 @@ class Destroyer:
             raise
         except NodeNotFound as error:
             error.operation_id = operation.id
-            await self._not_there(operation, cloud, error)
-            raise
+            waits = await self._not_there(operation, cloud, error)
+            if waits.error_code in _BELIEVED:
+                raise
+            # The caller must not take the plugin's word for it either.
+            failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
+            failed.operation_id = operation.id
+            raise failed from error
         except OrchestratorError as error:
             error.operation_id = operation.id
             await self._refused_or_lost(operation, error, begun=not change.permit.withdraw())
@@ -111,7 +127,12 @@ class Destroyer:
         return await self.ask(operation, cloud)
 
     async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
-        """Ask the cloud to destroy the VM, if that may be done just now."""
+        """Ask the cloud to destroy the VM, if that may be done just now.
+
+        Where it may have been asked before, the VM is looked at first: its state may have been
+        changed by a person since then.
+        """
+        seen: Node | None = None
         try:
             permit = self._recorder.permit()
             there = await self._recorder.database.write(
@@ -119,6 +140,12 @@ class Destroyer:
             )
             if not there:
                 return await self._gone(operation)
+            ended = await self._attempts(operation)
+            if sightings.was_asked(ended):
+                looked = await self._look_before(operation, cloud, ended)
+                if isinstance(looked, Operation):
+                    return looked
+                seen = looked
             await self._ask(operation, cloud, permit)
         except NodeNotFound as error:
             return await self._not_there(operation, cloud, error)
@@ -128,11 +155,22 @@ class Destroyer:
         except OrchestratorError as error:
             after = self._recorder.pause(operation)
             made = verdict.again(operation, error, after, unsettled=True)
+            if seen is not None:
+                why = f"{sightings.describe(seen)}; {error.message}"
+                made = replace(made, error_message=why)
             return await self._recorder.progress(operation, made)
-        return await self.look(replace(operation, step=Step.CONFIRM), cloud)
+        return await self.look(replace(operation, step=Step.CONFIRM), cloud, has_asked=True)
 
-    async def look(self, operation: Operation, cloud: Cloud) -> Operation:
-        """Look whether the VM is gone; ask again if it has not gone for long."""
+    async def look(
+        self, operation: Operation, cloud: Cloud, *, has_asked: bool = False
+    ) -> Operation:
+        """Look whether the VM is gone; ask again if it has not gone for long.
+
+        Args:
+            operation: whose deletion the cloud has accepted.
+            cloud: the VM's.
+            has_asked: whether that was in this very attempt, from which on looks are counted.
+        """
         assert operation.node_id is not None
         try:
             _, node = await cloud.look_at(operation.node_id)
@@ -144,18 +182,57 @@ class Destroyer:
             return await self._recorder.progress(operation, made)
         if node.state is NodeState.TERMINATED:
             return await self._gone(operation)
+        states = [*sightings.of(await self._attempts(operation)), node.state]
+        if sightings.is_revived(states):
+            return await self._changed(operation, node)
+        if has_asked:
+            return await self._still_there(replace(operation, step=Step.DESTROY), node)
         looks = await self._recorder.database.read(
             lambda connection: destruction.looks(connection, operation)
         )
-        step = Step.DESTROY if looks >= _LOOKS else Step.CONFIRM
+        is_due = looks >= _LOOKS and sightings.is_unchanged(states)
+        return await self._still_there(operation, node, Step.DESTROY if is_due else Step.CONFIRM)
+
+    async def _look_before(
+        self, operation: Operation, cloud: Cloud, ended: list[Attempt]
+    ) -> Operation | Node:
+        """Return the VM that is to be destroyed once more; the operation if it is not to be."""
+        assert operation.node_id is not None
+        try:
+            _, node = await cloud.look_at(operation.node_id)
+        except NodeNotFound as error:
+            young = False if sightings.was_accepted(ended) else None
+            return await self._not_there(operation, cloud, error, young=young)
+        if node.state is NodeState.TERMINATED:
+            return await self._gone(operation)
+        states = [*sightings.of(ended), node.state]
+        if sightings.is_revived(states):
+            return await self._changed(operation, node)
+        if not sightings.is_unchanged(states):
+            return await self._still_there(operation, node)
+        return node
+
+    async def _changed(self, operation: Operation, node: Node) -> Operation:
+        """Leave a VM alone that a person has switched on again."""
+        made = verdict.paused(operation, sightings.CHANGED, sightings.explain(operation, node))
+        return await self._recorder.progress(operation, made)
+
+    async def _still_there(
+        self, operation: Operation, node: Node, step: Step = Step.CONFIRM
+    ) -> Operation:
         made = Progress(
             OperationState.PENDING,
             step,
             after=self._recorder.pause(operation),
-            error_code="still_there",
-            error_message=f"Node {operation.node_id} is still there ({node.state.value})",
+            error_code=absence.STILL_THERE,
+            error_message=sightings.describe(node),
         )
         return await self._recorder.progress(operation, made)
+
+    async def _attempts(self, operation: Operation) -> list[Attempt]:
+        return await self._recorder.database.read(
+            lambda connection: attempts.of(connection, operation.id)
+        )
 
     async def _ask(
         self,
@@ -200,7 +277,10 @@ class Destroyer:
                     connection, operation, cloud.settings.visibility
                 )
             )
-        doubt = "not_visible_yet" if young else await self._doubt(operation, cloud)
+        if young:
+            doubt: absence.Doubt | None = absence.Doubt("not_visible_yet", error.message)
+        else:
+            doubt = await self._doubt(operation, cloud, was_accepted=was_known)
         if doubt is None:
             # Nobody has asked for it before, so that it never was there.
             failed = operation.kind == "stop_vm" and operation.attempts == 1 and not was_known
@@ -209,29 +289,35 @@ class Destroyer:
             OperationState.PENDING,
             operation.step,
             after=self._recorder.pause(operation),
-            error_code=doubt,
-            error_message=error.message,
+            error_code=doubt.code,
+            error_message=doubt.message,
         )
         return await self._recorder.progress(operation, made)
 
-    async def _doubt(self, operation: Operation, cloud: Cloud) -> str | None:
-        """Return why it need not be gone although the cloud does not show it; None for no doubt."""
-        if await cloud.reason_against("get_node") is None:
+    async def _doubt(
+        self, operation: Operation, cloud: Cloud, *, was_accepted: bool
+    ) -> absence.Doubt | None:
+        """Return why the VM need not be gone although its plugin says so; None for no doubt.
+
+        A plugin that gets one VM alone is believed once the cloud has accepted the deletion.
+        Before that nothing was deleted, and its word would be the only sign that the VM is gone.
+        """
+        assert operation.node_id is not None
+        if was_accepted and await cloud.reason_against("get_node") is None:
             return None
-        try:
-            _, nodes = await cloud.list_all()
-        except OrchestratorError as error:
-            return error.code
-        shown = (node for node in nodes if node.id == operation.node_id)
-        if any(node.state is not NodeState.TERMINATED for node in shown):
-            return "still_there"
-        if nodes:
-            return None
-        looks = await self._recorder.database.read(
-            lambda connection: attempts.of(connection, operation.id)
+        ended = await self._attempts(operation)
+        empty = sum(attempt.error_code == absence.EMPTY for attempt in ended)
+        found = await absence.doubt(cloud, operation.node_id, empty)
+        if was_accepted and found is not None and found.code == absence.CONTRADICTION:
+            # The plugin has no other way than the list, which shows more than it did just now.
+            return replace(found, code=absence.STILL_THERE)
+        agreed = empty or any(attempt.error_code == absence.UNLISTED for attempt in ended[-1:])
+        if found is not None or was_accepted or agreed:
+            return found
+        was_there = await self._recorder.database.read(
+            lambda connection: destruction.was_there(connection, operation)
         )
-        empty = sum(attempt.error_code == _EMPTY for attempt in looks)
-        return _EMPTY if empty + 1 < _EMPTY_LOOKS else None
+        return absence.once_more(operation.node_id) if was_there else None
 
     async def _gone(
         self, operation: Operation, error: OrchestratorError | None = None

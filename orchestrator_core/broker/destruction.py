@@ -148,6 +148,13 @@ def is_young(connection: Connection, operation: Operation, visibility: float) ->
     return bool(operation.attempt_began_at - vm.made_at < visibility)
 
 
+def was_there(connection: Connection, operation: Operation) -> bool:
+    """Return whether the VM is known to have existed: it was started, adopted, given or seen."""
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    return vm is not None and not vms.is_unknown(vm)
+
+
 def looks(connection: Connection, operation: Operation) -> int:
     """Return how often the VM was looked for since the cloud was last asked to destroy it."""
     looks = 0

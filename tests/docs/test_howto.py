@@ -193,7 +193,8 @@ def _is_error(name: str) -> bool:
     ("status", "code", "kind", "transient", "safe"),
     [
         (401, "", CredentialsRefused, False, False),
-        (404, "", NodeNotFound, None, None),
+        (404, "no_such_node", NodeNotFound, None, None),
+        (404, "", NonsenseAnswer, False, False),
         (409, "", Conflict, None, None),
         (429, "", RateLimited, True, True),
         (400, "quota", QuotaExceeded, None, None),

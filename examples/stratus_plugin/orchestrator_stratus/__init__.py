@@ -132,10 +132,11 @@ class StratusDriver:
             QuotaExceeded: when there is no room for another node.
         """
         if request.keyname is not None:
-            raise InvalidParameter("keyname", "this cloud has no keys")
+            raise InvalidParameter("keyname", "this cloud has no keys", nothing_done=True)
         with self._lock:
             if self._quota is not None and len(self._nodes) >= self._quota:
-                raise QuotaExceeded(f"There are {self._quota} nodes, and no more are allowed")
+                reason = f"There are {self._quota} nodes, and no more are allowed"
+                raise QuotaExceeded(reason, nothing_done=True)
             node = Node(
                 id=str(next(self._numbers)),
                 name=request.name,

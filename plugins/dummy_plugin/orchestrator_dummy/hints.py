@@ -71,7 +71,7 @@ def _read(hints: Mapping[str, str]) -> dict[str, Any]:
     try:
         read: dict[str, Any] = _SCHEMA.load(_spelt_out(hints))
     except ValidationError as error:
-        raise InvalidParameter("X-Cloud-Hints", _reason(error)) from None
+        raise InvalidParameter("X-Cloud-Hints", _reason(error), nothing_done=True) from None
     return read
 
 

@@ -66,7 +66,7 @@ class Adapter(HTTPAdapter):
         call = current()
         if call is None:
             return super().send(request, *args, **kwargs)
-        call.trail.begin_request()
+        call.trail.begin_request(request.method, request.url, request.body)
         kwargs["timeout"] = call.seconds_left()
         if not call.terms.verify_tls:
             kwargs["verify"] = False
@@ -160,7 +160,8 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
 def _keep_error(request: Any, response: requests.Response, call: Call) -> None:
     """Read an error answer now: drivers lose its body, which alone says what was refused."""
     path = urlsplit(request.url).path
-    call.trail.error = ErrorAnswer.of(request.method, path, response.status_code, response.content)
+    answer = ErrorAnswer.of(request.method, path, response.status_code, response.content)
+    call.trail.keep_error(answer)
 
 
 def _place(url: SplitResult) -> tuple[str, str | None, int | None]:

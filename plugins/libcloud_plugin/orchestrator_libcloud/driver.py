@@ -12,10 +12,8 @@ from orchestrator_core import (
     Conflict,
     Deadline,
     Image,
-    ImageNotFound,
     Location,
     Node,
-    NotFound,
     OrchestratorError,
     PluginContext,
     Size,
@@ -144,7 +142,7 @@ class LibcloudDriver:
     @hookimpl
     def get_node(self, node_id: str, deadline: Deadline) -> Node:
         """Return one node."""
-        with self._call(deadline, lookup.missing_node(node_id)) as driver:
+        with self._call(deadline) as driver:
             return _shown(convert.to_node(lookup.find_node(driver, node_id)))
 
     @hookimpl
@@ -156,8 +154,7 @@ class LibcloudDriver:
     @hookimpl
     def get_image(self, image_id: str, deadline: Deadline) -> Image:
         """Return one image."""
-        missing = ImageNotFound(f"There is no image {image_id!r}")
-        with self._call(deadline, missing) as driver:
+        with self._call(deadline) as driver:
             return convert.to_image(lookup.find_image(driver, image_id, self._region))
 
     @hookimpl
@@ -213,23 +210,24 @@ class LibcloudDriver:
     ) -> None:
         trail = Trail()
         trail.prepare_change()
-        with self._call(deadline, lookup.missing_node(node_id), trail) as driver:
+        with self._call(deadline, trail) as driver:
             method(driver, action, ("node",))
             node = lookup.find_node(driver, node_id)
             deadline.check()
             trail.begin_change()
-            done = actions.perform(driver, action, node, self._options)
-            if not done and not actions.false_is_success(driver, trail.status):
+            with lookup.gone_believed(driver, node):
+                done = actions.perform(driver, action, node, self._options)
+            # UpCloud's driver takes a 404 to its own look for the node's end, and sends nothing.
+            is_sent = action != "destroy_node" or trail.is_change_sent
+            if (not done and not actions.false_is_success(driver, trail.status)) or not is_sent:
                 raise failure
 
     @contextmanager
-    def _call(
-        self, deadline: Deadline, missing: NotFound | None = None, trail: Trail | None = None
-    ) -> Iterator[Any]:
+    def _call(self, deadline: Deadline, trail: Trail | None = None) -> Iterator[Any]:
         """Lend this thread's driver object; let nothing out but our own errors."""
         trail = trail or Trail()
         with (
-            translated(self._name, missing, trail),
+            translated(self._name, trail),
             self._sessions.driver(deadline, trail) as driver,
         ):
             yield driver

@@ -11,6 +11,7 @@ from typing import Any, Final
 from orchestrator_core import (
     CloudError,
     InvalidParameter,
+    NodeNotFound,
     NotFound,
     OrchestratorError,
 )
@@ -34,6 +35,7 @@ from orchestrator_libcloud.trail import Trail, seconds_until
 from orchestrator_libcloud.vsphere_faults import BY_VSPHERE_FAULT
 
 _NOT_FOUND: Final = 404
+_GONE: Final = 410
 _FAULTS: Final = range(500, 600)
 _NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _CODE: Final = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)*): ")
@@ -43,14 +45,11 @@ _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
 
 
 @contextmanager
-def translated(
-    cloud: str, missing: NotFound | None = None, trail: Trail | None = None
-) -> Iterator[None]:
+def translated(cloud: str, trail: Trail | None = None) -> Iterator[None]:
     """Let nothing out but our own errors.
 
     Args:
         cloud: the cloud's name in the settings; begins the messages.
-        missing: what to raise when the cloud says that what was asked for is not there.
         trail: what was sent and answered, where that is known.
     """
     trail = trail or Trail()
@@ -58,14 +57,41 @@ def translated(
         yield
     except OrchestratorError as error:
         if trail.verdict is None or error is trail.verdict:
-            raise
+            raise _told(error, trail) from error.__cause__
         # What was not found may only not have been looked at.
-        raise trail.verdict from error
+        raise _told(trail.verdict, trail) from error
     except Exception as error:
         # The cause is for the log alone.
-        raise (trail.verdict or translate(error, cloud, missing, trail)) from error
+        found = trail.verdict or _not_missing(translate(error, cloud, None, trail), cloud, trail)
+        raise _told(found, trail) from error
     if trail.verdict is not None and not trail.is_change:
         raise trail.verdict  # the driver made do with a part of the answer
+
+
+def _not_missing(error: OrchestratorError, cloud: str, trail: Trail) -> OrchestratorError:
+    """Return the error, or that the cloud failed, where it cannot say that a thing is missing.
+
+    Nodes that are gone, and images, are told by :mod:`orchestrator_libcloud.absence`. What comes
+    here is the error of a list, or of something else than what was asked for: only a start that
+    was refused may still name the image or the size that it lacks.
+    """
+    is_start = trail.has_begun_change and not isinstance(error, NodeNotFound)
+    if isinstance(error, NotFound) and not is_start:
+        return CloudError(f"Cloud {cloud} {UNKNOWN.text}", repeat_is_safe=trail.nothing_done)
+    return error
+
+
+def _told(error: OrchestratorError, trail: Trail) -> OrchestratorError:
+    """Return the error with what is known of whether a change was carried out."""
+    if trail.is_change and error.nothing_done is None:
+        error.nothing_done = trail.refused_whole
+    return error
+
+
+def says_missing(error: Exception, trail: Trail) -> bool:
+    """Return whether an error may mean that the thing asked for is not there."""
+    found = translate(error, "", NodeNotFound(""), trail)
+    return trail.status == _GONE or isinstance(found, NotFound)
 
 
 def translate(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
-from orchestrator_libcloud import instance_types, libvirt_domains
-from orchestrator_libcloud.capabilities import method, needed, offers
+from orchestrator_libcloud import absence, instance_types, libvirt_domains
+from orchestrator_libcloud.capabilities import lacks, method, needed, offers
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
@@ -55,10 +56,39 @@ def find_node(driver: Any, wanted: str) -> Any:
     Raises:
         NodeNotFound: when there is none.
     """
-    node = _get_node(driver, wanted)
-    if node is None or node_id(node) != wanted:
-        raise missing_node(wanted)
-    return node
+    missing = missing_node(wanted)
+    if not has_getter(driver):
+        found = _listed_node(driver, wanted)
+        if found is None:
+            raise missing
+        return found
+    with absence.believed(driver, frozenset({wanted}), missing, lambda: _is_listed(driver, wanted)):
+        node = _get_node(driver, wanted)
+    if node is not None and node_id(node) == wanted:
+        return node
+    # The driver passed over an error, or the answer was empty.
+    if not absence.is_told(driver, frozenset({wanted})):
+        absence.confirm(missing, lambda: _is_listed(driver, wanted))
+    raise missing
+
+
+@contextmanager
+def gone_believed(driver: Any, node: Any) -> Iterator[None]:
+    """Raise NodeNotFound where the answer to an action can be believed to say it of this node."""
+    wanted = node_id(node)
+    names = frozenset(str(name) for name in (wanted, node.id, node.name) if name)
+    with absence.believed(driver, names, missing_node(wanted), lambda: _is_listed(driver, wanted)):
+        yield
+
+
+def _listed_node(driver: Any, wanted: str) -> Any:
+    return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
+
+
+def _is_listed(driver: Any, wanted: str) -> bool:
+    if lacks(driver, "list_nodes", ("location",)) is not None:
+        raise Unsupported(f"Provider {driver.name} has no list to hold its answer against")
+    return _listed_node(driver, wanted) is not None
 
 
 def missing_node(wanted: str) -> NodeNotFound:
@@ -76,8 +106,6 @@ def _get_node(driver: Any, wanted: str) -> Any:
     if _AMAZON in known:
         return _first(_filtered(driver, "list_nodes", ex_node_ids=[wanted]))
     getters = [getter for module, getter in _GETTERS.items() if module in known]
-    if not getters:
-        return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
     if not _is_path_safe(wanted):
         raise missing_node(wanted)
     if libvirt_domains.MODULE in known and not libvirt_domains.is_domain_id(wanted):
@@ -121,19 +149,34 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
         ImageNotFound: when there is none.
     """
     missing = ImageNotFound(f"There is no image {wanted!r}")
+
+    def is_listed() -> bool:
+        return _listed_image(driver, wanted, region) is not None
+
     if not offers(driver, "get_image"):
-        images = list_with(driver, "list_images", region)
-        image = _first(image for image in images if str(image.id) == wanted)
-    elif _AMAZON in modules(driver):
+        found = _listed_image(driver, wanted, region)
+        if found is None:
+            raise missing
+        return found
+    if _in_path(driver) and _AMAZON not in modules(driver) and not _is_path_safe(wanted):
+        raise missing
+    with absence.image_believed(wanted, missing, is_listed):
+        image = _got_image(driver, wanted)
+    if image is not None and (not _in_path(driver) or str(image.id) == wanted):
+        return image
+    raise missing
+
+
+def _got_image(driver: Any, wanted: str) -> Any:
+    if _AMAZON in modules(driver):
         # Its get_image falls over an empty list.
-        image = _first(_filtered(driver, "list_images", ex_image_ids=[wanted]))
-    elif _is_path_safe(wanted) or not _in_path(driver):
-        image = driver.get_image(wanted)
-    else:
-        raise missing
-    if image is None or (_in_path(driver) and str(image.id) != wanted):
-        raise missing
-    return image
+        return _first(_filtered(driver, "list_images", ex_image_ids=[wanted]))
+    return driver.get_image(wanted)
+
+
+def _listed_image(driver: Any, wanted: str, region: str | None) -> Any:
+    images = list_with(driver, "list_images", region)
+    return _first(image for image in images if str(image.id) == wanted)
 
 
 def _in_path(driver: Any) -> bool:

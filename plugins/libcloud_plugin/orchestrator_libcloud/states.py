@@ -38,6 +38,21 @@ _CORRECTIONS: Final[dict[str, Mapping[Any, NodeState]]] = {
 }
 """A driver's module to what its own map of states lacks or has wrong."""
 
+_STILL_THERE: Final[dict[str, NodeState]] = {
+    "libcloud.compute.drivers.abiquo": NodeState.STOPPED,
+    "libcloud.compute.drivers.azure_arm": NodeState.STOPPING,
+    "libcloud.compute.drivers.cloudsigma": NodeState.STOPPED,
+    "libcloud.compute.drivers.digitalocean": NodeState.STOPPED,
+    "libcloud.compute.drivers.dimensiondata": NodeState.STOPPED,
+    "libcloud.compute.drivers.equinixmetal": NodeState.STOPPING,
+    "libcloud.compute.drivers.gandi": NodeState.STOPPED,
+    "libcloud.compute.drivers.gig_g8": NodeState.STOPPING,
+    "libcloud.compute.drivers.nttcis": NodeState.STOPPED,
+    "libcloud.compute.drivers.opennebula": NodeState.STOPPED,
+}
+"""Drivers that say ``terminated`` of VMs that still exist: of those that are switched off, or that
+are being deleted. A deletion that they accepted is not done then."""
+
 _NOVA_TASKS: Final = {
     "powering-off": NodeState.STOPPING,
     "powering-on": NodeState.STARTING,
@@ -73,6 +88,13 @@ def state_of(node: Any) -> NodeState:
         return _NOVA_TASKS[task]
     value = getattr(node.state, "value", node.state)
     try:
-        return NodeState(value)
+        state = NodeState(value)
     except ValueError:
         return NodeState.UNKNOWN
+    return _still_there(node) if state is NodeState.TERMINATED else state
+
+
+def _still_there(node: Any) -> NodeState:
+    known = modules(getattr(node, "driver", None))
+    found = (_STILL_THERE[module] for module in known if module in _STILL_THERE)
+    return next(found, NodeState.TERMINATED)

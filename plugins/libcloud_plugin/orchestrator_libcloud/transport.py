@@ -16,6 +16,7 @@ from orchestrator_libcloud.adapter import Adapter
 from orchestrator_libcloud.call import current
 
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+_GOOGLE: Final = "libcloud.common.google"
 _CERTIFICATE: Final = ("cert_file", "key_file")
 
 
@@ -75,6 +76,9 @@ def install(driver_class: Any) -> None:
         # Azure's two name the plain class again, which hides the one set above.
         if getattr(cls, "conn_class", None) is LibcloudConnection:
             cls.conn_class = Transport
+        if getattr(getattr(cls, "responseCls", None), "__module__", "") == _GOOGLE:
+            # Else an error answer without a body counts as a list with nothing on it.
+            cls.responseCls.parse_zero_length_body = True
         module = sys.modules[cls.__module__]
         if getattr(module, "requests", None) is requests:
             module.requests = _Requests()  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from orchestrator_core import (
     Image,
     PluginContext,
     RateLimited,
+    RequestError,
     Size,
     StartRequest,
 )
@@ -124,6 +125,26 @@ def test_a_node_that_cannot_be_tagged_is_there_all_the_same(
 ) -> None:
     server.behaviour = by_action(RunInstances=xml(_STARTED), CreateTags=behaviour)
     assert ec2.start_vm(request=REQUEST, deadline=Deadline(10)).id == "i-1"
+
+
+def refusal_of(code: str) -> Behaviour:
+    """Refuse as Amazon does."""
+    error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+    return answer(400, f"<Response><Errors>{error}</Errors></Response>".encode(), "text/xml")
+
+
+@pytest.mark.parametrize(
+    ("code", "nothing_done"),
+    [("InvalidAMIID.NotFound", True), ("InstanceLimitExceeded", True), ("TagLimitExceeded", None)],
+)
+def test_a_refusal_says_whether_something_was_made(
+    ec2: LibcloudDriver, server: HostileServer, code: str, *, nothing_done: bool | None
+) -> None:
+    """Clouds of Amazon's kind may make the instance before they refuse its tags."""
+    server.behaviour = by_action(RunInstances=refusal_of(code))
+    with pytest.raises(RequestError) as caught:
+        ec2.start_vm(request=REQUEST, deadline=Deadline(10))
+    assert caught.value.nothing_done is nothing_done
 
 
 @pytest.mark.parametrize("status", [401, 429])

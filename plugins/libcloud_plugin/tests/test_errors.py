@@ -211,10 +211,10 @@ def test_a_bad_status_says_more_than_a_parser(
 def test_what_the_transport_decided_stays() -> None:
     trail = Trail()
     verdict = trail.decide(CloudTimeout("late"))
-    with pytest.raises(CloudTimeout) as caught, translated("aws", None, trail):
+    with pytest.raises(CloudTimeout) as caught, translated("aws", trail):
         raise RuntimeError("of the driver's own")
     assert caught.value is verdict
-    with pytest.raises(CloudTimeout), translated("aws", None, trail):
+    with pytest.raises(CloudTimeout), translated("aws", trail):
         pass  # the driver made do with a part
 
 
@@ -232,7 +232,7 @@ def test_nothing_is_certain_where_the_driver_has_connections_of_its_own() -> Non
 def test_what_was_not_looked_at_is_not_missing() -> None:
     trail = Trail()
     trail.decide(CloudTimeout("late"))
-    with pytest.raises(CloudTimeout), translated("aws", None, trail):
+    with pytest.raises(CloudTimeout), translated("aws", trail):
         raise NodeNotFound("There is no node 'x'")
 
 
