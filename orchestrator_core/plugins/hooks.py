@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 
@@ -21,6 +21,11 @@ from orchestrator_core.plugins.record import Kind
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
+
+_NEEDS_A_LOOK: Final = frozenset({"stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"})
+"""Hooks that are called only for a node that the cloud has just shown."""
+
+_LOOKS: Final = frozenset({"get_node", "list_nodes"})
 
 
 class Hooks:
@@ -54,6 +59,8 @@ class Hooks:
         """Say why this hook cannot be used here; None when it can. Blocks at first."""
         if hook not in self._hooks:
             return "its plugin does not implement it"
+        if hook in _NEEDS_A_LOOK and not self._hooks.keys() & _LOOKS:
+            return "its plugin implements neither get_node nor list_nodes, to look a node up first"
         if self._reasons is None:
             self._reasons = self._unsupported()
         return self._reasons.get(hook)

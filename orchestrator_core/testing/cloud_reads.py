@@ -188,6 +188,23 @@ class BaseCloudReads(BaseCloudReady):
         except Unsupported as refusal:
             raise DoesNotApply(refusal.message) from None
 
+    @behaviour("C15", "list_nodes", "list_images", "list_sizes")
+    def test_ids_are_taken_whole(self, cloud: CloudUnderTest) -> None:
+        """An id is looked up as it is, with all that a URL gives a meaning to.
+
+        ``? # / % .. ;`` and a space in an id are part of it, encoded or not. A plugin that puts an
+        id into a URL escapes it (``urllib.parse.quote(node_id, safe="")``); otherwise it shows
+        another node than the one asked for. Asked of ``get_node``, ``get_image`` and ``get_size``,
+        where it has them.
+        """
+        asked = {"node_id": cloud.some_node()}
+        asked |= {f"{what}_id": cloud.start_body()[what] for what in ("image", "size")}
+        for argument, some_id in asked.items():
+            hook = f"get_{argument.removesuffix('_id')}"
+            if hook in cloud.plugin.hooks and not cloud.served.reason_against("cloud", hook):
+                for strange in cloud.strange(some_id):
+                    cloud.takes_none(hook, **{argument: strange})
+
 
 def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]:
     things = cloud.listed(what)
