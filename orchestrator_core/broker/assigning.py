@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, limits, recording, records, verdict, vms
+from orchestrator_core.broker import keys, ledger, limits, recording, records, usable, verdict, vms
 from orchestrator_core.broker.change import MORE, Assigned, AssignOrder, Change
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
@@ -50,6 +50,8 @@ class Assigner:
                 )
         asked_at = uptime()
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
+        if backend.external:
+            await usable.check_shown(cloud, found)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         parameters: JsonObject = {
             "node": found.id_vm,

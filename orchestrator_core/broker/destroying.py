@@ -18,6 +18,7 @@ from orchestrator_core.broker import (
     limits,
     steps,
     verdict,
+    vms,
 )
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import (
@@ -28,6 +29,7 @@ from orchestrator_core.broker.operation import (
     Step,
 )
 from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
@@ -35,6 +37,7 @@ from orchestrator_core.errors import (
     DestroyHeld,
     DestroyLimit,
     NodeNotFound,
+    NodeTerminated,
     OrchestratorError,
 )
 from orchestrator_core.model import NodeState
@@ -62,7 +65,7 @@ class Destroyer:
     async def begin(self, change: Change, vm: VmReference) -> Acted:
         """Destroy a VM for a caller; return once the cloud has accepted it."""
         cloud = change.cloud
-        node_id = await steps.resolve(cloud, vm)
+        node_id = await self._resolve(cloud, vm)
         draft = Draft(
             "stop_vm",
             cloud.name,
@@ -73,8 +76,11 @@ class Destroyer:
             node_id,
         )
 
+        held: list[bool] = []
+
         def also(connection: Connection, operation: Operation) -> None:
             limits.check_held(connection)
+            held[:] = [destruction.is_held(connection, operation)]
             destruction.take(connection, operation, cloud.settings)
             destruction.end_assignment(connection, operation, ledger.STOPPED)
 
@@ -84,6 +90,12 @@ class Destroyer:
             await self._ask(operation, cloud, change.permit, change.hints)
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, self._take_back)
+            raise
+        except NodeTerminated as error:
+            error.operation_id = operation.id
+            if held == [True]:
+                return Acted(node_id, await self._gone(operation))
+            await self._gone(operation, error)
             raise
         except NodeNotFound as error:
             error.operation_id = operation.id
@@ -120,6 +132,8 @@ class Destroyer:
             if not there:
                 return await self._gone(operation)
             await self._ask(operation, cloud, permit)
+        except NodeTerminated:
+            return await self._gone(operation)
         except NodeNotFound as error:
             return await self._not_there(operation, cloud, error)
         except (DestroyHeld, DestroyLimit) as error:
@@ -156,6 +170,23 @@ class Destroyer:
             error_message=f"Node {operation.node_id} is still there ({node.state.value})",
         )
         return await self._recorder.progress(operation, made)
+
+    async def _resolve(self, cloud: Cloud, vm: VmReference) -> str:
+        """Return the VM that is meant: by a name that no living VM has, one of ours that ended.
+
+        Raises:
+            NodeTerminated: when none or several of those that ended are ours.
+        """
+        try:
+            return await steps.resolve(cloud, vm)
+        except NodeTerminated as error:
+            ended = [VmKey(cloud.name, node_id) for node_id in error.node_ids]
+            ours = await self._recorder.database.read(
+                lambda connection: [key for key in ended if vms.is_ours(connection, key)]
+            )
+            if len(ours) != 1:
+                raise
+            return ours[0].node_id
 
     async def _ask(
         self,

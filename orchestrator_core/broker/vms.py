@@ -260,6 +260,12 @@ def is_owned(vm: Row[Any]) -> bool:
     return vm.gone_at is None and not only_named
 
 
+def is_ours(connection: Connection, vm: VmKey) -> bool:
+    """Return whether a VM that is not gone is ours or somebody's, by its row."""
+    row = get(connection, vm.cloud, vm.node_id)
+    return row is not None and is_owned(row)
+
+
 def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> bool:
     """Whether another cloud of the settings, which must be the same account, has this VM.
 

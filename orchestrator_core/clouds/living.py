@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from orchestrator_core.errors import InvalidParameter, NodeNotFound, NodeTerminated, Refused
 from orchestrator_core.model import Node, NodeState
-
-_UNUSABLE: Final = frozenset({NodeState.ERROR, NodeState.STOPPING, NodeState.TERMINATED})
-"""States in which a node is not given to a user.
-
-A node that is switched off, suspended or paused can be switched on by its user. One that starts,
-reboots, migrates or is reconfigured will run. UNKNOWN is what a driver says that knows no states.
-A node that is stopping may be about to be deleted: clouds use one word for both.
-"""
 
 
 def is_living(node: Node) -> bool:
@@ -38,6 +29,8 @@ def check_living(node: Node) -> None:
 def choose_living(named: Iterable[Node], name: str) -> Node:
     """Return the one living node among those that have a name.
 
+    A node that is being deleted is meant only where no other has its name.
+
     Raises:
         NodeNotFound: when there is none.
         NodeTerminated: when all of them are terminated; it names them.
@@ -45,10 +38,12 @@ def choose_living(named: Iterable[Node], name: str) -> Node:
     """
     found = list(named)
     living = [node for node in found if is_living(node)]
-    if len(living) == 1:
-        return living[0]
-    if living:
-        ids = ", ".join(sorted(node.id for node in living))
+    steady = [node for node in living if node.state is not NodeState.TERMINATING]
+    meant = steady or living
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        ids = ", ".join(sorted(node.id for node in meant))
         raise InvalidParameter("hostname", f"{name!r} fits several nodes: {ids}; use node")
     if not found:
         raise NodeNotFound(f"There is no node with the hostname {name!r}")
@@ -56,15 +51,6 @@ def choose_living(named: Iterable[Node], name: str) -> Node:
     raise NodeTerminated(
         f"There is no living node with the hostname {name!r}; terminated: {', '.join(ended)}", ended
     )
-
-
-def why_unusable(node: Node) -> str | None:
-    """Return why a node cannot be given to a user; None when it can.
-
-    Returns:
-        ``in state error``, say.
-    """
-    return f"in state {node.state.value}" if node.state in _UNUSABLE else None
 
 
 def check_usable(node: Node) -> None:
@@ -75,6 +61,7 @@ def check_usable(node: Node) -> None:
         Refused: when it is in another state in which it is of no use.
     """
     check_living(node)
-    why = why_unusable(node)
-    if why is not None:
-        raise Refused(f"Node {node.id} ({node.name}) cannot be assigned: it is {why}")
+    if not node.state.is_usable:
+        raise Refused(
+            f"Node {node.id} ({node.name}) cannot be assigned: it is in state {node.state.value}"
+        )

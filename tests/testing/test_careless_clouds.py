@@ -54,9 +54,7 @@ def test_a_change_of_a_strange_id_changes_no_other_node(api: Api, path: str) -> 
 @pytest.mark.parametrize("api", CARELESS, indirect=True)
 def test_a_node_is_not_assigned_twice_under_two_ids(api: Api) -> None:
     for strange in strange_ids(NODE):
-        answer = api.put(
-            "/vm/action/assign", {"node": strange, "user": "bob", "vm_type": "app"}
-        )
+        answer = api.put("/vm/action/assign", {"node": strange, "user": "bob", "vm_type": "app"})
         assert answer.status in (400, 502), answer
     assert len(api.get("/vm/assignments").json["assignments"]) == 1
 
