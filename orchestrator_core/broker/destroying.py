@@ -29,10 +29,12 @@ from orchestrator_core.broker.operation import (
     Step,
 )
 from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.visibility import until_shown
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     DestroyHeld,
     DestroyLimit,
@@ -65,7 +67,8 @@ class Destroyer:
     async def begin(self, change: Change, vm: VmReference) -> Acted:
         """Destroy a VM for a caller; return once the cloud has accepted it."""
         cloud = change.cloud
-        node_id = await self._resolve(cloud, vm)
+        deadline = Deadline(cloud.guard.seconds("stop_vm"))
+        node_id = await self._resolve(cloud, vm, deadline)
         draft = Draft(
             "stop_vm",
             cloud.name,
@@ -86,8 +89,17 @@ class Destroyer:
 
         operation = await self._recorder.record(change, draft, self._take_back, also)
         faultpoints.reached("stop.recorded")
+        change.permit.check = self._check_again(operation, change.permit.check)
         try:
-            await self._ask(operation, cloud, change.permit, change.hints)
+            await until_shown(
+                self._recorder.database,
+                cloud,
+                VmReference(node_id),
+                deadline,
+                lambda seconds: self._ask(
+                    operation, cloud, change.permit, change.hints, seconds=seconds
+                ),
+            )
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, self._take_back)
             raise
@@ -131,6 +143,7 @@ class Destroyer:
             )
             if not there:
                 return await self._gone(operation)
+            permit.check = self._check_again(operation, permit.check)
             await self._ask(operation, cloud, permit)
         except NodeTerminated:
             return await self._gone(operation)
@@ -171,14 +184,20 @@ class Destroyer:
         )
         return await self._recorder.progress(operation, made)
 
-    async def _resolve(self, cloud: Cloud, vm: VmReference) -> str:
+    async def _resolve(self, cloud: Cloud, vm: VmReference, deadline: Deadline) -> str:
         """Return the VM that is meant: by a name that no living VM has, one of ours that ended.
 
         Raises:
             NodeTerminated: when none or several of those that ended are ours.
         """
         try:
-            return await steps.resolve(cloud, vm)
+            return await until_shown(
+                self._recorder.database,
+                cloud,
+                vm,
+                deadline,
+                lambda seconds: steps.resolve(cloud, vm, seconds),
+            )
         except NodeTerminated as error:
             ended = [VmKey(cloud.name, node_id) for node_id in error.node_ids]
             ours = await self._recorder.database.read(
@@ -194,11 +213,12 @@ class Destroyer:
         cloud: Cloud,
         permit: Permit,
         hints: Mapping[str, str] = NO_HINTS,
+        *,
+        seconds: float | None = None,
     ) -> None:
         assert operation.node_id is not None
-        permit.check = self._check_again(operation, permit.check)
         step = steps.act("stop_vm", VmReference(operation.node_id), permit)
-        await cloud.change("stop_vm", step, permit, hints)
+        await cloud.change("stop_vm", step, permit, hints, seconds)
 
     def _check_again(
         self, operation: Operation, check: Callable[[], None] | None

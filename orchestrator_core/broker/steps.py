@@ -81,8 +81,13 @@ def which(driver: Driver, vm: VmReference) -> Node:
     return _the_same(vm, driver.node_named(vm.hostname))
 
 
-async def resolve(cloud: Cloud, vm: VmReference) -> str:
+async def resolve(cloud: Cloud, vm: VmReference, seconds: float | None = None) -> str:
     """Return the id of the node that is meant; asks the cloud only for a name.
+
+    Args:
+        cloud: the node's.
+        vm: what a caller means.
+        seconds: how long the cloud may take; None for its own deadline.
 
     Raises:
         NodeNotFound, InvalidParameter: as :func:`which`.
@@ -90,7 +95,7 @@ async def resolve(cloud: Cloud, vm: VmReference) -> str:
     if vm.hostname is None:
         assert vm.node is not None
         return vm.node
-    _, named = await cloud.find_named(vm.hostname)
+    _, named = await cloud.find_named(vm.hostname, seconds)
     return _the_same(vm, named).id
 
 

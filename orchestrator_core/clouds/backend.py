@@ -67,8 +67,10 @@ class Backend:
 
         return await self._flights.run((cloud, shape), ask)
 
-    async def resolve_vm(self, cloud: str, node: str | None, hostname: str | None) -> Vm:
-        """Return the one VM that is meant.
+    async def resolve_vm(
+        self, cloud: str, node: str | None, hostname: str | None, seconds: float | None = None
+    ) -> Vm:
+        """Return the one VM that is meant; in so many seconds, or by the operation's own deadline.
 
         Raises:
             NonsenseAnswer: when the backend gives another VM than the one with that id.
@@ -81,7 +83,7 @@ class Backend:
             self._hold_to("resolve_vm", vm.id_vm, node)
             return vm
 
-        vm, _ = await self.guard.call("resolve_vm", job)
+        vm, _ = await self.guard.call("resolve_vm", job, seconds=seconds)
         return vm
 
     async def shown_vm(self, cloud: str, node_id: str) -> Vm:
