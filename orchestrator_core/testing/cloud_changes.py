@@ -13,6 +13,7 @@ from orchestrator_core.testing.behaviour import behaviour
 from orchestrator_core.testing.cloud_reads import BaseCloudReady
 from orchestrator_core.testing.cloud_under_test import TERMINATED, CloudUnderTest
 from orchestrator_core.testing.under_test import DoesNotApply, expect, together
+from orchestrator_core.testing.witness import HANGS
 
 _NO: Final = "no-such-thing"
 _OK: Final = 200
@@ -53,7 +54,8 @@ class BaseCloudChanges(BaseCloudReady):
             cloud.wait_for(lambda: set(cloud.nodes()), lambda seen: ids <= seen, shown)
         finally:
             for node_id in sorted(cloud.made - before):
-                cloud.api.put("/vm/stop/cloud", {"node": node_id})
+                answer = cloud.api.put("/vm/stop/cloud", {"node": node_id})
+                assert HANGS not in answer.message, f"stop_vm blocks: {answer}"
         for node_id in ids:
             cloud.wait_until_gone(node_id)
 

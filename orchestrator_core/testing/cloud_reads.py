@@ -27,14 +27,17 @@ class BaseCloudReady(CloudSuite):
 
     @behaviour("C1", gate=True)
     def test_it_is_ready(self, cloud: CloudUnderTest) -> None:
-        """A cloud can be configured with it, and tells what it is.
+        """A cloud can be configured with it, tells what it is, and lists what the contract says.
 
-        Its class takes the settings that its fake gives, makes an object, and describes it.
+        Its class takes the settings that its fake gives, makes an object, and describes it. Its
+        lists hold objects of the contract's classes, with values of the contract's types, and they
+        come within seconds.
         """
         shown = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]
         assert shown["available"], f"not available: {shown['message']}"
         assert shown["provider"], "describe gives no provider"
         assert shown["type"], "describe gives no display_name"
+        cloud.lists_as_promised()
 
 
 class BaseCloudReads(BaseCloudReady):

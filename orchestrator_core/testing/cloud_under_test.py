@@ -5,13 +5,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final
 
-from orchestrator_core.errors import NodeNotFound, OrchestratorError, RequestError
+from orchestrator_core.errors import (
+    CloudTimeout,
+    NodeNotFound,
+    NonsenseAnswer,
+    OrchestratorError,
+    RequestError,
+)
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.api import Answer, Json
 from orchestrator_core.testing.lossy import lossy
 from orchestrator_core.testing.serving import Served
 from orchestrator_core.testing.strange_ids import strange_ids
 from orchestrator_core.testing.under_test import DoesNotApply, UnderTest, expect
+from orchestrator_core.testing.witness import HANGS
 
 _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_nodes": ("GET", "/nodes/cloud", None),
@@ -91,6 +98,24 @@ class CloudUnderTest(UnderTest):
         nearly = [some[:-1], f"{some}0", some.swapcase(), f" {some}"]
         return [one for one in nearly if one.strip() and one not in (*node_ids, *self.made)]
 
+    def lists_as_promised(self) -> None:
+        """Hold each list to the model's types and to a few seconds: all else is built on them.
+
+        Raises:
+            AssertionError: when one is of other types, or does not come; what else may be wrong
+                with it, its own behaviour tells.
+        """
+        for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
+            try:
+                self.served.read("cloud", hook)
+            except NonsenseAnswer as error:
+                raise AssertionError(error.message) from None
+            except CloudTimeout as error:
+                if HANGS in error.message:
+                    raise AssertionError(f"{hook} blocks: {error.message}") from None
+            except OrchestratorError:
+                pass
+
     def strange(self, some_id: str) -> list[str]:
         """Return ids that a URL would make those of another thing, if they are not escaped in it.
 
@@ -151,6 +176,7 @@ class CloudUnderTest(UnderTest):
 
     def try_start(self, body: Json, **headers: str) -> Answer:
         """Ask for a start; remember the node if there is one."""
+        self.must_answer("start_vm")
         answer = self.api.post("/vm/start/cloud", body, **headers)
         if answer.status == 200:  # noqa: PLR2004
             self.made.add(answer.json["nodes"]["id"])

@@ -18,7 +18,7 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.app import House, make_house
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker import DurableWorker
-from orchestrator_core.clouds.driver import NO_HINTS
+from orchestrator_core.clouds.driver import NO_HINTS, Driver
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins, load_plugins
@@ -55,6 +55,7 @@ class Served:
         ask: calls one hook of the cloud of that name with these arguments, in one of its threads,
             and returns what it returns; raises what it raises. The core's own checks of ids, which
             every HTTP request goes through, do not stand before it.
+        read: returns one of the lists of the cloud of that name, held against the model's types.
         reason_against: says why the cloud of that name does not offer a hook; None when it does.
     """
 
@@ -63,6 +64,7 @@ class Served:
     plugins: Plugins
     check: Callable[[str], None]
     ask: Callable[..., object]
+    read: Callable[[str, str], object]
     reason_against: Callable[[str, str], str | None]
 
 
@@ -102,7 +104,15 @@ def serving(
         with _Server(checked, house) as server:
             api = Api(server.url)
             try:
-                yield Served(api, witness, plugins, server.check, server.ask, server.reason_against)
+                yield Served(
+                    api,
+                    witness,
+                    plugins,
+                    server.check,
+                    server.ask,
+                    server.read,
+                    server.reason_against,
+                )
             finally:
                 api.close()
 
@@ -155,6 +165,16 @@ class _Server:
         guard = self._registry.clouds[name].guard
         operation = hook if hook in CLOUD_DEADLINES else "get_node"
         called = guard.call(operation, job)
+        answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
+        return answer
+
+    def read(self, name: str, hook: str) -> object:
+        """Return one of a cloud's lists."""
+
+        def job(hooks: Hooks, deadline: Deadline) -> object:
+            return getattr(Driver(hooks, deadline), hook)()
+
+        called = self._registry.clouds[name].guard.call(hook, job)
         answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -287,3 +288,25 @@ class PutsTheIdOfAStopIntoAUrl(GoodCloud):
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
         super().stop_vm(seen_by_a_server(node_id))
+
+
+class BlocksInAStop(GoodCloud):
+    """Each behaviour that stops a node would take as long as a call may."""
+
+    breaks, says = "C21", "stop_vm blocks"
+    slow = True
+    instead: ClassVar = dict.fromkeys(
+        ("C27", "C28", "C29", "C30", "C31", "C32", "C33", "C34"), "not run"
+    )
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.closed = threading.Event()
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        self.closed.wait()
+
+    @hookimpl
+    def close(self) -> None:
+        self.closed.set()

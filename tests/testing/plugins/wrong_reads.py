@@ -41,6 +41,51 @@ class CannotBeMade(GoodCloud):
         settings["region"]
 
 
+class ListsDicts(GoodCloud):
+    breaks = "C1"
+    says = "it returned a dict at position 0; return orchestrator_core.Node objects"
+
+    @hookimpl
+    def list_nodes(self) -> Any:
+        return [{"id": node.id, "name": node.name} for node in super().list_nodes()]
+
+
+class NumbersItsNodes(GoodCloud):
+    breaks, says = "C1", "Node.id is int 1 at position 0; make it str"
+
+    @hookimpl
+    def list_nodes(self) -> Any:
+        number: Any = 1
+        return [replace(node, id=number) for node in super().list_nodes()]
+
+
+class TellsStatesAsTexts(GoodCloud):
+    breaks, says = "C1", "Node.state is str at position 0; make it NodeState.RUNNING"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        running: Any = "running"
+        return [replace(node, state=running) for node in super().list_nodes()]
+
+
+class BlocksInAList(GoodCloud):
+    breaks, says = "C1", "list_images blocks"
+    slow = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.closed = threading.Event()
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        self.closed.wait()
+        return super().list_images()
+
+    @hookimpl
+    def close(self) -> None:
+        self.closed.set()
+
+
 class AnotherNameEachTime(GoodCloud):
     breaks, says = "C2", "provider was"
 
