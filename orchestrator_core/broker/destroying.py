@@ -31,21 +31,29 @@ from orchestrator_core.broker.operation import (
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.visibility import until_shown
 from orchestrator_core.broker.vm import VmKey
+from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
+    CircuitOpen,
+    CloudBusy,
+    CloudError,
+    CloudUnavailable,
     DestroyHeld,
     DestroyLimit,
     NodeNotFound,
     NodeTerminated,
+    NonsenseAnswer,
     OrchestratorError,
+    RateLimited,
 )
 from orchestrator_core.model import NodeState
 
-_LOOKS: Final = 8
-"""How many times an accepted deletion is looked for before it is asked for again."""
+_LOOKS: Final = 13
+"""How many times an accepted deletion is looked for before it is asked for again: the pauses grow
+from a quarter of a second to a minute, so that this takes about three minutes."""
 
 HELD_LOOK: Final = 15.0
 """Seconds until what may not be destroyed just now is looked at again."""
@@ -115,13 +123,14 @@ class Destroyer:
             raise
         except OrchestratorError as error:
             error.operation_id = operation.id
-            await self._refused_or_lost(operation, error, begun=not change.permit.withdraw())
+            begun = not change.permit.withdraw() or _is_failed_look(error)
+            await self._refused_or_lost(operation, error, begun=begun)
             raise
         faultpoints.reached("stop.answered")
         accepted = Progress(
             OperationState.PENDING,
             Step.CONFIRM,
-            after=self._recorder.pause(operation),
+            after=self._recorder.look_pause(0),
             answer={"node_id": node_id},
         )
         operation = await self._recorder.progress(operation, accepted)
@@ -178,7 +187,7 @@ class Destroyer:
         made = Progress(
             OperationState.PENDING,
             step,
-            after=self._recorder.pause(operation),
+            after=self._recorder.look_pause(looks),
             error_code="still_there",
             error_message=f"Node {operation.node_id} is still there ({node.state.value})",
         )
@@ -320,3 +329,13 @@ class Destroyer:
     def _take_back(connection: Connection, operation: Operation) -> None:
         keys.forget(connection, operation)
         destruction.give_back(connection, operation)
+
+
+def _is_failed_look(error: OrchestratorError) -> bool:
+    """Return whether the cloud failed at the look that comes before a deletion.
+
+    The VM is destroyed later, as when the cloud fails at the deletion itself. Of a cloud that was
+    not asked at all, or whose answer is about another VM, nothing is done.
+    """
+    not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited
+    return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)

@@ -103,6 +103,15 @@ class Cloud:
         """Why the plugin cannot be used; empty when it can."""
         return self.guard.failure
 
+    @property
+    def hint_names(self) -> tuple[str, ...]:
+        """The hints that its driver knows.
+
+        Raises:
+            CloudUnavailable: when the plugin cannot be used.
+        """
+        return self.guard.hooks.words("hints")
+
     async def read(
         self,
         question: Question[T],

@@ -52,6 +52,11 @@ class Hooks:
         """What the plugin's class says of itself by an attribute."""
         return bool(getattr(type(self._plugin), name, default))
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the words that the plugin's class names in an attribute; none without it."""
+        named = getattr(type(self._plugin), name, ())
+        return tuple(word for word in named if isinstance(word, str))
+
     def supports(self, hook: str) -> bool:
         """Whether the plugin implements this hook, whatever it says of this one cloud."""
         return hook in self._hooks

@@ -150,3 +150,15 @@ def test_which_node_is_chosen() -> None:
         chosen(GONE, GONE)
     with pytest.raises(NodeNotFound):
         chosen()
+
+
+def test_a_lease_is_renewed_by_the_name_that_a_terminated_vm_had_too(given: World) -> None:
+    for node_id in ("lease-1", "lease-2"):
+        given.has(node_id, "lease")
+        body = {"node": node_id, "user": "ann", "vm_type": "app", "lease": "1h"}
+        assert given.api.put("/vm/action/assign", body).status == 200
+    renewal = {"hostname": "lease", "lease": "2h"}
+    assert given.api.put("/vm/action/renew", renewal).error_code == "invalid_parameter"
+    given.nodes["lease-1"].state = GONE
+    answer = given.api.put("/vm/action/renew", renewal)
+    assert (answer.status, answer.json.get("id_vm")) == (200, "lease-2"), answer
