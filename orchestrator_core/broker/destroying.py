@@ -34,7 +34,7 @@ from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
-from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.permit import Permit, Withdrawn
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CircuitOpen,
@@ -337,5 +337,5 @@ def _is_failed_look(error: OrchestratorError) -> bool:
     The VM is destroyed later, as when the cloud fails at the deletion itself. Of a cloud that was
     not asked at all, or whose answer is about another VM, nothing is done.
     """
-    not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited
+    not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
     return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)

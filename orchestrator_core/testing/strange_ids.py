@@ -16,6 +16,8 @@ def strange_ids(some_id: str) -> list[str]:
     first, rest = some_id[0], some_id[1:]
     encoded = "".join(f"%{byte:02X}" for byte in first.encode())
     return [
+        ".",
+        "..",
         f"{some_id}?x",
         f"{some_id}?x=1&y",
         f"{some_id}#x",
