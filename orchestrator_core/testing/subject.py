@@ -18,7 +18,7 @@ from orchestrator_core.settings.model import PluginSettings
 from orchestrator_core.testing.fake import Fake, FakeFactory, Stage, fake_of
 from orchestrator_core.testing.stage import STAGE_BACKEND, STAGE_CLOUD
 
-_SECONDS: Final = 10.0
+_SECONDS: Final = 20.0
 """What a call of a fake may take: a hook that blocks is found out sooner than a person is gone."""
 
 SOON: Final[Mapping[str, float]] = dict.fromkeys(CLOUD_DEADLINES, _SECONDS)
