@@ -69,7 +69,7 @@ class CloudResource(Resource):
         """Ask a cloud; for one node that was started a moment ago, until it shows."""
         if question.operation != "get_node":
             return await cloud.read(question, max_age, hints)
-        (node_id,) = question.parameters.values()
+        (node_id,) = map(str, question.parameters.values())
         return await self.services.broker.until_shown(
             cloud, node_id, lambda: cloud.read(question, max_age, hints)
         )

@@ -15,9 +15,11 @@ from urllib3.util import Retry
 
 from orchestrator_core import NonsenseAnswer, OrchestratorError
 from orchestrator_libcloud.call import Call, current
+from orchestrator_libcloud.error_answer import ErrorAnswer
 from orchestrator_libcloud.lines import POOLS
 
 _NEVER: Final = Retry(0, redirect=False, read=False)
+_FIRST_ERROR: Final = 400
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -80,6 +82,8 @@ class Adapter(HTTPAdapter):
         call.trail.answered(response.status_code, response.headers)
         response.raw = _Bounded(response.raw, call)
         _stay(request, response, call)
+        if response.status_code >= _FIRST_ERROR:
+            _keep_error(request, response, call)
         return response
 
 
@@ -149,6 +153,12 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
                 "where its credentials are not sent"
             )
         )
+
+
+def _keep_error(request: Any, response: requests.Response, call: Call) -> None:
+    """Read an error answer now: drivers lose its body, which alone says what was refused."""
+    path = urlsplit(request.url).path
+    call.trail.error = ErrorAnswer.of(request.method, path, response.status_code, response.content)
 
 
 def _place(url: SplitResult) -> tuple[str, str | None, int | None]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from orchestrator_core import CloudError
+from orchestrator_libcloud.error_answer import ErrorAnswer
 
 _REFUSED_WHOLE: Final = frozenset({401, 429})
 """Answers that say that the request was looked at and not carried out."""
@@ -22,12 +24,14 @@ class Trail:
     Attributes:
         status: HTTP status of the answer to the last request; None without an answer.
         retry_after: seconds that this answer asks us to wait, where it does.
+        error: the answer to the last request, if it is an error.
         verdict: why the transport itself ended the call, whatever the driver makes of it.
     """
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.retry_after: float | None = None
+        self.error: ErrorAnswer | None = None
         self.verdict: CloudError | None = None
         self._is_change = False
         self._has_begun = True
@@ -58,9 +62,18 @@ class Trail:
         """
         return not self._has_begun or (self._begun > 0 and self._open == 0)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
+        before = self._open
+        try:
+            yield
+        finally:
+            self._open = before
+
     def begin_request(self) -> None:
         """Forget the last answer: a request begins, its connection perhaps not yet made."""
-        self.status = self.retry_after = None
+        self.status = self.retry_after = self.error = None
         self._begun += 1
         self._is_sent = False
 

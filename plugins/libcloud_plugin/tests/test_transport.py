@@ -20,6 +20,9 @@ from orchestrator_core import (
     RateLimited,
 )
 from orchestrator_libcloud import LibcloudDriver
+from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.transport import Transport
 
 
 def failure(code: str) -> bytes:
@@ -135,3 +138,18 @@ def test_the_certificates_of_the_settings_are_the_trusted_ones(
     driver = at(443, ca_file=str(ca_file), secure=True)
     with pytest.raises(CloudUnreachable):
         driver.check(deadline=deadline)
+
+
+@pytest.mark.parametrize("length", [100, 100_000])
+def test_an_error_answer_is_kept_whole_or_cut(answers: Answers, length: int) -> None:
+    port, _ = answers(status=404, body=b"x" * length)
+    call = Call(Deadline(10), Terms(), Trail())
+    with under(call):
+        connection: Any = Transport("127.0.0.1", port, secure=False)
+        connection.request("GET", "/a?signature=secret")
+        connection.close()
+    error = call.trail.error
+    assert error is not None
+    assert (error.method, error.path, error.status) == ("GET", "/a", 404)
+    assert len(error.body) == min(length, 65_536)
+    assert (error.json(), error.xml()) == (None, None)
