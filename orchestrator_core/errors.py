@@ -17,6 +17,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     │   ├── InvalidParameter       a parameter is missing, malformed or not taken
     │   ├── NotFound               there is no such thing in this cloud
     │   │   ├── NodeNotFound
+    │   │   │   └── NodeTerminated the cloud still shows it, and it is gone for good
     │   │   ├── ImageNotFound
     │   │   ├── SizeNotFound
     │   │   └── LocationNotFound
@@ -200,6 +201,22 @@ class NodeNotFound(NotFound):
     """The cloud has no such node."""
 
     code = "node_not_found"
+
+
+class NodeTerminated(NodeNotFound):
+    """The cloud still shows the node, but it has ended for good.
+
+    Its code is that of :class:`NodeNotFound`: clouds differ only in how long they show such a
+    node.
+
+    Args:
+        message: naming the node and its state.
+        node_ids: the nodes that were meant.
+    """
+
+    def __init__(self, message: str, node_ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.node_ids = node_ids
 
 
 class ImageNotFound(NotFound):

@@ -16,12 +16,23 @@ does not need, and never sees any of another plugin's calls. What is not
 implemented is an unsupported operation.
 
 Errors are those below :class:`~orchestrator_core.OrchestratorError`; anything else that a
-hook raises is reported as a failure of the cloud, without its text. ``deadline`` is a
+hook raises is reported as a failure of the cloud, without its text. Exceptions of requests, httpx
+and urllib for connections that fail and answers that do not come are taken for
+:class:`~orchestrator_core.CloudUnreachable` and :class:`~orchestrator_core.CloudTimeout`, with a
+hint in the log. ``deadline`` is a
 :class:`~orchestrator_core.Deadline`: the moment by which the caller wants the
 answer. The core enforces it from outside; a driver that hands it on to its client, or
 implements :meth:`~CloudHooks.abort`, gets its thread back sooner. ``hints`` is what the
 caller wrote into the header ``X-Cloud-Hints``, where the cloud's settings let it through;
-it means something to that one driver only, and is empty otherwise.
+it means something to that one driver only, and is empty otherwise. A driver names the hints that
+it knows in its class attribute ``hints``, ``hints = ("availability_zone",)`` say; the core refuses
+all others, and every hint where the class has no such attribute.
+
+Before a node is destroyed, rebooted or switched the core looks it up, with ``get_node`` or else in
+``list_nodes``: a driver without both cannot have ``stop_vm``, ``reboot_vm``, ``power_on_vm`` or
+``power_off_vm``. A node, an image, a size or a VM whose id is not exactly the one that was asked
+for is refused. Ids go into URLs escaped, ``urllib.parse.quote(node_id, safe="")``: an id is any
+text that a caller sends.
 
 What a hook gives is held against the types that its signature says; an answer of another type
 is refused as nonsense, whatever is in it.

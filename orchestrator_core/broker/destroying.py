@@ -20,6 +20,7 @@ from orchestrator_core.broker import (
     sightings,
     steps,
     verdict,
+    vms,
 )
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import (
@@ -31,20 +32,31 @@ from orchestrator_core.broker.operation import (
     Step,
 )
 from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.visibility import until_shown
+from orchestrator_core.broker.vm import VmKey
+from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
-from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.permit import Permit, Withdrawn
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
+    CircuitOpen,
+    CloudBusy,
     CloudError,
+    CloudUnavailable,
     DestroyHeld,
     DestroyLimit,
     NodeNotFound,
+    NodeTerminated,
+    NonsenseAnswer,
     OrchestratorError,
+    RateLimited,
 )
 from orchestrator_core.model import Node, NodeState
 
-_LOOKS: Final = 8
-"""How many times an accepted deletion is looked for before it is asked for again."""
+_LOOKS: Final = 13
+"""How many times an accepted deletion is looked for before it is asked for again: the pauses grow
+from a quarter of a second to a minute, so that this takes about three minutes."""
 
 HELD_LOOK: Final = 15.0
 """Seconds until what may not be destroyed just now is looked at again."""
@@ -73,7 +85,8 @@ class Destroyer:
     async def begin(self, change: Change, vm: VmReference) -> Acted:
         """Destroy a VM for a caller; return once the cloud has accepted it."""
         cloud = change.cloud
-        node_id = await steps.resolve(cloud, vm)
+        deadline = Deadline(cloud.guard.seconds("stop_vm"))
+        node_id = await self._resolve(cloud, vm, deadline)
         draft = Draft(
             "stop_vm",
             cloud.name,
@@ -84,17 +97,35 @@ class Destroyer:
             node_id,
         )
 
+        held: list[bool] = []
+
         def also(connection: Connection, operation: Operation) -> None:
             limits.check_held(connection)
+            held[:] = [destruction.is_held(connection, operation)]
             destruction.take(connection, operation, cloud.settings)
             destruction.end_assignment(connection, operation, ledger.STOPPED)
 
         operation = await self._recorder.record(change, draft, self._take_back, also)
         faultpoints.reached("stop.recorded")
+        change.permit.check = self._check_again(operation, change.permit.check)
         try:
-            await self._ask(operation, cloud, change.permit, change.hints)
+            await until_shown(
+                self._recorder.database,
+                cloud,
+                VmReference(node_id),
+                deadline,
+                lambda seconds: self._ask(
+                    operation, cloud, change.permit, change.hints, seconds=seconds
+                ),
+            )
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, self._take_back)
+            raise
+        except NodeTerminated as error:
+            error.operation_id = operation.id
+            if held == [True]:
+                return Acted(node_id, await self._gone(operation))
+            await self._gone(operation, error)
             raise
         except NodeNotFound as error:
             error.operation_id = operation.id
@@ -107,13 +138,14 @@ class Destroyer:
             raise failed from error
         except OrchestratorError as error:
             error.operation_id = operation.id
-            await self._refused_or_lost(operation, error, begun=not change.permit.withdraw())
+            begun = not change.permit.withdraw() or _is_failed_look(error)
+            await self._refused_or_lost(operation, error, begun=begun)
             raise
         faultpoints.reached("stop.answered")
         accepted = Progress(
             OperationState.PENDING,
             Step.CONFIRM,
-            after=self._recorder.pause(operation),
+            after=self._recorder.look_pause(0),
             answer={"node_id": node_id},
         )
         operation = await self._recorder.progress(operation, accepted)
@@ -140,6 +172,7 @@ class Destroyer:
             )
             if not there:
                 return await self._gone(operation)
+            permit.check = self._check_again(operation, permit.check)
             ended = await self._attempts(operation)
             if sightings.was_asked(ended):
                 looked = await self._look_before(operation, cloud, ended)
@@ -147,6 +180,8 @@ class Destroyer:
                     return looked
                 seen = looked
             await self._ask(operation, cloud, permit)
+        except NodeTerminated:
+            return await self._gone(operation)
         except NodeNotFound as error:
             return await self._not_there(operation, cloud, error)
         except (DestroyHeld, DestroyLimit) as error:
@@ -187,10 +222,7 @@ class Destroyer:
             return await self._changed(operation, node)
         if has_asked:
             return await self._still_there(replace(operation, step=Step.DESTROY), node)
-        looks = await self._recorder.database.read(
-            lambda connection: destruction.looks(connection, operation)
-        )
-        is_due = looks >= _LOOKS and sightings.is_unchanged(states)
+        is_due = await self._looks(operation) >= _LOOKS and sightings.is_unchanged(states)
         return await self._still_there(operation, node, Step.DESTROY if is_due else Step.CONFIRM)
 
     async def _look_before(
@@ -220,19 +252,48 @@ class Destroyer:
     async def _still_there(
         self, operation: Operation, node: Node, step: Step = Step.CONFIRM
     ) -> Operation:
+        looks = await self._looks(operation)
         made = Progress(
             OperationState.PENDING,
             step,
-            after=self._recorder.pause(operation),
+            after=self._recorder.look_pause(looks),
             error_code=absence.STILL_THERE,
             error_message=sightings.describe(node),
         )
         return await self._recorder.progress(operation, made)
 
+    async def _looks(self, operation: Operation) -> int:
+        return await self._recorder.database.read(
+            lambda connection: destruction.looks(connection, operation)
+        )
+
     async def _attempts(self, operation: Operation) -> list[Attempt]:
         return await self._recorder.database.read(
             lambda connection: attempts.of(connection, operation.id)
         )
+
+    async def _resolve(self, cloud: Cloud, vm: VmReference, deadline: Deadline) -> str:
+        """Return the VM that is meant: by a name that no living VM has, one of ours that ended.
+
+        Raises:
+            NodeTerminated: when none or several of those that ended are ours.
+        """
+        try:
+            return await until_shown(
+                self._recorder.database,
+                cloud,
+                vm,
+                deadline,
+                lambda seconds: steps.resolve(cloud, vm, seconds),
+            )
+        except NodeTerminated as error:
+            ended = [VmKey(cloud.name, node_id) for node_id in error.node_ids]
+            ours = await self._recorder.database.read(
+                lambda connection: [key for key in ended if vms.is_ours(connection, key)]
+            )
+            if len(ours) != 1:
+                raise
+            return ours[0].node_id
 
     async def _ask(
         self,
@@ -240,11 +301,12 @@ class Destroyer:
         cloud: Cloud,
         permit: Permit,
         hints: Mapping[str, str] = NO_HINTS,
+        *,
+        seconds: float | None = None,
     ) -> None:
         assert operation.node_id is not None
-        permit.check = self._check_again(operation, permit.check)
         step = steps.act("stop_vm", VmReference(operation.node_id), permit)
-        await cloud.change("stop_vm", step, permit, hints)
+        await cloud.change("stop_vm", step, permit, hints, seconds)
 
     def _check_again(
         self, operation: Operation, check: Callable[[], None] | None
@@ -355,3 +417,13 @@ class Destroyer:
     def _take_back(connection: Connection, operation: Operation) -> None:
         keys.forget(connection, operation)
         destruction.give_back(connection, operation)
+
+
+def _is_failed_look(error: OrchestratorError) -> bool:
+    """Return whether the cloud failed at the look that comes before a deletion.
+
+    The VM is destroyed later, as when the cloud fails at the deletion itself. Of a cloud that was
+    not asked at all, or whose answer is about another VM, nothing is done.
+    """
+    not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
+    return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)

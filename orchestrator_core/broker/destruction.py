@@ -24,6 +24,12 @@ def take(connection: Connection, operation: Operation, cloud: CloudSettings) -> 
     _set_destroying(connection, vm, cloud)
 
 
+def is_held(connection: Connection, operation: Operation) -> bool:
+    """Return whether a VM is ours or somebody's, before it is taken to be destroyed."""
+    assert operation.node_id is not None
+    return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
+
+
 def _set_destroying(connection: Connection, vm: Row[Any], cloud: CloudSettings) -> None:
     limits.check_right(vm, cloud)
     if vm.destroy_began_at is None:

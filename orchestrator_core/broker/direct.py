@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator_core.broker import absence, steps
+from orchestrator_core.broker import absence, steps, usable
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
     Acted,
@@ -74,6 +74,7 @@ class DirectBroker(Broker):
         cloud = change.cloud
         backend = self._registry.backend(cloud)
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
+        await usable.check_shown(cloud, found)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         return Assigned(await backend.assign_vm(wanted, change.permit))
 

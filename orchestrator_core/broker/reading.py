@@ -102,7 +102,8 @@ class Records:
 
         def work(connection: Connection) -> tuple[list[Orphan], list[Look]]:
             rows = connection.execute(select(looks).order_by(looks.c.cloud))
-            return orphans.find(connection, cloud), [Look(**row._asdict()) for row in rows]
+            found = orphans.once(connection, orphans.find(connection, cloud))
+            return found, [Look(**row._asdict()) for row in rows]
 
         found, ended = await self._database.read(work)
         return found, orphans.REASONS, ended

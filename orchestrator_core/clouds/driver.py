@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from orchestrator_core.clouds.living import choose_living
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
-    InvalidParameter,
     NodeNotFound,
+    NonsenseAnswer,
     NotFound,
     SizeNotFound,
     Unsupported,
@@ -26,6 +28,10 @@ PAGES: Final = {"list_nodes": "page_nodes", "list_images": "page_images"}
 """A hook that returns a whole list to the one that returns a part of it."""
 
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*")
+"""Ids that mean the same whether or not a plugin escapes them in a URL (RFC 3986, 2.3)."""
 
 
 class Driver:
@@ -77,10 +83,31 @@ class Driver:
         return self._many("list_locations", Location)
 
     def get_node(self, node_id: str) -> Node:
-        """One node, from the list where the plugin cannot get one alone."""
-        if self._hooks.supports("get_node"):
-            return self._one("get_node", Node, node_id=node_id)
+        """Return one node, from the list where the plugin cannot get one alone.
+
+        An id with a character that has a meaning in a URL is looked up in the list too, where there
+        is one. A plugin that forgets to escape it gets another node, and may write the id that it
+        was asked for into its answer: then the answer does not show the mistake.
+
+        Raises:
+            NodeNotFound: when there is none.
+            NonsenseAnswer: when the plugin returns a node with another id.
+        """
+        listed = self._hooks.supports("list_nodes")
+        if self._hooks.supports("get_node") and (_PLAIN_ID.fullmatch(node_id) or not listed):
+            node = self._one("get_node", Node, node_id=node_id)
+            return self._exactly("get_node", node, node_id)
         return _pick(self.list_nodes(), node_id, NodeNotFound, "node")
+
+    def look_up(self, node_id: str) -> Node:
+        """Return one node before it is changed, as :meth:`get_node`.
+
+        It asks the list where this one cloud cannot get a node alone.
+        """
+        reason = self._hooks.reason_against("get_node")
+        if reason is not None and self._hooks.supports("list_nodes"):
+            return _pick(self.list_nodes(), node_id, NodeNotFound, "node")
+        return self.get_node(node_id)
 
     def find_node(self, marker: str) -> Node:
         """The node that was started with this marker."""
@@ -92,7 +119,8 @@ class Driver:
         A plugin that knows no images at all is handed the id as it came, to judge for itself.
         """
         if self._hooks.supports("get_image"):
-            return self._one("get_image", Image, image_id=image_id)
+            image = self._one("get_image", Image, image_id=image_id)
+            return self._exactly("get_image", image, image_id)
         if not self._hooks.supports("list_images"):
             return Image(image_id, image_id)
         return _pick(self.list_images(), image_id, ImageNotFound, "image")
@@ -100,25 +128,21 @@ class Driver:
     def get_size(self, size_id: str) -> Size:
         """One size, from the list where the plugin cannot get one alone; as for images."""
         if self._hooks.supports("get_size"):
-            return self._one("get_size", Size, size_id=size_id)
+            size = self._one("get_size", Size, size_id=size_id)
+            return self._exactly("get_size", size, size_id)
         if not self._hooks.supports("list_sizes"):
             return Size(size_id, size_id)
         return _pick(self.list_sizes(), size_id, SizeNotFound, "size")
 
     def node_named(self, name: str) -> Node:
-        """The one node of that name.
+        """Return the one living node of that name.
 
         Raises:
             NodeNotFound: when there is none.
+            NodeTerminated: when only nodes that have ended had that name; it names them.
             InvalidParameter: when there are several; it names them.
         """
-        found = [node for node in self.list_nodes() if node.name == name]
-        if not found:
-            raise NodeNotFound(f"There is no node with the hostname {name!r}")
-        if len(found) > 1:
-            ids = ", ".join(sorted(node.id for node in found))
-            raise InvalidParameter("hostname", f"{name!r} fits several nodes: {ids}; use node")
-        return found[0]
+        return choose_living((node for node in self.list_nodes() if node.name == name), name)
 
     def start_vm(self, request: StartRequest) -> Node:
         """Create a node."""
@@ -135,6 +159,18 @@ class Driver:
             Unsupported: when the plugin does not implement it.
         """
         self._hooks.require(hook)
+
+    def _exactly(self, hook: str, thing: T, wanted: str) -> T:
+        """Return what a plugin gave, if it is what it was asked for.
+
+        Raises:
+            NonsenseAnswer: when it has another id.
+        """
+        if thing.id != wanted:
+            raise NonsenseAnswer(
+                f"{self._hooks.title} was asked for {wanted!r} in {hook} and gave {thing.id!r}"
+            )
+        return thing
 
     def _one(self, hook: str, expected: type[M], **arguments: Any) -> M:
         arguments |= {"deadline": self.deadline, "hints": self.hints}

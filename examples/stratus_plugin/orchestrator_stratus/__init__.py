@@ -15,6 +15,13 @@ time limits, and ``hints``, which few clouds need. Beside what its own text says
 
 The core repeats reads that failed in a way that may pass, and never a start: repeat nothing here.
 
+An id is any text that a caller sends, ``1?x`` say. In a URL it is escaped::
+
+    url = f"{base}/nodes/{urllib.parse.quote(node_id, safe='')}"
+
+and a node that is returned has the id that the cloud shows, which the core compares with the one
+that it asked for.
+
 What is not implemented is answered with 501 and costs nothing else. There is more to implement:
 
 * ``find_node(marker)``: the node that was started with this marker, or ``NodeNotFound``. With it

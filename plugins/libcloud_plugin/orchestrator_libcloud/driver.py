@@ -155,7 +155,11 @@ class LibcloudDriver:
     def get_image(self, image_id: str, deadline: Deadline) -> Image:
         """Return one image."""
         with self._call(deadline) as driver:
-            return convert.to_image(lookup.find_image(driver, image_id, self._region))
+            image = convert.to_image(lookup.find_image(driver, image_id, self._region))
+            # Azure writes an image's name in its own letter case and URL scheme; for all other
+            # providers find_image has compared the ids.
+            image.id = image_id
+            return image
 
     @hookimpl
     def get_size(self, size_id: str, deadline: Deadline) -> Size:

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from marshmallow import Schema, fields
 
@@ -197,6 +199,12 @@ class GoodCloud:
         with self.server.lock:
             self.server.nodes[node.id] = node
         return node
+
+
+def seen_by_a_server(thing_id: str) -> str:
+    """Return the id that a server sees in ``/things/<id>``, into which it was put as it is."""
+    path = urlsplit(f"https://cloud.example.org/things/{thing_id}").path
+    return normpath(unquote(path).partition(";")[0].strip()).removeprefix("/things/")
 
 
 @contextmanager
