@@ -67,6 +67,7 @@ class Adapter(HTTPAdapter):
         if call is None:
             return super().send(request, *args, **kwargs)
         call.trail.begin_request()
+        call.trail.request = request
         kwargs["timeout"] = call.seconds_left()
         if call.terms.ca_file:
             kwargs["verify"] = str(call.terms.ca_file)

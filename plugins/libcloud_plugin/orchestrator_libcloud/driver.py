@@ -25,7 +25,8 @@ from orchestrator_core import (
 from orchestrator_libcloud import convert, lookup
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
-from orchestrator_libcloud.errors import translated
+from orchestrator_libcloud.errors import Source, translated
+from orchestrator_libcloud.redaction import Redactor
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
 from orchestrator_libcloud.start import create_node
@@ -57,6 +58,10 @@ class LibcloudDriver:
         self._settings = settings
         self._region: str | None = settings.get("region")
         self._sessions = Sessions(settings, context.name)
+        private = self._sessions.private
+        redact = Redactor(private.secrets, private.hosts)
+        self._source = Source(redact, starts=False)
+        self._start_source = Source(redact, starts=True)
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -134,7 +139,7 @@ class LibcloudDriver:
         """Create a node."""
         trail = Trail()
         trail.prepare_change()
-        with self._call(deadline, trail=trail) as driver:
+        with self._call(deadline, trail=trail, source=self._start_source) as driver:
             return convert.to_node(create_node(driver, request, self._region, trail))
 
     @hookimpl
@@ -186,12 +191,16 @@ class LibcloudDriver:
 
     @contextmanager
     def _call(
-        self, deadline: Deadline, missing: NotFound | None = None, trail: Trail | None = None
+        self,
+        deadline: Deadline,
+        missing: NotFound | None = None,
+        trail: Trail | None = None,
+        source: Source | None = None,
     ) -> Iterator[Any]:
         """Lend this thread's driver object; let nothing out but our own errors."""
         trail = trail or Trail()
         with (
-            translated(self._name, missing, trail),
+            translated(self._name, missing, trail, source or self._source),
             self._sessions.driver(deadline, trail) as driver,
         ):
             yield driver

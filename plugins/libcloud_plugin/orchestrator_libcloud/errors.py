@@ -1,49 +1,89 @@
-"""Turns what a Libcloud driver raised into one of our errors, by the tables of failures."""
+"""Turns what a Libcloud driver raised into one of our errors, by the tables of failures.
+
+The provider's own code decides, then what its sentence says, then the HTTP status, then the class
+of the exception. The sentence and the code go into the message when they have been cleaned.
+"""
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator_core import (
     CloudError,
+    CredentialsRefused,
     InvalidParameter,
     NotFound,
     OrchestratorError,
+    QuotaExceeded,
+    RateLimited,
 )
+from orchestrator_libcloud import provider_codes, provider_phrases, refusal, start_fields
 from orchestrator_libcloud.failures import (
     ANOTHER_FAULT,
     BY_CAUSE,
     BY_CLASS,
     BY_CLASS_AT_LAST,
-    BY_CODE,
+    BY_FIELD,
     BY_LIBVIRT_CODE,
-    BY_PHRASE,
     BY_STATUS,
     HIDES_CAUSE,
-    IS_NONSENSE,
+    INVALID,
     NO_SUCH_HOST,
+    NO_THING,
+    NOT_ALLOWED,
+    SAYS_LESS_THAN_ANSWER,
     SPEAKS_FOR_ITSELF,
     UNKNOWN,
     Meaning,
 )
+from orchestrator_libcloud.redaction import Redactor
+from orchestrator_libcloud.refusal import Refusal
 from orchestrator_libcloud.trail import Trail, seconds_until
 
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
+_CONFLICT: Final = 409
+_TOO_MANY: Final = 429
+_LONGEST_READ: Final = 2000
+"""Characters of a sentence that are looked through for what it means."""
+
 _FAULTS: Final = range(500, 600)
 _NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
-_CODE: Final = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)*): ")
 _STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
 _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
 """Whose text is the provider's; that of the others is about connections, and names them."""
 
+_PYTHON: Final = frozenset({"builtins.ValueError"})
+"""Whose text may be Python's own, so that it decides nothing and is not shown."""
+
+_NOT_OF_CREDENTIALS: Final = frozenset({402, 409, 412, 422, 423, 424, 429, *range(500, 512)})
+"""Statuses of which a code's "not allowed" is not believed. CloudStack's own begin at 530."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a failure comes from.
+
+    Attributes:
+        redact: cleans what the provider says.
+        starts: whether the call starts a node, so that a refusal may name one of its parameters.
+    """
+
+    redact: Redactor = field(default_factory=Redactor)
+    starts: bool = True
+
 
 @contextmanager
 def translated(
-    cloud: str, missing: NotFound | None = None, trail: Trail | None = None
+    cloud: str,
+    missing: NotFound | None = None,
+    trail: Trail | None = None,
+    source: Source | None = None,
 ) -> Iterator[None]:
     """Let nothing out but our own errors.
 
@@ -51,6 +91,7 @@ def translated(
         cloud: the cloud's name in the settings; begins the messages.
         missing: what to raise when the cloud says that what was asked for is not there.
         trail: what was sent and answered, where that is known.
+        source: how to clean what the provider says, and what the call is for.
     """
     trail = trail or Trail()
     try:
@@ -62,25 +103,31 @@ def translated(
         raise trail.verdict from error
     except Exception as error:
         # The cause is for the log alone.
-        raise (trail.verdict or translate(error, cloud, missing, trail)) from error
+        raise (trail.verdict or translate(error, cloud, missing, trail, source)) from error
     if trail.verdict is not None and not trail.is_change:
         raise trail.verdict  # the driver made do with a part of the answer
 
 
 def translate(
-    error: Exception, cloud: str, missing: NotFound | None = None, trail: Trail | None = None
+    error: Exception,
+    cloud: str,
+    missing: NotFound | None = None,
+    trail: Trail | None = None,
+    source: Source | None = None,
 ) -> OrchestratorError:
     """Return our error for one that came out of Libcloud. Arguments as above."""
-    trail = trail or Trail()
-    meaning = _meaning(error, missing, trail)
+    trail, source = trail or Trail(), source or Source()
+    meaning, said = _meaning(error, missing, trail, source)
     if meaning is None:
         assert missing is not None
         return missing
     if missing is not None and issubclass(meaning.error, type(missing)):
         return missing
+    detail = _detail(said, trail, source)
+    text = f"{meaning.before or meaning.text}: {detail}" if detail else meaning.text
     if meaning.field is not None:
-        return InvalidParameter(meaning.field, meaning.text)
-    message = f"Cloud {cloud} {meaning.text}"
+        return InvalidParameter(meaning.field, text)
+    message = f"Cloud {cloud} {text}"
     if issubclass(meaning.error, CloudError):
         return meaning.error(
             message,
@@ -91,24 +138,117 @@ def translate(
     return meaning.error(message)
 
 
-def _meaning(error: Exception, missing: NotFound | None, trail: Trail) -> Meaning | None:
-    """Return what an error means; None for "what was asked for is not there"."""
+def _detail(said: Refusal | None, trail: Trail, source: Source) -> str:
+    """Return the provider's sentence, cleaned, with its code in parentheses after it."""
+    if said is None:
+        return ""
+    secrets, hosts = trail.carried()
+    sentence = source.redact(said.sentence, secrets, hosts)
+    code = source.redact(said.code or "", secrets, hosts) or (
+        said.code if said.code and said.code.isdecimal() else ""
+    )
+    if not code and trail.error is not None:
+        code = f"HTTP {trail.error.status}"
+    return f"{sentence} ({code})" if sentence and code and code != sentence else sentence or code
+
+
+_Found = tuple[Meaning | None, Refusal | None]
+"""What an error means, None for "what was asked for is not there"; and what its provider says."""
+
+
+def _meaning(error: Exception, missing: NotFound | None, trail: Trail, source: Source) -> _Found:
+    by_class = _of_connection(error)
+    if by_class is not None:
+        return by_class, None
+    words = _words(error)
+    # Libcloud's "invalid credentials" claims to be a 401, whatever was answered.
+    own_status = None if _by_class(error, BY_CLASS) else _status(error, words)
+    status = own_status or trail.status
+    said = _said(error, words, trail, own_status)
+    if said is None:
+        return _unsaid(error, status, missing, trail), None
+    found = _by_refusal(said, status, source)
+    if found is not None:
+        return _fitting(found, source), said
+    if status == _NOT_FOUND and missing is not None:
+        return None, said
+    return _by_status(status) or _unsaid(error, status, None, trail), said
+
+
+def _of_connection(error: Exception) -> Meaning | None:
+    """Return what an error means that no provider's words are about."""
     if _names(error)[0] == "libvirt.libvirtError":
         return BY_LIBVIRT_CODE.get(error.get_error_code(), UNKNOWN)  # type: ignore[attr-defined]
     found = _by_class(error, BY_CLASS)
-    if found is IS_NONSENSE:
-        # An answer that cannot be parsed says less than the status that came with it.
-        return _clear(trail.status) or found
-    if found is not None:
-        return (_by_cause(error) if found in HIDES_CAUSE else None) or found
-    words = _words(error)
-    status = _status(error, words) or trail.status
-    by_words = _by_words(words, status)
-    if by_words is not None:
-        return by_words
+    if found is None or found in SAYS_LESS_THAN_ANSWER:
+        return None
+    return (_by_cause(error) if found in HIDES_CAUSE else None) or found
+
+
+def _said(error: Exception, words: str, trail: Trail, status: int | None) -> Refusal | None:
+    """Return what the provider says: in its last answer, or as the driver quotes it."""
+    if trail.error is not None and status in (None, trail.error.status):
+        return refusal.of_answer(trail.error)
+    if not words or _by_class(error, BY_CLASS) or _names(error)[0] in _PYTHON:
+        return None
+    return refusal.of_words(words, getattr(error, "code", None))
+
+
+def _unsaid(
+    error: Exception, status: int | None, missing: NotFound | None, trail: Trail
+) -> Meaning | None:
+    """Return what status and class tell, None for "not there" where it was asked for."""
+    by_class = _by_class(error, BY_CLASS)
+    if by_class is not None:
+        return _clear(trail.status) or by_class
     if status == _NOT_FOUND and missing is not None:
         return None
     return _by_status(status) or _by_class(error, BY_CLASS_AT_LAST) or UNKNOWN
+
+
+def _by_refusal(said: Refusal, status: int | None, source: Source) -> Meaning | None:
+    """Return what a provider's own words mean; None where only the status tells."""
+    by_code = provider_codes.meaning_of(said.codes)
+    if by_code is not None and _fits(by_code, status):
+        return by_code
+    if status in SPEAKS_FOR_ITSELF:
+        return _by_status(status)
+    words = said.sentence[:_LONGEST_READ]
+    found = provider_phrases.telling(words) or _by_field(start_fields.quoted(words), source)
+    found = found or provider_phrases.limit(words)
+    found = found or _by_field(start_fields.given(said), source, status)
+    return found or provider_phrases.other(words) or _of_creation(said, status, source)
+
+
+def _of_creation(said: Refusal, status: int | None, source: Source) -> Meaning | None:
+    """Return what a refused creation means whose status says less than its sentence."""
+    if not source.starts or said.method != "POST" or not said.sentence:
+        return None
+    if status == _FORBIDDEN:
+        # Nova says so, too, of what it would not do for anybody.
+        return NOT_ALLOWED if provider_phrases.speaks_of_permission(said.sentence) else INVALID
+    # There is no node yet that could be in a wrong state.
+    return {_NOT_FOUND: NO_THING, _CONFLICT: INVALID}.get(status or 0)
+
+
+def _fits(meaning: Meaning, status: int | None) -> bool:
+    """Whether a code's meaning can be that of an answer with this status.
+
+    OUTSCALE says AccessDenied of requests that are too many, and tells them by the status.
+    """
+    if status == _TOO_MANY:
+        return issubclass(meaning.error, QuotaExceeded | RateLimited)
+    return meaning.error is not CredentialsRefused or status not in _NOT_OF_CREDENTIALS
+
+
+def _by_field(ours: str | None, source: Source, status: int | None = None) -> Meaning | None:
+    is_about_it = status is None or _by_status(status) in (None, INVALID)
+    return BY_FIELD.get(ours or "") if source.starts and is_about_it else None
+
+
+def _fitting(meaning: Meaning, source: Source) -> Meaning:
+    """Return a meaning without the parameter of a start where nothing is started."""
+    return INVALID if meaning.field is not None and not source.starts else meaning
 
 
 def _by_status(status: int | None) -> Meaning | None:
@@ -158,25 +298,7 @@ def _words(error: Exception) -> str:
         return ""
     # Not str(error): some drivers put a whole answer there, which is no text and fails.
     found = getattr(error, "value", None) or getattr(error, "message", None) or error.args
-    return found if isinstance(found, str) else " ".join(map(str, _flat(found)))
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    parts = value.values() if isinstance(value, Mapping) else value
-    if not isinstance(parts, Iterable) or isinstance(parts, str):
-        yield parts
-        return
-    for part in parts:
-        yield from _flat(part)
-
-
-def _by_words(words: str, status: int | None) -> Meaning | None:
-    code = _CODE.match(words)
-    if code is not None and code[1] in BY_CODE:
-        return BY_CODE[code[1]]
-    if status in SPEAKS_FOR_ITSELF:
-        return _by_status(status)
-    return next((meaning for pattern, meaning in BY_PHRASE if pattern.search(words)), None)
+    return found if isinstance(found, str) else " ".join(map(str, refusal.flat(found)))
 
 
 def _status(error: Exception, words: str) -> int | None:

@@ -13,6 +13,7 @@ from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import providers
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.private_values import PrivateValues
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
@@ -27,9 +28,13 @@ class Sessions:
     Args:
         settings: the cloud's, as its schema loaded them.
         cloud: its name, for messages.
+
+    Attributes:
+        private: what of the settings no message may show.
     """
 
     def __init__(self, settings: Mapping[str, Any], cloud: str = "?") -> None:
+        self.private = PrivateValues()
         self._settings = settings
         self._cloud = cloud
         self._lock = threading.RLock()
@@ -119,6 +124,7 @@ class Sessions:
 
     def _make(self, driver_class: Any) -> Any:
         arguments = constructor_arguments(driver_class, self._settings)
+        self.private.note(self._settings, arguments)
         try:
             driver = driver_class(**arguments)
         except (TypeError, ImportError) as error:
@@ -132,6 +138,7 @@ class Sessions:
             proxy = reveal_all(self._settings.get("proxy"))
         except ValueError as error:
             raise PluginError(f"A secret cannot be read: {error}") from None
+        self.private.note_proxy(proxy)
         return Terms(
             cloud=self._cloud,
             max_answer=self._settings["max_answer"],
