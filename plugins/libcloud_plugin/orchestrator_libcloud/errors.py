@@ -159,7 +159,7 @@ _Found = tuple[Meaning | None, Refusal | None]
 def _meaning(error: Exception, missing: NotFound | None, trail: Trail, source: Source) -> _Found:
     by_class = _of_connection(error)
     if by_class is not None:
-        return by_class, None
+        return by_class, refusal.of_library(error)
     words = _words(error)
     # Libcloud's "invalid credentials" claims to be a 401, whatever was answered.
     own_status = None if _by_class(error, BY_CLASS) else _status(error, words)
@@ -189,6 +189,8 @@ def _said(error: Exception, words: str, trail: Trail, status: int | None) -> Ref
     """Return what the provider says: in its last answer, or as the driver quotes it."""
     if trail.error is not None and status in (None, trail.error.status):
         return refusal.of_answer(trail.error)
+    if (own := refusal.of_library(error)) is not None:
+        return own
     if not words or _by_class(error, BY_CLASS) or _names(error)[0] in _PYTHON:
         return None
     return refusal.of_words(words, getattr(error, "code", None))

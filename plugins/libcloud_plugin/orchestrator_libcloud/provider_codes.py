@@ -123,7 +123,8 @@ _OTHERS: Final[dict[Meaning, str]] = {
     failures.CAPACITY: "533 out_of_stock OperationDenied.NoStock ZoneNotOnSale",
     failures.DOWN: "534",
     failures.STATE: (
-        "536 transient_state precondition_failed resource_locked concurrency BUSY_ENTITY"
+        "536 transient_state precondition_failed resource_locked concurrency BUSY_ENTITY "
+        "ToolsUnavailable VmToolsUpgradeFault"
     ),
     failures.NOT_ALLOWED: "531 permissions_denied permission NOT_GRANTED_CALL",
     failures.CREDENTIALS: (
@@ -225,7 +226,7 @@ _WORDS: Final[tuple[tuple[Meaning, tuple[str, ...]], ...]] = (
         failures.NOT_ALLOWED,
         (
             r"\bunauthorized|not authorized|access denied|permissions? denied",
-            r"insufficient permissions?|\bnot granted",
+            r"insufficient permissions?|\bnot granted|\bno permission",
         ),
     ),
     (failures.DOWN, (r"service unavailable|internal (?:server )?error|backend error",)),

@@ -83,13 +83,23 @@ _OTHERS: Final = _table(
         r"can ?not find (?:the )?requested image",
         r"/images/[^' ]+'? was not found",
     ),
-    (failures.BAD_IMAGE, r"invalid image ?ref", r"image \S+ is not active"),
+    (
+        failures.BAD_IMAGE,
+        r"invalid image ?ref",
+        r"image \S+ is not active",
+        r"\binvalid (?:image|template|os)\b",
+    ),
     (
         failures.NO_SIZE,
         rf"\b(?:flavou?r|instance type)\b.*{_ABSENT}",
         r"invalid flavor ?ref",
         r"/machineTypes/[^' ]+'? (?:was not found|does not exist)",
     ),
+    (
+        failures.WRONG_SIZE,
+        r"\binvalid (?:size|plan|flavou?r|(?:instance|machine|server) type)\b",
+    ),
+    (failures.BAD_KEY, r"\binvalid (?:ssh|key) ?(?:key|pair)s?\b"),
     (failures.NO_NODE, rf"\b(?:server|instance|node|vm)\b.*{_ABSENT}"),
     (failures.BAD_METADATA, r"invalid metadata", r"metadata (?:property )?(?:key|value)"),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ _CODE_FIRST: Final = re.compile(
 _IS_CODE: Final = re.compile(r"[A-Z][a-z0-9]+[A-Z.]|[a-z]+[A-Z_]|[A-Z0-9]+_|[A-Z]{2}\w*Fault")
 """What an error's code looks like, as opposed to the first word of a sentence."""
 
+_PAIR: Final = 2
+_WEBOB: Final = re.compile(
+    r"<h1>\d{3} [^<]{2,60}</h1>\s{0,20}(?P<sentence>[^<]{3,2000}?)<br ?/?>\s{0,20}<br ?/?>"
+)
 _DICT: Final = re.compile(r"\s*[\[{]")
 
 
@@ -47,16 +52,41 @@ class Refusal:
 
     @property
     def code(self) -> str | None:
-        """The code that tells most."""
-        return self.codes[0] if self.codes else None
+        """The code that tells a person most: the first that is a word, or else the first."""
+        words = (code for code in self.codes if not code.isdecimal())
+        return next(words, self.codes[0] if self.codes else None)
 
 
 def of_answer(answer: ErrorAnswer) -> Refusal | None:
     """Return what an error answer says; None where it is not in any provider's form."""
-    found = _of_json(answer.json()) or _of_xml(answer) or _of_text(answer.body)
+    found = (
+        _of_json(answer.json())
+        or _of_webob(answer.body)
+        or _of_xml(answer)
+        or _of_text(answer.body)
+    )
     if found is None:
         return None
     return Refusal(found.codes, found.sentence, found.field, answer.method)
+
+
+def of_library(error: Exception) -> Refusal | None:
+    """Return what the error of a library says that speaks with the provider without Libcloud.
+
+    These are libvirt; pyVmomi, whose classes are named for vSphere's faults; and XML-RPC, whose
+    faults Gandi's driver hands on as two arguments.
+    """
+    if (message := getattr(error, "get_error_message", None)) is not None:
+        code = error.get_error_code()  # type: ignore[attr-defined]
+        return Refusal((f"libvirt {code}",), str(message()))
+    if isinstance(getattr(error, "faultString", None), str):
+        return Refusal((str(getattr(error, "faultCode", "")),), error.faultString)  # type: ignore[attr-defined]
+    name = type(error).__name__
+    if name.startswith(("vim.fault.", "vmodl.fault.")):
+        return Refusal((name.rpartition(".")[2],), str(getattr(error, "msg", "") or ""))
+    if name == "GandiException" and len(error.args) == _PAIR:
+        return Refusal((str(error.args[0]),), str(error.args[1]))
+    return None
 
 
 def of_words(words: str, code: object = None) -> Refusal | None:
@@ -86,6 +116,13 @@ def _of_xml(answer: ErrorAnswer) -> Refusal | None:
     root = answer.xml()
     found = refusal_xml.read(root) if root is not None else None
     return _refusal(*found) if found else None
+
+
+def _of_webob(body: bytes) -> Refusal | None:
+    """Read a page of webob, in which Glance and other parts of OpenStack put their sentence."""
+    page = body.decode("utf-8", "replace")
+    found = _WEBOB.search(page) if "<h1>" in page else None
+    return Refusal((), html.unescape(found["sentence"]).strip()) if found else None
 
 
 def _of_text(body: bytes) -> Refusal | None:

@@ -139,6 +139,12 @@ OPENSTACK = [
     Case("openstack", 400, {"errors": [{"status": 400, "title": "Bad Request", "code":
          "placement.undefined_code", "detail": "Invalid resource class"}]}, "refused",
          ("Invalid resource class", "(placement.undefined_code)")),
+    Case("openstack", 403, "<html>\n <head>\n  <title>403 Forbidden</title>\n </head>\n <body>\n  <h1>403 "
+         "Forbidden</h1>\n  Image storage quota exceeded for &quot;x&quot;<br /><br />\n\n </body>\n</html>",
+         "quota_exceeded", ('Image storage quota exceeded for "x" (HTTP 403)',)),
+    Case("openstack", 403, "<html><head><title>403 Forbidden</title></head><body><center><h1>403 "
+         "Forbidden</h1></center><hr><center>proxy: quota</center></body></html>",
+         "credentials_refused", ("does not allow this",)),
     Case("openstack", 403, "<html><body>403 Quota exceeded by 10.0.0.7</body></html>",
          "credentials_refused", ("does not allow this",)),
 ]  # fmt: skip
@@ -282,7 +288,7 @@ OTHERS = [
     Case("digitalocean", 422, {"id": "unprocessable_entity", "message": "Only valid hostname "
          "characters are allowed. (a-z, A-Z, 0-9, . and -)"}, "invalid_parameter", (), "name"),
     Case("digitalocean", 422, {"id": "unprocessable_entity", "message": "You specified an invalid "
-         "image for Droplet creation."}, "refused", ("an invalid image",)),
+         "image for Droplet creation."}, "invalid_parameter", ("an invalid image",), "image"),
     Case("digitalocean", 429, {"id": "too_many_requests", "message": "API Rate limit exceeded."},
          "rate_limited"),
     Case("digitalocean", 403, {"id": "forbidden", "message": "You are not authorized to perform "
@@ -296,7 +302,8 @@ OTHERS = [
     Case("linode", 403, {"errors": [{"reason": "Account limit reached. Please open a support "
          "ticket."}]}, "quota_exceeded"),
     Case("linode", 403, {"errors": [{"reason": "Unauthorized"}]}, "credentials_refused"),
-    Case("vultr", 400, {"error": "Invalid plan.", "status": 400}, "refused", ("Invalid plan.",)),
+    Case("vultr", 400, {"error": "Invalid plan.", "status": 400}, "invalid_parameter", ("Invalid plan.",), "size"),
+    Case("vultr", 400, {"error": "Invalid region.", "status": 400}, "refused", ("Invalid region.",)),
     Case("vultr", 403, {"error": "Server add failed: You have reached the maximum monthly fee limit",
          "status": 403}, "quota_exceeded"),
     Case("scaleway", 403, {"type": "quotas_exceeded", "message": "quota exceeded", "details":

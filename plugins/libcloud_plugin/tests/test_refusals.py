@@ -15,9 +15,10 @@ import trustme
 from any_host import Reply, Request, any_host
 from libcloud.common.types import InvalidCredsError
 from paged_clouds import Cloud
+from paged_clouds import answering as listing
 from refusals import CASES, Case
 
-from orchestrator_core import Deadline, OrchestratorError
+from orchestrator_core import Conflict, Deadline, OrchestratorError
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.error_answer import ErrorAnswer
 from orchestrator_libcloud.errors import Source, translate, translated
@@ -158,6 +159,74 @@ def test_the_answer_decides_and_not_the_drivers_exception(case: Case) -> None:
         pytest.skip("no error answer of a provider")
     for raised in (KeyError("x"), InvalidCredsError(), Exception("Unexpected")):
         check(case, translate(raised, "aws", None, trail_of(case), Source(starts=not case.reads)))
+
+
+class Fault(Exception):
+    """Stands for what other libraries raise."""
+
+
+def fault(name: str, *arguments: Any, **attributes: Any) -> Exception:
+    made: Exception = type(name, (Fault,), attributes)(*arguments)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (
+            fault("vim.fault.ToolsUnavailable", msg="VMware Tools is not running in this VM."),
+            "conflict",
+            "VMware Tools is not running in this VM. (ToolsUnavailable)",
+        ),
+        (fault("vim.fault.InvalidPowerState", msg="Powered off"), "conflict", "Powered off"),
+        (fault("vim.fault.NoPermission", msg="Denied"), "credentials_refused", "(NoPermission)"),
+        (fault("vim.fault.DuplicateName", msg="web exists"), "conflict", "web exists"),
+        (fault("vim.fault.InsufficientResourcesFault", msg="No"), "quota_exceeded", "no capacity"),
+        (fault("GandiException", 510042, "Not enough credits"), "quota_exceeded", "(510042)"),
+        (
+            fault("F", faultCode=7, faultString="Quota is exceeded"),
+            "quota_exceeded",
+            "exceeded (7)",
+        ),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else None,
+)
+def test_faults_of_other_libraries(error: Exception, code: str, message: str) -> None:
+    found = translate(error, "vc")
+    assert found.code == code
+    assert message in found.message
+
+
+def test_libvirts_own_words_are_told() -> None:
+    words = {
+        "get_error_code": lambda _: 55,
+        "get_error_message": lambda _: "Requested operation is not valid: domain is not running",
+    }
+    error = type("libvirtError", (Fault,), {"__module__": "libvirt", **words})()
+    found = translate(error, "lab")
+    assert found.code == "conflict"
+    assert found.message.endswith("domain is not running (libvirt 55)")
+
+
+def test_a_deletion_that_outscale_refuses_is_no_success(
+    make: Callable[..., LibcloudDriver], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    monkeypatch.setenv("TEST_SECRET", SECRET)
+    lists = listing(Cloud("whole"), json_clouds.outscale)
+
+    def answer(request: Request) -> Reply:
+        if not request.path.endswith("/DeleteVms"):
+            return lists(request)
+        error = {"Code": "6004", "Type": "InvalidState", "Details": "The VM is protected."}
+        return Reply(json.dumps({"Errors": [error]}).encode(), 409)
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with any_host(answer, authority) as port:
+        driver = make(**settings_of("outscale", port, tmp_path))
+        with pytest.raises(Conflict, match=r"The VM is protected. \(InvalidState\)"):
+            driver.stop_vm(node_id="id-1", deadline=Deadline(20))
 
 
 def trail_of(case: Case) -> Trail:
