@@ -64,7 +64,7 @@ _GOOGLE: Final[dict[Meaning, str]] = {
     failures.EXISTS: "alreadyExists RESOURCE_ALREADY_EXISTS ALREADY_EXISTS",
     failures.STATE: (
         "resourceInUseByAnotherResource RESOURCE_IN_USE_BY_ANOTHER_RESOURCE resourceNotReady "
-        "RESOURCE_NOT_READY conditionNotMet fingerprintMismatch"
+        "RESOURCE_NOT_READY fingerprintMismatch"
     ),
     failures.CREDENTIALS: (
         "authError invalid_grant invalid_client unauthorized_client UNAUTHENTICATED "
@@ -214,6 +214,7 @@ _WORDS: Final[tuple[tuple[Meaning, tuple[str, ...]], ...]] = (
             r"\b(?:in use|locked|busy|not ready|in progress)\b",
         ),
     ),
+    (failures.INVALID, (r"^operation denied\b",)),
     (
         failures.CREDENTIALS,
         (
@@ -225,17 +226,18 @@ _WORDS: Final[tuple[tuple[Meaning, tuple[str, ...]], ...]] = (
     (
         failures.NOT_ALLOWED,
         (
-            r"\bunauthorized|not authorized|access denied|permissions? denied",
+            r"\bunauthorized \w|not authorized|access denied|permissions? denied",
             r"insufficient permissions?|\bnot granted|\bno permission",
         ),
     ),
-    (failures.DOWN, (r"service unavailable|internal (?:server )?error|backend error",)),
+    (failures.DOWN, (r"service unavailable|backend error",)),
 )
 _BY_WORDS: Final = tuple((re.compile("|".join(some)), meaning) for meaning, some in _WORDS)
 """Asked of a code's words, ``invalid instance type value not supported`` say, from the particular
 to the general."""
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_IS_REFUSAL: Final = re.compile(r"(?:invalid|unsupported|bad|missing|not supported|field)\b")
 _ORIGIN: Final = re.compile(r"(?:Client|Server)[.:]+(?=\w)")
 """Which side is at fault: older clouds of Amazon's kind, and OVH, put it before a code."""
 
@@ -248,7 +250,16 @@ def meaning_of(codes: Iterable[str]) -> Meaning | None:
     return next(exact, None) or next(by_words, None)
 
 
+def is_refusal(codes: Iterable[str]) -> bool:
+    """Whether a code says that what was asked for is wrong, without saying which part of it."""
+    return any(_IS_REFUSAL.match(_words(code)) for code in codes)
+
+
 @lru_cache(maxsize=512)
 def _of_words(code: str) -> Meaning | None:
-    words = " ".join(_WORD.findall(code)).lower()
+    words = _words(code)
     return next((meaning for pattern, meaning in _BY_WORDS if pattern.search(words)), None)
+
+
+def _words(code: str) -> str:
+    return " ".join(_WORD.findall(code)).lower()

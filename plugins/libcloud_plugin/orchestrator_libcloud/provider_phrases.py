@@ -96,6 +96,10 @@ _OTHERS: Final = _table(
         r"/machineTypes/[^' ]+'? (?:was not found|does not exist)",
     ),
     (
+        failures.BAD_SIZE,
+        r"\b(?:size|plan|flavou?r|instance type)\b.{0,40} (?:is|are) not (?:available|supported)",
+    ),
+    (
         failures.WRONG_SIZE,
         r"\binvalid (?:size|plan|flavou?r|(?:instance|machine|server) type)\b",
     ),
@@ -105,6 +109,7 @@ _OTHERS: Final = _table(
     (
         failures.BAD_NAME,
         r"\ban invalid 'name' value",
+        r"\b(?:server|host|instance|vm) ?name (?:is|has)\b",
         r"\bname\b.{0,20}\b(?:is|are) (?:too long|not valid|invalid)",
         r"\b(?:host)?names? (?:must|may|can) (?:only |not )?(?:be|contain|start|begin|end|match)",
         r"only valid hostname characters",

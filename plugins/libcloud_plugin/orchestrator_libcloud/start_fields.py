@@ -26,7 +26,7 @@ _NOVA: Final = re.compile(r"Invalid input for field/attribute (?P<field>[^\n]{1,
 """``nova/api/validation/validators.py``: the last part of the path to what does not fit."""
 
 _IN_SENTENCE: Final = (
-    re.compile(r"\bfor field '(?:resource\.)?(?P<field>[\w.]{1,100})"),  # Google
+    re.compile(r"\bfor field '(?:resource\.)?(?P<field>[\w.\[\]]{1,100})"),  # Google
     re.compile(r"\bfor (?:parameter )?(?P<field>InstanceType|ImageId|KeyName)\b"),  # Amazon
     re.compile(r"\bparameter [`'\"]?(?P<field>\w{1,64})[`'\"]? (?:is|has|value)\b", re.IGNORECASE),
 )

@@ -113,6 +113,12 @@ OPENSTACK = [
     _os("badRequest", 400, "Security group web not found for project 5f3c.", "refused"),
     _os("conflictingRequest", 409, "Multiple possible networks found, use a Network ID to be more "
         "specific.", "refused"),
+    _os("badRequest", 400, "Metadata property key greater than 255 characters", "invalid_parameter",
+        "metadata"),
+    _os("badRequest", 400, "Server name is longer than 255 characters.", "invalid_parameter", "name"),
+    _os("badRequest", 400, "The requested availability zone is not available", "refused"),
+    _os("overLimit", 413, "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds "
+        "allowed gigabytes quota. Requested 10G, quota is 5G.", "quota_exceeded"),
     _os("conflictingRequest", 409, "Port 5f3c is still in use.", "refused"),
     _os("conflictingRequest", 409, "Cannot 'stop' instance 5f3c while it is in vm_state stopped",
         "conflict", reads=True),
@@ -190,6 +196,16 @@ GOOGLE = [
          "image_not_found", (), None),
         (404, _google(404, "notFound", "The resource 'projects/p/zones/z/machineTypes/e9' was not "
          "found"), "size_not_found", (), None),
+        (400, _google(400, "invalid", "Invalid value for field 'resource.disks[0].initializeParams."
+         "sourceImage': 'x'. The referenced image resource cannot be found."), "invalid_parameter",
+         (), "image"),
+        (412, _google(412, "conditionNotMet", "Constraint constraints/compute.vmExternalIpAccess "
+         "violated for project 1."), "refused", (), None),
+        (401, _google(401, "authError", "Invalid Credentials"), "credentials_refused",
+         ("refused the credentials",), None),
+        (200, _operation("INVALID_USAGE", "Requested boot disk architecture is not compatible."),
+         "refused", ("not compatible. (INVALID_USAGE)",), None),
+        (200, _operation("INTERNAL_ERROR", "Internal error."), "cloud_unreachable", (), None),
         (503, _google(503, "backendError", "Backend Error"), "cloud_unreachable", (), None),
         (200, _operation("ZONE_RESOURCE_POOL_EXHAUSTED", _POOL), "quota_exceeded",
          ("has no capacity", _POOL, "(ZONE_RESOURCE_POOL_EXHAUSTED)"), None),
@@ -358,6 +374,10 @@ OTHERS = [
     Case("aliyun_ecs", 403, "<Error><Code>OperationDenied.NoStock</Code><Message>The requested "
          "resource is sold out in the specified zone</Message></Error>", "quota_exceeded",
          ("has no capacity",)),
+    Case("aliyun_ecs", 403, "<Error><Code>OperationDenied.ZoneNotAllowed</Code><Message>The creation "
+         "of Instance to the specified Zone is not allowed.</Message></Error>", "refused"),
+    Case("aliyun_ecs", 400, "<Error><Code>InvalidAccountStatus.NotEnoughBalance</Code><Message>Your "
+         "account does not have enough balance.</Message></Error>", "quota_exceeded"),
     Case("aliyun_ecs", 400, "<Error><Code>Throttling.User</Code><Message>Request was denied due to "
          "user flow control.</Message></Error>", "rate_limited"),
     Case("aliyun_ecs", 403, "<Error><Code>InvalidInstanceType.ValueNotSupported</Code><Message>The "

@@ -151,6 +151,15 @@ def test_the_longest_answer_takes_no_long_time(text: str) -> None:
     assert time.process_time() - begun < 5
 
 
+def test_a_code_is_cleaned_too() -> None:
+    source = Source(Redactor(lambda: ("4711471147",), lambda: HOSTS))
+    for code in ("4711471147", "cloud.lab.corp", "Get:http://10.20.30.40/x"):
+        body = json.dumps({"errorcode": code, "errortext": "It was refused"}).encode()
+        told = translate(Exception("x"), "os", None, _answered(400, body), source).message
+        assert told.startswith("Cloud os refused this: It was refused (")
+        assert code not in told
+
+
 _PIECES = st.sampled_from([*FORMS, *ADDRESSES, " ", "\n", "'", ": ", "Quota exceeded", "\x00", "="])
 _TEXTS = st.lists(st.one_of(_PIECES, st.text(max_size=12)), max_size=12).map("".join)
 
