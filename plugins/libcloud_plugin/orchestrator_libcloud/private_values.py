@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from orchestrator_libcloud.arguments import TARGETS
 from orchestrator_libcloud.refusal import flat
 from orchestrator_libcloud.secret_names import is_secret_name
+
+_CREDENTIALS: Final = frozenset((*TARGETS["key"], *TARGETS["secret"]))
+"""What the settings' key and secret are called by drivers, and by Keystone."""
+
+_OPEN: Final = (str, int, float, bool, NoneType)
+"""Types of settings that stand there as they are; a reference is of another one."""
 
 
 class PrivateValues:
@@ -28,23 +36,27 @@ class PrivateValues:
         """Return the names and addresses of hosts, as they stand in the settings."""
         return tuple(self._hosts)
 
-    def note(self, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    def note(
+        self,
+        settings: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        *more: Mapping[str, Any],
+    ) -> None:
         """Keep what these settings hold.
 
         Args:
             settings: the cloud's, as its schema loaded them.
             arguments: what the driver is made with: the settings with their secrets revealed.
+            more: what else a connection is made with, by name.
         """
-        plain = {settings.get("region"), settings.get("host")}
-        for name, value in arguments.items():
-            given = settings["arguments"].get(name)
-            is_open = all(
-                leaf is None or isinstance(leaf, str | int | float) for leaf in flat(given)
-            )
+        given = settings["arguments"]
+        pairs = [*arguments.items(), *(pair for mapping in more for pair in mapping.items())]
+        for name, value in pairs:
+            is_private = name in _CREDENTIALS or is_secret_name(name)
+            if name in given and not is_private:
+                is_private = any(not isinstance(leaf, _OPEN) for leaf in flat(given[name]))
             for leaf in _texts(value):
-                if (name not in settings["arguments"] and leaf not in plain) or (
-                    name in settings["arguments"] and (not is_open or is_secret_name(name))
-                ):
+                if is_private:
                     self._secrets[leaf] = None
                 self._note_url(leaf)
         if settings.get("host"):

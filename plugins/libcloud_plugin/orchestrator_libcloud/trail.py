@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -67,6 +68,15 @@ class Trail:
         It is not where a driver has connections of its own: nothing is known of them here.
         """
         return not self._has_begun or (self._begun > 0 and self._open == 0)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
+        before = self._open
+        try:
+            yield
+        finally:
+            self._open = before
 
     def begin_request(self) -> None:
         """Forget the last answer: a request begins, its connection perhaps not yet made."""

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator_core import Secret
 from orchestrator_libcloud.error_answer import ErrorAnswer
 from orchestrator_libcloud.errors import Source, translate
+from orchestrator_libcloud.private_values import PrivateValues
 from orchestrator_libcloud.redaction import ADDRESS, LONGEST, SECRET, Redactor
 from orchestrator_libcloud.trail import Trail
 
@@ -201,3 +203,27 @@ def _answered(status: int, body: bytes) -> Trail:
     trail.answered(status, {})
     trail.error = ErrorAnswer.of("POST", "/servers", status, body)
     return trail
+
+
+def test_what_of_the_settings_is_private() -> None:
+    private = PrivateValues()
+    settings = {
+        "arguments": {"ex_tenant_name": "physics", "token": "t0k", "extra": Secret("env:X")}
+    }
+    arguments = {
+        "user_id": "ada",
+        "key": "first",
+        "extra": "hidden",
+        "ex_tenant_name": "physics",
+        "token": "t0k",
+        "ex_force_service_region": "RegionOne",
+        "ex_force_auth_url": "https://keystone.lab:5000/v3",
+    }
+    auth = {"application_credential_secret": "app", "project_name": "physics"}
+    private.note(settings, arguments, auth)
+    private.note({**settings, "host": "nova.lab"}, {**arguments, "key": "second"})
+    private.note_proxy("http://me:p%40ss@proxy.lab:3128")
+    assert set(private.secrets()) == {
+        "ada", "first", "second", "hidden", "t0k", "app", "p%40ss", "p@ss",
+    }  # fmt: skip
+    assert {"keystone.lab", "nova.lab", "proxy.lab"} <= set(private.hosts())

@@ -23,7 +23,6 @@ from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.error_answer import ErrorAnswer
 from orchestrator_libcloud.errors import Source, translate, translated
 from orchestrator_libcloud.providers import taken
-from orchestrator_libcloud.redaction import Redactor
 from orchestrator_libcloud.trail import Trail
 
 KEY, SECRET = "f3a1-key-of-the-settings", "Pa55w0rd+of/the=settings&more"
@@ -62,8 +61,7 @@ class Upstream:
         self.case[:] = [case]
         trail = Trail()
         trail.prepare_change()
-        private = self.driver._sessions.private
-        source = Source(Redactor(private.secrets, private.hosts), starts=not case.reads)
+        source = Source(self.driver._sessions.redact, starts=not case.reads)
         with pytest.raises(OrchestratorError) as caught, translated("aws", None, trail, source):
             self._ask(trail)
         return caught.value
