@@ -25,7 +25,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     │   ├── KeyInUse               the Idempotency-Key's first request has no answer yet
     │   ├── KeyReused              the Idempotency-Key came with another body before
     │   ├── QuotaExceeded          the cloud's quota or capacity is used up
-    │   └── Refused                an assignment backend said no, and why
+    │   └── Refused                the cloud or an assignment backend said no, and why
     ├── UnknownCloud               no cloud of that name is configured
     ├── Unsupported                the driver does not offer this operation
     │   └── NoAssignmentBackend    the cloud has no assignment backend
@@ -96,7 +96,7 @@ class PluginError(OrchestratorError):
 
 
 class StateUnavailable(OrchestratorError):
-    """The database cannot be had just now.
+    """The server cannot reach its database.
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
@@ -110,7 +110,7 @@ class StateUnavailable(OrchestratorError):
 
 
 class CommitLost(StateUnavailable):
-    """A commit was not answered, so that what was to be written may be written."""
+    """The database did not confirm a commit, so that the change may be recorded or not."""
 
 
 class Held(OrchestratorError):
@@ -126,19 +126,19 @@ class Held(OrchestratorError):
 
 
 class DestroyHeld(Held):
-    """Nothing is destroyed just now."""
+    """VMs are not destroyed at the moment: an operator has frozen it, or must confirm a restore."""
 
     code = "destroy_held"
 
 
 class AssignHeld(Held):
-    """Nobody is given a VM: the ledger may be older than what it tells of."""
+    """VMs are not assigned until an operator has confirmed the restore of the database."""
 
     code = "assign_held"
 
 
 class DestroyLimit(OrchestratorError):
-    """As many VMs were destroyed within this hour as the settings allow.
+    """As many VMs were destroyed within the last hour as the settings allow.
 
     Args:
         message: naming the limit.
@@ -153,7 +153,7 @@ class DestroyLimit(OrchestratorError):
 
 
 class Superseded(OrchestratorError):
-    """This process was silent for so long that another one has taken the operation over."""
+    """The process did not renew its claim in time, and another one has taken the operation over."""
 
     code = "superseded"
 
@@ -169,13 +169,16 @@ class Forbidden(OrchestratorError):
 
 
 class RequestError(OrchestratorError):
-    """The request cannot be served as it is; the caller can mend it."""
+    """The request cannot be served as it is; the message says why.
+
+    Raise one of the classes below where one fits.
+    """
 
     code = "request"
 
 
 class InvalidParameter(RequestError):
-    """One parameter is wrong.
+    """A parameter is missing, malformed, or not accepted by the cloud; ``field`` names it.
 
     Args:
         field: the parameter's name as the caller wrote it.
@@ -192,7 +195,7 @@ class InvalidParameter(RequestError):
 
 
 class NotFound(RequestError):
-    """The cloud has no such thing."""
+    """The cloud has nothing of this id or name."""
 
     code = "not_found"
 
@@ -238,13 +241,13 @@ class LocationNotFound(NotFound):
 
 
 class Conflict(RequestError):
-    """The thing exists, but its state does not allow this."""
+    """The state of the VM, or the name of another one, does not allow this."""
 
     code = "conflict"
 
 
 class KeyInUse(RequestError):
-    """The request that came first with this Idempotency-Key has no answer yet.
+    """The first request with this Idempotency-Key has no answer yet.
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
@@ -261,7 +264,7 @@ class KeyInUse(RequestError):
 
 
 class KeyReused(RequestError):
-    """The Idempotency-Key came with another body before."""
+    """The Idempotency-Key was used before, with another body."""
 
     code = "idempotency_key_reused"
 
@@ -272,19 +275,19 @@ class KeyReused(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """The cloud's quota or capacity does not allow this."""
+    """The cloud's quota is used up, or it has no capacity left for this."""
 
     code = "quota_exceeded"
 
 
 class Refused(RequestError):
-    """An assignment backend refused; the message is its own reason."""
+    """The cloud or the assignment backend refused this; the message holds its own reason."""
 
     code = "refused"
 
 
 class UnknownCloud(OrchestratorError):
-    """No cloud of that name is configured."""
+    """No cloud of this name is configured."""
 
     code = "unknown_cloud"
 
@@ -293,13 +296,13 @@ class UnknownCloud(OrchestratorError):
 
 
 class Unsupported(OrchestratorError):
-    """The driver does not offer this operation; the message may say why."""
+    """The cloud's driver does not offer this operation; the message may say why."""
 
     code = "unsupported"
 
 
 class NoAssignmentBackend(Unsupported):
-    """Nothing is configured that could assign VMs of this cloud."""
+    """No assignment backend is configured for this cloud."""
 
     code = "no_assignment_backend"
 
@@ -337,19 +340,19 @@ class CloudError(OrchestratorError):
 
 
 class CloudUnavailable(CloudError):
-    """The plugin behind this cloud (or assignment backend) did not load."""
+    """The plugin of this cloud or assignment backend did not load."""
 
     code = "cloud_unavailable"
 
 
 class CircuitOpen(CloudError):
-    """The cloud failed so often in a row that it is not asked for a while."""
+    """The cloud failed so often in a row that it is not called for a while."""
 
     code = "circuit_open"
 
 
 class CloudBusy(CloudError):
-    """All threads of this cloud are taken and its queue is full."""
+    """All threads of this cloud are busy and its queue is full."""
 
     code = "cloud_busy"
 
@@ -368,26 +371,26 @@ class CloudUnreachable(CloudError):
 
 
 class CredentialsRefused(CloudError):
-    """The cloud refused the credentials of the settings."""
+    """The cloud refused the settings' credentials, or does not allow them to do this."""
 
     code = "credentials_refused"
 
 
 class RateLimited(CloudError):
-    """The cloud asks us to slow down."""
+    """The cloud asks for fewer requests."""
 
     code = "rate_limited"
     transient = True
 
 
 class NonsenseAnswer(CloudError):
-    """The answer is not what the contract says it must be."""
+    """The cloud's answer cannot be understood, is too large, or breaks the contract."""
 
     code = "nonsense_answer"
 
 
 class ReleasedNotDestroyed(CloudError):
-    """The backend released the VM, but the VM could not be destroyed.
+    """The assignment was released, but the VM could not be destroyed.
 
     Args:
         cloud: the cloud's name.

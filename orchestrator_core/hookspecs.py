@@ -270,6 +270,7 @@ class CloudHooks:
 
         :raises InvalidParameter: for a parameter that this cloud does not take.
         :raises QuotaExceeded: when quota or capacity is used up.
+        :raises Refused: when the cloud refuses it for another reason, with its own words.
 
         .. versionadded:: 0.1
         """

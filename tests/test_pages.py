@@ -108,5 +108,5 @@ def test_every_error_code_is_in_the_page_of_the_api() -> None:
     page = (ROOT / "docs" / "api-v1.md").read_text(encoding="utf-8")
     found = codes()
     assert {"cloud_timeout", "still_there", "release_unknown"} <= found
-    # The first is only a kind of errors, the second is told by commands, and not over HTTP.
-    assert {code for code in found if f"`{code}`" not in page} == {"request", "settings"}
+    # It is told by commands, and not over HTTP.
+    assert {code for code in found if f"`{code}`" not in page} == {"settings"}

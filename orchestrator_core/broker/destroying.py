@@ -167,18 +167,11 @@ class Destroyer:
         seen: Node | None = None
         try:
             permit = self._recorder.permit()
-            there = await self._recorder.database.write(
-                lambda connection: destruction.take_again(connection, operation, cloud.settings)
-            )
-            if not there:
-                return await self._gone(operation)
+            looked = await self._look_before(operation, cloud)
+            if isinstance(looked, Operation):
+                return looked
+            seen = looked
             permit.check = self._check_again(operation, permit.check)
-            ended = await self._attempts(operation)
-            if sightings.was_asked(ended):
-                looked = await self._look_before(operation, cloud, ended)
-                if isinstance(looked, Operation):
-                    return looked
-                seen = looked
             await self._ask(operation, cloud, permit)
         except NodeTerminated:
             return await self._gone(operation)
@@ -225,10 +218,29 @@ class Destroyer:
         is_due = await self._looks(operation) >= _LOOKS and sightings.is_unchanged(states)
         return await self._still_there(operation, node, Step.DESTROY if is_due else Step.CONFIRM)
 
-    async def _look_before(
+    async def _look_before(self, operation: Operation, cloud: Cloud) -> Operation | Node | None:
+        """Take the VM, and look at it if its deletion may have been asked for before.
+
+        Returns:
+            The VM; the operation if the VM is gone or not to be destroyed once more; None where
+            its deletion was never asked for.
+
+        Raises:
+            DestroyHeld, DestroyLimit: when it may not be destroyed now.
+        """
+        there = await self._recorder.database.write(
+            lambda connection: destruction.take_again(connection, operation, cloud.settings)
+        )
+        if not there:
+            return await self._gone(operation)
+        ended = await self._attempts(operation)
+        if not sightings.was_asked(ended):
+            return None
+        return await self._look_once_more(operation, cloud, ended)
+
+    async def _look_once_more(
         self, operation: Operation, cloud: Cloud, ended: list[Attempt]
     ) -> Operation | Node:
-        """Return the VM that is to be destroyed once more; the operation if it is not to be."""
         assert operation.node_id is not None
         try:
             _, node = await cloud.look_at(operation.node_id)

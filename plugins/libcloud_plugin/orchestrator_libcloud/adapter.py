@@ -67,6 +67,7 @@ class Adapter(HTTPAdapter):
         if call is None:
             return super().send(request, *args, **kwargs)
         call.trail.begin_request(request.method, request.url, request.body)
+        call.trail.request = request
         kwargs["timeout"] = call.seconds_left()
         if not call.terms.verify_tls:
             kwargs["verify"] = False

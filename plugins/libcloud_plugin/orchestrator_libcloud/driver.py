@@ -23,7 +23,7 @@ from orchestrator_core import (
 from orchestrator_libcloud import actions, convert, lookup, regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
-from orchestrator_libcloud.errors import translated
+from orchestrator_libcloud.errors import Source, translated
 from orchestrator_libcloud.openstack.pages import Pager
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
@@ -57,6 +57,8 @@ class LibcloudDriver:
         self._region: str | None = settings.get("region")
         self._sessions = Sessions(settings, context.name)
         self._options = actions.Options(delete_volumes=settings["delete_volumes"])
+        self._source = Source(self._sessions.redact, starts=False)
+        self._start_source = Source(self._sessions.redact, starts=True)
         self._pager = Pager()
 
     @hookimpl
@@ -172,7 +174,7 @@ class LibcloudDriver:
         """Create a node."""
         trail = Trail()
         trail.prepare_change()
-        with self._call(deadline, trail=trail) as driver:
+        with self._call(deadline, trail=trail, source=self._start_source) as driver:
             return convert.to_node(create_node(driver, request, self._region, trail))
 
     @hookimpl
@@ -227,11 +229,13 @@ class LibcloudDriver:
                 raise failure
 
     @contextmanager
-    def _call(self, deadline: Deadline, trail: Trail | None = None) -> Iterator[Any]:
+    def _call(
+        self, deadline: Deadline, trail: Trail | None = None, source: Source | None = None
+    ) -> Iterator[Any]:
         """Lend this thread's driver object; let nothing out but our own errors."""
         trail = trail or Trail()
         with (
-            translated(self._name, trail),
+            translated(self._name, trail, source or self._source),
             self._sessions.driver(deadline, trail) as driver,
         ):
             yield driver

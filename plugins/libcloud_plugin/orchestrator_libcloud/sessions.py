@@ -18,7 +18,9 @@ from orchestrator_libcloud import libvirt_domains, providers, regions, vsphere, 
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
 from orchestrator_libcloud.openstack.shared import PROVIDERS, SharedCloud
+from orchestrator_libcloud.private_values import PrivateValues
 from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.redaction import Redactor
 from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
@@ -42,9 +44,15 @@ class Sessions:
     Args:
         settings: the cloud's, as its schema loaded them.
         cloud: its name, for messages.
+
+    Attributes:
+        private: what of the settings no message may show.
+        redact: takes it out of what the cloud says.
     """
 
     def __init__(self, settings: Mapping[str, Any], cloud: str = "?") -> None:
+        self.private = PrivateValues()
+        self.redact = Redactor(self.private.secrets, self.private.hosts)
         self._settings = settings
         self._cloud = cloud
         self._lock = threading.RLock()
@@ -158,6 +166,8 @@ class Sessions:
         options = None if self._openstack is None else self._openstack.options()
         arguments = constructor_arguments(driver_class, self._settings, options)
         where = (self._settings["provider"], arguments.get("region"), arguments.get("host"))
+        more = () if options is None else (options.auth, options.overrides)
+        self.private.note(self._settings, arguments, *more)
         try:
             with regions.taught(*where):
                 driver = driver_class(**arguments)
@@ -187,11 +197,13 @@ class Sessions:
             proxy = reveal_all(self._settings.get("proxy"))
         except ValueError as error:
             raise PluginError(f"A secret cannot be read: {error}") from None
+        self.private.note_proxy(proxy)
         ca_file = self._settings.get("ca_file")
         if ca_file is None and self._openstack is not None:
             ca_file = self._openstack.ca_file()
         return Terms(
             cloud=self._cloud,
+            redact=self.redact,
             max_answer=self._settings["max_answer"],
             ca_file=ca_file,
             proxy=proxy,

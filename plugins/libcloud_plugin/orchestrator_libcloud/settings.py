@@ -53,7 +53,7 @@ class LibcloudSettings(Schema):
         fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
     )
     arguments = SecretMapping(load_default=dict, texts=is_text_argument)
-    auth = SecretMapping()
+    auth = SecretMapping(texts=lambda _name: True)  # names, ids, domains: all of them are texts
     clouds_file = FileField()
     cloud = fields.String(validate=validate.Length(min=1))
     interface = fields.String(validate=validate.OneOf(openstack.INTERFACES))

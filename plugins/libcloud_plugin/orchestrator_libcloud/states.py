@@ -98,8 +98,8 @@ _STILL_THERE: Final[dict[str, NodeState]] = {
     "libcloud.compute.drivers.gig_g8": NodeState.TERMINATING,
     "libcloud.compute.drivers.opennebula": NodeState.STOPPED,
 }
-"""Drivers that say ``terminated`` of VMs that still exist, and what that is where the map above does
-not know better: a deletion that the cloud accepted is not done then."""
+"""Drivers that say ``terminated`` of VMs that still exist, and what that is where the map above
+does not know better: a deletion that the cloud accepted is not done then."""
 
 _NOVA_TASKS: Final = {
     "powering-off": NodeState.STOPPING,

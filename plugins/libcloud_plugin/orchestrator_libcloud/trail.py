@@ -7,13 +7,17 @@ import email.utils
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from orchestrator_core import CloudError
 from orchestrator_libcloud.error_answer import ErrorAnswer
 from orchestrator_libcloud.requests_sent import SentRequest, is_nothing_done, may_change
+from orchestrator_libcloud.secret_names import is_secret_name
 
-_SAYS_WHEN: Final = frozenset({413, 429, 503})
+_SAYS_WHEN: Final = frozenset({403, 413, 429, 503})
+_SHORTEST_TOKEN: Final = 6
+_AUTHORIZATION: Final = frozenset({"authorization", "proxy-authorization", "cookie", "signature"})
 
 
 class Trail:
@@ -23,6 +27,8 @@ class Trail:
         status: HTTP status of the answer to the last request; None without an answer.
         retry_after: seconds that this answer asks us to wait, where it does.
         error: the answer to the last request, if it is an error.
+        request: the last request, as ``requests`` sent it; None where a driver has connections of
+            its own.
         verdict: why the transport itself ended the call, whatever the driver makes of it.
     """
 
@@ -30,6 +36,7 @@ class Trail:
         self.status: int | None = None
         self.retry_after: float | None = None
         self.error: ErrorAnswer | None = None
+        self.request: Any = None
         self.verdict: CloudError | None = None
         self._is_change = False
         self._has_begun = True
@@ -121,6 +128,21 @@ class Trail:
         self.error = answer
         if self._requests:
             self._requests[-1].error = answer
+
+    def carried(self) -> tuple[list[str], list[str]]:
+        """Return the secrets that the last request carried, and the host that it went to."""
+        if self.request is None:
+            return [], []
+        url = urlsplit(self.request.url)
+        pairs = [*self.request.headers.items(), *parse_qsl(url.query)]
+        secrets = [
+            str(value)
+            for name, value in pairs
+            if str(name).lower() in _AUTHORIZATION or is_secret_name(str(name))
+        ]
+        words = [word for secret in secrets for word in (secret, *secret.split()[1:])]
+        hosts = [host for host in (url.hostname, url.netloc) if host]
+        return [word for word in words if len(word) >= _SHORTEST_TOKEN], hosts
 
     def decide(self, verdict: CloudError) -> CloudError:
         """Keep the first reason why the transport ended the call; return it to be raised."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import requests
+from libcloud.common import exceptions
 from libcloud.common.base import Connection
 from libcloud.http import LibcloudConnection
 
@@ -16,6 +17,7 @@ from orchestrator_libcloud.adapter import Adapter
 from orchestrator_libcloud.call import current
 
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+_FIRST_ERROR: Final = 400
 _GOOGLE: Final = "libcloud.common.google"
 _CERTIFICATE: Final = ("cert_file", "key_file")
 
@@ -57,7 +59,12 @@ class _Requests:
                 _mount(session)
                 if call is not None and call.terms.proxy:
                     session.proxies = dict.fromkeys(("http", "https"), call.terms.proxy)
-                return session.request(name, url, **kwargs)
+                response = session.request(name, url, **kwargs)
+            if response.status_code >= _FIRST_ERROR:
+                # OUTSCALE's driver hands an error's JSON on as if it were what was asked for.
+                error: Any = exceptions.BaseHTTPError
+                raise error(response.status_code, response.text)
+            return response
 
         return send
 

@@ -31,7 +31,7 @@ from orchestrator_core import (
     OrchestratorError,
     QuotaExceeded,
     RateLimited,
-    RequestError,
+    Refused,
     SizeNotFound,
     Unsupported,
 )
@@ -63,7 +63,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (BaseHTTPError(403, LEAKS), CredentialsRefused),
     (ProviderError(LEAKS, http_code=503), CloudUnreachable),
     (BaseHTTPError(409, LEAKS), Conflict),
-    (BaseHTTPError(400, LEAKS), RequestError),
+    (BaseHTTPError(400, LEAKS), Refused),
     (BaseHTTPError(500, LEAKS), CloudError),
     (BaseHTTPError(504, LEAKS), CloudTimeout),
     (BaseHTTPError(400, {"error": {"message": "Image x not found"}}), ImageNotFound),
@@ -108,7 +108,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (BaseHTTPError(403, "403 Forbidden Quota exceeded for cores"), QuotaExceeded),
     (BaseHTTPError(500, "500 Error No valid host was found."), QuotaExceeded),
     (BaseHTTPError(400, "400 Bad Request Invalid key_name provided."), InvalidParameter),
-    (BaseHTTPError(400, "400 Bad Request Can not find requested image"), RequestError),
+    (BaseHTTPError(400, "400 Bad Request Can not find requested image"), ImageNotFound),
     (BaseHTTPError(404, "404 Not Found Flavor x could not be found."), SizeNotFound),
     (
         BaseHTTPError(409, "409 Conflict Cannot 'stop' instance x while it is in vm_state stopped"),

@@ -18,7 +18,7 @@ from orchestrator_core import (
     PluginError,
 )
 from orchestrator_libcloud.call import current
-from orchestrator_libcloud.errors import translate
+from orchestrator_libcloud.errors import Source, translate
 from orchestrator_libcloud.openstack import addresses, catalog
 from orchestrator_libcloud.openstack.options import OptionFault, Options, resolve
 from orchestrator_libcloud.openstack.tokens import Token, TokenStore
@@ -228,7 +228,8 @@ def _named(service: str, place: str, cloud: str | None) -> Iterator[None]:
     except Exception as error:
         if call is None:
             raise
-        ours = translate(error, cloud or call.terms.cloud, None, call.trail)
+        source = Source(call.terms.redact, starts=False)
+        ours = translate(error, cloud or call.terms.cloud, None, call.trail, source)
         if not isinstance(ours, CloudUnreachable | CloudTimeout):
             raise
         raise _more(ours, f"{ours.message} ({service} {place})") from error
