@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from orchestrator_core import CredentialsRefused, NotFound, QuotaExceeded, RateLimited
+from orchestrator_core import CloudError, CredentialsRefused, NotFound, QuotaExceeded, RateLimited
 from orchestrator_libcloud import provider_codes, provider_phrases, refusal, start_fields
 from orchestrator_libcloud.failures import (
     ANOTHER_FAULT,
@@ -50,7 +50,10 @@ _PYTHON: Final = frozenset({"builtins.ValueError"})
 """Whose text may be Python's own, so that it decides nothing and is not shown."""
 
 _NOT_OF_CREDENTIALS: Final = frozenset({402, 409, 412, 422, 423, 424, 429, *range(500, 512)})
-"""Statuses of which a code's "not allowed" is not believed. CloudStack's own begin at 530."""
+"""Statuses of which a code's "not allowed" is not believed."""
+
+_OWN_FAULTS: Final = range(500, 512)
+"""Those of HTTP; CloudStack's own begin at 530, and are of every kind."""
 
 
 Found = tuple[Meaning | None, Refusal | None]
@@ -153,7 +156,11 @@ def _fits(meaning: Meaning, status: int | None) -> bool:
     """
     if status == _TOO_MANY:
         return issubclass(meaning.error, QuotaExceeded | RateLimited)
-    return meaning.error is not CredentialsRefused or status not in _NOT_OF_CREDENTIALS
+    if meaning.error is CredentialsRefused:
+        return status not in _NOT_OF_CREDENTIALS
+    # A fault of the provider's says nothing of what was asked for, whatever it is called.
+    is_fault = status in _OWN_FAULTS
+    return not is_fault or issubclass(meaning.error, QuotaExceeded | CloudError)
 
 
 def _by_field(ours: str | None, status: int | None = None, *, starts: bool) -> Meaning | None:

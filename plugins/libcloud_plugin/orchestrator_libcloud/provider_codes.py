@@ -147,7 +147,7 @@ BY_CODE: Final[dict[str, Meaning]] = {
 _WRONG: Final = (
     r"\b(?:invalid|illegal|malformed|missing|unsupported|not (?:supported|valid|exist))\b"
 )
-_ABSENT: Final = r"\b(?:not (?:found|exist)|unavailable|does not exist)\b"
+_ABSENT: Final = r"\b(?:not (?:found|exist)|does not exist)\b"
 
 _WORDS: Final[tuple[tuple[Meaning, tuple[str, ...]], ...]] = (
     (

@@ -292,6 +292,8 @@ AZURE = [
          "action 'Microsoft.Compute/virtualMachines/write'"), "credentials_refused", (), None),
         (403, _azure("RequestDisallowedByPolicy", "Resource 'x' was disallowed by policy."),
          "refused", ("(RequestDisallowedByPolicy)",), None),
+        (503, _azure("ServerUnavailable", "ServerUnavailable"), "cloud_unreachable", (), None),
+        (500, _azure("ImageNotFound", "A fault"), "cloud_error", ("A fault",), None),
         (429, _azure("OperationNotAllowed", "The server rejected the request because too many "
          "requests have been received for this subscription."), "rate_limited", (), None),
     )
