@@ -149,6 +149,42 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
+    def page_nodes(
+        self, limit: int, marker: str | None, deadline: Deadline, hints: Hints
+    ) -> Sequence[Node]:
+        """Return the first ``limit`` nodes, by id, of those whose id is greater than ``marker``.
+
+        Ids are compared as Python compares texts. There need not be a node with the marker's id any
+        more. Fewer than ``limit`` nodes mean that there are no more. The core asks for a part when
+        a caller gives ``limit``; when this hook is absent it cuts the part out of
+        :meth:`list_nodes`. Implement it only if the cloud's API can sort by id: a page in
+        another order, or one that the cloud cut short, would hide nodes. Safe to repeat.
+
+        :raises Unsupported: when this cloud cannot; the core then asks for the whole list.
+
+        Args:
+            limit: how many nodes are wanted, 1 or more.
+            marker: the id after which they begin; None for the first ones.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def page_images(
+        self, limit: int, marker: str | None, deadline: Deadline, hints: Hints
+    ) -> Sequence[Image]:
+        """Return a part of the images, as :meth:`page_nodes` does of the nodes.
+
+        Args:
+            limit: how many images are wanted, 1 or more.
+            marker: the id after which they begin; None for the first ones.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
     def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
         """Return one node. Safe to repeat.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
-from orchestrator_core.clouds.driver import NO_HINTS, Driver
+from orchestrator_core.clouds.driver import NO_HINTS, PAGES, Driver
 from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
@@ -41,7 +41,7 @@ class Question(Generic[T]):
 
     operation: str
     shape: Shape[T]
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -226,6 +226,18 @@ class Cloud:
     def kept_for(self, operation: str) -> float:
         """Seconds that answers to this operation are kept; 0 when they are not."""
         return self._kept_for.get(operation, 0.0)
+
+    def pages(self, operation: str) -> bool:
+        """Whether a part of this list is better asked for than cut out of the whole.
+
+        A list that is kept serves every part of it. And where the plugin has no pages the whole
+        list is one question, whose answer all callers share.
+
+        Raises:
+            CloudUnavailable: when the plugin cannot be used.
+        """
+        hook = PAGES.get(operation)
+        return hook is not None and not self.kept_for(operation) and self.guard.hooks.offers(hook)
 
     async def reason_against(self, operation: str) -> str | None:
         """Say why this cloud does not offer an operation; None when it does.

@@ -13,6 +13,7 @@ from orchestrator_core.errors import (
     NodeNotFound,
     NotFound,
     SizeNotFound,
+    Unsupported,
 )
 from orchestrator_core.model import CloudDescription, Image, Location, Node, Size, StartRequest
 from orchestrator_core.plugins.hooks import Hooks
@@ -20,6 +21,9 @@ from orchestrator_core.plugins.hooks import Hooks
 T = TypeVar("T", Node, Image, Size)
 M = TypeVar("M")
 
+
+PAGES: Final = {"list_nodes": "page_nodes", "list_images": "page_images"}
+"""A hook that returns a whole list to the one that returns a part of it."""
 
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -56,13 +60,13 @@ class Driver:
         else:
             self.list_nodes()
 
-    def list_nodes(self) -> Sequence[Node]:
-        """Every node."""
-        return self._many("list_nodes", Node)
+    def list_nodes(self, limit: int | None = None, marker: str | None = None) -> Sequence[Node]:
+        """Every node; with a limit at least the first ones after the marker, by id."""
+        return self._part_or_all("list_nodes", Node, limit, marker)
 
-    def list_images(self) -> Sequence[Image]:
-        """Every image."""
-        return self._many("list_images", Image)
+    def list_images(self, limit: int | None = None, marker: str | None = None) -> Sequence[Image]:
+        """Every image; with a limit at least the first ones after the marker, by id."""
+        return self._part_or_all("list_images", Image, limit, marker)
 
     def list_sizes(self) -> Sequence[Size]:
         """Every size."""
@@ -135,6 +139,18 @@ class Driver:
     def _one(self, hook: str, expected: type[M], **arguments: Any) -> M:
         arguments |= {"deadline": self.deadline, "hints": self.hints}
         return self._hooks.one(hook, expected, **arguments)
+
+    def _part_or_all(
+        self, hook: str, expected: type[M], limit: int | None, marker: str | None
+    ) -> Sequence[M]:
+        part = PAGES[hook]
+        if limit is not None and self._hooks.offers(part):
+            given = {"limit": limit, "marker": marker, "deadline": self.deadline}
+            try:
+                return self._hooks.many(part, expected, **given, hints=self.hints)
+            except Unsupported:
+                self._hooks.decline(part)
+        return self._many(hook, expected)
 
     def _many(self, hook: str, expected: type[M]) -> Sequence[M]:
         return self._hooks.many(hook, expected, deadline=self.deadline, hints=self.hints)

@@ -216,6 +216,8 @@ class Guard:
         finally:
             if isinstance(raised, RateLimited) and raised.retry_after:
                 self._pauses.begin(operation, raised.retry_after)
+            if raised is None:
+                self._plug.accepted(hooks)
             self._judge(raised, probe=probe)
             self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
             del raised  # or it would hold this frame, and the frame it

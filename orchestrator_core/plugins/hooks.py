@@ -39,6 +39,7 @@ class Hooks:
         callers = self._plugins.get_hookcallers(plugin) or []
         self._hooks: dict[str, Callable[..., Any]] = {caller.name: caller for caller in callers}
         self._reasons: Mapping[str, str] | None = None
+        self._declined: set[str] = set()
         self._plugin = plugin
         self.abort = self._abort if "abort" in self._hooks else None
 
@@ -49,6 +50,17 @@ class Hooks:
     def supports(self, hook: str) -> bool:
         """Whether the plugin implements this hook, whatever it says of this one cloud."""
         return hook in self._hooks
+
+    def offers(self, hook: str) -> bool:
+        """Whether the plugin implements this hook and is not known to refuse it. Never blocks."""
+        return hook in self._hooks and hook not in self._declined and hook not in self._known()
+
+    def decline(self, hook: str) -> None:
+        """Note that the plugin has refused a hook which the core can do without."""
+        self._declined.add(hook)
+
+    def _known(self) -> Mapping[str, str]:
+        return self._reasons or {}
 
     def reason_against(self, hook: str) -> str | None:
         """Say why this hook cannot be used here; None when it can. Blocks at first."""

@@ -188,6 +188,23 @@ class BaseCloudReads(BaseCloudReady):
         except Unsupported as refusal:
             raise DoesNotApply(refusal.message) from None
 
+    @behaviour("C19", "list_nodes")
+    def test_parts_are_the_list(self, cloud: CloudUnderTest) -> None:
+        """The parts of its nodes, one after another, are its list of nodes by their ids.
+
+        A part that ends too soon, or is in another order, hides nodes from callers who walk through
+        the list with ``limit`` and ``marker``; so does a marker whose node is gone.
+        """
+        whole = sorted({node["id"] for node in cloud.listed("nodes")})
+        if not whole:
+            raise DoesNotApply("it has no nodes")
+        for limit in (len(whole),) if cloud.subject.live else (1, 2, len(whole) + 1):
+            walked = list(dict.fromkeys(cloud.walked("nodes", limit)))
+            assert walked == whole, f"{walked} by {limit}, {whole} in the list"
+        gone = f"{whole[0]}-"
+        part = [node["id"] for node in cloud.part("nodes", len(whole) + 1, gone)["nodes"]]
+        assert part == [one for one in whole if one > gone], f"{part} after {gone!r}"
+
 
 def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]:
     things = cloud.listed(what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Final
+from urllib.parse import quote
 
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.api import Answer, Json
@@ -71,6 +72,23 @@ class CloudUnderTest(UnderTest):
         """Return one of the lists: ``nodes``, ``images``, ``flavors`` or ``locations``."""
         things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
         return things
+
+    def part(self, what: str, limit: int, marker: str | None = None) -> Json:
+        """Return the answer to a list of which a part is asked for."""
+        after = "" if marker is None else f"&marker={quote(marker, safe='')}"
+        answer: Json = expect(self.api.get(f"/{what}/cloud?limit={limit}{after}"), 200)
+        return answer
+
+    def walked(self, what: str, limit: int) -> list[str]:
+        """Return the ids of a list that is fetched part by part."""
+        found: list[str] = []
+        marker = None
+        while True:
+            answer = self.part(what, limit, marker)
+            found += [thing["id"] for thing in answer[what]]
+            marker = answer["next_marker"]
+            if marker is None or marker in found[:-1]:
+                return found
 
     def nodes(self) -> dict[str, Json]:
         """Return the nodes that are not on their way out, by id."""

@@ -24,6 +24,7 @@ from orchestrator_libcloud import convert, lookup
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors import translated
+from orchestrator_libcloud.openstack.pages import Pager
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
 from orchestrator_libcloud.start import create_node
@@ -55,6 +56,7 @@ class LibcloudDriver:
         self._settings = settings
         self._region: str | None = settings.get("region")
         self._sessions = Sessions(settings, context.name)
+        self._pager = Pager()
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -69,10 +71,20 @@ class LibcloudDriver:
     @hookimpl
     def check(self, deadline: Deadline) -> None:
         """Send the cheapest request that needs credentials."""
-        with self._call(deadline) as driver:
-            known = modules(driver)
-            cheap = (name for module, name in _CHEAP.items() if module in known)
-            lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        trail = Trail()
+        try:
+            with self._call(deadline, trail=trail) as driver:
+                known = modules(driver)
+                cheap = (name for module, name in _CHEAP.items() if module in known)
+                lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        except CloudError as error:
+            if trail.status is None or not error.message.endswith(" failed"):
+                raise
+            # Of what is in no table the status is all that is known to tell the operator.
+            raise CloudError(
+                f"{error.message} (its last answer was {trail.status}; check the addresses, "
+                "the region and the arguments in the settings)"
+            ) from error
 
     @hookimpl
     def list_nodes(self, deadline: Deadline) -> list[Node]:
@@ -88,6 +100,25 @@ class LibcloudDriver:
             owners = self._settings.get("image_owner", ())
             images = lookup.list_images(driver, self._region, owners)
             return [convert.to_image(image) for image in images if convert.is_usable(image)]
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None, deadline: Deadline) -> list[Node]:
+        """Return a part of the nodes, where the provider sorts them by id."""
+        with self._call(deadline) as driver:
+            nodes = self._pager.part(driver, "list_nodes", limit, marker)
+            if nodes is not None:
+                return [_shown(convert.to_node(node)) for node in nodes]
+        return self.list_nodes(deadline)
+
+    @hookimpl
+    def page_images(self, limit: int, marker: str | None, deadline: Deadline) -> list[Image]:
+        """Return a part of the images, where the provider sorts them by id."""
+        with self._call(deadline) as driver:
+            images = self._pager.part(driver, "list_images", limit, marker)
+            # Only those that can be used were asked for; what leaves others out leaves too few.
+            if images is not None and all(convert.is_usable(image) for image in images):
+                return [convert.to_image(image) for image in images]
+        return self.list_images(deadline)
 
     @hookimpl
     def list_sizes(self, deadline: Deadline) -> list[Size]:

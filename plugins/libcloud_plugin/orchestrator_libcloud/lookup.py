@@ -19,6 +19,7 @@ from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
+from orchestrator_libcloud.openstack import zones
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -33,6 +34,15 @@ _GETTERS: Final = {
 }
 """A driver's module to its method that gets one node. Others that have such a method take a
 name (Google), look through all nodes themselves or mix up addresses (CloudStack)."""
+
+_SIZE_GETTERS: Final = {
+    _DRIVERS + "openstack": "ex_get_size",
+    _DRIVERS + "ovh": "ex_get_size",
+}
+"""A driver's module to its method that gets one size by its id. Google's takes a name, and
+Kamatera's makes one out of its parts."""
+
+_NOT_FOUND: Final = 404
 
 _PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
 _COLLECTIONS: Final = frozenset({"detail"})
@@ -177,11 +187,30 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     Raises:
         SizeNotFound: when there is none.
     """
-    sizes = list_with(driver, "list_sizes", region)
-    size = _first(size for size in sizes if str(size.id) == wanted)
+    size = _get_size(driver, wanted)
+    if size is None:
+        sizes = list_with(driver, "list_sizes", region)
+        size = _first(size for size in sizes if str(size.id) == wanted)
     if size is None:
         raise SizeNotFound(f"There is no size {wanted!r}")
     return size
+
+
+def _get_size(driver: Any, wanted: str) -> Any:
+    """Return the size with this id; None when the list has to tell."""
+    known = modules(driver)
+    names = (getter for module, getter in _SIZE_GETTERS.items() if module in known)
+    getter = getattr(driver, next(names, ""), None)
+    if getter is None or not _is_path_safe(wanted):
+        return None
+    try:
+        size = getter(wanted)
+    except Exception as error:
+        # Of a 404 it cannot be told whether it is about the size or about the API.
+        if getattr(error, "code", None) != _NOT_FOUND:
+            raise
+        return None
+    return size if str(size.id) == wanted else None
 
 
 def find_location(driver: Any, region: str | None) -> Any:
@@ -224,7 +253,9 @@ def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[
 
 
 def list_locations(driver: Any) -> list[Any]:
-    """Return every location."""
+    """Return every location; OpenStack's are its availability zones."""
+    if zones.has_zones(driver):
+        return whole(driver, "list_locations", lambda: zones.list_zones(driver))
     return whole(driver, "list_locations", method(driver, "list_locations"))
 
 

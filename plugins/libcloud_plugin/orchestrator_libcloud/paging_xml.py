@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.paging import More, Rule, cut_short, query
+
+
+_SETS: Final = ("Set", "Info")
+"""How the elements of Amazon's answers end that hold a list: ``reservationSet``, ``regionInfo``."""
 
 
 def _name(element: Any) -> str:
@@ -48,8 +53,15 @@ class Amazon(XmlPages):
         yield from (item for part in page for item in part)
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Follow the token."""
-        token = _text(page, "nextToken") if _is_xml(page) else ""
+        """Follow the token.
+
+        Raises:
+            NonsenseAnswer: when the page has no set of items at all. The driver takes such a page,
+                or one in another namespace, for a list with nothing on it.
+        """
+        if not _is_xml(page) or not any(_name(part).endswith(_SETS) for part in page):
+            raise NonsenseAnswer("The cloud left its list out of its answer")
+        token = _text(page, "nextToken")
         return More({"NextToken": token}) if token else None
 
     def join(self, whole: Any, page: Any) -> None:

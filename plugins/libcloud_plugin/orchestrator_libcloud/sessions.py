@@ -13,6 +13,9 @@ from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import providers
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.openstack.shared import PROVIDERS, SharedCloud
+from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
@@ -36,6 +39,8 @@ class Sessions:
         self._is_shared = settings["provider"] in _IN_PROCESS
         self._local: Any = _Shared() if self._is_shared else threading.local()
         self._driver_class: Any = None
+        is_openstack = settings["provider"] in PROVIDERS
+        self._openstack = SharedCloud(settings, cloud) if is_openstack else None
         # A thread's own is gone with the thread.
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._is_closed = False
@@ -118,13 +123,18 @@ class Sessions:
         held.close()
 
     def _make(self, driver_class: Any) -> Any:
-        arguments = constructor_arguments(driver_class, self._settings)
+        options = None if self._openstack is None else self._openstack.options()
+        arguments = constructor_arguments(driver_class, self._settings, options)
         try:
             driver = driver_class(**arguments)
         except (TypeError, ImportError) as error:
             # These name parameters and packages, not their values.
             raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
         correct_states(driver)
+        if self._openstack is not None:
+            self._openstack.prepare(driver)
+        repair(driver)
+        keep_raw_items(driver)
         return driver
 
     def _terms(self) -> Terms:
@@ -132,10 +142,13 @@ class Sessions:
             proxy = reveal_all(self._settings.get("proxy"))
         except ValueError as error:
             raise PluginError(f"A secret cannot be read: {error}") from None
+        ca_file = self._settings.get("ca_file")
+        if ca_file is None and self._openstack is not None:
+            ca_file = self._openstack.ca_file()
         return Terms(
             cloud=self._cloud,
             max_answer=self._settings["max_answer"],
-            ca_file=self._settings.get("ca_file"),
+            ca_file=ca_file,
             proxy=proxy,
         )
 

@@ -9,6 +9,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from orchestrator_core import FileField, SecretField, SecretMapping
 from orchestrator_libcloud.arguments import TARGETS
+from orchestrator_libcloud.openstack import options as openstack
 from orchestrator_libcloud.providers import (
     COMMON,
     IMAGE_OWNERS,
@@ -47,6 +48,10 @@ class LibcloudSettings(Schema):
         fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
     )
     arguments = SecretMapping(load_default=dict)
+    auth = SecretMapping()
+    clouds_file = FileField()
+    cloud = fields.String(validate=validate.Length(min=1))
+    interface = fields.String(validate=validate.OneOf(openstack.INTERFACES))
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:
@@ -58,7 +63,13 @@ class LibcloudSettings(Schema):
         provider: str = data["provider"]
         if why := refusal(provider):
             raise ValidationError(why, "provider")
-        wrong = {**_not_taken(provider, data), **_missing(provider, data)}
+        wrong = _not_taken(provider, data)
+        if provider != "openstack":
+            wrong |= {**openstack.refused(provider, data), **_missing(provider, data)}
+        elif "auth" in data or "clouds_file" in data:
+            wrong |= openstack.faults(data)
+        else:
+            wrong |= _missing(provider, data) or openstack.faults(data)
         if "region" in data and (why := region_refusal(provider, data["region"])):
             wrong.setdefault("region", [why])
         if "image_owner" in data and provider not in IMAGE_OWNERS:

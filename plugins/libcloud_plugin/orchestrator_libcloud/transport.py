@@ -11,7 +11,7 @@ import requests
 from libcloud.common.base import Connection
 from libcloud.http import LibcloudConnection
 
-from orchestrator_libcloud import parsing
+from orchestrator_libcloud import addresses, parsing, prices
 from orchestrator_libcloud.adapter import Adapter
 from orchestrator_libcloud.call import current
 
@@ -70,6 +70,8 @@ def install(driver_class: Any) -> None:
     connection.conn_class = Transport
     connection.retryCls = _Once
     parsing.install()
+    prices.install()
+    addresses.correct_kinds(driver_class)
     for cls in _classes(driver_class):
         # Azure's two name the plain class again, which hides the one set above.
         if getattr(cls, "conn_class", None) is LibcloudConnection:

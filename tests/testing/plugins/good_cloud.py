@@ -115,6 +115,18 @@ class GoodCloud:
         return LOCATIONS
 
     @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        return self.nodes_after(marker)[:limit]
+
+    @hookimpl
+    def page_images(self, limit: int, marker: str | None) -> list[Image]:
+        return [image for image in self.list_images() if image.id > (marker or "")][:limit]
+
+    def nodes_after(self, marker: str | None) -> list[Node]:
+        found = {node.id: node for node in self.list_nodes() if node.id > (marker or "")}
+        return [found[node_id] for node_id in sorted(found)]
+
+    @hookimpl
     def get_node(self, node_id: str) -> Node:
         return replace(self.found(node_id))
 

@@ -80,6 +80,33 @@ class ListsAHostnameAsAddress(GoodCloud):
         return [replace(node, public_ips=["node.example.org"]) for node in super().list_nodes()]
 
 
+class PagesInAnotherOrder(GoodCloud):
+    """As clouds do whose newest come first."""
+
+    breaks, says = "C19", "by 1"
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        return self.nodes_after(marker)[::-1][:limit]
+
+
+class PagesNoFurtherThanItsOwnLimit(GoodCloud):
+    breaks, says = "C19", "by 2"
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        return super().page_nodes(min(limit, 2), marker)
+
+
+class PagesFromAMarkerThatIsThere(GoodCloud):
+    breaks, says = "C19", "after"
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        is_there = marker is None or marker in self.server.nodes
+        return super().page_nodes(limit, marker) if is_there else []
+
+
 class ListsAnImageTwice(GoodCloud):
     breaks, says = "C5", "img-1"
 
