@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
 from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.paging import More, Rule, cut_short, query
 
-
-_SETS: Final = ("Set", "Info")
-"""How the elements of Amazon's answers end that hold a list: ``reservationSet``, ``regionInfo``."""
+_AMAZON: Final = "libcloud.compute.drivers.ec2"
 
 
 def _name(element: Any) -> str:
@@ -56,11 +55,14 @@ class Amazon(XmlPages):
         """Follow the token.
 
         Raises:
-            NonsenseAnswer: when the page has no set of items at all. The driver takes such a page,
-                or one in another namespace, for a list with nothing on it.
+            NonsenseAnswer: when the page has no set of instances where the driver looks for it. The
+                driver takes such a page for a cloud without instances.
         """
-        if not _is_xml(page) or not any(_name(part).endswith(_SETS) for part in page):
-            raise NonsenseAnswer("The cloud left its list out of its answer")
+        if not _is_xml(page):
+            return None
+        wanted = f"{{{sys.modules[_AMAZON].NAMESPACE}}}reservationSet"
+        if _name(page) == "DescribeInstancesResponse" and page.find(wanted) is None:
+            raise NonsenseAnswer("The cloud left the instances out of its answer")
         token = _text(page, "nextToken")
         return More({"NextToken": token}) if token else None
 
