@@ -41,6 +41,7 @@ class Trail:
         self._is_change = False
         self._has_begun = True
         self._sees_all = False
+        self._is_aside = False
         self._requests: list[SentRequest] = []
 
     def prepare_change(self) -> None:
@@ -79,15 +80,6 @@ class Trail:
             bool(self._requests) and all(request.may_be_repeated for request in self._requests)
         )
 
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
-        before = len(self._requests)
-        try:
-            yield
-        finally:
-            del self._requests[before:]
-
     @property
     def refused_whole(self) -> bool | None:
         """Whether nothing was done: every request of the change was itself refused.
@@ -103,12 +95,21 @@ class Trail:
         """Whether a request of the change was accepted, or may have been unseen by us."""
         return not self._requests or any(request.is_accepted for request in self._requests)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
+        before, self._is_aside = self._is_aside, True
+        try:
+            yield
+        finally:
+            self._is_aside = before
+
     def begin_request(self, method: str = "POST", url: str = "", body: object = None) -> None:
         """Forget the last answer: a request begins, its connection perhaps not yet made."""
         self.status = self.retry_after = self.error = None
         # Of a read it is told whether it was sent at all.
         changes = not self._is_change or may_change(method, url, body)
-        self._requests.append(SentRequest(changes))
+        self._requests.append(SentRequest(changes and not self._is_aside))
 
     def sent(self) -> None:
         """Note that the request is on its way, in part at least. Safe to repeat."""

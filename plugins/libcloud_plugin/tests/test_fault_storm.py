@@ -21,6 +21,7 @@ from any_host import any_host
 from storm_clouds import Amazon, Answer, DigitalOcean, OpenStack, Storm
 
 from orchestrator_libcloud.fake import ec2_server
+from tests import loopback
 from tests.conftest import running
 from tests.stateful import Api
 
@@ -100,7 +101,9 @@ class Client:
     def run(self, ends_at: float) -> None:
         chance = random.Random(self.seed)
         number = 0
-        with httpx2.Client(base_url=f"{self.url}/api/v1", timeout=120.0, verify=False) as http:
+        # A kept connection may be closed just when it is used again.
+        each_its_own = httpx2.Limits(max_keepalive_connections=0)
+        with loopback.client(f"{self.url}/api/v1", timeout=120.0, limits=each_its_own) as http:
             while time.monotonic() < ends_at:
                 number += 1
                 self._live(http, chance, number)
