@@ -23,6 +23,9 @@ if _server.tls is not None:
     # Gunicorn says "https" for these; the certificate itself is read once, in on_starting.
     certfile, keyfile = str(_server.tls.certificate), str(_server.tls.key)
 keepalive = _server.keepalive
+root_path = _server.root_path
+if _server.forwarded_allow_ips is not None:  # otherwise the variable FORWARDED_ALLOW_IPS counts
+    forwarded_allow_ips = _server.forwarded_allow_ips
 
 # A worker that stops finishes what is in flight, a start of some minutes included.
 graceful_timeout = orchestrator.graceful_timeout()

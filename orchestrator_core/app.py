@@ -114,6 +114,8 @@ def _report(plugins: Plugins, registry: Registry) -> None:
             "every user can read a file with a secret", file=str(path), help=f"chmod 600 {path}"
         )
     for record in plugins.records:
+        for what in record.warnings:
+            _log.warning("plugin is not installed properly", plugin=record.label, what=what)
         if record.state is State.LOADED:
             _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))
             for what in record.deprecations:

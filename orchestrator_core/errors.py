@@ -17,6 +17,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     │   ├── InvalidParameter       a parameter is missing, malformed or not taken
     │   ├── NotFound               there is no such thing in this cloud
     │   │   ├── NodeNotFound
+    │   │   │   └── NodeTerminated the cloud still shows it, and it is gone for good
     │   │   ├── ImageNotFound
     │   │   ├── SizeNotFound
     │   │   └── LocationNotFound
@@ -24,7 +25,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     │   ├── KeyInUse               the Idempotency-Key's first request has no answer yet
     │   ├── KeyReused              the Idempotency-Key came with another body before
     │   ├── QuotaExceeded          the cloud's quota or capacity is used up
-    │   └── Refused                an assignment backend said no, and why
+    │   └── Refused                the cloud or an assignment backend said no, and why
     ├── UnknownCloud               no cloud of that name is configured
     ├── Unsupported                the driver does not offer this operation
     │   └── NoAssignmentBackend    the cloud has no assignment backend
@@ -55,20 +56,31 @@ class OrchestratorError(Exception):
     Args:
         message: one sentence for the person who reads the answer. Never put a
             credential, an inner address or a stack trace into it.
+        nothing_done: as the attribute.
 
     Attributes:
         code: one stable word for programs; part of the API.
         attempts: how many times the cloud was asked before this was raised; set by the core.
         operation_id: the operation that it ended, or that goes on although it was raised.
+        nothing_done: of a change that a plugin's hook refuses: True if nothing was changed for
+            sure, because the request that would have changed something was itself refused or
+            never sent; False if something was changed before the refusal; None if the plugin
+            does not say. After a start that ended with False, or with None where the cloud can be
+            searched (``find_node``), the core looks for the VM before it believes the refusal.
+
+            .. versionadded:: 0.1
     """
 
     code: ClassVar[str] = "internal_error"
     attempts: int = 1
     operation_id: str | None = None
+    nothing_done: bool | None = None
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, nothing_done: bool | None = None) -> None:
         super().__init__(message)
         self.message = message
+        if nothing_done is not None:
+            self.nothing_done = nothing_done
 
 
 class SettingsError(OrchestratorError):
@@ -84,7 +96,7 @@ class PluginError(OrchestratorError):
 
 
 class StateUnavailable(OrchestratorError):
-    """The database cannot be had just now.
+    """The server cannot reach its database.
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
@@ -98,7 +110,7 @@ class StateUnavailable(OrchestratorError):
 
 
 class CommitLost(StateUnavailable):
-    """A commit was not answered, so that what was to be written may be written."""
+    """The database did not confirm a commit, so that the change may be recorded or not."""
 
 
 class Held(OrchestratorError):
@@ -114,19 +126,19 @@ class Held(OrchestratorError):
 
 
 class DestroyHeld(Held):
-    """Nothing is destroyed just now."""
+    """VMs are not destroyed at the moment: an operator has frozen it, or must confirm a restore."""
 
     code = "destroy_held"
 
 
 class AssignHeld(Held):
-    """Nobody is given a VM: the ledger may be older than what it tells of."""
+    """VMs are not assigned until an operator has confirmed the restore of the database."""
 
     code = "assign_held"
 
 
 class DestroyLimit(OrchestratorError):
-    """As many VMs were destroyed within this hour as the settings allow.
+    """As many VMs were destroyed within the last hour as the settings allow.
 
     Args:
         message: naming the limit.
@@ -141,7 +153,7 @@ class DestroyLimit(OrchestratorError):
 
 
 class Superseded(OrchestratorError):
-    """This process was silent for so long that another one has taken the operation over."""
+    """The process did not renew its claim in time, and another one has taken the operation over."""
 
     code = "superseded"
 
@@ -157,29 +169,33 @@ class Forbidden(OrchestratorError):
 
 
 class RequestError(OrchestratorError):
-    """The request cannot be served as it is; the caller can mend it."""
+    """The request cannot be served as it is; the message says why.
+
+    Raise one of the classes below where one fits.
+    """
 
     code = "request"
 
 
 class InvalidParameter(RequestError):
-    """One parameter is wrong.
+    """A parameter is missing, malformed, or not accepted by the cloud; ``field`` names it.
 
     Args:
         field: the parameter's name as the caller wrote it.
         reason: what is wrong with it and what would be right.
+        nothing_done: as :attr:`OrchestratorError.nothing_done`.
     """
 
     code = "invalid_parameter"
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"Param not valid: {field}: {reason}")
+    def __init__(self, field: str, reason: str, *, nothing_done: bool | None = None) -> None:
+        super().__init__(f"Param not valid: {field}: {reason}", nothing_done=nothing_done)
         self.field = field
         self.reason = reason
 
 
 class NotFound(RequestError):
-    """The cloud has no such thing."""
+    """The cloud has nothing of this id or name."""
 
     code = "not_found"
 
@@ -188,6 +204,22 @@ class NodeNotFound(NotFound):
     """The cloud has no such node."""
 
     code = "node_not_found"
+
+
+class NodeTerminated(NodeNotFound):
+    """The cloud still shows the node, but it has ended for good.
+
+    Its code is that of :class:`NodeNotFound`: clouds differ only in how long they show such a
+    node.
+
+    Args:
+        message: naming the node and its state.
+        node_ids: the nodes that were meant.
+    """
+
+    def __init__(self, message: str, node_ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.node_ids = node_ids
 
 
 class ImageNotFound(NotFound):
@@ -209,13 +241,13 @@ class LocationNotFound(NotFound):
 
 
 class Conflict(RequestError):
-    """The thing exists, but its state does not allow this."""
+    """The state of the VM, or the name of another one, does not allow this."""
 
     code = "conflict"
 
 
 class KeyInUse(RequestError):
-    """The request that came first with this Idempotency-Key has no answer yet.
+    """The first request with this Idempotency-Key has no answer yet.
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
@@ -232,7 +264,7 @@ class KeyInUse(RequestError):
 
 
 class KeyReused(RequestError):
-    """The Idempotency-Key came with another body before."""
+    """The Idempotency-Key was used before, with another body."""
 
     code = "idempotency_key_reused"
 
@@ -243,19 +275,19 @@ class KeyReused(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """The cloud's quota or capacity does not allow this."""
+    """The cloud's quota is used up, or it has no capacity left for this."""
 
     code = "quota_exceeded"
 
 
 class Refused(RequestError):
-    """An assignment backend refused; the message is its own reason."""
+    """The cloud or the assignment backend refused this; the message holds its own reason."""
 
     code = "refused"
 
 
 class UnknownCloud(OrchestratorError):
-    """No cloud of that name is configured."""
+    """No cloud of this name is configured."""
 
     code = "unknown_cloud"
 
@@ -264,13 +296,13 @@ class UnknownCloud(OrchestratorError):
 
 
 class Unsupported(OrchestratorError):
-    """The driver does not offer this operation; the message may say why."""
+    """The cloud's driver does not offer this operation; the message may say why."""
 
     code = "unsupported"
 
 
 class NoAssignmentBackend(Unsupported):
-    """Nothing is configured that could assign VMs of this cloud."""
+    """No assignment backend is configured for this cloud."""
 
     code = "no_assignment_backend"
 
@@ -308,19 +340,19 @@ class CloudError(OrchestratorError):
 
 
 class CloudUnavailable(CloudError):
-    """The plugin behind this cloud (or assignment backend) did not load."""
+    """The plugin of this cloud or assignment backend did not load."""
 
     code = "cloud_unavailable"
 
 
 class CircuitOpen(CloudError):
-    """The cloud failed so often in a row that it is not asked for a while."""
+    """The cloud failed so often in a row that it is not called for a while."""
 
     code = "circuit_open"
 
 
 class CloudBusy(CloudError):
-    """All threads of this cloud are taken and its queue is full."""
+    """All threads of this cloud are busy and its queue is full."""
 
     code = "cloud_busy"
 
@@ -339,26 +371,26 @@ class CloudUnreachable(CloudError):
 
 
 class CredentialsRefused(CloudError):
-    """The cloud refused the credentials of the settings."""
+    """The cloud refused the settings' credentials, or does not allow them to do this."""
 
     code = "credentials_refused"
 
 
 class RateLimited(CloudError):
-    """The cloud asks us to slow down."""
+    """The cloud asks for fewer requests."""
 
     code = "rate_limited"
     transient = True
 
 
 class NonsenseAnswer(CloudError):
-    """The answer is not what the contract says it must be."""
+    """The cloud's answer cannot be understood, is too large, or breaks the contract."""
 
     code = "nonsense_answer"
 
 
 class ReleasedNotDestroyed(CloudError):
-    """The backend released the VM, but the VM could not be destroyed.
+    """The assignment was released, but the VM could not be destroyed.
 
     Args:
         cloud: the cloud's name.

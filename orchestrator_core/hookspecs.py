@@ -16,20 +16,33 @@ does not need, and never sees any of another plugin's calls. What is not
 implemented is an unsupported operation.
 
 Errors are those below :class:`~orchestrator_core.OrchestratorError`; anything else that a
-hook raises is reported as a failure of the cloud, without its text. ``deadline`` is a
+hook raises is reported as a failure of the cloud, without its text. Exceptions of requests, httpx
+and urllib for connections that fail and answers that do not come are taken for
+:class:`~orchestrator_core.CloudUnreachable` and :class:`~orchestrator_core.CloudTimeout`, with a
+hint in the log. ``deadline`` is a
 :class:`~orchestrator_core.Deadline`: the moment by which the caller wants the
 answer. The core enforces it from outside; a driver that hands it on to its client, or
 implements :meth:`~CloudHooks.abort`, gets its thread back sooner. ``hints`` is what the
 caller wrote into the header ``X-Cloud-Hints``, where the cloud's settings let it through;
-it means something to that one driver only, and is empty otherwise.
+it means something to that one driver only, and is empty otherwise. A driver names the hints that
+it knows in its class attribute ``hints``, ``hints = ("availability_zone",)`` say; the core refuses
+all others, and every hint where the class has no such attribute.
+
+Before a node is destroyed, rebooted or switched the core looks it up, with ``get_node`` or else in
+``list_nodes``: a driver without both cannot have ``stop_vm``, ``reboot_vm``, ``power_on_vm`` or
+``power_off_vm``. A node, an image, a size or a VM whose id is not exactly the one that was asked
+for is refused. Ids go into URLs escaped, ``urllib.parse.quote(node_id, safe="")``: an id is any
+text that a caller sends.
 
 What a hook gives is held against the types that its signature says; an answer of another type
 is refused as nonsense, whatever is in it.
 
 Reads are repeated by the core when they fail in a way that may pass
 (:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
-was done (``repeat_is_safe``). On :class:`~orchestrator_core.CredentialsRefused` the core makes
-a new object of the class, with its secrets read anew, and asks once more.
+was done (``repeat_is_safe``). An error that refuses a change tells with
+:attr:`~orchestrator_core.OrchestratorError.nothing_done` whether something was done before it. On
+:class:`~orchestrator_core.CredentialsRefused` the core makes a new object of the class, with its
+secrets read anew, and asks once more.
 
 A plugin may have tables in the server's database, ``context.state``
 (:class:`~orchestrator_core.State`; None on a server without [state], where the plugin does
@@ -147,6 +160,42 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
+    def page_nodes(
+        self, limit: int, marker: str | None, deadline: Deadline, hints: Hints
+    ) -> Sequence[Node]:
+        """Return the first ``limit`` nodes, by id, of those whose id is greater than ``marker``.
+
+        Ids are compared as Python compares texts. There need not be a node with the marker's id any
+        more. Fewer than ``limit`` nodes mean that there are no more. The core asks for a part when
+        a caller gives ``limit``; when this hook is absent it cuts the part out of
+        :meth:`list_nodes`. Implement it only if the cloud's API can sort by id: a page in
+        another order, or one that the cloud cut short, would hide nodes. Safe to repeat.
+
+        :raises Unsupported: when this cloud cannot; the core then asks for the whole list.
+
+        Args:
+            limit: how many nodes are wanted, 1 or more.
+            marker: the id after which they begin; None for the first ones.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def page_images(
+        self, limit: int, marker: str | None, deadline: Deadline, hints: Hints
+    ) -> Sequence[Image]:
+        """Return a part of the images, as :meth:`page_nodes` does of the nodes.
+
+        Args:
+            limit: how many images are wanted, 1 or more.
+            marker: the id after which they begin; None for the first ones.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
     def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
         """Return one node. Safe to repeat.
 
@@ -215,8 +264,13 @@ class CloudHooks:
             request: what is to be created; its image and size are the objects that
                 :meth:`get_image` and :meth:`get_size` (or the lists) have just given.
 
+        An error says with ``nothing_done`` whether something may have been created. Unless it is
+        True the core looks for the node by its marker; one that it finds after a refusal is
+        destroyed.
+
         :raises InvalidParameter: for a parameter that this cloud does not take.
         :raises QuotaExceeded: when quota or capacity is used up.
+        :raises Refused: when the cloud refuses it for another reason, with its own words.
 
         .. versionadded:: 0.1
         """
@@ -226,7 +280,10 @@ class CloudHooks:
     def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Destroy a node; return nothing once the cloud has accepted it.
 
-        :raises NodeNotFound: when there is none.
+        :raises NodeNotFound: when there is none, which the cloud says of this very node. A 404 of
+            a list, or in another form than the cloud's own, is a
+            :class:`~orchestrator_core.CloudError`. The core holds this error against
+            :meth:`list_nodes`, where that is implemented.
 
         .. versionadded:: 0.1
         """

@@ -15,7 +15,12 @@ JsonObject = dict[str, Any]
 
 
 class NodeState(Enum):
-    """What a node is doing, in Apache Libcloud's words."""
+    """What a node is doing, in Apache Libcloud's words, and one more: TERMINATING.
+
+    A node that is TERMINATING is being deleted and cannot come back, which a node that is STOPPING
+    may. TERMINATED is a node that is gone for good and still shown. Neither is a node that is
+    switched off: that is STOPPED.
+    """
 
     RUNNING = "running"
     STARTING = "starting"
@@ -32,6 +37,26 @@ class NodeState(Enum):
     MIGRATING = "migrating"
     NORMAL = "normal"
     UPDATING = "updating"
+    TERMINATING = "terminating"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a node in this state can be given to a user.
+
+        ERROR, STOPPING, TERMINATING and TERMINATED cannot. A node that is switched off, suspended
+        or paused can be switched on by its user; one that starts, reboots, migrates or is
+        reconfigured will run; UNKNOWN is what a driver says that knows no states. Some clouds use
+        one word for a node that is being switched off and one that is being deleted, so STOPPING
+        is waited for.
+
+        .. versionadded:: 0.1
+        """
+        return self not in _UNUSABLE
+
+
+_UNUSABLE = frozenset(
+    {NodeState.ERROR, NodeState.STOPPING, NodeState.TERMINATING, NodeState.TERMINATED}
+)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator_core.errors import SettingsError
+
 VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
 _PREFIX: Final = "orchestrator-"
 _FRESH_SECONDS: Final = 3600.0
@@ -34,7 +36,13 @@ def run_directory() -> Path:
         if path.stat().st_uid != os.getuid():
             raise PermissionError(f"{path} belongs to somebody else")
     else:
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        try:
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        except OSError as error:
+            raise SettingsError(
+                f"no folder for temporary files can be used ({error.strerror}); let the "
+                "environment variable TMPDIR name one that this user may write to"
+            ) from None
         os.environ[VARIABLE] = str(path)
         atexit.register(_remove, path, os.getpid())
     return path

@@ -6,19 +6,41 @@ busy with other things may take its time.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import Any, Final
 
 import httpx2
 
+from orchestrator_core.api.error_codes import error_codes, operation_codes
+
 PATIENCE: Final = 30.0
+
+_FIRST_ERROR: Final = 400
+DOCUMENTED: Final = frozenset(one.code for one in (*error_codes(), *operation_codes()))
 
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def client(base_url: str = "", timeout: float = PATIENCE, **more: Any) -> httpx2.Client:
     """Return a client; the caller closes it."""
-    return httpx2.Client(base_url=base_url, timeout=timeout, verify=_NO_TLS, **more)
+    hooks = {"response": [_is_documented]}
+    return httpx2.Client(
+        base_url=base_url, timeout=timeout, verify=_NO_TLS, event_hooks=hooks, **more
+    )
+
+
+def _is_documented(response: httpx2.Response) -> None:
+    """Fail the test whose server answers with an error code that no page has."""
+    if response.status_code < _FIRST_ERROR or "json" not in response.headers.get(
+        "content-type", ""
+    ):
+        return
+    response.read()
+    with contextlib.suppress(ValueError):
+        body = response.json()
+        code = body.get("error_code") if isinstance(body, dict) else None
+        assert code is None or code in DOCUMENTED, f"{response.url}: {code!r} is not documented"
 
 
 def request(method: str, url: str, **more: Any) -> httpx2.Response:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import pytest
 
 from orchestrator_core.settings.load import load_settings
 from tests import loopback
+from tests.machine import program
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://localhost:5050"
@@ -35,10 +34,7 @@ def curl_examples() -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_curl_examples_answer_as_shown(serve: Any, workers: int) -> None:
-    if shutil.which("curl") is None:
-        if os.environ.get("CI"):
-            pytest.fail("curl is missing")
-        pytest.skip("curl is missing")
+    program("curl")
     url = serve(workers=workers).url
     examples = list(curl_examples())
     assert len(examples) >= 8

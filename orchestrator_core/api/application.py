@@ -14,7 +14,7 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.problem import problem
-from orchestrator_core.api.router import add_versions
+from orchestrator_core.api.router import API, add_versions
 from orchestrator_core.api.services import Services
 
 _Message = dict[str, Any]
@@ -42,6 +42,8 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
             return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)
+        if scope.get("root_path"):
+            scope = _below_prefix(scope)
         if scope["type"] != "http" or not _has_body(scope):
             await super().__call__(scope, receive, send)
             return
@@ -111,6 +113,19 @@ def _read_once(scope: _Message) -> None:
     """Turn what the specification calls iterables into what can be read again."""
     scope["headers"] = [(name, value) for name, value in scope["headers"]]
     scope["server"] = tuple(scope.get("server") or ()) or None
+
+
+def _below_prefix(scope: _Message) -> _Message:
+    """Return a scope whose path begins at the API and whose root path has no final slash.
+
+    A proxy may take the prefix away (nginx with a path in ``proxy_pass``) or leave it, and some
+    servers add it again, as the ASGI specification has it.
+    """
+    prefix = scope["root_path"].rstrip("/")
+    path = scope["path"]
+    if path.startswith(f"{prefix}{API}"):
+        path = path.removeprefix(prefix)
+    return {**scope, "root_path": prefix, "path": path}
 
 
 def _has_body(scope: _Message) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import re
 from typing import Any, Final
@@ -93,6 +94,10 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     Raises:
         InvalidParameter: naming what is wrong with it.
     """
+    # RFC 8259, 8.1 allows to ignore the mark, which some clients always send.
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidParameter("body", "is UTF-16; JSON is sent as UTF-8")
     if not raw.strip():
         raise InvalidParameter("body", "is empty; it must be a JSON object")
     if _has_too_many_members(raw):

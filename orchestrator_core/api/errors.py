@@ -54,7 +54,7 @@ class BodyRefused(errors.OrchestratorError):
 
 
 class MethodNotImplemented(errors.Unsupported):
-    """The route exists and does not serve this method or action."""
+    """The route does not serve this method or action."""
 
     code = "not_implemented"
 
@@ -63,7 +63,7 @@ class MethodNotImplemented(errors.Unsupported):
 
 
 class NoSuchRecord(errors.OrchestratorError):
-    """There is no operation or assignment of that id."""
+    """There is no operation or assignment of this id."""
 
     code = "no_such_record"
 
@@ -91,7 +91,7 @@ def recorded_error(operation: Operation) -> RecordedError:
 
 
 class NoCloudAnswered(errors.CloudError):
-    """Of several clouds that were asked at once not one answered.
+    """None of the clouds that were asked at once answered.
 
     Args:
         clouds: what became of each.
@@ -103,6 +103,9 @@ class NoCloudAnswered(errors.CloudError):
         super().__init__("None of the clouds answered")
         self.clouds = clouds
 
+
+_FRAMEWORK: Final = {404: "not_found", 500: "internal_error"}
+"""Codes of what Falcon itself refuses; every other one is a request that it cannot read."""
 
 _EDGE: Final[dict[type[errors.OrchestratorError], int]] = {
     Unauthenticated: 401,
@@ -116,17 +119,18 @@ def status_of(error: errors.OrchestratorError) -> int:
     """Return the HTTP status of a domain error."""
     if isinstance(error, BodyRefused):
         return error.status
-    if type(error) in _EDGE:
-        return _EDGE[type(error)]
     if isinstance(error, RecordedError):
         kind = _by_code(errors.OrchestratorError).get(error.code)
-        return 502 if kind is None else _status_of_class(kind)
+        return 502 if kind is None else status_of_class(kind)
     if isinstance(error, errors.ReleasedNotDestroyed):
         return max(502, status_of(error.cause))
-    return _status_of_class(type(error))
+    return status_of_class(type(error))
 
 
-def _status_of_class(kind: type[errors.OrchestratorError]) -> int:
+def status_of_class(kind: type[errors.OrchestratorError]) -> int:
+    """Return the HTTP status of a class of errors."""
+    if kind in _EDGE:
+        return _EDGE[kind]
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
@@ -180,7 +184,7 @@ async def _framework(
         message = "There is nothing at this path; the API begins at /api/v1/"
     else:
         message = error.description or error.title or PHRASES[status][0]
-    _answer(resp, status, message, PHRASES[status][0].lower().replace(" ", "_"))
+    _answer(resp, status, message, _FRAMEWORK.get(status, "bad_request"))
 
 
 async def _unexpected(

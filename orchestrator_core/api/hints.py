@@ -21,8 +21,8 @@ def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
     """Return a request's hints: ``name=value; other`` has a value and an empty text.
 
     Raises:
-        InvalidParameter: when the header cannot be read, or the cloud's settings let none
-            through.
+        InvalidParameter: when the header cannot be read, the cloud's settings let none through,
+            or its driver does not know one.
     """
     header = req.get_header(HEADER)
     if header is None:
@@ -35,7 +35,21 @@ def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
         if name in hints:
             raise InvalidParameter(HEADER, f"{name} is given twice")
         hints[name] = value
+    _check_known(hints, cloud)
     return hints
+
+
+def _check_known(hints: Mapping[str, str], cloud: Cloud) -> None:
+    """Do nothing if the cloud's driver knows every hint: one that is passed over misleads.
+
+    Raises:
+        InvalidParameter: naming the hint, and those that there are.
+    """
+    known = cloud.hint_names
+    for name in hints:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else "its driver knows none"
+            raise InvalidParameter(HEADER, f'cloud {cloud.name} has no hint "{name}"; {there}')
 
 
 def _read(part: str) -> tuple[str, str]:

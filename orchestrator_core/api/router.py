@@ -10,6 +10,7 @@ from typing import Any, Final
 import falcon
 import falcon.asgi
 
+from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.routes import routes as v1_routes
@@ -21,13 +22,17 @@ VERSIONS: Final[Mapping[str, Callable[[Services], Iterable[Route]]]] = MappingPr
 )
 """To add a version, add its line here."""
 
+API: Final = "/api/"
+"""What the path of every route begins with."""
+
 
 def add_versions(app: falcon.asgi.App[Any, Any], services: Services) -> None:
     """Put every version's routes below ``/api/<version>``."""
     for version, routes in VERSIONS.items():
         for path, resource in routes(services):
-            app.add_route(f"/api/{version}{path}", resource)
+            app.add_route(f"{API}{version}{path}", resource)
     app.add_sink(_whole_server, _ASTERISK)  # type: ignore[arg-type]  # Falcon types it for WSGI
+    app.add_sink(_other_server, _AUTHORITY)  # type: ignore[arg-type]
 
 
 _ASTERISK: Final = re.compile(r"\*\Z")
@@ -39,3 +44,13 @@ async def _whole_server(req: Request, resp: Response, **_: str) -> None:
         raise falcon.HTTPRouteNotFound
     resp.set_header("Allow", "GET, HEAD, OPTIONS, POST, PUT")
     resp.data = b""
+
+
+_AUTHORITY: Final = re.compile(r"[^/*]")
+
+
+async def _other_server(req: Request, _resp: Response, **_: str) -> None:
+    """Refuse ``CONNECT HOST:PORT``: this server makes no tunnels (RFC 9110, 9.3.6)."""
+    if req.method != "CONNECT":
+        raise falcon.HTTPRouteNotFound
+    raise MethodNotImplemented

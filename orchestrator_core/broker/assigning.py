@@ -9,16 +9,18 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, ledger, limits, recording, records, verdict, vms
-from orchestrator_core.broker.change import MORE, Assigned, AssignOrder, Change
+from orchestrator_core.broker import keys, ledger, limits, recording, records, usable, verdict, vms
+from orchestrator_core.broker.change import MORE, Assigned, AssignOrder, Change, VmReference
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
 from orchestrator_core.broker.uptime import uptime
+from orchestrator_core.broker.visibility import until_shown
 from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, Claim
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError, Refused, RequestError, Unsupported
-from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject
+from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject, Vm
 from orchestrator_core.settings.model import CloudSettings
 
 _DEADLINE: Final = 86_400.0
@@ -49,7 +51,7 @@ class Assigner:
                     f"support: {reason}"
                 )
         asked_at = uptime()
-        found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
+        found = await self._choose(cloud, backend, order.vm)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         parameters: JsonObject = {
             "node": found.id_vm,
@@ -74,6 +76,28 @@ class Assigner:
             return await self._outside(change, backend, claim, draft)
         result = await backend.assign_vm(wanted, change.permit)
         return await self._inside(change, claim, draft, result)
+
+    async def _choose(self, cloud: Cloud, backend: Backend, vm: VmReference) -> Vm:
+        """Return the VM that is meant, once its cloud shows it; an outside backend's is looked at.
+
+        Raises:
+            NodeNotFound: when there is none, or it has ended.
+            Refused: when it is in a state in which it is of no use.
+        """
+        database, deadline = self._recorder.database, Deadline(backend.guard.seconds("resolve_vm"))
+
+        async def resolve(seconds: float | None) -> Vm:
+            return await backend.resolve_vm(cloud.name, vm.node, vm.hostname, seconds)
+
+        if not backend.external:
+            return await until_shown(database, cloud, vm, deadline, resolve)
+        found = await resolve(None)
+
+        async def look(seconds: float | None) -> None:
+            await usable.check_shown(cloud, found, seconds)
+
+        await until_shown(database, cloud, VmReference(found.id_vm), deadline, look)
+        return found
 
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator_core.broker.change import (
     Acted,
@@ -15,9 +16,12 @@ from orchestrator_core.broker.change import (
     VmReference,
 )
 from orchestrator_core.broker.under_way import UnderWay
+from orchestrator_core.clouds.cloud import Cloud
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
     from orchestrator_core.broker.reading import Records
+
+T = TypeVar("T")
 
 
 class Broker(ABC):
@@ -97,6 +101,10 @@ class Broker(ABC):
     def name_operation(self) -> str | None:
         """Return the id under which the next change is to be recorded; None if none is."""
         return None
+
+    async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask for a VM; again while its cloud need not show it yet, where that can be told."""
+        return await ask()
 
     async def start(self) -> None:  # noqa: B027 - not every broker has to prepare anything
         """Be ready; the process is about to serve."""

@@ -37,5 +37,5 @@ def build_durable(
     )
     if held and kind == "web":  # a durable worker tells it with its heartbeat
         _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
-    recorder = Recorder(database, Process(database, kind, state.lease), state)
+    recorder = Recorder(database, Process(database, kind, state.lease, state.clock_jump), state)
     return DurableBroker(registry, recorder, inventory)

@@ -24,6 +24,12 @@ def take(connection: Connection, operation: Operation, cloud: CloudSettings) -> 
     _set_destroying(connection, vm, cloud)
 
 
+def is_held(connection: Connection, operation: Operation) -> bool:
+    """Return whether a VM is ours or somebody's, before it is taken to be destroyed."""
+    assert operation.node_id is not None
+    return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
+
+
 def _set_destroying(connection: Connection, vm: Row[Any], cloud: CloudSettings) -> None:
     limits.check_right(vm, cloud)
     if vm.destroy_began_at is None:
@@ -146,6 +152,13 @@ def is_young(connection: Connection, operation: Operation, visibility: float) ->
     if vm.seen_at is not None:
         return False
     return bool(operation.attempt_began_at - vm.made_at < visibility)
+
+
+def was_there(connection: Connection, operation: Operation) -> bool:
+    """Return whether the VM is known to have existed: it was started, adopted, given or seen."""
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    return vm is not None and not vms.is_unknown(vm)
 
 
 def looks(connection: Connection, operation: Operation) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator_core.broker import steps
+from orchestrator_core.broker import absence, steps, usable
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
     Acted,
@@ -13,9 +13,11 @@ from orchestrator_core.broker.change import (
     StartOrder,
     VmReference,
 )
+from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import (
+    CloudError,
     InvalidParameter,
     NodeNotFound,
     OrchestratorError,
@@ -42,14 +44,27 @@ class DirectBroker(Broker):
         """Start a VM."""
         _refuse_what_needs_state(change)
         step = steps.start(change.cloud, order, change.permit)
-        description, node = await change.cloud.change("start_vm", step, change.permit, change.hints)
+        try:
+            description, node = await change.cloud.change(
+                "start_vm", step, change.permit, change.hints
+            )
+        except OrchestratorError as error:
+            if error.nothing_done is False:
+                # Nothing looks for it here: there is no operation to go on with.
+                error.message += "; something was made before that and may still run"
+            raise
         return Started(description, node)
 
     async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
         """Destroy, reboot or switch a VM."""
         _refuse_what_needs_state(change)
-        step = steps.act(operation, vm, change.permit)
-        return Acted(await change.cloud.change(operation, step, change.permit, change.hints))
+        cloud, step = change.cloud, steps.act(operation, vm, change.permit)
+        try:
+            return Acted(await cloud.change(operation, step, change.permit, change.hints))
+        except NodeNotFound as error:
+            if operation == "stop_vm" and vm.node is not None:
+                await absence.check(cloud, error, vm.node)
+            raise
 
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Have the backend give a VM to a user."""
@@ -59,6 +74,7 @@ class DirectBroker(Broker):
         cloud = change.cloud
         backend = self._registry.backend(cloud)
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
+        await usable.check_shown(cloud, found)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         return Assigned(await backend.assign_vm(wanted, change.permit))
 
@@ -84,13 +100,25 @@ class DirectBroker(Broker):
         try:
             step = steps.act("stop_vm", VmReference(found.id_vm), permit)
             await cloud.change("stop_vm", step, permit)
-        except NodeNotFound:
-            pass  # it was gone already, which is what was wanted
+        except NodeNotFound as error:
+            await self._was_gone(cloud, found.id_vm, error)
         except OrchestratorError as error:
             raise ReleasedNotDestroyed(cloud.name, found.id_vm, error) from error
         return Assigned(
             AssignmentResult(released.id, released.id_vm, f"{released.result} and deleted")
         )
+
+    @staticmethod
+    async def _was_gone(cloud: Cloud, node_id: str, error: NodeNotFound) -> None:
+        """Do nothing if a VM that was to be destroyed is gone already, which is what was wanted.
+
+        Raises:
+            ReleasedNotDestroyed: when the cloud's list shows it, or cannot be had.
+        """
+        try:
+            await absence.check(cloud, error, node_id)
+        except CloudError as failed:
+            raise ReleasedNotDestroyed(cloud.name, node_id, failed) from failed
 
     async def renew_vm(
         self, change: Change, vm: VmReference, lease: float, generation: int | None = None

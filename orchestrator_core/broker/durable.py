@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import TypeVar
 
 from orchestrator_core.broker import holders, reports, verdict
 from orchestrator_core.broker.assigning import Assigner
@@ -26,10 +27,15 @@ from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.releasing import Releaser
 from orchestrator_core.broker.renewing import Renewer
 from orchestrator_core.broker.starting import Starter
+from orchestrator_core.broker.visibility import until_shown
+from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.errors import NoAssignmentBackend
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import CloudTimeout, NoAssignmentBackend
 from orchestrator_core.model import OperationStatus, Vm
 from orchestrator_core.state.identifiers import new_id
+
+T = TypeVar("T")
 
 
 class DurableBroker(Broker):
@@ -88,6 +94,18 @@ class DurableBroker(Broker):
     ) -> Assigned:
         """Let a lease end so many seconds from now."""
         return await self._renewer.begin(change, vm, lease, generation)
+
+    async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask for a VM that was started here a moment ago until its cloud shows it."""
+
+        async def ask_within(seconds: float | None) -> T:
+            try:
+                return await asyncio.wait_for(ask(), seconds)
+            except TimeoutError:
+                raise CloudTimeout(f"Cloud {cloud.name} gave no answer in time") from None
+
+        deadline = Deadline(cloud.guard.seconds("get_node"))
+        return await until_shown(self.database, cloud, VmReference(node_id), deadline, ask_within)
 
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has claimed."""

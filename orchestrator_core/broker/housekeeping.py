@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from orchestrator_core.broker import keys, limits, orphans, process, records
 from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments, operations, vms
 
@@ -26,6 +27,7 @@ def sweep(connection: Connection, settings: StateSettings) -> None:
     _forget_assignments(connection, settings.keep)
     _forget_vms(connection, settings.keep)
     orphans.forget_ignored(connection, settings.keep)
+    clock_hold.forget_anchors(connection, _DEAD_FOR)
 
 
 def _forget_assignments(connection: Connection, keep: float) -> None:

@@ -6,10 +6,11 @@ nothing: whoever comes second finds the operation, whatever became of the first.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, not_, select
 
 from orchestrator_core.broker.operation import Operation, Requester
 from orchestrator_core.errors import KeyInUse
+from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import idempotency_keys, operations
@@ -25,7 +26,7 @@ def take(connection: Connection, requester: Requester, operation_id: str) -> Non
     if use is None:
         return
     keys = idempotency_keys
-    connection.execute(delete(keys).where(keys.c.expires_at <= now(), keys.c.key == use.key))
+    connection.execute(delete(keys).where(_is_over(), keys.c.key == use.key))
     values = {
         "caller": requester.caller,
         "method": use.method,
@@ -56,7 +57,7 @@ def find(connection: Connection, requester: Requester) -> tuple[Operation, str] 
             keys.c.method == use.method,
             keys.c.path == use.path,
             keys.c.key == use.key,
-            keys.c.expires_at > now(),
+            not_(_is_over()),
         )
     ).first()
     if row is None:
@@ -75,4 +76,9 @@ def forget(connection: Connection, operation: Operation) -> None:
 def forget_old(connection: Connection) -> int:
     """Delete the keys whose time is over; return how many."""
     keys = idempotency_keys
-    return connection.execute(delete(keys).where(keys.c.expires_at <= now())).rowcount
+    return connection.execute(delete(keys).where(_is_over())).rowcount
+
+
+def _is_over() -> ColumnElement[bool]:
+    # A clock that has jumped would let a repeated request start a second VM.
+    return and_(idempotency_keys.c.expires_at <= now(), not_(clock_hold.IN_DOUBT))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     bindparam,
     func,
+    or_,
     select,
     update,
 )
@@ -24,6 +25,7 @@ from orchestrator_core.broker.destruction import DEADLINE
 from orchestrator_core.broker.operation import Draft, Operation, Requester, Step
 from orchestrator_core.broker.vm import Assignment, AssignmentState, Cause, VmState
 from orchestrator_core.errors import InvalidParameter, Refused
+from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments, operations
 from orchestrator_core.state.tables import vms as vm_rows
@@ -43,7 +45,7 @@ _RENEW: Final = (
         assignments.c.node_id == bindparam("wanted"),
         assignments.c.ended_at.is_(None),
         assignments.c.state == AssignmentState.ACTIVE.value,
-        assignments.c.lease_expires_at > now(),
+        or_(assignments.c.lease_expires_at > now(), clock_hold.IN_DOUBT),
         # Who knows of no generation means the VM's first holder.
         assignments.c.generation == func.coalesce(bindparam("meant", type_=Integer), 1),
     )
@@ -154,6 +156,11 @@ def tell_renewed(connection: Connection, assignment: Assignment, operation: Oper
 def any_run_out(connection: Connection) -> bool:
     """Whether there is a lease that has run out and whose VM is not taken back yet."""
     return connection.execute(_RUN_OUT, {"most": 1}).first() is not None
+
+
+def run_out(connection: Connection) -> list[Assignment]:
+    """Return the assignments whose leases have run out by the database's clock, 1,000 at most."""
+    return [Assignment(*row) for row in connection.execute(_RUN_OUT, {"most": 1000})]
 
 
 def take_back(connection: Connection, most: int) -> list[tuple[str, Assignment]]:

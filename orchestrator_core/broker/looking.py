@@ -9,9 +9,11 @@ import structlog
 from sqlalchemy import Connection, select, update
 
 from orchestrator_core.broker import orphans, vms
+from orchestrator_core.broker.clock_watch import ClockWatch
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.living import is_living
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, Refused
 from orchestrator_core.settings.model import CloudSettings
@@ -33,9 +35,13 @@ class Looker:
         database: where what was seen is kept.
         registry: the clouds.
         interval: seconds between two looks at one cloud.
+        clock: the database's; nothing is concluded from its jumps.
     """
 
-    def __init__(self, database: Database, registry: Registry, interval: float) -> None:
+    def __init__(
+        self, database: Database, registry: Registry, interval: float, clock: ClockWatch
+    ) -> None:
+        self._clock = clock
         self._database = database
         self._registry = registry
         self._interval = interval
@@ -49,6 +55,7 @@ class Looker:
             await self._look(self._registry.clouds[name])
 
     async def _look(self, cloud: Cloud) -> None:
+        began_at = await self._database.read(clock_of)
         try:
             _, nodes = await cloud.list_all()
         except OrchestratorError as error:
@@ -58,10 +65,14 @@ class Looker:
 
         def work(connection: Connection) -> list[orphans.Orphan]:
             itself = installation.read(connection)
-            seen = orphans.note(connection, cloud.name, itself.id, nodes)
-            vms.note_seen(connection, cloud.name, [node.id for node in nodes])
+            noted = orphans.note(connection, cloud.name, itself.id, nodes)
+            seen = orphans.once(connection, noted)
+            vms.note_seen(connection, cloud.name, [node.id for node in nodes if is_living(node)])
+            ended = [node.id for node in nodes if not is_living(node)]
+            vms.note_terminated(connection, cloud.name, ended, began_at)
             _ended(connection, cloud.name, len(nodes), None)
             _draw_conclusions(connection, cloud.settings, seen)
+            self._clock.check(connection)
             return seen
 
         for orphan in await self._database.write(work):
@@ -96,6 +107,12 @@ def _ended(connection: Connection, cloud: str, nodes: int | None, error: str | N
     )
 
 
+def clock_of(connection: Connection) -> float:
+    """Return the time of the database's clock, in seconds since 1970."""
+    clock: float = connection.execute(select(now())).scalar_one()
+    return clock
+
+
 def _draw_conclusions(
     connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]
 ) -> None:
@@ -107,7 +124,7 @@ def _draw_conclusions(
             f"cloud {cloud.name} has VMs of ours that the database knows nothing of; it may have "
             "come out of a backup",
         )
-    clock = connection.execute(select(now())).scalar_one()
+    clock = clock_of(connection)
     for orphan in seen:
         if orphans.is_to_be_destroyed(orphan, cloud.orphans, clock):
             key = VmKey(orphan.cloud, orphan.node_id, orphan.name)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from orchestrator_core.broker import claims, leases
 from orchestrator_core.broker.operation import OperationState
 from orchestrator_core.broker.uptime import uptime
-from orchestrator_core.state import installation
+from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations
 
@@ -31,12 +31,14 @@ class Notices:
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._held = ""
+        self._clock = ""
         self._next = uptime() + _PATIENCE
 
     def look(self, connection: Connection) -> None:
         """Tell what has changed since the last look, and what still waits for somebody."""
         if self._kind == "worker":
             self._tell_held(installation.read(connection).held)
+            self._tell_clock(clock_hold.read(connection).why)
         elif uptime() >= self._next:
             self._next = uptime() + _PATIENCE
             _tell_alone(connection)
@@ -47,6 +49,13 @@ class Notices:
         elif self._held and not held:
             _log.info("destroying goes on")
         self._held = held
+
+    def _tell_clock(self, why: str) -> None:
+        if why and why != self._clock:
+            _log.error("no lease ends, and nothing is begun", why=why, help="orchestrator db clock")
+        elif self._clock and not why:
+            _log.info("the database's clock is trusted again")
+        self._clock = why
 
 
 def _tell_alone(connection: Connection) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, delete, select, update
 
 from orchestrator_core.broker import ledger, recording, vms
 from orchestrator_core.broker.destruction import DEADLINE
@@ -155,6 +155,64 @@ def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
     return [Orphan(**row._asdict()) for row in connection.execute(query)]
 
 
+_STALE: Final = 3600.0
+"""Seconds after which a section that shows an orphan no longer is not asked first about it."""
+
+
+def once(connection: Connection, found: Sequence[Orphan]) -> list[Orphan]:
+    """Return orphans without those that another section of the settings shows as well.
+
+    Two sections of one account, provider and region list the same VMs. A marker is that of one
+    start, so that equal ids with equal markers are one VM. It is told of in the section whose
+    operation has started it, else in the one that saw it first.
+
+    Its rows in the other sections stay: nobody may be given the VM there either.
+    """
+    return [orphan for orphan in found if _primary(connection, orphan) == orphan.cloud]
+
+
+def _primary(connection: Connection, orphan: Orphan) -> str:
+    """Return the cloud in whose section an orphan is told of."""
+    rows = connection.execute(select(orphans).where(*_same(orphan.node_id, orphan.marker))).all()
+    if len(rows) <= 1:
+        return orphan.cloud
+    its = select(operations.c.cloud).where(operations.c.id == orphan.operation_id)
+    started_in = connection.execute(its).scalar_one_or_none()
+    last = max(row.last_seen_at for row in rows)
+    first = min(
+        rows,
+        key=lambda row: (
+            row.last_seen_at < last - _STALE,
+            row.cloud != started_in,
+            row.first_seen_at,
+            row.cloud,
+        ),
+    )
+    cloud: str = first.cloud
+    return cloud
+
+
+def _same(node_id: str, marker: str) -> tuple[ColumnElement[bool], ...]:
+    return orphans.c.node_id == node_id, orphans.c.marker == marker
+
+
+def _markers(cloud: str, node_id: str) -> ScalarSelect[Any]:
+    """Return the marker of a section's orphan, as a part of a statement."""
+    return (
+        select(orphans.c.marker)
+        .where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
+        .scalar_subquery()
+    )
+
+
+def forget_everywhere(connection: Connection, cloud: str, node_id: str) -> None:
+    """As :func:`forget`, in every section of the settings that shows this VM."""
+    marker = connection.execute(select(_markers(cloud, node_id))).scalar()
+    forget(connection, cloud, node_id)
+    if marker is not None:
+        connection.execute(delete(orphans).where(*_same(node_id, marker)))
+
+
 def forget(connection: Connection, cloud: str, node_id: str) -> None:
     """Delete an orphan's row: it is somebody's now, or gone."""
     connection.execute(
@@ -164,12 +222,13 @@ def forget(connection: Connection, cloud: str, node_id: str) -> None:
 
 def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
     """Never destroy an orphan, and do not count it; whether there is such a one."""
-    done = connection.execute(
-        update(orphans)
-        .where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
-        .values(ignored_at=now(), ignored_by=who)
-    )
-    return done.rowcount == 1
+    marker = connection.execute(select(_markers(cloud, node_id))).scalar()
+    if marker is None:
+        return False
+    # In the other sections of the same account too, or it would be told of there from now on.
+    ignored = update(orphans).where(*_same(node_id, marker))
+    connection.execute(ignored.values(ignored_at=now(), ignored_by=who))
+    return True
 
 
 def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
@@ -179,7 +238,7 @@ def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
     operation_id = recording.succeeded(connection, draft, {"node_id": key.node_id}).id
     its = (one for one in find(connection, key.cloud) if one.node_id == key.node_id)
     vms.adopt(connection, key, next((one.operation_id for one in its), None))
-    forget(connection, key.cloud, key.node_id)
+    forget_everywhere(connection, key.cloud, key.node_id)
     return operation_id
 
 

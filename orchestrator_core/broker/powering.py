@@ -11,6 +11,8 @@ from orchestrator_core.broker import keys, steps, verdict
 from orchestrator_core.broker.change import Acted, Change, VmReference
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.visibility import until_shown
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError
 
 _DEADLINE: Final = 3600.0
@@ -29,15 +31,23 @@ class Switch:
     async def begin(self, change: Change, hook: str, vm: VmReference) -> Acted:
         """Do to a VM what the hook's name says."""
         cloud = change.cloud
-        node_id = await steps.resolve(cloud, vm)
+        database, deadline = self._recorder.database, Deadline(cloud.guard.seconds(hook))
+        node_id = await until_shown(
+            database, cloud, vm, deadline, lambda seconds: steps.resolve(cloud, vm, seconds)
+        )
         parameters = {"node": vm.node, "hostname": vm.hostname}
         draft = Draft(
             hook, cloud.name, Step.POWER, change.requester, parameters, _DEADLINE, node_id
         )
         operation = await self._recorder.record(change, draft, _forget_key)
-        step = steps.act(hook, VmReference(node_id), change.permit)
+        meant = VmReference(node_id)
+        step = steps.act(hook, meant, change.permit)
+
+        async def ask(seconds: float | None) -> str:
+            return await cloud.change(hook, step, change.permit, change.hints, seconds)
+
         try:
-            await cloud.change(hook, step, change.permit, change.hints)
+            await until_shown(database, cloud, meant, deadline, ask)
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, _forget_key)
             raise

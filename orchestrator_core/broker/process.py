@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core.broker import claims
 from orchestrator_core.broker.birth import birth_certificate, has_ended
+from orchestrator_core.broker.clock_watch import ClockWatch
 from orchestrator_core.broker.notices import Notices
 from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
@@ -36,6 +37,9 @@ _log = structlog.get_logger(__name__)
 _BEATS: Final = 5
 """How many heartbeats there are in a lease."""
 
+_AHEAD: Final = 1.0
+"""Seconds that a row may be in the future: two connections may see a clock be slewed."""
+
 _SETTLING: Final = 10.0
 """Seconds after which an operation that nobody here knows of is given up."""
 
@@ -49,18 +53,23 @@ class Process:
         database: where it says that it lives.
         kind: ``web`` or ``worker``.
         lease: seconds of silence after which it is taken for dead.
+        clock_jump: seconds by which the database's clock may jump.
 
     Attributes:
         id: its name in the rows.
+        clock: what it makes of the database's clock.
     """
 
-    def __init__(self, database: Database, kind: str, lease: float) -> None:
+    def __init__(
+        self, database: Database, kind: str, lease: float, clock_jump: float = 300.0
+    ) -> None:
         self.id = new_id()
         self._running: dict[str, set[asyncio.Task[Any]]] = {}
         self._forgotten: set[tuple[str, int]] = set()
         self._database = database
         self._kind = kind
         self._lease = lease
+        self.clock = ClockWatch(clock_jump, lease, lease / _BEATS)
         self._sure_until = 0.0
         self._lapses = 0
         self._notices = Notices(kind)
@@ -159,6 +168,7 @@ class Process:
                 seen_at=now(),
             )
         )
+        self.clock.observe(connection)
 
     def _stay(self, connection: Connection) -> None:
         table = processes
@@ -168,6 +178,8 @@ class Process:
         if not stayed.rowcount:
             self._lapses += 1
             self._enter(connection)
+        self.clock.observe(connection)
+        _age(connection)
         self._let_go_of_the_forgotten(connection)
         # A server that is restored or fails over keeps its address, and we our connections' pool.
         if connection.dialect.name == "postgresql" and installation.has_moved(
@@ -191,6 +203,17 @@ class Process:
         for operation in claims.forgotten(connection, self.id):
             claims.let_go(connection, operation, _LOST)
         connection.execute(delete(processes).where(processes.c.id == self.id))
+
+
+def _age(connection: Connection) -> None:
+    """Let a process that was seen in the future be seen now.
+
+    Only a clock that was set back makes such a row. A dead process would live on in it for as long
+    as the jump.
+    """
+    table = processes
+    ahead = table.c.seen_at > now() + _AHEAD
+    connection.execute(update(table).where(ahead).values(seen_at=now()))
 
 
 def ended(connection: Connection) -> list[str]:

@@ -21,7 +21,7 @@ from orchestrator_core.broker import (
 from orchestrator_core.broker.operation import Attempt, Operation, Requester
 from orchestrator_core.broker.orphans import Orphan
 from orchestrator_core.broker.vm import Assignment, AssignmentEvent
-from orchestrator_core.state import installation
+from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import looks
 
@@ -102,16 +102,18 @@ class Records:
 
         def work(connection: Connection) -> tuple[list[Orphan], list[Look]]:
             rows = connection.execute(select(looks).order_by(looks.c.cloud))
-            return orphans.find(connection, cloud), [Look(**row._asdict()) for row in rows]
+            found = orphans.once(connection, orphans.find(connection, cloud))
+            return found, [Look(**row._asdict()) for row in rows]
 
         found, ended = await self._database.read(work)
         return found, orphans.REASONS, ended
 
-    async def processes(self) -> tuple[str, Sequence[Mapping[str, Any]]]:
-        """Return what holds all destroying up, and every process that works on this database."""
+    async def processes(self) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
+        """Return what holds all destroying up, why the clock is in doubt, and every process."""
         return await self._database.read(
             lambda connection: (
                 installation.read(connection).held,
+                clock_hold.read(connection).why,
                 process.all_processes(connection),
             )
         )

@@ -35,6 +35,11 @@ _log = structlog.get_logger(__name__)
 
 _FIRST_LOOK: Final = 0.02
 _LONGEST_LOOK: Final = 0.5
+_FIRST_CONFIRMATION: Final = 0.25
+"""Seconds between the first looks whether an accepted deletion is done ..."""
+_SOON_CONFIRMED: Final = 4
+"""... and how many of them there are."""
+
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between the tries to write down what has happened already, while somebody waits."""
 _PAUSE: Final = 5.0
@@ -61,6 +66,19 @@ class Recorder:
         """Return the seconds until an operation's next attempt."""
         settings = self._settings
         return verdict.backoff(operation.attempts, settings.pause, settings.longest_pause)
+
+    def look_pause(self, looks: int) -> float:
+        """Return the seconds until it is looked again whether an accepted deletion is done.
+
+        Most clouds delete a VM within a second or two, some take minutes: the looks of the first
+        second come one soon after the other, and each later one after twice as long.
+
+        Args:
+            looks: how often the VM was looked for since the cloud took its deletion.
+        """
+        settings = self._settings
+        first = min(_FIRST_CONFIRMATION, settings.pause)
+        return verdict.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.longest_pause)
 
     async def next_look(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until it is looked again what has come of an unanswered change.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -12,6 +13,8 @@ from orchestrator_core.broker.assigning import answer_of, assigned
 from orchestrator_core.broker.change import Assigned, Change, VmReference
 from orchestrator_core.broker.operation import Draft, Operation, Step
 from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import InvalidParameter, OrchestratorError
 from orchestrator_core.model import JsonObject
 
 
@@ -25,14 +28,32 @@ class Renewer:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
+    async def _which(self, cloud: Cloud, vm: VmReference) -> str:
+        """Return the VM that is meant; the cloud is asked only which of several holders' lives.
+
+        Raises:
+            InvalidParameter, Refused: as :func:`leases.which`.
+        """
+
+        def which(connection: Connection) -> str:
+            return leases.which(connection, cloud.name, vm)
+
+        try:
+            return await self._recorder.database.read(which)
+        except InvalidParameter:
+            if vm.node is not None or vm.hostname is None:
+                raise
+            with suppress(OrchestratorError):
+                _, living = await cloud.find_named(vm.hostname)
+                vm = replace(vm, node=living.id)
+            return await self._recorder.database.read(which)
+
     async def begin(
         self, change: Change, vm: VmReference, seconds: float, generation: int | None
     ) -> Assigned:
         """Renew a lease for a caller; it is an operation that is over as soon as it is recorded."""
         cloud = change.cloud.name
-        node_id = await self._recorder.database.read(
-            lambda connection: leases.which(connection, cloud, vm)
-        )
+        node_id = await self._which(change.cloud, vm)
         parameters = {
             "node": vm.node,
             "hostname": vm.hostname,

@@ -9,10 +9,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import attempts, keys, records, steps, verdict, vms
+from orchestrator_core.broker import attempts, half_made, keys, records, steps, verdict, vms
 from orchestrator_core.broker.change import Change, Started, StartOrder
 from orchestrator_core.broker.markers import marker_of
 from orchestrator_core.broker.operation import (
+    Attempt,
     Draft,
     Operation,
     OperationState,
@@ -88,7 +89,30 @@ class Starter:
             )
         except OrchestratorError as error:
             return await self._look_again(operation, error)
-        return await self._succeeded(operation, description, node)
+        return await self._found(operation, cloud, description, node)
+
+    async def _found(
+        self, operation: Operation, cloud: Cloud, description: CloudDescription, node: Node
+    ) -> Operation:
+        """Write down the VM of a start that nobody saw the end of, or that was refused."""
+        refusal = half_made.refusal(await self._attempts(operation))
+        if refusal is None:
+            return await self._succeeded(operation, description, node)
+        code, message = refusal
+        destroys = await cloud.reason_against("stop_vm") is None
+        made = Progress(
+            OperationState.FAILED,
+            operation.step,
+            node_id=node.id,
+            error_code=code,
+            error_message=half_made.explain(message, node, destroyed=destroys),
+        )
+
+        # The key stays: it stands for a start that has made something.
+        def also(connection: Connection, written: Operation) -> None:
+            half_made.write(connection, written, node, destroy=destroys)
+
+        return await self._recorder.progress(operation, made, also)
 
     async def _succeeded(
         self, operation: Operation, description: CloudDescription, node: Node
@@ -112,27 +136,17 @@ class Starter:
         return await self._recorder.progress(operation, made, also, known)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        if change.permit.withdraw() or verdict.is_invalid(error):
+        """Write down what an error means: nothing was started, or that has to be found out."""
+        nothing_done = change.permit.withdraw() or verdict.is_nothing_done(error)
+        if nothing_done is None and await change.cloud.reason_against("find_node") is not None:
+            # Nothing better than the plugin's error can be had.
+            nothing_done = verdict.is_refusal(error) or None
+        if nothing_done:
             made = verdict.failed(operation, error)
             await self._recorder.progress(operation, made, _forget_key)
-        elif await self._certain(change.cloud, error):
-            await self._recorder.progress(operation, verdict.failed(operation, error))
-        else:
-            made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
-            await self._recorder.progress(operation, made)
-
-    @staticmethod
-    async def _certain(cloud: Cloud, error: OrchestratorError) -> bool:
-        """Whether nothing was started, and no look at the cloud is needed to know that.
-
-        A refusal may come from a later step than the creation: it is believed blindly only
-        where nothing better can be had.
-        """
-        if not verdict.is_refusal(error):
-            return False
-        if getattr(error, "repeat_is_safe", False):
-            return True
-        return await cloud.reason_against("find_node") is not None
+            return
+        made = verdict.again(operation, error, self._recorder.pause(operation), unsettled=True)
+        await self._recorder.progress(operation, made)
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
         grace = cloud.settings.visibility
@@ -148,13 +162,20 @@ class Starter:
             return await self._look_again(operation, error)
         found = next((node for node in nodes if node.marker == marker), None)
         if found is not None:
-            return await self._succeeded(operation, description, found)
+            return await self._found(operation, cloud, description, found)
         if not nodes and empty_looks + 1 < _EMPTY_LOOKS:
             made = replace(verdict.look_again(operation, max(1.0, grace / 4)), error_code=_EMPTY)
             return await self._recorder.progress(operation, made)
         return await self._never_started(operation, grace)
 
     async def _never_started(self, operation: Operation, grace: float) -> Operation:
+        refusal = half_made.refusal(await self._attempts(operation))
+        if refusal is not None:
+            code, message = refusal
+            made = Progress(
+                OperationState.FAILED, operation.step, error_code=code, error_message=message
+            )
+            return await self._recorder.progress(operation, made, _forget_key)
         why = operation.error_message or "The answer was lost"
         made = Progress(
             OperationState.FAILED,
@@ -163,6 +184,9 @@ class Starter:
             error_message=f"{why}; the cloud has shown no VM of it for {grace:g} s",
         )
         return await self._recorder.progress(operation, made)
+
+    async def _attempts(self, operation: Operation) -> list[Attempt]:
+        return await self._recorder.database.read(lambda c: attempts.of(c, operation.id))
 
     async def _look_again(self, operation: Operation, error: OrchestratorError) -> Operation:
         after = self._recorder.pause(operation)

@@ -9,6 +9,7 @@ import structlog
 from orchestrator_core.broker.change import StartOrder, VmReference
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.living import check_living
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.model import CloudDescription, Node, StartRequest
@@ -48,46 +49,59 @@ def start(
 def act(operation: str, vm: VmReference, permit: Permit) -> Callable[[Driver], str]:
     """Return the step that destroys, reboots or switches a node, and returns its id.
 
-    It raises NodeNotFound when there is none, and InvalidParameter when the name fits several,
-    or another than the id.
+    The step looks the node up first, so that a plugin that takes an id for another node's cannot
+    change a node which nobody named. It raises NodeNotFound when there is no such node,
+    NodeTerminated when the cloud shows that it has ended, and InvalidParameter when the name fits
+    several nodes, or another than the id.
     """
 
     def step(driver: Driver) -> str:
         driver.require(operation)
-        node_id = which(driver, vm)
+        node = which(driver, vm)
+        check_living(node)
         driver.deadline.check()
         permit.begin()
-        driver.act(operation, node_id)
-        return node_id
+        driver.act(operation, node.id)
+        return node.id
 
     return step
 
 
-def which(driver: Driver, vm: VmReference) -> str:
-    """Return the id of the node that is meant; asks the cloud only for a name.
+def which(driver: Driver, vm: VmReference) -> Node:
+    """Return the node that is meant, as the cloud shows it now.
 
     Raises:
         NodeNotFound: when there is none.
         InvalidParameter: when the name fits several, or another than the id.
+        NonsenseAnswer: when the plugin shows another node than the one asked for.
+    """
+    if vm.hostname is None:
+        assert vm.node is not None
+        return driver.look_up(vm.node)
+    return _the_same(vm, driver.node_named(vm.hostname))
+
+
+async def resolve(cloud: Cloud, vm: VmReference, seconds: float | None = None) -> str:
+    """Return the id of the node that is meant; asks the cloud only for a name.
+
+    Args:
+        cloud: the node's.
+        vm: what a caller means.
+        seconds: how long the cloud may take; None for its own deadline.
+
+    Raises:
+        NodeNotFound, InvalidParameter: as :func:`which`.
     """
     if vm.hostname is None:
         assert vm.node is not None
         return vm.node
-    return _the_same(vm, driver.node_named(vm.hostname))
+    _, named = await cloud.find_named(vm.hostname, seconds)
+    return _the_same(vm, named).id
 
 
-async def resolve(cloud: Cloud, vm: VmReference) -> str:
-    """Return the id of the node that is meant, as :func:`which`, before anything is changed."""
-    if vm.hostname is None:
-        assert vm.node is not None
-        return vm.node
-    _, named = await cloud.find_named(vm.hostname)
-    return _the_same(vm, named)
-
-
-def _the_same(vm: VmReference, named: Node) -> str:
+def _the_same(vm: VmReference, named: Node) -> Node:
     if vm.node is not None and named.id != vm.node:
         raise InvalidParameter(
             "hostname", f"{vm.hostname!r} is node {named.id}, but node is {vm.node!r}"
         )
-    return named.id
+    return named

@@ -28,13 +28,21 @@ _MOST_DOUBLINGS: Final = 10
 
 def is_invalid(error: OrchestratorError) -> bool:
     """Whether the request itself was wrong, so that nothing was done for it."""
-    return isinstance(error, _INVALID)
+    return isinstance(error, _INVALID) and error.nothing_done is not False
+
+
+def is_nothing_done(error: OrchestratorError) -> bool | None:
+    """Return what the plugin says of whether anything was changed; None if it does not say."""
+    if isinstance(error, CloudError) and error.repeat_is_safe:
+        return True
+    return error.nothing_done
 
 
 def is_refusal(error: OrchestratorError) -> bool:
     """Whether it is certain that the cloud did not do it."""
-    if isinstance(error, CloudError):
-        return error.repeat_is_safe
+    told = is_nothing_done(error)
+    if told is not None or isinstance(error, CloudError):
+        return bool(told)
     return isinstance(error, RequestError | Unsupported)
 
 

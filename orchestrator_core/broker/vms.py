@@ -27,7 +27,7 @@ from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_of, insert_unless_there
-from orchestrator_core.state.tables import vms
+from orchestrator_core.state.tables import assignments, vms
 
 _PORTION: Final = 500
 
@@ -260,6 +260,12 @@ def is_owned(vm: Row[Any]) -> bool:
     return vm.gone_at is None and not only_named
 
 
+def is_ours(connection: Connection, vm: VmKey) -> bool:
+    """Return whether a VM that is not gone is ours or somebody's, by its row."""
+    row = get(connection, vm.cloud, vm.node_id)
+    return row is not None and is_owned(row)
+
+
 def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> bool:
     """Whether another cloud of the settings, which must be the same account, has this VM.
 
@@ -281,6 +287,33 @@ def of_operation(connection: Connection, node_id: str, operation_id: str) -> lis
     """Return each row, of whichever cloud, of a VM that an operation has started."""
     query = select(vms).where(vms.c.node_id == node_id, vms.c.operation_id == operation_id)
     return list(connection.execute(query))
+
+
+def note_terminated(
+    connection: Connection, cloud: str, node_ids: Sequence[str], before: float
+) -> None:
+    """Write down that VMs are gone which their cloud shows as terminated and nobody holds.
+
+    A held one stays: its holder, or an operator, releases it. One that was made known since the
+    listing began may be another VM of the same id.
+
+    Args:
+        connection: of a transaction.
+        cloud: the VMs'.
+        node_ids: those that a complete listing shows as terminated.
+        before: when that listing began, by the database's clock.
+    """
+    held = select(assignments.c.id).where(
+        assignments.c.vm_id == vms.c.id, assignments.c.ended_at.is_(None)
+    )
+    for at in range(0, len(node_ids), _PORTION):
+        connection.execute(
+            update(vms)
+            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None), vms.c.made_at < before)
+            .where(vms.c.state == VmState.PRESENT.value, ~held.exists())
+            .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
+            .values(state=VmState.GONE.value, gone_at=now())
+        )
 
 
 def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:

@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker import claims, housekeeping, leases, process, stranded
+from orchestrator_core.broker.clock_watch import ClockInDoubt
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.looking import Looker
 from orchestrator_core.broker.operation import Operation
+from orchestrator_core.broker.vm import Assignment
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.settings.model import StateSettings
@@ -51,7 +53,7 @@ class DurableWorker:
         self._process = broker.process
         self._settings = settings
         self._poll = poll
-        self._looker = Looker(broker.database, registry, settings.look)
+        self._looker = Looker(broker.database, registry, settings.look, self._process.clock)
         self._looking: asyncio.Task[None] | None = None
         self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,7 +72,7 @@ class DurableWorker:
         while not self._end.is_set():
             try:
                 await self._turn()
-            except StateUnavailable:
+            except (StateUnavailable, ClockInDoubt):
                 pass  # which stands in the log already
             except OrchestratorError as error:
                 _log.warning("durable worker waits", why=error.message)
@@ -90,10 +92,11 @@ class DurableWorker:
 
     async def _turn(self) -> None:
         """Take what is due."""
+        database = self._broker.database
+        # First of all: whatever comes is decided by the database's clock.
+        run_out, due, dead = await database.read(self._look)
         await self._keep_house()
         self._look_around()
-        database = self._broker.database
-        run_out, due, dead = await database.read(self._look)
         if run_out:
             due = await self._take_back() or due
         free = self._settings.slots - len(self._tasks)
@@ -117,17 +120,17 @@ class DurableWorker:
             self._slot_free.set()
 
     def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
-        return (
+        seen = (
             leases.any_run_out(connection),
             claims.anything_due(connection, self._settings.lease),
             process.ended(connection),
         )
+        self._process.clock.check(connection)
+        return seen
 
     async def _take_back(self) -> bool:
         """Record releases of VMs whose leases have run out; whether there were any."""
-        taken = await self._broker.database.write(
-            lambda connection: leases.take_back(connection, _TAKEN_BACK)
-        )
+        taken = await self._broker.database.write(self._expire)
         if taken:
             faultpoints.reached("expire.recorded")
         for operation_id, assignment in taken:
@@ -141,10 +144,22 @@ class DurableWorker:
             self._slot_free.set()  # there may be more: look again at once
         return bool(taken)
 
+    def _expire(self, connection: Connection) -> list[tuple[str, Assignment]]:
+        taken = leases.take_back(connection, _TAKEN_BACK)
+        self._process.clock.check(connection)
+        return taken
+
     def _claim(self, connection: Connection, most: int, dead: list[str]) -> list[Operation]:
         process.bury(connection, dead)
-        claims.let_go_of_the_dead(connection, self._settings.lease)
-        return claims.claim_due(connection, self._process.id, self._limits, most)
+        clock = self._process.clock
+        steady = clock.is_steady()
+        if steady:
+            claims.let_go_of_the_dead(connection, self._settings.lease)
+        claimed = claims.claim_due(connection, self._process.id, self._limits, most)
+        clock.check(connection)
+        if steady and not clock.is_steady():
+            raise ClockInDoubt("The database's clock has jumped: silent processes may be alive")
+        return claimed
 
     async def _carry_on(self, operation: Operation) -> None:
         log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
@@ -175,7 +190,7 @@ class DurableWorker:
     async def _find_orphans(self) -> None:
         try:
             await self._looker.turn()
-        except StateUnavailable:
+        except (StateUnavailable, ClockInDoubt):
             pass
         except OrchestratorError as error:
             _log.warning("look for orphans failed", why=error.message)
@@ -187,9 +202,7 @@ class DurableWorker:
         if time.monotonic() - self._swept < _HOUSEKEEPING:
             return
         self._swept = time.monotonic()
-        await self._broker.database.write(
-            lambda connection: housekeeping.sweep(connection, self._settings)
-        )
+        await self._broker.database.write(self._sweep)
         await asyncio.to_thread(self._broker.database.checkpoint)
         for operation in await self._broker.database.write(self._tell_stranded):
             _log.warning(
@@ -199,8 +212,14 @@ class DurableWorker:
                 why=operation.error_message,
             )
 
+    def _sweep(self, connection: Connection) -> None:
+        housekeeping.sweep(connection, self._settings)
+        self._process.clock.check(connection)
+
     def _tell_stranded(self, connection: Connection) -> list[Operation]:
-        return stranded.tell(connection, self._limits, self._settings.lease)
+        told = stranded.tell(connection, self._limits, self._settings.lease)
+        self._process.clock.check(connection)
+        return told
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,33 @@ def current(config: Path | None) -> None:
             plugin_tables.tell(database, record)
 
 
+@db.command()
+@config_option
+@click.option("--confirm", is_flag=True, help="The clock is right: leases end by it again.")
+@with_clear_errors
+def clock(config: Path | None, *, confirm: bool) -> None:
+    """Tell whether the database's clock is trusted, and which leases have run out by it.
+
+    After a jump of more than `clock_jump` no lease ends, and durable workers begin nothing, until
+    the clock is back or --confirm. Renew the leases that must not end first.
+    """
+    from orchestrator_core.broker import leases  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.state import clock_hold  # noqa: PLC0415
+
+    with opened(config) as database:
+        reading = database.read_now(clock_hold.read)
+        shown = datetime.fromtimestamp(reading.at, UTC).isoformat(" ", "seconds")
+        click.echo(f"The database's clock shows {shown}")
+        click.echo(f"It is in doubt: {reading.why}" if reading.why else "It is trusted")
+        for one in database.read_now(leases.run_out):
+            click.echo(f"run out: node {one.node_id} of {one.cloud}, assigned to {one.user}")
+        if confirm:
+            was = database.write_now(clock_hold.confirm)
+            click.echo("Confirmed: leases end by it again" if was else "Nothing to confirm")
+        elif reading.why:
+            click.echo("When it is right: orchestrator db clock --confirm")
+
+
 def _moved(database: Database) -> str:
     """Why a server that ran on a database would destroy nothing; empty if it would."""
     from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
@@ -82,7 +110,7 @@ def check(config: Path | None) -> None:
 
     The exit status is 1 if not.
     """
-    from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.state import clock_hold, installation  # noqa: PLC0415 - SQLAlchemy
 
     with opened(config) as database:
         itself = database.read_now(installation.read)
@@ -90,6 +118,9 @@ def check(config: Path | None) -> None:
         held = itself.held or _moved(database)
         if held:
             click.echo(f"nothing is destroyed: {held}")
+        doubt = database.read_now(clock_hold.read).why
+        if doubt:
+            click.echo(f"no lease ends: the clock is in doubt: {doubt}")
         usable = [plugin_tables.tell(database, record) for record in plugin_tables.used(config)]
     if not all(usable):
         sys.exit(1)

@@ -26,7 +26,8 @@ R = TypeVar("R")
 
 config_option = click.option(
     "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    # Whether it can be read is told where it is read, with its owner.
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
     envvar=FILE_VARIABLE,
     show_envvar=True,
     help="The settings file; without it the built-in defaults hold, which configure no cloud.",

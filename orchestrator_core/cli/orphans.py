@@ -36,7 +36,7 @@ def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
 
     with opened(config) as database:
         wanted = recorded_cloud(config, database, cloud)
-        found = database.read_now(lambda connection: rows.find(connection, wanted))
+        found = database.read_now(lambda c: rows.once(c, rows.find(c, wanted)))
     if as_json:
         click.echo(json.dumps([asdict(orphan) for orphan in found], indent=2))
     else:

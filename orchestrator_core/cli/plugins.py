@@ -36,7 +36,7 @@ def _table(records: list[PluginRecord]) -> Table:
     table = Table("Plugin", "Kind", "Package", "Version", "State", "Hooks or reason")
     for record in records:
         reason = f"{record.stage}: {record.message}" if record.stage else ", ".join(record.hooks)
-        reason = "\n".join([reason, *record.deprecations])
+        reason = "\n".join([reason, *record.deprecations, *record.warnings])
         table.add_row(
             record.name,
             record.kind.value,

@@ -10,7 +10,7 @@ from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import NodeNotFound
+from orchestrator_core.errors import NodeNotFound, NonsenseAnswer
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -67,15 +67,23 @@ class Backend:
 
         return await self._flights.run((cloud, shape), ask)
 
-    async def resolve_vm(self, cloud: str, node: str | None, hostname: str | None) -> Vm:
-        """The one VM that is meant."""
+    async def resolve_vm(
+        self, cloud: str, node: str | None, hostname: str | None, seconds: float | None = None
+    ) -> Vm:
+        """Return the one VM that is meant; in so many seconds, or by the operation's own deadline.
+
+        Raises:
+            NonsenseAnswer: when the backend gives another VM than the one with that id.
+        """
 
         def job(hooks: Hooks, deadline: Deadline) -> Vm:
-            return hooks.one(
+            vm = hooks.one(
                 "resolve_vm", Vm, cloud=cloud, node=node, hostname=hostname, deadline=deadline
             )
+            self._hold_to("resolve_vm", vm.id_vm, node)
+            return vm
 
-        vm, _ = await self.guard.call("resolve_vm", job)
+        vm, _ = await self.guard.call("resolve_vm", job, seconds=seconds)
         return vm
 
     async def shown_vm(self, cloud: str, node_id: str) -> Vm:
@@ -105,7 +113,9 @@ class Backend:
         """Give a VM to a user and an application."""
 
         def job(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
-            return hooks.one("assign_vm", AssignmentResult, request=request, deadline=deadline)
+            result = hooks.one("assign_vm", AssignmentResult, request=request, deadline=deadline)
+            self._hold_to("assign_vm", result.id_vm, request.vm.id_vm)
+            return result
 
         return await self._change("assign_vm", job, permit)
 
@@ -113,7 +123,11 @@ class Backend:
         """Take a VM back from its user."""
 
         def job(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
-            return hooks.one("release_vm", AssignmentResult, cloud=cloud, vm=vm, deadline=deadline)
+            result = hooks.one(
+                "release_vm", AssignmentResult, cloud=cloud, vm=vm, deadline=deadline
+            )
+            self._hold_to("release_vm", result.id_vm, vm.id_vm)
+            return result
 
         return await self._change("release_vm", job, permit)
 
@@ -133,6 +147,18 @@ class Backend:
     async def close(self) -> None:
         """Let go of connections and threads."""
         await self.guard.close()
+
+    def _hold_to(self, hook: str, given: str, wanted: str | None) -> None:
+        """Do nothing if a backend's answer is about the VM that it was asked about.
+
+        Raises:
+            NonsenseAnswer: when it is about another: that one must not be destroyed.
+        """
+        if wanted is not None and given != wanted:
+            raise NonsenseAnswer(
+                f"{self.guard.title} was asked about node {wanted!r} in {hook} "
+                f"and answered about node {given!r}"
+            )
 
     async def _change(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
-from orchestrator_core.clouds.driver import NO_HINTS, Driver
+from orchestrator_core.clouds.driver import NO_HINTS, PAGES, Driver
 from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
@@ -41,7 +41,7 @@ class Question(Generic[T]):
 
     operation: str
     shape: Shape[T]
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -103,6 +103,15 @@ class Cloud:
         """Why the plugin cannot be used; empty when it can."""
         return self.guard.failure
 
+    @property
+    def hint_names(self) -> tuple[str, ...]:
+        """The hints that its driver knows.
+
+        Raises:
+            CloudUnavailable: when the plugin cannot be used.
+        """
+        return self.guard.hooks.words("hints")
+
     async def read(
         self,
         question: Question[T],
@@ -138,6 +147,7 @@ class Cloud:
         job: Callable[[Driver], T],
         permit: Permit,
         hints: Mapping[str, str] = NO_HINTS,
+        seconds: float | None = None,
     ) -> T:
         """Change something in the cloud; reads that began before its end are not joined after it.
 
@@ -146,6 +156,7 @@ class Cloud:
             job: given the driver for this call.
             permit: asked by the job just before it changes anything.
             hints: what the caller wants the driver to know.
+            seconds: how long it may take; None for the operation's own deadline.
 
         Raises:
             OrchestratorError: see :meth:`Guard.call`.
@@ -155,6 +166,7 @@ class Cloud:
             lambda hooks, deadline: job(Driver(hooks, deadline, hints)),
             permit,
             self._flights.forget,
+            seconds,
         )
 
     async def find_marked(self, marker: str) -> tuple[CloudDescription, Node]:
@@ -170,31 +182,36 @@ class Cloud:
         """Every node, asked for now."""
         return await self._look_up("list_nodes", lambda driver: driver.list_nodes())
 
-    async def look_at(self, node_id: str) -> tuple[CloudDescription, Node]:
-        """One node, asked for now.
+    async def look_at(
+        self, node_id: str, seconds: float | None = None
+    ) -> tuple[CloudDescription, Node]:
+        """One node, asked for now; in so many seconds, or by the operation's own deadline.
 
         Raises:
             NodeNotFound: when there is none.
         """
-        return await self._look_up("get_node", lambda driver: driver.get_node(node_id))
+        return await self._look_up("get_node", lambda driver: driver.get_node(node_id), seconds)
 
-    async def find_named(self, name: str) -> tuple[CloudDescription, Node]:
-        """The one node of that name, asked for now.
+    async def find_named(
+        self, name: str, seconds: float | None = None
+    ) -> tuple[CloudDescription, Node]:
+        """The one living node of that name, asked for now, as :meth:`look_at`.
 
         Raises:
             NodeNotFound: when there is none.
+            NodeTerminated: when only nodes that have ended had it.
             InvalidParameter: when there are several; it names them.
         """
-        return await self._look_up("list_nodes", lambda driver: driver.node_named(name))
+        return await self._look_up("list_nodes", lambda driver: driver.node_named(name), seconds)
 
     async def _look_up(
-        self, operation: str, step: Callable[[Driver], T]
+        self, operation: str, step: Callable[[Driver], T], seconds: float | None = None
     ) -> tuple[CloudDescription, T]:
         def job(hooks: Hooks, deadline: Deadline) -> tuple[CloudDescription, T]:
             driver = Driver(hooks, deadline)
             return self.describe(driver), step(driver)
 
-        found, _ = await self.guard.call(operation, job)
+        found, _ = await self.guard.call(operation, job, seconds=seconds)
         return found
 
     def describe(self, driver: Driver) -> CloudDescription:
@@ -226,6 +243,18 @@ class Cloud:
     def kept_for(self, operation: str) -> float:
         """Seconds that answers to this operation are kept; 0 when they are not."""
         return self._kept_for.get(operation, 0.0)
+
+    def pages(self, operation: str) -> bool:
+        """Whether a part of this list is better asked for than cut out of the whole.
+
+        A list that is kept serves every part of it. And where the plugin has no pages the whole
+        list is one question, whose answer all callers share.
+
+        Raises:
+            CloudUnavailable: when the plugin cannot be used.
+        """
+        hook = PAGES.get(operation)
+        return hook is not None and not self.kept_for(operation) and self.guard.hooks.offers(hook)
 
     async def reason_against(self, operation: str) -> str | None:
         """Say why this cloud does not offer an operation; None when it does.

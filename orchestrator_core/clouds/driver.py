@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from orchestrator_core.clouds.living import choose_living
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
-    InvalidParameter,
     NodeNotFound,
+    NonsenseAnswer,
     NotFound,
     SizeNotFound,
+    Unsupported,
 )
 from orchestrator_core.model import CloudDescription, Image, Location, Node, Size, StartRequest
 from orchestrator_core.plugins.hooks import Hooks
@@ -21,7 +24,14 @@ T = TypeVar("T", Node, Image, Size)
 M = TypeVar("M")
 
 
+PAGES: Final = {"list_nodes": "page_nodes", "list_images": "page_images"}
+"""A hook that returns a whole list to the one that returns a part of it."""
+
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*")
+"""Ids that mean the same whether or not a plugin escapes them in a URL (RFC 3986, 2.3)."""
 
 
 class Driver:
@@ -56,13 +66,13 @@ class Driver:
         else:
             self.list_nodes()
 
-    def list_nodes(self) -> Sequence[Node]:
-        """Every node."""
-        return self._many("list_nodes", Node)
+    def list_nodes(self, limit: int | None = None, marker: str | None = None) -> Sequence[Node]:
+        """Every node; with a limit at least the first ones after the marker, by id."""
+        return self._part_or_all("list_nodes", Node, limit, marker)
 
-    def list_images(self) -> Sequence[Image]:
-        """Every image."""
-        return self._many("list_images", Image)
+    def list_images(self, limit: int | None = None, marker: str | None = None) -> Sequence[Image]:
+        """Every image; with a limit at least the first ones after the marker, by id."""
+        return self._part_or_all("list_images", Image, limit, marker)
 
     def list_sizes(self) -> Sequence[Size]:
         """Every size."""
@@ -73,10 +83,31 @@ class Driver:
         return self._many("list_locations", Location)
 
     def get_node(self, node_id: str) -> Node:
-        """One node, from the list where the plugin cannot get one alone."""
-        if self._hooks.supports("get_node"):
-            return self._one("get_node", Node, node_id=node_id)
+        """Return one node, from the list where the plugin cannot get one alone.
+
+        An id with a character that has a meaning in a URL is looked up in the list too, where there
+        is one. A plugin that forgets to escape it gets another node, and may write the id that it
+        was asked for into its answer: then the answer does not show the mistake.
+
+        Raises:
+            NodeNotFound: when there is none.
+            NonsenseAnswer: when the plugin returns a node with another id.
+        """
+        listed = self._hooks.supports("list_nodes")
+        if self._hooks.supports("get_node") and (_PLAIN_ID.fullmatch(node_id) or not listed):
+            node = self._one("get_node", Node, node_id=node_id)
+            return self._exactly("get_node", node, node_id)
         return _pick(self.list_nodes(), node_id, NodeNotFound, "node")
+
+    def look_up(self, node_id: str) -> Node:
+        """Return one node before it is changed, as :meth:`get_node`.
+
+        It asks the list where this one cloud cannot get a node alone.
+        """
+        reason = self._hooks.reason_against("get_node")
+        if reason is not None and self._hooks.supports("list_nodes"):
+            return _pick(self.list_nodes(), node_id, NodeNotFound, "node")
+        return self.get_node(node_id)
 
     def find_node(self, marker: str) -> Node:
         """The node that was started with this marker."""
@@ -88,7 +119,8 @@ class Driver:
         A plugin that knows no images at all is handed the id as it came, to judge for itself.
         """
         if self._hooks.supports("get_image"):
-            return self._one("get_image", Image, image_id=image_id)
+            image = self._one("get_image", Image, image_id=image_id)
+            return self._exactly("get_image", image, image_id)
         if not self._hooks.supports("list_images"):
             return Image(image_id, image_id)
         return _pick(self.list_images(), image_id, ImageNotFound, "image")
@@ -96,25 +128,21 @@ class Driver:
     def get_size(self, size_id: str) -> Size:
         """One size, from the list where the plugin cannot get one alone; as for images."""
         if self._hooks.supports("get_size"):
-            return self._one("get_size", Size, size_id=size_id)
+            size = self._one("get_size", Size, size_id=size_id)
+            return self._exactly("get_size", size, size_id)
         if not self._hooks.supports("list_sizes"):
             return Size(size_id, size_id)
         return _pick(self.list_sizes(), size_id, SizeNotFound, "size")
 
     def node_named(self, name: str) -> Node:
-        """The one node of that name.
+        """Return the one living node of that name.
 
         Raises:
             NodeNotFound: when there is none.
+            NodeTerminated: when only nodes that have ended had that name; it names them.
             InvalidParameter: when there are several; it names them.
         """
-        found = [node for node in self.list_nodes() if node.name == name]
-        if not found:
-            raise NodeNotFound(f"There is no node with the hostname {name!r}")
-        if len(found) > 1:
-            ids = ", ".join(sorted(node.id for node in found))
-            raise InvalidParameter("hostname", f"{name!r} fits several nodes: {ids}; use node")
-        return found[0]
+        return choose_living((node for node in self.list_nodes() if node.name == name), name)
 
     def start_vm(self, request: StartRequest) -> Node:
         """Create a node."""
@@ -132,9 +160,33 @@ class Driver:
         """
         self._hooks.require(hook)
 
+    def _exactly(self, hook: str, thing: T, wanted: str) -> T:
+        """Return what a plugin gave, if it is what it was asked for.
+
+        Raises:
+            NonsenseAnswer: when it has another id.
+        """
+        if thing.id != wanted:
+            raise NonsenseAnswer(
+                f"{self._hooks.title} was asked for {wanted!r} in {hook} and gave {thing.id!r}"
+            )
+        return thing
+
     def _one(self, hook: str, expected: type[M], **arguments: Any) -> M:
         arguments |= {"deadline": self.deadline, "hints": self.hints}
         return self._hooks.one(hook, expected, **arguments)
+
+    def _part_or_all(
+        self, hook: str, expected: type[M], limit: int | None, marker: str | None
+    ) -> Sequence[M]:
+        part = PAGES[hook]
+        if limit is not None and self._hooks.offers(part):
+            given = {"limit": limit, "marker": marker, "deadline": self.deadline}
+            try:
+                return self._hooks.many(part, expected, **given, hints=self.hints)
+            except Unsupported:
+                self._hooks.decline(part)
+        return self._many(hook, expected)
 
     def _many(self, hook: str, expected: type[M]) -> Sequence[M]:
         return self._hooks.many(hook, expected, deadline=self.deadline, hints=self.hints)

@@ -117,7 +117,11 @@ class Guard:
         return self._deadlines[operation]
 
     async def call(
-        self, operation: str, job: Job[T], permit: Permit | None = None
+        self,
+        operation: str,
+        job: Job[T],
+        permit: Permit | None = None,
+        seconds: float | None = None,
     ) -> tuple[T, int]:
         """Run a job until it has an answer that counts; return it with the number of attempts.
 
@@ -125,13 +129,14 @@ class Guard:
             operation: whose deadline holds, ``list_nodes`` say.
             job: run in one of the plugin's threads.
             permit: a change's; before it begins the job may be repeated as a read may.
+            seconds: how long it may take; None for the operation's own deadline.
 
         Raises:
             CloudUnavailable, CloudBusy, CircuitOpen: at once, without asking the plugin.
             CloudTimeout: at the deadline.
             OrchestratorError: whatever the job raises; ``attempts`` is set on it.
         """
-        whole = Deadline(self._deadlines[operation])
+        whole = Deadline(self._deadlines[operation] if seconds is None else seconds)
         attempt, renewed = 0, False
         while True:
             attempt += 1
@@ -158,7 +163,12 @@ class Guard:
             await self._wait(wait)
 
     async def change(
-        self, operation: str, job: Job[T], permit: Permit, ended: Callable[[], None]
+        self,
+        operation: str,
+        job: Job[T],
+        permit: Permit,
+        ended: Callable[[], None],
+        seconds: float | None = None,
     ) -> T:
         """Run a job that changes something, as :meth:`call` does.
 
@@ -168,6 +178,7 @@ class Guard:
             permit: asked by the job before it changes anything.
             ended: called when the job has ended, in its thread, and when its caller has an
                 answer, which may come sooner.
+            seconds: as for :meth:`call`.
         """
 
         def work(hooks: Hooks, deadline: Deadline) -> T:
@@ -177,7 +188,7 @@ class Guard:
                 ended()
 
         try:
-            result, _ = await self.call(operation, work, permit)
+            result, _ = await self.call(operation, work, permit, seconds)
         finally:
             ended()
         return result
@@ -221,6 +232,8 @@ class Guard:
         finally:
             if isinstance(raised, RateLimited) and raised.retry_after:
                 self._pauses.begin(operation, raised.retry_after)
+            if raised is None:
+                self._plug.accepted(hooks)
             self._judge(raised, probe=probe)
             self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
             del raised  # or it would hold this frame, and the frame it

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from orchestrator_core.errors import CloudError
 
 
+class Withdrawn(CloudError):
+    """The change was given up before it began."""
+
+
 class Permit:
     """Whether a change may still begin; asked in a cloud's thread, withdrawn in the event loop.
 
@@ -31,14 +35,14 @@ class Permit:
         """From here on the change is under way. May be called again, for a repeat.
 
         Raises:
-            CloudError: when it was withdrawn before.
+            Withdrawn: when it was withdrawn before.
             OrchestratorError: what ``check`` raises.
         """
         if self.check is not None:
             self.check()
         with self._lock:
             if self._withdrawn:
-                raise CloudError("The change was given up before it began")
+                raise Withdrawn("The change was given up before it began")
             self._begun = True
 
     def withdraw(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -16,6 +17,9 @@ T = TypeVar("T")
 
 RENEWAL_SECONDS: Final = 10.0
 """Credentials that are refused are not read anew more often than this."""
+
+ACCEPTED_SECONDS: Final = 2.0
+"""The same for credentials that the cloud has taken meanwhile: they may have been revoked since."""
 
 
 class Compute(Protocol):
@@ -42,7 +46,8 @@ class Plug:
         self.failure = failure
         self.current = hooks
         self._make = make
-        self._not_before = 0.0
+        self._renewed_at = -math.inf
+        self._is_accepted = False
         self._renewing = asyncio.Lock()
         self._tasks: set[asyncio.Future[Any]] = set()
 
@@ -56,6 +61,15 @@ class Plug:
             raise CloudUnavailable(f"{title} is not available: {self.failure}")
         return self.current
 
+    def accepted(self, hooks: Hooks) -> None:
+        """Note that the cloud took an object's credentials.
+
+        A refusal that comes after that is another one, and worth a renewal soon. A password that is
+        wrong is tried no more often for it, since it is never taken.
+        """
+        if hooks is self.current:
+            self._is_accepted = True
+
     async def renew(self, refused: Hooks, compute: Compute, seconds: float) -> bool:
         """Exchange an object whose credentials were refused; whether there is another one now.
 
@@ -67,9 +81,11 @@ class Plug:
         async with self._renewing:
             if self.current is not refused:
                 return True  # somebody else was quicker
-            if self._make is None or time.monotonic() < self._not_before:
+            pause = ACCEPTED_SECONDS if self._is_accepted else RENEWAL_SECONDS
+            if self._make is None or time.monotonic() < self._renewed_at + pause:
                 return False
-            self._not_before = time.monotonic() + RENEWAL_SECONDS
+            self._renewed_at = time.monotonic()
+            self._is_accepted = False
             self.current = await compute(self._make, seconds)
         self._keep(asyncio.ensure_future(_close(refused, compute)))
         return True
@@ -80,9 +96,10 @@ class Plug:
         What it needs, a file with its secret say, may only have been away for a while. Must be
         called on the event loop.
         """
-        if self._make is None or self.current is not None or time.monotonic() < self._not_before:
+        is_soon = time.monotonic() < self._renewed_at + RENEWAL_SECONDS
+        if self._make is None or self.current is not None or is_soon:
             return
-        self._not_before = time.monotonic() + RENEWAL_SECONDS
+        self._renewed_at = time.monotonic()
         self._keep(asyncio.ensure_future(self._make_again(self._make, compute, seconds)))
 
     async def _make_again(

@@ -7,8 +7,9 @@ ten thousand nodes takes a few milliseconds, since the looking is done by built-
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from enum import Enum
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
@@ -30,44 +31,95 @@ class _Attribute:
     inner: tuple[type, ...] = ()
 
 
-def fault(things: Sequence[Any], expected: type) -> str | None:
-    """Say what is wrong with the first thing that is not as its class promises.
+def fault(things: Sequence[Any], expected: type, *, listed: bool = True) -> str | None:
+    """Say what is wrong with the first thing that is not as its class promises, and what is right.
 
     Args:
         things: what a plugin gave.
         expected: the dataclass that each should be.
+        listed: whether the plugin gave them in a list, so that a position helps to find one.
 
     Returns:
-        ``got str``, say, or ``public_ips of a Node holds int``; None when all are right.
+        ``Node.id is int 7 at position 0; make it str``, say; None when all are right.
     """
-    wrong = _first(things, (expected,))
-    if wrong is not None:
-        return f"got {type(wrong[0]).__name__}"
+    at = _first(things, (expected,))
+    if at is not None:
+        return _no_model(things[at], expected, at if listed else None)
     for attribute in _attributes(expected):
         values = list(map(attribute.get, things))
-        for found, verb in _wrong(attribute, values):
-            return f"{attribute.name} of a {expected.__name__} {verb} {type(found).__name__}"
-        if attribute.name == "id" and "" in values:
-            return f"a {expected.__name__} without an id"
+        wrong = _wrong(attribute, values)
+        if wrong is not None:
+            at, what = wrong
+            where = f" at position {at}" if listed else ""
+            said, _, right = what.partition("; ")
+            return f"{expected.__name__}.{attribute.name} {said}{where}; {right}"
     return None
 
 
-def _wrong(attribute: _Attribute, values: list[Any]) -> Iterator[tuple[Any, str]]:
-    wrong = _first(values, attribute.kinds)
-    if wrong is not None:
-        yield wrong[0], "is"
-    elif attribute.inner:
-        inside = _first(chain.from_iterable(value or () for value in values), attribute.inner)
-        if inside is not None:
-            yield inside[0], "holds"
+def no_list(answer: Any, expected: type) -> str:
+    """Say what a plugin gave instead of a list, and what is right."""
+    return f"it returned {_a(answer)}; return a list of orchestrator_core.{expected.__name__}"
 
 
-def _first(values: Any, kinds: tuple[type, ...]) -> tuple[Any] | None:
-    """Return the first value of another kind; None when there is none."""
+def _no_model(thing: Any, expected: type, at: int | None) -> str:
+    name = expected.__name__
+    if at is None:
+        return f"it returned {_a(thing)}; return an orchestrator_core.{name} object"
+    return f"it returned {_a(thing)} at position {at}; return orchestrator_core.{name} objects"
+
+
+def _wrong(attribute: _Attribute, values: list[Any]) -> tuple[int, str] | None:
+    """Return the position of the first value of another kind, and what is wrong with it."""
+    at = _first(values, attribute.kinds)
+    if at is not None:
+        return at, f"is {_shown(values[at])}; make it {_right(attribute.kinds, values[at])}"
+    if attribute.name == "id" and "" in values:
+        return values.index(""), "is empty; make it the cloud's own id"
+    if attribute.inner and _first(_inside(values), attribute.inner) is not None:
+        for at, value in enumerate(values):
+            place = _first(value or (), attribute.inner)
+            if place is not None:
+                inside = list(value)[place]
+                right = _right(attribute.inner, inside)
+                return at, f"holds {_shown(inside)}; make it {right}"
+    return None
+
+
+def _inside(values: list[Any]) -> list[Any]:
+    return list(chain.from_iterable(value or () for value in values))
+
+
+def _first(values: Any, kinds: tuple[type, ...]) -> int | None:
+    """Return the position of the first value of another kind; None when there is none."""
     values = values if isinstance(values, list | tuple) else list(values)
     if set(map(type, values)).issubset(kinds):
         return None
-    return next(((value,) for value in values if not isinstance(value, kinds)), None)
+    return next((at for at, value in enumerate(values) if not isinstance(value, kinds)), None)
+
+
+def _a(value: Any) -> str:
+    """Return ``a dict``, say: the value itself may hold a secret."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value's type, and a number itself: a text may be a secret."""
+    if value is None:
+        return "None"
+    number = f" {value}" if isinstance(value, bool | int | float) else ""
+    return f"{type(value).__name__}{number}"
+
+
+def _right(kinds: tuple[type, ...], value: Any) -> str:
+    """Return what a value should be: the member itself for the text of an enumeration's member."""
+    for kind in kinds:
+        if issubclass(kind, Enum):
+            member = next((one for one in kind if value in (one.value, one.name)), None)
+            return kind.__name__ if member is None else f"{kind.__name__}.{member.name}"
+    return " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
 
 
 @lru_cache(maxsize=64)

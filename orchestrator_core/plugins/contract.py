@@ -11,8 +11,8 @@ from marshmallow import Schema
 
 from orchestrator_core.errors import PluginError
 from orchestrator_core.hookspecs import PROJECT
+from orchestrator_core.plugins.hook_names import meant
 from orchestrator_core.plugins.record import Kind
-from orchestrator_core.settings.faults import nearest
 
 _REQUIRED = {Kind.CLOUD: "describe"}
 
@@ -102,4 +102,6 @@ def _explain(kind: Kind, message: str) -> str:
         return line
     name = line.split("unknown hook", 1)[1].split("'")[1]
     known = [hook for hook in vars(kind.hookspecs) if not hook.startswith("_")]
-    return f"unknown hook {name!r}{nearest(name, known)}"
+    near = meant(name, known)
+    guess = f'; did you mean "{near}"?' if near else f"; there are: {', '.join(known)}"
+    return f"unknown hook {name!r}{guess}"

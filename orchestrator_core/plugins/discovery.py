@@ -6,19 +6,14 @@ before it is imported, and a cache on disk may not lag behind what pip installed
 
 from __future__ import annotations
 
-from importlib.metadata import (
-    Distribution,
-    EntryPoint,
-    PackageNotFoundError,
-    distribution,
-    distributions,
-)
+from importlib.metadata import Distribution, EntryPoint, distributions
 
 import structlog
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from orchestrator_core.plugins.installed import installed
 from orchestrator_core.plugins.record import Kind, PluginRecord
 
 CORE_DISTRIBUTION = "vm-orchestrator"
@@ -44,21 +39,23 @@ def discover() -> list[PluginRecord]:
 
 def _read(source: Distribution) -> list[PluginRecord]:
     points = [(kind, p) for p in source.entry_points if (kind := _KINDS.get(p.group)) is not None]
-    if not points or _shadowed(source):
+    name = source.metadata["Name"]
+    if not points or name is None:
+        return [_record(kind, source, point) for kind, point in points]
+    found = installed(name, [point.value.partition(":")[0].strip() for _, point in points])
+    if found is not None and not _is_same(found.distribution, source):
         return []
-    return [_record(kind, source, point) for kind, point in points]
+    warnings = (found.warning,) if found is not None and found.warning else ()
+    return [_record(kind, source, point, warnings) for kind, point in points]
 
 
-def _shadowed(source: Distribution) -> bool:
-    """Whether an import finds another one: the first of its name on ``sys.path``."""
-    try:
-        first = distribution(source.metadata["Name"] or "unknown")
-    except PackageNotFoundError:
-        return False  # its folder is not called as it should be
-    return first.locate_file("") != source.locate_file("")
+def _is_same(one: Distribution, other: Distribution) -> bool:
+    return (one.version, one.locate_file("")) == (other.version, other.locate_file(""))
 
 
-def _record(kind: Kind, source: Distribution, entry_point: EntryPoint) -> PluginRecord:
+def _record(
+    kind: Kind, source: Distribution, entry_point: EntryPoint, warnings: tuple[str, ...] = ()
+) -> PluginRecord:
     return PluginRecord(
         kind=kind,
         name=entry_point.name,
@@ -66,6 +63,7 @@ def _record(kind: Kind, source: Distribution, entry_point: EntryPoint) -> Plugin
         version=source.version or "unknown",
         entry_point=entry_point,
         requires_core=_range(source.requires or []),
+        warnings=warnings,
     )
 
 

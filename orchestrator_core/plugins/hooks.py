@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
-from orchestrator_core.plugins.conformity import fault
+from orchestrator_core.plugins.conformity import fault, no_list
 from orchestrator_core.plugins.contract import manager
+from orchestrator_core.plugins.network_errors import translated
 from orchestrator_core.plugins.record import Kind
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
+
+_NEEDS_A_LOOK: Final = frozenset({"stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"})
+"""Hooks that are called only for a node that the cloud has just shown."""
+
+_LOOKS: Final = frozenset({"get_node", "list_nodes"})
 
 
 class Hooks:
@@ -39,6 +45,7 @@ class Hooks:
         callers = self._plugins.get_hookcallers(plugin) or []
         self._hooks: dict[str, Callable[..., Any]] = {caller.name: caller for caller in callers}
         self._reasons: Mapping[str, str] | None = None
+        self._declined: set[str] = set()
         self._plugin = plugin
         self.abort = self._abort if "abort" in self._hooks else None
 
@@ -46,14 +53,32 @@ class Hooks:
         """What the plugin's class says of itself by an attribute."""
         return bool(getattr(type(self._plugin), name, default))
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the words that the plugin's class names in an attribute; none without it."""
+        named = getattr(type(self._plugin), name, ())
+        return tuple(word for word in named if isinstance(word, str))
+
     def supports(self, hook: str) -> bool:
         """Whether the plugin implements this hook, whatever it says of this one cloud."""
         return hook in self._hooks
+
+    def offers(self, hook: str) -> bool:
+        """Whether the plugin implements this hook and is not known to refuse it. Never blocks."""
+        return hook in self._hooks and hook not in self._declined and hook not in self._known()
+
+    def decline(self, hook: str) -> None:
+        """Note that the plugin has refused a hook which the core can do without."""
+        self._declined.add(hook)
+
+    def _known(self) -> Mapping[str, str]:
+        return self._reasons or {}
 
     def reason_against(self, hook: str) -> str | None:
         """Say why this hook cannot be used here; None when it can. Blocks at first."""
         if hook not in self._hooks:
             return "its plugin does not implement it"
+        if hook in _NEEDS_A_LOOK and not self._hooks.keys() & _LOOKS:
+            return "its plugin implements neither get_node nor list_nodes, to look a node up first"
         if self._reasons is None:
             self._reasons = self._unsupported()
         return self._reasons.get(hook)
@@ -88,6 +113,13 @@ class Hooks:
             # Not even KeyboardInterrupt: a real one reaches the main thread alone, where no hook
             # is called, and a plugin's own would end this worker.
             # Its text may hold a credential or an inner address: it goes to the log alone.
+            known = translated(error, self.title, hook)
+            if known is not None:
+                ours, hint = known
+                name = type(error).__name__
+                _log.warning("plugin raised", of=self.title, hook=hook, error=name, hint=hint)
+                _log.debug("cause", error=ours.code, why=ours.message, exc_info=error)
+                raise ours from None
             _log.exception("plugin raised", of=self.title, hook=hook, error=type(error).__name__)
             raise CloudError(f"{self.title} failed in {hook} ({type(error).__name__})") from None
 
@@ -98,7 +130,7 @@ class Hooks:
             NonsenseAnswer: when it is something else, or holds what it should not.
         """
         answer = self.call(hook, **arguments)
-        self._hold_to(hook, (answer,), expected)
+        self._hold_to(hook, (answer,), expected, listed=False)
         return cast("T", answer)
 
     def many(self, hook: str, expected: type[T], **arguments: Any) -> Sequence[T]:
@@ -109,7 +141,7 @@ class Hooks:
         """
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):
-            raise self._nonsense(hook, f"got {type(answer).__name__}")
+            raise self._nonsense(hook, no_list(answer, expected))
         self._hold_to(hook, answer, expected)
         return answer
 
@@ -124,16 +156,20 @@ class Hooks:
         if not isinstance(answer, Mapping) or not all(
             isinstance(word, str) for item in answer.items() for word in item
         ):
-            raise self._nonsense("unsupported", f"got {type(answer).__name__}")
+            raise self._nonsense(
+                "unsupported", f"it returned {type(answer).__name__}; return a dict of str to str"
+            )
         return dict(answer)
 
-    def _hold_to(self, hook: str, things: Sequence[Any], expected: type) -> None:
-        wrong = fault(things, expected)
+    def _hold_to(
+        self, hook: str, things: Sequence[Any], expected: type, *, listed: bool = True
+    ) -> None:
+        wrong = fault(things, expected, listed=listed)
         if wrong is not None:
             raise self._nonsense(hook, wrong)
 
     def _nonsense(self, hook: str, why: str) -> NonsenseAnswer:
-        return NonsenseAnswer(f"{self.title} gave no usable answer to {hook} ({why})")
+        return NonsenseAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
 
 
 def _without_its_way(error: OrchestratorError) -> OrchestratorError:

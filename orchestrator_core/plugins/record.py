@@ -63,6 +63,7 @@ class PluginRecord:
         migrations: of its own tables, if it has any.
         deprecations: what it uses that a later version of the core will not have, and what to
             do instead.
+        warnings: what is wrong with its installation although it can be used.
         factory: the class, once loaded.
     """
 
@@ -78,6 +79,7 @@ class PluginRecord:
     hooks: tuple[str, ...] = ()
     migrations: Migrations | None = None
     deprecations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     factory: Any = field(default=None, repr=False)
 
     def end(self, state: State, stage: str, message: str) -> None:
@@ -97,6 +99,7 @@ class PluginRecord:
             "message": _FOLDERS.sub("", self.message) or None,
             "hooks": list(self.hooks),
             "deprecations": list(self.deprecations),
+            "warnings": [_FOLDERS.sub("", warning) for warning in self.warnings],
         }
 
     @property

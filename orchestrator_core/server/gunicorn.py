@@ -57,10 +57,10 @@ def on_starting(arbiter: Any) -> None:
     try:
         check_binding(current(), arbiter.cfg.address)
         tls.keep(tls.make_context(current()))
+        run_directory()
     except OrchestratorError as error:
         sys.exit(f"orchestrator: {error.message}")
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
-    run_directory()
     _import_for_all_workers()
     _stop_to_the_end(arbiter)
     _go_on_without_a_fork(arbiter)

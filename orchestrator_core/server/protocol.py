@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi.parser import ParseError
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from orchestrator_core.api.body_parts import PartCounter
 from orchestrator_core.api.problem import PHRASES, problem
+from orchestrator_core.server.target import is_host, parse_absolute, prefix_of
 
 _MESSAGES: Final = {
     400: ("malformed_request", "This is no well-formed HTTP request"),
@@ -21,6 +24,13 @@ _MESSAGES: Final = {
 }
 """What is said of a request that gunicorn refuses; its own words quote the request."""
 
+_NO_HOST: Final = "An HTTP/1.1 request needs a Host header"
+_WRONG_HOST: Final = "The Host header is not a valid host and port"
+_WRONG_TARGET: Final = "The request target is not a valid path or http URL"
+_OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
+
+_PREFIX_HEADER: Final = b"x-forwarded-prefix"
+
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """One connection.
@@ -28,6 +38,9 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     Gunicorn 27.0's ASGI worker waits for ever for the first request's headers, and for a
     client that does not read its answer. Here both end after a time that the settings give:
     ``header_timeout`` and ``body_timeout`` seconds.
+
+    Its parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and skip one
+    empty line before a request only. Here RFC 9112 holds (2.2, 3.2).
     """
 
     def __init__(self, worker: Any) -> None:
@@ -36,10 +49,16 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._stalled: asyncio.TimerHandle | None = None
         self._received = False
         self._parts = PartCounter()
+        self._line_begun = False
+        self._held = b""
+        self._trusts_peer = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         self._wait(self._limits.header_timeout, self._headers_late)
+        self._trusts_peer = _is_trusted(transport.get_extra_info("peername"), self.cfg)
+        # A PROXY line of version 2 begins with empty lines; it opens the connection.
+        self._line_begun = getattr(self.cfg, "proxy_protocol", "off") != "off"
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -82,10 +101,68 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._stop_waiting()
         super().resume_writing()
 
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Parse what came, without the empty lines before a request (RFC 9112, 2.2)."""
+        if self._current_request is None and not self._line_begun:
+            data = self._held + data
+            while data.startswith(b"\r\n"):
+                data = data[2:]
+            self._held = data if data in (b"", b"\r") else b""
+            if data == self._held:
+                return True
+            self._line_begun = True
+        fed: bool = super()._feed_callback_parser(data)
+        return fed
+
     def _on_headers_complete(self) -> Any:
         self._stop_waiting()
         self._parts = PartCounter()
-        return super()._on_headers_complete()
+        self._line_begun = False
+        done = super()._on_headers_complete()
+        self._check_target(self._current_request)
+        return done
+
+    def _check_target(self, request: Any) -> None:
+        """Check a request's host, and take an absolute-form target apart (RFC 9112, 3.2).
+
+        Raises:
+            ParseError: which is answered with 400.
+        """
+        host = next((value for name, value in request.headers_bytes if name == b"host"), None)
+        if host is None and request.version >= (1, 1):
+            raise ParseError(_NO_HOST)
+        if host is not None and not is_host(host):
+            raise ParseError(_WRONG_HOST)
+        # The application refuses a CONNECT, whatever its target.
+        if not request.uri.startswith("/") and request.method != "CONNECT":
+            self._take_apart(request)
+
+    def _take_apart(self, request: Any) -> None:
+        try:
+            target = parse_absolute(request.method, request.uri.encode("latin-1"))
+        except ValueError:
+            raise ParseError(_WRONG_TARGET) from None
+        if target is None:
+            return  # the asterisk
+        request.raw_path = target.path
+        request.path = unquote_to_bytes(target.path).decode("utf-8", errors="replace")
+        request.query = target.query.decode("latin-1")
+        others = [header for header in request.headers_bytes if header[0] != b"host"]
+        request.headers_bytes = [(b"host", target.authority), *others]
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> Any:
+        """Return the ASGI scope; a trusted proxy tells below which path it serves us."""
+        scope = super()._build_http_scope(request, sockname, peername)
+        if self._trusts_peer:
+            told = [value for name, value in scope["headers"] if name == _PREFIX_HEADER]
+            if told:
+                prefix = prefix_of([value.decode("latin-1") for value in told])
+                scope["root_path"] = prefix or scope["root_path"]
+        return scope
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        """Ignore the offer: nothing here speaks WebSocket (RFC 9110, 7.8)."""
+        return False
 
     def _wait(self, seconds: float, then: Any) -> None:
         self._stop_waiting()
@@ -121,6 +198,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])
+        if message in _OUR_SENTENCES:
+            text = message
         body = problem(status, text, code)
         lines = [
             f"HTTP/1.1 {status} {PHRASES[status][0]}",
@@ -130,3 +209,14 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             "Connection: close",
         ]
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+def _is_trusted(peer: Any, cfg: Any) -> bool:
+    """Whether ``forwarded_allow_ips`` has this peer; who comes through a Unix socket is trusted."""
+    if not isinstance(peer, tuple) or "*" in cfg.forwarded_allow_ips:
+        return True
+    try:
+        address = ipaddress.ip_address(peer[0])
+    except ValueError:
+        return False
+    return any(address in network for network in cfg.forwarded_allow_networks())

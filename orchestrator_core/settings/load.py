@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
+from orchestrator_core.settings.resolve import guess, resolve
 from orchestrator_core.settings.schema import SettingsSchema
 from orchestrator_core.settings.source import Source, read
 
@@ -41,7 +42,7 @@ def settings_of(source: Source) -> Settings:
     schema = SettingsSchema()
     base = BASE_DIRECTORY.set(base_directory(source.file))
     try:
-        data = schema.load(source.data)
+        data = schema.load(resolve(source.data, schema))
     except ValidationError as error:
         found = faults(error.messages, schema)
         raise settings_error(found, source.file, source.origins) from None
@@ -96,7 +97,7 @@ def load_section(
     """
     base = BASE_DIRECTORY.set(settings.file.resolve().parent if settings.file else Path.cwd())
     try:
-        loaded: dict[str, Any] = schema.load(data)
+        loaded: dict[str, Any] = schema.load(resolve(data, schema, guess))
     except ValidationError as error:
         found = faults(error.messages, schema, path, known)
         raise settings_error(found, settings.file, settings.origins) from None

@@ -26,6 +26,10 @@ class ServerSettings:
         socket_mode: permissions of the file of a Unix socket.
         tls: None to speak plain HTTP.
         hosts: names that a server without authentication serves beside those of this machine.
+        root_path: the path below which a proxy serves this server, where the proxy itself does
+            not send it as ``X-Forwarded-Prefix``; it begins the ``Location`` of an answer.
+        forwarded_allow_ips: the proxies whose ``X-Forwarded-*`` headers count: addresses and
+            networks, separated by commas, or ``*``; None for gunicorn's own default.
     """
 
     bind: str = "127.0.0.1:5050"
@@ -38,6 +42,8 @@ class ServerSettings:
     keepalive: int = 5
     max_body: int = 1_048_576
     graceful_timeout: int | None = None
+    root_path: str = ""
+    forwarded_allow_ips: str | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -79,6 +85,8 @@ class StateSettings:
         pause: until the second attempt of an operation; each later pause is twice as long ...
         longest_pause: ... up to this.
         look: how often each cloud is looked through for VMs that nobody owns.
+        clock_jump: by how much the database's clock may jump against that of a machine; after a
+            larger jump no lease ends until an operator has confirmed it.
     """
 
     url: Secret
@@ -90,6 +98,7 @@ class StateSettings:
     pause: float = 1.0
     longest_pause: float = 60.0
     look: float = 300.0
+    clock_jump: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -44,6 +45,7 @@ NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})|unix:[^\0]+")
 _LAST_PORT = 65_535
+_ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
 def check_name(name: str) -> None:
@@ -67,6 +69,22 @@ def check_bind(address: str) -> None:
     found = _BIND.fullmatch(address)
     if found is None or int(found["port"] or 0) > _LAST_PORT:
         raise ValidationError('must be "HOST:PORT" or "unix:PATH"')
+
+
+def _check_root_path(path: str) -> None:
+    if path and not _ROOT_PATH.fullmatch(path):
+        raise ValidationError('must be a path such as "/clouds", without a final slash')
+
+
+def _check_proxies(text: str) -> None:
+    try:
+        for address in text.split(","):
+            if address.strip() != "*":
+                ipaddress.ip_network(address.strip())
+    except ValueError:
+        raise ValidationError(
+            'must be "*", or addresses and networks separated by commas: "127.0.0.1, 10.0.0.0/8"'
+        ) from None
 
 
 def _check_caller(name: str) -> None:
@@ -121,6 +139,8 @@ class ServerSchema(Schema):
     keepalive = _count(0, 3600)
     max_body = _count(1024, 1 << 30)
     graceful_timeout = _count(1, 86_400)
+    root_path = fields.String(validate=_check_root_path)
+    forwarded_allow_ips = fields.String(validate=_check_proxies)
     log_format = fields.String(validate=_one_of("console", "json"))
     log_level = fields.String(validate=_one_of("debug", "info", "warning", "error"))
 
@@ -189,6 +209,7 @@ class StateSchema(Schema):
     pause = _seconds()
     longest_pause = _seconds()
     look = fields.Float(validate=validate.Range(0.1, 86_400), allow_nan=False)
+    clock_jump = fields.Float(validate=validate.Range(5, 86_400), allow_nan=False)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> StateSettings:

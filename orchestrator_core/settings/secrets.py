@@ -6,14 +6,17 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from marshmallow import ValidationError, fields
 
+from orchestrator_core.settings.environment import EnvironmentText
+from orchestrator_core.settings.files import why_unusable
 from orchestrator_core.settings.paths import BASE_DIRECTORY
+from orchestrator_core.settings.text import BYTE_ORDER_MARK, decode
 
 _FORM = 'must be "env:NAME" or "file:PATH"'
 _PLAIN_FORM = 'must be a text that is not empty; it may be "env:NAME" or "file:PATH"'
@@ -82,7 +85,9 @@ class Secret:
         self._source: str | Path = BASE_DIRECTORY.get() / name if kind == "file" else name
 
     def reveal(self) -> str:
-        """Return the secret as it is now; a file's final newline does not count.
+        """Return the secret as it is now.
+
+        A file's final newline does not count, nor does a byte-order mark.
 
         :raises ValueError: when the variable is not set or the file cannot be read.
         """
@@ -90,7 +95,7 @@ class Secret:
             return self._plain
         if isinstance(self._source, Path):
             value = _read(self._source, self.reference)
-        elif not (value := os.environ.get(self._source, "")):
+        elif not (value := os.environ.get(self._source, "").removeprefix(BYTE_ORDER_MARK)):
             # Not its name: somebody may have typed the secret in its place.
             raise ValueError("the environment variable that it names is not set")
         _known.add(value)
@@ -111,9 +116,9 @@ def _read(path: Path, reference: str) -> str:
     try:
         if path.stat().st_mode & stat.S_IROTH:
             open_files.add(path)
-        value = path.read_text(encoding="utf-8").rstrip("\r\n")
+        value = decode(path.read_bytes()).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        why = why_unusable(path, error) if isinstance(error, OSError) else error.reason
         raise ValueError(f"{reference} cannot be read: {why}") from None
     if not value:
         raise ValueError(f"{reference} is empty")
@@ -168,21 +173,40 @@ class SecretField(fields.Field[Secret]):
 
 
 class SecretMapping(fields.Field[dict[str, Any]]):
-    """A table of anything, in which every reference, at any depth, becomes a Secret."""
+    """A table of anything, in which every reference, at any depth, becomes a Secret.
+
+    Args:
+        texts: whether the value of a key of that name is a text. A value that comes from the
+            environment, ``true`` or ``12e10``, is one then; without it the value's own look
+            decides, and ``true`` and ``12`` are none.
+
+    .. versionchanged:: 0.1
+        ``texts``.
+    """
+
+    def __init__(self, *, texts: Callable[[str], bool] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._texts = texts or _no_text
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValidationError("must be a table")
-        return {key: _load_nested(item) for key, item in value.items()}
+        return {key: _load_nested(item, key, self._texts) for key, item in value.items()}
 
 
-def _load_nested(value: Any) -> Any:
+def _no_text(_name: str) -> bool:
+    return False
+
+
+def _load_nested(value: Any, name: str, texts: Callable[[str], bool]) -> Any:
+    if isinstance(value, EnvironmentText):
+        value = value.as_text() if texts(name) else value.guess()
     if is_reference(value):
         return _load(value)
     if isinstance(value, dict):
-        return {key: _load_nested(item) for key, item in value.items()}
+        return {key: _load_nested(item, key, texts) for key, item in value.items()}
     if isinstance(value, list):
-        return [_load_nested(item) for item in value]
+        return [_load_nested(item, name, texts) for item in value]
     return value
 
 

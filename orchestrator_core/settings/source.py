@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.environment import EnvironmentText
+from orchestrator_core.settings.files import why_unusable
+from orchestrator_core.settings.text import decode
 
 FILE_VARIABLE: Final = "ORCHESTRATOR_CONFIG"
 PREFIX: Final = "ORCHESTRATOR__"
@@ -27,8 +30,8 @@ class Source:
 def read(file: Path | None, environ: Mapping[str, str] | None = None) -> Source:
     """Read ``file`` (or what ``ORCHESTRATOR_CONFIG`` names, or nothing) and the environment.
 
-    ``ORCHESTRATOR__SERVER__BIND=...`` sets ``bind`` in ``[server]``. A value is taken as
-    TOML where it is valid TOML, else as text.
+    ``ORCHESTRATOR__SERVER__BIND=...`` sets ``bind`` in ``[server]``. What type a value has depends
+    on the setting; until its schema is known it is an :class:`EnvironmentText`.
 
     Raises:
         SettingsError: when the file cannot be read or is not TOML.
@@ -47,13 +50,13 @@ def read(file: Path | None, environ: Mapping[str, str] | None = None) -> Source:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(decode(file.read_bytes()))
     except FileNotFoundError:
         raise SettingsError(f"{file}: there is no such file") from None
     except OSError as error:
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{file}: is not UTF-8") from None
+        raise SettingsError(f"{file}: cannot be read: {why_unusable(file, error)}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: is {error.reason}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: is not valid TOML: {error}") from None
     except RecursionError:
@@ -68,11 +71,13 @@ def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:
         key = _existing(table, word)
         path.append(key)
         inner = table.setdefault(key, {})
+        if isinstance(inner, EnvironmentText):  # a whole table, of which this is one key
+            inner = table[key] = inner.parse()
         if not isinstance(inner, dict):
             raise SettingsError(f"environment variable {variable}: {'.'.join(path)} is no table")
         table = inner
     key = _existing(table, words[-1])
-    table[key] = _value(text)
+    table[key] = EnvironmentText(text)
     return (*path, key)
 
 
@@ -83,11 +88,3 @@ def _existing(table: Mapping[str, Any], word: str) -> str:
         if key.lower().replace("-", "_").replace(".", "_") == wanted:
             return key
     return wanted
-
-
-def _value(text: str) -> Any:
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
-    return parsed["value"] if len(parsed) == 1 else text  # else it went on with further keys

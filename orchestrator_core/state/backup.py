@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.files import why_unusable
 from orchestrator_core.state.database import Database
 
 _PAGES: Final = 1000
@@ -27,7 +29,8 @@ def back_up(database: Database, target: Path) -> None:
     try:
         target.touch(mode=0o600, exist_ok=False)
     except OSError as error:
-        raise SettingsError(f"{target} cannot be made: {error.strerror}") from None
+        why = why_unusable(target.parent, error, os.W_OK)
+        raise SettingsError(f"{target} cannot be made: {why}") from None
     try:
         _copy(database.shown, target)
     except sqlite3.Error as error:

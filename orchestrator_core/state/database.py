@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orchestrator_core.errors import CommitLost, StateUnavailable
+from orchestrator_core.errors import CommitLost, SettingsError, StateUnavailable
 from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.engines import make_engine, parse_url
 from orchestrator_core.state.failures import Failures
@@ -67,7 +67,7 @@ class Database:
         else:
             self.engine = make_engine(self.url, 2 * _THREADS)
             # Otherwise each statement would see what was committed since the last one.
-            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._reading = self.engine.execution_options(orchestrator_snapshot=True)
             self._writer = Writer(self.engine, _WRITERS)
 
     @property
@@ -191,8 +191,19 @@ class Database:
         if not _is_failure(cause):
             return cause
         # The driver's words may hold an inner address: they go to the log alone.
-        self._failures.tell(str(cause).split("\n", 1)[0])
+        self._failures.tell(self._why(cause))
         return CommitLost() if isinstance(error, CommitError) else StateUnavailable()
+
+    def _why(self, cause: Exception) -> str:
+        """Return what has failed; SQLite itself names neither the file nor its owner."""
+        why = str(cause).split("\n", 1)[0]
+        if not self.is_sqlite:
+            return why
+        try:
+            sqlite_file.check(self._file)
+        except SettingsError as error:
+            return error.message
+        return f"{self._file}: {why}"
 
 
 def _is_failure(error: Exception) -> bool:

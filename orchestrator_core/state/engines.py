@@ -125,16 +125,21 @@ def _begin_writing(connection: Connection) -> None:
 
 def _postgresql(url: URL, connections: int) -> Engine:
     # Its driver is installed only where it is used.
-    from orchestrator_core.state.postgresql import CONNECT_ARGS, Connector  # noqa: PLC0415
+    from orchestrator_core.state.postgresql import (  # noqa: PLC0415
+        CONNECT_ARGS,
+        Connector,
+        begin,
+    )
 
     engine = create_engine(
         url,
         **_JSON,
         pool_size=connections,
         max_overflow=0,
-        # A server may have another default, with which a count after a lock sees too little.
-        isolation_level="READ COMMITTED",
+        # Transactions are begun by the listener, with their isolation level and their limits.
+        isolation_level="AUTOCOMMIT",
         connect_args=CONNECT_ARGS,
     )
     event.listen(engine, "do_connect", Connector().connect)
+    event.listen(engine, "begin", begin)
     return engine

@@ -1,4 +1,8 @@
-"""Connections to PostgreSQL, of which none waits for ever for a server that fell silent."""
+"""Connections to PostgreSQL, of which none waits for ever for a server that fell silent.
+
+Nothing here depends on the state of a server's session, since behind a pooler such as PgBouncer in
+transaction mode each transaction may run in another one: https://www.pgbouncer.org/features.html
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,17 @@ import time
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+import structlog
+from psycopg.abc import Params, PQGen
 from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection
 
+from orchestrator_core.errors import SettingsError
 from orchestrator_core.state.writers import SilenceError
 
 T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 _LOCK_SECONDS: Final = 30
 _STATEMENT_SECONDS: Final = 30
@@ -35,10 +44,6 @@ _SHUT_SECONDS: Final = 1.0
 CONNECT_ARGS: Final[dict[str, Any]] = {
     "connect_timeout": _CONNECT_SECONDS,
     "application_name": "orchestrator",
-    "options": (
-        f"-c statement_timeout={_STATEMENT_SECONDS}s -c lock_timeout={_LOCK_SECONDS}s "
-        f"-c idle_in_transaction_session_timeout={_IDLE_SECONDS}s"
-    ),
     # For who waits for an answer, and has sent everything ...
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -46,6 +51,43 @@ CONNECT_ARGS: Final[dict[str, Any]] = {
     # ... and for who has sent what nobody has received: it would be sent again for 15 minutes.
     "tcp_user_timeout": _PEER_SECONDS * 1000,
 }
+
+
+_LIMITS: Final = (
+    f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'; "
+    f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; "
+    f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
+)
+"""The limits of one transaction.
+
+They are no startup parameters (``options``): PgBouncer refuses those, or drops them.
+"""
+
+_BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_LIMITS}"
+_BEGIN_SNAPSHOT: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_LIMITS}"
+
+SNAPSHOT: Final = "orchestrator_snapshot"
+"""The execution option of an engine whose transactions each see one state of the database."""
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction and set its limits in one round trip; for SQLAlchemy's event ``begin``.
+
+    psycopg is in its autocommit mode and begins no transaction itself: its own BEGIN would be one
+    round trip, and the limits a second one.
+    """
+    snapshot = connection.get_execution_options().get(SNAPSHOT, False)
+    connection.exec_driver_sql(_BEGIN_SNAPSHOT if snapshot else _BEGIN)
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """A cursor that never prepares the statements that begin a transaction."""
+
+    def execute(self, query: Any, params: Params | None = None, **how: Any) -> _Cursor:
+        """Execute; a server refuses to prepare several statements at once."""
+        if query in (_BEGIN, _BEGIN_SNAPSHOT):
+            how["prepare"] = False
+        return super().execute(query, params, **how)
 
 
 class _NoAnswerError(psycopg.OperationalError, SilenceError):
@@ -79,6 +121,7 @@ class Connector:
     def __init__(self) -> None:
         self._failure = ""
         self._shut_until = 0.0
+        self._told = False
 
     def connect(
         self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]
@@ -88,10 +131,52 @@ class Connector:
         if began < self._shut_until:
             raise psycopg.OperationalError(self._failure)
         try:
-            return PatientConnection.connect(*arguments, **named)
+            return self._connect(*arguments, **named)
         except psycopg.OperationalError as error:
             ended = time.monotonic()
             if ended - began >= _LONG_SECONDS:
                 self._failure = str(error)
                 self._shut_until = ended + _SHUT_SECONDS
             raise
+
+    def _connect(self, *arguments: Any, **named: Any) -> PatientConnection:
+        connection = PatientConnection.connect(*arguments, **named)
+        connection.autocommit = True
+        connection.cursor_factory = _Cursor
+        try:
+            self._look_for_pooler(connection)
+        except (psycopg.Error, SettingsError):
+            connection.close()
+            raise
+        return connection
+
+    def _look_for_pooler(self, connection: PatientConnection) -> None:
+        """Prevent prepared statements where a pooler hands out the server's sessions.
+
+        A statement that one session has prepared is unknown to the next one, or known there under
+        the same name. A pooler invents the process id that it tells its clients, since it has no
+        server to name yet; it therefore differs from the one of the server that answers.
+        """
+        row = connection.execute("SELECT pg_backend_pid()", prepare=False).fetchone()
+        if row is None or row[0] != connection.info.backend_pid:
+            connection.prepare_threshold = None
+            _check_transactions(connection)
+            if not self._told:
+                self._told = True
+                _log.info("the database is behind a connection pooler: no prepared statements")
+
+
+def _check_transactions(connection: PatientConnection) -> None:
+    """Return if a pooler keeps one session of the server for a whole transaction.
+
+    Raises:
+        SettingsError: when it is in statement mode.
+    """
+    try:
+        connection.execute("BEGIN", prepare=False)
+    except psycopg.errors.ProtocolViolation:
+        raise SettingsError(
+            "the connection pooler before the database allows no transactions; set its pool_mode "
+            "to transaction or session (PgBouncer: statement mode cannot be used)"
+        ) from None
+    connection.execute("ROLLBACK", prepare=False)

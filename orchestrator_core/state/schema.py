@@ -9,10 +9,10 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state.tables import installation
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The schema that this code was written for: the number of the newest migration."""
 
-OLDEST: Final = 2
+OLDEST: Final = 3
 """The oldest schema that it works on."""
 
 UPGRADE: Final = "run: orchestrator db upgrade"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 from typing import Final
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.files import is_read_only, may, why_denied, why_unusable
 
 _MAGIC: Final = b"SQLite format 3\0"
 
 
 def check(file: Path) -> None:
-    """Do nothing if a file is an SQLite database, or can become one.
+    """Return if a file is an SQLite database that this process may write, or can become one.
 
     Raises:
-        SettingsError: when it is something else, or cannot be read; or when it is missing beside
-            what belongs to it, which SQLite would delete.
+        SettingsError: when it is something else, or cannot be used, with its path, its owner and
+            what to do; or when it is missing beside what belongs to it, which SQLite would delete.
     """
     log = Path(f"{file}-wal")
     if is_empty(file) and not is_empty(log):
@@ -24,14 +28,87 @@ def check(file: Path) -> None:
             "or take both away"
         )
     try:
-        with file.open("rb") as stream:
-            begin = stream.read(len(_MAGIC))
+        mode = file.stat().st_mode
     except FileNotFoundError:
+        _check_new(file)
         return
     except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from None
+        raise SettingsError(f"{file} cannot be used: {_why(file, error)}") from None
+    if stat.S_ISDIR(mode):
+        raise SettingsError(f"{file} is a folder; name a file in it: {file / 'orchestrator.db'}")
+    if not stat.S_ISREG(mode):
+        raise SettingsError(f"{file} is not a regular file; name another one")
+    _check_content(file)
+    _check_writable(file)
+
+
+def _check_content(file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            begin = stream.read(len(_MAGIC))
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {why_unusable(file, error)}") from None
     if begin not in (b"", _MAGIC):
         raise SettingsError(f"{file} is not an SQLite database")
+
+
+def _check_writable(file: Path) -> None:
+    """Return if SQLite may write a database, its log, and new files beside it.
+
+    Source: https://www.sqlite.org/wal.html, "The WAL file" and "Read-Only Databases"
+    """
+    target = file.resolve()
+    if is_read_only(target):
+        raise SettingsError(_read_only(file))
+    beside = (Path(f"{target}-wal"), Path(f"{target}-shm"))
+    for one in (target, *(other for other in beside if other.exists())):
+        if not may(one, os.R_OK | os.W_OK):
+            raise SettingsError(f"{file} cannot be written: {why_denied(one, os.W_OK)}")
+    _check_folder(file, target.parent)
+
+
+def _check_new(file: Path) -> None:
+    """Return if SQLite can make a database where nothing is; its folders are made as needed."""
+    target = file.resolve()
+    if file.is_symlink() and not target.parent.is_dir():
+        raise SettingsError(
+            f"{file} is a symbolic link to {target}, and there is no folder {target.parent}"
+        )
+    folder = next(folder for folder in target.parents if folder.exists())
+    if not folder.is_dir():
+        raise SettingsError(f"{file} cannot be made: {folder} is a file and not a folder")
+    _check_folder(file, folder)
+
+
+def _check_folder(file: Path, folder: Path) -> None:
+    if is_read_only(folder):
+        raise SettingsError(_read_only(file))
+    if not may(folder, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"{file} cannot be written, since SQLite needs to make files beside it: "
+            f"{why_denied(folder, os.W_OK)}"
+        )
+
+
+def _read_only(file: Path) -> str:
+    return (
+        f"{file} cannot be written: its file system is mounted read-only; mount it writable, or "
+        "name a file elsewhere"
+    )
+
+
+def _why(file: Path, error: OSError) -> str:
+    if error.errno == errno.ENOTDIR:
+        above = next(folder for folder in file.parents if _is_there(folder))
+        return f"{above} is a file and not a folder"
+    return why_unusable(file, error)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def is_empty(file: Path) -> bool:

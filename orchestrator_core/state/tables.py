@@ -306,3 +306,34 @@ orphans = Table(
     Column("ignored_by", Text),
 )
 """VMs that carry our marker and that nobody owns, with what was seen of them."""
+
+clock_hold = Table(
+    "clock_hold",
+    metadata,
+    Column("singleton", Integer, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("held_at", Double),
+    Column("gap", Double),
+    Column("why", Text),
+    CheckConstraint("singleton = 1", name="one_row"),
+)
+"""One row: whether the database's clock is trusted.
+
+``held_at`` and ``why`` are set while it is not; ``gap`` is how many seconds before that it was
+trusted for certain. ``epoch`` counts how often trust was restored.
+"""
+
+clock_anchors = Table(
+    "clock_anchors",
+    metadata,
+    Column("machine", String(128), primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("uptime", Double, nullable=False),
+    Column("since", Double, nullable=False),
+)
+"""What the database's clock showed (``at``) when a machine's uptime was so many seconds.
+
+``machine`` is one boot of one machine. ``since`` is the uptime at which its readings began; from
+there on each was compared with the one before.
+"""

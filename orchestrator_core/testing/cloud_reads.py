@@ -27,14 +27,17 @@ class BaseCloudReady(CloudSuite):
 
     @behaviour("C1", gate=True)
     def test_it_is_ready(self, cloud: CloudUnderTest) -> None:
-        """A cloud can be configured with it, and tells what it is.
+        """A cloud can be configured with it, tells what it is, and lists what the contract says.
 
-        Its class takes the settings that its fake gives, makes an object, and describes it.
+        Its class takes the settings that its fake gives, makes an object, and describes it. Its
+        lists hold objects of the contract's classes, with values of the contract's types, and they
+        come within seconds.
         """
         shown = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]
         assert shown["available"], f"not available: {shown['message']}"
         assert shown["provider"], "describe gives no provider"
         assert shown["type"], "describe gives no display_name"
+        cloud.lists_as_promised()
 
 
 class BaseCloudReads(BaseCloudReady):
@@ -187,6 +190,40 @@ class BaseCloudReads(BaseCloudReady):
             cloud.served.check("cloud")
         except Unsupported as refusal:
             raise DoesNotApply(refusal.message) from None
+
+    @behaviour("C15", "list_nodes", "list_images", "list_sizes")
+    def test_ids_are_taken_whole(self, cloud: CloudUnderTest) -> None:
+        """An id is looked up as it is, with all that a URL gives a meaning to.
+
+        ``? # / % .. ;`` and a space in an id are part of it, encoded or not. A plugin that puts an
+        id into a URL escapes it (``urllib.parse.quote(node_id, safe="")``); otherwise it shows
+        another node than the one asked for. Asked of ``get_node``, ``get_image`` and ``get_size``,
+        where it has them.
+        """
+        asked = {"node_id": cloud.some_node()}
+        asked |= {f"{what}_id": cloud.start_body()[what] for what in ("image", "size")}
+        for argument, some_id in asked.items():
+            hook = f"get_{argument.removesuffix('_id')}"
+            if hook in cloud.plugin.hooks and not cloud.served.reason_against("cloud", hook):
+                for strange in cloud.strange(some_id):
+                    cloud.takes_none(hook, **{argument: strange})
+
+    @behaviour("C19", "list_nodes")
+    def test_parts_are_the_list(self, cloud: CloudUnderTest) -> None:
+        """The parts of its nodes, one after another, are its list of nodes by their ids.
+
+        A part that ends too soon, or is in another order, hides nodes from callers who walk through
+        the list with ``limit`` and ``marker``; so does a marker whose node is gone.
+        """
+        whole = sorted({node["id"] for node in cloud.listed("nodes")})
+        if not whole:
+            raise DoesNotApply("it has no nodes")
+        for limit in (len(whole),) if cloud.subject.live else (1, 2, len(whole) + 1):
+            walked = list(dict.fromkeys(cloud.walked("nodes", limit)))
+            assert walked == whole, f"{walked} by {limit}, {whole} in the list"
+        gone = f"{whole[0]}-"
+        part = [node["id"] for node in cloud.part("nodes", len(whole) + 1, gone)["nodes"]]
+        assert part == [one for one in whole if one > gone], f"{part} after {gone!r}"
 
 
 def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]:

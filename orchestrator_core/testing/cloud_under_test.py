@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Final
+from urllib.parse import quote
 
+from orchestrator_core.errors import (
+    CloudTimeout,
+    NodeNotFound,
+    NonsenseAnswer,
+    OrchestratorError,
+    RequestError,
+)
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.api import Answer, Json
 from orchestrator_core.testing.lossy import lossy
 from orchestrator_core.testing.serving import Served
+from orchestrator_core.testing.strange_ids import strange_ids
 from orchestrator_core.testing.under_test import DoesNotApply, UnderTest, expect
+from orchestrator_core.testing.witness import HANGS
 
 _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_nodes": ("GET", "/nodes/cloud", None),
@@ -72,6 +82,23 @@ class CloudUnderTest(UnderTest):
         things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
         return things
 
+    def part(self, what: str, limit: int, marker: str | None = None) -> Json:
+        """Return the answer to a list of which a part is asked for."""
+        after = "" if marker is None else f"&marker={quote(marker, safe='')}"
+        answer: Json = expect(self.api.get(f"/{what}/cloud?limit={limit}{after}"), 200)
+        return answer
+
+    def walked(self, what: str, limit: int) -> list[str]:
+        """Return the ids of a list that is fetched part by part."""
+        found: list[str] = []
+        marker = None
+        while True:
+            answer = self.part(what, limit, marker)
+            found += [thing["id"] for thing in answer[what]]
+            marker = answer["next_marker"]
+            if marker is None or marker in found[:-1]:
+                return found
+
     def nodes(self) -> dict[str, Json]:
         """Return the nodes that are not on their way out, by id."""
         return {node["id"]: node for node in self.listed("nodes") if node["state"] != TERMINATED}
@@ -89,6 +116,71 @@ class CloudUnderTest(UnderTest):
         nearly = [some[:-1], f"{some}0", some.swapcase(), f" {some}"]
         return [one for one in nearly if one.strip() and one not in (*node_ids, *self.made)]
 
+    def lists_as_promised(self) -> None:
+        """Hold each list to the model's types and to a few seconds: all else is built on them.
+
+        Raises:
+            AssertionError: when one is of other types, or does not come; what else may be wrong
+                with it, its own behaviour tells.
+        """
+        for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
+            try:
+                self.served.read("cloud", hook)
+            except NonsenseAnswer as error:
+                raise AssertionError(error.message) from None
+            except CloudTimeout as error:
+                if HANGS in error.message:
+                    raise AssertionError(f"{hook} blocks: {error.message}") from None
+            except OrchestratorError:
+                pass
+
+    def strange(self, some_id: str) -> list[str]:
+        """Return ids that a URL would make those of another thing, if they are not escaped in it.
+
+        Args:
+            some_id: the id of that other thing.
+
+        Raises:
+            DoesNotApply: for a real cloud, where a plugin's mistake could cost somebody a node.
+        """
+        if self.subject.live:
+            raise DoesNotApply("of real clouds nobody asks for nearly somebody's node")
+        return strange_ids(some_id)
+
+    def has_none(self, hook: str, node_id: str) -> None:
+        """Hold a hook to it that it knows no node of this id, and says so by ``NodeNotFound``.
+
+        The hook is called by itself: the core, which looks every node up first, would hide what it
+        does with the id.
+        """
+        try:
+            self.served.ask("cloud", hook, node_id=node_id)
+        except NodeNotFound as error:
+            wrong = "" if node_id in error.message else f"does not name it: {error.message}"
+        except OrchestratorError as error:
+            wrong = f"it raised {type(error).__name__} ({error.code}): {error.message}"
+        else:
+            wrong = "it took the id for a node's"
+        assert not wrong, f"{hook} was to raise NodeNotFound for the id {node_id!r}; {wrong}"
+
+    def takes_none(self, hook: str, **argument: str) -> None:
+        """Hold a hook to it that it refuses a strange id; it may say that no id looks like that.
+
+        Args:
+            hook: called by itself, as in :meth:`has_none`.
+            argument: the id, by the name that the hook has for it.
+        """
+        (wanted,) = argument.values()
+        try:
+            self.served.ask("cloud", hook, **argument)
+        except RequestError:
+            return
+        except OrchestratorError as error:
+            wrong = f"it raised {type(error).__name__} ({error.code}): {error.message}"
+        else:
+            wrong = "it took the id for another's"
+        raise AssertionError(f"{hook} was to refuse the id {wanted!r}; {wrong}")
+
     def start_body(self, name: str = "") -> Json:
         """Return a start that should succeed."""
         image, size = self._image_and_size
@@ -102,6 +194,7 @@ class CloudUnderTest(UnderTest):
 
     def try_start(self, body: Json, **headers: str) -> Answer:
         """Ask for a start; remember the node if there is one."""
+        self.must_answer("start_vm")
         answer = self.api.post("/vm/start/cloud", body, **headers)
         if answer.status == 200:  # noqa: PLR2004
             self.made.add(answer.json["nodes"]["id"])

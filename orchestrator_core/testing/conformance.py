@@ -62,7 +62,8 @@ class Conformance:
 
         Raises:
             DoesNotApply: when that is shown.
-            NotReady: when a behaviour has failed without which nothing else can be shown.
+            NotReady: when a behaviour has failed without which nothing else can be shown, or one
+                of its hooks has blocked before.
         """
         shown, suite = _behaviour(pyfuncitem), _suite_of(pyfuncitem)
         if shown is None or suite is None:
@@ -70,10 +71,14 @@ class Conformance:
         if suite in self._closed:
             raise NotReady(f"{self._closed[suite]} failed")
         for tested in pyfuncitem.funcargs.values():
-            if isinstance(tested, UnderTest) and (missing := tested.unclaimed(shown.hooks)):
+            if not isinstance(tested, UnderTest):
+                continue
+            if missing := tested.unclaimed(shown.hooks):
                 hook, reason = missing
                 tested.refuses(hook)
                 raise DoesNotApply(f"{hook}: {reason}")
+            if shown.hooks:
+                tested.must_answer(*shown.hooks)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

@@ -18,7 +18,11 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.app import House, make_house
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker import DurableWorker
+from orchestrator_core.clouds.driver import NO_HINTS, Driver
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins, load_plugins
+from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.settings.load import settings_of
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.source import Source
@@ -48,12 +52,20 @@ class Served:
         plugins: those that it found.
         check: asks the cloud, or the backend, of that name whether it can be reached, as
             ``orchestrator check --connect`` does; raises what it raises.
+        ask: calls one hook of the cloud of that name with these arguments, in one of its threads,
+            and returns what it returns; raises what it raises. The core's own checks of ids, which
+            every HTTP request goes through, do not stand before it.
+        read: returns one of the lists of the cloud of that name, held against the model's types.
+        reason_against: says why the cloud of that name does not offer a hook; None when it does.
     """
 
     api: Api
     witness: Witness
     plugins: Plugins
     check: Callable[[str], None]
+    ask: Callable[..., object]
+    read: Callable[[str, str], object]
+    reason_against: Callable[[str, str], str | None]
 
 
 @contextmanager
@@ -92,7 +104,15 @@ def serving(
         with _Server(checked, house) as server:
             api = Api(server.url)
             try:
-                yield Served(api, witness, plugins, server.check)
+                yield Served(
+                    api,
+                    witness,
+                    plugins,
+                    server.check,
+                    server.ask,
+                    server.read,
+                    server.reason_against,
+                )
             finally:
                 api.close()
 
@@ -135,6 +155,33 @@ class _Server:
         registry = self._registry
         check = (registry.clouds.get(name) or registry.backends[name]).check
         asyncio.run_coroutine_threadsafe(check(), self._loop).result()
+
+    def ask(self, name: str, hook: str, **arguments: str) -> object:
+        """Call one hook of a cloud."""
+
+        def job(hooks: Hooks, deadline: Deadline) -> object:
+            return hooks.call(hook, deadline=deadline, hints=NO_HINTS, **arguments)
+
+        guard = self._registry.clouds[name].guard
+        operation = hook if hook in CLOUD_DEADLINES else "get_node"
+        called = guard.call(operation, job)
+        answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
+        return answer
+
+    def read(self, name: str, hook: str) -> object:
+        """Return one of a cloud's lists."""
+
+        def job(hooks: Hooks, deadline: Deadline) -> object:
+            return getattr(Driver(hooks, deadline), hook)()
+
+        called = self._registry.clouds[name].guard.call(hook, job)
+        answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
+        return answer
+
+    def reason_against(self, name: str, hook: str) -> str | None:
+        """Say why a cloud does not offer a hook."""
+        asked = self._registry.clouds[name].reason_against(hook)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
     def __exit__(self, *_: object) -> None:
         self._end.set()

@@ -7,15 +7,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 from orchestrator_core.errors import PluginError
 from orchestrator_core.model import Node
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
 from orchestrator_core.settings.model import PluginSettings
 from orchestrator_core.testing.fake import Fake, FakeFactory, Stage, fake_of
 from orchestrator_core.testing.stage import STAGE_BACKEND, STAGE_CLOUD
+
+_SECONDS: Final = 20.0
+"""What a call of a fake may take: a hook that blocks is found out sooner than a person is gone."""
+
+SOON: Final[Mapping[str, float]] = dict.fromkeys(CLOUD_DEADLINES, _SECONDS)
+BACKEND_SOON: Final[Mapping[str, float]] = dict.fromkeys(ASSIGNMENT_DEADLINES, _SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +98,15 @@ class Subject:
         """
         data: dict[str, Any] = {"default_cloud": "cloud", "plugins": {"allow": [self.name]}}
         if self.kind is Kind.CLOUD:
-            shown = {} if self.live else {"visibility": visibility}
+            shown = {} if self.live else {"visibility": visibility, "deadlines": SOON}
             return {**data, "clouds": {"cloud": {**shown, **own, "driver": self.name}}}
         data["plugins"]["allow"].append(STAGE_CLOUD)
         beside = {"driver": STAGE_CLOUD, "visibility": visibility, **(cloud or {})}
         if self.kind is Kind.ASSIGNMENT:
             data["clouds"] = {"cloud": {**beside, "assignment": "backend"}}
-            data["assignments"] = {"backend": {"backend": self.name, **own}}
+            data["assignments"] = {
+                "backend": {"deadlines": BACKEND_SOON, **own, "backend": self.name}
+            }
         else:
             data["plugins"]["allow"].append(STAGE_BACKEND)
             data["clouds"] = {"cloud": {**beside, "assignment": "backend"}}

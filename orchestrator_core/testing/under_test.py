@@ -197,6 +197,19 @@ class UnderTest:
                 return hook, str(offered[hook]["reason"])
         return None
 
+    def must_answer(self, *hooks: str) -> None:
+        """Do nothing if none of these hooks has kept a call beyond its deadline before.
+
+        Each further call would take as long, and tell nothing new.
+
+        Raises:
+            NotReady: naming one that has.
+        """
+        hanging = self.served.witness.hanging
+        for hook in hooks:
+            if hook in hanging:
+                raise NotReady(f"{hook} blocks: {hanging[hook]}")
+
     def refuses(self, hook: str) -> None:
         """Hold the refusal of what is not claimed to the document."""
         raise NotImplementedError

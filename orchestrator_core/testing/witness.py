@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.model import ServerSettings
+
+HANGS: Final = "did not answer within"
+"""What the core says of a call that it ended, and never of one that a plugin ended itself."""
 
 
 class Witness:
@@ -18,10 +21,12 @@ class Witness:
 
     Attributes:
         raised: ``in start_vm: KeyError`` say, for each time; what an extension fails with, too.
+        hanging: the operations that did not end by their deadline, each with what was said of it.
     """
 
     def __init__(self) -> None:
         self.raised: list[str] = []
+        self.hanging: dict[str, str] = {}
 
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
@@ -29,6 +34,8 @@ class Witness:
         """Look at one line of the log; hand it on as it is."""
         if event.get("event") == "plugin raised":
             self.raised.append(f"in {event['hook']}: {event['error']}")
+        elif event.get("event") == "cloud call" and HANGS in str(event.get("why")):
+            self.hanging[str(event["operation"])] = str(event["why"])
         elif event.get("event") == "extension failed":
             self.raised.append(str(event["why"]))
         return event

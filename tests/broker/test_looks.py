@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import Node
-from orchestrator_core.broker import looking, orphans, recording, records, vms
+from orchestrator_core.broker import known, ledger, looking, orphans, recording, records, vms
 from orchestrator_core.broker.markers import marker_of
 from orchestrator_core.broker.operation import Draft, Requester, Step
-from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.uptime import uptime
+from orchestrator_core.broker.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.settings.model import CloudSettings, OrphanSettings
 from orchestrator_core.state import installation, tables
 from orchestrator_core.state.clock import now
@@ -116,3 +118,54 @@ def test_an_adopted_orphan_is_known_by_its_marker_at_once(database: Database) ->
     database.write_now(lambda c: orphans.adopt(c, VmKey("one", "7"), WHO))
     assert look(database, "two", ours) == []
     assert look(database, "two", leaked) == ["second_of_one"]
+
+
+def test_an_orphan_of_two_sections_is_told_of_where_it_was_started(database: Database) -> None:
+    """The sections are one account's; which of them is looked through first does not matter."""
+    ours = of(database.write_now(lambda c: failed_start(c, "sky")))
+    for cloud in ("blue", "sky", "blue"):
+        look(database, cloud, ours, OTHER)
+    found = database.read_now(lambda c: orphans.once(c, orphans.find(c)))
+    assert [one.cloud for one in found] == ["sky"]
+    assert database.read_now(lambda c: orphans.once(c, orphans.find(c, "blue"))) == []
+    assert {one.cloud for one in database.read_now(orphans.find)} == {"blue", "sky"}
+
+
+def test_two_vms_of_one_id_in_two_accounts_are_two_orphans(database: Database) -> None:
+    for cloud in ("blue", "sky"):
+        look(database, cloud, of(database.write_now(lambda c: failed_start(c, cloud))), OTHER)  # noqa: B023
+    found = database.read_now(lambda c: orphans.once(c, orphans.find(c)))
+    assert [one.cloud for one in found] == ["blue", "sky"]
+
+
+def test_an_orphan_that_is_ignored_is_so_in_each_section(database: Database) -> None:
+    ours = of(SWEPT)
+    for cloud in ("blue", "sky"):
+        look(database, cloud, ours, OTHER)
+    assert database.write_now(lambda c: orphans.ignore(c, "sky", "7", "operator"))
+    assert all(one.ignored_by for one in database.read_now(orphans.find))
+
+
+def failed_start(connection: Connection, cloud: str) -> str:
+    draft = Draft("start_vm", cloud, Step.START, WHO, {}, 60.0, "other")
+    operation = recording.succeeded(connection, draft, {}).id
+    its = update(tables.operations).where(tables.operations.c.id == operation)
+    connection.execute(its.values(state="failed"))
+    return operation
+
+
+def test_what_is_shown_as_terminated_is_gone_unless_somebody_holds_it(database: Database) -> None:
+    def work(connection: Connection) -> dict[str, bool]:
+        for node_id in ("held", "free", "new"):
+            vms.note(connection, VmKey("sky", node_id, node_id), VmOrigin.GIVEN)
+        wanted = AssignRequest("sky", Vm(0, "held", "held"), "ann", "app")
+        claim = Claim(wanted, "given", WHO, uptime(), AssignmentState.ACTIVE)
+        ledger.claim(connection, claim)
+        before = looking.clock_of(connection) + 1.0
+        vms.note_terminated(connection, "sky", ["held", "free"], before)
+        vms.note_terminated(connection, "sky", ["new"], before - 100.0)
+        rows = {one: vms.get(connection, "sky", one) for one in ("held", "free", "new")}
+        return {one: row is not None for one, row in rows.items()}
+
+    assert database.write_now(work) == {"held": True, "free": False, "new": True}
+    assert database.read_now(lambda c: known.called(c, "sky", "free")) == []

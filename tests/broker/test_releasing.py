@@ -25,7 +25,8 @@ from orchestrator_core.errors import CloudError, CloudTimeout, Refused
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
-from orchestrator_core.settings.model import AssignmentSettings
+from orchestrator_core.settings.model import AssignmentSettings, StateSettings
+from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.tables import attempts
 from tests.broker.conftest import asked, cloud_of
 
@@ -290,3 +291,12 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     assert held.state == AssignmentState.RELEASING
     await backend.close()
     await cloud.close()
+
+
+async def test_looks_for_a_deletion_come_soon_and_then_less_often(recorder: Recorder) -> None:
+    usual = Recorder(recorder.database, recorder.process, StateSettings(Secret("x", plain="")))
+    pauses = [usual.look_pause(looks) for looks in range(20)]
+    assert sum(pauses[:3]) < 1.0  # a VM that goes within 0.7 s is seen to be gone within 1 s
+    assert pauses[6] > 2 * pauses[0]
+    assert max(pauses) <= 60.0 * 1.2
+    assert 120 < sum(pauses[:13]) < 260

@@ -162,6 +162,27 @@ async def test_and_not_again_and_again(make_cloud: MakeCloud) -> None:
     assert [plugin.asked for plugin in made] == [1, 3]
 
 
+async def test_credentials_that_were_taken_and_then_refused_are_read_anew_soon(
+    make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_core.clouds.plug.ACCEPTED_SECONDS", 0.0)
+    made: list[Plugin] = []
+
+    def answer(number: int, _deadline: Deadline) -> Any:
+        if number > 1:
+            raise CredentialsRefused("the token was revoked")
+        return [Node("1", "one")]
+
+    def renewed() -> Plugin:
+        made.append(Plugin(answer))
+        return made[-1]
+
+    cloud = make_cloud(renewed(), renewed=renewed)
+    for _ in range(4):
+        assert (await cloud.read(NODES)).value == ["1"]
+    assert [plugin.asked for plugin in made] == [2, 2, 2, 1]
+
+
 async def test_credentials_that_were_refused_in_the_middle_of_a_change_are_not_tried_again(
     make_cloud: MakeCloud,
 ) -> None:

@@ -193,7 +193,8 @@ def _is_error(name: str) -> bool:
     ("status", "code", "kind", "transient", "safe"),
     [
         (401, "", CredentialsRefused, False, False),
-        (404, "", NodeNotFound, None, None),
+        (404, "no_such_node", NodeNotFound, None, None),
+        (404, "", NonsenseAnswer, False, False),
         (409, "", Conflict, None, None),
         (429, "", RateLimited, True, True),
         (400, "quota", QuotaExceeded, None, None),
@@ -347,3 +348,15 @@ def test_the_tables_are_made_and_counted_in(serve: Serve, tmp_path: Path) -> Non
     with sqlite3.connect(tmp_path / "tally.db") as database:
         counted = database.execute("SELECT caller, starts FROM extension_tally__starts").fetchall()
     assert counted == [("anonymous", 3)]
+
+
+def test_an_id_in_a_url_is_escaped() -> None:
+    address = shown("def node_url").node_url
+    assert address("https://x", "b1?x") == "https://x/nodes/b1%3Fx"
+    assert address("https://x", "../b1") == "https://x/nodes/..%2Fb1"
+    with pytest.raises(NodeNotFound):
+        address("https://x", "..")
+
+
+def test_hints_are_named() -> None:
+    assert shown('hints = ("zone",)').NimbusDriver.hints == ("zone",)

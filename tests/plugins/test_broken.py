@@ -40,7 +40,7 @@ AT_RUN_TIME = {
     "raising_constructor": "could not be set up (RuntimeError)",
     "raising_schema": "could not be set up (RuntimeError)",
     "raising_hooks": "failed in describe (RuntimeError)",
-    "nothing": "gave no usable answer to describe (got NoneType)",
+    "nothing": "gave no usable answer to describe: it returned None",
 }
 """By cloud plugin that loads and cannot say what it is: what its users' report says."""
 
@@ -160,7 +160,7 @@ def test_a_cloud_whose_plugin_cannot_be_used_is_unavailable(
     ("cloud", "call", "reason"),
     [
         ("raising_hooks", "nodes", "failed in describe (RuntimeError)"),
-        ("raising_hooks", "stop", "failed in stop_vm (RuntimeError)"),
+        ("raising_hooks", "stop", "failed in get_node (RuntimeError)"),
         ("raising_calls", "nodes", "failed in list_nodes (RuntimeError)"),
         ("raising_calls", "images", "failed in list_images (RuntimeError)"),
         ("raising_calls", "sizes", "failed in list_sizes (RuntimeError)"),
@@ -172,7 +172,7 @@ def test_a_cloud_whose_plugin_cannot_be_used_is_unavailable(
         ("raising_exits", "sizes", "failed in list_sizes (CancelledError)"),
         ("raising_exits", "node", "failed in get_node (StopIteration)"),
         ("raising_exits", "start", "failed in start_vm (GeneratorExit)"),
-        ("raising_exits", "stop", "failed in stop_vm (MemoryError)"),
+        ("raising_exits", "stop", "failed in get_node (StopIteration)"),
         ("by_raising_hooks", "assign", "failed in resolve_vm (RuntimeError)"),
         ("by_raising_hooks", "release", "failed in resolve_vm (RuntimeError)"),
         ("by_raising_hooks", "status", "failed in list_vms (RuntimeError)"),
@@ -194,19 +194,63 @@ def test_what_a_hook_raises_is_a_failure_of_its_cloud(
 @pytest.mark.parametrize(
     ("cloud", "call", "reason"),
     [
-        ("nothing", "nodes", "describe (got NoneType)"),
-        ("nothing", "node", "describe (got NoneType)"),
-        ("nonsense_hooks", "nodes", "list_nodes (id of a Node is NoneType)"),
+        (
+            "nothing",
+            "nodes",
+            "describe: it returned None; return an orchestrator_core.CloudDescription object",
+        ),
+        (
+            "nothing",
+            "node",
+            "describe: it returned None; return an orchestrator_core.CloudDescription object",
+        ),
+        ("nonsense_hooks", "nodes", "list_nodes: Node.id is None at position 0; make it str"),
         ("nonsense_hooks", "node", "an answer that is no JSON"),
-        ("nonsense_hooks", "images", "list_images (got NoneType)"),
-        ("nonsense_hooks", "sizes", "list_sizes (got str)"),
-        ("nonsense_hooks", "start", "start_vm (got NoneType)"),
-        ("nonsense_values", "images", "list_images (got Size)"),
-        ("nonsense_values", "sizes", "list_sizes (got generator)"),
-        ("by_nonsense_hooks", "assign", "assign_vm (got str)"),
-        ("by_nonsense_hooks", "release", "release_vm (got NoneType)"),
-        ("by_nonsense_hooks", "status", "list_vms (got dict)"),
-        ("by_nonsense_values", "assign", "resolve_vm (got NoneType)"),
+        (
+            "nonsense_hooks",
+            "images",
+            "list_images: it returned None; return a list of orchestrator_core.Image",
+        ),
+        (
+            "nonsense_hooks",
+            "sizes",
+            "list_sizes: it returned a str; return a list of orchestrator_core.Size",
+        ),
+        (
+            "nonsense_hooks",
+            "start",
+            "start_vm: it returned None; return an orchestrator_core.Node object",
+        ),
+        (
+            "nonsense_values",
+            "images",
+            "list_images: it returned a Size at position 1; return orchestrator_core.Image objects",
+        ),
+        (
+            "nonsense_values",
+            "sizes",
+            "list_sizes: it returned a generator; return a list of orchestrator_core.Size",
+        ),
+        (
+            "by_nonsense_hooks",
+            "assign",
+            "assign_vm: it returned a str; return an orchestrator_core.AssignmentResult object",
+        ),
+        (
+            "by_nonsense_hooks",
+            "release",
+            "release_vm: it returned None; return an orchestrator_core.AssignmentResult object",
+        ),
+        (
+            "by_nonsense_hooks",
+            "status",
+            "list_vms: it returned a dict; return a list of orchestrator_core.Vm",
+        ),
+        (
+            "by_nonsense_values",
+            "assign",
+            "resolve_vm: it returned None; return an orchestrator_core.Vm object",
+        ),
     ],
 )
 def test_nonsense_is_called_nonsense(

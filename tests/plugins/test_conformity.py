@@ -33,25 +33,65 @@ def odd(good: Any, **wrong: Any) -> Any:
         (Vm("one", "1", "x"), Vm, None),
         (Location("1", "x", None), Location, None),
         (CloudDescription("a", "A", None), CloudDescription, None),
-        ("x", Node, "got str"),
-        (None, Node, "got NoneType"),
-        (Image("1", "x"), Node, "got Image"),
-        (odd(Node("1", "x"), id=1), Node, "id of a Node is int"),
-        (Node("", "x"), Node, "a Node without an id"),
-        (odd(Node("1", "x"), name=None), Node, "name of a Node is NoneType"),
-        (odd(Node("1", "x"), state="running"), Node, "state of a Node is str"),
-        (odd(Node("1", "x"), public_ips=5), Node, "public_ips of a Node is int"),
-        (odd(Node("1", "x"), public_ips="1.2.3.4"), Node, "public_ips of a Node is str"),
-        (odd(Node("1", "x"), private_ips=["a", 7]), Node, "private_ips of a Node holds int"),
-        (odd(Node("1", "x"), extra=None), Node, "extra of a Node is NoneType"),
-        (odd(Node("1", "x"), marker=b"m"), Node, "marker of a Node is bytes"),
-        (odd(Size("1", "x"), ram="512"), Size, "ram of a Size is str"),
-        (odd(Vm(1, "1", "x"), status="FREE"), Vm, "status of a Vm is str"),
-        (AssignmentResult(1, "1", b"x"), AssignmentResult, "result of a AssignmentResult is bytes"),  # type: ignore[arg-type]
+        ("x", Node, "it returned a str at position 0; return orchestrator_core.Node objects"),
+        (None, Node, "it returned None at position 0; return orchestrator_core.Node objects"),
+        (
+            Image("1", "x"),
+            Node,
+            "it returned an Image at position 0; return orchestrator_core.Node objects",
+        ),
+        (odd(Node("1", "x"), id=7), Node, "Node.id is int 7 at position 0; make it str"),
+        (Node("", "x"), Node, "Node.id is empty at position 0; make it the cloud's own id"),
+        (odd(Node("1", "x"), name=None), Node, "Node.name is None at position 0; make it str"),
+        (
+            odd(Node("1", "x"), state="running"),
+            Node,
+            "Node.state is str at position 0; make it NodeState.RUNNING",
+        ),
+        (
+            odd(Node("1", "x"), public_ips=5),
+            Node,
+            "Node.public_ips is int 5 at position 0; make it list",
+        ),
+        (
+            odd(Node("1", "x"), public_ips="1.2.3.4"),
+            Node,
+            "Node.public_ips is str at position 0; make it list",
+        ),
+        (
+            odd(Node("1", "x"), private_ips=["a", 7]),
+            Node,
+            "Node.private_ips holds int 7 at position 0; make it str",
+        ),
+        (odd(Node("1", "x"), extra=None), Node, "Node.extra is None at position 0; make it dict"),
+        (
+            odd(Node("1", "x"), marker=b"m"),
+            Node,
+            "Node.marker is bytes at position 0; make it str or None",
+        ),
+        (
+            odd(Size("1", "x"), ram="512"),
+            Size,
+            "Size.ram is str at position 0; make it int or None",
+        ),
+        (odd(Vm(1, "1", "x"), status="FREE"), Vm, "Vm.status is str at position 0; make it int"),
+        (
+            AssignmentResult(1, "1", b"x"),  # type: ignore[arg-type]
+            AssignmentResult,
+            "AssignmentResult.result is bytes at position 0; make it str",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(thing: Any, expected: type, why: str | None) -> None:
     assert fault([thing], expected) == why
+
+
+def test_one_object_has_no_position() -> None:
+    assert fault([{}], Node, listed=False) == (
+        "it returned a dict; return an orchestrator_core.Node object"
+    )
+    wrong = fault([odd(Node("1", "x"), id=7)], Node, listed=False)
+    assert wrong == "Node.id is int 7; make it str"
 
 
 def test_one_among_many() -> None:
@@ -59,4 +99,4 @@ def test_one_among_many() -> None:
     assert fault(nodes, Node) is None
     assert fault((), Node) is None
     odd(nodes[7_000], private_ips=[None])
-    assert fault(nodes, Node) == "private_ips of a Node holds NoneType"
+    assert fault(nodes, Node) == "Node.private_ips holds None at position 7000; make it str"

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from marshmallow import INCLUDE, Schema, fields
 
+from orchestrator_core import SecretMapping
 from orchestrator_core.errors import SettingsError
-from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.load import load_section, load_settings
+
+
+class Inner(Schema):
+    tenant = fields.String()
+
+
+class PluginSchema(Schema):
+    """What a plugin's settings may consist of."""
+
+    tenant = fields.String()
+    inner = fields.Nested(Inner)
+    tables = fields.Dict(keys=fields.String(), values=fields.Nested(Inner))
+    tenants = fields.Dict(keys=fields.String(), values=fields.String())
+    arguments = SecretMapping(texts=lambda name: name == "tenant")
+    free = SecretMapping()
+    anything = fields.Raw()
+    seconds = fields.Float()
+    count = fields.Integer(strict=True)
+    flag = fields.Boolean(truthy={True}, falsy={False})
+    names = fields.List(fields.String())
+
+
+class OpenSchema(PluginSchema):
+    """The same, and whatever else."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+def of_plugin(variables: Mapping[str, str], schema: Schema) -> dict[str, Any]:
+    """Load variables below ``[clouds.os]`` with a plugin's schema."""
+    environ = {f"ORCHESTRATOR__CLOUDS__OS__{name}": text for name, text in variables.items()}
+    settings = load_settings(None, {**environ, "ORCHESTRATOR__CLOUDS__OS__DRIVER": "x"})
+    return load_section(schema, settings.clouds["os"].plugin, settings, ("clouds", "os"), ())
 
 
 def test_it_goes_before_the_file(tmp_path: Path) -> None:
@@ -55,3 +93,89 @@ def test_what_is_wrong_is_told_by_the_variable(name: str, value: str, message: s
     with pytest.raises(SettingsError) as caught:
         load_settings(None, {f"ORCHESTRATOR__{name}": value})
     assert message in caught.value.message
+
+
+TEXTS = [
+    "12e10",
+    "007",
+    "true",
+    "1_000",
+    "12345",
+    "2026-01-02",
+    "inf",
+    "nan",
+    "0x10",
+    "1.50",
+    "[a]",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_stays_as_it_is_written(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token").write_text("x")
+    settings = load_settings(
+        None,
+        {
+            "ORCHESTRATOR__CLOUDS__OS__DRIVER": text,
+            "ORCHESTRATOR__CLOUDS__OS__PROVIDER_LABEL": text,
+            "ORCHESTRATOR__STATE__URL": text,
+        },
+    )
+    assert settings.clouds["os"].driver == text
+    assert settings.clouds["os"].provider_label == text
+    assert settings.state is not None
+    assert settings.state.url.reveal() == text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("schema", [PluginSchema, OpenSchema])
+def test_a_text_of_a_plugin_stays_as_it_is_written(text: str, schema: type[Schema]) -> None:
+    names = ["TENANT", "INNER__TENANT", "TABLES__ONE__TENANT", "TENANTS__ONE", "ARGUMENTS__TENANT"]
+    loaded = of_plugin(dict.fromkeys(names, text), schema())
+    inner = {"tenant": text}
+    assert loaded == {
+        "tenant": text,
+        "inner": inner,
+        "tables": {"one": inner},
+        "tenants": {"one": text},
+        "arguments": inner,
+    }
+
+
+def test_what_is_no_text_has_its_type() -> None:
+    loaded = of_plugin(
+        {
+            "SECONDS": "12e1",
+            "COUNT": "1_000",
+            "FLAG": "true",
+            "NAMES": '["a", "b"]',
+            "INNER": '{tenant = "x"}',
+            "TENANT": '"quoted"',
+            "TENANTS": '{one = "x"}',
+            "TENANTS__TWO": "12e10",
+        },
+        PluginSchema(),
+    )
+    assert loaded == {
+        "seconds": 120.0,
+        "count": 1000,
+        "flag": True,
+        "names": ["a", "b"],
+        "inner": {"tenant": "x"},
+        "tenant": "quoted",
+        "tenants": {"one": "x", "two": "12e10"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(("5000", 5000), ("-1", -1), ("true", True), ("false", False), ("1.5", 1.5)),
+        *(('"5000"', "5000"), ("'true'", "true"), ('["a"]', ["a"]), ("{a = 1}", {"a": 1})),
+        *((text, text) for text in TEXTS if text not in ("true", "12345")),
+        *(("True", "True"), ("+5", "+5"), ("1e3", "1e3"), ("", ""), ("12:00:00", "12:00:00")),
+    ],
+)
+def test_where_nothing_tells_the_type_the_usual_writing_does(text: str, value: object) -> None:
+    loaded = of_plugin({"FREE__A__B": text, "ANYTHING": text}, PluginSchema())
+    assert loaded == {"free": {"a": {"b": value}}, "anything": value}

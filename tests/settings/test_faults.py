@@ -71,7 +71,7 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
             'FILE: [clouds.a] assignment: there is no [assignments.brian]; did you mean "brain"?',
         ),
         ("[clouds.a", "FILE: is not valid TOML"),
-        (b"\xff\xfe", "FILE: is not UTF-8"),
+        (b"\xff\xfe", "FILE: is not UTF-8 but UTF-16; save it as UTF-8"),
     ],
 )
 def test_one_fault(tmp_path: Path, toml: str | bytes, message: str) -> None:

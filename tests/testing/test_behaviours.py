@@ -59,6 +59,7 @@ TITLES = {
     "C12": "A cloud that cannot be reached is an error, never an empty list, never a missing node",
     "C13": "Credentials that the cloud refuses are told as such",
     "C14": "A check of a cloud that can be reached finds nothing",
+    "C19": "The parts of its nodes, one after another, are its list of nodes by their ids",
     "C20": "A start answers with a node that was not there before, and the list shows it",
     "C21": "Several starts at once make as many nodes, all of which the list shows",
     "C22": "An image that is not there is refused by its name, and nothing is started",

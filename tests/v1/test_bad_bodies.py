@@ -28,8 +28,9 @@ def with_metadata(value: bytes) -> bytes:
         (b"true", "must be a JSON object"),
         (b"1", "must be a JSON object"),
         (b'{"name": "\xff"}', "is no valid JSON"),
-        (b"\xef\xbb\xbf" + GOOD, "is no valid JSON"),
-        (GOOD.decode().encode("utf-16"), "is no valid JSON"),
+        (b"\xef\xbb\xbf" * 2 + GOOD, "is no valid JSON"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (GOOD.decode().encode("utf-16"), "is UTF-16; JSON is sent as UTF-8"),
         (b'{"name": "\\ud800"}', "is no valid JSON"),
         (b'{"name": "\xed\xa0\x80"}', "is no valid JSON"),
         (b'{"name": "a\x00"}', "is no valid JSON"),
@@ -51,6 +52,10 @@ def test_what_is_not_one_strict_json_object(raw: Any, body: bytes, why: str) -> 
     assert error["message"].startswith("Param not valid: body: " + why)
     assert error["error_code"] == "invalid_parameter"
     assert error["field"] == "body"
+
+
+def test_a_byte_order_mark_before_the_object_is_dropped(raw: Any) -> None:
+    assert raw.send(b"\xef\xbb\xbf" + GOOD).status == 200
 
 
 @pytest.mark.parametrize(

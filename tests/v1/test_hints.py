@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests import loopback
-from tests.conftest import DUMMY, Server, running
+from tests.conftest import DUMMY, Server, ec2, running
 
 
 def ask(server: Server, hints: str, path: str = "/nodes") -> httpx2.Response:
@@ -46,3 +47,25 @@ def test_a_value_that_is_too_long_is_named(open_to_hints: Server) -> None:
     answer = ask(open_to_hints, f"a={'b' * 257}")
     assert answer.status_code == 400
     assert answer.json()["message"].endswith("a has more than 256 characters")
+
+
+def test_a_hint_that_the_driver_does_not_know_is_named_with_those_that_it_knows(
+    open_to_hints: Server,
+) -> None:
+    for path in ("/nodes", "/images", "/nodes/fake_driver/1"):
+        answer = ask(open_to_hints, "latency=0; zone=a", path)
+        assert (answer.status_code, answer.json()["field"]) == (400, "X-Cloud-Hints")
+        assert 'no hint "zone"; there are: fault, operations, latency' in answer.json()["message"]
+    assert ask(open_to_hints, "latency=0").status_code == 200
+
+
+def test_a_driver_that_knows_none_has_all_refused(tmp_path: Path, closed_port: int) -> None:
+    toml = 'default_cloud = "aws"\n' + ec2("aws", closed_port, "hints = true")
+    with running(toml, tmp_path) as server:
+        answer = ask(server, "zone=a")
+        assert answer.status_code == 400
+        assert answer.json()["message"].endswith("its driver knows none")
+        change = loopback.put(
+            f"{server.url}/api/v1/vm/stop", json={"node": "x"}, headers={"X-Cloud-Hints": "zone"}
+        )
+        assert change.status_code == 400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,6 +50,10 @@ def test_the_order_of_a_body_does_not_count_and_its_values_do(api: Api) -> None:
     api.start(**{"Idempotency-Key": "body"})
     backwards = dict(reversed(list(START.items())))
     same = api.http.post("/vm/start", json=backwards, headers={"Idempotency-Key": "body"})
+    assert same.headers["Idempotency-Replayed"] == "true"
+    marked = codecs.BOM_UTF8 + json.dumps(backwards).encode()
+    headers = {"Idempotency-Key": "body", "Content-Type": "application/json"}
+    same = api.http.post("/vm/start", content=marked, headers=headers)
     assert same.headers["Idempotency-Replayed"] == "true"
     other = {**START, "name": "y"}
     answer = api.http.post("/vm/start", json=other, headers={"Idempotency-Key": "body"})

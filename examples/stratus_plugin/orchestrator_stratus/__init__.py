@@ -15,6 +15,13 @@ time limits, and ``hints``, which few clouds need. Beside what its own text says
 
 The core repeats reads that failed in a way that may pass, and never a start: repeat nothing here.
 
+An id is any text that a caller sends, ``1?x`` say. In a URL it is escaped::
+
+    url = f"{base}/nodes/{urllib.parse.quote(node_id, safe='')}"
+
+and a node that is returned has the id that the cloud shows, which the core compares with the one
+that it asked for.
+
 What is not implemented is answered with 501 and costs nothing else. There is more to implement:
 
 * ``find_node(marker)``: the node that was started with this marker, or ``NodeNotFound``. With it
@@ -132,10 +139,11 @@ class StratusDriver:
             QuotaExceeded: when there is no room for another node.
         """
         if request.keyname is not None:
-            raise InvalidParameter("keyname", "this cloud has no keys")
+            raise InvalidParameter("keyname", "this cloud has no keys", nothing_done=True)
         with self._lock:
             if self._quota is not None and len(self._nodes) >= self._quota:
-                raise QuotaExceeded(f"There are {self._quota} nodes, and no more are allowed")
+                reason = f"There are {self._quota} nodes, and no more are allowed"
+                raise QuotaExceeded(reason, nothing_done=True)
             node = Node(
                 id=str(next(self._numbers)),
                 name=request.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -55,13 +55,24 @@ class CloudResource(Resource):
         """
         hints = hints_for(req, cloud)
         if not self.services.extensions.all:
-            return await cloud.read(question, max_age, hints)
+            return await self._ask(cloud, question, max_age, hints)
 
         async def work(wanted: Parameters) -> Reading[T]:
-            return await cloud.read(replace(question, parameters=wanted), max_age, hints)
+            return await self._ask(cloud, replace(question, parameters=wanted), max_age, hints)
 
         call = self.call(req, cloud, question.operation, dict(question.parameters))
         return await self.services.extensions.around(call, work)
+
+    async def _ask(
+        self, cloud: Cloud, question: Question[T], max_age: float, hints: Mapping[str, str]
+    ) -> Reading[T]:
+        """Ask a cloud; for one node that was started a moment ago, until it shows."""
+        if question.operation != "get_node":
+            return await cloud.read(question, max_age, hints)
+        (node_id,) = map(str, question.parameters.values())
+        return await self.services.broker.until_shown(
+            cloud, node_id, lambda: cloud.read(question, max_age, hints)
+        )
 
     async def change(self, call: Call, work: Callable[[Parameters, Permit], Awaitable[T]]) -> T:
         """Make a change with the extensions around it, whether or not its caller stays.

@@ -54,7 +54,7 @@ class ChangeResource(CloudResource, Generic[M]):
             self.services.broker.name_operation(),
         )
         waits = not prefers_async(req)
-        if await self._replay(resp, requester, waits=waits):
+        if await self._replay(req, resp, requester, waits=waits):
             return
         recorded = None if waits else asyncio.get_running_loop().create_future()
 
@@ -68,10 +68,10 @@ class ChangeResource(CloudResource, Generic[M]):
             if recorded is None:
                 resp.data = encoding.encode(self.answer(await making))
             else:
-                _accepted(resp, await _first(recorded, making))
+                _accepted(req, resp, await _first(recorded, making))
         except KeyInUse:
             # Another request with this key was recorded between our look and our own record.
-            if not await self._replay(resp, requester, waits=waits):
+            if not await self._replay(req, resp, requester, waits=waits):
                 raise
 
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
@@ -83,7 +83,9 @@ class ChangeResource(CloudResource, Generic[M]):
         state = self.services.settings.state
         return 0.0 if state is None else state.keep_keys
 
-    async def _replay(self, resp: Response, requester: Requester, *, waits: bool) -> bool:
+    async def _replay(
+        self, req: Request, resp: Response, requester: Requester, *, waits: bool
+    ) -> bool:
         """Answer a request that came before with the same key; whether one did.
 
         Raises:
@@ -108,7 +110,7 @@ class ChangeResource(CloudResource, Generic[M]):
         elif waits:
             raise _in_use(operation)
         else:
-            _accepted(resp, operation)
+            _accepted(req, resp, operation)
         return True
 
 
@@ -118,10 +120,10 @@ def _in_use(operation: Operation) -> KeyInUse:
     return error
 
 
-def _accepted(resp: Response, operation: Operation) -> None:
+def _accepted(req: Request, resp: Response, operation: Operation) -> None:
     """Answer that a change is recorded and under way (RFC 9110, 15.3.3)."""
     resp.status = 202
-    resp.set_header("Location", f"/api/v1/operations/{operation.id}")
+    resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
     resp.set_header("Preference-Applied", "respond-async")
     resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
 

@@ -14,7 +14,7 @@ from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.all_clouds import AllClouds
 from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.api.v1.paging import WHOLE, Page, page_of
-from orchestrator_core.clouds.cloud import Question
+from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.model import CloudDescription, Node
 
@@ -51,7 +51,7 @@ class _ListResource(CloudResource):
         page = page_of(req)
         whole = self.whole
         shape = whole if page is WHOLE else _List(whole.key, whole.shape, page)
-        question = Question(self.operation, shape)
+        question = Question(self.operation, shape, self._part(asked, page))
         kept_for = asked.kept_for(self.operation)
         if not kept_for:
             resp.data = (await self.read(req, asked, question)).value
@@ -59,6 +59,15 @@ class _ListResource(CloudResource):
         reading = await self.read(req, asked, question, acceptable_age(req))
         tell_age(resp, reading.age, kept_for)
         resp.data = reading.value
+
+    def _part(self, asked: Cloud, page: Page) -> dict[str, str | int | None]:
+        """Return what to ask a cloud for where it need not give the whole list.
+
+        One more than is shown: it tells whether there is a next part.
+        """
+        if page.limit is None or not asked.pages(self.operation):
+            return {}
+        return {"limit": page.limit + 1, "marker": page.marker}
 
 
 class NodesResource(_ListResource):

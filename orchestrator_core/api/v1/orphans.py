@@ -70,9 +70,10 @@ class ProcessesResource(RecordsResource):
         await self.filters(req, {}, in_parts=False)
 
         async def work(_: dict[str, Any]) -> bytes:
-            held, found = await self.records.processes()
+            held, clock, found = await self.records.processes()
             shown = [_shape_process(process) for process in found]
-            return encoding.encode({"processes": shown, "destroying_held": held or None})
+            holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
+            return encoding.encode({"processes": shown, **holds})
 
         resp.data = await self.watched(req, "list_processes", {}, work)
 

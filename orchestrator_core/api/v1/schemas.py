@@ -23,6 +23,7 @@ STATES: Final[Mapping[NodeState, int]] = MappingProxyType(
         NodeState.PAUSED: 8,
         NodeState.STARTING: 3,
         NodeState.STOPPING: 3,
+        NodeState.TERMINATING: 3,
         NodeState.RECONFIGURING: 3,
         NodeState.UPDATING: 3,
         NodeState.MIGRATING: 0,

@@ -44,6 +44,9 @@ class HintsSchema(Schema):
 
 _SCHEMA = HintsSchema()
 
+HINTS = (*_SCHEMA.fields, *Fault, _NONE)
+"""What a caller may name: a hint, or a fault alone, which stands for ``fault=NAME``."""
+
 
 def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:
     """Return the fate that the caller wishes for this call, instead of what the settings say.
@@ -71,7 +74,7 @@ def _read(hints: Mapping[str, str]) -> dict[str, Any]:
     try:
         read: dict[str, Any] = _SCHEMA.load(_spelt_out(hints))
     except ValidationError as error:
-        raise InvalidParameter("X-Cloud-Hints", _reason(error)) from None
+        raise InvalidParameter("X-Cloud-Hints", _reason(error), nothing_done=True) from None
     return read
 
 

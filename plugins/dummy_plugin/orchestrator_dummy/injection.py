@@ -29,7 +29,7 @@ from orchestrator_core import (
 from orchestrator_dummy.driver import DummyDriver, DummySettings
 from orchestrator_dummy.fates import UNHARMED, Fate, Fates
 from orchestrator_dummy.faults import ERRORS, Fault, Faults, FaultsSchema
-from orchestrator_dummy.hints import hinted
+from orchestrator_dummy.hints import HINTS, hinted
 from orchestrator_dummy.waits import Waits
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class FaultInjectionDriver:
     """Asks before each call what shall become of it; without faults and hints, nothing does."""
 
     settings_schema = FaultInjectionSettings
+    hints = HINTS
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         self._cloud = DummyDriver(context, settings)

@@ -5,6 +5,7 @@ Without a call it does as ever.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -20,6 +21,7 @@ from orchestrator_libcloud.lines import POOLS
 
 _NEVER: Final = Retry(0, redirect=False, read=False)
 _FIRST_ERROR: Final = 400
+_PAGE: Final = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!doctype html|html)\b", re.IGNORECASE)
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -66,9 +68,12 @@ class Adapter(HTTPAdapter):
         call = current()
         if call is None:
             return super().send(request, *args, **kwargs)
-        call.trail.begin_request()
+        call.trail.begin_request(request.method, request.url, request.body)
+        call.trail.request = request
         kwargs["timeout"] = call.seconds_left()
-        if call.terms.ca_file:
+        if not call.terms.verify_tls:
+            kwargs["verify"] = False
+        elif call.terms.ca_file:
             kwargs["verify"] = str(call.terms.ca_file)
         elif kwargs.get("verify") is False:
             kwargs["verify"] = True  # KubeVirt's driver trusts everybody unless told otherwise
@@ -107,8 +112,12 @@ class _Bounded:
         """
         said = self._raw.headers.get("Content-Length", "")
         self._allow(int(said) if said.isdecimal() else 0)
+        is_first = self._raw.status < _FIRST_ERROR
         try:
             for part in self._raw.stream(amt, **kwargs):
+                if is_first and part:
+                    self._refuse_page(part)
+                    is_first = False
                 self._allow(len(part))
                 self._left -= len(part)
                 yield part
@@ -118,6 +127,19 @@ class _Bounded:
             self._call.check()
             raise
         self._call.check()  # an abort ends the connection, and so do some whole bodies
+
+    def _refuse_page(self, start: bytes) -> None:
+        """Refuse a page of HTML where an answer should be.
+
+        A proxy or a login page sends it with 200. Drivers that look for XML elements take such a
+        page for a list with nothing on it.
+        """
+        if _PAGE.match(start) is None:
+            return
+        self._raw.close()
+        raise self._call.end(
+            NonsenseAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
+        )
 
     def _allow(self, size: int) -> None:
         """Give the connection up, which cannot be used again, rather than read so many bytes."""
@@ -158,7 +180,8 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
 def _keep_error(request: Any, response: requests.Response, call: Call) -> None:
     """Read an error answer now: drivers lose its body, which alone says what was refused."""
     path = urlsplit(request.url).path
-    call.trail.error = ErrorAnswer.of(request.method, path, response.status_code, response.content)
+    answer = ErrorAnswer.of(request.method, path, response.status_code, response.content)
+    call.trail.keep_error(answer)
 
 
 def _place(url: SplitResult) -> tuple[str, str | None, int | None]:

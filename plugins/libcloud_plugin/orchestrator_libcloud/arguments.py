@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from orchestrator_core import PluginError, reveal_all
+from orchestrator_libcloud.openstack.options import Options
 from orchestrator_libcloud.providers import COMMON, DEFAULTS
 
 TARGETS: Final[dict[str, tuple[str, ...]]] = {
@@ -22,6 +23,20 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "secure": ("secure",),
 }
 """Our setting to the parameters that it may become; the first that is there and free."""
+
+_NO_TEXTS: Final = frozenset(
+    {
+        *("backoff", "port", "retry_delay", "timeout"),
+        *("ex_token_bearer_auth", "secure", "verify_ssl"),
+        *("conn_kwargs", "ex_auth_cache", "region_details", "scopes"),
+    }
+)
+"""The arguments of Libcloud's constructors that are numbers, truth values, lists or tables."""
+
+
+def is_text_argument(name: str) -> bool:
+    """Whether a constructor's argument is a text, ``ex_tenant_name`` for example."""
+    return name not in _NO_TEXTS
 
 
 def parameters(driver_class: Any) -> list[list[inspect.Parameter]]:
@@ -78,12 +93,21 @@ def _candidates(levels: list[set[str]], words: tuple[str, ...]) -> Iterator[str]
         yield from (word for word in words if word in words_of_level)
 
 
-def constructor_arguments(driver_class: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+def constructor_arguments(
+    driver_class: Any, settings: Mapping[str, Any], options: Options | None = None
+) -> dict[str, Any]:
     """Return the keyword arguments for a driver's constructor, secrets read anew.
+
+    Args:
+        driver_class: the Libcloud driver's class.
+        settings: the cloud's, as their schema loaded them.
+        options: an OpenStack's, which say the same in more ways.
 
     Raises:
         PluginError: when a setting has nowhere to go, or a secret cannot be read.
     """
+    if options is not None:
+        return {**DEFAULTS.get(settings["provider"], {}), **_with_place(settings, options)}
     try:
         arguments = dict(reveal_all(settings["arguments"]))
         common = {name: reveal_all(settings[name]) for name in COMMON if name in settings}
@@ -95,3 +119,9 @@ def constructor_arguments(driver_class: Any, settings: Mapping[str, Any]) -> dic
             raise PluginError(f"Its Libcloud driver does not take the setting {name!r}")
         arguments[where[name]] = value
     return {**DEFAULTS.get(settings["provider"], {}), **arguments}
+
+
+def _with_place(settings: Mapping[str, Any], options: Options) -> dict[str, Any]:
+    place = {name: settings[name] for name in ("host", "port", "secure") if name in settings}
+    region = {"ex_force_service_region": options.region} if options.region else {}
+    return {**region, **place, **options.arguments}

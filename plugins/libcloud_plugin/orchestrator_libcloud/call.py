@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_core import CloudError, CloudTimeout, Deadline
+from orchestrator_libcloud.redaction import Redactor
 from orchestrator_libcloud.trail import Trail
 
 _LEAST_SECONDS: Final = 0.05
@@ -34,15 +35,19 @@ class Terms:
 
     Attributes:
         cloud: its name, for messages.
+        redact: takes secrets and addresses out of what the cloud says.
         max_answer: the largest answer that is read, in MiB, after decompression.
         ca_file: certificates to trust instead of the usual ones.
         proxy: URL of the proxy to go through.
+        verify_tls: whether the cloud must show a certificate that is trusted.
     """
 
     cloud: str = "?"
+    redact: Redactor = field(default_factory=Redactor, repr=False)
     max_answer: int = 64
     ca_file: Path | None = None
     proxy: str | None = field(default=None, repr=False)
+    verify_tls: bool = True
 
     @property
     def max_bytes(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Final
 
-from orchestrator_core import OrchestratorError
-from orchestrator_libcloud.paging import Pager, Rule
+from orchestrator_libcloud.paging import ListStopped, Pager, Rule
+from orchestrator_libcloud.provider_gaps import spares
 from orchestrator_libcloud.provider_lists import LISTS, Lists
 from orchestrator_libcloud.states import modules
 
@@ -32,18 +33,12 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
         return list(call(**given))
     rule = lists.rule()
     with _pagers(driver, lists, rule) as pagers:
-        if lists.first is not None:
-            getattr(driver, lists.first)()
         try:
+            if lists.first is not None:
+                getattr(driver, lists.first)()
             found = list(lists.lists[name](driver) if name in lists.lists else call(**given))
-        except Exception:
-            # Some drivers make an error of their own out of every other.
-            if (ours := next(_ours(pagers), None)) is not None:
-                raise ours from None
-            raise
-    for passed_over in (error for pager in pagers for error in pager.passed_over):
-        if not rule.tolerates(passed_over):
-            raise passed_over
+        except ListStopped as stopped:
+            raise stopped.error from None
     if name in lists.shared_ids or all(pager.pages <= 1 for pager in pagers):
         return found
     # What was made or deleted meanwhile has moved others from one page to the next.
@@ -59,16 +54,11 @@ def lists_of(driver: Any) -> Lists | None:
     return next((LISTS[name] for name in names if name in LISTS), None)
 
 
-def _ours(pagers: list[Pager]) -> Iterator[OrchestratorError]:
-    for pager in pagers:
-        yield from (e for e in pager.passed_over if isinstance(e, OrchestratorError))
-
-
 @contextmanager
 def _pagers(driver: Any, lists: Lists, rule: Rule) -> Iterator[list[Pager]]:
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_stand_before(owner, name, rule))
+            stack.enter_context(_stand_before(owner, name, rule, partial(spares, driver)))
             for owner, name in _places(driver, lists.stands_before)
         ]
 
@@ -84,8 +74,10 @@ def _places(driver: Any, paths: Iterable[str]) -> Iterator[tuple[Any, str]]:
 
 
 @contextmanager
-def _stand_before(owner: Any, name: str, rule: Rule) -> Iterator[Pager]:
-    pager = Pager(rule, getattr(owner, name))
+def _stand_before(
+    owner: Any, name: str, rule: Rule, may_fail: Callable[[Exception, str], bool]
+) -> Iterator[Pager]:
+    pager = Pager(rule, getattr(owner, name), may_fail)
     # On the object, which is this thread's own; the class is everybody's.
     before = vars(owner).get(name)
     setattr(owner, name, pager)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from orchestrator_core import Image, Location, Node, NonsenseAnswer, Size
+from orchestrator_libcloud.addresses import addresses_of
 from orchestrator_libcloud.carriers import carrier_of
 from orchestrator_libcloud.marker import without_marker
 from orchestrator_libcloud.plain import plain, split, text
@@ -22,7 +22,6 @@ _CPU_NAMES: Final = (
     "cpu_count",
     "guestCpus",
 )
-_ADDRESS_NAMES: Final = ("addr", "address", "ip", "ip_address", "ipAddress")
 _USABLE: Final = frozenset({"active", "available"})
 _IMAGE_STATES: Final = {
     "libcloud.compute.drivers.ec2": "state",
@@ -39,12 +38,13 @@ def to_node(node: Any) -> Node:
     """
     public, secrets = split(node.extra)
     marker, name = _mark(node, public)
+    public_ips, private_ips = addresses_of(node)
     return Node(
         id=node_id(node),
         name=name,
         state=state_of(node),
-        public_ips=_addresses(node.public_ips),
-        private_ips=_addresses(node.private_ips),
+        public_ips=public_ips,
+        private_ips=private_ips,
         extra=without_marker(public, marker),
         secrets=without_marker(secrets, marker),
         marker=marker,
@@ -128,22 +128,6 @@ def _identity(thing: Any) -> str:
 
 def _name(thing: Any) -> str:
     return text(str(thing.name)) if thing.name not in (None, "") else _identity(thing)
-
-
-def _addresses(found: Iterable[Any] | None) -> list[str]:
-    addresses = (_address(item) for item in found or ())
-    # Amazon's Elastic IPs come twice; a dictionary keeps the order.
-    return list(dict.fromkeys(address for address in addresses if address))
-
-
-def _address(item: Any) -> str | None:
-    if isinstance(item, Mapping):
-        candidates = [item.get(name) for name in _ADDRESS_NAMES]
-    else:
-        candidates = [item, *(getattr(item, name, None) for name in _ADDRESS_NAMES)]
-    converted = (plain(candidate) for candidate in candidates)
-    usable = (x for x in converted if isinstance(x, str) and x and not x.startswith("<"))
-    return next(usable, None)
 
 
 def _number(value: Any) -> int | float | None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from orchestrator_core import CloudDescription
-from orchestrator_libcloud.providers import endpoint
+from orchestrator_libcloud.openstack.options import OptionFault, resolve
+from orchestrator_libcloud.regions import endpoint
 
 _URL_ARGUMENTS: Final = ("ex_force_auth_url", "url", "api_url", "endpoint", "uri", "host")
 _NO_HOST: Final = "127.0.0.1"  # what Libcloud's base class has where a driver names none
@@ -29,8 +30,8 @@ def _host(settings: Mapping[str, Any], driver_class: Any) -> str | None:
     if "host" in settings:
         return str(settings["host"])
     arguments = settings["arguments"]
-    given = (arguments.get(name) for name in _URL_ARGUMENTS)
-    for address in given:
+    given = [arguments.get(name) for name in _URL_ARGUMENTS]
+    for address in (*given, _auth_url(settings)):
         # Only the name: the rest of a URL may hold a user and a password.
         if isinstance(address, str) and (host := _host_in(address)):
             return host
@@ -38,6 +39,16 @@ def _host(settings: Mapping[str, Any], driver_class: Any) -> str | None:
         return known
     host = getattr(driver_class.connectionCls, "host", None)
     return host if isinstance(host, str) and host not in ("", _NO_HOST) else None
+
+
+def _auth_url(settings: Mapping[str, Any]) -> str | None:
+    """Return the auth URL of an OpenStack whose settings have it elsewhere."""
+    if "clouds_file" not in settings and "auth" not in settings:
+        return None
+    try:
+        return resolve(settings).auth["auth_url"]
+    except OptionFault:
+        return None  # each call will say so
 
 
 def _host_in(address: str) -> str | None:

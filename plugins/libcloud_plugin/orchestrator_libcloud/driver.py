@@ -12,20 +12,19 @@ from orchestrator_core import (
     Conflict,
     Deadline,
     Image,
-    ImageNotFound,
     Location,
     Node,
-    NotFound,
     OrchestratorError,
     PluginContext,
     Size,
     StartRequest,
     hookimpl,
 )
-from orchestrator_libcloud import convert, lookup
+from orchestrator_libcloud import actions, convert, lookup, regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
-from orchestrator_libcloud.errors import translated
+from orchestrator_libcloud.errors import Source, translated
+from orchestrator_libcloud.openstack.pages import Pager
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
 from orchestrator_libcloud.start import create_node
@@ -57,6 +56,10 @@ class LibcloudDriver:
         self._settings = settings
         self._region: str | None = settings.get("region")
         self._sessions = Sessions(settings, context.name)
+        self._options = actions.Options(delete_volumes=settings["delete_volumes"])
+        self._source = Source(self._sessions.redact, starts=False)
+        self._start_source = Source(self._sessions.redact, starts=True)
+        self._pager = Pager()
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -71,10 +74,25 @@ class LibcloudDriver:
     @hookimpl
     def check(self, deadline: Deadline) -> None:
         """Send the cheapest request that needs credentials."""
-        with self._call(deadline) as driver:
-            known = modules(driver)
-            cheap = (name for module, name in _CHEAP.items() if module in known)
-            lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        trail = Trail()
+        try:
+            with self._call(deadline, trail=trail) as driver:
+                known = modules(driver)
+                cheap = (name for module, name in _CHEAP.items() if module in known)
+                lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
+        except CloudError as error:
+            # A mistyped region is an address that is not there, or a signature that does not fit.
+            if said := regions.hint(self._settings["provider"], self._region):
+                error.message = f"{error.message}. {said}"
+                error.args = (error.message,)
+                raise
+            if trail.status is None or not error.message.endswith(" failed"):
+                raise
+            # Of what is in no table the status is all that is known to tell the operator.
+            raise CloudError(
+                f"{error.message} (its last answer was {trail.status}; check the addresses, "
+                "the region and the arguments in the settings)"
+            ) from error
 
     @hookimpl
     def list_nodes(self, deadline: Deadline) -> list[Node]:
@@ -92,6 +110,25 @@ class LibcloudDriver:
             return [convert.to_image(image) for image in images if convert.is_usable(image)]
 
     @hookimpl
+    def page_nodes(self, limit: int, marker: str | None, deadline: Deadline) -> list[Node]:
+        """Return a part of the nodes, where the provider sorts them by id."""
+        with self._call(deadline) as driver:
+            nodes = self._pager.part(driver, "list_nodes", limit, marker)
+            if nodes is not None:
+                return [_shown(convert.to_node(node)) for node in nodes]
+        return self.list_nodes(deadline)
+
+    @hookimpl
+    def page_images(self, limit: int, marker: str | None, deadline: Deadline) -> list[Image]:
+        """Return a part of the images, where the provider sorts them by id."""
+        with self._call(deadline) as driver:
+            images = self._pager.part(driver, "list_images", limit, marker)
+            # Only those that can be used were asked for; what leaves others out leaves too few.
+            if images is not None and all(convert.is_usable(image) for image in images):
+                return [convert.to_image(image) for image in images]
+        return self.list_images(deadline)
+
+    @hookimpl
     def list_sizes(self, deadline: Deadline) -> list[Size]:
         """Return every size."""
         with self._call(deadline) as driver:
@@ -107,7 +144,7 @@ class LibcloudDriver:
     @hookimpl
     def get_node(self, node_id: str, deadline: Deadline) -> Node:
         """Return one node."""
-        with self._call(deadline, lookup.missing_node(node_id)) as driver:
+        with self._call(deadline) as driver:
             return _shown(convert.to_node(lookup.find_node(driver, node_id)))
 
     @hookimpl
@@ -119,9 +156,12 @@ class LibcloudDriver:
     @hookimpl
     def get_image(self, image_id: str, deadline: Deadline) -> Image:
         """Return one image."""
-        missing = ImageNotFound(f"There is no image {image_id!r}")
-        with self._call(deadline, missing) as driver:
-            return convert.to_image(lookup.find_image(driver, image_id, self._region))
+        with self._call(deadline) as driver:
+            image = convert.to_image(lookup.find_image(driver, image_id, self._region))
+            # Azure writes an image's name in its own letter case and URL scheme; for all other
+            # providers find_image has compared the ids.
+            image.id = image_id
+            return image
 
     @hookimpl
     def get_size(self, size_id: str, deadline: Deadline) -> Size:
@@ -134,7 +174,7 @@ class LibcloudDriver:
         """Create a node."""
         trail = Trail()
         trail.prepare_change()
-        with self._call(deadline, trail=trail) as driver:
+        with self._call(deadline, trail=trail, source=self._start_source) as driver:
             return convert.to_node(create_node(driver, request, self._region, trail))
 
     @hookimpl
@@ -176,22 +216,26 @@ class LibcloudDriver:
     ) -> None:
         trail = Trail()
         trail.prepare_change()
-        with self._call(deadline, lookup.missing_node(node_id), trail) as driver:
-            act = method(driver, action, ("node",))
+        with self._call(deadline, trail) as driver:
+            method(driver, action, ("node",))
             node = lookup.find_node(driver, node_id)
             deadline.check()
             trail.begin_change()
-            if act(node) is False:
+            with lookup.gone_believed(driver, node):
+                done = actions.perform(driver, action, node, self._options)
+            # UpCloud's driver takes a 404 to its own look for the node's end, and sends nothing.
+            is_sent = action != "destroy_node" or trail.is_change_sent
+            if (not done and not actions.false_is_success(driver, trail.status)) or not is_sent:
                 raise failure
 
     @contextmanager
     def _call(
-        self, deadline: Deadline, missing: NotFound | None = None, trail: Trail | None = None
+        self, deadline: Deadline, trail: Trail | None = None, source: Source | None = None
     ) -> Iterator[Any]:
         """Lend this thread's driver object; let nothing out but our own errors."""
         trail = trail or Trail()
         with (
-            translated(self._name, missing, trail),
+            translated(self._name, trail, source or self._source),
             self._sessions.driver(deadline, trail) as driver,
         ):
             yield driver

@@ -1,86 +1,131 @@
-"""Turns what a Libcloud driver raised into one of our errors, by the tables of failures."""
+"""Turns what a Libcloud driver raised into one of our errors, by the tables of failures.
+
+The provider's own code decides, then what its sentence says, then the HTTP status, then the class
+of the exception. The sentence and the code go into the message when they have been cleaned.
+"""
 
 from __future__ import annotations
 
-import re
-import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator_core import (
     CloudError,
     InvalidParameter,
+    NodeNotFound,
     NotFound,
     OrchestratorError,
 )
-from orchestrator_libcloud.failures import (
-    ANOTHER_FAULT,
-    BY_CAUSE,
-    BY_CLASS,
-    BY_CLASS_AT_LAST,
-    BY_CODE,
-    BY_LIBVIRT_CODE,
-    BY_PHRASE,
-    BY_STATUS,
-    HIDES_CAUSE,
-    IS_NONSENSE,
-    NO_SUCH_HOST,
-    SPEAKS_FOR_ITSELF,
-    UNKNOWN,
-    Meaning,
-)
+from orchestrator_libcloud.failures import UNKNOWN
+from orchestrator_libcloud.meaning import meaning_of
+from orchestrator_libcloud.redaction import Redactor
+from orchestrator_libcloud.refusal import Refusal
 from orchestrator_libcloud.trail import Trail, seconds_until
 
-_NOT_FOUND: Final = 404
-_FAULTS: Final = range(500, 600)
-_NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
-_CODE: Final = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)*): ")
-_STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
-_OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
-"""Whose text is the provider's; that of the others is about connections, and names them."""
+_CODE: Final = "code "
+_GONE: Final = 410
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a failure comes from.
+
+    Attributes:
+        redact: cleans what the provider says.
+        starts: whether the call starts a node, so that a refusal may name one of its parameters.
+    """
+
+    redact: Redactor = field(default_factory=Redactor)
+    starts: bool = True
 
 
 @contextmanager
 def translated(
-    cloud: str, missing: NotFound | None = None, trail: Trail | None = None
+    cloud: str, trail: Trail | None = None, source: Source | None = None
 ) -> Iterator[None]:
     """Let nothing out but our own errors.
 
     Args:
         cloud: the cloud's name in the settings; begins the messages.
-        missing: what to raise when the cloud says that what was asked for is not there.
         trail: what was sent and answered, where that is known.
+        source: how to clean what the provider says, and what the call is for.
     """
     trail = trail or Trail()
     try:
         yield
     except OrchestratorError as error:
         if trail.verdict is None or error is trail.verdict:
-            raise
+            raise _told(error, trail) from error.__cause__
         # What was not found may only not have been looked at.
-        raise trail.verdict from error
+        raise _told(trail.verdict, trail) from error
     except Exception as error:
         # The cause is for the log alone.
-        raise (trail.verdict or translate(error, cloud, missing, trail)) from error
+        found = trail.verdict or _not_missing(error, cloud, trail, source or Source())
+        raise _told(found, trail) from error
     if trail.verdict is not None and not trail.is_change:
         raise trail.verdict  # the driver made do with a part of the answer
 
 
+def _not_missing(error: Exception, cloud: str, trail: Trail, source: Source) -> OrchestratorError:
+    """Return our error, or that the cloud failed, where it cannot say that a thing is missing.
+
+    Nodes that are gone, and images, are told by :mod:`orchestrator_libcloud.absence`. What comes
+    here is the error of a list, or of something else than what was asked for: only a start that
+    was refused may still name the image or the size that it lacks.
+    """
+    found = translate(error, cloud, None, trail, source)
+    is_start = trail.has_begun_change and not isinstance(found, NodeNotFound)
+    if not isinstance(found, NotFound) or is_start:
+        return found
+    _, said = meaning_of(error, None, trail, starts=source.starts)
+    detail = _detail(said, trail, source)
+    text = f"{UNKNOWN.text}: {detail}" if detail else UNKNOWN.text
+    return CloudError(f"Cloud {cloud} {text}", repeat_is_safe=trail.nothing_done)
+
+
+def _told(error: OrchestratorError, trail: Trail) -> OrchestratorError:
+    """Return the error with what is known of whether a change was carried out."""
+    if trail.is_change and error.nothing_done is None:
+        error.nothing_done = trail.refused_whole
+    return error
+
+
+def says_missing(error: Exception, trail: Trail) -> bool:
+    """Return whether an error may mean that the thing asked for is not there."""
+    found = translate(error, "", NodeNotFound(""), trail)
+    return trail.status == _GONE or isinstance(found, NotFound)
+
+
 def translate(
-    error: Exception, cloud: str, missing: NotFound | None = None, trail: Trail | None = None
+    error: Exception,
+    cloud: str,
+    missing: NotFound | None = None,
+    trail: Trail | None = None,
+    source: Source | None = None,
 ) -> OrchestratorError:
-    """Return our error for one that came out of Libcloud. Arguments as above."""
-    trail = trail or Trail()
-    meaning = _meaning(error, missing, trail)
+    """Return our error for one that came out of Libcloud.
+
+    Args:
+        error: what Libcloud raised.
+        cloud: as for :func:`translated`, and so are ``trail`` and ``source``.
+        missing: what to return when the error says that what was asked for is not there.
+        trail: what was sent and answered, where that is known.
+        source: how to clean what the provider says, and what the call is for.
+    """
+    trail, source = trail or Trail(), source or Source()
+    meaning, said = meaning_of(error, missing, trail, starts=source.starts)
     if meaning is None:
         assert missing is not None
         return missing
     if missing is not None and issubclass(meaning.error, type(missing)):
         return missing
+    detail = _detail(said, trail, source)
+    text = f"{meaning.before or meaning.text}: {detail}" if detail else meaning.text
     if meaning.field is not None:
-        return InvalidParameter(meaning.field, meaning.text)
-    message = f"Cloud {cloud} {meaning.text}"
+        return InvalidParameter(meaning.field, text)
+    message = f"Cloud {cloud} {text}"
     if issubclass(meaning.error, CloudError):
         return meaning.error(
             message,
@@ -91,101 +136,16 @@ def translate(
     return meaning.error(message)
 
 
-def _meaning(error: Exception, missing: NotFound | None, trail: Trail) -> Meaning | None:
-    """Return what an error means; None for "what was asked for is not there"."""
-    if _names(error)[0] == "libvirt.libvirtError":
-        return BY_LIBVIRT_CODE.get(error.get_error_code(), UNKNOWN)  # type: ignore[attr-defined]
-    found = _by_class(error, BY_CLASS)
-    if found is IS_NONSENSE:
-        # An answer that cannot be parsed says less than the status that came with it.
-        return _clear(trail.status) or found
-    if found is not None:
-        return (_by_cause(error) if found in HIDES_CAUSE else None) or found
-    words = _words(error)
-    status = _status(error, words) or trail.status
-    by_words = _by_words(words, status)
-    if by_words is not None:
-        return by_words
-    if status == _NOT_FOUND and missing is not None:
-        return None
-    return _by_status(status) or _by_class(error, BY_CLASS_AT_LAST) or UNKNOWN
-
-
-def _by_status(status: int | None) -> Meaning | None:
-    if status is None:
-        return None
-    return BY_STATUS.get(status) or (ANOTHER_FAULT if status in _FAULTS else None)
-
-
-def _clear(status: int | None) -> Meaning | None:
-    """Return what a status means that needs no text to go with it."""
-    is_clear = status is not None and (status in SPEAKS_FOR_ITSELF or status in _FAULTS)
-    return _by_status(status) if is_clear else None
-
-
-def _by_cause(error: Exception) -> Meaning | None:
-    """Return what lies inside of an error: requests wraps those of urllib3 and sockets."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, socket.gaierror) and cause.errno in _NOBODY for cause in causes):
-        return NO_SUCH_HOST
-    found = (_by_class(cause, BY_CAUSE) for cause in causes)
-    return next((meaning for meaning in found if meaning is not None), None)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        reason = getattr(cause, "reason", None)
-        waiting += [cause.__context__, cause.__cause__, reason, *cause.args]
-
-
-def _names(error: BaseException) -> list[str]:
-    return [f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__]
-
-
-def _by_class(error: BaseException, table: Mapping[str, Meaning]) -> Meaning | None:
-    return next((table[name] for name in _names(error) if name in table), None)
-
-
-def _words(error: Exception) -> str:
-    if not _names(error)[0].startswith(_OWN_WORDS):
+def _detail(said: Refusal | None, trail: Trail, source: Source) -> str:
+    """Return the provider's sentence, cleaned, with its code in parentheses after it."""
+    if said is None:
         return ""
-    # Not str(error): some drivers put a whole answer there, which is no text and fails.
-    found = getattr(error, "value", None) or getattr(error, "message", None) or error.args
-    return found if isinstance(found, str) else " ".join(map(str, _flat(found)))
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    parts = value.values() if isinstance(value, Mapping) else value
-    if not isinstance(parts, Iterable) or isinstance(parts, str):
-        yield parts
-        return
-    for part in parts:
-        yield from _flat(part)
-
-
-def _by_words(words: str, status: int | None) -> Meaning | None:
-    code = _CODE.match(words)
-    if code is not None and code[1] in BY_CODE:
-        return BY_CODE[code[1]]
-    if status in SPEAKS_FOR_ITSELF:
-        return _by_status(status)
-    return next((meaning for pattern, meaning in BY_PHRASE if pattern.search(words)), None)
-
-
-def _status(error: Exception, words: str) -> int | None:
-    for name in ("code", "http_code", "status"):
-        value = getattr(error, name, None)
-        if isinstance(value, int | str) and str(value).isdecimal():
-            return int(value)
-    found = _STATUS_FIRST.match(words)
-    return int(found[1]) if found else None
+    secrets, hosts = trail.carried()
+    sentence = source.redact(said.sentence, secrets, hosts)
+    code = f"HTTP {trail.error.status}" if trail.error is not None else ""
+    if said.code:  # a number alone is not worth reading
+        code = source.redact(f"{_CODE}{said.code}", secrets, hosts).removeprefix(_CODE)
+    return f"{sentence} ({code})" if sentence and code and code != sentence else sentence or code
 
 
 def _retry_after(error: Exception) -> float | None:

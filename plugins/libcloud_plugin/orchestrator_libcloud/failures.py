@@ -2,13 +2,13 @@
 
 Libcloud's drivers raise whatever they like: its own classes, those of ``requests`` and
 other libraries, plain exceptions with a text. Classes are named here, not imported, since most
-are never loaded. Texts of ours say what happened and nothing of the error's own text,
-which may hold addresses, URLs with signed queries, or credentials.
+are never loaded. Texts of ours say what happened; the provider's own sentence goes after them
+when it has been cleaned (``redaction``). The codes of providers stand in ``provider_codes``, what
+their sentences mean in ``provider_phrases``.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +21,11 @@ from orchestrator_core import (
     ImageNotFound,
     NodeNotFound,
     NonsenseAnswer,
+    NotFound,
     OrchestratorError,
     QuotaExceeded,
     RateLimited,
-    RequestError,
+    Refused,
     SizeNotFound,
     Unsupported,
 )
@@ -37,21 +38,24 @@ class Meaning:
     Attributes:
         error: the class to raise.
         text: what happened; the cloud's name goes before it.
-        field: the parameter that is wrong, when one is; the error is then InvalidParameter.
+        field: the parameter of a start that is wrong, when one is; the error is then
+            InvalidParameter.
         transient: whether the same read may well succeed in a moment, where that is not
             what the class says.
+        before: what goes before the provider's own sentence, where that is not ``text``.
     """
 
     error: type[OrchestratorError]
     text: str
     field: str | None = None
     transient: bool | None = None
+    before: str | None = None
 
 
 TIMEOUT: Final = Meaning(CloudTimeout, "did not answer in time")
 """The end of the call's own time."""
 
-_UNREACHABLE = Meaning(CloudUnreachable, "cannot be reached")
+UNREACHABLE: Final = Meaning(CloudUnreachable, "cannot be reached")
 _BROKEN = Meaning(CloudUnreachable, "broke off in the middle of its answer")
 _INSECURE = Meaning(
     CloudUnreachable,
@@ -65,36 +69,54 @@ _NO_HOST = Meaning(
 _NO_PROXY = Meaning(CloudUnreachable, "cannot be reached through the proxy")
 _CIRCLE = Meaning(NonsenseAnswer, "sends us from one address to another without end")
 _LATE = Meaning(CloudTimeout, "reports that it took too long itself", transient=True)
-_FAULT = Meaning(CloudError, "reports a fault of its own", transient=True)
-_DOWN = Meaning(CloudUnreachable, "is not available at the moment")
+FAULT: Final = Meaning(CloudError, "reports a fault of its own", transient=True)
+DOWN: Final = Meaning(CloudUnreachable, "is not available at the moment")
 _NONSENSE = Meaning(NonsenseAnswer, "gave an answer that cannot be understood")
-_CREDENTIALS = Meaning(CredentialsRefused, "refused the credentials of the settings")
-_NOT_ALLOWED = Meaning(CredentialsRefused, "does not allow this with the settings' credentials")
-_SLOWER = Meaning(RateLimited, "asks for fewer requests")
-_QUOTA = Meaning(QuotaExceeded, "has no quota left for this")
-_CAPACITY = Meaning(QuotaExceeded, "has no capacity left for this")
-_STATE = Meaning(Conflict, "does not allow this in the present state")
-_REPEATED = Meaning(Conflict, "has seen this start before, with other parameters")
-_INVALID = Meaning(RequestError, "refused the request as it is")
-_UNSUPPORTED = Meaning(Unsupported, "does not offer this through Libcloud")
+CREDENTIALS: Final = Meaning(CredentialsRefused, "refused the credentials of the settings")
+NOT_ALLOWED: Final = Meaning(
+    CredentialsRefused, "does not allow this with the settings' credentials"
+)
+SLOWER: Final = Meaning(RateLimited, "asks for fewer requests")
+QUOTA: Final = Meaning(QuotaExceeded, "has no quota left for this")
+CAPACITY: Final = Meaning(QuotaExceeded, "has no capacity left for this")
+STATE: Final = Meaning(Conflict, "does not allow this in the present state")
+CONFLICT: Final = Meaning(Conflict, STATE.text, before="refused this")
+EXISTS: Final = Meaning(Conflict, "already has something of this name")
+REPEATED: Final = Meaning(Conflict, "has seen this start before, with other parameters")
+INVALID: Final = Meaning(Refused, "refused the request as it is", before="refused this")
+UNSUPPORTED: Final = Meaning(Unsupported, "does not offer this through Libcloud")
 _FAILED = Meaning(CloudError, "failed")
-_NO_NODE = Meaning(NodeNotFound, "has no such node")
-_NO_IMAGE = Meaning(ImageNotFound, "has no such image")
-_NO_SIZE = Meaning(SizeNotFound, "has no such size")
-_NO_KEY = Meaning(RequestError, "there is no key pair of this name", field="keyname")
-_BAD_METADATA = Meaning(RequestError, "not accepted by the cloud", field="metadata")
-_BAD_SIZE = Meaning(RequestError, "not offered for this image or place", field="size")
+NO_NODE: Final = Meaning(NodeNotFound, "has no such node")
+NO_IMAGE: Final = Meaning(ImageNotFound, "has no such image")
+NO_SIZE: Final = Meaning(SizeNotFound, "has no such size")
+NO_THING: Final = Meaning(NotFound, "has no such thing")
+NO_KEY: Final = Meaning(Refused, "there is no key pair of this name", field="keyname")
+BAD_METADATA: Final = Meaning(Refused, "not accepted by the cloud", field="metadata")
+BAD_SIZE: Final = Meaning(Refused, "not offered for this image or place", field="size")
+BAD_NAME: Final = Meaning(Refused, "not accepted by the cloud", field="name")
+BAD_IMAGE: Final = Meaning(Refused, "not accepted by the cloud", field="image")
+BAD_KEY: Final = Meaning(Refused, "not accepted by the cloud", field="keyname")
+WRONG_SIZE: Final = Meaning(Refused, "not accepted by the cloud", field="size")
+
+BY_FIELD: Final = {
+    "name": BAD_NAME,
+    "image": BAD_IMAGE,
+    "size": WRONG_SIZE,
+    "keyname": BAD_KEY,
+    "metadata": BAD_METADATA,
+}
+"""What a refusal means that names a parameter of a start; the names are ours."""
 
 UNKNOWN: Final = _FAILED
 """For what stands nowhere in the tables."""
 
 BY_CLASS: Final[dict[str, Meaning]] = {
-    "libcloud.common.types.InvalidCredsError": _CREDENTIALS,
+    "libcloud.common.types.InvalidCredsError": CREDENTIALS,
     "libcloud.common.types.MalformedResponseError": _NONSENSE,
-    "libcloud.common.types.ServiceUnavailableError": _DOWN,
-    "libcloud.common.exceptions.RateLimitReachedError": _SLOWER,
-    "libcloud.compute.types.KeyPairDoesNotExistError": _NO_KEY,
-    "libcloud.compute.drivers.ec2.IdempotentParamError": _REPEATED,
+    "libcloud.common.types.ServiceUnavailableError": DOWN,
+    "libcloud.common.exceptions.RateLimitReachedError": SLOWER,
+    "libcloud.compute.types.KeyPairDoesNotExistError": NO_KEY,
+    "libcloud.compute.drivers.ec2.IdempotentParamError": REPEATED,
     "requests.exceptions.ConnectTimeout": TIMEOUT,
     "requests.exceptions.Timeout": TIMEOUT,
     "requests.exceptions.SSLError": _INSECURE,
@@ -103,18 +125,18 @@ BY_CLASS: Final[dict[str, Meaning]] = {
     "requests.exceptions.InvalidProxyURL": _NO_PROXY,
     "requests.exceptions.TooManyRedirects": _CIRCLE,
     "requests.exceptions.ChunkedEncodingError": _BROKEN,
-    "requests.exceptions.ConnectionError": _UNREACHABLE,
+    "requests.exceptions.ConnectionError": UNREACHABLE,
     "requests.exceptions.ContentDecodingError": _NONSENSE,
     "requests.exceptions.JSONDecodeError": _NONSENSE,
     "requests.exceptions.InvalidURL": _BAD_ADDRESS,
     "requests.exceptions.InvalidSchema": _BAD_ADDRESS,
     "requests.exceptions.MissingSchema": _BAD_ADDRESS,
     "urllib3.exceptions.LocationValueError": _BAD_ADDRESS,
-    "requests.exceptions.RequestException": _UNREACHABLE,
+    "requests.exceptions.RequestException": UNREACHABLE,
     "http.client.HTTPException": _BROKEN,
     "builtins.TimeoutError": TIMEOUT,
-    "builtins.OSError": _UNREACHABLE,
-    "builtins.NotImplementedError": _UNSUPPORTED,
+    "builtins.OSError": UNREACHABLE,
+    "builtins.NotImplementedError": UNSUPPORTED,
     "xml.etree.ElementTree.ParseError": _NONSENSE,
     "json.decoder.JSONDecodeError": _NONSENSE,
     "builtins.UnicodeError": _NONSENSE,
@@ -127,7 +149,7 @@ BY_CLASS: Final[dict[str, Meaning]] = {
 
 BY_CAUSE: Final[dict[str, Meaning]] = {
     "urllib3.exceptions.ReadTimeoutError": TIMEOUT,
-    "urllib3.exceptions.NewConnectionError": _UNREACHABLE,  # also a ConnectTimeoutError, by name
+    "urllib3.exceptions.NewConnectionError": UNREACHABLE,  # also a ConnectTimeoutError, by name
     "urllib3.exceptions.ConnectTimeoutError": TIMEOUT,
     "ssl.SSLEOFError": _BROKEN,
     "http.client.HTTPException": _BROKEN,
@@ -136,81 +158,41 @@ BY_CAUSE: Final[dict[str, Meaning]] = {
 }
 """What lies inside of a connection's error and tells more than its class."""
 
-HIDES_CAUSE: Final = frozenset({_UNREACHABLE, _BROKEN, _INSECURE})
+HIDES_CAUSE: Final = frozenset({UNREACHABLE, _BROKEN, _INSECURE})
 """What classes mean that are worth a look inside."""
 
 NO_SUCH_HOST: Final = _NO_HOST
 """For a name of which the name servers say that it is nobody's."""
 
-IS_NONSENSE: Final = _NONSENSE
-"""What a bad status says more about than this."""
+SAYS_LESS_THAN_ANSWER: Final = frozenset({_NONSENSE, CREDENTIALS, DOWN, SLOWER, REPEATED, NO_KEY})
+"""What classes mean that a provider's answer says more about: drivers raise "invalid credentials"
+for every 403, and fail to parse what an error looks like."""
 
 BY_CLASS_AT_LAST: Final[dict[str, Meaning]] = {"builtins.ValueError": _NONSENSE}
 """Asked when neither text nor status told more."""
 
-_AMAZON_CODES: Final[dict[Meaning, str]] = {
-    _NO_IMAGE: "InvalidAMIID.NotFound InvalidAMIID.Malformed InvalidAMIID.Unavailable",
-    _NO_NODE: "InvalidInstanceID.NotFound InvalidInstanceID.Malformed InvalidInstanceID",
-    _NO_SIZE: "InvalidInstanceType",
-    _BAD_SIZE: "Unsupported UnsupportedOperation UnsupportedHostConfiguration",
-    _NO_KEY: "InvalidKeyPair.NotFound InvalidKeyPair.Format",
-    _BAD_METADATA: "TagLimitExceeded InvalidTagKey.Malformed TagPolicyViolation",
-    _QUOTA: (
-        "InstanceLimitExceeded VcpuLimitExceeded MaxSpotInstanceCountExceeded "
-        "PendingVerification ResourceLimitExceeded AddressLimitExceeded VolumeLimitExceeded"
-    ),
-    _CAPACITY: (
-        "InsufficientInstanceCapacity InsufficientHostCapacity InsufficientCapacity "
-        "InsufficientFreeAddressesInSubnet InsufficientAddressCapacity"
-    ),
-    _STATE: "IncorrectInstanceState IncorrectState OperationNotPermitted",
-    _REPEATED: "IdempotentParameterMismatch",
-    _CREDENTIALS: (
-        "AuthFailure InvalidClientTokenId SignatureDoesNotMatch ExpiredToken RequestExpired "
-        "MissingAuthenticationToken IncompleteSignature"
-    ),
-    _NOT_ALLOWED: "UnauthorizedOperation OptInRequired Blocked AccessDenied",
-    _SLOWER: "RequestLimitExceeded Throttling ThrottlingException",
-    _DOWN: "InternalError InternalFailure ServiceUnavailable Unavailable",
-}
-BY_CODE: Final = {
-    code: meaning for meaning, words in _AMAZON_CODES.items() for code in words.split()
-}
-"""Amazon's error codes, which drivers put before their text: ``AuthFailure: ...``."""
-
-BY_PHRASE: Final[tuple[tuple[re.Pattern[str], Meaning], ...]] = tuple(
-    (re.compile(pattern, re.IGNORECASE), meaning)
-    for pattern, meaning in (
-        (r"invalid value '[^']*' for instance ?type", _NO_SIZE),
-        (r"invalid key_name|key ?pair\b.*\b(not exist|not (be )?found)", _NO_KEY),
-        (r"\bquota|limit (was |is |has been )?(exceeded|reached)|exceeds? .*\blimit", _QUOTA),
-        (r"no valid host|insufficient (capacity|resources)|out of capacity", _CAPACITY),
-        (r"(image|template)\b.*\b(not exist|not (be )?found)", _NO_IMAGE),
-        (r"(flavou?r|instance type)\b.*\b(not exist|not (be )?found)", _NO_SIZE),
-        (r"(server|instance|node|vm)\b.*\b(not exist|not (be )?found)", _NO_NODE),
-        (r"invalid metadata|metadata (property )?(key|value)", _BAD_METADATA),
-        (r"while it is in (vm|task)_state|in an invalid state", _STATE),
-        (r"name or service not known|getaddrinfo failed|connection (refused|reset)", _UNREACHABLE),
-        (r"rate limit|too many requests", _SLOWER),
-        (r"unauthori[sz]ed|(invalid|bad|wrong) credentials|authentication failed", _CREDENTIALS),
-    )
-)
-"""What providers write; asked only of errors that are the provider's own words."""
-
 BY_STATUS: Final[dict[int, Meaning]] = {
-    400: _INVALID,
-    401: _CREDENTIALS,
-    403: _NOT_ALLOWED,
-    405: _UNSUPPORTED,
+    400: INVALID,
+    401: CREDENTIALS,
+    402: INVALID,
+    403: NOT_ALLOWED,
+    405: UNSUPPORTED,
+    406: INVALID,
     408: _LATE,
-    409: _STATE,
-    413: _SLOWER,
-    422: _INVALID,
-    429: _SLOWER,
-    500: _FAULT,
-    501: _UNSUPPORTED,
-    502: _DOWN,
-    503: _DOWN,
+    409: CONFLICT,
+    412: STATE,
+    413: SLOWER,
+    422: INVALID,
+    423: STATE,
+    424: INVALID,
+    429: SLOWER,
+    430: INVALID,  # CloudStack: malformed, a parameter is wrong, unsupported
+    431: INVALID,
+    432: INVALID,
+    500: FAULT,
+    501: UNSUPPORTED,
+    502: DOWN,
+    503: DOWN,
     504: _LATE,
 }
 """The status of an HTTP answer. 404 depends on what was asked for."""
@@ -218,15 +200,23 @@ BY_STATUS: Final[dict[int, Meaning]] = {
 SPEAKS_FOR_ITSELF: Final = frozenset({401, 429, 502, 503, 504})
 """Statuses whose texts add nothing: many are pages of a proxy before the cloud."""
 
-ANOTHER_FAULT: Final = _FAULT
+ANOTHER_FAULT: Final = FAULT
 """For the statuses from 500 on that stand nowhere in the table."""
 
 BY_LIBVIRT_CODE: Final[dict[int, Meaning]] = {
-    38: _UNREACHABLE,  # system error
-    42: _NO_NODE,  # no domain
-    45: _CREDENTIALS,  # authentication failed
-    55: _STATE,  # operation invalid
+    3: UNSUPPORTED,  # not supported by this hypervisor's driver
+    5: UNREACHABLE,  # no connect: this libvirt has no driver for the URI
+    38: UNREACHABLE,  # system error
+    39: UNREACHABLE,  # RPC
+    40: _INSECURE,  # GnuTLS
+    42: NO_NODE,  # no domain
+    45: CREDENTIALS,  # authentication failed
+    79: CREDENTIALS,  # authentication cancelled
+    94: CREDENTIALS,  # authentication unavailable
+    85: UNREACHABLE,  # ssh
+    87: STATE,  # resource busy
+    55: STATE,  # operation invalid
     68: TIMEOUT,  # operation timeout
-    88: _NOT_ALLOWED,  # access denied
+    88: NOT_ALLOWED,  # access denied
 }
 """``libvirtError.get_error_code()``."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
-from orchestrator_libcloud.capabilities import method, needed, offers
+from orchestrator_libcloud import absence, instance_types, libvirt_domains
+from orchestrator_libcloud.capabilities import lacks, method, needed, offers
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
+from orchestrator_libcloud.openstack import zones
+from orchestrator_libcloud.sizes import passed_on
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -32,6 +36,15 @@ _GETTERS: Final = {
 """A driver's module to its method that gets one node. Others that have such a method take a
 name (Google), look through all nodes themselves or mix up addresses (CloudStack)."""
 
+_SIZE_GETTERS: Final = {
+    _DRIVERS + "openstack": "ex_get_size",
+    _DRIVERS + "ovh": "ex_get_size",
+}
+"""A driver's module to its method that gets one size by its id. Google's takes a name, and
+Kamatera's makes one out of its parts."""
+
+_NOT_FOUND: Final = 404
+
 _PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
 _COLLECTIONS: Final = frozenset({"detail"})
 """Drivers put the id into a URL's path: nothing in it may mean something there."""
@@ -43,10 +56,39 @@ def find_node(driver: Any, wanted: str) -> Any:
     Raises:
         NodeNotFound: when there is none.
     """
-    node = _get_node(driver, wanted)
-    if node is None or node_id(node) != wanted:
-        raise missing_node(wanted)
-    return node
+    missing = missing_node(wanted)
+    if not has_getter(driver):
+        found = _listed_node(driver, wanted)
+        if found is None:
+            raise missing
+        return found
+    with absence.believed(driver, frozenset({wanted}), missing, lambda: _is_listed(driver, wanted)):
+        node = _get_node(driver, wanted)
+    if node is not None and node_id(node) == wanted:
+        return node
+    # The driver passed over an error, or the answer was empty.
+    if not absence.is_told(driver, frozenset({wanted})):
+        absence.confirm(missing, lambda: _is_listed(driver, wanted))
+    raise missing
+
+
+@contextmanager
+def gone_believed(driver: Any, node: Any) -> Iterator[None]:
+    """Raise NodeNotFound where the answer to an action can be believed to say it of this node."""
+    wanted = node_id(node)
+    names = frozenset(str(name) for name in (wanted, node.id, node.name) if name)
+    with absence.believed(driver, names, missing_node(wanted), lambda: _is_listed(driver, wanted)):
+        yield
+
+
+def _listed_node(driver: Any, wanted: str) -> Any:
+    return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
+
+
+def _is_listed(driver: Any, wanted: str) -> bool:
+    if lacks(driver, "list_nodes", ("location",)) is not None:
+        raise Unsupported(f"Provider {driver.name} has no list to hold its answer against")
+    return _listed_node(driver, wanted) is not None
 
 
 def missing_node(wanted: str) -> NodeNotFound:
@@ -64,9 +106,9 @@ def _get_node(driver: Any, wanted: str) -> Any:
     if _AMAZON in known:
         return _first(_filtered(driver, "list_nodes", ex_node_ids=[wanted]))
     getters = [getter for module, getter in _GETTERS.items() if module in known]
-    if not getters:
-        return _first(n for n in list_with(driver, "list_nodes", None) if node_id(n) == wanted)
     if not _is_path_safe(wanted):
+        raise missing_node(wanted)
+    if libvirt_domains.MODULE in known and not libvirt_domains.is_domain_id(wanted):
         raise missing_node(wanted)
     return getattr(driver, getters[0])(wanted)
 
@@ -107,19 +149,34 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
         ImageNotFound: when there is none.
     """
     missing = ImageNotFound(f"There is no image {wanted!r}")
+
+    def is_listed() -> bool:
+        return _listed_image(driver, wanted, region) is not None
+
     if not offers(driver, "get_image"):
-        images = list_with(driver, "list_images", region)
-        image = _first(image for image in images if str(image.id) == wanted)
-    elif _AMAZON in modules(driver):
+        found = _listed_image(driver, wanted, region)
+        if found is None:
+            raise missing
+        return found
+    if _in_path(driver) and _AMAZON not in modules(driver) and not _is_path_safe(wanted):
+        raise missing
+    with absence.image_believed(wanted, missing, is_listed):
+        image = _got_image(driver, wanted)
+    if image is not None and (not _in_path(driver) or str(image.id) == wanted):
+        return image
+    raise missing
+
+
+def _got_image(driver: Any, wanted: str) -> Any:
+    if _AMAZON in modules(driver):
         # Its get_image falls over an empty list.
-        image = _first(_filtered(driver, "list_images", ex_image_ids=[wanted]))
-    elif _is_path_safe(wanted) or not _in_path(driver):
-        image = driver.get_image(wanted)
-    else:
-        raise missing
-    if image is None or (_in_path(driver) and str(image.id) != wanted):
-        raise missing
-    return image
+        return _first(_filtered(driver, "list_images", ex_image_ids=[wanted]))
+    return driver.get_image(wanted)
+
+
+def _listed_image(driver: Any, wanted: str, region: str | None) -> Any:
+    images = list_with(driver, "list_images", region)
+    return _first(image for image in images if str(image.id) == wanted)
 
 
 def _in_path(driver: Any) -> bool:
@@ -133,11 +190,34 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     Raises:
         SizeNotFound: when there is none.
     """
-    sizes = list_with(driver, "list_sizes", region)
-    size = _first(size for size in sizes if str(size.id) == wanted)
+    if instance_types.can_ask(driver):
+        size = instance_types.find_size(driver, wanted)
+    else:
+        size = _get_size(driver, wanted)
+        if size is None:
+            sizes = list_with(driver, "list_sizes", region)
+            size = _first(size for size in sizes if str(size.id) == wanted)
+    size = size or passed_on(driver, wanted)
     if size is None:
         raise SizeNotFound(f"There is no size {wanted!r}")
     return size
+
+
+def _get_size(driver: Any, wanted: str) -> Any:
+    """Return the size with this id; None when the list has to tell."""
+    known = modules(driver)
+    names = (getter for module, getter in _SIZE_GETTERS.items() if module in known)
+    getter = getattr(driver, next(names, ""), None)
+    if getter is None or not _is_path_safe(wanted):
+        return None
+    try:
+        size = getter(wanted)
+    except Exception as error:
+        # Of a 404 it cannot be told whether it is about the size or about the API.
+        if getattr(error, "code", None) != _NOT_FOUND:
+            raise
+        return None
+    return size if str(size.id) == wanted else None
 
 
 def find_location(driver: Any, region: str | None) -> Any:
@@ -180,7 +260,9 @@ def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[
 
 
 def list_locations(driver: Any) -> list[Any]:
-    """Return every location."""
+    """Return every location; OpenStack's are its availability zones."""
+    if zones.has_zones(driver):
+        return whole(driver, "list_locations", lambda: zones.list_zones(driver))
     return whole(driver, "list_locations", method(driver, "list_locations"))
 
 

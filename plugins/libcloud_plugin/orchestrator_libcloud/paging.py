@@ -82,32 +82,60 @@ class Rule:
         kwargs["params"] = {**(kwargs.get("params") or {}), **more.params}
         return args, kwargs
 
-    def tolerates(self, error: Exception) -> bool:
-        """Whether a list is whole although the driver went on after this error."""
-        return True
+
+class ListStopped(BaseException):
+    """The end of a list call by a request that failed.
+
+    No ``Exception``: drivers catch those and go on with a shorter list, or an emptier item.
+
+    Attributes:
+        error: what the request raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Pager:
     """Stands before a driver's method that sends requests, for the time of one list call.
 
+    Args:
+        rule: how the API's lists go on.
+        request: the driver's method.
+        spares: takes an error and the path of its request; says whether the list is whole without
+            the answer.
+
     Attributes:
         pages: the most pages that one list of the call came in.
-        passed_over: errors of requests; the driver may have gone on without.
+        passed_over: refusals without which the list is whole.
     """
 
-    def __init__(self, rule: Rule, request: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        request: Callable[..., Any],
+        spares: Callable[[Exception, str], bool] = lambda *_: False,
+    ) -> None:
         self._rule = rule
         self._request = request
+        self._spares = spares
         self.pages = 0
         self.passed_over: list[Exception] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Send the driver's request, and those for the rest; return one answer."""
+        """Send the driver's request, and those for the rest; return one answer.
+
+        Raises:
+            ListStopped: when a request fails and the list is not whole without its answer.
+        """
         try:
             return self._whole(args, kwargs)
         except Exception as error:
-            self.passed_over.append(error)
-            raise
+            if self._spares(error, _path(args, kwargs)):
+                self.passed_over.append(error)
+                raise
+            raise ListStopped(error) from error
 
     def _whole(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         rule = self._rule
@@ -134,6 +162,10 @@ class Pager:
         if what and what in seen:
             raise NonsenseAnswer("The cloud repeats a page of its list, which cannot be got whole")
         seen.add(what)
+
+
+def _path(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    return str(args[0] if args else kwargs.get("action", ""))
 
 
 def _print(items: Any) -> str:

@@ -73,9 +73,11 @@ class Cloudstack(Rule):
 
 
 class Google(JsonPages):
-    """Google: ``nextPageToken``, 500 at a time; what a zone could not tell is an error."""
+    """Google: ``nextPageToken``, 500 at a time; what a zone could not tell is an error.
 
-    _NOT_THERE: Final = (403, 404)
+    ``warning`` on a page, or beside the items of one zone, says that something is missing there;
+    its code is UNREACHABLE for most, and not all codes are documented.
+    """
 
     def __init__(self) -> None:
         super().__init__(_google, depth=3, strict=False, drop=("nextPageToken",))
@@ -101,21 +103,30 @@ class Google(JsonPages):
             )
         return page
 
-    def tolerates(self, error: Exception) -> bool:
-        """Allow that a public project of images is gone or closed."""
-        return getattr(error, "http_code", getattr(error, "code", None)) in self._NOT_THERE
-
 
 def _google(page: Any) -> More | None:
     token = page.get("nextPageToken")
     return More({"pageToken": token}) if token else None
 
 
+_HARMLESS: Final = frozenset(
+    {
+        None,
+        "DEPRECATED_RESOURCE_USED",
+        "DEPRECATED_TYPE_USED",
+        "EXPERIMENTAL_TYPE_USED",
+        "INJECTED_KERNELS_DEPRECATED",
+        "NO_RESULTS_ON_PAGE",
+    }
+)
+"""Codes of warnings that say nothing of items that are missing."""
+
+
 def _unreachable(page: dict[str, Any]) -> bool:
     items = page.get("items")
     parts = [page, *(items.values() if isinstance(items, dict) else ())]
     codes = {(part.get("warning") or {}).get("code") for part in parts if isinstance(part, dict)}
-    return bool(page.get("unreachables")) or "UNREACHABLE" in codes
+    return bool(page.get("unreachables")) or not codes <= _HARMLESS
 
 
 class Outscale(Rule):

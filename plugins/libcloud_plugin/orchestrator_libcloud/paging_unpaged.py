@@ -6,8 +6,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from orchestrator_core import CloudError
 from orchestrator_libcloud.paging import Rule, cut_short
 
+_OK: Final = 200
 _NEXT: Final = (
     "next",
     "next_page",
@@ -50,6 +52,20 @@ class Unpaged(Rule):
         if more:
             raise cut_short()
         return answer
+
+
+class Kubernetes(Unpaged):
+    """Kubernetes; Libcloud leaves a namespace out whose answer has another status than 200."""
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Refuse an answer that is not a whole list.
+
+        Raises:
+            CloudError: when it has another status, or points to more.
+        """
+        if answer.status != _OK:
+            raise CloudError("The cloud accepted a request for a list and gave no list")
+        return super().finish(whole, answer)
 
 
 class FullPage(Rule):

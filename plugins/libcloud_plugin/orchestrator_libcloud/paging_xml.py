@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.paging import More, Rule, cut_short, query
+
+_AMAZON: Final = "libcloud.compute.drivers.ec2"
 
 
 def _name(element: Any) -> str:
@@ -48,8 +52,18 @@ class Amazon(XmlPages):
         yield from (item for part in page for item in part)
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Follow the token."""
-        token = _text(page, "nextToken") if _is_xml(page) else ""
+        """Follow the token.
+
+        Raises:
+            NonsenseAnswer: when the page has no set of instances where the driver looks for it. The
+                driver takes such a page for a cloud without instances.
+        """
+        if not _is_xml(page):
+            return None
+        wanted = f"{{{sys.modules[_AMAZON].NAMESPACE}}}reservationSet"
+        if _name(page) == "DescribeInstancesResponse" and page.find(wanted) is None:
+            raise NonsenseAnswer("The cloud left the instances out of its answer")
+        token = _text(page, "nextToken")
         return More({"NextToken": token}) if token else None
 
     def join(self, whole: Any, page: Any) -> None:

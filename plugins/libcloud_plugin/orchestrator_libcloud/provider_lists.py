@@ -12,7 +12,14 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
-from orchestrator_libcloud import paging_json, paging_own, paging_unpaged, paging_xml
+from orchestrator_libcloud import (
+    instance_types,
+    list_requests,
+    paging_json,
+    paging_own,
+    paging_unpaged,
+    paging_xml,
+)
 from orchestrator_libcloud.paging import Rule
 
 
@@ -53,11 +60,10 @@ class Lists:
 
 _REFUSED: Final = "an error when an answer points to more"
 _REPEATED: Final = "an error when a page is broken or repeated"
-_CONSTANT: Final = "a list inside Libcloud"
 
 
-def _whole(pages: str = "no", unclear: str = _REFUSED) -> Lists:
-    return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged)
+def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
+    return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged, **more)
 
 
 def _equinix_nodes(driver: Any) -> list[Any]:
@@ -95,7 +101,9 @@ _OPENSTACK: Final = Lists(
 _VCLOUD: Final = Lists(
     "no: what a data centre or catalogue has is in one document",
     Who.NOBODY,
-    "what the user may not see is left out",
+    "the list is one document",
+    rule=Rule,
+    lists={"list_nodes": list_requests.vcloud_nodes},
 )
 
 LISTS: Final[dict[str, Lists]] = {
@@ -135,11 +143,12 @@ LISTS: Final[dict[str, Lists]] = {
     "dimensiondata": _MCP,
     "dummy": Lists("no", Who.NOBODY, "lives in the process"),
     "ec2": Lists(
-        "`nextToken`, 1000 at a time where the account must page; sizes are " + _CONSTANT,
+        "`nextToken`, 1000 at a time where the account must page, sizes 100 at a time",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud does not look at the token",
+        "Libcloud does not look at the token, and has sizes as a list of its own",
         rule=paging_xml.Amazon,
+        lists={"list_sizes": instance_types.list_sizes},
     ),
     "ecs": Lists(
         "`PageNumber`, 10 at a time; sizes by `NextToken`",
@@ -163,24 +172,29 @@ LISTS: Final[dict[str, Lists]] = {
         "an error for a full page: the API does not say whether there is more",
         "Libcloud asks once",
         rule=partial(paging_unpaged.FullPage, 100),
+        lists={"list_nodes": list_requests.gandi_nodes},
     ),
     "gce": Lists(
         "`nextPageToken`, 500 at a time",
         Who.PLUGIN,
         "an error when a zone did not answer, and when a page is repeated",
-        "Libcloud asks once for sizes and locations, passes over zones that cannot be reached, and "
-        "over every error of the public images' projects (a closed or missing one is passed over "
-        "here too)",
+        "Libcloud asks once for sizes and locations, and passes over zones that cannot be reached",
         rule=paging_own.Google,
         shared_ids=frozenset({"list_sizes"}),
+        lists={"list_images": list_requests.google_images},
     ),
     "gig_g8": _whole("not that it is known"),
     "gridscale": _whole(),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
-    "kamatera": _whole("not that it is known"),
+    "kamatera": _whole("not that it is known", lists={"list_nodes": list_requests.kamatera_nodes}),
     "ktucloud": _CLOUDSTACK,
-    "kubevirt": _whole("only when asked to; Libcloud does not"),
+    "kubevirt": Lists(
+        "only when asked to; Libcloud does not",
+        Who.NOBODY,
+        _REFUSED,
+        rule=paging_unpaged.Kubernetes,
+    ),
     "libvirt_driver": Lists("no", Who.NOBODY, "the hypervisor answers whole or not at all"),
     "linode": Lists(
         "`page`, 100 at a time (Libcloud asks for 25)",
@@ -193,7 +207,13 @@ LISTS: Final[dict[str, Lists]] = {
     "ntta": _MCP,
     "nttcis": _MCP,
     "onapp": _whole("when asked to; not known of every version"),
-    "opennebula": Lists("no", Who.NOBODY, "the list is one document"),
+    "opennebula": Lists(
+        "no",
+        Who.NOBODY,
+        "the list is one document",
+        rule=Rule,
+        lists={"list_nodes": list_requests.opennebula_nodes},
+    ),
     "openstack": _OPENSTACK,
     "outscale": Lists(
         "`NextPageToken`, not known how many at a time",
@@ -213,7 +233,10 @@ LISTS: Final[dict[str, Lists]] = {
         "Libcloud fails at the second page of sizes and does not look at `X-Total-Count`",
         rule=paging_own.Scaleway,
     ),
-    "upcloud": _whole("not in the version of the API that Libcloud speaks"),
+    "upcloud": _whole(
+        "not in the version of the API that Libcloud speaks",
+        lists={"list_nodes": list_requests.upcloud_nodes},
+    ),
     "vcl": Lists("no", Who.NOBODY, "nodes cannot be listed without an address"),
     "vcloud": _VCLOUD,
     "vpsnet": _whole("not that it is known"),

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
 from typing import Any, Final
 
 COMMON: Final = ("key", "secret", "region", "host", "port", "secure")
 """Our settings that may become arguments of a driver's constructor."""
 
-_DEFAULT_REGION: Final = "us-east-1"
 _KEY: Final = "key!"
 _PAIR: Final = "key! secret!"
 _SERVER: Final = "key! host port secure"
@@ -133,28 +131,6 @@ def refusal(provider: str) -> str | None:
         if provider == str(gone):
             return f"Libcloud no longer has {provider!r}: {why['reason']}"
     return f"Libcloud has no provider {provider!r}{_hint(provider, known)}"
-
-
-def region_refusal(provider: str, region: str) -> str | None:
-    """Say why this is no region of a provider; None if it is, or if that cannot be known."""
-    known = sorted(_regions(provider))
-    if not known or region in known:
-        return None
-    return f"Libcloud knows no region {region!r} of {provider}{_hint(region, known)}"
-
-
-def endpoint(provider: str, region: str | None) -> str | None:
-    """Return the host that serves a region (the provider's default one), where that is known."""
-    details = _regions(provider).get(region or _DEFAULT_REGION)
-    return str(details["endpoint"]) if details else None
-
-
-def _regions(provider: str) -> Mapping[str, Any]:
-    if provider != "ec2":
-        return {}
-    constants = importlib.import_module("libcloud.compute.constants.ec2_region_details_partial")
-    details: Mapping[str, Any] = constants.REGION_DETAILS
-    return details
 
 
 def _hint(word: str, known: list[str]) -> str:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import sys
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
+import urllib3
+
 from orchestrator_core import Deadline, PluginError, reveal_all
-from orchestrator_libcloud import providers
+from orchestrator_libcloud import libvirt_domains, providers, regions, vsphere, vsphere_actions
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.openstack.shared import PROVIDERS, SharedCloud
+from orchestrator_libcloud.private_values import PrivateValues
+from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.redaction import Redactor
+from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
 from orchestrator_libcloud.trail import Trail
 from orchestrator_libcloud.watchdog import watchdog
+
+_log = logging.getLogger(__name__)
+
+_OWN_LIBRARIES: Final = {
+    libvirt_domains.MODULE: libvirt_domains.install,
+    vsphere_actions.MODULE: vsphere.install,
+}
+"""Driver modules whose connections are not Libcloud's to what makes them fit for us."""
 
 _IN_PROCESS: Final = frozenset({"dummy"})
 """Providers whose cloud lives in the driver object itself, so that all threads share one."""
@@ -27,15 +44,23 @@ class Sessions:
     Args:
         settings: the cloud's, as its schema loaded them.
         cloud: its name, for messages.
+
+    Attributes:
+        private: what of the settings no message may show.
+        redact: takes it out of what the cloud says.
     """
 
     def __init__(self, settings: Mapping[str, Any], cloud: str = "?") -> None:
+        self.private = PrivateValues()
+        self.redact = Redactor(self.private.secrets, self.private.hosts)
         self._settings = settings
         self._cloud = cloud
         self._lock = threading.RLock()
         self._is_shared = settings["provider"] in _IN_PROCESS
         self._local: Any = _Shared() if self._is_shared else threading.local()
         self._driver_class: Any = None
+        is_openstack = settings["provider"] in PROVIDERS
+        self._openstack = SharedCloud(settings, cloud) if is_openstack else None
         # A thread's own is gone with the thread.
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._is_closed = False
@@ -50,7 +75,7 @@ class Sessions:
             if self._driver_class is None:
                 provider = self._settings["provider"]
                 try:
-                    self._driver_class = providers.load(provider)
+                    driver_class = providers.load(provider)
                 except ImportError as error:
                     raise PluginError(
                         f"Provider {provider!r} needs the package {error.name}, "
@@ -58,8 +83,28 @@ class Sessions:
                     ) from error
                 # It imports Libcloud, which is not loaded before a cloud is used.
                 transport = importlib.import_module("orchestrator_libcloud.transport")
-                transport.install(self._driver_class)
+                transport.install(driver_class)
+                self._prepare(driver_class, provider)
+                self._driver_class = driver_class
+                if said := regions.hint(self._settings["provider"], self._settings.get("region")):
+                    _log.warning("Cloud %s: %s; it is used as it is", self._cloud, said)
             return self._driver_class
+
+    def _prepare(self, driver_class: Any, provider: str) -> None:
+        """Put connections that are not Libcloud's under our terms, and tell what weakens them."""
+        install = _OWN_LIBRARIES.get(driver_class.__module__)
+        missing = install(sys.modules[driver_class.__module__]) if install is not None else None
+        if missing is not None:
+            raise PluginError(
+                f"Provider {provider!r} needs the package {missing}, which is not installed"
+            )
+        if not self._settings.get("verify_tls", True):
+            # One line of ours instead, which names the cloud.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            _log.warning(
+                "Cloud %s: verify_tls is false, so its credentials go to any server at its address",
+                self._cloud,
+            )
 
     @contextmanager
     def driver(self, deadline: Deadline, trail: Trail | None = None) -> Iterator[Any]:
@@ -81,7 +126,7 @@ class Sessions:
             try:
                 yield held.driver
             finally:
-                self._give_back(held, is_torn=call.is_aborted)
+                self._give_back(held, is_torn=call.is_aborted or not _is_alive(held.driver))
 
     def close(self) -> None:
         """Let go of every thread's driver object; of those in use when their calls have ended."""
@@ -118,31 +163,69 @@ class Sessions:
         held.close()
 
     def _make(self, driver_class: Any) -> Any:
-        arguments = constructor_arguments(driver_class, self._settings)
+        options = None if self._openstack is None else self._openstack.options()
+        arguments = constructor_arguments(driver_class, self._settings, options)
+        where = (self._settings["provider"], arguments.get("region"), arguments.get("host"))
+        more = () if options is None else (options.auth, options.overrides)
+        self.private.note(self._settings, arguments, *more)
         try:
-            driver = driver_class(**arguments)
+            with regions.taught(*where):
+                driver = driver_class(**arguments)
         except (TypeError, ImportError) as error:
             # These name parameters and packages, not their values.
             raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
+        except Exception as error:
+            if _is_libvirts_own(driver_class, error):
+                raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
+            inner = vsphere.cause(error) if self._is_vsphere(driver_class) else None
+            if inner is None:
+                raise
+            raise inner from error
         correct_states(driver)
+        if self._openstack is not None:
+            self._openstack.prepare(driver)
+        repair(driver)
+        keep_raw_items(driver)
         return driver
+
+    @staticmethod
+    def _is_vsphere(driver_class: Any) -> bool:
+        return bool(driver_class.__module__ == vsphere_actions.MODULE)
 
     def _terms(self) -> Terms:
         try:
             proxy = reveal_all(self._settings.get("proxy"))
         except ValueError as error:
             raise PluginError(f"A secret cannot be read: {error}") from None
+        self.private.note_proxy(proxy)
+        ca_file = self._settings.get("ca_file")
+        if ca_file is None and self._openstack is not None:
+            ca_file = self._openstack.ca_file()
         return Terms(
             cloud=self._cloud,
+            redact=self.redact,
             max_answer=self._settings["max_answer"],
-            ca_file=self._settings.get("ca_file"),
+            ca_file=ca_file,
             proxy=proxy,
+            verify_tls=self._settings.get("verify_tls", True),
         )
 
 
 def abort(deadline: Deadline) -> None:
     """Make the call end that was given this deadline, in whatever thread it waits."""
     watchdog.abort(deadline)
+
+
+def _is_libvirts_own(driver_class: Any, error: Exception) -> bool:
+    """Return whether Libcloud's libvirt driver itself refuses its settings, in fixed words."""
+    return driver_class.__module__ == libvirt_domains.MODULE and type(error) is RuntimeError
+
+
+def _is_alive(driver: Any) -> bool:
+    """Return whether a driver object can be used again: libvirt's connections end for ever."""
+    if type(driver).__module__ != libvirt_domains.MODULE:
+        return True
+    return libvirt_domains.is_alive(driver)
 
 
 class _Held:

@@ -8,17 +8,21 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from orchestrator_core import FileField, SecretField, SecretMapping
-from orchestrator_libcloud.arguments import TARGETS
+from orchestrator_libcloud.arguments import TARGETS, is_text_argument
+from orchestrator_libcloud.openstack import options as openstack
 from orchestrator_libcloud.providers import (
     COMMON,
     IMAGE_OWNERS,
     NEEDS,
     refusal,
-    region_refusal,
     required,
     taken,
 )
+from orchestrator_libcloud.regions import refusal as region_refusal
 
+_LIBVIRT = "libvirt"
+_OWN_TRANSPORT = ("ca_file", "proxy", "verify_tls")
+_IN_URI = "the URI says it: qemu+tls://HOST/system?pkipath=FOLDER (or no_verify=1)"
 _MAX_PORT = 65535
 _LARGEST_ANSWER = 4096
 
@@ -39,14 +43,20 @@ class LibcloudSettings(Schema):
     port = fields.Integer(strict=True, validate=validate.Range(1, _MAX_PORT))
     secure = fields.Boolean()
     ca_file = FileField()
+    verify_tls = fields.Boolean(load_default=True)
     proxy = SecretField(allow_plain=True)
+    delete_volumes = fields.Boolean(load_default=False)
     max_answer = fields.Integer(
         strict=True, load_default=64, validate=validate.Range(1, _LARGEST_ANSWER)
     )
     image_owner = fields.List(
         fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
     )
-    arguments = SecretMapping(load_default=dict)
+    arguments = SecretMapping(load_default=dict, texts=is_text_argument)
+    auth = SecretMapping(texts=lambda _name: True)  # names, ids, domains: all of them are texts
+    clouds_file = FileField()
+    cloud = fields.String(validate=validate.Length(min=1))
+    interface = fields.String(validate=validate.OneOf(openstack.INTERFACES))
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:
@@ -58,12 +68,20 @@ class LibcloudSettings(Schema):
         provider: str = data["provider"]
         if why := refusal(provider):
             raise ValidationError(why, "provider")
-        wrong = {**_not_taken(provider, data), **_missing(provider, data)}
-        if "region" in data and (why := region_refusal(provider, data["region"])):
-            wrong.setdefault("region", [why])
+        wrong = _not_taken(provider, data)
+        if provider != "openstack":
+            wrong |= {**openstack.refused(provider, data), **_missing(provider, data)}
+        elif "auth" in data or "clouds_file" in data:
+            wrong |= openstack.faults(data)
+        else:
+            wrong |= _missing(provider, data) or openstack.faults(data)
+        region = data.get("region") or data["arguments"].get("region")
+        if isinstance(region, str) and (why := _region_refusal(provider, region, data)):
+            wrong.setdefault("region" if "region" in data else "arguments", [why])
         if "image_owner" in data and provider not in IMAGE_OWNERS:
             words = ", ".join(sorted(IMAGE_OWNERS))
             wrong["image_owner"] = [f"provider {provider!r} does not take it (only {words} do)"]
+        wrong.update(_pointless(provider, data))
         if wrong:
             raise ValidationError(wrong)
 
@@ -83,6 +101,24 @@ def _not_taken(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
         elif name in data["arguments"]:
             wrong[name] = ["given twice: here and in arguments"]
     return wrong
+
+
+def _pointless(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what a provider takes no notice of, or another setting does away with."""
+    wrong = {}
+    if provider == _LIBVIRT:
+        for name in _OWN_TRANSPORT:
+            if name in data and data[name] is not True:
+                wrong[name] = [f"provider 'libvirt' does not take it; {_IN_URI}"]
+    elif data["delete_volumes"]:
+        wrong["delete_volumes"] = [f"provider {provider!r} does not take it (only libvirt does)"]
+    if "ca_file" in data and not data["verify_tls"]:
+        wrong["ca_file"] = ["has no use with verify_tls = false"]
+    return wrong
+
+
+def _region_refusal(provider: str, region: str, data: Mapping[str, Any]) -> str | None:
+    return region_refusal(provider, region, data.get("host") or data["arguments"].get("host"))
 
 
 def _missing(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -23,6 +23,15 @@ _AMAZON: Final = _DRIVERS + "ec2"
 _BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
 """Drivers that use nothing but the ids of image and size: they need not be fetched again."""
 
+_OWN_CONNECTIONS: Final = frozenset(
+    _DRIVERS + name for name in ("dummy", "libvirt_driver", "vsphere")
+)
+"""Drivers whose libraries speak to the cloud past Libcloud's connections."""
+
+_MOST_TAGS: Final = 48
+"""Amazon's limit for one resource is 50. Clouds that speak its API may make the instance first and
+refuse its tags after that. Source: AWS, "Tag your Amazon EC2 resources", tag restrictions."""
+
 ALWAYS_GIVEN: Final = ("name", "size", "image")
 BY_REQUEST: Final = (*ALWAYS_GIVEN, "location")
 """What a request can say of the parameters that a driver may insist on."""
@@ -49,7 +58,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
         **_metadata(driver, request.metadata),
     }
     arguments = {**_marked(driver, wished, request.marker), **_what(driver, request, region)}
-    trail.begin_change()
+    trail.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
     node = create(**arguments)
     if node is None or isinstance(node, list):
         raise NonsenseAnswer("The cloud did not answer a start with one node")
@@ -109,6 +118,12 @@ def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str
 
 
 def _checked(metadata: Mapping[str, Any], *, amazon: bool) -> dict[str, str]:
+    if amazon and len(metadata) > _MOST_TAGS:
+        raise InvalidParameter(
+            "metadata",
+            f"must have at most {_MOST_TAGS} entries: a node has 50 tags, and its name and "
+            "Orchestrator's marker are two of them",
+        )
     for key, value in metadata.items():
         if not isinstance(value, str):
             raise InvalidParameter(

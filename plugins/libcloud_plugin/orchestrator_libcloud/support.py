@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from orchestrator_libcloud import vsphere_actions
 from orchestrator_libcloud.arguments import targets
 from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.lookup import has_getter
 from orchestrator_libcloud.providers import DEFAULTS
 from orchestrator_libcloud.start import ALWAYS_GIVEN, BY_REQUEST
+from orchestrator_libcloud.states import modules
 
 _LISTS: Final = ("list_nodes", "list_images", "list_sizes")
 _ACTIONS: Final = {
@@ -43,7 +45,8 @@ def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
     yield "find_node", lists["list_nodes"] or why_none(chosen)
     yield "get_image", None if offers(chosen, "get_image") else lists["list_images"]
     yield "get_size", lists["list_sizes"]
-    yield "start_vm", _start(chosen)
+    image = None if offers(chosen, "get_image") else lists["list_images"]
+    yield "start_vm", _start(chosen) or lists["list_sizes"] or image
     for hook, action in _ACTIONS.items():
         yield hook, lacks(chosen, action, ("node",)) or node
 
@@ -61,6 +64,8 @@ def _start(chosen: Any) -> str | None:
         return why
     if "location" in needed(chosen, "create_node"):
         return lacks(chosen, "list_locations")
+    if vsphere_actions.MODULE in modules(chosen):
+        return f"Provider {chosen.name} has no sizes through Libcloud, and a start needs one"
     refused = [name for name in ALWAYS_GIVEN if name not in takes(chosen, "create_node")]
     return f"Provider {chosen.name} does not take {refused[0]} for a node" if refused else None
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import math
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from orchestrator_core import CloudError
 from orchestrator_libcloud.error_answer import ErrorAnswer
+from orchestrator_libcloud.requests_sent import SentRequest, is_nothing_done, may_change
+from orchestrator_libcloud.secret_names import is_secret_name
 
-_REFUSED_WHOLE: Final = frozenset({401, 429})
-"""Answers that say that the request was looked at and not carried out."""
-
-_SAYS_WHEN: Final = frozenset({413, 429, 503})
+_SAYS_WHEN: Final = frozenset({403, 413, 429, 503})
+_SHORTEST_TOKEN: Final = 6
+_AUTHORIZATION: Final = frozenset({"authorization", "proxy-authorization", "cookie", "signature"})
 
 
 class Trail:
@@ -24,6 +27,8 @@ class Trail:
         status: HTTP status of the answer to the last request; None without an answer.
         retry_after: seconds that this answer asks us to wait, where it does.
         error: the answer to the last request, if it is an error.
+        request: the last request, as ``requests`` sent it; None where a driver has connections of
+            its own.
         verdict: why the transport itself ended the call, whatever the driver makes of it.
     """
 
@@ -31,22 +36,29 @@ class Trail:
         self.status: int | None = None
         self.retry_after: float | None = None
         self.error: ErrorAnswer | None = None
+        self.request: Any = None
         self.verdict: CloudError | None = None
         self._is_change = False
         self._has_begun = True
-        self._begun = 0
-        self._open = 0
-        self._is_sent = False
+        self._sees_all = False
+        self._is_aside = False
+        self._requests: list[SentRequest] = []
 
     def prepare_change(self) -> None:
         """Say that this call will change something, and that it only looks things up so far."""
         self._is_change = True
         self._has_begun = False
 
-    def begin_change(self) -> None:
-        """Say that the next request may change something."""
+    def begin_change(self, *, sees_all: bool = False) -> None:
+        """Say that the next request may change something.
+
+        Args:
+            sees_all: whether every request of the driver is seen here, so that none was sent
+                where none was seen.
+        """
         self._has_begun = True
-        self._begun = self._open = 0
+        self._sees_all = sees_all
+        self._requests = []
 
     @property
     def is_change(self) -> bool:
@@ -54,32 +66,84 @@ class Trail:
         return self._is_change
 
     @property
+    def has_begun_change(self) -> bool:
+        """Whether the call changes something and is past its look-ups."""
+        return self._is_change and self._has_begun
+
+    @property
     def nothing_done(self) -> bool:
         """Whether it is certain that the cloud did nothing of what was asked for.
 
         It is not where a driver has connections of its own: nothing is known of them here.
         """
-        return not self._has_begun or (self._begun > 0 and self._open == 0)
+        return not self._has_begun or (
+            bool(self._requests) and all(request.may_be_repeated for request in self._requests)
+        )
 
-    def begin_request(self) -> None:
+    @property
+    def refused_whole(self) -> bool | None:
+        """Whether nothing was done: every request of the change was itself refused.
+
+        False when one of them was carried out, None when that is not known.
+        """
+        if not self._requests and self._sees_all:
+            return True  # the driver itself refused the arguments
+        return True if self.nothing_done else is_nothing_done(self._requests)
+
+    @property
+    def is_change_sent(self) -> bool:
+        """Whether a request of the change was accepted, or may have been unseen by us."""
+        return not self._requests or any(request.is_accepted for request in self._requests)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
+        before, self._is_aside = self._is_aside, True
+        try:
+            yield
+        finally:
+            self._is_aside = before
+
+    def begin_request(self, method: str = "POST", url: str = "", body: object = None) -> None:
         """Forget the last answer: a request begins, its connection perhaps not yet made."""
         self.status = self.retry_after = self.error = None
-        self._begun += 1
-        self._is_sent = False
+        # Of a read it is told whether it was sent at all.
+        changes = not self._is_change or may_change(method, url, body)
+        self._requests.append(SentRequest(changes and not self._is_aside))
 
     def sent(self) -> None:
         """Note that the request is on its way, in part at least. Safe to repeat."""
-        if not self._is_sent:
-            self._is_sent = True
-            self._open += 1
+        if self._requests:
+            self._requests[-1].is_sent = True
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Note the answer's status and headers, whose names may be in any case."""
         self.status = status
-        if status in _REFUSED_WHOLE and self._is_sent:
-            self._open -= 1
+        if self._requests:
+            self._requests[-1].status = status
         if status in _SAYS_WHEN:
             self.retry_after = seconds_until(headers.get("Retry-After"))
+
+    def keep_error(self, answer: ErrorAnswer) -> None:
+        """Keep the answer to the last request, which is an error."""
+        self.error = answer
+        if self._requests:
+            self._requests[-1].error = answer
+
+    def carried(self) -> tuple[list[str], list[str]]:
+        """Return the secrets that the last request carried, and the host that it went to."""
+        if self.request is None:
+            return [], []
+        url = urlsplit(self.request.url)
+        pairs = [*self.request.headers.items(), *parse_qsl(url.query)]
+        secrets = [
+            str(value)
+            for name, value in pairs
+            if str(name).lower() in _AUTHORIZATION or is_secret_name(str(name))
+        ]
+        words = [word for secret in secrets for word in (secret, *secret.split()[1:])]
+        hosts = [host for host in (url.hostname, url.netloc) if host]
+        return [word for word in words if len(word) >= _SHORTEST_TOKEN], hosts
 
     def decide(self, verdict: CloudError) -> CloudError:
         """Keep the first reason why the transport ended the call; return it to be raised."""

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import requests
+from libcloud.common import exceptions
 from libcloud.common.base import Connection
 from libcloud.http import LibcloudConnection
 
-from orchestrator_libcloud import parsing
+from orchestrator_libcloud import addresses, parsing, prices
 from orchestrator_libcloud.adapter import Adapter
 from orchestrator_libcloud.call import current
 
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+_FIRST_ERROR: Final = 400
+_GOOGLE: Final = "libcloud.common.google"
 _CERTIFICATE: Final = ("cert_file", "key_file")
 
 
@@ -56,7 +59,12 @@ class _Requests:
                 _mount(session)
                 if call is not None and call.terms.proxy:
                     session.proxies = dict.fromkeys(("http", "https"), call.terms.proxy)
-                return session.request(name, url, **kwargs)
+                response = session.request(name, url, **kwargs)
+            if response.status_code >= _FIRST_ERROR:
+                # OUTSCALE's driver hands an error's JSON on as if it were what was asked for.
+                error: Any = exceptions.BaseHTTPError
+                raise error(response.status_code, response.text)
+            return response
 
         return send
 
@@ -69,10 +77,15 @@ def install(driver_class: Any) -> None:
     connection.conn_class = Transport
     connection.retryCls = _Once
     parsing.install()
+    prices.install()
+    addresses.correct_kinds(driver_class)
     for cls in _classes(driver_class):
         # Azure's two name the plain class again, which hides the one set above.
         if getattr(cls, "conn_class", None) is LibcloudConnection:
             cls.conn_class = Transport
+        if getattr(getattr(cls, "responseCls", None), "__module__", "") == _GOOGLE:
+            # Else an error answer without a body counts as a list with nothing on it.
+            cls.responseCls.parse_zero_length_body = True
         module = sys.modules[cls.__module__]
         if getattr(module, "requests", None) is requests:
             module.requests = _Requests()  # type: ignore[attr-defined]

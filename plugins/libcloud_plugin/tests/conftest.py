@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from any_host import Answer, any_host
 
 from orchestrator_core import Deadline, PluginContext
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.fake import ec2_server
 
 Make = Callable[..., LibcloudDriver]
+
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "azure_arm": {"tenant_id": "t", "subscription_id": "s"},
+    "gce": {"project": "p", "auth_type": "IA"},
+}
+_WITHOUT_SECRET = frozenset({"cloudscale", "digitalocean", "gandi", "linode", "vultr"})
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +91,34 @@ def key_pair(raw_ec2: Any) -> str:
     name = f"key-{uuid.uuid4().hex[:8]}"
     raw_ec2.create_key_pair(name)
     return name
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def served(
+    make: Make, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, Answer], LibcloudDriver]]:
+    """Return a function that puts a provider of the test's making before its real driver."""
+    monkeypatch.setenv("TEST_SECRET", "s3cret")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    token = {"access_token": "t", "expire_time": "2099-01-01T00:00:00Z"}
+    (tmp_path / "token").write_text(json.dumps(token))
+    with ExitStack() as stack:
+
+        def _served(
+            provider: str, answer: Answer, arguments: Any = None, **more: Any
+        ) -> LibcloudDriver:
+            port = stack.enter_context(any_host(answer, authority))
+            arguments = {**_ARGUMENTS.get(provider, {}), **(arguments or {})}
+            if provider == "gce":
+                arguments["credential_file"] = str(tmp_path / "token")
+            secret = {} if provider in _WITHOUT_SECRET else {"secret": "env:TEST_SECRET"}
+            way = {"proxy": f"http://127.0.0.1:{port}", "ca_file": str(tmp_path / "ca.pem")}
+            settings = {"provider": provider, "key": "k", **secret, **way, **more}
+            return make(**settings, arguments=arguments)
+
+        yield _served

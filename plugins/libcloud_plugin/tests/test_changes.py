@@ -15,8 +15,10 @@ from orchestrator_core import (
     CredentialsRefused,
     Deadline,
     Image,
+    NonsenseAnswer,
     PluginContext,
     RateLimited,
+    RequestError,
     Size,
     StartRequest,
 )
@@ -124,6 +126,48 @@ def test_a_node_that_cannot_be_tagged_is_there_all_the_same(
 ) -> None:
     server.behaviour = by_action(RunInstances=xml(_STARTED), CreateTags=behaviour)
     assert ec2.start_vm(request=REQUEST, deadline=Deadline(10)).id == "i-1"
+
+
+_NO_SET = (
+    f"<DescribeInstancesResponse {_SPACE}><requestId>r</requestId></DescribeInstancesResponse>"
+)
+_ANOTHER_SPACE = (
+    '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15">'
+    "<reservationSet/></DescribeInstancesResponse>"
+)
+_PAGE = "<!DOCTYPE html><html><body><p>Please log in</p></body></html>"
+
+
+@pytest.mark.parametrize(
+    "body", [_NO_SET, _ANOTHER_SPACE, _PAGE, f'<?xml version="1.0"?>{_PAGE[15:]}']
+)
+def test_an_answer_without_its_list_is_no_empty_list(
+    ec2: LibcloudDriver, server: HostileServer, body: str
+) -> None:
+    server.behaviour = xml(body)
+    for ask in (ec2.list_nodes, lambda deadline: ec2.get_node(node_id="i-1", deadline=deadline)):
+        with pytest.raises(NonsenseAnswer):
+            ask(deadline=Deadline(10))
+
+
+def refusal_of(code: str) -> Behaviour:
+    """Refuse as Amazon does."""
+    error = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
+    return answer(400, f"<Response><Errors>{error}</Errors></Response>".encode(), "text/xml")
+
+
+@pytest.mark.parametrize(
+    ("code", "nothing_done"),
+    [("InvalidAMIID.NotFound", True), ("InstanceLimitExceeded", True), ("TagLimitExceeded", None)],
+)
+def test_a_refusal_says_whether_something_was_made(
+    ec2: LibcloudDriver, server: HostileServer, code: str, *, nothing_done: bool | None
+) -> None:
+    """Clouds of Amazon's kind may make the instance before they refuse its tags."""
+    server.behaviour = by_action(RunInstances=refusal_of(code))
+    with pytest.raises(RequestError) as caught:
+        ec2.start_vm(request=REQUEST, deadline=Deadline(10))
+    assert caught.value.nothing_done is nothing_done
 
 
 @pytest.mark.parametrize("status", [401, 429])

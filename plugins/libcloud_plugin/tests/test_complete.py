@@ -81,11 +81,6 @@ PAGED = [
 JSON_ONLY = [case for case in PAGED if case[0] in ("digitalocean", "linode", "openstack", "vultr")]
 
 
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
 def start(
     make: Callable[..., LibcloudDriver],

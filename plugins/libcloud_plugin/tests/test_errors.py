@@ -31,7 +31,7 @@ from orchestrator_core import (
     OrchestratorError,
     QuotaExceeded,
     RateLimited,
-    RequestError,
+    Refused,
     SizeNotFound,
     Unsupported,
 )
@@ -63,7 +63,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (BaseHTTPError(403, LEAKS), CredentialsRefused),
     (ProviderError(LEAKS, http_code=503), CloudUnreachable),
     (BaseHTTPError(409, LEAKS), Conflict),
-    (BaseHTTPError(400, LEAKS), RequestError),
+    (BaseHTTPError(400, LEAKS), Refused),
     (BaseHTTPError(500, LEAKS), CloudError),
     (BaseHTTPError(504, LEAKS), CloudTimeout),
     (BaseHTTPError(400, {"error": {"message": "Image x not found"}}), ImageNotFound),
@@ -108,7 +108,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (BaseHTTPError(403, "403 Forbidden Quota exceeded for cores"), QuotaExceeded),
     (BaseHTTPError(500, "500 Error No valid host was found."), QuotaExceeded),
     (BaseHTTPError(400, "400 Bad Request Invalid key_name provided."), InvalidParameter),
-    (BaseHTTPError(400, "400 Bad Request Can not find requested image"), RequestError),
+    (BaseHTTPError(400, "400 Bad Request Can not find requested image"), ImageNotFound),
     (BaseHTTPError(404, "404 Not Found Flavor x could not be found."), SizeNotFound),
     (
         BaseHTTPError(409, "409 Conflict Cannot 'stop' instance x while it is in vm_state stopped"),
@@ -211,10 +211,10 @@ def test_a_bad_status_says_more_than_a_parser(
 def test_what_the_transport_decided_stays() -> None:
     trail = Trail()
     verdict = trail.decide(CloudTimeout("late"))
-    with pytest.raises(CloudTimeout) as caught, translated("aws", None, trail):
+    with pytest.raises(CloudTimeout) as caught, translated("aws", trail):
         raise RuntimeError("of the driver's own")
     assert caught.value is verdict
-    with pytest.raises(CloudTimeout), translated("aws", None, trail):
+    with pytest.raises(CloudTimeout), translated("aws", trail):
         pass  # the driver made do with a part
 
 
@@ -232,7 +232,7 @@ def test_nothing_is_certain_where_the_driver_has_connections_of_its_own() -> Non
 def test_what_was_not_looked_at_is_not_missing() -> None:
     trail = Trail()
     trail.decide(CloudTimeout("late"))
-    with pytest.raises(CloudTimeout), translated("aws", None, trail):
+    with pytest.raises(CloudTimeout), translated("aws", trail):
         raise NodeNotFound("There is no node 'x'")
 
 

@@ -1,4 +1,4 @@
-"""The event loop goes on while a list of ten thousand nodes is parsed, converted and shaped."""
+"""The event loop goes on while long lists are parsed, converted and shaped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openstack_cloud import Answer, OpenStack, flavor, in_json, server, serving
 
 from orchestrator_core.app import create_app
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
@@ -107,10 +108,10 @@ async def get(app: Any, path: str) -> bytes:
     return b"".join(message.get("body", b"") for message in sent)
 
 
-async def longest_wait(app: Any) -> tuple[float, bytes]:
+async def longest_wait(app: Any, path: str = "/api/v1/nodes/aws") -> tuple[float, bytes]:
     """Return the longest time that the loop was held up by a list, in seconds, and the list."""
     loop = asyncio.get_running_loop()
-    listing = asyncio.ensure_future(get(app, "/api/v1/nodes/aws"))
+    listing = asyncio.ensure_future(get(app, path))
     longest = 0.0
     while not listing.done():
         begun = loop.time()
@@ -131,3 +132,41 @@ def test_the_event_loop_is_not_held_up(app: Any) -> None:
     nodes = json.loads(body)["nodes"]
     assert len({node["uuid"] for node in nodes}) == COUNT
     assert nodes[7]["extra"]["tags"] == {"Name": "node-7"}
+
+
+@pytest.fixture
+def openstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The API in front of an OpenStack of as many servers, a thousand on a page."""
+    monkeypatch.setenv("TEST_SECRET", "a-secret-of-this-test")
+    pages = {}
+    for page in range(COUNT // 1000):
+        servers = [server(page * 1000 + number) for number in range(1000)]
+        after = [{"rel": "next", "href": f"http://h/?marker={page + 1}"}]
+        links = after if (page + 1) * 1000 < COUNT else []
+        pages[str(page)] = in_json({"servers": servers, "servers_links": links})
+
+    def prepared(_: str, path: str, query: dict[str, str]) -> Answer | None:
+        return pages[query.get("marker", "0")] if path.endswith("/servers/detail") else None
+
+    there = OpenStack(flavors=[flavor(number) for number in range(300)], before=prepared)
+    file = tmp_path / "orchestrator.toml"
+    with serving(there):
+        file.write_text(
+            '[clouds.os]\ndriver = "libcloud"\nprovider = "openstack"\nkey = "k"\n'
+            'secret = "env:TEST_SECRET"\n[clouds.os.arguments]\nex_tenant_name = "p"\n'
+            f'ex_force_auth_url = "{there.url("/v3")}"\n'
+        )
+        yield create_app(load_settings(file, {}))
+
+
+@pytest.mark.usefixtures("like_a_worker")
+@pytest.mark.parametrize(("what", "count"), [("nodes", COUNT), ("flavors", 300)])
+def test_nor_by_an_openstack(openstack: Any, what: str, count: int) -> None:
+    waits = []
+    for _ in range(4):
+        wait, body = asyncio.run(longest_wait(openstack, f"/api/v1/{what}/os"))
+        waits.append(wait)
+        if wait < MOST_SECONDS:
+            break
+    assert min(waits) < MOST_SECONDS, waits
+    assert len(json.loads(body)[what]) == count

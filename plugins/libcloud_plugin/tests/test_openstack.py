@@ -179,7 +179,7 @@ def test_metadata_must_be_text(cloud: LibcloudDriver, nova: Nova, deadline: Dead
         ({"status": "SHELVED_OFFLOADED"}, NodeState.STOPPED),
         ({"status": "ACTIVE", TASK: "powering-off"}, NodeState.STOPPING),
         ({"status": "SHUTOFF", TASK: "powering-on"}, NodeState.STARTING),
-        ({"status": "ACTIVE", TASK: "deleting"}, NodeState.STOPPING),
+        ({"status": "ACTIVE", TASK: "deleting"}, NodeState.TERMINATING),
         ({"status": "NEW_IN_A_LATER_RELEASE"}, NodeState.UNKNOWN),
     ],
 )

@@ -92,7 +92,8 @@ def test_arguments_that_the_constructor_does_not_know(deadline: Deadline) -> Non
         pass
 
 
-def test_a_package_that_is_missing(deadline: Deadline) -> None:
+def test_a_package_that_is_missing(deadline: Deadline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libcloud.compute.drivers.vsphere.pyvmomi", None)
     vsphere = sessions(provider="vsphere", key="k", host="h.invalid", arguments={"password": "p"})
     with pytest.raises(PluginError, match="pyvmomi"), vsphere.driver(deadline):
         pass

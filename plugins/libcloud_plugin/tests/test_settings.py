@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from orchestrator_core.settings.load import load_section, load_settings
 from orchestrator_libcloud.settings import LibcloudSettings
 
 
@@ -86,12 +87,6 @@ def test_one_thing_said_twice() -> None:
     }
 
 
-def test_a_region_that_amazon_does_not_have() -> None:
-    assert wrong(provider="ec2", **PAIR, region="eu-wset-1") == {
-        "region": ["Libcloud knows no region 'eu-wset-1' of ec2; did you mean 'eu-west-1'?"]
-    }
-
-
 def test_image_owners_where_there_are_any() -> None:
     only = "(only ec2, eucalyptus, nimbus, outscale_inc, outscale_sas do)"
     assert wrong(provider="libvirt", key="test:///default", image_owner=["self"]) == {
@@ -124,3 +119,31 @@ def test_values_of_the_wrong_kind(tmp_path: Path) -> None:
         "there is no file"
         in wrong(provider="ec2", **PAIR, ca_file=str(tmp_path / "x"))["ca_file"][0]
     )
+
+
+@pytest.mark.parametrize("text", ["12e10", "007", "true", "1_000", "2", "2.0"])
+def test_an_argument_from_the_environment_that_is_a_text_stays_one(text: str) -> None:
+    environ = {
+        "DRIVER": "libcloud",
+        "PROVIDER": "openstack",
+        "KEY": text,
+        "SECRET": "env:TEST_SECRET",
+        "REGION": text,
+        "ARGUMENTS__EX_FORCE_AUTH_URL": "http://h:5000",
+        "ARGUMENTS__EX_FORCE_AUTH_VERSION": text,
+        "ARGUMENTS__EX_TENANT_NAME": text,
+        "ARGUMENTS__TIMEOUT": "30",
+        "ARGUMENTS__EX_TOKEN_BEARER_AUTH": "false",
+    }
+    names = {f"ORCHESTRATOR__CLOUDS__OS__{name}": value for name, value in environ.items()}
+    settings = load_settings(None, names)
+    plugin = settings.clouds["os"].plugin
+    loaded = load_section(LibcloudSettings(), plugin, settings, ("clouds", "os"), ())
+    assert (loaded["key"].reveal(), loaded["region"]) == (text, text)
+    assert loaded["arguments"] == {
+        "ex_force_auth_url": "http://h:5000",
+        "ex_force_auth_version": text,
+        "ex_tenant_name": text,
+        "timeout": 30,
+        "ex_token_bearer_auth": False,
+    }

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from marshmallow import Schema, fields
 
@@ -115,6 +117,18 @@ class GoodCloud:
         return LOCATIONS
 
     @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        return self.nodes_after(marker)[:limit]
+
+    @hookimpl
+    def page_images(self, limit: int, marker: str | None) -> list[Image]:
+        return [image for image in self.list_images() if image.id > (marker or "")][:limit]
+
+    def nodes_after(self, marker: str | None) -> list[Node]:
+        found = {node.id: node for node in self.list_nodes() if node.id > (marker or "")}
+        return [found[node_id] for node_id in sorted(found)]
+
+    @hookimpl
     def get_node(self, node_id: str) -> Node:
         return replace(self.found(node_id))
 
@@ -185,6 +199,12 @@ class GoodCloud:
         with self.server.lock:
             self.server.nodes[node.id] = node
         return node
+
+
+def seen_by_a_server(thing_id: str) -> str:
+    """Return the id that a server sees in ``/things/<id>``, into which it was put as it is."""
+    path = urlsplit(f"https://cloud.example.org/things/{thing_id}").path
+    return normpath(unquote(path).partition(";")[0].strip()).removeprefix("/things/")
 
 
 @contextmanager

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import good_cloud
-from good_cloud import IMAGES, SIZES, GoodCloud
+from good_cloud import IMAGES, SIZES, GoodCloud, seen_by_a_server
 from orchestrator_core import (
     CloudError,
     Image,
@@ -204,7 +205,8 @@ class ChangesNames(GoodCloud):
 
 
 class DestroysWhatIsNotThere(GoodCloud):
-    breaks, says = "C29", "expected 400"
+    breaks, says = "C29", "it took the id for a node's"
+    instead: ClassVar = {"C34": "fail"}
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
@@ -278,3 +280,33 @@ class RemembersNodesTooLong(GoodCloud):
         if node_id in self.cache:
             return self.cache[node_id]
         raise NodeNotFound(f"There is no node {node_id!r}")
+
+
+class PutsTheIdOfAStopIntoAUrl(GoodCloud):
+    breaks, says = "C34", "stop_vm was to refuse the id"
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        super().stop_vm(seen_by_a_server(node_id))
+
+
+class BlocksInAStop(GoodCloud):
+    """Each behaviour that stops a node would take as long as a call may."""
+
+    breaks, says = "C21", "stop_vm blocks"
+    slow = True
+    instead: ClassVar = dict.fromkeys(
+        ("C27", "C28", "C29", "C30", "C31", "C32", "C33", "C34"), "not run"
+    )
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.closed = threading.Event()
+
+    @hookimpl
+    def stop_vm(self, node_id: str) -> None:
+        self.closed.wait()
+
+    @hookimpl
+    def close(self) -> None:
+        self.closed.set()

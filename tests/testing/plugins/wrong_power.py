@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
-from good_cloud import GoodCloud
+from good_cloud import GoodCloud, seen_by_a_server
 from orchestrator_core import InvalidParameter, Node, NodeState, hookimpl
 
 
@@ -55,7 +56,8 @@ class DoesNotSwitchOn(GoodCloud):
 
 
 class RebootsWhatIsNotThere(GoodCloud):
-    breaks, says = "C43", "expected 400"
+    breaks, says = "C43", "it took the id for a node's"
+    instead: ClassVar = {"C47": "fail"}
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
@@ -64,7 +66,8 @@ class RebootsWhatIsNotThere(GoodCloud):
 
 
 class SwitchesOffWhatIsNotThere(GoodCloud):
-    breaks, says = "C44", "expected 400"
+    breaks, says = "C44", "it took the id for a node's"
+    instead: ClassVar = {"C47": "fail"}
 
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
@@ -73,7 +76,8 @@ class SwitchesOffWhatIsNotThere(GoodCloud):
 
 
 class SwitchesOnWhatIsNotThere(GoodCloud):
-    breaks, says = "C45", "expected 400"
+    breaks, says = "C45", "it took the id for a node's"
+    instead: ClassVar = {"C47": "fail"}
 
     @hookimpl
     def power_on_vm(self, node_id: str) -> None:
@@ -99,3 +103,19 @@ class ShowsTheStateOfBefore(GoodCloud):
     @hookimpl
     def get_node(self, node_id: str) -> Node:
         return replace(super().get_node(node_id), state=NodeState.RUNNING)
+
+
+class PutsTheIdOfARebootIntoAUrl(GoodCloud):
+    breaks, says = "C47", "reboot_vm was to refuse the id"
+
+    @hookimpl
+    def reboot_vm(self, node_id: str) -> None:
+        super().reboot_vm(seen_by_a_server(node_id))
+
+
+class PutsTheIdOfASwitchIntoAUrl(GoodCloud):
+    breaks, says = "C47", "power_on_vm was to refuse the id"
+
+    @hookimpl
+    def power_on_vm(self, node_id: str) -> None:
+        super().power_on_vm(seen_by_a_server(node_id))

@@ -7,8 +7,17 @@ import threading
 import time
 from dataclasses import replace
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
-from good_cloud import FIRST, IMAGES, LOCATIONS, SERVERS, SIZES, GoodCloud
+from good_cloud import (
+    FIRST,
+    IMAGES,
+    LOCATIONS,
+    SERVERS,
+    SIZES,
+    GoodCloud,
+    seen_by_a_server,
+)
 from orchestrator_core import (
     CloudDescription,
     CloudUnreachable,
@@ -30,6 +39,51 @@ class CannotBeMade(GoodCloud):
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         super().__init__(context, settings)
         settings["region"]
+
+
+class ListsDicts(GoodCloud):
+    breaks = "C1"
+    says = "it returned a dict at position 0; return orchestrator_core.Node objects"
+
+    @hookimpl
+    def list_nodes(self) -> Any:
+        return [{"id": node.id, "name": node.name} for node in super().list_nodes()]
+
+
+class NumbersItsNodes(GoodCloud):
+    breaks, says = "C1", "Node.id is int 1 at position 0; make it str"
+
+    @hookimpl
+    def list_nodes(self) -> Any:
+        number: Any = 1
+        return [replace(node, id=number) for node in super().list_nodes()]
+
+
+class TellsStatesAsTexts(GoodCloud):
+    breaks, says = "C1", "Node.state is str at position 0; make it NodeState.RUNNING"
+
+    @hookimpl
+    def list_nodes(self) -> list[Node]:
+        running: Any = "running"
+        return [replace(node, state=running) for node in super().list_nodes()]
+
+
+class BlocksInAList(GoodCloud):
+    breaks, says = "C1", "list_images blocks"
+    slow = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.closed = threading.Event()
+
+    @hookimpl
+    def list_images(self) -> list[Image]:
+        self.closed.wait()
+        return super().list_images()
+
+    @hookimpl
+    def close(self) -> None:
+        self.closed.set()
 
 
 class AnotherNameEachTime(GoodCloud):
@@ -78,6 +132,33 @@ class ListsAHostnameAsAddress(GoodCloud):
     @hookimpl
     def list_nodes(self) -> list[Node]:
         return [replace(node, public_ips=["node.example.org"]) for node in super().list_nodes()]
+
+
+class PagesInAnotherOrder(GoodCloud):
+    """As clouds do whose newest come first."""
+
+    breaks, says = "C19", "by 1"
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        return self.nodes_after(marker)[::-1][:limit]
+
+
+class PagesNoFurtherThanItsOwnLimit(GoodCloud):
+    breaks, says = "C19", "by 2"
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        return super().page_nodes(min(limit, 2), marker)
+
+
+class PagesFromAMarkerThatIsThere(GoodCloud):
+    breaks, says = "C19", "after"
+
+    @hookimpl
+    def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
+        is_there = marker is None or marker in self.server.nodes
+        return super().page_nodes(limit, marker) if is_there else []
 
 
 class ListsAnImageTwice(GoodCloud):
@@ -187,7 +268,8 @@ class SharesItsBuffer(GoodCloud):
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
-        self.found(node_id)
+        if self.found(node_id).name.endswith("many"):
+            return super().get_node(node_id)  # what stops at once look at
         with self.lock:
             self.inside += 1
             self.wanted = node_id
@@ -286,3 +368,49 @@ class ChecksWhatItMayNot(GoodCloud):
     def check(self) -> None:
         super().check()
         raise CredentialsRefused("Only administrators may ask this")
+
+
+class PutsAnIdIntoAUrl(GoodCloud):
+    """As it is: the server that the URL reaches takes it apart."""
+
+    breaks, says = "C15", "get_node was to refuse the id"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        return super().get_node(seen_by_a_server(node_id))
+
+
+class WritesTheIdItWasAskedFor(GoodCloud):
+    """It puts the id into a URL as it is, and into its answer too."""
+
+    breaks, says = "C15", "it took the id for another's"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        return replace(super().get_node(seen_by_a_server(node_id)), id=node_id)
+
+
+class PutsAnImagesIdIntoAUrl(GoodCloud):
+    breaks, says = "C15", "get_image was to refuse the id"
+
+    @hookimpl
+    def get_image(self, image_id: str) -> Image:
+        return super().get_image(seen_by_a_server(image_id))
+
+
+class PutsASizesIdIntoAUrl(GoodCloud):
+    breaks, says = "C15", "get_size was to refuse the id"
+
+    @hookimpl
+    def get_size(self, size_id: str) -> Size:
+        return super().get_size(seen_by_a_server(size_id))
+
+
+class DecodesAnIdTwice(GoodCloud):
+    """It escapes the id, and its server's framework and the server itself both decode it."""
+
+    breaks, says = "C15", "get_node was to refuse the id"
+
+    @hookimpl
+    def get_node(self, node_id: str) -> Node:
+        return super().get_node(unquote(node_id))

@@ -1,14 +1,16 @@
 """Moto's EC2 on a port of the system's choice, with its answers put right.
 
 Run as a program it prints its port and serves until its standard input ends. Amazon's own
-answers differ from moto's in six things that Libcloud or the plugin depends on:
+answers differ from moto's in seven things that Libcloud or the plugin depends on:
 
 * their namespace ends with a slash;
 * errors have no namespace;
 * what has nothing to tell answers ``<return>true</return>``;
 * ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero to make and delete;
 * a start with a client token that was there before is answered with the nodes of that one;
-* nodes can be looked for by their client token.
+* nodes can be looked for by their client token;
+* instance types come 100 at a time, with a ``nextToken``. Moto takes seconds to write them all, so
+  it writes only what the plugin reads of each, and pages are kept.
 
 Moto takes every access key; one is refused here, in Amazon's words.
 """
@@ -23,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeBackend
 from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -43,6 +46,17 @@ _REFUSAL = (
     b"<Message>AWS was not able to validate the provided access credentials</Message>"
     b"</Error></Errors><RequestID>0</RequestID></Response>"
 )
+_PAGE = 100
+_READ_OF_A_TYPE: dict[str, tuple[str, ...]] = {
+    "InstanceType": (),
+    "CurrentGeneration": (),
+    "BareMetal": (),
+    "ProcessorInfo": ("SupportedArchitectures",),
+    "VCpuInfo": ("DefaultVCpus",),
+    "MemoryInfo": ("SizeInMiB",),
+    "InstanceStorageInfo": ("TotalSizeInGB",),
+    "NetworkInfo": ("NetworkPerformance",),
+}
 _NO_TOKEN = "ABCDE"  # noqa: S105 - it is none
 """What moto takes for the token of a start without one."""
 
@@ -52,6 +66,7 @@ class AmazonLike:
 
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
         self._application = application
+        self._type_pages: dict[int, bytes] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         """Hand one request on to moto, and put right what comes back."""
@@ -63,6 +78,31 @@ class AmazonLike:
         if action in ("CreateTags", "DeleteTags"):
             query = [(_from_one(name), value) for name, value in query]
             environ["QUERY_STRING"] = urlencode(query)
+        if action == "DescribeInstanceTypes" and "InstanceType.1" not in dict(query):
+            return self._types(environ, start_response, query)
+        return self._ask(environ, start_response, action)
+
+    def _types(
+        self, environ: Environ, start_response: StartResponse, query: list[tuple[str, str]]
+    ) -> list[bytes]:
+        """Answer with one page of instance types."""
+        number = int(dict(query).get("NextToken", "0"))
+        if number not in self._type_pages:
+            names = sorted(INSTANCE_TYPES)[number * _PAGE : (number + 1) * _PAGE]
+            kept = [(name, value) for name, value in query if name != "NextToken"]
+            kept += [(f"InstanceType.{place}", name) for place, name in enumerate(names, 1)]
+            environ["QUERY_STRING"] = urlencode(kept)
+            (body,) = self._ask(environ, lambda *_: None, "DescribeInstanceTypes")
+            if (number + 1) * _PAGE < len(INSTANCE_TYPES):
+                more = f"<nextToken>{number + 1}</nextToken>".encode()
+                body = _ROOT_END.sub(lambda end: more + end[0], body)
+            self._type_pages[number] = body
+        page = self._type_pages[number]
+        start_response("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(page)))])
+        return [page]
+
+    def _ask(self, environ: Environ, start_response: StartResponse, action: str) -> list[bytes]:
+        """Hand one request on to moto as it is; return its answer, put right."""
         began: list[Any] = []
         answer = self._application(environ, lambda *arguments: began.extend(arguments[:2]))
         body = b"".join(answer)
@@ -100,6 +140,16 @@ def keep_client_tokens() -> None:
     setattr(EC2Backend, "run_instances", once)  # noqa: B010 - to mypy a method is for ever
 
 
+def shorten_instance_types() -> None:
+    """Let moto know of each instance type what the plugin reads, and no more."""
+    for described in InstanceTypeBackend.instance_types:
+        for name in described.keys() - {"name", *_READ_OF_A_TYPE}:
+            del described[name]
+        for name, parts in _READ_OF_A_TYPE.items():
+            if parts and name in described:
+                described[name] = {p: v for p, v in described[name].items() if p in parts}
+
+
 def _is_of(instance: Any, token: str) -> bool:
     return token != _NO_TOKEN and instance.client_token == token
 
@@ -111,6 +161,7 @@ class _Handler(WSGIRequestHandler):
 def main() -> None:
     """Serve until standard input ends."""
     keep_client_tokens()
+    shorten_instance_types()
     application = AmazonLike(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

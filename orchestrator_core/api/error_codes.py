@@ -1,0 +1,152 @@
+"""Every ``error_code`` that an answer can carry: its statuses, what it means, what to do.
+
+Code, status and meaning come from the error classes. Only the advice is written here, and what no
+class stands for: refusals of HTTP itself, and how an operation can end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator_core import errors
+from orchestrator_core.api import errors as edge
+
+_REPEAT_LATER: Final = "Repeat the request later."
+_RETRY_AFTER: Final = "Wait as long as `Retry-After` says, then repeat the request."
+_FIX: Final = "Correct the request."
+_OPERATOR: Final = "Ask the operator."
+_LOOK: Final = "Look at the VM and at the operation before you repeat the request."
+_GONE_ON: Final = "Follow the operation; the durable worker finishes it."
+
+_ADVICE: Final[Mapping[str, str]] = {
+    "plugin": f"{_OPERATOR} The message and the server's log say what the plugin lacks.",
+    "state_unavailable": f"{_RETRY_AFTER} Send changes with the same Idempotency-Key.",
+    "destroy_held": f"{_OPERATOR} `orchestrator thaw` ends it.",
+    "assign_held": _OPERATOR,
+    "destroy_limit": _RETRY_AFTER,
+    "superseded": _GONE_ON,
+    "forbidden": "Use an account that may do this.",
+    "request": _FIX,
+    "invalid_parameter": "Correct the parameter that `field` names.",
+    "not_found": "Correct the path, the id or the name.",
+    "node_not_found": "Take an id of `/nodes`.",
+    "image_not_found": "Take an id of `/images`.",
+    "size_not_found": "Take an id of `/sizes`.",
+    "location_not_found": "Take an id of `/locations`.",
+    "conflict": "Look at the VM; repeat the request when its state allows it, or change the name.",
+    "idempotency_key_in_use": _RETRY_AFTER,
+    "idempotency_key_reused": "Use a new key for a new request.",
+    "quota_exceeded": (
+        "Destroy what is not needed, take another size or location, or have the quota raised. "
+        "The message holds the cloud's own words."
+    ),
+    "refused": "Read the reason in the message, and change the request.",
+    "unknown_cloud": "Take a name of `/cloud`.",
+    "unsupported": "`/cloud/<cloud>` shows what is supported.",
+    "no_assignment_backend": f"{_OPERATOR} `[assignments.NAME]` configures one.",
+    "cloud_error": f"{_REPEAT_LATER} The message holds the cloud's own words, where it gave any.",
+    "cloud_unavailable": _OPERATOR,
+    "circuit_open": _RETRY_AFTER,
+    "cloud_busy": _RETRY_AFTER,
+    "cloud_timeout": f"{_REPEAT_LATER} Send changes with the same Idempotency-Key.",
+    "cloud_unreachable": f"{_REPEAT_LATER} If it stays, ask the operator.",
+    "credentials_refused": f"{_OPERATOR} The message says what the cloud does not allow.",
+    "rate_limited": _RETRY_AFTER,
+    "nonsense_answer": f"{_OPERATOR} The server's log has the details.",
+    "released_not_destroyed": "Destroy the VM that `node` names with `/vm/stop`.",
+    "internal_error": f"{_OPERATOR} The server's log has it under the request id.",
+    "unauthenticated": "Send a valid token.",
+    "not_implemented": _FIX,
+    "no_such_record": "Correct the id.",
+    "no_cloud_answered": f"{_REPEAT_LATER} `clouds` says what each of them answered.",
+}
+"""What a caller does about an error of each class: an entry for each code that a class has."""
+
+_HTTP: Final = (
+    ("bad_request", 400, "The framework cannot read the request."),
+    ("malformed_request", 400, "The bytes are no well-formed HTTP request."),
+    ("body_in_pieces", 400, "The body comes in too many tiny parts."),
+    ("incomplete_body", 400, "The connection broke off in the middle of the body."),
+    ("body_timeout", 408, "The body did not arrive in time."),
+    ("request_timeout", 408, "The headers did not arrive in time."),
+    ("body_too_large", 413, "The body is larger than `max_body`."),
+    ("uri_too_long", 414, "The request line is too long."),
+    ("unsupported_media_type", 415, "The body is not plain `application/json`."),
+    ("headers_too_large", 431, "The headers are too many or too long."),
+)
+
+_OPERATIONS: Final = (
+    ("not_started", "The start's answer was lost, and the cloud has no VM of it.", "Start again."),
+    ("still_there", "The cloud accepted the deletion and still shows the VM.", _GONE_ON),
+    ("empty_listing", "The cloud shows no VM at all, so that it is looked at again.", _GONE_ON),
+    ("not_visible_yet", "The VM is so new that the cloud may not show it yet.", _GONE_ON),
+    ("not_assigned", "The backend does not show the assignment.", "Assign again."),
+    ("not_begun", "Nothing was sent to the cloud before the time was over.", "Repeat the request."),
+    ("unknown_outcome", "It is not known whether the change was carried out.", _LOOK),
+    ("release_unknown", "It is not known whether the assignment was released.", _LOOK),
+    ("caller_left", "The caller closed the connection before anything was sent.", "Repeat it."),
+    ("process_lost", "The process that worked on it ended.", _GONE_ON),
+    ("abandoned", "The attempt was given up; another one follows.", _GONE_ON),
+    ("deadline", "The time of the operation is over.", _LOOK),
+)
+_OPERATION_STATUS: Final = 502
+
+_NOT_OVER_HTTP: Final = (errors.SettingsError,)
+"""What only commands tell: no server starts with such settings, or takes them while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One ``error_code``.
+
+    Attributes:
+        code: the word that answers carry.
+        statuses: the HTTP statuses that it comes with.
+        meaning: one sentence.
+        advice: what the caller does.
+    """
+
+    code: str
+    statuses: tuple[int, ...]
+    meaning: str
+    advice: str
+
+
+def error_codes() -> list[ErrorCode]:
+    """Return every error code of answers, by status and name."""
+    found: dict[str, ErrorCode] = {}
+    for one in (*_of_classes(errors.OrchestratorError), *_of_http()):
+        known = found.get(one.code, one)
+        statuses = tuple(sorted({*known.statuses, *one.statuses}))
+        found[one.code] = ErrorCode(one.code, statuses, known.meaning, known.advice)
+    return sorted(found.values(), key=lambda one: (one.statuses, one.code))
+
+
+def operation_codes() -> list[ErrorCode]:
+    """Return the codes that only an operation can end or wait with, besides those of errors."""
+    return [ErrorCode(code, (_OPERATION_STATUS,), *words) for code, *words in _OPERATIONS]
+
+
+def _of_classes(kind: type[errors.OrchestratorError]) -> Iterator[ErrorCode]:
+    """Yield the code of each of the core's own classes that has one; not those of plugins."""
+    is_own = kind.__module__ in (errors.__name__, edge.__name__)
+    if "code" in vars(kind) and is_own and kind not in _NOT_OVER_HTTP:
+        meaning = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+        if kind is errors.OrchestratorError:
+            meaning = "Something unexpected happened."
+        yield ErrorCode(kind.code, _statuses(kind), meaning, _ADVICE[kind.code])
+    for below in kind.__subclasses__():
+        yield from _of_classes(below)
+
+
+def _statuses(kind: type[errors.OrchestratorError]) -> tuple[int, ...]:
+    if kind is errors.ReleasedNotDestroyed:
+        return (502, 503, 504)  # that of its cause
+    return (edge.status_of_class(kind),)
+
+
+def _of_http() -> Iterator[ErrorCode]:
+    yield ErrorCode("not_found", (404,), "", "")  # a path that is not there
+    yield from (ErrorCode(code, (status,), meaning, _FIX) for code, status, meaning in _HTTP)

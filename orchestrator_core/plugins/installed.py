@@ -1,0 +1,157 @@
+"""Which metadata of a package counts where several folders on ``sys.path`` have some.
+
+An upgrade by hand or one that was broken off leaves the old version's ``dist-info`` folder beside
+the new one's. The order of a folder would then decide which version a plugin seems to have.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackagePath, distributions
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from packaging.version import InvalidVersion, Version
+
+_MOST_FILES: Final = 500
+"""Files of a package whose digests are compared: a plugin has fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The metadata of one package that counts.
+
+    Attributes:
+        distribution: the one whose files Python imports.
+        others: versions whose metadata lies on ``sys.path`` as well, and where.
+    """
+
+    distribution: Distribution
+    others: tuple[tuple[str, Path], ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What an operator has to know; empty if there is one version only."""
+        if not self.others:
+            return ""
+        version, name = self.distribution.version, self.distribution.metadata["Name"]
+        others = ", ".join(f"{other} in {folder}" for other, folder in self.others)
+        return (
+            f"{name} is installed more than once: {version} in {_folder(self.distribution)} is "
+            f"used, and there is metadata of {others}; uninstall {name} until none is left, then "
+            f"install the version that is wanted"
+        )
+
+
+def installed(name: str, modules: Iterable[str]) -> Installed | None:
+    """Return the metadata of a package that counts; None if there is none under that name.
+
+    Args:
+        name: of the package.
+        modules: which of its modules are imported; only their places are looked for.
+    """
+    found = _different(distributions(name=name))
+    if not found:
+        return None
+    if len(found) == 1:
+        return Installed(found[0])
+    origins = [origin for module in sorted(set(modules)) if (origin := _origin(module))]
+    # max() takes the first of equals, which is the first on sys.path.
+    best = max(found, key=lambda one: (_claim(one, origins), _rank(one, found), _version(one)))
+    others = [(one.version, _folder(one)) for one in found if one is not best]
+    # One version that is there in several places, as an environment within another one, is fine.
+    same = all(version == best.version and place != _folder(best) for version, place in others)
+    return Installed(best, () if same else tuple(others))
+
+
+def _different(found: Iterable[Distribution]) -> list[Distribution]:
+    """Return each once: a folder may be on ``sys.path`` twice."""
+    known: dict[tuple[Path, str], Distribution] = {}
+    for one in found:
+        if one.metadata["Name"] and one.version:
+            known.setdefault((_folder(one).resolve(), one.version), one)
+    return list(known.values())
+
+
+def _folder(one: Distribution) -> Path:
+    return Path(str(one.locate_file("")))
+
+
+def _rank(one: Distribution, found: list[Distribution]) -> int:
+    """Return a smaller number for a folder that is later on ``sys.path``."""
+    folders = list(dict.fromkeys(_folder(other) for other in found))
+    return -folders.index(_folder(one))
+
+
+def _version(one: Distribution) -> Version:
+    try:
+        return Version(one.version)
+    except InvalidVersion:
+        return Version("0")
+
+
+def _origin(module: str) -> Path | None:
+    """Return the file that an import of a module's top package would run; nothing is imported."""
+    try:
+        spec = importlib.util.find_spec(module.partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if spec.origin is not None:
+        return Path(spec.origin).resolve()
+    places = list(spec.submodule_search_locations or ())
+    return Path(places[0]).resolve() if places else None
+
+
+def _claim(one: Distribution, origins: list[Path]) -> tuple[int, int]:
+    """Return how surely the imported files are this distribution's, and how many differ.
+
+    2: it lists them, or it is an editable installation of them; 1: it lists nothing and lies
+    beside them; 0: it lists others, or lies elsewhere.
+    """
+    source = _editable_source(one)
+    if source is not None:
+        return (2 if any(origin.is_relative_to(source) for origin in origins) else 0, 0)
+    files = one.files
+    if not files:
+        beside = _folder(one).resolve()
+        return (1 if any(origin.is_relative_to(beside) for origin in origins) else 0, 0)
+    code = [file for file in files if file.suffix == ".py"][:_MOST_FILES]
+    places = {Path(str(file.locate())).resolve() for file in code}
+    lists = any(origin in places or _has_below(places, origin) for origin in origins)
+    return (2, -sum(map(_differs, code))) if lists else (0, 0)
+
+
+def _has_below(places: set[Path], folder: Path) -> bool:
+    """Whether one of the files lies in a package without a file of its own."""
+    return folder.is_dir() and any(place.is_relative_to(folder) for place in places)
+
+
+def _differs(file: PackagePath) -> bool:
+    """Whether a file is not what an installer has written there; PEP 376 defines the digest."""
+    if file.hash is None or file.hash.mode != "sha256":
+        return False
+    try:
+        content = Path(str(file.locate())).read_bytes()
+    except OSError:
+        return True
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+    return digest.decode() != file.hash.value
+
+
+def _editable_source(one: Distribution) -> Path | None:
+    """Return the folder of an editable installation's sources (PEP 610); None for any other."""
+    try:
+        said = json.loads(one.read_text("direct_url.json") or "{}")
+        if not said.get("dir_info", {}).get("editable"):
+            return None
+        return Path(unquote(urlsplit(said["url"]).path)).resolve()
+    except (ValueError, KeyError, AttributeError):
+        return None

@@ -1,0 +1,141 @@
+"""Whether the database's clock is trusted: the one row about it, and what each machine has read.
+
+While it is not trusted no lease and no Idempotency-Key expires, and the durable workers begin
+nothing. An operator ends that, or the clock itself when it is back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_of
+from orchestrator_core.state.tables import clock_anchors, clock_hold, looks, operations
+
+IN_DOUBT: Final[ColumnElement[bool]] = (
+    select(clock_hold.c.singleton).where(clock_hold.c.held_at.is_not(None)).exists()
+)
+"""Whether the clock is not trusted, for use in a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The clock and what is recorded about it, read in one statement.
+
+    Attributes:
+        at: seconds since 1970 by the database's clock.
+        epoch: how often trust in it was restored.
+        why: why it is not trusted; empty when it is.
+        gap: seconds before the hold at which it was trusted for certain; 0 without a hold.
+    """
+
+    at: float
+    epoch: int
+    why: str
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One moment by two clocks.
+
+    Attributes:
+        epoch: in which the reading was made.
+        at: the database's clock.
+        uptime: the machine's, at the latest when ``at`` was read.
+        since: its uptime when its readings began.
+    """
+
+    epoch: int
+    at: float
+    uptime: float
+    since: float
+
+
+def read(connection: Connection) -> Reading:
+    """Return the clock and what is recorded about it."""
+    table = clock_hold
+    row = connection.execute(
+        select(now().label("at"), table.c.epoch, table.c.held_at, table.c.why, table.c.gap)
+    ).one()
+    if row.held_at is None:
+        return Reading(row.at, row.epoch, "", 0.0)
+    return Reading(row.at, row.epoch, row.why or "", row.gap or 0.0)
+
+
+def hold(connection: Connection, reading: Reading, why: str, gap: float) -> bool:
+    """Trust the clock no longer; whether nobody had said so in this epoch."""
+    table = clock_hold
+    held = connection.execute(
+        update(table)
+        .where(table.c.held_at.is_(None), table.c.epoch == reading.epoch)
+        .values(held_at=now(), why=why, gap=gap)
+    )
+    return bool(held.rowcount)
+
+
+def release(connection: Connection, epoch: int) -> bool:
+    """Trust the clock again, in a new epoch; whether it was held in this one."""
+    table = clock_hold
+    released = connection.execute(
+        update(table)
+        .where(table.c.held_at.is_not(None), table.c.epoch == epoch)
+        .values(held_at=None, why=None, gap=None, epoch=epoch + 1)
+    )
+    return bool(released.rowcount)
+
+
+def confirm(connection: Connection) -> str:
+    """Trust the clock as it is; return why it was not trusted, or nothing.
+
+    What was due at a later time by the clock of before is due at once: after a jump back it would
+    wait for as long as the jump.
+    """
+    reading = read(connection)
+    if not reading.why or not release(connection, reading.epoch):
+        return ""
+    connection.execute(
+        update(operations)
+        .where(operations.c.finished_at.is_(None), operations.c.next_attempt_at > now())
+        .values(next_attempt_at=now())
+    )
+    connection.execute(update(looks).where(looks.c.due_at > now()).values(due_at=now()))
+    return reading.why
+
+
+def anchor_of(connection: Connection, machine: str) -> Anchor | None:
+    """Return what a machine has read last; None where it has not yet."""
+    table = clock_anchors
+    row = connection.execute(
+        select(table.c.epoch, table.c.at, table.c.uptime, table.c.since).where(
+            table.c.machine == machine
+        )
+    ).first()
+    return None if row is None else Anchor(*row)
+
+
+def has_others(connection: Connection, machine: str) -> bool:
+    """Whether another machine, or another boot of this one, has read the clock."""
+    other = select(clock_anchors.c.machine).where(clock_anchors.c.machine != machine)
+    return bool(connection.execute(select(other.exists())).scalar_one())
+
+
+def keep_anchor(connection: Connection, machine: str, anchor: Anchor) -> None:
+    """Record what a machine has read."""
+    values = {
+        "epoch": anchor.epoch,
+        "at": anchor.at,
+        "uptime": anchor.uptime,
+        "since": anchor.since,
+    }
+    insert = insert_of(connection.dialect.name, clock_anchors).values(machine=machine, **values)
+    connection.execute(insert.on_conflict_do_update(index_elements=["machine"], set_=values))
+
+
+def forget_anchors(connection: Connection, older_than: float) -> int:
+    """Delete what was read so many seconds ago; return how many machines that was."""
+    table = clock_anchors
+    return connection.execute(delete(table).where(table.c.at < now() - older_than)).rowcount

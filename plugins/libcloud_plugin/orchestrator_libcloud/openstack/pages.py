@@ -1,0 +1,144 @@
+"""Parts of long lists, in the order of ids, from clouds that sort by id: Nova and Glance.
+
+Sources: Compute API, ``GET /servers/detail`` (``sort_key=uuid``, ``limit``, ``marker``); Image API
+v2, ``GET /v2/images`` (``sort_key=id``). Both answer an unknown marker with 400. Other clouds
+that page cannot begin after an id (Amazon's ``NextToken`` means a place in an order that is not
+told; DigitalOcean, Scaleway and others number their pages), or sort flavors as their database
+does: a part of those lists has to be cut out of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orchestrator_core import NonsenseAnswer, Unsupported
+from orchestrator_libcloud.openstack.zones import has_zones
+
+_PROOF: Final = 100
+"""Items that must come sorted before a cloud's order is relied on; shorter lists come whole."""
+
+_MOST: Final = 1000
+"""Larger parts are cut out of the whole list: Nova and Glance give no more at a time."""
+
+Items = list[dict[str, Any]]
+"""As they stand in the cloud's answers."""
+
+_BAD_MARKER: Final = frozenset({400, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One list that can be paged."""
+
+    connection: str
+    path: str
+    key: str
+    convert: str
+    params: Mapping[str, str]
+
+
+_NODES: Final = _Kind(
+    "connection", "/servers/detail", "servers", "_to_node", {"sort_key": "uuid", "sort_dir": "asc"}
+)
+_IMAGES: Final = _Kind(
+    "image_connection",
+    "/v2/images",
+    "images",
+    "_to_image",
+    {"sort_key": "id", "sort_dir": "asc", "status": "active"},
+)
+KINDS: Final = {"list_nodes": _NODES, "list_images": _IMAGES}
+
+
+def has_pages(driver: Any) -> bool:
+    """Whether a driver's provider sorts by id."""
+    return has_zones(driver) and hasattr(driver, "image_connectionCls")
+
+
+class Pager:
+    """Gets parts of the lists of one cloud; remembers whether the cloud sorts by id.
+
+    A cloud that is only like OpenStack may pass over ``sort_key``. Its first page, of 100 items in
+    another order, shows that, and it is asked for the whole list from then on.
+    """
+
+    def __init__(self) -> None:
+        self._sorts: dict[str, bool] = {}
+
+    def part(self, driver: Any, name: str, limit: int, marker: str | None) -> list[Any] | None:
+        """Return at least the first ``limit`` items after the marker; None when it cannot be told.
+
+        Args:
+            driver: the Libcloud driver object.
+            name: ``list_nodes`` or ``list_images``.
+            limit: how many are wanted.
+            marker: the id after which they begin.
+
+        Raises:
+            NonsenseAnswer: when an answer has no list.
+            Unsupported: when the provider does not sort by id.
+        """
+        if not has_pages(driver):
+            raise Unsupported(f"Provider {driver.name} cannot begin a list after an id")
+        if limit > _MOST or self._sorts.get(name) is False:
+            return None
+        kind = KINDS[name]
+        items = self._items(driver, name, limit, marker)
+        convert = getattr(driver, kind.convert)
+        try:
+            return None if items is None else [convert(item) for item in items]
+        except Exception:  # noqa: BLE001 - an odd item: the whole list tells what to make of it
+            return None
+
+    def _items(self, driver: Any, name: str, limit: int, marker: str | None) -> Items | None:
+        kind = KINDS[name]
+        if not self._sorts.get(name):
+            first, is_whole = _ask(driver, kind, max(limit, _PROOF), None)
+            if is_whole:
+                return first  # nothing is left out, whatever its order
+            ids = _ids(first)
+            self._sorts[name] = len(first) >= _PROOF and ids == sorted(ids)
+            if not self._sorts[name]:
+                return None
+            if marker is None:
+                return first
+        return _after(driver, kind, limit, marker)
+
+
+def _after(driver: Any, kind: _Kind, limit: int, marker: str | None) -> Items | None:
+    try:
+        found, _ = _ask(driver, kind, limit, marker)
+    except Exception as error:
+        # The item that the marker names may be gone: the cloud cannot begin after it then.
+        if marker is None or getattr(error, "code", None) not in _BAD_MARKER:
+            raise
+        return None
+    ids = _ids(found)
+    is_right = ids == sorted(set(ids)) and (marker is None or not ids or ids[0] > marker)
+    return found if is_right else None
+
+
+def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Items, bool]:
+    """Return so many items, fewer only at the end, and whether that end was reached."""
+    connection = getattr(driver, kind.connection)
+    found: Items = []
+    while True:
+        params = {**kind.params, "limit": str(limit - len(found))}
+        if marker is not None:
+            params["marker"] = marker
+        page = connection.request(kind.path, params=params).object
+        items = page.get(kind.key) if isinstance(page, Mapping) else None
+        if not isinstance(items, list):
+            raise NonsenseAnswer("The cloud gave an answer without the list")
+        found += items
+        has_more = bool(page.get("next") or page.get(f"{kind.key}_links"))
+        # The cloud's own limit may be lower than what was asked for.
+        if not items or not has_more or len(found) >= limit:
+            return found, not has_more and len(found) < limit
+        marker = _ids(found)[-1]
+
+
+def _ids(items: Items) -> list[str]:
+    return [str(item["id"]) for item in items]

@@ -1,0 +1,35 @@
+"""The provider's own description of a node, kept beside what a driver made of it.
+
+Drivers drop parts of it: further addresses, IPv6, interfaces. Each driver turns one item into one
+node in its method ``_to_node``, whose first argument is the item: a dictionary, or an XML element.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+_CONVERTER: Final = "_to_node"
+_ATTRIBUTE: Final = "orchestrator_raw_item"
+
+
+def keep_raw_items(driver: Any) -> None:
+    """Have a driver object keep each node's item; does nothing where it converts otherwise."""
+    convert = getattr(driver, _CONVERTER, None)
+    if convert is None:
+        return
+
+    @functools.wraps(convert)
+    def converted(*args: Any, **kwargs: Any) -> Any:
+        node = convert(*args, **kwargs)
+        item = args[0] if args else next(iter(kwargs.values()), None)
+        if node is not None:
+            setattr(node, _ATTRIBUTE, item)
+        return node
+
+    setattr(driver, _CONVERTER, converted)
+
+
+def raw_item(node: Any) -> Any:
+    """Return a node's item; None where the driver converts otherwise."""
+    return getattr(node, _ATTRIBUTE, None)

@@ -1,0 +1,277 @@
+"""Starts, assigns and releases while three clouds answer wrongly: no VM is lost or given twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import pytest
+import trustme
+from any_host import any_host
+from storm_clouds import Amazon, Answer, DigitalOcean, OpenStack, Storm
+
+from orchestrator_libcloud.fake import ec2_server
+from tests import loopback
+from tests.conftest import running
+from tests.stateful import Api
+
+_SECONDS: Final = {"short": 10.0, "soak": 600.0}
+_SETTLING: Final = 240.0
+"""Seconds within which everything comes to rest once the clouds answer rightly."""
+
+_CLIENTS: Final = 3
+"""Clients for each cloud."""
+
+_TOML: Final = """default_cloud = "os"
+[state]
+url = "sqlite:///state.db"
+look = 1.0
+pause = 0.2
+longest_pause = 1
+[assignments.given]
+backend = "given"
+[clouds.os]
+driver = "libcloud"
+provider = "openstack"
+key = "me"
+secret = "env:TEST_EC2_SECRET"
+region = "RegionOne"
+{common}
+[clouds.os.arguments]
+ex_force_auth_url = "http://127.0.0.1:{os}"
+ex_force_auth_version = "3.x_password"
+ex_tenant_name = "t"
+ex_domain_name = "Default"
+[clouds.do]
+driver = "libcloud"
+provider = "digitalocean"
+key = "env:TEST_EC2_KEY"
+proxy = "http://127.0.0.1:{do}"
+ca_file = "{ca_file}"
+{common}
+[clouds.aws]
+driver = "libcloud"
+provider = "ec2"
+key = "env:TEST_EC2_KEY"
+secret = "env:TEST_EC2_SECRET"
+region = "eu-west-1"
+host = "127.0.0.1"
+port = {aws}
+secure = false
+image_owner = ["self"]
+{common}
+"""
+_COMMON: Final = """assignment = "given"
+destroy = "own"
+visibility = 3
+release_wait = 2
+breaker = { failures = 1000 }"""
+
+
+@dataclass
+class Client:
+    """Somebody who starts VMs, has them assigned, and releases them again.
+
+    Attributes:
+        told: how often each status came, by what was asked.
+        faults: what must not be, in words.
+    """
+
+    url: str
+    cloud: str
+    image: str
+    size: str
+    there: Callable[[], set[str]]
+    seed: int
+    held: dict[tuple[str, str], str]
+    lock: threading.Lock
+    told: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def run(self, ends_at: float) -> None:
+        chance = random.Random(self.seed)
+        number = 0
+        # A kept connection may be closed just when it is used again.
+        each_its_own = httpx2.Limits(max_keepalive_connections=0)
+        with loopback.client(f"{self.url}/api/v1", timeout=120.0, limits=each_its_own) as http:
+            while time.monotonic() < ends_at:
+                number += 1
+                self._live(http, chance, number)
+
+    def _live(self, http: httpx2.Client, chance: random.Random, number: int) -> None:
+        key = {"Idempotency-Key": f"{self.cloud}-{self.seed}-{number}"}
+        order = {"name": f"vm-{self.seed}-{number}", "image": self.image, "size": self.size}
+        answer = http.post(f"/vm/start/{self.cloud}", json=order, headers=key)
+        if answer.status_code != 200 and chance.random() < 0.5:
+            answer = http.post(f"/vm/start/{self.cloud}", json=order, headers=key)
+        self._count("start", answer)
+        if answer.status_code != 200:
+            return
+        node = str(answer.json()["nodes"]["id"])
+        if chance.random() < 0.15:
+            self._put(http, "stop", {"node": node})
+            return
+        users = [f"user-{self.seed}", f"rival-{self.seed}"]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda user: self._assign(http, node, user), users))
+        for _ in range(3):
+            if self._release(http, node):
+                return
+
+    def _assign(self, http: httpx2.Client, node: str, user: str) -> None:
+        body = {"node": node, "user": user, "vm_type": "app"}
+        answer = self._put(http, "action/assign", body)
+        if answer.status_code != 200:
+            return
+        with self.lock:
+            before = self.held.get((self.cloud, node))
+            if before is not None and before != user:
+                self.faults.append(f"{node} was given to {user} while {before} held it")
+            self.held[self.cloud, node] = user
+
+    def _release(self, http: httpx2.Client, node: str) -> bool:
+        with self.lock:
+            self.held.pop((self.cloud, node), None)
+        answer = self._put(http, "action/release", {"node": node})
+        if answer.status_code != 200:
+            return False
+        if answer.json()["deletion"] == "done" and node in self.there():
+            self.faults.append(f"{self.cloud} runs {node}, which was told to be deleted")
+        return True
+
+    def _put(self, http: httpx2.Client, what: str, body: dict[str, str]) -> httpx2.Response:
+        answer = http.put(f"/vm/{what}/{self.cloud}", json=body)
+        self._count(what, answer)
+        return answer
+
+    def _count(self, what: str, answer: httpx2.Response) -> None:
+        with self.lock:
+            self.told[f"{what} {answer.status_code}"] += 1
+
+
+@dataclass
+class Weather:
+    """The clouds, the storms before them, and the server that asks them."""
+
+    server: Any
+    storms: dict[str, Storm]
+    there: dict[str, Callable[[], set[str]]]
+    images: dict[str, str]
+
+
+@pytest.fixture
+def weather(tmp_path: Path) -> Iterator[Weather]:
+    seed = int(os.environ.get("TEST_STORM_SEED", "13"))
+    authority = trustme.CA()
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca_file)
+    secrets = {"TEST_EC2_KEY": "AKIAIOSFODNN7EXAMPLE", "TEST_EC2_SECRET": "wJalrXUtnFEMIexample"}
+    with ExitStack() as stack:
+        moto = Amazon(stack.enter_context(ec2_server()))
+        droplets = DigitalOcean()
+        ports: dict[str, int] = {}
+        nova = OpenStack(lambda: ports["os"])
+        clouds: dict[str, Answer] = {"os": nova, "do": droplets, "aws": moto}
+        storms = {name: Storm(cloud, seed + at) for at, (name, cloud) in enumerate(clouds.items())}
+        for name, storm in storms.items():
+            storm.is_calm = True
+            ports[name] = stack.enter_context(any_host(storm, authority))
+        toml = _TOML.format(common=_COMMON, ca_file=ca_file, **ports)
+        server = stack.enter_context(running(toml, tmp_path, secrets))
+        server.wait_for_log("durable worker ready")
+        there = {"os": nova.vms.ids, "do": droplets.vms.ids, "aws": moto.ids}
+        yield Weather(server, storms, there, {"os": "i", "do": "i", "aws": moto.image()})
+
+
+@pytest.mark.timeout(2000)
+@pytest.mark.parametrize(
+    "length", ["short", pytest.param("soak", marks=pytest.mark.soak)], ids=["short", "soak"]
+)
+def test_a_storm_of_faults_loses_no_vm(weather: Weather, length: str) -> None:
+    seconds = float(os.environ.get("TEST_STORM_SECONDS", _SECONDS[length]))
+    api = Api(weather.server)
+    held: dict[tuple[str, str], str] = {}
+    lock = threading.Lock()
+    sizes = {"os": "s", "do": "s", "aws": "t3.small"}
+    clients = [
+        Client(
+            weather.server.url, cloud, weather.images[cloud], sizes[cloud], there, seed, held, lock
+        )
+        for cloud, there in weather.there.items()
+        for seed in range(_CLIENTS)
+    ]
+    for storm in weather.storms.values():
+        storm.is_calm = False
+    ends_at = time.monotonic() + seconds
+    with ThreadPoolExecutor(len(clients)) as pool:
+        list(pool.map(lambda client: client.run(ends_at), clients))
+    for storm in weather.storms.values():
+        storm.is_calm = True
+    with api.http:
+        rest = _settle(api)
+        faults = [fault for client in clients for fault in client.faults]
+        faults += _judge(api, weather, rest)
+    told = sum((client.told for client in clients), Counter[str]())
+    print(f"\nstorm of {seconds:g} s: {dict(sorted(told.items()))}")  # noqa: T201 - the figures
+    for name, storm in weather.storms.items():
+        print(f"{name}: {storm.requests} requests, {storm.hits} hit")  # noqa: T201
+    print(f"operations: {Counter((one['kind'], one['state']) for one in rest)}")  # noqa: T201
+    assert not faults
+    assert told["start 200"] > 0
+    assert all(storm.hits for storm in weather.storms.values())
+
+
+def _operations(api: Api) -> list[dict[str, Any]]:
+    """Return every operation: the list comes in pages."""
+    found: list[dict[str, Any]] = []
+    wanted = {"limit": "500"}
+    while True:
+        page = api.get("/operations", **wanted)
+        found += page["operations"]
+        if page["next_marker"] is None:
+            return found
+        wanted["marker"] = page["next_marker"]
+
+
+def _settle(api: Api) -> list[dict[str, Any]]:
+    """Wait until every operation has ended and the orphans were looked for; return them all."""
+    ends_at = time.monotonic() + _SETTLING
+    while True:
+        operations = _operations(api)
+        waiting = [one for one in operations if one["state"] in ("pending", "running")]
+        if not waiting:
+            time.sleep(3.0)  # some looks for orphans
+            return _operations(api)
+        assert time.monotonic() < ends_at, waiting[:5]
+        time.sleep(0.5)
+
+
+def _judge(api: Api, weather: Weather, operations: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong: VMs that nobody knows, and VMs that run although they count as gone."""
+    known: set[tuple[str, str]] = set()
+    gone: set[tuple[str, str]] = set()
+    for one in operations:
+        if one["node"] is None:
+            continue
+        vm = (one["cloud"], one["node"])
+        if one["kind"] in ("stop_vm", "release_vm") and one["state"] == "succeeded":
+            gone.add(vm)
+        if one["state"] == "paused" or (one["kind"], one["state"]) == ("start_vm", "succeeded"):
+            known.add(vm)
+    known |= {(one["cloud"], one["node"]) for one in api.orphans()}
+    for cloud, there in weather.there.items():
+        for node in there():
+            if (cloud, node) in gone:
+                yield f"{cloud} runs {node}, which counts as gone"
+            elif (cloud, node) not in known:
+                yield f"{cloud} runs {node}, which nobody knows"
