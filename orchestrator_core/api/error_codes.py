@@ -81,6 +81,18 @@ _OPERATIONS: Final = (
     ("not_started", "The start's answer was lost, and the cloud has no VM of it.", "Start again."),
     ("still_there", "The cloud accepted the deletion and still shows the VM.", _GONE_ON),
     ("empty_listing", "The cloud shows no VM at all, so that it is looked at again.", _GONE_ON),
+    ("not_listed", "The cloud lists a VM no more, which is looked at once more.", _GONE_ON),
+    ("contradiction", "The cloud's list shows a VM that its plugin calls missing.", _GONE_ON),
+    (
+        "state_changed",
+        "The VM was switched on again after its deletion was asked for, and is left alone.",
+        "Ask the operator, who destroys it with `operations retry` or keeps it with `abandon`.",
+    ),
+    (
+        "clock_in_doubt",
+        "The database's clock has jumped, so that nothing that depends on it is begun.",
+        "Ask the operator. `orchestrator db clock` tells more.",
+    ),
     ("not_visible_yet", "The VM is so new that the cloud may not show it yet.", _GONE_ON),
     ("not_assigned", "The backend does not show the assignment.", "Assign again."),
     ("not_begun", "Nothing was sent to the cloud before the time was over.", "Repeat the request."),
