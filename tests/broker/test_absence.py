@@ -37,7 +37,8 @@ class Story:
     """What a cloud does.
 
     Attributes:
-        states: of node 1, one for each look; the last one stays. None: the plugin calls it missing.
+        states: of node 1, one for each look, of which the first is that before the deletion; the
+            last one stays. None: the plugin calls it missing.
         listed: the ids of each listing; an error is raised. The last one stays.
         stops: what comes of each stop; None accepts it, as every later one.
         asked: how often it was asked to destroy.
@@ -162,7 +163,7 @@ MISSING = NodeNotFound("There is no node '1'")
 async def test_a_plugin_that_calls_a_vm_missing_is_held_against_the_list(
     recorder: Recorder, listed: list[str] | OrchestratorError, code: str
 ) -> None:
-    play = Play(recorder, Story([None], [listed], [MISSING, MISSING]))
+    play = Play(recorder, Story([NodeState.RUNNING], [listed], [MISSING, MISSING]))
     await play.know()
     with pytest.raises(CloudError, match="contradicts itself") as caught:
         await play.stop()
@@ -172,7 +173,7 @@ async def test_a_plugin_that_calls_a_vm_missing_is_held_against_the_list(
     assert (operation.state, operation.error_code) == (OperationState.PENDING, code)
     assert await play.state() == VmState.DESTROYING
     # The plugin mends its ways: now the deletion is sent, and accepted.
-    play.story.listed[:] = [["2"]]
+    play.story.states[:] = [NodeState.RUNNING, None]
     operation = await play.go_on(operation)
     assert (operation.state, play.story.asked) == (OperationState.SUCCEEDED, 3)
     await play.cloud.close()
@@ -210,7 +211,7 @@ async def test_a_vm_that_was_never_there_is_refused_at_once(recorder: Recorder) 
 
 
 async def test_an_accepted_deletion_needs_no_list(recorder: Recorder) -> None:
-    play = Play(recorder, Story([None], [CloudError("Cloud test failed")]))
+    play = Play(recorder, Story([NodeState.RUNNING, None], [CloudError("Cloud test failed")]))
     await play.know()
     operation = await play.go_on(await play.stop())
     assert (operation.state, play.story.lists) == (OperationState.SUCCEEDED, 0)
@@ -235,7 +236,7 @@ async def test_a_vm_that_was_switched_on_again_is_left_alone(recorder: Recorder)
 
 
 async def test_a_vm_that_was_only_switched_off_is_not_asked_for_again(recorder: Recorder) -> None:
-    play = Play(recorder, Story([ON, OFF], [["1"]]))
+    play = Play(recorder, Story([ON, ON, OFF], [["1"]]))
     await play.know()
     operation = await play.go_on(await play.stop(), times=30)
     assert (operation.state, operation.error_code) == (OperationState.PENDING, "still_there")
@@ -246,7 +247,7 @@ async def test_a_vm_that_was_only_switched_off_is_not_asked_for_again(recorder: 
 async def test_a_vm_that_stays_as_it_was_is_asked_for_again(recorder: Recorder) -> None:
     play = Play(recorder, Story([ON], [["1"]]))
     await play.know()
-    await play.go_on(await play.stop(), times=12)
+    await play.go_on(await play.stop(), times=16)
     assert play.story.asked == 2
     await play.cloud.close()
 
@@ -256,7 +257,7 @@ async def test_a_vm_is_looked_at_before_a_deletion_that_failed_is_repeated(
 ) -> None:
     """The first one was carried out and its answer lost; the VM is switched on again later."""
     lost, off = CloudTimeout("lost"), Conflict("The node is off")
-    play = Play(recorder, Story([OFF, OFF, ON], [["1"]], [lost, off, off]))
+    play = Play(recorder, Story([OFF, OFF, OFF, OFF, OFF, ON], [["1"]], [lost, off, off]))
     await play.know()
     with pytest.raises(CloudTimeout) as caught:
         await play.stop()
