@@ -87,8 +87,10 @@ class OpenStack:
         what = request.path.removeprefix("/v2.1").removeprefix("/v2").strip("/").split("/")
         if what[0] == "images":
             return in_json({"images": [_image("i")]} if len(what) == 1 else _image(what[1]))
-        if what[0] == "flavors":
+        if what[0] == "flavors" and what[1:] in ([], ["detail"]):
             return in_json({"flavors": [_flavor("s")]})
+        if what[0] == "flavors":
+            return in_json({"flavor": _flavor(what[1])})
         return self._servers(request, what[1:])
 
     def _servers(self, request: Request, what: list[str]) -> Reply:
