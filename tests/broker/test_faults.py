@@ -125,7 +125,8 @@ def test_a_release_lasts_until_the_vm_is_gone(api_of: Callable[[str], Api]) -> N
         answer = api.release(node)
         assert answer.json()["result"].startswith(f"Node {node} released and delet")
     for operation in api.operations(kind="release_vm"):
-        assert api.settled(operation["id"])["result"]["deletion"] == "done"
+        # A stuck deletion is asked for again after 13 looks, which take some seconds each time.
+        assert api.settled(operation["id"], patience=60)["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2"]
 
 
