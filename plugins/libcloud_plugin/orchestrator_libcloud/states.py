@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import NodeState
+from orchestrator_libcloud.state_maps import install_maps
 
 _AMAZON: Final = {"shutting-down": NodeState.STOPPING, "stopping": NodeState.STOPPING}
 
@@ -30,10 +31,60 @@ _LIBVIRT: Final = {
     7: NodeState.SUSPENDED,
 }
 
+_OVH: Final = {
+    **_NOVA,
+    "BUILDING": NodeState.PENDING,
+    "DELETING": NodeState.STOPPING,
+    "REBOOT": NodeState.REBOOTING,
+    "RESIZED": NodeState.RECONFIGURING,
+    "RESUMING": NodeState.STARTING,
+    "RESCUED": NodeState.RECONFIGURING,
+    "RESCUING": NodeState.RECONFIGURING,
+    "UNRESCUING": NodeState.RECONFIGURING,
+    "SHELVING": NodeState.STOPPING,
+    "UNSHELVING": NodeState.STARTING,
+    "SNAPSHOTTING": NodeState.UPDATING,
+    "STOPPED": NodeState.STOPPED,
+}
+"""The states of OVH's own API beside Nova's: https://api.ovh.com/console (cloud.instance)."""
+
+_LINODE: Final = {"billing_suspension": NodeState.SUSPENDED}
+"""https://techdocs.akamai.com/linode-api/reference/get-linode-instance."""
+
+_CLOUDSTACK: Final = {
+    "Error": NodeState.ERROR,
+    "Starting": NodeState.STARTING,
+    "Stopping": NodeState.STOPPING,
+    "Shutdown": NodeState.STOPPED,
+    "Restoring": NodeState.UPDATING,
+    "Unknown": NodeState.UNKNOWN,
+}
+"""``VirtualMachine.State`` of CloudStack; what failed to start is not gone."""
+
+_VULTR: Final = {"suspended": NodeState.SUSPENDED, "resizing": NodeState.RECONFIGURING}
+"""https://www.vultr.com/api, the instance's ``status``."""
+
+_GOOGLE: Final = {
+    "STOPPING": NodeState.STOPPING,
+    "SUSPENDING": NodeState.STOPPING,
+    "PENDING": NodeState.PENDING,
+    "PENDING_STOP": NodeState.STOPPING,
+    "DEPROVISIONING": NodeState.STOPPING,
+    "STOPPED": NodeState.STOPPED,
+    "REPAIRING": NodeState.RECONFIGURING,
+}
+"""https://cloud.google.com/compute/docs/instances/instance-lifecycle."""
+
 _CORRECTIONS: Final[dict[str, Mapping[Any, NodeState]]] = {
     "libcloud.compute.drivers.ec2": _AMAZON,
     "libcloud.compute.drivers.openstack": _NOVA,
     "libcloud.compute.drivers.libvirt_driver": _LIBVIRT,
+    "libcloud.compute.drivers.cloudstack": _CLOUDSTACK,
+    "libcloud.compute.drivers.gce": _GOOGLE,
+    "libcloud.compute.drivers.linode": _LINODE,
+    "libcloud.compute.drivers.outscale": _AMAZON,
+    "libcloud.compute.drivers.ovh": _OVH,
+    "libcloud.compute.drivers.vultr": _VULTR,
 }
 """A driver's module to what its own map of states lacks or has wrong."""
 
@@ -49,10 +100,11 @@ _NOVA_TASKS: Final = {
 
 
 def correct_states(driver: Any) -> None:
-    """Give a driver object a map of states without the known faults."""
+    """Give a driver object maps of states without the known faults, which answer every word."""
+    corrections: dict[Any, NodeState] = {}
     for module in modules(driver):
-        if module in _CORRECTIONS:
-            driver.NODE_STATE_MAP = {**driver.NODE_STATE_MAP, **_CORRECTIONS[module]}
+        corrections |= _CORRECTIONS.get(module, {})
+    install_maps(driver, corrections)
 
 
 def modules(driver: Any) -> list[str]:
