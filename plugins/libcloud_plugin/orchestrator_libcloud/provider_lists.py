@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
-from orchestrator_libcloud import paging_json, paging_own, paging_unpaged, paging_xml
+from orchestrator_libcloud import own_lists, paging_json, paging_own, paging_unpaged, paging_xml
 from orchestrator_libcloud.paging import Rule
 
 
@@ -38,6 +38,7 @@ class Lists:
         shared_ids: lists in which different things have one id.
         lists: functions that stand for a driver's own lists.
         first: what to call before a list.
+        swallowing: methods of the driver whose errors it passes over.
     """
 
     pages: str
@@ -49,6 +50,7 @@ class Lists:
     shared_ids: frozenset[str] = frozenset()
     lists: Mapping[str, Callable[[Any], list[Any]]] = field(default_factory=dict)
     first: str | None = None
+    swallowing: tuple[str, ...] = ()
 
 
 _REFUSED: Final = "an error when an answer points to more"
@@ -56,8 +58,10 @@ _REPEATED: Final = "an error when a page is broken or repeated"
 _CONSTANT: Final = "a list inside Libcloud"
 
 
-def _whole(pages: str = "no", unclear: str = _REFUSED) -> Lists:
-    return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged)
+def _whole(
+    pages: str = "no", unclear: str = _REFUSED, **lists: Callable[[Any], list[Any]]
+) -> Lists:
+    return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged, lists=lists)
 
 
 def _equinix_nodes(driver: Any) -> list[Any]:
@@ -91,11 +95,13 @@ _OPENSTACK: Final = Lists(
     "where Glance repeats a link",
     rule=paging_json.Openstack,
     stands_before=("connection.request", "image_connection.request"),
+    lists={"list_images": own_lists.openstack_images},
 )
 _VCLOUD: Final = Lists(
     "no: what a data centre or catalogue has is in one document",
     Who.NOBODY,
     "what the user may not see is left out",
+    lists={"list_sizes": own_lists.vcloud_sizes},
 )
 
 LISTS: Final[dict[str, Lists]] = {
@@ -105,6 +111,7 @@ LISTS: Final[dict[str, Lists]] = {
         "an error when a list is shorter than its `totalSize`",
         "Libcloud asks once for each list, and for the locations only at the start",
         rule=paging_xml.Abiquo,
+        lists={"list_locations": own_lists.abiquo_locations},
         first="ex_populate_cache",
     ),
     "auroracompute": _CLOUDSTACK,
@@ -131,6 +138,7 @@ LISTS: Final[dict[str, Lists]] = {
         _REPEATED,
         "Libcloud takes a page without its list for the last one",
         rule=partial(paging_json.JsonPages, paging_json.digitalocean, drop=("links",)),
+        lists={"list_locations": own_lists.available_or_not},
     ),
     "dimensiondata": _MCP,
     "dummy": Lists("no", Who.NOBODY, "lives in the process"),
@@ -154,7 +162,7 @@ LISTS: Final[dict[str, Lists]] = {
         _REPEATED,
         "Libcloud reads one page, of the projects too, and from Python 3.11 on no nodes at all",
         rule=partial(paging_json.JsonPages, paging_json.equinix),
-        lists={"list_nodes": _equinix_nodes},
+        lists={"list_nodes": _equinix_nodes, "list_sizes": own_lists.equinix_sizes},
     ),
     "exoscale": _CLOUDSTACK,
     "gandi": Lists(
@@ -173,12 +181,13 @@ LISTS: Final[dict[str, Lists]] = {
         "here too)",
         rule=paging_own.Google,
         shared_ids=frozenset({"list_sizes"}),
+        swallowing=("ex_list_project_images",),
     ),
     "gig_g8": _whole("not that it is known"),
-    "gridscale": _whole(),
+    "gridscale": _whole(list_nodes=own_lists.gridscale_nodes),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
-    "kamatera": _whole("not that it is known"),
+    "kamatera": _whole("not that it is known", list_nodes=own_lists.kamatera_nodes),
     "ktucloud": _CLOUDSTACK,
     "kubevirt": _whole("only when asked to; Libcloud does not"),
     "libvirt_driver": Lists("no", Who.NOBODY, "the hypervisor answers whole or not at all"),
@@ -189,7 +198,11 @@ LISTS: Final[dict[str, Lists]] = {
         "Libcloud takes a page without its list for an empty one",
         rule=partial(paging_json.JsonPages, paging_json.linode, drop=("page", "pages")),
     ),
-    "maxihost": _whole("`page` and `limit`, not known how many at a time"),
+    "maxihost": _whole(
+        "`page` and `limit`, not known how many at a time",
+        list_nodes=own_lists.maxihost_nodes,
+        list_locations=own_lists.available_or_not,
+    ),
     "ntta": _MCP,
     "nttcis": _MCP,
     "onapp": _whole("when asked to; not known of every version"),
