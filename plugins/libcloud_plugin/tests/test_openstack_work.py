@@ -56,7 +56,7 @@ def get(there: OpenStack, tmp_path: Path) -> Get:
 
     async def send(path: str) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get(f"/api/v1{path}", timeout=30)
 
     def ask(path: str) -> dict[str, Any]:
