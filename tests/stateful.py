@@ -110,18 +110,22 @@ class Api:
         found: Json = self.get(f"/operations/{operation_id}")["operation"]
         return found
 
-    def settled(self, operation_id: str) -> Json:
+    def settled(self, operation_id: str, patience: float = PATIENCE) -> Json:
         """An operation, once it has come to an end."""
         ends = ("succeeded", "failed", "abandoned", "paused")
         found: Json = wait_for(
-            lambda: self.operation(operation_id), lambda operation: operation["state"] in ends
+            lambda: self.operation(operation_id),
+            lambda operation: operation["state"] in ends,
+            patience,
         )
         return found
 
 
-def wait_for(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+def wait_for(
+    look: Callable[[], Any], wanted: Callable[[Any], bool], patience: float = PATIENCE
+) -> Any:
     """Look until what is seen is what is wanted; return it."""
-    ends_at = time.monotonic() + PATIENCE
+    ends_at = time.monotonic() + patience
     while True:
         seen = look()
         if wanted(seen):

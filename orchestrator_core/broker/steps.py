@@ -46,8 +46,19 @@ def start(
     return step
 
 
-def act(operation: str, vm: VmReference, permit: Permit) -> Callable[[Driver], str]:
+def act(
+    operation: str,
+    vm: VmReference,
+    permit: Permit,
+    examine: Callable[[Node], None] | None = None,
+) -> Callable[[Driver], str]:
     """Return the step that destroys, reboots or switches a node, and returns its id.
+
+    Args:
+        operation: the hook.
+        vm: the node that is meant.
+        permit: asked just before the hook is called.
+        examine: given the node as the cloud shows it just before that; it may raise.
 
     The step looks the node up first, so that a plugin that takes an id for another node's cannot
     change a node which nobody named. It raises NodeNotFound when there is no such node,
@@ -59,6 +70,8 @@ def act(operation: str, vm: VmReference, permit: Permit) -> Callable[[Driver], s
         driver.require(operation)
         node = which(driver, vm)
         check_living(node)
+        if examine is not None:
+            examine(node)
         driver.deadline.check()
         permit.begin()
         driver.act(operation, node.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -183,10 +184,24 @@ class Driver:
         if limit is not None and self._hooks.offers(part):
             given = {"limit": limit, "marker": marker, "deadline": self.deadline}
             try:
-                return self._hooks.many(part, expected, **given, hints=self.hints)
+                found = self._hooks.many(part, expected, **given, hints=self.hints)
             except Unsupported:
                 self._hooks.decline(part)
+            else:
+                return self._ordered(part, found, marker)
         return self._many(hook, expected)
+
+    def _ordered(self, hook: str, things: Sequence[M], marker: str | None) -> Sequence[M]:
+        """Return a part of a list, if it goes by id and begins after its marker.
+
+        Raises:
+            NonsenseAnswer: when it does not: callers who walk through the list would miss items.
+        """
+        ids = [getattr(thing, "id") for thing in things]  # noqa: B009 - each class here has one
+        begins = [marker] if marker is not None else []
+        if any(later <= earlier for earlier, later in pairwise([*begins, *ids])):
+            raise NonsenseAnswer(f"{self._hooks.title} gave a part in {hook} that is not by id")
+        return things
 
     def _many(self, hook: str, expected: type[M]) -> Sequence[M]:
         return self._hooks.many(hook, expected, deadline=self.deadline, hints=self.hints)

@@ -257,7 +257,7 @@ async def test_a_vm_is_looked_at_before_a_deletion_that_failed_is_repeated(
 ) -> None:
     """The first one was carried out and its answer lost; the VM is switched on again later."""
     lost, off = CloudTimeout("lost"), Conflict("The node is off")
-    play = Play(recorder, Story([OFF, OFF, OFF, OFF, OFF, ON], [["1"]], [lost, off, off]))
+    play = Play(recorder, Story([OFF, OFF, OFF, ON], [["1"]], [lost, off, off]))
     await play.know()
     with pytest.raises(CloudTimeout) as caught:
         await play.stop()

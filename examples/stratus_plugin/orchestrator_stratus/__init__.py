@@ -30,6 +30,8 @@ What is not implemented is answered with 501 and costs nothing else. There is mo
 * ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: one alone, or
   ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; without them the lists are looked through
 * ``list_locations()``: the places where a node can run
+* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: a part of a list by id, where the
+  cloud's API can sort by id; without them the parts are cut out of the whole lists
 * ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: nothing, or
   ``NodeNotFound``
 * ``unsupported()``: the hooks that this one cloud cannot serve, each with the reason
