@@ -16,6 +16,7 @@ from orchestrator_libcloud.answer_edits import Edits, is_same, put
 from orchestrator_libcloud.answer_tape import Tape
 from orchestrator_libcloud.answer_trees import (
     children,
+    is_element,
     leaf_texts,
     resolved,
     unresolved,
@@ -120,11 +121,23 @@ def _forget_differences(one: Any, two: Any) -> None:
         other = vars(two).get(name)
         if name in ("driver", "id", "_uuid") or plain(value) == plain(other):
             continue
-        if name == "extra" and isinstance(value, dict) and isinstance(other, dict):
-            for key in value:
-                if plain(value[key]) != plain(other.get(key)):
-                    value[key] = None
+        if isinstance(value, dict) or is_element(value):
+            setattr(one, name, _common(value, other))
         elif isinstance(value, list) and isinstance(other, list):
             setattr(one, name, [item for item in value if item in other])
         else:
             setattr(one, name, "unknown" if name == "state" else None)
+
+
+def _common(one: Any, two: Any) -> Any:
+    """Return a tree in which everything is null that another tree has in another way."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        return {key: _common(value, two.get(key)) for key, value in one.items()}
+    if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        return [_common(*pair) for pair in zip(one, two, strict=True)]
+    if is_element(one) and is_element(two) and len(one) == len(two):
+        made = one.makeelement(one.tag, {k: v for k, v in one.attrib.items() if two.get(k) == v})
+        made.text = one.text if one.text == two.text else None
+        made.extend(_common(*pair) for pair in zip(one, two, strict=True))
+        return made
+    return one if plain(one) == plain(two) else None

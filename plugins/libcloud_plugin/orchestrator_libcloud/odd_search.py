@@ -16,6 +16,7 @@ from orchestrator_libcloud.answer_trees import (
     Path,
     children,
     groups,
+    is_element,
     resolved,
     spelled,
     unresolved,
@@ -242,6 +243,9 @@ class Search:
         if isinstance(error, KeyError):
             missing = [m for m in found if self._last_name(m.number, m.path) == error.args[0]]
             found = [m for m in missing if m.odd is GONE] or found
+        # Python quotes what it cannot read.
+        quoted = [mend for mend in found if _is_quoted(mend.odd, error)]
+        found = quoted or found
         if base.fault == (NoIdentity,):
             found.sort(key=lambda mend: self._last_name(mend.number, mend.path).lower() not in IDS)
         return self._refused(min(found, key=lambda mend: self._is_ordinary(mend, items)))
@@ -282,3 +286,8 @@ class Search:
         tree = self._tape.entries[mend.number].tree
         root = item_around(tree, mend.path)
         return spelled(value_at(tree, root), mend.path[len(root) :]) or _ITSELF
+
+
+def _is_quoted(odd: Any, error: Exception) -> bool:
+    value = odd.text if is_element(odd) else odd
+    return isinstance(value, str) and bool(value) and repr(value) in str(error)

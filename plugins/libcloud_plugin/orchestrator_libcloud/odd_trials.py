@@ -16,7 +16,9 @@ from orchestrator_libcloud.odd_values import first_of
 from orchestrator_libcloud.paging import ListStopped
 
 _NO_IDS: Final = frozenset({"", "None"})
-_IS_OBJECT: Final = re.compile(r"[\[{(<].*[\]})>]\Z", re.DOTALL)
+_IS_OBJECT: Final = re.compile(r"(\[.*\]|\{\}|\{.*: .*\}|\(.*\)|<.*>)\Z", re.DOTALL)
+"""How objects and lists look as texts; an id may well be in braces."""
+
 _REQUESTS: Final = re.compile(r"(requests|urllib3)/|libcloud/(http|common/base)[.]py")
 _OURS: Final = re.compile(r"(answer_copies|answer_tape|odd_trials|complete)[.]py")
 

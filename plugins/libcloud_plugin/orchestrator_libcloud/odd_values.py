@@ -23,10 +23,11 @@ class Pair:
     second: Any
 
 
+_DATES: Final = ("2001-01-01T01:01:01", "2011-11-11T11:11:11")
 _MADE_UP: Final = (
-    Pair("2001-01-01T01:01:01Z", "2011-11-11T11:11:11Z"),
-    Pair("2001-01-01 01:01:01", "2011-11-11 11:11:11"),
-    Pair("2001-01-01T01:01:01.000Z", "2011-11-11T11:11:11.000Z"),
+    # The forms of dates that Libcloud's drivers read.
+    *(Pair(*(date + end for date in _DATES)) for end in ("Z", "", ".000Z", ".000", ".000-01:00")),
+    Pair(*(date.replace("T", " ") for date in _DATES)),
     Pair("1", "2"),
     Pair(1, 2),
 )

@@ -133,3 +133,16 @@ def test_an_odd_item_of_a_long_list_is_found_in_time(served: Served) -> None:
     found = listed(served("linode", lambda _: page))
     assert len(found) == len(nodes)
     assert time.monotonic() - begin < 15
+
+
+def test_a_field_that_is_made_up_leaves_the_rest_of_an_item(served: Served) -> None:
+    words = dict.fromkeys(("region", "hypervisor", "type", "image"), "x")
+    parts: dict[str, Any] = {"specs": {"disk": 1}, "alerts": {}, "backups": {}}
+    node = {**words, **parts, "status": "running", "tags": [], "watchdog_enabled": True}
+    node |= {"id": 1, "label": "n", "ipv4": ["45.1.2.3"], "ipv6": "2a01:7e00::1/128"}
+    node |= {"created": "yesterday", "updated": "2026-01-02T03:04:05"}
+    page = half.in_json({"data": [node], "page": 1, "pages": 1, "results": 1})
+    (found,) = listed(served("linode", lambda _: page))
+    assert found.public_ips == ["45.1.2.3", "2a01:7e00::1"]
+    assert found.extra["specs"] == {"disk": 1}
+    assert "2001-01-01" not in repr(found)
