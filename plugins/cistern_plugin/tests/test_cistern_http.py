@@ -50,7 +50,7 @@ def ask(cistern_server: Any, tmp_path: Path) -> Iterator[Ask]:
 
 async def _send(app: Any, method: str, path: str, body: Any) -> httpx2.Response:
     transport = httpx2.ASGITransport(app=app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.request(method, path, json=body)
 
 

@@ -7,16 +7,25 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
+from orchestrator_libcloud.answer_tape import Recorder, Tape
+from orchestrator_libcloud.odd_items import Mender
+from orchestrator_libcloud.odd_refusals import named_refusal
+from orchestrator_libcloud.odd_trials import identified, is_mendable
 from orchestrator_libcloud.paging import ListStopped, Pager, Rule
 from orchestrator_libcloud.provider_gaps import spares
-from orchestrator_libcloud.provider_lists import LISTS, Lists
+from orchestrator_libcloud.provider_lists import LISTS, Lists, Who
+from orchestrator_libcloud.state_maps import forget_unknown, tell_unknown
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
+_NOTHING_KNOWN: Final = Lists("not known", Who.NOBODY, "not known")
 
 
 def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: Any) -> list[Any]:
     """Call one of a driver's lists and return everything that is on it, each thing once.
+
+    An item that the driver cannot read is shown without the field that is odd. A request that
+    fails ends the list.
 
     Args:
         driver: the Libcloud driver object, lent to this thread alone.
@@ -25,20 +34,24 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
         given: what to call it with.
 
     Raises:
-        NonsenseAnswer: when the provider repeats a page or leaves out its list.
+        NonsenseAnswer: when the provider repeats a page, leaves out its list, or gives an item
+            that cannot be shown, which the message names.
         CloudError: when there is more that cannot be fetched.
+        Exception: what a request failed with.
     """
-    lists = lists_of(driver)
-    if lists is None or lists.rule is None:
-        return list(call(**given))
-    rule = lists.rule()
-    with _pagers(driver, lists, rule) as pagers:
-        try:
-            if lists.first is not None:
-                getattr(driver, lists.first)()
-            found = list(lists.lists[name](driver) if name in lists.lists else call(**given))
-        except ListStopped as stopped:
-            raise stopped.error from None
+    lists = lists_of(driver) or _NOTHING_KNOWN
+    own = lists.lists.get(name) if not given else None
+
+    def run() -> list[Any]:
+        if lists.first is not None:
+            getattr(driver, lists.first)()
+        return identified(call(**given) if own is None else own(driver))
+
+    forget_unknown(driver)
+    tape = Tape()
+    with _pagers(driver, lists, tape) as pagers:
+        found = _made(tape, run, name.removeprefix("list_").removesuffix("s"), pagers)
+    tell_unknown(driver, found)
     if name in lists.shared_ids or all(pager.pages <= 1 for pager in pagers):
         return found
     # What was made or deleted meanwhile has moved others from one page to the next.
@@ -48,6 +61,33 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
     return list(once.values())
 
 
+def _made(tape: Tape, run: Callable[[], list[Any]], kind: str, pagers: list[Pager]) -> list[Any]:
+    """Return what a driver makes of the answers, of odd ones too.
+
+    Args:
+        tape: records the answers.
+        run: has the driver make the list.
+        kind: what is listed, for messages: ``node``.
+        pagers: those that the answers go through.
+    """
+    try:
+        try:
+            return run()
+        except ListStopped as stopped:
+            error = stopped.error
+            if tape.request_of(error) is None:  # it was sent, and is not to be had
+                raise
+        except Exception as fallen:  # noqa: BLE001 - drivers raise whatever they like
+            error = fallen
+        passed_over = [refusal for pager in pagers for refusal in pager.passed_over]
+        if not is_mendable(error, tape, passed_over):
+            raise error
+        return Mender(tape, run, kind).mended(error)
+    except ListStopped as stopped:
+        named = named_refusal(tape, kind, stopped.error)
+        raise named or stopped.error from (stopped.error if named else None)
+
+
 def lists_of(driver: Any) -> Lists | None:
     """Return what is known of a driver's lists; None for a driver newer than the table."""
     names = (module.removeprefix(_DRIVERS) for module in modules(driver))
@@ -55,12 +95,22 @@ def lists_of(driver: Any) -> Lists | None:
 
 
 @contextmanager
-def _pagers(driver: Any, lists: Lists, rule: Rule) -> Iterator[list[Pager]]:
+def _pagers(driver: Any, lists: Lists, tape: Tape) -> Iterator[list[Pager]]:
+    # Where no rule is known, the driver does with a refusal what it likes.
+    may_fail = partial(spares, driver) if lists.rule is not None else _anything
+    rule = (lists.rule or Rule)()
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(_stand_before(owner, name, rule, partial(spares, driver)))
+        recorders = [
+            (owner, name, Recorder(tape, rule, getattr(owner, name), name, may_fail))
             for owner, name in _places(driver, lists.stands_before)
         ]
+        for owner, name, recorder in recorders:
+            stack.enter_context(_instead(owner, name, recorder))
+        yield [recorder.pager for _, _, recorder in recorders]
+
+
+def _anything(_error: Exception, _path: str) -> bool:
+    return True
 
 
 def _places(driver: Any, paths: Iterable[str]) -> Iterator[tuple[Any, str]]:
@@ -69,20 +119,17 @@ def _places(driver: Any, paths: Iterable[str]) -> Iterator[tuple[Any, str]]:
         owner = driver
         for step in way:
             owner = getattr(owner, step, None)
-        if owner is not None:
+        if hasattr(owner, name):
             yield owner, name
 
 
 @contextmanager
-def _stand_before(
-    owner: Any, name: str, rule: Rule, may_fail: Callable[[Exception, str], bool]
-) -> Iterator[Pager]:
-    pager = Pager(rule, getattr(owner, name), may_fail)
+def _instead(owner: Any, name: str, other: Any) -> Iterator[None]:
     # On the object, which is this thread's own; the class is everybody's.
     before = vars(owner).get(name)
-    setattr(owner, name, pager)
+    setattr(owner, name, other)
     try:
-        yield pager
+        yield
     finally:
         if before is None:
             delattr(owner, name)

@@ -22,7 +22,15 @@ _CPU_NAMES: Final = (
     "cpu_count",
     "guestCpus",
 )
-_USABLE: Final = frozenset({"active", "available"})
+_UNUSABLE: Final = frozenset(
+    {
+        *("pending", "failed", "invalid", "deregistered", "transient", "error", "disabled"),
+        *("queued", "saving", "uploading", "importing", "killed", "deleted", "pending_delete"),
+        *("deactivated", "preparing"),
+    }
+)
+"""States of images in Amazon's and Glance's words from which nothing can be started. An image in
+a state that is in neither's documentation is shown."""
 _IMAGE_STATES: Final = {
     "libcloud.compute.drivers.ec2": "state",
     "libcloud.compute.drivers.openstack": "status",
@@ -89,7 +97,7 @@ def is_usable(image: Any) -> bool:
     for module in modules(image.driver):
         if module in _IMAGE_STATES:
             state = (image.extra or {}).get(_IMAGE_STATES[module])
-            return not isinstance(state, str) or state.lower() in _USABLE
+            return not isinstance(state, str) or state.lower() not in _UNUSABLE
     return True
 
 

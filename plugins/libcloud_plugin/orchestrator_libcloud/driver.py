@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from orchestrator_core import (
     CloudDescription,
@@ -31,6 +31,8 @@ from orchestrator_libcloud.start import create_node
 from orchestrator_libcloud.states import modules
 from orchestrator_libcloud.support import unsupported
 from orchestrator_libcloud.trail import Trail
+
+T = TypeVar("T", Node, Image)
 
 _CHEAP: Final = {
     "libcloud.compute.drivers.openstack": "list_sizes",
@@ -115,8 +117,8 @@ class LibcloudDriver:
         with self._call(deadline) as driver:
             nodes = self._pager.part(driver, "list_nodes", limit, marker)
             if nodes is not None:
-                return [_shown(convert.to_node(node)) for node in nodes]
-        return self.list_nodes(deadline)
+                return _by_id([_shown(convert.to_node(node)) for node in nodes], marker)
+        return _by_id(self.list_nodes(deadline), marker)
 
     @hookimpl
     def page_images(self, limit: int, marker: str | None, deadline: Deadline) -> list[Image]:
@@ -125,8 +127,8 @@ class LibcloudDriver:
             images = self._pager.part(driver, "list_images", limit, marker)
             # Only those that can be used were asked for; what leaves others out leaves too few.
             if images is not None and all(convert.is_usable(image) for image in images):
-                return [convert.to_image(image) for image in images]
-        return self.list_images(deadline)
+                return _by_id([convert.to_image(image) for image in images], marker)
+        return _by_id(self.list_images(deadline), marker)
 
     @hookimpl
     def list_sizes(self, deadline: Deadline) -> list[Size]:
@@ -239,6 +241,12 @@ class LibcloudDriver:
             self._sessions.driver(deadline, trail) as driver,
         ):
             yield driver
+
+
+def _by_id(things: list[T], marker: str | None) -> list[T]:
+    """Return things in the order of their ids, each once, from after the marker."""
+    found = {thing.id: thing for thing in things if marker is None or thing.id > marker}
+    return [found[name] for name in sorted(found)]
 
 
 def _shown(node: Node) -> Node:

@@ -158,8 +158,17 @@ class Vultr(JsonPages):
     def __init__(self) -> None:
         super().__init__(vultr)
 
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Follow the cursor; an object of objects by their ids is the first API's whole list."""
+        return None if _is_by_id(page) else super().more(page, answer, asked)
+
     def finish(self, whole: Any, answer: Any) -> Any:
         """Take off the cursor that the driver would follow."""
-        if isinstance(whole, dict):
+        if isinstance(whole, dict) and not _is_by_id(whole):
             whole["meta"]["links"]["next"] = ""
         return super().finish(whole, answer)
+
+
+def _is_by_id(page: Any) -> bool:
+    is_object = isinstance(page, dict) and bool(page) and "meta" not in page
+    return is_object and all(isinstance(value, dict) for value in page.values())

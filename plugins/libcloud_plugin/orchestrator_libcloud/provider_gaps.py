@@ -77,8 +77,9 @@ def _names(text: str) -> frozenset[str]:
 
 _NOTHING: Final = "nothing"
 _SHOWN: Final = "shown"
+_POWER: Final = "its state is unknown then"
 _BY_KIND: Final = "each address is sorted by its own kind"
-_CLOSED: Final = "regions where nothing can be started now are left out, as intended"
+_CLOSED: Final = "regions where nothing can be started now, or that do not say whether it can"
 
 _CLOUDSTACK: Final = Gap(
     "IPv6 and secondary addresses of each NIC; VMs of projects",
@@ -129,7 +130,7 @@ GAPS: Final[dict[str, Gap]] = {
     "cloudstack": _CLOUDSTACK,
     "digitalocean": Gap(
         f"IPv6, and all addresses of one type but the last; {_CLOSED}",
-        "all addresses are shown",
+        "all addresses and all regions are shown",
         _names("list_sizes"),
     ),
     "dimensiondata": _MCP,
@@ -146,8 +147,8 @@ GAPS: Final[dict[str, Gap]] = {
         _names("_get_extra_dict _get_ips _to_node"),
     ),
     "equinixmetal": Gap(
-        "sizes of lines other than `baremetal`",
-        "they cannot be started through Libcloud and stay out",
+        "sizes that do not say of which line they are, and those of others than `baremetal`",
+        "the first are shown; the others cannot be started through Libcloud and stay out",
         _names("_to_size list_resources_async list_sizes"),
     ),
     "exoscale": _CLOUDSTACK,
@@ -161,7 +162,7 @@ GAPS: Final[dict[str, Gap]] = {
         "request or image fails; deprecated images",
         "every instance is shown, without a disk that is not known; all addresses are shown; a "
         "public project that is closed or gone (403, 404 with Google's own code) is passed over, "
-        "anything else is an error; deprecated images stay out",
+        "any other refusal is an error; deprecated images stay out",
         _names("_to_node_size ex_get_volume ex_get_zone list_images list_nodes"),
         spared=(
             Spared(
@@ -175,10 +176,13 @@ GAPS: Final[dict[str, Gap]] = {
         ),
     ),
     "gig_g8": Gap("cloudspaces of other accounts", "they are not the account's own and stay out"),
-    "gridscale": Gap(_NOTHING, _NOTHING),
+    "gridscale": Gap("takes a node for stopped whose power cannot be read", _POWER),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
-    "kamatera": Gap("all addresses", "the list with details is asked for too"),
+    "kamatera": Gap(
+        "all addresses; takes a node for stopped whose power cannot be read",
+        f"the list with details is asked for too; {_POWER}",
+    ),
     "ktucloud": _CLOUDSTACK,
     "kubevirt": Gap(
         "a namespace whose answer is no plain 200; public addresses, which a pod has not",
@@ -191,7 +195,10 @@ GAPS: Final[dict[str, Gap]] = {
         _names("_get_ip_addresses_for_domain _parse_mac_addr_table"),
     ),
     "linode": Gap("the IPv6 address", _SHOWN, _names("_to_node _to_nodes")),
-    "maxihost": Gap(_CLOSED, _NOTHING),
+    "maxihost": Gap(
+        f"{_CLOSED}; takes a node for running whose power cannot be read",
+        f"all regions are shown; {_POWER}",
+    ),
     "ntta": _MCP,
     "nttcis": _MCP,
     "onapp": Gap("fails for an IPv6 address", f"all addresses are shown; {_BY_KIND}"),
@@ -205,7 +212,8 @@ GAPS: Final[dict[str, Gap]] = {
     "openstack": Gap(
         "takes IPv6 addresses for private unless they are floating, and floating ones of private "
         "ranges for private; images that are not active before API 2",
-        f"floating addresses are public; of the others {_BY_KIND}",
+        f"floating addresses are public; of the others {_BY_KIND}; images are left out only in a "
+        "state that Glance documents and in which nothing can be started from them",
         _names("_get_size_price _paginated_request _to_images _to_node"),
     ),
     "outscale": Gap(

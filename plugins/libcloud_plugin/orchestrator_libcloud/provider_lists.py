@@ -97,13 +97,14 @@ _OPENSTACK: Final = Lists(
     "where Glance repeats a link",
     rule=paging_json.Openstack,
     stands_before=("connection.request", "image_connection.request"),
+    lists={"list_images": list_requests.openstack_images},
 )
 _VCLOUD: Final = Lists(
     "no: what a data centre or catalogue has is in one document",
     Who.NOBODY,
     "the list is one document",
     rule=Rule,
-    lists={"list_nodes": list_requests.vcloud_nodes},
+    lists={"list_nodes": list_requests.vcloud_nodes, "list_sizes": list_requests.vcloud_sizes},
 )
 
 LISTS: Final[dict[str, Lists]] = {
@@ -113,6 +114,7 @@ LISTS: Final[dict[str, Lists]] = {
         "an error when a list is shorter than its `totalSize`",
         "Libcloud asks once for each list, and for the locations only at the start",
         rule=paging_xml.Abiquo,
+        lists={"list_locations": list_requests.abiquo_locations},
         first="ex_populate_cache",
     ),
     "auroracompute": _CLOUDSTACK,
@@ -139,6 +141,7 @@ LISTS: Final[dict[str, Lists]] = {
         _REPEATED,
         "Libcloud takes a page without its list for the last one",
         rule=partial(paging_json.JsonPages, paging_json.digitalocean, drop=("links",)),
+        lists={"list_locations": list_requests.available_or_not},
     ),
     "dimensiondata": _MCP,
     "dummy": Lists("no", Who.NOBODY, "lives in the process"),
@@ -163,7 +166,7 @@ LISTS: Final[dict[str, Lists]] = {
         _REPEATED,
         "Libcloud reads one page, of the projects too, and from Python 3.11 on no nodes at all",
         rule=partial(paging_json.JsonPages, paging_json.equinix),
-        lists={"list_nodes": _equinix_nodes},
+        lists={"list_nodes": _equinix_nodes, "list_sizes": list_requests.equinix_sizes},
     ),
     "exoscale": _CLOUDSTACK,
     "gandi": Lists(
@@ -184,7 +187,7 @@ LISTS: Final[dict[str, Lists]] = {
         lists={"list_images": list_requests.google_images},
     ),
     "gig_g8": _whole("not that it is known"),
-    "gridscale": _whole(),
+    "gridscale": _whole(lists={"list_nodes": list_requests.gridscale_nodes}),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
     "kamatera": _whole("not that it is known", lists={"list_nodes": list_requests.kamatera_nodes}),
@@ -203,7 +206,13 @@ LISTS: Final[dict[str, Lists]] = {
         "Libcloud takes a page without its list for an empty one",
         rule=partial(paging_json.JsonPages, paging_json.linode, drop=("page", "pages")),
     ),
-    "maxihost": _whole("`page` and `limit`, not known how many at a time"),
+    "maxihost": _whole(
+        "`page` and `limit`, not known how many at a time",
+        lists={
+            "list_nodes": list_requests.maxihost_nodes,
+            "list_locations": list_requests.available_or_not,
+        },
+    ),
     "ntta": _MCP,
     "nttcis": _MCP,
     "onapp": _whole("when asked to; not known of every version"),

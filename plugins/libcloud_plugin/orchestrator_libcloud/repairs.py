@@ -33,8 +33,8 @@ def _azure(driver: Any) -> None:
     def to_node(data: Any, *, fetch_nic: bool = True, fetch_power_state: bool = True) -> Any:
         properties = data["properties"]
         # A VM that is being made, or whose making failed, may have no network profile.
-        without = {**properties, "networkProfile": {"networkInterfaces": []}}
-        known = {**data, "properties": without}
+        without = properties | {"networkProfile": {"networkInterfaces": []}}
+        known = data | {"properties": without}
         node = convert(known, fetch_nic=False, fetch_power_state=fetch_power_state)
         node.extra = data
         if fetch_nic:
@@ -82,7 +82,7 @@ def _google(driver: Any) -> None:
 
     @functools.wraps(convert)
     def to_node(node: Any, *, use_disk_cache: bool = False) -> Any:
-        shown = convert({**node, "disks": []}, use_disk_cache=use_disk_cache)
+        shown = convert(node | {"disks": []}, use_disk_cache=use_disk_cache)
         shown.extra["disks"] = node.get("disks") or []
         disk = _boot_disk(driver, shown.extra["disks"])
         if disk is not None:

@@ -7,83 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import NodeState
-
-_AMAZON: Final = {"shutting-down": NodeState.TERMINATING, "stopping": NodeState.STOPPING}
-
-_NOVA: Final = {
-    "PAUSED": NodeState.PAUSED,
-    "MIGRATING": NodeState.MIGRATING,
-    "REVERT_RESIZE": NodeState.RECONFIGURING,
-    "SHELVED": NodeState.STOPPED,
-    "SHELVED_OFFLOADED": NodeState.STOPPED,
-    "SOFT_DELETED": NodeState.TERMINATED,
-    # Up, but not the machine that its owner knows: on a rescue disk, or to be confirmed.
-    "RESCUE": NodeState.RECONFIGURING,
-    "VERIFY_RESIZE": NodeState.RECONFIGURING,
-}
-
-_LIBVIRT: Final = {
-    0: NodeState.UNKNOWN,
-    2: NodeState.RUNNING,  # it waits for a disk or, on Xen, for work
-    3: NodeState.PAUSED,
-    4: NodeState.STOPPING,
-    5: NodeState.STOPPED,
-    6: NodeState.ERROR,
-    7: NodeState.SUSPENDED,
-}
-
-_AZURE: Final = {
-    "CyclingRole": NodeState.REBOOTING,
-    "FailedStartingRole": NodeState.ERROR,
-    "FailedStartingVM": NodeState.ERROR,
-    "UnresponsiveRole": NodeState.ERROR,
-    "StoppedDeallocated": NodeState.STOPPED,
-}
-
-_CLOUDSIGMA: Final = {
-    "stopped": NodeState.STOPPED,
-    "dead": NodeState.STOPPED,
-    "dumped": NodeState.STOPPED,
-}
-
-_CLOUDSTACK: Final = {"Error": NodeState.ERROR, "Expunging": NodeState.TERMINATING}
-
-_OPENNEBULA: Final = {
-    "STOPPED": NodeState.STOPPED,
-    "SUSPENDED": NodeState.SUSPENDED,
-    "FAILED": NodeState.ERROR,
-}
-
-_G8: Final = {"DELETING": NodeState.TERMINATING, "DESTROYING": NodeState.TERMINATING}
-
-_GANDI: Final = {
-    "halted": NodeState.STOPPED,
-    "paused": NodeState.PAUSED,
-    "locked": NodeState.SUSPENDED,
-}
-
-_VCL: Final = {"failed": NodeState.ERROR, "notavailable": NodeState.UNKNOWN}
-
-_CORRECTIONS: Final[dict[str, Mapping[Any, NodeState]]] = {
-    "libcloud.compute.drivers.azure": _AZURE,
-    "libcloud.compute.drivers.cloudsigma": _CLOUDSIGMA,
-    "libcloud.compute.drivers.cloudstack": _CLOUDSTACK,
-    "libcloud.compute.drivers.equinixmetal": {"deprovisioning": NodeState.TERMINATING},
-    "libcloud.compute.drivers.gig_g8": _G8,
-    "libcloud.compute.drivers.opennebula": _OPENNEBULA,
-    "libcloud.compute.drivers.vcl": _VCL,
-    "libcloud.compute.drivers.ec2": _AMAZON,
-    "libcloud.compute.drivers.openstack": _NOVA,
-    "libcloud.compute.drivers.libvirt_driver": _LIBVIRT,
-}
-"""A driver's module to what its own map of states lacks or has wrong.
-
-Several drivers call a node terminated that is only switched off, or broken. The core takes a
-terminated node for one that is gone.
-"""
-
-_MODULE_MAPS: Final = {"libcloud.compute.drivers.gandi": _GANDI}
-"""The same for drivers that keep their map in the module, and not in the class."""
+from orchestrator_libcloud.state_maps import install_maps
+from orchestrator_libcloud.state_words import MODULE_WORDS, WORDS
 
 _STILL_THERE: Final[dict[str, NodeState]] = {
     "libcloud.compute.drivers.abiquo": NodeState.STOPPED,
@@ -98,7 +23,7 @@ _STILL_THERE: Final[dict[str, NodeState]] = {
     "libcloud.compute.drivers.gig_g8": NodeState.TERMINATING,
     "libcloud.compute.drivers.opennebula": NodeState.STOPPED,
 }
-"""Drivers that say ``terminated`` of VMs that still exist, and what that is where the map above
+"""Drivers that say ``terminated`` of VMs that still exist, and what that is where ``state_words``
 does not know better: a deletion that the cloud accepted is not done then."""
 
 _NOVA_TASKS: Final = {
@@ -113,12 +38,13 @@ _NOVA_TASKS: Final = {
 
 
 def correct_states(driver: Any) -> None:
-    """Give a driver object a map of states without the known faults."""
-    for module in modules(driver):
-        if module in _CORRECTIONS:
-            driver.NODE_STATE_MAP = {**driver.NODE_STATE_MAP, **_CORRECTIONS[module]}
-        if module in _MODULE_MAPS:
-            importlib.import_module(module).NODE_STATE_MAP.update(_MODULE_MAPS[module])
+    """Give a driver object maps of states without the known faults, which answer every word."""
+    words: dict[Any, NodeState] = {}
+    for module in reversed(modules(driver)):
+        words |= WORDS.get(module, {})
+        if module in MODULE_WORDS:
+            importlib.import_module(module).NODE_STATE_MAP.update(MODULE_WORDS[module])
+    install_maps(driver, words)
 
 
 def modules(driver: Any) -> list[str]:
@@ -143,7 +69,9 @@ def state_of(node: Any) -> NodeState:
         state = NodeState(value)
     except ValueError:
         return NodeState.UNKNOWN
-    return _still_there(node) if state is NodeState.TERMINATED else state
+    # A word of our own tables is certain; Libcloud's "terminated" may mean less.
+    is_doubtful = state is NodeState.TERMINATED and not isinstance(node.state, NodeState)
+    return _still_there(node) if is_doubtful else state
 
 
 def _still_there(node: Any) -> NodeState:

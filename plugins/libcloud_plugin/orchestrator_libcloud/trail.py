@@ -91,6 +91,11 @@ class Trail:
         return True if self.nothing_done else is_nothing_done(self._requests)
 
     @property
+    def count_sent(self) -> int:
+        """How many requests were sent, in part at least, of those that are seen here."""
+        return sum(request.is_sent for request in self._requests)
+
+    @property
     def is_change_sent(self) -> bool:
         """Whether a request of the change was accepted, or may have been unseen by us."""
         return not self._requests or any(request.is_accepted for request in self._requests)

@@ -34,9 +34,11 @@ class Azure:
     Attributes:
         refuse: answers a request before all else.
         nics: what a VM's NIC has, by the VM's number.
+        odd: what the first VM has besides; an Ellipsis takes a field away.
     """
 
     refuse: Refuse = lambda _: None
+    odd: dict[str, Any] = field(default_factory=dict)
     nics: dict[str, dict[str, Any]] = field(default_factory=dict)
     without_profile: bool = False
     seen: list[str] = field(default_factory=list)
@@ -66,7 +68,13 @@ class Azure:
         without = self.without_profile and number == "2"
         base = f"{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.Compute/virtualMachines"
         properties = {} if without else profile
-        return {"id": f"{base}/vm{number}", "name": f"vm{number}", "properties": properties}
+        machine: dict[str, Any] = {
+            "id": f"{base}/vm{number}",
+            "name": f"vm{number}",
+            "properties": properties,
+        }
+        machine |= self.odd if number == "1" else {}
+        return {name: value for name, value in machine.items() if value is not ...}
 
     def _nic(self, number: str) -> dict[str, Any]:
         public = {"id": f"{NETWORK}/publicIPAddresses/ip{number}"}

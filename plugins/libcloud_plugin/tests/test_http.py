@@ -30,7 +30,7 @@ def ask(ec2_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 
     async def send(method: str, path: str, body: Any) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, f"/api/v1{path}", json=body, timeout=30)
 
     def ask(method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:

@@ -273,7 +273,7 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., tuple[int, Any]]]:
 
     async def send(method: str, path: str, body: Any) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, f"/api/v1{path}", json=body, timeout=60)
 
     def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:

@@ -62,7 +62,7 @@ def app_of(there: OpenStack, folder: Path) -> Any:
 def ask_all(app: Any, paths: list[str]) -> list[int]:
     async def all_at_once() -> list[int]:
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             asked = [client.get(f"/api/v1{path}", timeout=30) for path in paths]
             return [answer.status_code for answer in await asyncio.gather(*asked)]
 

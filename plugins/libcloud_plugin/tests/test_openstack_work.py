@@ -56,7 +56,7 @@ def get(there: OpenStack, tmp_path: Path) -> Get:
 
     async def send(path: str) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.get(f"/api/v1{path}", timeout=30)
 
     def ask(path: str) -> dict[str, Any]:
@@ -209,3 +209,15 @@ def test_a_short_list_comes_in_one_request(get: Get, there: OpenStack) -> None:
     walked = [one for part in walk(get, "nodes", 10) for one in part]
     assert walked == sorted(one["id"] for one in there.servers)
     assert len(there.seen) == 3
+
+
+def test_a_part_with_an_item_without_an_id_names_it(
+    cloud: LibcloudDriver, there: OpenStack, deadline: Deadline
+) -> None:
+    servers = [{**one, "name": f"n{at}"} for at, one in enumerate(there.servers[:30])]
+    del servers[7]["id"]
+    there.before = lambda _, path, __: (
+        in_json({"servers": servers}) if path.endswith("/servers/detail") else None
+    )
+    with pytest.raises(NonsenseAnswer, match=r"node 8 'n7'.*id is missing"):
+        cloud.page_nodes(limit=10, marker=None, deadline=deadline)

@@ -69,7 +69,7 @@ class Api:
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
         async def send() -> httpx2.Response:
             transport = httpx2.ASGITransport(app=self._app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as one:
+            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as one:
                 return await one.request(method, f"/api/v1{path}", json=body, timeout=30)
 
         answer = asyncio.run(send())

@@ -188,9 +188,8 @@ def test_google_destroys_an_instance_whose_disk_is_not_listed(served: Served) ->
         (half.google_error("quotaExceeded", 403), False),
         (half.google_error("backendError", 503), False),
         (half.page_of_a_proxy(404), False),
-        (half.in_json({"items": [{"id": "1"}]}), False),
     ],
-    ids=["404", "forbidden", "limited", "quota", "503", "404 page", "an image without a name"],
+    ids=["404", "forbidden", "limited", "quota", "503", "404 page"],
 )
 def test_google_passes_over_a_project_of_images_that_is_closed_or_gone(
     served: Served, reply: Reply, passed: object
@@ -206,6 +205,15 @@ def test_google_passes_over_a_project_of_images_that_is_closed_or_gone(
         return
     with pytest.raises(OrchestratorError):
         driver.list_images(deadline=Deadline(20))
+
+
+def test_google_shows_a_public_image_without_a_name(served: Served) -> None:
+    def images(request: Request) -> Reply:
+        name = {} if "debian-cloud" in request.path else {"name": "n"}
+        return half.in_json({"items": [{"id": "1", "status": "READY", **name}]})
+
+    names = {image.name for image in served("gce", images).list_images(deadline=Deadline(20))}
+    assert names == {"n", "1"}
 
 
 def _upcloud(second: Answer) -> Answer:

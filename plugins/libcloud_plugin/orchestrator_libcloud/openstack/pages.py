@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator_core import NonsenseAnswer, Unsupported
+from orchestrator_libcloud.odd_trials import identified
 from orchestrator_libcloud.openstack.zones import has_zones
 
 _PROOF: Final = 100
@@ -84,11 +85,13 @@ class Pager:
             raise Unsupported(f"Provider {driver.name} cannot begin a list after an id")
         if limit > _MOST or self._sorts.get(name) is False:
             return None
-        kind = KINDS[name]
-        items = self._items(driver, name, limit, marker)
-        convert = getattr(driver, kind.convert)
+        convert = getattr(driver, KINDS[name].convert)
         try:
-            return None if items is None else [convert(item) for item in items]
+            items = self._items(driver, name, limit, marker)
+        except _NoId:
+            return None
+        try:
+            return None if items is None else identified(convert(item) for item in items)
         except Exception:  # noqa: BLE001 - an odd item: the whole list tells what to make of it
             return None
 
@@ -140,5 +143,12 @@ def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Item
         marker = _ids(found)[-1]
 
 
+class _NoId(Exception):
+    """An item has no id: the whole list names it."""
+
+
 def _ids(items: Items) -> list[str]:
-    return [str(item["id"]) for item in items]
+    try:
+        return [str(item["id"]) for item in items]
+    except (LookupError, TypeError) as error:
+        raise _NoId from error

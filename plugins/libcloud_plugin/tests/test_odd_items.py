@@ -1,0 +1,254 @@
+"""One odd item in a list, in every way, for every driver that has recorded answers.
+
+The list stays whole and all other items as they were, or there is an error that names the item
+and its field. Hypothesis picks items, fields and ways out of the recorded answers; ``make soak``
+goes through them all.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from odd_ways import WAYS, Item, at, changed, items_of, named, parsed
+from recorded_clouds import LISTS, Recorded, class_names, recorded
+
+from orchestrator_core import NodeState, OrchestratorError
+
+CLOUDS: Final = {
+    "abiquo": "test_abiquo.AbiquoNodeDriverTest",
+    "auroracompute": "test_auroracompute.AuroraComputeNodeDriverTestCase",
+    "azure": "test_azure.AzureNodeDriverTests",
+    "azure_arm": "test_azure_arm.AzureNodeDriverTests",
+    "brightbox": "test_brightbox.BrightboxTest",
+    "cloudscale": "test_cloudscale.CloudscaleTests",
+    "cloudsigma": "test_cloudsigma_v2_0.CloudSigmaAPI20DirectTestCase",
+    "cloudstack": "test_cloudstack.CloudStackTestCase",
+    "digitalocean": "test_digitalocean_v2.DigitalOcean_v2_Tests",
+    "dimensiondata": "test_dimensiondata_v2_4.DimensionData_v2_4_Tests",
+    "ec2": "test_ec2.EC2Tests",
+    "ecs": "test_ecs.ECSDriverTestCase",
+    "equinixmetal": "test_equinixmetal.EquinixMetalTest",
+    "exoscale": "test_exoscale.ExoscaleNodeDriverTestCase",
+    "gandi": "test_gandi.GandiTests",
+    "gce": "test_gce.GCENodeDriverTest",
+    "gig_g8": "test_gig_g8.G8Tests",
+    "gridscale": "test_gridscale.Gridscale_Tests",
+    "ikoula": "test_ikoula.IkoulaNodeDriverTestCase",
+    "internetsolutions": "test_internetsolutions.InternetSolutionsNodeDriverTests",
+    "kamatera": "test_kamatera.KamateraNodeDriverTests",
+    "ktucloud": "test_ktucloud.KTUCloudNodeDriverTest",
+    "kubevirt": "test_kubevirt.KubeVirtTestCase",
+    "linode": "test_linode_v4.LinodeTestsV4",
+    "maxihost": "test_maxihost.MaxihostTest",
+    "ntta": "test_ntta.NTTAmericaNodeDriverTests",
+    "nttcis": "test_nttcis._Nttcis",
+    "onapp": "test_onapp.OnAppNodeTestCase",
+    "opennebula": "test_opennebula.OpenNebula_3_8_Tests",
+    "openstack": "test_openstack.OpenStack_2_Tests",
+    "ovh": "test_ovh.OvhTests",
+    "rackspace": "test_rackspace.RackspaceNovaDfwTests",
+    "rimuhosting": "test_rimuhosting.RimuHostingTest",
+    "scaleway": "test_scaleway.Scaleway_Tests",
+    "upcloud": "test_upcloud.UpcloudDriverTests",
+    "vcl": "test_vcl.VCLTests",
+    "vcloud": "test_vcloud.VCloud_5_5_Tests",
+    "vpsnet": "test_vpsnet.VPSNetTests",
+    "vultr": "test_vultr_v2.VultrTestsV2",
+}
+"""A driver's module to the test class with its recorded answers."""
+
+_OF_ANOTHER_KIND: Final = {
+    # Libcloud leaves out images of data centres that the account does not have.
+    **{
+        (name, "list_images"): frozenset({"datacenterId"})
+        for name in ("dimensiondata", "internetsolutions", "ntta", "nttcis")
+    },
+    ("azure_arm", "list_locations"): frozenset({"resourceType"}),
+    ("cloudsigma", "list_images"): frozenset({"image_type"}),
+    ("equinixmetal", "list_sizes"): frozenset({"line"}),
+    ("vcloud", "list_images"): frozenset({"type", "href"}),
+    # Libcloud makes these of the nodes' volumes, one for each name.
+    ("kubevirt", "list_images"): frozenset({"name", "claimName", "uid"}),
+}
+"""Fields that say what kind of thing an item is: with another value it is not of the list."""
+
+_EXAMPLES: Final = 3
+"""How many changes of each list the short run tries."""
+_SOAK: Final = 300
+"""The most changes of one list in the long run."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of one item, and what is done to it."""
+
+    listed: str
+    index: int
+    item: Item
+    way_to: tuple[Any, ...]
+    way: str
+
+
+class Bench:
+    """One driver's lists as recorded, to be changed.
+
+    Attributes:
+        changes: every change that there is.
+    """
+
+    def __init__(self, name: str, cloud: Recorded) -> None:
+        self._name = name
+        self._cloud = cloud
+        self._before: dict[str, list[Any]] = {}
+        self._bodies: dict[str, list[str]] = {}
+        self.changes: dict[str, list[Change]] = {}
+        for listed in LISTS:
+            self._record(listed)
+
+    def _record(self, listed: str) -> None:
+        try:
+            before = self._cloud.call(listed)
+        except OrchestratorError:
+            return  # another test knows which lists must be there
+        bodies = list(self._cloud.edge.bodies)
+        items = items_of(bodies, [thing.id for thing in before])
+        changes = [
+            Change(listed, index, item, field, way)
+            for index, item in enumerate(items)
+            if item is not None
+            for field in item.fields
+            for way in WAYS
+        ]
+        if changes:
+            self._before[listed], self._bodies[listed] = before, bodies
+            self.changes[listed] = changes
+
+    def come_of(self, change: Change) -> str:
+        """Say what comes of a change: ``whole``, ``named`` or ``none``; anything else fails."""
+        bodies = self._bodies[change.listed]
+        old = bodies[change.item.body]
+        new = changed(old, (*change.item.path, *change.way_to), change.way)
+        names = named(parsed(old), change.item, change.way_to)
+        if new is None or names[-1] in self._other_kind(change.listed):
+            return "none"
+
+        def mutate(number: int, body: str) -> str:
+            return new if number == change.item.body and body == old else body
+
+        where = f"{self._name} {change.listed} {'.'.join(names)}: {change.way}"
+        try:
+            after = self._cloud.call(change.listed, mutate)
+        except OrchestratorError as error:
+            self._check_error(str(error), change, names, where)
+            return "named"
+        self._check_whole(after, change, names, where)
+        return "whole"
+
+    def _other_kind(self, listed: str) -> frozenset[str]:
+        return _OF_ANOTHER_KIND.get((self._name, listed), frozenset())
+
+    def _check_error(self, text: str, change: Change, names: list[str], where: str) -> None:
+        thing = self._before[change.listed][change.index]
+        is_item = thing.id in text or thing.name in text or any(c.isdigit() for c in text)
+        kind = change.listed.removeprefix("list_").removesuffix("s")
+        assert is_item, f"{where}: {text}"
+        assert kind in text, f"{where}: {text}"
+        assert any(name in text for name in names), f"{where}: {text}"
+
+    def _check_whole(self, after: list[Any], change: Change, names: list[str], where: str) -> None:
+        before = self._before[change.listed]
+        thing = before[change.index]
+        assert len(after) == len(before), where
+        others = Counter(map(repr, before)) - Counter([repr(thing)])
+        assert not others - Counter(map(repr, after)), where
+        if not self._holds_id(change, thing):
+            assert thing.id in {one.id for one in after}, where
+        if names == ["status"] and change.way == "unknown value" and hasattr(thing, "state"):
+            state = next(one.state for one in after if one.id == thing.id)
+            assert state is NodeState.UNKNOWN, where
+
+    def _holds_id(self, change: Change, thing: Any) -> bool:
+        tree = parsed(self._bodies[change.listed][change.item.body])
+        old = at(tree, (*change.item.path, *change.way_to))
+        words = list(old.itertext()) if hasattr(old, "itertext") else [repr(old)]
+        return any(thing.id in word or (word and word in thing.id) for word in words)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_a_list_with_an_odd_item(name: str) -> None:
+    with recorded(CLOUDS[name]) as cloud:
+        assert cloud is not None
+        bench = Bench(name, cloud)
+        assert bench.changes
+
+        @settings(
+            max_examples=_EXAMPLES * len(bench.changes),
+            derandomize=True,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.data())
+        def stays_whole_or_is_named(data: st.DataObject) -> None:
+            listed = data.draw(st.sampled_from(sorted(bench.changes)))
+            bench.come_of(data.draw(st.sampled_from(bench.changes[listed])))
+
+        stays_whole_or_is_named()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", CLOUDS)
+def test_a_list_with_every_odd_item(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    chance = random.Random(13)
+    wrong: list[str] = []
+    with recorded(CLOUDS[name]) as cloud:
+        assert cloud is not None
+        bench = Bench(name, cloud)
+        come: Counter[str] = Counter()
+        for changes in bench.changes.values():
+            for change in chance.sample(changes, min(len(changes), _SOAK)):
+                try:
+                    come[bench.come_of(change)] += 1
+                except AssertionError as error:
+                    wrong.append(str(error).partition("\n")[0])
+    with capsys.disabled():
+        print(f"\n{name}: {come['whole']} whole, {come['named']} errors, {len(wrong)} wrong")  # noqa: T201
+    assert not wrong, "\n".join(wrong[:40])
+
+
+@pytest.mark.soak
+def test_every_driver_with_recorded_answers_is_here() -> None:
+    modules = set()
+    for name in class_names():
+        with recorded(name) as cloud:
+            if cloud is not None:
+                modules.add(type(cloud.driver).__module__.rpartition(".")[2])
+    assert modules - {"test_kamatera"} == CLOUDS.keys()
+
+
+def test_a_vm_without_a_network_profile() -> None:
+    with recorded(CLOUDS["azure_arm"]) as cloud:
+        assert cloud is not None
+        bench = Bench("azure_arm", cloud)
+        changes = [
+            change
+            for change in bench.changes["list_nodes"]
+            if change.way_to == ("properties", "networkProfile") and change.way == "missing"
+        ]
+        assert changes
+        assert {bench.come_of(change) for change in changes} == {"whole"}
