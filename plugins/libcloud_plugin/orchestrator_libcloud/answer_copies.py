@@ -7,10 +7,10 @@ import re
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
-from orchestrator_libcloud.answer_trees import GONE, Edits, Path, is_element
+from orchestrator_libcloud.answer_trees import GONE, TEXT, Edits, Path, is_element
 
-_TEXT: Final = "#text"
-_OWN_TEXT: Final[Any] = ET.Element.text
+_NAMESPACE: Final[Any] = re.compile(r"(\{[^}]*\})?")
+_OWNTEXT: Final[Any] = ET.Element.text
 
 
 class Trace:
@@ -39,6 +39,10 @@ class _Object(dict[str, Any]):
         for trace, number, path in self._places:
             if isinstance(key, str):
                 trace.note(number, (*path, key))
+
+    def __delitem__(self, key: str) -> None:
+        self._note(key)
+        super().__delitem__(key)
 
     def _joined(self, *parts: Any) -> _Object:
         places = [place for part in parts for place in getattr(part, "_places", ())]
@@ -100,17 +104,18 @@ class _Element(ET.Element):
 
     @property
     def text(self) -> Any:
-        self.note((_TEXT,))
+        self.note((TEXT,))
         return super().text
 
     @text.setter
     def text(self, value: Any) -> None:
-        _OWN_TEXT.__set__(self, value)
+        _OWNTEXT.__set__(self, value)
 
     def _tell(self, path: Any) -> None:
         steps: list[str | int] = []
         here: Any = self
-        for name in re.findall(r"(?:\{[^}]*\})?[^/{}]+", str(path)):
+        for part in re.findall(r"(?:\{[^}]*\})?[^/{}]+", str(path)):
+            name = part.replace("{*}", _NAMESPACE.match(str(self.tag))[0], 1)
             at = next((i for i, c in enumerate(here) if c.tag == name), None)
             steps.append(f"<{name}>" if at is None else at)
             if at is None:
@@ -209,7 +214,7 @@ class Copier:
     def _element(self, node: Any, path: Path) -> Any:
         traced = self._trace is not None
         made = self._traced(node.tag, path) if traced else node.makeelement(node.tag, {})
-        made.text = self._edits.get((*path, _TEXT), node.text)
+        made.text = self._edits.get((*path, TEXT), node.text)
         made.tail = node.tail
         for name, value in node.attrib.items():
             new = self._edits.get((*path, f"@{name}"), value)

@@ -171,7 +171,9 @@ class Recorder:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Answer a driver's request: from the tape while that plays, else from the cloud."""
-        key = f"{self._name} {args!r} {sorted(kwargs.items(), key=repr)!r}"
+        # Google's driver changes the connection's own part of the path between requests.
+        base = getattr(self._request.__self__, "request_path", "")
+        key = f"{self._name} {base} {args!r} {sorted(kwargs.items(), key=repr)!r}"
         world = self._tape.world
         number = None if world is None else self._tape.number_of(key)
         if world is not None and number is not None:
@@ -185,7 +187,8 @@ class Recorder:
     def _is_honest(world: World, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether a request is made of what the cloud said, and of nothing put in its place."""
         changes = [value for some in world.edits.values() for value in some.values()]
-        return not is_made_of((*args, *kwargs.values()), changes)
+        path = args[0] if args else kwargs.get("action")
+        return not is_made_of((path or "''", *args[1:], *kwargs.values()), changes)
 
     def _asked(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         pages = self._request.begin()
@@ -194,7 +197,7 @@ class Recorder:
             answer = self.pager(*args, **kwargs)
         except (ListStopped, Exception) as error:
             self._tape.refused = repr(args[:1])
-            was_sent = bool(pages) or _count_sent() > before or _was_answered(error)
+            was_sent = bool(pages) or _was_sent(before) or _was_answered(error)
             self._tape.add_failure(key, error, was_sent=was_sent)
             raise
         self._tape.add(key, Entry(lambda: _joined(self._rule, pages)))
@@ -204,6 +207,12 @@ class Recorder:
 def _count_sent() -> int:
     call = current()
     return 0 if call is None else call.trail.count_sent
+
+
+def _was_sent(before: int) -> bool:
+    """Whether a request was sent since and not answered well; a login before it may be."""
+    call = current()
+    return call is not None and call.trail.count_sent > before and not call.trail.is_answered_well
 
 
 def _was_answered(raised: BaseException) -> bool:

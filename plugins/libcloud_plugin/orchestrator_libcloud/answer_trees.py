@@ -16,8 +16,8 @@ Path = tuple[str | int, ...]
 Edits = Mapping[Path, Any]
 """Paths to what shall stand there; :data:`GONE` takes away what is there."""
 
-_TEXT: Final = "#text"
-_OWN_TEXT: Final[Any] = ET.Element.text
+TEXT: Final = "#text"
+_OWNTEXT: Final[Any] = ET.Element.text
 _NAMESPACE: Final = re.compile(r"\{[^}]*\}")
 
 
@@ -54,7 +54,7 @@ def children(node: Any) -> Iterator[tuple[str | int, Any]]:
         yield from enumerate(node)
         yield from ((f"@{name}", value) for name, value in node.attrib.items())
         if not len(node):
-            yield _TEXT, node.text
+            yield TEXT, node.text
 
 
 def value_at(root: Any, path: Path) -> Any:
@@ -72,7 +72,7 @@ def _child(node: Any, step: str | int) -> Any:
         return node[step]
     if isinstance(step, int):
         return node[step]
-    if step == _TEXT:
+    if step == TEXT:
         return node.text
     return node.attrib[step[1:]] if step.startswith("@") else GONE
 
@@ -148,7 +148,7 @@ def spelled(root: Any, path: Path) -> str:
         here, root = root, value_at(root, (step,))
         if isinstance(step, int) and not is_element(here):
             words += f"[{step}]"
-        elif step != _TEXT:
+        elif step != TEXT:
             name = root.tag if isinstance(step, int) else str(step).strip("<>")
             words += "." * bool(words) + _NAMESPACE.sub("", str(name))
     return words

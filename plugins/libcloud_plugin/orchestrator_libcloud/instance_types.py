@@ -88,9 +88,7 @@ def _ask(driver: Any, *wanted: str) -> Iterator[Any]:
     names = {f"InstanceType.{number}": name for number, name in enumerate(wanted, 1)}
     parameters = {"Action": "DescribeInstanceTypes", **names}
     answer = driver.connection.request(driver.path, params=parameters).object
-    for group in answer:
-        if _tag(group) == "instanceTypeSet":
-            yield from (_size(driver, item) for item in group)
+    yield from (_size(driver, item) for item in _children(answer, "instanceTypeSet"))
 
 
 def _size(driver: Any, item: Any) -> Any:
@@ -172,24 +170,22 @@ def _code(error: Exception) -> str:
     return found[0] if found else ""
 
 
-def _tag(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
 def _children(element: Any, *path: str) -> Iterator[Any]:
     """Yield the children of the element at a path; Amazon's namespace differs by version."""
     for name in path:
-        found = next((child for child in element if _tag(child) == name), None)
-        if found is None:
+        element = element.find(f"{{*}}{name}")
+        if element is None:
             return
-        element = found
     yield from element
 
 
 def _text(element: Any, *path: str) -> str | None:
-    *way, last = path
-    found = (child.text for child in _children(element, *way) if _tag(child) == last)
-    return next(found, None)
+    for name in path:
+        element = element.find(f"{{*}}{name}")
+        if element is None:
+            return None
+    text: str | None = element.text
+    return text
 
 
 def _whole(text: str | None) -> int | None:

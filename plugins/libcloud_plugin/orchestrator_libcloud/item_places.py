@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from orchestrator_libcloud.answer_trees import (
     GONE,
+    TEXT,
     Path,
     children,
     is_blank,
@@ -54,7 +55,7 @@ class Place:
 def item_around(tree: Any, path: Path) -> Path:
     """Return the path to the item that a place is in: the outermost that has a name or an id."""
     others: list[Path] = []
-    for end in range(len(path)):
+    for end in range(len(path) - (path[-1:] == (TEXT,))):
         here = path[:end]
         if here and not _is_one_of_several(value_at(tree, here[:-1]), here[-1]):
             continue
@@ -110,6 +111,8 @@ def called(item: Any) -> str:
 
 
 def _has_items(node: Any) -> bool:
+    if isinstance(node, dict) and isinstance(node.get("items"), dict):
+        return True
     lists = (part for _, part in children(node) if isinstance(part, list) and part)
     return any(isinstance(part[0], dict) and called(part[0]) for part in lists)
 

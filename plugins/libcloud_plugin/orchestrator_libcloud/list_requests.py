@@ -71,7 +71,8 @@ def gandi_nodes(driver: Any) -> list[Any]:
     machines = driver.connection.request("hosting.vm.list").object
     addresses = driver.connection.request("hosting.ip.list").object
     for machine in machines:
-        own = machine.get("ifaces_id") or ()
+        own = machine.get("ifaces_id")
+        own = own if isinstance(own, list) else ()
         machine["ips"] = [a["ip"] for a in addresses if a.get("iface_id") in own and a.get("ip")]
     found: list[Any] = driver._to_nodes(machines)  # noqa: SLF001 - what the driver does with them
     return found

@@ -42,11 +42,20 @@ _OTHERWISE: Final = (
 
 def _may_be_mismade(error: Exception) -> bool:
     """Whether a request was refused for what it says, and not for who asks or how often."""
-    call = current()
-    if status_of(error) not in _STATUSES:
+    if _status(error) not in _STATUSES:
         return False
-    meaning, _ = meaning_of(error, None, Trail() if call is None else call.trail, starts=False)
+    meaning, _ = meaning_of(error, None, _trail(), starts=False)
     return meaning is None or not issubclass(meaning.error, _OTHERWISE)
+
+
+def _status(error: Exception) -> int | None:
+    """Return the status of a refusal, also where the driver could not read it."""
+    return status_of(error) or _trail().status
+
+
+def _trail() -> Trail:
+    call = current()
+    return Trail() if call is None else call.trail
 
 
 def named_refusal(tape: Tape, kind: str, error: Exception) -> NonsenseAnswer | None:
@@ -66,7 +75,7 @@ def named_refusal(tape: Tape, kind: str, error: Exception) -> NonsenseAnswer | N
     name = called(value_at(tree, item))[:80]
     return NonsenseAnswer(
         f"{cloud_name()} gave {kind} {position(tree, item)} {name!r} with a field that leads to "
-        f"nothing: {words} (its request was answered with {status_of(error)})"
+        f"nothing: {words} (its request was answered with {_status(error)})"
     )
 
 

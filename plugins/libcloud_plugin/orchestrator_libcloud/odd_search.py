@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator_core import NonsenseAnswer
-from orchestrator_libcloud.answer_edits import Edits, is_cut, is_in, put
+from orchestrator_libcloud.answer_edits import Edits, is_cut, is_in, is_same, put
 from orchestrator_libcloud.answer_tape import Unrecorded
 from orchestrator_libcloud.answer_trees import (
     GONE,
@@ -95,6 +95,7 @@ class Search:
     ) -> list[Mend]:
         without = self._count_without(small, items)
         mends: list[Mend] = []
+        first = base
         self._made_up = None
         for _ in range(_FIELDS):
             mend, better = self._best(small, items, base, without)
@@ -107,7 +108,7 @@ class Search:
                 return mends
         if self._made_up is not None:
             raise self._refused(self._made_up) from error
-        raise self._refusal(items, base, error) from error
+        raise self._refusal(items, first, error) from error
 
     def _isolated(self, edits: Edits, fault: Any) -> tuple[Edits, list[Place]]:
         """Cut the answers down to what the driver still falls over in the same way."""
@@ -173,7 +174,7 @@ class Search:
                 trial = {n: dict(some) for n, some in small.items()}
                 put(trial, number, path, value)
                 outcome = self._trials.attempt(trial, traced=True)
-                if outcome.fault == (Unrecorded,) and not isinstance(value, Pair | str):
+                if outcome.fault == (Unrecorded,):
                     # What the driver asks next for this item was not asked before it fell.
                     outcome = self._trials.attempt(trial, traced=True, may_ask=True)
                 mend = Mend(number, path, odd, value, item)
@@ -198,12 +199,19 @@ class Search:
     ) -> Iterator[tuple[int, Path]]:
         """Yield places to change: what the driver asked for last goes first."""
         seen: set[tuple[int, Path]] = set()
-        others = (
-            (number, path)
+        places = [
+            (number, path, node)
             for number, root in self._roots(items)
-            for path, _ in walk(value_at(self._tape.entries[number].tree, root), root, _OTHERS)
+            for path, node in walk(value_at(self._tape.entries[number].tree, root), root, _OTHERS)
+        ]
+        # A driver may have asked a copy of its own, which is not traced.
+        missing = (
+            (number, (*path, base.missing))
+            for number, path, node in places
+            if base.missing and isinstance(node, dict) and base.missing not in node
         )
-        for number, path in (*reversed(base.trace.asked), *others):
+        others = ((number, path) for number, path, _ in places)
+        for number, path in (*reversed(base.trace.asked), *missing, *others):
             is_root = not path or any(i.number == number and i.path == path for i in items)
             is_done = (number, path) in seen or is_cut(small.get(number, {}), path)
             if not (is_root or is_done) and may_change(self._tape.entries[number].tree, path):
@@ -243,24 +251,34 @@ class Search:
         if isinstance(error, KeyError):
             missing = [m for m in found if self._last_name(m.number, m.path) == error.args[0]]
             found = [m for m in missing if m.odd is GONE] or found
-        # Python quotes what it cannot read.
+        # Python quotes what it cannot read, or the name of its type.
         quoted = [mend for mend in found if _is_quoted(mend.odd, error)]
         found = quoted or found
+        found = self._of_last_item(found, base) or found
         if base.fault == (NoIdentity,):
             found.sort(key=lambda mend: self._last_name(mend.number, mend.path).lower() not in IDS)
         return self._refused(min(found, key=lambda mend: self._is_ordinary(mend, items)))
+
+    def _of_last_item(self, found: list[Mend], base: Outcome) -> list[Mend]:
+        """Return the fields of the item that the driver had when it fell."""
+        if base.fault == (NoIdentity,) or not base.trace.asked:
+            return []
+        number, path = base.trace.asked[-1]
+        last = item_around(self._tape.entries[number].tree, path)
+        return [m for m in found if m.number == number and is_in(last, m.path)]
 
     def _is_ordinary(self, mend: Mend, items: list[Place]) -> int:
         """Return how little a field stands out: the least is most likely what is odd."""
         item = next(
             (i for i in items if i.number == mend.number and is_in(i.path, mend.path)), None
         )
-        donors = self._donors(item, mend.path)
+        donors = list(self._donors(item, mend.path))
         kinds = {type(one) for one in donors if one is not None and one is not GONE}
         outside = 3 if items and item is None else 0
         if kinds and type(mend.odd) not in kinds:
             return outside
-        return outside + (1 if looks_odd(mend.odd) else 2)
+        is_usual = any(is_same(one, mend.odd) for one in donors)
+        return outside + (1 if looks_odd(mend.odd) and not is_usual else 2)
 
     def _refused(self, mend: Mend) -> NonsenseAnswer:
         return NonsenseAnswer(
@@ -290,4 +308,6 @@ class Search:
 
 def _is_quoted(odd: Any, error: Exception) -> bool:
     value = odd.text if is_element(odd) else odd
+    if isinstance(error, AttributeError | TypeError):
+        return f"'{type(value).__name__}'" in str(error)
     return isinstance(value, str) and bool(value) and repr(value) in str(error)

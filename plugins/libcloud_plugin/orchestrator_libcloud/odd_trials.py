@@ -89,12 +89,21 @@ def fault_of(error: Exception, tape: Tape) -> tuple[Any, ...]:
 
 @dataclass
 class Outcome:
-    """How one trial went."""
+    """How one trial went.
+
+    Attributes:
+        found: what the driver made; None where it fell.
+        fault: over what it fell.
+        trace: what it asked of the answers, where that was noted.
+        made: how many things it made, one of them without an id.
+        missing: the key that it did not find in a dictionary, if it fell over that.
+    """
 
     found: list[Any] | None = None
     fault: tuple[Any, ...] | None = None
     trace: Trace = field(default_factory=Trace)
     made: int = 0
+    missing: str | None = None
 
     @property
     def count(self) -> int:
@@ -145,10 +154,14 @@ class Trials:
         except NoIdentity as error:
             outcome.fault = fault_of(error, self.tape)
             outcome.made = error.made
+        except NonsenseAnswer as error:  # of a list that the plugin makes itself
+            outcome.fault = fault_of(error, self.tape)
         except OrchestratorError:
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise whatever they like
             outcome.fault = fault_of(error, self.tape)
+            if isinstance(error, KeyError) and isinstance(error.args[0], str):
+                outcome.missing = error.args[0]
         finally:
             self.tape.world = None
         return outcome

@@ -34,7 +34,6 @@ _MADE_UP: Final = (
 _NOTHING: Final = re.compile(r"(?<!\w)(None|null)(?!\w)|\[\]|\{\}|(?<!:)//|''")
 """How what says nothing looks in a request that was made of it."""
 
-_SHORTEST: Final = 4
 _DIGIT: Final = re.compile(r"\d")
 
 
@@ -90,8 +89,8 @@ def is_made_of(request: Iterable[Any], changes: Iterable[Any]) -> bool:
     for value in _leaves(changes):
         if is_blank(value):
             is_found = _NOTHING.search(told) is not None
-        else:  # a short one may be anything
-            is_found = len(text := str(value)) >= _SHORTEST and text in told
+        else:
+            is_found = re.search(rf"(?<![\w.-]){re.escape(str(value))}(?![\w.-])", told) is not None
         if is_found:
             return True
     return False

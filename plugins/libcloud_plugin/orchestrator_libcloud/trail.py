@@ -16,6 +16,7 @@ from orchestrator_libcloud.requests_sent import SentRequest, is_nothing_done, ma
 from orchestrator_libcloud.secret_names import is_secret_name
 
 _SAYS_WHEN: Final = frozenset({403, 413, 429, 503})
+_FIRST_ERROR: Final = 400
 _SHORTEST_TOKEN: Final = 6
 _AUTHORIZATION: Final = frozenset({"authorization", "proxy-authorization", "cookie", "signature"})
 
@@ -94,6 +95,11 @@ class Trail:
     def count_sent(self) -> int:
         """How many requests were sent, in part at least, of those that are seen here."""
         return sum(request.is_sent for request in self._requests)
+
+    @property
+    def is_answered_well(self) -> bool:
+        """Whether the last request has an answer that is no error."""
+        return self.status is not None and self.status < _FIRST_ERROR
 
     @property
     def is_change_sent(self) -> bool:

@@ -36,6 +36,7 @@ from orchestrator_libcloud.call import current
 from orchestrator_libcloud.raw_items import keep_raw_items
 from orchestrator_libcloud.repairs import repair
 from orchestrator_libcloud.states import correct_states
+from orchestrator_libcloud.trail import Trail
 
 LISTS: Final = ("list_nodes", "list_images", "list_sizes", "list_locations")
 _NOT_A_CLOUD: Final = frozenset({"test_base", "test_deployment", "test_ssh_client", "test_types"})
@@ -255,19 +256,21 @@ def _answers_through(edge: Edge) -> Iterator[None]:
     before = mock._get_request
 
     def get(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if (call := current()) is not None:
-            call.trail.begin_request("GET")
-            call.trail.sent()
+        trail = Trail() if (call := current()) is None else call.trail
+        trail.begin_request("GET")
+        trail.sent()
         try:
             status, body, headers, reason = before(self, *args, **kwargs)
         except (AttributeError, OSError):
             own = next((body for part, body in _NOT_RECORDED.items() if part in args[1]), None)
             if own is None and edge.mutate is None:
                 raise
-            if own is None:
-                return 404, "", {}, "Not Found"  # a path that was made of a changed field
-            kind = "application/json" if own.startswith("{") else "text/xml"
+            if own is None:  # a path that was made of a changed field
+                trail.answered(404, {})
+                return 404, "", {}, "Not Found"
+            kind = "application/json" if own.startswith("{") else "text/xml;charset=UTF-8"
             status, body, headers, reason = 200, own, {"content-type": kind}, "OK"
+        trail.answered(int(status), {})
         return status, edge.pass_on(body), headers, reason
 
     mock._get_request = get

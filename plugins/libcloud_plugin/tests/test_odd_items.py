@@ -71,6 +71,8 @@ _OF_ANOTHER_KIND: Final = {
         (name, "list_images"): frozenset({"datacenterId"})
         for name in ("dimensiondata", "internetsolutions", "ntta", "nttcis")
     },
+    # Nothing can be started in a zone that is out of order.
+    ("openstack", "list_locations"): frozenset({"available"}),
     ("azure_arm", "list_locations"): frozenset({"resourceType"}),
     ("cloudsigma", "list_images"): frozenset({"image_type"}),
     ("equinixmetal", "list_sizes"): frozenset({"line"}),
