@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import NodeState
-from orchestrator_libcloud.refusals import GONE, HIDDEN, status_of
+from orchestrator_libcloud.item_refusals import GONE, HIDDEN, status_of
 
 _POWER: Final = {
     True: NodeState.RUNNING,

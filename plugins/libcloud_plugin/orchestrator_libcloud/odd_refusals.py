@@ -24,9 +24,9 @@ from orchestrator_libcloud.answer_trees import (
 )
 from orchestrator_libcloud.call import current
 from orchestrator_libcloud.item_places import called, item_around, position
+from orchestrator_libcloud.item_refusals import status_of
 from orchestrator_libcloud.meaning import meaning_of
 from orchestrator_libcloud.odd_log import cloud_name
-from orchestrator_libcloud.refusals import status_of
 from orchestrator_libcloud.trail import Trail
 
 _STATUSES: Final = frozenset({400, 404, 405, 414, 422})

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator_libcloud.refusals import GONE, HIDDEN, codes_of, status_of
+from orchestrator_libcloud.item_refusals import GONE, HIDDEN, codes_of, status_of
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."

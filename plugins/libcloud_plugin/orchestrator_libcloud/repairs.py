@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from orchestrator_libcloud.addresses import is_public_address
-from orchestrator_libcloud.refusals import GONE, HIDDEN, status_of
+from orchestrator_libcloud.item_refusals import GONE, HIDDEN, status_of
 from orchestrator_libcloud.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
