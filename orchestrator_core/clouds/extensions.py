@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -20,6 +20,8 @@ from orchestrator_core.settings.model import ExtensionSettings
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
+
+_TELLS_WHY: Final = "list_plugins"
 
 
 class Extension:
@@ -44,8 +46,11 @@ class Extension:
         """Let the extension deny or change the call.
 
         Raises:
-            Forbidden: when it denies, or when it fails and the settings say ``deny``.
+            Forbidden: when it denies, or when it fails and the settings say ``deny``. One that
+                could not be set up does not deny the report that tells why.
         """
+        if self._hooks is None and call.operation == _TELLS_WHY:
+            return
         try:
             await self._run("before_call", call=call)
         except Forbidden:
