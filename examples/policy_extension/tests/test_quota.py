@@ -16,7 +16,7 @@ from tests.conftest import DUMMY, Serve
 from tests.databases import MakeUrl
 from tests.stateful import PATIENCE, START, Api, Json, settings, wait_for
 
-TOKENS = {"ANN": "token-of-ann", "BOB": "token-of-bob"}
+TOKENS = {"ANN": "token-of-ann-in-these-tests", "BOB": "token-of-bob-in-these-tests"}
 AUTH = '[auth]\nmode = "token"\ntokens = {ann = "env:ANN", bob = "env:BOB"}\n'
 
 Open = Callable[..., Api]
