@@ -15,6 +15,7 @@ import pytest
 
 from orchestrator_core.settings.load import load_settings
 from tests import loopback
+from tests.conftest import OPS_TOKEN
 from tests.machine import program
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -47,13 +48,13 @@ def test_the_curl_examples_answer_as_shown(serve: Any, workers: int) -> None:
 def test_the_settings_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    (tmp_path / "token").write_text("secret")
+    (tmp_path / "token").write_text(OPS_TOKEN)
     aws, auth = (block for block in blocks("toml") if "[project]" not in block)
     config = tmp_path / "orchestrator.toml"
     config.write_text(aws + auth.replace("/run/secrets/ops-token", str(tmp_path / "token")))
     settings = load_settings(config, {})
     assert settings.clouds["aws"].driver == "libcloud"
-    assert settings.auth.tokens["ops"].reveal() == "secret"
+    assert settings.auth.tokens["ops"].reveal() == OPS_TOKEN
 
 
 def test_the_plugin_serves(serve: Any, tmp_path: Path) -> None:

@@ -32,14 +32,14 @@ def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
     """Refuse a request for a name that is not this machine's.
 
     Args:
-        req: the request; without a Host, as HTTP/1.0 allows, it comes from no browser.
+        req: the request; without a Host, or with an empty one, it comes from no browser.
         hosts: more names that are served, in lower case and without a port.
 
     Raises:
         Forbidden: with the ways out.
     """
     name = _name(req.get_header("Host"))
-    if name is None or name in hosts or name == "localhost" or name.endswith(".localhost"):
+    if not name or name in hosts or name == "localhost" or name.endswith(".localhost"):
         return
     if not is_loopback(name):
         raise Forbidden(

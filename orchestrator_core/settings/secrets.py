@@ -71,8 +71,7 @@ _known = _Known()
 class Secret:
     """A value that is read when it is needed and never shown.
 
-    ``repr`` and ``str`` give the reference, without a variable's name: the secret itself may have
-    been typed in its place. Reading it anew each time is what lets
+    ``repr`` and ``str`` give the reference. Reading it anew each time is what lets
     rotated credentials take effect without a restart.
     """
 
@@ -102,10 +101,10 @@ class Secret:
         return value
 
     def __repr__(self) -> str:
-        return f"Secret({str(self)!r})"
+        return f"Secret({self.reference!r})"
 
     def __str__(self) -> str:
-        return "env:..." if self.reference.startswith("env:") else self.reference
+        return self.reference
 
 
 open_files: set[Path] = set()

@@ -28,9 +28,13 @@ WEBSOCKET = (
 )
 
 
+HOSTS = ["h", "user-agent.example", "v1.x", "a_b.example", "%41"]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(DUMMY, tmp_path_factory.mktemp("http")) as server:
+    toml = f"{DUMMY}[server]\nhosts = {HOSTS}\n"
+    with running(toml, tmp_path_factory.mktemp("http")) as server:
         yield server
 
 

@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ("10.0.0.1", 403),
         ("[2001:db8::1]", 403),
         ("0.0.0.0", 403),
-        ("localhost@rebound.example", 403),
+        ("localhost@rebound.example", 400),
     ],
 )
 def test_which_names_are_served(server: Server, host: str, status: int) -> None:

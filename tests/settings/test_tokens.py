@@ -57,6 +57,7 @@ def test_a_weak_token_is_refused(
         "Zm9vYmFyYmF6cXV4K/==Zm9vYmFyYmF6",
         "Tr0ub4dor&3#more~than{that}",
     ],
+    ids=["hex", "upper case hex", "url-safe", "letters", "digits", "base64", "signs"],
 )
 def test_a_generated_token_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
