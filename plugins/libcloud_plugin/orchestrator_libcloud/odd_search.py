@@ -174,7 +174,7 @@ class Search:
         candidates = list(self._candidates(small, items, base))
         if is_nameless:
             candidates.sort(key=lambda one: not _ID.search(self._last_name(*one)))
-        since = 0
+        since, fewest = 0, max(without, base.made - 1)
         for number, path in candidates:
             tree = self._tape.entries[number].tree
             odd = small.get(number, {}).get(path, GONE)
@@ -190,10 +190,12 @@ class Search:
                     # What the driver asks next for this item was not asked before it fell.
                     outcome = self._trials.attempt(trial, traced=True, may_ask=True)
                 mend = Mend(number, path, odd, value, item)
-                if outcome.found is not None and outcome.count > max(without, base.made - 1):
+                if outcome.found is not None and outcome.count > fewest:
                     if not isinstance(value, Pair) or self._is_same_thing(trial, outcome):
                         return mend, outcome
                     self._made_up = self._made_up or mend
+                    # So many things there are with an id that is made up: none may be hidden.
+                    fewest = max(fewest, outcome.count - 1)
                 elif not is_nameless and outcome.found is None and outcome.fault != (Unrecorded,):
                     before = base if further is None else further[1]
                     if len(outcome.trace.asked) > len(before.trace.asked):
