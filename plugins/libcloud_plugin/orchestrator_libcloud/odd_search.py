@@ -95,7 +95,7 @@ class Search:
     ) -> list[Mend]:
         without = self._count_without(small, items)
         mends: list[Mend] = []
-        first = base
+        first, cut = base, {number: dict(some) for number, some in small.items()}
         self._made_up = None
         for _ in range(_FIELDS):
             mend, better = self._best(small, items, base, without)
@@ -105,10 +105,22 @@ class Search:
             put(small, mend.number, mend.path, mend.value)
             base = better
             if base.found is not None:
-                return mends
+                return self._needed(cut, mends, base.count)
         if self._made_up is not None:
             raise self._refused(self._made_up) from error
         raise self._refusal(items, first, error) from error
+
+    def _needed(self, cut: Edits, mends: list[Mend], count: int) -> list[Mend]:
+        """Return the changes without those that only looked like a way further."""
+        for mend in mends[:-1]:
+            self._check_time()
+            fewer = [one for one in mends if one is not mend]
+            trial = {number: dict(some) for number, some in cut.items()}
+            for one in fewer:
+                put(trial, one.number, one.path, one.value)
+            if self._trials.attempt(trial).count == count:
+                mends = fewer
+        return mends
 
     def _isolated(self, edits: Edits, fault: Any) -> tuple[Edits, list[Place]]:
         """Cut the answers down to what the driver still falls over in the same way."""
@@ -162,7 +174,7 @@ class Search:
         candidates = list(self._candidates(small, items, base))
         if is_nameless:
             candidates.sort(key=lambda one: not _ID.search(self._last_name(*one)))
-        since = 0
+        since, fewest = 0, max(without, base.made - 1)
         for number, path in candidates:
             tree = self._tape.entries[number].tree
             odd = small.get(number, {}).get(path, GONE)
@@ -178,10 +190,12 @@ class Search:
                     # What the driver asks next for this item was not asked before it fell.
                     outcome = self._trials.attempt(trial, traced=True, may_ask=True)
                 mend = Mend(number, path, odd, value, item)
-                if outcome.found is not None and outcome.count > max(without, base.made - 1):
+                if outcome.found is not None and outcome.count > fewest:
                     if not isinstance(value, Pair) or self._is_same_thing(trial, outcome):
                         return mend, outcome
                     self._made_up = self._made_up or mend
+                    # So many things there are with an id that is made up: none may be hidden.
+                    fewest = max(fewest, outcome.count - 1)
                 elif not is_nameless and outcome.found is None and outcome.fault != (Unrecorded,):
                     before = base if further is None else further[1]
                     if len(outcome.trace.asked) > len(before.trace.asked):
