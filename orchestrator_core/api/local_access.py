@@ -29,7 +29,10 @@ def is_loopback(host: str) -> bool | None:
 
 
 def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
-    """Refuse a request for a name that is not this machine's.
+    """Refuse a request for a name that a web page from elsewhere may have.
+
+    A name without a dot, as machines and containers of one network have them, cannot be the name
+    of such a page: public name servers give none out.
 
     Args:
         req: the request; without a Host, or with an empty one, it comes from no browser.
@@ -39,11 +42,12 @@ def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
         Forbidden: with the ways out.
     """
     name = _name(req.get_header("Host"))
-    if not name or name in hosts or name == "localhost" or name.endswith(".localhost"):
+    if not name or name in hosts or name.endswith(".localhost"):
         return
-    if not is_loopback(name):
+    has_dot = "." in name.rstrip(".") or ":" in name
+    if has_dot and not is_loopback(name):
         raise Forbidden(
-            "Without authentication only requests for localhost or a loopback address are served; "
+            "Without authentication only local names and loopback addresses are served; "
             'name this host in [server] hosts, or set [auth] mode = "token"'
         )
 

@@ -28,6 +28,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ("localhost", 200),
         ("LOCALHOST:5050", 200),
         ("app.localhost", 200),
+        ("orchestrator:5050", 200),
+        ("orchestrator.:5050", 200),
         ("127.0.0.1", 200),
         ("127.9.9.9:80", 200),
         ("[::1]:5050", 200),
@@ -38,6 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ("10.0.0.1", 403),
         ("[2001:db8::1]", 403),
         ("0.0.0.0", 403),
+        ("[::]", 403),
         ("localhost@rebound.example", 400),
     ],
 )
