@@ -44,6 +44,8 @@ _SIZE_GETTERS: Final = {
 Kamatera's makes one out of its parts."""
 
 _NOT_FOUND: Final = 404
+_UNREADABLE: Final = (LookupError, AttributeError, TypeError)
+"""What a driver raises that falls over what is in an answer."""
 
 _PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
 _COLLECTIONS: Final = frozenset({"detail"})
@@ -63,13 +65,25 @@ def find_node(driver: Any, wanted: str) -> Any:
             raise missing
         return found
     with absence.believed(driver, frozenset({wanted}), missing, lambda: _is_listed(driver, wanted)):
-        node = _get_node(driver, wanted)
+        node = _get_readable(driver, wanted)
     if node is not None and node_id(node) == wanted:
         return node
     # The driver passed over an error, or the answer was empty.
     if not absence.is_told(driver, frozenset({wanted})):
         absence.confirm(missing, lambda: _is_listed(driver, wanted))
     raise missing
+
+
+def _get_readable(driver: Any, wanted: str) -> Any:
+    """Return one node, from the list where the driver cannot read it alone.
+
+    Only lists are mended around an item that a driver falls over (``complete.py``): a node that a
+    list shows must also be one that can be stopped.
+    """
+    try:
+        return _get_node(driver, wanted)
+    except _UNREADABLE:
+        return _listed_node(driver, wanted)
 
 
 @contextmanager
