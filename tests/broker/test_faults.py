@@ -28,7 +28,7 @@ STOPS = {
     "stop-empty": 'operations = ["stop_vm", "list_nodes"]\nempty_rate = 0.5\nerror_rate = 0.3',
 }
 OTHERS = {
-    "release": 'operations = ["stop_vm"]\nstuck_deletion_rate = 0.2\nerror_rate = 0.3',
+    "release": 'operations = ["stop_vm"]\nstuck_deletion_rate = 0.5\nerror_rate = 0.3',
     "blind": 'operations = ["start_vm", "find_node"]\nerror_rate = 1',
 }
 
