@@ -18,7 +18,7 @@ MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested."""
 
 MAX_MEMBERS: Final = 10_000
-"""How many members and items all objects and lists of a body may have together.
+"""The most members and items that all objects and lists of a body have together.
 
 Parsing 10,000 of them takes about 5 ms, whatever they are; a body of 1 MiB has room for
 half a million, which take 60 to 100 ms during which the event loop stands still, since the

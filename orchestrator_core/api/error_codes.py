@@ -62,7 +62,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "no_such_record": "Correct the id.",
     "no_cloud_answered": f"{_REPEAT_LATER} `clouds` says what each of them answered.",
 }
-"""What a caller does about an error of each class: an entry for each code that a class has."""
+"""Advice to callers, by the code of an error's class."""
 
 _HTTP: Final = (
     ("bad_request", 400, "The framework cannot read the request."),
@@ -106,7 +106,7 @@ _OPERATIONS: Final = (
 _OPERATION_STATUS: Final = 502
 
 _NOT_OVER_HTTP: Final = (errors.SettingsError,)
-"""What only commands tell: no server starts with such settings, or takes them while it runs."""
+"""Errors that only commands print: no server starts with such settings, or reloads them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What keeps web pages out of a server that asks nobody for a token.
+"""Checks that keep web pages out of a server without authentication.
 
 Such a server listens on loopback only, but the browsers of that machine reach it too. A page whose
 name is made to resolve to 127.0.0.1 (DNS rebinding) would be of the same origin as the server,

@@ -23,7 +23,7 @@ VERSIONS: Final[Mapping[str, Callable[[Services], Iterable[Route]]]] = MappingPr
 """To add a version, add its line here."""
 
 API: Final = "/api/"
-"""What the path of every route begins with."""
+"""The beginning of every route's path."""
 
 
 def add_versions(app: falcon.asgi.App[Any, Any], services: Services) -> None:

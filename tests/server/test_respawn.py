@@ -123,3 +123,13 @@ def test_whatever_a_later_worker_raises_the_server_goes_on(serve: Any, tmp_path:
     switch.unlink()
     server.wait_for_log("ASGI server listening", count=2)
     assert server.process.poll() is None
+
+
+def test_a_server_waits_for_a_database_that_is_away_at_its_start(
+    serve: Any, closed_port: int
+) -> None:
+    state = f'[state]\nurl = "postgresql+psycopg://u@127.0.0.1:{closed_port}/x"\nworker = false\n'
+    server = serve(state, up=False)
+    server.wait_for_log(r"critical \] The server cannot reach its database", count=2)
+    assert server.process.poll() is None
+    assert "Traceback" not in server.log()

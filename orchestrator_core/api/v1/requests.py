@@ -19,7 +19,7 @@ MAX_TEXT: Final = 1024
 """Characters that one text field may have."""
 
 _MOST_FAULTS: Final = 8
-"""How many faults of a body an error tells."""
+"""The most faults of a body that one error lists."""
 
 _LONGEST_NAME: Final = 64
 """Characters of a field's name that an error repeats."""

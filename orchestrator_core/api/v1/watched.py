@@ -10,7 +10,7 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.model import Call
 
 _SECONDS: Final = 30.0
-"""What an extension is told that a report may take; nothing of it waits for a cloud."""
+"""The deadline of a report that extensions see; no report waits for a cloud."""
 
 
 async def watched(
