@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from orchestrator_core.broker import attempts, claims, recording, records, verdict
 from orchestrator_core.broker.change import Change
+from orchestrator_core.broker.clock_watch import LAG, ClockWatch
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
 from orchestrator_core.broker.process import Process
 from orchestrator_core.clouds.permit import Permit
@@ -62,6 +63,11 @@ class Recorder:
         self._late: set[asyncio.Task[Any]] = set()
         self._ending = asyncio.Event()
 
+    @property
+    def clock(self) -> ClockWatch:
+        """What this process makes of the database's clock."""
+        return self.process.clock
+
     def pause(self, operation: Operation) -> float:
         """Return the seconds until an operation's next attempt."""
         settings = self._settings
@@ -83,6 +89,8 @@ class Recorder:
     async def next_look(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until it is looked again what has come of an unanswered change.
 
+        A jump of the database's clock does not shorten the grace.
+
         Args:
             operation: of which nothing shows.
             grace: seconds for which what was asked for may still come to be.
@@ -90,8 +98,10 @@ class Recorder:
         Returns:
             None once that is over.
         """
-        ended = await self.database.read(lambda c: attempts.of(c, operation.id))
-        left = grace - attempts.lost_for(operation, ended)
+        ended, gained = await self.database.read(
+            lambda c: (attempts.of(c, operation.id), self.clock.gained(c, grace + LAG))
+        )
+        left = grace - attempts.lost_for(operation, ended) + gained
         return min(left, self.pause(operation)) if left > 0 else None
 
     def permit(self) -> Permit:
