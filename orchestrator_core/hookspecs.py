@@ -361,6 +361,9 @@ class AssignmentHooks:
     told of a VM by the VM's hostname alone: then the core refuses a VM whose hostname another
     living VM of the backend's clouds has, and its ledger tells whose a VM is.
 
+    .. versionadded:: 0.1
+       ``by_hostname``
+
     Common arguments:
         cloud: the name of the cloud in the settings.
         deadline: the moment by which the caller wants the answer, as for :class:`CloudHooks`.
