@@ -88,6 +88,18 @@ class ClockWatch:
             _log.info("the database's clock is back")
             self._move(connection, Anchor(reading.epoch + 1, reading.at, after, anchor.since))
 
+    def notice(self, connection: Connection) -> None:
+        """Record a jump that is not tolerated, which else the next heartbeat would.
+
+        To be called before statements that go by whether the clock is in doubt.
+        """
+        reading, before, after = self._read(connection)
+        anchor = self._anchor_in(connection, reading)
+        if anchor is None or reading.why:
+            return
+        if abs(_jump(anchor, reading.at, before, after)) > self._tolerance:
+            self.observe(connection)
+
     def check(self, connection: Connection) -> None:
         """Return if the clock can be believed; to be called after the statements that rely on it.
 

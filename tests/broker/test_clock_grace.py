@@ -11,14 +11,15 @@ import pytest
 from sqlalchemy import Connection, insert, update
 
 from orchestrator_core.broker import destruction, ledger, limits, recording, records
-from orchestrator_core.broker.change import VmReference
+from orchestrator_core.broker.change import Change, VmReference
 from orchestrator_core.broker.clock_watch import UNKNOWN_JUMP
-from orchestrator_core.broker.operation import Draft, Operation, Requester, Step
+from orchestrator_core.broker.operation import Draft, KeyUse, Operation, Requester, Step
 from orchestrator_core.broker.process import Process
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.visibility import _has_young, _is_young
 from orchestrator_core.broker.vm import Assignment
-from orchestrator_core.errors import DestroyLimit
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import DestroyLimit, KeyInUse
 from orchestrator_core.settings.model import CloudSettings, StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state import clock_hold
@@ -182,3 +183,21 @@ def test_no_lease_has_run_out_for_who_asks_again_while_the_clock_is_in_doubt(mov
     assert not moved.do(lambda c: ledger.has_run_out(c, held))
     moved.do(clock_hold.confirm)
     assert moved.do(lambda c: ledger.has_run_out(c, held))
+
+
+@pytest.mark.anyio
+async def test_a_key_stands_for_its_operation_after_a_jump_that_no_heartbeat_has_seen(
+    moved: Moved,
+) -> None:
+    """Else a request that is repeated in these seconds would start a second VM."""
+    process = watching(moved, "web")
+    recorder = Recorder(moved.database, process, StateSettings(Secret("(plain)", plain="")))
+    cloud = cloud_of([["1"]])
+    who = Requester("c", "r", KeyUse("POST", "/p", "k", "d", 60.0))
+    draft = Draft("start_vm", "test", Step.START, who, {}, 60.0)
+    await recorder.record(Change(cloud, Permit(), who), draft, lambda *_: None)
+    moved.move(HOUR)
+    with pytest.raises(KeyInUse):
+        await recorder.record(Change(cloud, Permit(), who), draft, lambda *_: None)
+    await recorder.drain()
+    await cloud.close()
