@@ -13,6 +13,7 @@ from orchestrator_core.api import errors
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
+from orchestrator_core.api.portions import in_portions
 from orchestrator_core.api.problem import problem
 from orchestrator_core.api.router import API, add_versions
 from orchestrator_core.api.services import Services
@@ -42,6 +43,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
             return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)
+        send = in_portions(send)
         if scope.get("root_path"):
             scope = _below_prefix(scope)
         if scope["type"] != "http" or not _has_body(scope):
