@@ -33,8 +33,8 @@ def is_plain(scope: Mapping[str, Any]) -> bool:
     fixed = raw[: node.end()] if node else raw
     if _ENCODED_SLASH.search(fixed):
         return False
-    segments = fixed.removesuffix(b"/").split(b"/")[1:]
-    if b"" in segments:
+    if b"//" in fixed:
         return False
-    # The last one may be the name of a cloud, which version 1 refuses in its own way.
-    return not any(unquote_to_bytes(one) in (b".", b"..") for one in segments[:-1])
+    # The last segment may be the name of a cloud, which version 1 refuses in its own way.
+    before_the_last = raw.removesuffix(b"/").split(b"/")[:-1]
+    return not any(unquote_to_bytes(one) in (b".", b"..") for one in before_the_last)

@@ -82,12 +82,10 @@ async def _drop_rest(receive: _Receive, headers: Iterable[tuple[bytes, bytes]]) 
 
 def _is_long(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether the body is too long to wait for, or waits for our word itself (RFC 9110, 10.1.1)."""
-    for name, value in headers:
-        if name == b"expect":
-            return True
-        if name == b"content-length":
-            return not value.isdigit() or len(value) > len(str(_MOST)) or int(value) > _MOST
-    return False
+    told = dict(headers)
+    length = told.get(b"content-length", b"0")
+    is_short = length.isdigit() and len(length) <= len(str(_MOST)) and int(length) <= _MOST
+    return b"expect" in told or not is_short
 
 
 def _with_close(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
