@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import structlog
 
@@ -23,16 +24,34 @@ _BLOCK: Final = 262_144
 _SHORT: Final = 65_536
 
 
+class _File:
+    """A file without a name, which is closed with this object."""
+
+    def __init__(self) -> None:
+        with tempfile.TemporaryFile(buffering=0) as file:
+            self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def read(self, at: int, size: int) -> bytes:
+        return os.pread(self._descriptor, size, at)
+
+    def write(self, at: int, part: bytes) -> None:
+        rest = memoryview(part)
+        while rest:
+            written = os.pwrite(self._descriptor, rest, at)
+            rest, at = rest[written:], at + written
+
+
 @dataclass(frozen=True, slots=True)
 class _InFile:
     """A part of the text that stands in a file."""
 
-    file: IO[bytes]
+    file: _File
     start: int
     size: int
 
     def read(self, at: int) -> bytes:
-        return os.pread(self.file.fileno(), min(_BLOCK, self.size - at), self.start + at)
+        return self.file.read(self.start + at, min(_BLOCK, self.size - at))
 
 
 class Encoded:
@@ -47,7 +66,7 @@ class Encoded:
 
     def __init__(self, parts: Iterable[bytes | Encoded]) -> None:
         self._pieces: list[bytes | _InFile] = []
-        self._file: IO[bytes] | None = None
+        self._file: _File | None = None
         self._end = 0
         self._size = 0
         in_memory = 0
@@ -85,8 +104,8 @@ class Encoded:
     def _add_to_file(self, part: bytes) -> None:
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - see the class
-            _write(self._file, part, self._end)
+                self._file = _File()
+            self._file.write(self._end, part)
         except OSError as error:
             _log.warning("a long answer stays in memory", why=str(error))
             self._pieces.append(part)
@@ -117,10 +136,3 @@ def answer_with(resp: Response, answer: Answer) -> None:
 
 def _blocks(piece: _InFile) -> Iterable[bytes]:
     return (piece.read(at) for at in range(0, piece.size, _BLOCK))
-
-
-def _write(file: IO[bytes], part: bytes, at: int) -> None:
-    rest = memoryview(part)
-    while rest:
-        written = os.pwrite(file.fileno(), rest, at)
-        rest, at = rest[written:], at + written

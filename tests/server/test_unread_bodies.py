@@ -98,6 +98,8 @@ def test_a_refused_request_is_answered_without_a_reset(server: Server) -> None:
     ):
         with socket.create_connection(server.address, timeout=10) as connection:
             connection.sendall(request)
+            time.sleep(0.1)
+            connection.sendall(b"x" * 100_000)  # to a closed socket this would be a reset
             answer = read_all(connection)
         error = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert error["status_code"] in {400, 404, 431}

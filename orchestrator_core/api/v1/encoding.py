@@ -17,7 +17,7 @@ T = TypeVar("T")
 ShapeMany = Callable[[Any, Sequence[T]], list[Shaped]]
 
 _FIRST: Final = 16
-_MOST: Final = 500
+_MOST: Final = 100
 _PORTION: Final = 262_144
 """Bytes of a long list that are encoded at a time. Encoding does not let go of Python's lock, and
 the event loop would have to wait for the end of all of them; 256 KiB take less than 1 ms."""
@@ -46,7 +46,7 @@ def _items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Iterator[bytes]
         yield b"," + items if at else items
         at += count
         # Rows differ in size a thousandfold: the last portion tells how many fit the next.
-        count = max(1, min(_MOST, count * _PORTION // len(items)))
+        count = max(1, min(_MOST, 2 * count, count * _PORTION // len(items)))
 
 
 def joined(lists: Iterable[Encoded]) -> Encoded:
