@@ -20,8 +20,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 _DELAY: Final = 2.0
-"""Seconds to wait: the objects that the answer was made of are let go meanwhile. A collection then
-takes some milliseconds, and 30 where an SDK has left the parsed answer of 8,000 nodes in a cycle."""
+"""Seconds to wait: the objects that the answer was made of are let go meanwhile. A collection
+then takes some milliseconds, and 30 where an SDK has left 8,000 parsed nodes in a cycle."""
 
 _INTERVAL: Final = 10.0
 

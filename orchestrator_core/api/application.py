@@ -17,6 +17,7 @@ from orchestrator_core.api.portions import in_portions
 from orchestrator_core.api.router import API, add_versions
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.unread_body import has_body, settling
+from orchestrator_core.api.websocket import refuse_websocket
 
 _Message = dict[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -39,7 +40,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
     ) -> None:
         """Serve one ASGI connection scope."""
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})  # before any handshake: it is refused
+            await refuse_websocket(scope, send)
             return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)

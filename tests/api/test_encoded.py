@@ -94,13 +94,16 @@ def test_a_long_message_is_sent_in_portions_and_a_short_one_as_it_is() -> None:
     async def send(message: dict[str, Any]) -> None:
         messages.append(message)
 
+    async def pass_on(message: dict[str, Any]) -> None:
+        await in_portions(send)(message)
+
     short = {"type": "http.response.body", "body": b"short"}
-    asyncio.run(in_portions(send)(short))
+    asyncio.run(pass_on(short))
     assert messages.pop() is short
     text = bytes(range(256)) * 1_000
     for more in (True, False):
         message = {"type": "http.response.body", "body": text, "more_body": more}
-        asyncio.run(in_portions(send)(message))
+        asyncio.run(pass_on(message))
         assert b"".join(one["body"] for one in messages) == text
         assert max(len(one["body"]) for one in messages) == PORTION
         assert [one["more_body"] for one in messages] == [True] * (len(messages) - 1) + [more]
