@@ -27,7 +27,7 @@ def is_plain(scope: Mapping[str, Any]) -> bool:
     sent = scope.get("raw_path")
     raw = path.encode("utf-8", "replace") if sent is None else sent.partition(b"?")[0]
     prefix = scope.get("root_path", "").encode()
-    if prefix and raw.startswith(prefix + b"/"):
+    if raw.startswith(prefix + b"/api/"):
         raw = raw.removeprefix(prefix)
     node = _NODE.match(raw)
     fixed = raw[: node.end()] if node else raw

@@ -61,18 +61,19 @@ class Protocol(Connection):
         self._received = True
         super().data_received(data)
 
-    def parse(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> bool:
         """Parse what came; refuse whatever gunicorn's parser does not understand.
 
         Gunicorn catches the errors that its parser raises on purpose. Others, a
         Content-Length of 5,000 digits for one, would be logged as a fault of the server and
-        leave the client without an answer.
+        leave the client without an answer. A request that came behind another is parsed here too.
         """
         try:
-            super().parse(data)
+            return super()._feed(data)
         except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
             self.log.info("A malformed request was refused (%s)", type(error).__name__)
             self.refuse(400)
+            return False
 
     def _on_body(self, chunk: bytes) -> None:
         """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
