@@ -22,6 +22,7 @@ class Ticket:
 
     Attributes:
         begun: whether a thread has taken it.
+        caller: the caller that it was begun for.
         ended: whether that thread is through with it.
         overdue: whether it was still running when the last one left who waited for it.
         lost: whether its thread has been replaced since.
@@ -30,6 +31,7 @@ class Ticket:
     __slots__ = (
         "abort",
         "begun",
+        "caller",
         "deadline",
         "ended",
         "error",
@@ -47,6 +49,7 @@ class Ticket:
         self.deadline = Deadline(seconds)
         self.future: asyncio.Future[Any] | None = future
         self.abort = abort
+        self.caller = ""
         self.begun = self.ended = self.overdue = self.lost = False
         self.result: Any = None
         self.error: BaseException | None = NOT_RUN
