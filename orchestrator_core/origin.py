@@ -27,6 +27,11 @@ class Origin(NamedTuple):
     lane: Lane = Lane.READ
 
 
+def caller_key(name: str) -> str:
+    """Return what stands for a caller with a name; callers without one go by their address."""
+    return f"caller {name}"
+
+
 SERVER: Final = Origin()
 
 origin: ContextVar[Origin] = ContextVar("orchestrator_origin", default=SERVER)

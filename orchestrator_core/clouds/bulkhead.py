@@ -140,7 +140,7 @@ class Bulkhead:
             self._loop, self._ticking, self._announced = loop, False, False
         future: asyncio.Future[T] = loop.create_future()
         ticket = Ticket(job, seconds, future, abort)
-        ticket.caller = origins[0].caller
+        ticket.origin = origins[0]
         timer = loop.call_later(seconds, self._expire, ticket, total or seconds)
         self._inside += 1
         try:
@@ -284,7 +284,7 @@ class Bulkhead:
                 return
             ticket.overdue = True
             self._overdue += 1
-            self._overdue_of[ticket.caller] += 1
+            self._overdue_of[ticket.origin.caller] += 1
         ticket.deadline.end()
         if ticket.abort is not None:
             self._aborter.tell(ticket.abort, ticket.deadline)
@@ -347,7 +347,7 @@ class Bulkhead:
             if not ticket.overdue:
                 return False
             self._overdue -= 1
-            self._overdue_of[ticket.caller] -= 1
+            self._overdue_of[ticket.origin.caller] -= 1
             self._overdue_of += Counter()  # without those that have none
             if not ticket.lost:
                 return False

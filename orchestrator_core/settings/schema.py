@@ -138,6 +138,8 @@ class ServerSchema(Schema):
     body_timeout = _seconds()
     keepalive = _count(0, 3600)
     max_body = _count(1024, 1 << 30)
+    max_requests_per_caller = _count(1, 1_000_000)
+    max_connections_per_address = _count(1, 1_000_000)
     graceful_timeout = _count(1, 86_400)
     root_path = fields.String(validate=_check_root_path)
     forwarded_allow_ips = fields.String(validate=_check_proxies)
