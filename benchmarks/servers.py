@@ -110,6 +110,10 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < ends_at and process.poll() is None:
         try:
             fetch(url)
+        except urllib.error.HTTPError as error:
+            if error.code == 401:  # it is up, and asks for a token
+                return
+            time.sleep(0.002)
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.002)
         else:
