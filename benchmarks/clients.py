@@ -64,7 +64,7 @@ async def _sent(port: int, requests: list[bytes]) -> AsyncIterator[None]:
             writer.close()
 
 
-async def exchange(
+async def exchange(  # noqa: PLR0913, PLR0917 - what an HTTP request has
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     method: str,

@@ -114,7 +114,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             if error.code == 401:  # it is up, and asks for a token
                 return
             time.sleep(0.002)
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.002)
         else:
             return

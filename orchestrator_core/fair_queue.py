@@ -67,6 +67,10 @@ class FairQueue(Generic[T]):
         """Return how many items of a caller run."""
         return sum(self._running.get(caller, ()))
 
+    def running_in(self, one: Origin) -> int:
+        """Return how many items run that were taken in the turn of an origin."""
+        return self._running.get(one.caller, [0, 0])[one.lane]
+
     def add(self, item: T, origins: Sequence[Origin]) -> None:
         """Let an item wait, in the turn of each of these origins; the first turn takes it."""
         self._places[item] = []

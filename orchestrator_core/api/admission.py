@@ -14,7 +14,7 @@ from orchestrator_core.origin import Origin
 RELEASE: Final = "orchestrator.release"
 """The key of an ASGI scope under which the function is that ends a request's being in flight."""
 
-_REQUESTS_PER_TURN: Final = 4
+_REQUESTS_PER_TURN: Final = 1
 """Requests that go on in one round of the event loop. A caller with 700 connections otherwise
 has 700 requests worked on in one round, and those of others wait for all of them."""
 
