@@ -109,12 +109,14 @@ async def _percentiles(port: int) -> dict[str, float]:
 
 async def _times(port: int, request: _Request) -> list[float]:
     method, path, body, headers = request
-    ends_at = time.monotonic() + SECONDS
+    given = {"Authorization": f"Bearer {HONEST}", **headers}
     times = []
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    # The connection may have to be accepted after a thousand others, once.
+    await exchange(reader, writer, method, path, body, given)
+    ends_at = time.monotonic() + SECONDS
     while time.monotonic() < ends_at:
         begun = time.perf_counter()
-        given = {"Authorization": f"Bearer {HONEST}", **headers}
         await exchange(reader, writer, method, path, body, given)
         times.append(time.perf_counter() - begun)
         await asyncio.sleep(0.05)
