@@ -70,8 +70,7 @@ class Protocol(Connection):
         if not self.worker.connections.add(address):
             self.log.info("A connection was refused: %s has too many", address)
             self._send_error_response(429, "", [("Retry-After", "1")])
-            self._close_transport()
-            self._end_loop()
+            self.end()
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
