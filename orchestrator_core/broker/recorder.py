@@ -125,12 +125,12 @@ class Recorder:
         writing = asyncio.ensure_future(self._record(change, draft, undo, also))
         # Before the row can show: between its commit and our hearing of it much can happen.
         self.process.runs(draft.operation_id, writing)
+        self._hold(draft.operation_id)  # so that nothing is between its end and what comes then
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
             writing.add_done_callback(lambda written: self._withdraw(written, undo))
             raise
-        self._held(operation)
         change.tell(operation)
         return operation
 
@@ -342,10 +342,10 @@ class Recorder:
         task.add_done_callback(self._ended)
         return task
 
-    def _held(self, operation: Operation) -> None:
+    def _hold(self, operation_id: str) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.process.runs(operation.id, task)
+        self.process.runs(operation_id, task)
 
     async def drain(self) -> None:
         """Wait until everything is written; what cannot be is tried once more, and lost."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
+from orchestrator_core.server.handed import take_over
 from orchestrator_core.settings.load import load_settings
 
 
@@ -24,4 +25,5 @@ def worker(config: Path | None, *, supervised: int | None) -> None:
     """
     from orchestrator_core.server.durable import run  # noqa: PLC0415 - needs SQLAlchemy
 
-    run(load_settings(config), supervisor=supervised)
+    handed = None if supervised is None else take_over()
+    run(handed or load_settings(config), supervisor=supervised)

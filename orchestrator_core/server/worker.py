@@ -12,13 +12,14 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers import gasgi
+from gunicorn.workers import base, gasgi
 
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.server import tls
+from orchestrator_core.server.heartbeat import Heartbeat
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.protocol import Protocol
-from orchestrator_core.settings.snapshot import current, generation
+from orchestrator_core.settings.snapshot import current, generation, prove
 
 _RETRY_SECONDS: Final = 2.0
 
@@ -29,6 +30,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     _serving: asyncio.Task[None] | None = None
     _beating = False
     """Whether the worker is in its loop of heartbeats, where it may be woken."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        base.WorkerTmp = Heartbeat  # which the base class makes, and no other
+        super().__init__(*args, **kwargs)
 
     def init_process(self) -> None:
         """Prepare this process, just forked."""
@@ -67,6 +72,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         """Make the application."""
         self.limits = current().server
+        if not self._is_of_the_start():
+            prove()
         super().load_wsgi()
         spare_the_collector()
         let_the_loop_go_first()
