@@ -144,9 +144,25 @@ class Recorder:
             StateUnavailable: when nothing can be recorded.
             Exception: what the work raises; nothing is recorded then.
         """
-        done = await asyncio.shield(asyncio.ensure_future(self.database.write(work)))
+        done = await asyncio.shield(asyncio.ensure_future(self._write_done(work)))
         change.tell(done[0])
         return done
+
+    async def _write_done(
+        self, work: Callable[[Connection], tuple[Operation, T]]
+    ) -> tuple[Operation, T]:
+        done: list[tuple[Operation, T]] = []
+
+        def kept(connection: Connection) -> tuple[Operation, T]:
+            done[:] = [work(connection)]
+            return done[0]
+
+        try:
+            return await self.database.write(kept)
+        except CommitLost:
+            if await self._find(done[0][0].id) is None:
+                raise
+            return done[0]
 
     async def _record(
         self, change: Change, draft: Draft, undo: Also, also: Also | None
@@ -189,15 +205,18 @@ class Recorder:
         Raises:
             StateUnavailable: when it does not show that it has: it still may.
         """
-        found = None
-        for pause in _TRIES:
-            await asyncio.sleep(pause)
-            with suppress(StateUnavailable):
-                found = await self.database.read(lambda c: records.get(c, operation_id))
-                break
+        found = await self._find(operation_id)
         if found is None or found.owner != self.process.id:
             raise StateUnavailable
         return found
+
+    async def _find(self, operation_id: str) -> Operation | None:
+        """Return an operation after a commit that was not answered; None if it does not show."""
+        for pause in _TRIES:
+            await asyncio.sleep(pause)
+            with suppress(StateUnavailable):
+                return await self.database.read(lambda c: records.get(c, operation_id))
+        return None
 
     async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
         """Nobody has begun what its caller was told could not be recorded: see to it."""

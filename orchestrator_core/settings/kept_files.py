@@ -37,11 +37,19 @@ def keep(sections: Mapping[str, Any], base: Path) -> None:
                 _kept[path] = path.read_bytes()
 
 
-def read(path: Path) -> bytes:
-    """Return a file's content; that which was kept if the file cannot be read or is empty.
+def read_settings_file(path: Path) -> bytes:
+    """Return the content of a file that the settings name, up to 1 MiB.
+
+    Where the file is away, empty or unreadable, it is the content that the server's first process
+    has read: a worker that takes a dead one's place then goes on with it.
+
+    Args:
+        path: absolute, as :class:`FileField` gives it.
 
     Raises:
         OSError: if it cannot be read and nothing was kept.
+
+    .. versionadded:: 0.1
     """
     known = _kept.get(path.absolute())
     try:

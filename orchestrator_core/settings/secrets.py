@@ -118,7 +118,7 @@ def _read(path: Path, reference: str) -> str:
         with suppress(OSError):
             if path.stat().st_mode & stat.S_IROTH:
                 open_files.add(path)
-        value = decode(kept_files.read(path)).rstrip("\r\n")
+        value = decode(kept_files.read_settings_file(path)).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = why_unusable(path, error) if isinstance(error, OSError) else error.reason
         raise ValueError(f"{reference} cannot be read: {why}") from None
