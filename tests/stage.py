@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import libcloud
 import trustme
 from openstack_cloud import OpenStack, in_json
 
 import orchestrator_core
 import orchestrator_dummy
+import orchestrator_libcloud
 from orchestrator_core.run_directory import VARIABLE
 from tests.conftest import OPS_TOKEN, Server, environment_without_ours, serve_command
 from tests.harms import FILE_WAYS, FOLDER_WAYS, Harm
@@ -140,6 +142,13 @@ class Stage:
         of_other = [plugin / "driver.py", metadata / "METADATA", metadata / "entry_points.txt"]
         harms = [Harm(file, way) for file in of_all for way in FILE_WAYS]
         harms += [Harm(file, way, frozenset({"other"})) for file in of_other for way in FILE_WAYS]
+        of_libcloud = [
+            self.site / "orchestrator_libcloud" / "convert.py",
+            self.site / "libcloud" / "compute" / "drivers" / "openstack.py",
+        ]
+        openstacks = frozenset({"stack", "lab"})
+        harms += [Harm(file, way, openstacks) for file in of_libcloud for way in FILE_WAYS]
+        harms += [Harm(self.site / "libcloud" / "data" / "pricing.json", way) for way in FILE_WAYS]
         for name, cloud in (("secret", "stack"), ("clouds.yaml", "lab")):
             for way in FILE_WAYS:
                 # A half-written secret is another secret: its cloud refuses it.
@@ -176,6 +185,10 @@ def _install(site: Path) -> None:
     core = Path(orchestrator_core.__file__).parent
     shutil.copytree(core, site / "orchestrator_core", ignore=left_out)
     shutil.copytree(core.parent / "conf", site / "conf", ignore=left_out)
+    for package in (orchestrator_libcloud, libcloud):
+        source = Path(str(package.__file__)).parent
+        left_out = shutil.ignore_patterns("__pycache__", "test")
+        shutil.copytree(source, site / source.name, ignore=left_out)
     assert orchestrator_dummy.__file__
     plugin = site / "passing_cloud"
     shutil.copytree(Path(orchestrator_dummy.__file__).parent, plugin, ignore=left_out)

@@ -7,6 +7,7 @@ the arbiter that can raise one while other workers serve.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,6 +18,16 @@ from orchestrator_core.settings.snapshot import generation
 
 _PAUSE: Final = 1.0
 """Seconds until the next try after a worker that could not start and did not wait itself."""
+
+
+HELD_SIGNALS: Final = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGABRT}
+)
+"""Signals that wait from before the fork until the worker has handlers of its own.
+
+The master's handlers, which a new worker inherits, put a signal into a queue that nothing reads
+there: a server that is told to end would wait for that worker until ``graceful_timeout`` is over.
+"""
 
 
 def guard_master(arbiter: Any) -> None:
@@ -38,6 +49,7 @@ def _guard_spawn(arbiter: Any) -> None:
         nonlocal has_spawned
         umask = os.umask(0)
         os.umask(umask)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
         try:
             pid = spawn()
         except OSError as error:
@@ -48,6 +60,9 @@ def _guard_spawn(arbiter: Any) -> None:
                 "No worker can be started just now: %s", error
             )
             return None
+        finally:
+            if os.getpid() == master:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         has_spawned = True
         return pid
 

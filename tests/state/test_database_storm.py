@@ -86,6 +86,13 @@ class Cluster:
         )
 
 
+_ONCE: Final = (
+    "IF current_setting('storm.slept', true) = pg_current_xact_id()::text THEN RETURN NULL; "
+    "END IF; PERFORM set_config('storm.slept', pg_current_xact_id()::text, true);"
+)
+"""Lets a transaction that writes several rows be slow only once."""
+
+
 class Harms:
     """What happens to the database and to the way there; each lasts some seconds.
 
@@ -200,8 +207,7 @@ class Harms:
     def _slow(self, seconds: float) -> Iterator[None]:
         self._cluster.sql(
             "CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
-            f"'BEGIN PERFORM pg_sleep({seconds:.1f}); RETURN NULL; END'",
-            "SET lock_timeout = '40s'",
+            f"$$ BEGIN {_ONCE} PERFORM pg_sleep({seconds:.1f}); RETURN NULL; END $$",
             "CREATE CONSTRAINT TRIGGER slow AFTER INSERT OR UPDATE ON operations "
             "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()",
             database="storm",
