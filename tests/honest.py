@@ -29,7 +29,8 @@ PATIENCE: Final = 75.0
 """Seconds for one answer: a silent database is given up after 45."""
 
 _PAUSE: Final = 0.1
-_MOST_SENDS: Final = 40
+_LONGEST: Final = 150.0
+"""Seconds for which a client repeats one request."""
 
 Excuse = Callable[[str, float], bool]
 """Whether a failure of a cloud is excused, given when the request began."""
@@ -161,7 +162,7 @@ class Honest(threading.Thread):
         """
         headers = {"Idempotency-Key": key} if body is not None else {}
         began, said = time.monotonic(), ""
-        for _ in range(_MOST_SENDS):
+        while time.monotonic() < began + _LONGEST:
             sent = time.monotonic()
             try:
                 self._tally.requests += 1

@@ -8,7 +8,6 @@ from typing import Any, Final
 from orchestrator_core import errors
 
 _OURS: Final = f"{errors.__name__}."
-_AWAY: Final = f"{_OURS}{errors.StateUnavailable.__name__}"
 
 _Message = dict[str, Any]
 _Send = Callable[[_Message], Awaitable[None]]
@@ -32,7 +31,9 @@ class Startup:
     @property
     def is_database_away(self) -> bool:
         """Whether the startup has failed for want of the database."""
-        return self._failure.startswith(_AWAY)
+        name = self._failure.partition(":")[0].removeprefix(_OURS)
+        kind = getattr(errors, name, None)
+        return isinstance(kind, type) and issubclass(kind, errors.StateUnavailable)
 
     async def __call__(self, scope: _Message, receive: Any, send: _Send) -> None:
         """Serve as the application does."""
