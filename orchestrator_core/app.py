@@ -21,6 +21,7 @@ from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.settings import kept_files
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.secrets import open_files
 from orchestrator_core.settings.snapshot import current, generation, proven
@@ -87,6 +88,7 @@ def make_house(
     if settings.state is None:
         surroundings = Surroundings(directory, inventory)
         registry, extensions = build(settings, plugins, surroundings, lenient=lenient)
+        _tell_stale()
         return House(plugins, registry, extensions, DirectBroker(registry))
     # SQLAlchemy is loaded only where a database is used.
     from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
@@ -103,7 +105,13 @@ def make_house(
     surroundings = Surroundings(directory, inventory, PluginState(database))
     registry, extensions = build(settings, plugins, surroundings, lenient=lenient)
     broker = build_durable(settings.state, database, registry, inventory, kind)
+    _tell_stale()
     return House(plugins, registry, extensions, broker)
+
+
+def _tell_stale() -> None:
+    for path in sorted(kept_files.stale):
+        _log.warning("a file cannot be read; its content from before is used", file=str(path))
 
 
 def _first(directory: Path) -> bool:

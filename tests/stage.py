@@ -223,17 +223,19 @@ class Probe:
         self._server = server
         self._stage = stage
 
+    def client(self) -> httpx2.Client:
+        """Return a client that makes a connection for each request; the caller closes it."""
+        return httpx2.Client(
+            base_url=f"{self._server.url}/api/v1",
+            verify=self._stage.tls,
+            headers={"X-Auth-Token": OPS_TOKEN},
+            timeout=30,
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        )
+
     def serves(self, *clouds: str) -> bool:
-        with (
-            httpx2.Client(
-                base_url=f"{self._server.url}/api/v1",
-                verify=self._stage.tls,
-                headers={"X-Auth-Token": OPS_TOKEN},
-                timeout=20,
-                limits=httpx2.Limits(max_keepalive_connections=0),
-            ) as http,
-            suppress(httpx2.TransportError),
-        ):
+        """Whether each of several requests for each cloud is answered well."""
+        with self.client() as http, suppress(httpx2.TransportError):
             answers = [http.get(f"/nodes/{cloud}") for cloud in clouds for _ in range(4)]
             return all(answer.status_code == 200 for answer in answers)
         return False

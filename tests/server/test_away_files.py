@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from openstack_cloud import server as nova_server
 from openstack_cloud import serving
 
 from tests.conftest import Server
-from tests.harms import Harm
+from tests.harms import FILE_WAYS, Harm
 from tests.stage import CLOUDS, Keystone, Probe, Stage, served
+from tests.stateful import START
 from tests.storm import Storm, check_healthy, wait_until
 
 
@@ -31,10 +33,24 @@ class Served:
     def web(self) -> list[int]:
         return _storm(self.server).web()
 
+    def refusals(self) -> int:
+        return self.server.log().count("The new settings are not used")
+
+    def started(self) -> str | None:
+        """Start a VM; return its id."""
+        with self.probe.client() as http:
+            answer = http.post("/vm/start/fake_driver", json=dict(START))
+        found: str | None = answer.json()["nodes"]["id"] if answer.status_code == 200 else None
+        return found
+
+    def stopped(self, node: str) -> int:
+        """Stop a VM; return the status of the answer."""
+        with self.probe.client() as http:
+            status: int = http.put("/vm/stop/fake_driver", json={"node": node}).status_code
+        return status
+
 
 def _storm(server: Server) -> Storm:
-    import random  # noqa: PLC0415
-
     return Storm(server, random.Random(0))
 
 
@@ -67,7 +83,13 @@ HARMS = {
 }
 
 
-@pytest.mark.parametrize("name", HARMS)
+_SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn", "half-a-plugin")
+"""Those that `make test` tries; `make soak` tries them all."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in _SOON else pytest.mark.soak) for name in HARMS]
+)
 def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, name: str) -> None:
     (harm,) = [harm for harm in one.stage.harms() if str(harm) == HARMS[name]]
     with one.stage.harmed(harm):
@@ -78,6 +100,33 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
             wait_until(lambda: one.probe.serves(*steady), 20)
     assert one.server.process.poll() is None
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, marks=() if way == "removed" else pytest.mark.soak) for way in FILE_WAYS],
+)
+def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way: str) -> None:
+    node = one.started()
+    assert node is not None
+    made, refusals = one.server.log().count("a new database was made"), one.refusals()
+    database = one.stage.folder / "state" / "orchestrator.db"
+    with one.stage.harmed(Harm(database, way)):
+        # Who has it open goes on with a file that only cannot be opened any more.
+        assert one.stopped("nowhere") == (400 if way == "unreadable" else 503)
+        one.kill(*one.server.workers())
+        one.server.signal(signal.SIGHUP)
+        one.server.wait_for_log("The new settings are not used", count=refusals + 1)
+    assert one.server.process.poll() is None
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+    wait_until(lambda: one.stopped(node) == 200, 20)  # what was known still is
+    assert one.server.log().count("a new database was made") == made
+
+
+def test_the_log_names_a_file_of_which_an_older_content_is_used(one: Served) -> None:
+    with one.stage.harmed(Harm(one.stage.folder / "secret", "unreadable")):
+        one.kill(one.web()[0])
+        one.server.wait_for_log(r"its content from before is used +file=\S+/secret")
 
 
 def test_a_durable_worker_needs_no_file_of_settings(one: Served) -> None:
