@@ -5,7 +5,8 @@ An honest client sends a request again, unchanged, in these cases only:
 1. Its connection ended before the answer (a worker was killed). Reads are safe to repeat, and each
    change carries an Idempotency-Key (RFC 9110, 9.2.2; docs/exactly-once.md).
 2. 409 ``idempotency_key_in_use``: its change is still under way.
-3. 503 ``state_unavailable``, which has a Retry-After, where the test takes the database away.
+3. 503 ``state_unavailable``, which has a Retry-After, and 503 ``superseded``, where the test takes
+   the database away: a process that could not beat is taken for dead, and its work taken over.
 
 A start that a killed worker had begun may fail as ``not_started``: nothing was started, and the
 client begins a new one under a new key. Everything else is a failure.
@@ -200,8 +201,8 @@ class Honest(threading.Thread):
         if code == "idempotency_key_in_use":
             time.sleep(3 * _PAUSE)
             return True
-        if code == "state_unavailable" and self._may_wait(began):
-            assert "Retry-After" in response.headers, response.headers
+        if code in ("state_unavailable", "superseded") and self._may_wait(began):
+            assert code == "superseded" or "Retry-After" in response.headers, response.headers
             self._tally.waits += 1
             time.sleep(5 * _PAUSE)
             return True

@@ -42,6 +42,11 @@ _SOON_CONFIRMED: Final = 4
 
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between the tries to write down what has happened already, while somebody waits."""
+_MOST_TRYING: Final = 5.0
+"""Seconds after which nothing more is tried while somebody waits.
+
+A database that has fallen silent takes 45 s of each try; its caller is to be answered after one.
+"""
 _PAUSE: Final = 5.0
 """The same when nobody waits any more."""
 
@@ -212,10 +217,13 @@ class Recorder:
 
     async def _find(self, operation_id: str) -> Operation | None:
         """Return an operation after a commit that was not answered; None if it does not show."""
+        patience = Deadline(_MOST_TRYING)
         for pause in _TRIES:
             await asyncio.sleep(pause)
             with suppress(StateUnavailable):
                 return await self.database.read(lambda c: records.get(c, operation_id))
+            if patience.remaining() <= 0:
+                break
         return None
 
     async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
@@ -374,10 +382,13 @@ class Recorder:
 
     async def _insist(self, work: Callable[[Connection], Operation]) -> Operation:
         """The cloud has done its part: a database that is away for a moment is waited for."""
+        patience = Deadline(_MOST_TRYING)
         for pause in _TRIES:
             try:
                 return await self.database.write(work)
             except StateUnavailable:
+                if patience.remaining() <= 0:
+                    raise
                 await asyncio.sleep(pause)
         return await self.database.write(work)
 

@@ -153,7 +153,7 @@ class Harms:
     def pool_used_up(self) -> None:
         assert self._bouncer is not None
         through = f"postgresql://app@127.0.0.1:{self._bouncer.port}/storm"
-        with _greedy(through, most=20, begins=True):
+        with _greedy(through, most=6, begins=True):
             self._wait()
 
     def held_both_ways(self) -> None:
