@@ -23,10 +23,11 @@ from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.context import State
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, SettingsError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.server.trial import READY
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 
@@ -56,7 +57,7 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
     with (
-        tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory,
+        _temporary_directory() as directory,
         _database(settings) as database,
     ):
         if reload and database is not None:
@@ -66,11 +67,26 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         registry, _extensions = build(settings, plugins, surroundings)
         findings = [] if database is None else [_of_database(database, connect=connect)]
         findings += asyncio.run(_findings(registry, connect=connect))
+    if reload:
+        click.echo(READY)
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
     if connect and not all(finding.ok for finding in findings):
         sys.exit(1)
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[str]:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
+    except OSError as error:
+        raise SettingsError(
+            f"no folder for temporary files can be used ({error.strerror}); let the environment "
+            "variable TMPDIR name one that this user may write to"
+        ) from None
+    with made as name:
+        yield name
 
 
 @contextmanager

@@ -134,7 +134,7 @@ class Watch:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._first: str | None = None
+        self._first = identity(file)
 
     def has_lost_it(self) -> bool:
         """Look; false for as long as there has never been one."""
