@@ -15,6 +15,7 @@ from typing import Any, Final
 from orchestrator_libcloud.answer_edits import Edits, is_same, put
 from orchestrator_libcloud.answer_tape import Tape
 from orchestrator_libcloud.answer_trees import (
+    GONE,
     children,
     is_element,
     leaf_texts,
@@ -24,7 +25,8 @@ from orchestrator_libcloud.answer_trees import (
 )
 from orchestrator_libcloud.item_places import described, item_around
 from orchestrator_libcloud.odd_log import tell
-from orchestrator_libcloud.odd_search import Mend, Search
+from orchestrator_libcloud.odd_memory import digest_of, known_of
+from orchestrator_libcloud.odd_search import Mend, Search, UnreadableItem
 from orchestrator_libcloud.odd_trials import Outcome, Trials, fault_of
 from orchestrator_libcloud.odd_values import Pair
 from orchestrator_libcloud.plain import plain
@@ -39,13 +41,40 @@ class Mender:
     Args:
         tape: the answers of the call.
         run: makes the list of what the tape gives.
-        kind: what is listed, for messages: ``node``.
     """
 
-    def __init__(self, tape: Tape, run: Callable[[], list[Any]], kind: str) -> None:
+    def __init__(self, tape: Tape, run: Callable[[], list[Any]]) -> None:
         self._tape = tape
         self._trials = Trials(tape, run)
-        self._search = Search(self._trials, kind)
+        self._search = Search(self._trials, tape.kind)
+
+    def shown(self, found: list[Any]) -> list[Any]:
+        """Return the list that was made with the mends of odd items that were known.
+
+        Args:
+            found: what the driver made.
+        """
+        mends = [
+            Mend(number, path, value_at(self._tape.entries[number].tree, path), value)
+            for number, some in self._tape.known.items()
+            for path, value in some.items()
+        ]
+        return self._shown(found, self._tape.known, mends)
+
+    def made_anew(self) -> list[Any]:
+        """Return the list without the mends that were known, which did not help this time.
+
+        Raises:
+            NonsenseAnswer: as :meth:`mended`.
+            Exception: what the driver fails with, where no item can be found.
+        """
+        self._tape.memory.forget(self._tape.kind)
+        self._tape.known = {}
+        outcome = self._trials.attempt({}, may_ask=True)
+        if outcome.found is not None:
+            return outcome.found
+        assert outcome.error is not None
+        return self.mended(outcome.error)
 
     def mended(self, error: Exception) -> list[Any]:
         """Return the list that the driver failed to make.
@@ -58,6 +87,27 @@ class Mender:
             Exception: ``error``, where no item can be found.
         """
         outcome = Outcome(fault=fault_of(error, self._tape))
+        key = self._tape.kind, outcome.fault
+        self._refuse_again(key)
+        try:
+            return self._searched(outcome, error)
+        except UnreadableItem as refusal:
+            mend = refusal.mend
+            tree = self._tape.entries[mend.number].tree
+            self._tape.memory.refuse(key, mend.number, tree, mend.path)
+            raise
+
+    def _refuse_again(self, key: Any) -> None:
+        """Raise the error of an earlier list, if the item that it named is as it was."""
+        known = self._tape.memory.refused(key)
+        if known is None or known.number >= len(self._tape.entries):
+            return
+        tree = self._tape.entries[known.number].tree
+        if digest_of(value_at(tree, known.item)) == known.digest:
+            odd = value_at(tree, known.path)
+            raise self._search.refused(Mend(known.number, known.path, odd, None))
+
+    def _searched(self, outcome: Outcome, error: Exception) -> list[Any]:
         edits: Edits = {}
         mends: list[Mend] = []
         for _ in range(_ROUNDS):
@@ -73,8 +123,16 @@ class Mender:
             edits = trial
             mends += new
             if outcome.found is not None:
-                return self._shown(outcome.found, edits, mends)
+                found_now = self._shown(outcome.found, edits, mends)
+                self._remember(edits)
+                return found_now
         raise error
+
+    def _remember(self, edits: Edits) -> None:
+        for number, some in edits.items():
+            tree = self._tape.entries[number].tree
+            for path, value in some.items():
+                self._tape.memory.note(self._tape.kind, tree, path, value)
 
     def _spread(self, mend: Mend, edits: Edits) -> None:
         """Change the same field of every item in which it is odd in the same way."""
@@ -94,18 +152,46 @@ class Mender:
     def _shown(self, found: list[Any], edits: Edits, mends: list[Mend]) -> list[Any]:
         """Return what was made, without what we made up, and tell the log."""
         if any(isinstance(value, Pair) for some in edits.values() for value in some.values()):
-            other = self._trials.attempt(edits, may_ask=True, variant=1)
-            for one, two in zip(found, other.found or (), strict=True):
-                _forget_differences(one, two)
+            others = self._made_of_others(found, edits)
+            for one in found:
+                if (two := others.get(str(one.id))) is not None:
+                    _forget_differences(one, two)
         for mend in mends:
             if _STATE.search(self._search.field(mend)):
                 self._forget_state(found, edits, mend)
             what = f"{self._search.field(mend)} is {described(mend.odd)}"
             tell(
                 f"{self._search.label(mend)}: {what}, which Libcloud's driver cannot read; "
-                "shown without it"
+                "shown without it",
+                known_of(self._tape.kind, self._tape.entries[mend.number].tree, mend.path),
             )
         return found
+
+    def _made_of_others(self, found: list[Any], edits: Edits) -> dict[str, Any]:
+        """Return what is made of the second of two made-up values, by id.
+
+        Only the items that have such values are made again, where the driver does without the
+        others.
+        """
+        few = self._trials.attempt(self._cut_down(edits), variant=1)
+        others = {str(one.id): one for one in few.found or ()}
+        if others and others.keys() <= {str(one.id) for one in found}:
+            return others
+        all_of_them = self._trials.attempt(edits, may_ask=True, variant=1)
+        return {str(one.id): one for one in all_of_them.found or ()}
+
+    def _cut_down(self, edits: Edits) -> Edits:
+        """Return edits that leave of each group of items only those with made-up values."""
+        small: Edits = {number: dict(some) for number, some in edits.items()}
+        for number, some in edits.items():
+            tree = self._tape.entries[number].tree
+            made_up = {item_around(tree, path) for path, v in some.items() if isinstance(v, Pair)}
+            for item in filter(None, made_up):
+                kept = {one[-1] for one in made_up if one[:-1] == item[:-1]}
+                for step, other in children(value_at(tree, item[:-1])):
+                    if step not in kept and type(other) is type(value_at(tree, item)):
+                        put(small, number, (*item[:-1], step), GONE)
+        return small
 
     def _forget_state(self, found: list[Any], edits: Edits, mend: Mend) -> None:
         tree = self._tape.entries[mend.number].tree

@@ -37,7 +37,11 @@ CONTENT = (
     '<eventManager type="EventManager">EventManager</eventManager>'
     '<searchIndex type="SearchIndex">SearchIndex</searchIndex>'
 )
-_PACKERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, "gzip": gzip.compress, "deflate": zlib.compress}
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+}
 UUID = "50112233-4455-6677-8899-aabbccddeeff"
 
 

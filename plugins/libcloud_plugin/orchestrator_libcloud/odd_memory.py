@@ -1,0 +1,190 @@
+"""Odd items of one cloud that were found before, so that they need not be searched again.
+
+A mend is remembered by what is listed, the item's id, the field and a hash of what stood there.
+The next list gets it put in before the driver reads the answer: it costs about as much as one
+without an odd item. Each cloud's plugin object has a memory of its own, which ends with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+from orchestrator_libcloud.answer_trees import (
+    GONE,
+    Path,
+    children,
+    is_element,
+    resolved,
+    unresolved,
+    value_at,
+)
+from orchestrator_libcloud.item_places import identity, item_around
+
+_MOST: Final = 1000
+_MOST_REFUSED: Final = 100
+
+
+@dataclass(frozen=True)
+class Known:
+    """One field of one item that a driver cannot read.
+
+    Attributes:
+        kind: what is listed: ``node``.
+        group: where the item's kind stands in an answer.
+        names: the steps from the item to the field; elements by their names.
+        item_id: the item's id, or its name.
+        digest: of what stands in the field.
+    """
+
+    kind: str
+    group: Path
+    names: tuple[str | int, ...]
+    item_id: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An item with which no list can be made.
+
+    Attributes:
+        number: its answer's.
+        path: the field that the error names.
+        item: the path to the item.
+        digest: of the whole item.
+    """
+
+    number: int
+    path: Path
+    item: Path
+    digest: str
+
+
+class OddMemory:
+    """The odd items of one cloud, so many at most; the oldest are forgotten. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mends: OrderedDict[Known, tuple[Any, str | int]] = OrderedDict()
+        self._refused: OrderedDict[Any, Refusal] = OrderedDict()
+        self._told: OrderedDict[Any, None] = OrderedDict()
+
+    def is_new(self, what: Any) -> bool:
+        """Return whether this was not told yet, or so long ago that it is forgotten."""
+        with self._lock:
+            is_new = what not in self._told
+            self._told[what] = None
+            self._told.move_to_end(what)
+            while len(self._told) > _MOST:
+                self._told.popitem(last=False)
+        return is_new
+
+    def note(self, kind: str, tree: Any, path: Path, value: Any) -> None:
+        """Remember what is put in an odd field's place.
+
+        Args:
+            kind: what is listed.
+            tree: the answer as it came.
+            path: to the field.
+            value: what stands there instead.
+        """
+        known = known_of(kind, tree, path)
+        if known is None:
+            return
+        with self._lock:
+            self._mends[known] = value, item_around(tree, path)[-1]
+            self._mends.move_to_end(known)
+            while len(self._mends) > _MOST:
+                self._mends.popitem(last=False)
+
+    def found_in(self, kind: str, tree: Any) -> Iterator[tuple[Path, Any]]:
+        """Yield paths to the known odd fields of an answer, and what to put there."""
+        with self._lock:
+            mends = [(one, *more) for one, more in self._mends.items() if one.kind == kind]
+        ids: dict[Path, dict[str, list[str | int]]] = {}
+        for known, value, step in mends:
+            for at in _steps(tree, known, step, ids):
+                path = _field(tree, known, at)
+                if path is not None:
+                    yield path, value
+                    break
+
+    def forget(self, kind: str) -> None:
+        """Forget the mends of one kind, which did not help."""
+        with self._lock:
+            for known in [one for one in self._mends if one.kind == kind]:
+                del self._mends[known]
+
+    def refuse(self, key: Any, number: int, tree: Any, path: Path) -> None:
+        """Remember an item with which a list fails.
+
+        Args:
+            key: what is listed, and over what the driver fell.
+            number: the answer's.
+            tree: the answer as it came.
+            path: to the field that the error names.
+        """
+        item = item_around(tree, path)
+        if not item:
+            return
+        with self._lock:
+            self._refused[key] = Refusal(number, path, item, digest_of(value_at(tree, item)))
+            while len(self._refused) > _MOST_REFUSED:
+                self._refused.popitem(last=False)
+
+    def refused(self, key: Any) -> Refusal | None:
+        """Return the item over which the driver fell in this way before."""
+        with self._lock:
+            return self._refused.get(key)
+
+
+def known_of(kind: str, tree: Any, path: Path) -> Known | None:
+    """Return what a field is remembered by; None for one that is in no item."""
+    at = item_around(tree, path)
+    if not at:
+        return None
+    item = value_at(tree, at)
+    names = tuple(resolved(item, path[len(at) :]))
+    odd = value_at(tree, path)
+    # What has no id is known by all that it says.
+    return Known(kind, at[:-1], names, identity(item) or digest_of(item), digest_of(odd))
+
+
+def digest_of(value: Any) -> str:
+    """Return a hash of what a field or an item says."""
+    if is_element(value):
+        told = ET.tostring(value, encoding="unicode")
+    else:
+        told = "GONE" if value is GONE else json.dumps(value, sort_keys=True, default=repr)
+    return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
+
+
+def _steps(
+    tree: Any, known: Known, step: str | int, ids: dict[Path, dict[str, list[str | int]]]
+) -> Iterator[str | int]:
+    """Yield where an item may stand in its group: where it stood last, then by its id."""
+    yield step
+    if known.group not in ids:
+        found: dict[str, list[str | int]] = {}
+        for other, item in children(value_at(tree, known.group)):
+            found.setdefault(identity(item), []).append(other)
+        ids[known.group] = found
+    yield from ids[known.group].get(known.item_id, ())
+
+
+def _field(tree: Any, known: Known, step: str | int) -> Path | None:
+    """Return the path to the field, if the item at this step has it as it was."""
+    item = value_at(tree, (*known.group, step))
+    if item is GONE or (identity(item) or digest_of(item)) != known.item_id:
+        return None
+    path = unresolved(item, list(known.names))
+    if path is None or digest_of(value_at(item, path)) != known.digest:
+        return None
+    return (*known.group, step, *path)
