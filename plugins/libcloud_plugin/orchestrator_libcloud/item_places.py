@@ -100,6 +100,8 @@ def _is_one_of_several(parent: Any, step: str | int) -> bool:
 
 def called(item: Any) -> str:
     """Return an item's own name, else its id; nothing where it has none."""
+    if isinstance(item, list | tuple):
+        return ""  # and there may be thousands in it
     found = _simple_fields(item)
     name = next((found[name] for name in _NAMES if found.get(name)), "")
     if name or _has_items(item):  # Google's lists have an id themselves
@@ -115,7 +117,9 @@ def _simple_fields(item: Any) -> dict[str, str]:
     for step, value in children(item):
         told = value.text if is_element(value) and not len(value) else value
         if isinstance(told, str | int) and told not in ("", True, False):
-            found[spelled(item, (step,)).lower()] = str(told)[:_LONG].strip()
+            # Of an object the key itself; this is done for every item of a list.
+            name = step if type(step) is str and type(item) is dict else spelled(item, (step,))
+            found[name.lower()] = str(told)[:_LONG].strip()
     return found
 
 

@@ -9,7 +9,7 @@ shown, state unknown where the field tells it, and everything else is as it came
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from orchestrator_libcloud.answer_edits import Edits, is_same, put
@@ -23,7 +23,7 @@ from orchestrator_libcloud.answer_trees import (
     unresolved,
     value_at,
 )
-from orchestrator_libcloud.item_places import described, item_around
+from orchestrator_libcloud.item_places import described, identity, item_around
 from orchestrator_libcloud.odd_log import tell
 from orchestrator_libcloud.odd_memory import digest_of, known_of
 from orchestrator_libcloud.odd_search import Mend, Search, UnreadableItem
@@ -32,6 +32,8 @@ from orchestrator_libcloud.odd_values import Pair
 from orchestrator_libcloud.plain import plain
 
 _ROUNDS: Final = 20
+_LINES: Final = 50
+"""The most lines about one list in the log."""
 _STATE: Final = re.compile(r"stat(e|us)|power|\bstate?\b", re.IGNORECASE)
 
 
@@ -54,12 +56,7 @@ class Mender:
         Args:
             found: what the driver made.
         """
-        mends = [
-            Mend(number, path, value_at(self._tape.entries[number].tree, path), value)
-            for number, some in self._tape.known.items()
-            for path, value in some.items()
-        ]
-        return self._shown(found, self._tape.known, mends)
+        return self._shown(found, self._tape.known)
 
     def made_anew(self) -> list[Any]:
         """Return the list without the mends that were known, which did not help this time.
@@ -109,11 +106,10 @@ class Mender:
 
     def _searched(self, outcome: Outcome, error: Exception) -> list[Any]:
         edits: Edits = {}
-        mends: list[Mend] = []
         for _ in range(_ROUNDS):
-            found = self._search.mends_for(edits, outcome, error)
+            mends = self._search.mends_for(edits, outcome, error)
             # The first may be enough where there are other items, which the search cut off.
-            for new in (found[:1], found) if len(found) > 1 else (found,):
+            for new in (mends[:1], mends) if len(mends) > 1 else (mends,):
                 trial = {number: dict(some) for number, some in edits.items()}
                 for mend in new:
                     self._spread(mend, trial)
@@ -121,11 +117,11 @@ class Mender:
                 if outcome.found is not None:
                     break
             edits = trial
-            mends += new
             if outcome.found is not None:
-                found_now = self._shown(outcome.found, edits, mends)
+                found = self._shown(outcome.found, edits)
+                self._tell(edits)
                 self._remember(edits)
-                return found_now
+                return found
         raise error
 
     def _remember(self, edits: Edits) -> None:
@@ -149,23 +145,34 @@ class Mender:
             if is_same(value_at(other, there), mend.odd):
                 put(edits, mend.number, (*mend.item.group, step, *there), mend.value)
 
-    def _shown(self, found: list[Any], edits: Edits, mends: list[Mend]) -> list[Any]:
-        """Return what was made, without what we made up, and tell the log."""
+    def _shown(self, found: list[Any], edits: Edits) -> list[Any]:
+        """Return what was made, without what we made up."""
         if any(isinstance(value, Pair) for some in edits.values() for value in some.values()):
             others = self._made_of_others(found, edits)
             for one in found:
                 if (two := others.get(str(one.id))) is not None:
                     _forget_differences(one, two)
-        for mend in mends:
-            if _STATE.search(self._search.field(mend)):
-                self._forget_state(found, edits, mend)
+        self._forget_states(found, edits)
+        return found
+
+    def _tell(self, edits: Edits) -> None:
+        """Have the log name each odd item, so many at most."""
+        mends = list(self._mends_of(edits))
+        for mend in mends[:_LINES]:
             what = f"{self._search.field(mend)} is {described(mend.odd)}"
             tell(
                 f"{self._search.label(mend)}: {what}, which Libcloud's driver cannot read; "
                 "shown without it",
                 known_of(self._tape.kind, self._tape.entries[mend.number].tree, mend.path),
             )
-        return found
+        if len(mends) > _LINES:
+            tell(f"{len(mends) - _LINES} further odd fields of {self._tape.kind}s are not named")
+
+    def _mends_of(self, edits: Edits) -> Iterator[Mend]:
+        for number, some in edits.items():
+            tree = self._tape.entries[number].tree
+            for path, value in some.items():
+                yield Mend(number, path, value_at(tree, path), value)
 
     def _made_of_others(self, found: list[Any], edits: Edits) -> dict[str, Any]:
         """Return what is made of the second of two made-up values, by id.
@@ -193,11 +200,18 @@ class Mender:
                         put(small, number, (*item[:-1], step), GONE)
         return small
 
-    def _forget_state(self, found: list[Any], edits: Edits, mend: Mend) -> None:
-        tree = self._tape.entries[mend.number].tree
-        texts = leaf_texts(value_at(tree, item_around(tree, mend.path)))
+    def _forget_states(self, found: list[Any], edits: Edits) -> None:
+        """Take off the state of each item whose state is odd."""
+        ids = {str(thing.id) for thing in found if hasattr(thing, "state")}
+        odd: set[str] = set()
+        for mend in self._mends_of(edits):
+            if _STATE.search(self._search.field(mend)):
+                tree = self._tape.entries[mend.number].tree
+                item = value_at(tree, item_around(tree, mend.path))
+                own = identity(item)
+                odd |= {own} if own in ids else leaf_texts(item)
         for thing in found:
-            if hasattr(thing, "state") and str(thing.id) in texts:
+            if hasattr(thing, "state") and str(thing.id) in odd:
                 thing.state = "unknown"
 
 

@@ -27,7 +27,8 @@ from orchestrator_libcloud.answer_trees import (
 )
 from orchestrator_libcloud.item_places import identity, item_around
 
-_MOST: Final = 1000
+_MOST: Final = 10_000
+"""Enough for a large cloud of which every item is odd in the same way."""
 _MOST_REFUSED: Final = 100
 
 
@@ -73,6 +74,7 @@ class OddMemory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._mends: OrderedDict[Known, tuple[Any, str | int]] = OrderedDict()
+        self._groups: dict[tuple[str, Path], dict[Known, None]] = {}
         self._refused: OrderedDict[Any, Refusal] = OrderedDict()
         self._told: OrderedDict[Any, None] = OrderedDict()
 
@@ -101,26 +103,38 @@ class OddMemory:
         with self._lock:
             self._mends[known] = value, item_around(tree, path)[-1]
             self._mends.move_to_end(known)
+            self._groups.setdefault((kind, known.group), {})[known] = None
             while len(self._mends) > _MOST:
-                self._mends.popitem(last=False)
+                self._drop(next(iter(self._mends)))
 
     def found_in(self, kind: str, tree: Any) -> Iterator[tuple[Path, Any]]:
         """Yield paths to the known odd fields of an answer, and what to put there."""
         with self._lock:
-            mends = [(one, *more) for one, more in self._mends.items() if one.kind == kind]
-        ids: dict[Path, dict[str, list[str | int]]] = {}
-        for known, value, step in mends:
-            for at in _steps(tree, known, step, ids):
-                path = _field(tree, known, at)
+            groups = {
+                group: [(known, *self._mends[known]) for known in mends]
+                for (of, group), mends in self._groups.items()
+                if of == kind and value_at(tree, group) is not GONE
+            }
+        for group, mends in groups.items():
+            places = _Places(tree, group)
+            for known, value, step in mends:
+                found = (_field(tree, known, at) for at in places.of(known.item_id, step))
+                path = next((path for path in found if path is not None), None)
                 if path is not None:
                     yield path, value
-                    break
 
     def forget(self, kind: str) -> None:
         """Forget the mends of one kind, which did not help."""
         with self._lock:
             for known in [one for one in self._mends if one.kind == kind]:
-                del self._mends[known]
+                self._drop(known)
+
+    def _drop(self, known: Known) -> None:
+        del self._mends[known]
+        group = self._groups[known.kind, known.group]
+        del group[known]
+        if not group:
+            del self._groups[known.kind, known.group]
 
     def refuse(self, key: Any, number: int, tree: Any, path: Path) -> None:
         """Remember an item with which a list fails.
@@ -166,17 +180,26 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
 
 
-def _steps(
-    tree: Any, known: Known, step: str | int, ids: dict[Path, dict[str, list[str | int]]]
-) -> Iterator[str | int]:
-    """Yield where an item may stand in its group: where it stood last, then by its id."""
-    yield step
-    if known.group not in ids:
-        found: dict[str, list[str | int]] = {}
-        for other, item in children(value_at(tree, known.group)):
-            found.setdefault(identity(item), []).append(other)
-        ids[known.group] = found
-    yield from ids[known.group].get(known.item_id, ())
+class _Places:
+    """The items of one group of an answer, by their ids.
+
+    Args:
+        tree: the answer.
+        group: the path to the group.
+    """
+
+    def __init__(self, tree: Any, group: Path) -> None:
+        self._group = value_at(tree, group)
+        self._steps: dict[str, list[str | int]] | None = None
+
+    def of(self, item_id: str, step: str | int) -> Iterator[str | int]:
+        """Yield where an item may be: where it was last, then where its id is."""
+        yield step
+        if self._steps is None:
+            self._steps = {}
+            for other, item in children(self._group):
+                self._steps.setdefault(identity(item), []).append(other)
+        yield from self._steps.get(item_id, ())
 
 
 def _field(tree: Any, known: Known, step: str | int) -> Path | None:

@@ -151,12 +151,23 @@ def test_an_item_that_cannot_be_shown_is_refused_at_once(served: Served, linode:
     assert linode.made <= NODES
 
 
+def test_items_that_are_all_odd_are_known_too(served: Served, linode: Linode) -> None:
+    driver = served("linode", linode)
+    for node in linode.nodes:
+        node["ipv4"] = 7
+    listed(driver, linode)
+    nodes, made = listed(driver, linode)
+    assert [node.public_ips for node in nodes] == [[]] * NODES
+    assert made == NODES
+
+
 def test_the_memory_is_bounded() -> None:
     memory = OddMemory()
-    tree = [{"id": number, "odd": None} for number in range(1500)]
-    for number in range(1500):
+    most = 10_000
+    tree = [{"id": number, "odd": None} for number in range(most + 5)]
+    for number in range(most + 5):
         memory.note("node", tree, (number, "odd"), [])
     found = list(memory.found_in("node", tree))
-    assert len(found) == 1000
-    assert found[-1] == ((1499, "odd"), [])
+    assert len(found) == most
+    assert found[-1] == ((most + 4, "odd"), [])
     assert not list(memory.found_in("image", tree))
