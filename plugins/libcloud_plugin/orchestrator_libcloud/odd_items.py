@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.answer_edits import Edits, is_same, put
 from orchestrator_libcloud.answer_tape import Tape
 from orchestrator_libcloud.answer_trees import (
@@ -25,10 +26,12 @@ from orchestrator_libcloud.answer_trees import (
 )
 from orchestrator_libcloud.item_places import described, identity, item_around
 from orchestrator_libcloud.odd_log import tell
-from orchestrator_libcloud.odd_memory import digest_of, known_of
+from orchestrator_libcloud.odd_memory import digest_of, line_key
+from orchestrator_libcloud.odd_refusals import may_be_mismade, named_refusal
 from orchestrator_libcloud.odd_search import Mend, Search, UnreadableItem
 from orchestrator_libcloud.odd_trials import Outcome, Trials, fault_of
 from orchestrator_libcloud.odd_values import Pair
+from orchestrator_libcloud.paging import ListStopped
 from orchestrator_libcloud.plain import plain
 
 _ROUNDS: Final = 20
@@ -93,6 +96,18 @@ class Mender:
             tree = self._tape.entries[mend.number].tree
             self._tape.memory.refuse(key, mend.number, tree, mend.path)
             raise
+        except ListStopped as stopped:
+            named = self._named(stopped.error)
+            raise named or stopped from (stopped.error if named else None)
+
+    def _named(self, refusal: Exception) -> NonsenseAnswer | None:
+        """Return an error that names the item over which a trial's request was refused."""
+        if not may_be_mismade(refusal):
+            return None
+        named = named_refusal(self._tape, self._trials.run, self._tape.kind, refusal)
+        mends = [mend for mend in self._mends_of(self._trials.tried) if mend.value is not GONE]
+        # Nothing that the cloud said makes this request: it is made of what was tried last.
+        return named or (self._search.refused(mends[-1]) if mends else None)
 
     def _refuse_again(self, key: Any) -> None:
         """Raise the error of an earlier list, if the item that it named is as it was."""
@@ -163,7 +178,7 @@ class Mender:
             tell(
                 f"{self._search.label(mend)}: {what}, which Libcloud's driver cannot read; "
                 "shown without it",
-                known_of(self._tape.kind, self._tape.entries[mend.number].tree, mend.path),
+                line_key(self._tape.kind, self._tape.entries[mend.number].tree, mend.path),
             )
         if len(mends) > _LINES:
             tell(f"{len(mends) - _LINES} further odd fields of {self._tape.kind}s are not named")

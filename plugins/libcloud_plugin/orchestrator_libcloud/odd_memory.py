@@ -1,6 +1,6 @@
 """Odd items of one cloud that were found before, so that they need not be searched again.
 
-A mend is remembered by what is listed, the item's id, the field and a hash of what stood there.
+A mend is remembered by what is listed, the item's id, the field and a hash of the item.
 The next list gets it put in before the driver reads the answer: it costs about as much as one
 without an odd item. Each cloud's plugin object has a memory of its own, which ends with it.
 """
@@ -41,7 +41,8 @@ class Known:
         group: where the item's kind stands in an answer.
         names: the steps from the item to the field; elements by their names.
         item_id: the item's id, or its name.
-        digest: of what stands in the field.
+        digest: of the whole item. A field may be odd only beside another one: the same value in
+            an item that is well must stay.
     """
 
     kind: str
@@ -166,9 +167,15 @@ def known_of(kind: str, tree: Any, path: Path) -> Known | None:
         return None
     item = value_at(tree, at)
     names = tuple(resolved(item, path[len(at) :]))
-    odd = value_at(tree, path)
-    # What has no id is known by all that it says.
-    return Known(kind, at[:-1], names, identity(item) or digest_of(item), digest_of(odd))
+    return Known(kind, at[:-1], names, identity(item), digest_of(item))
+
+
+def line_key(kind: str, tree: Any, path: Path) -> tuple[Any, ...]:
+    """Return what a log line about an odd field is about: neither the item's place nor the rest."""
+    at = item_around(tree, path)
+    item = value_at(tree, at)
+    names = tuple(resolved(item, path[len(at) :]))
+    return kind, identity(item), names, digest_of(value_at(tree, path))
 
 
 def digest_of(value: Any) -> str:
@@ -205,9 +212,7 @@ class _Places:
 def _field(tree: Any, known: Known, step: str | int) -> Path | None:
     """Return the path to the field, if the item at this step has it as it was."""
     item = value_at(tree, (*known.group, step))
-    if item is GONE or (identity(item) or digest_of(item)) != known.item_id:
+    if item is GONE or identity(item) != known.item_id or digest_of(item) != known.digest:
         return None
     path = unresolved(item, list(known.names))
-    if path is None or digest_of(value_at(item, path)) != known.digest:
-        return None
-    return (*known.group, step, *path)
+    return None if path is None else (*known.group, step, *path)

@@ -35,7 +35,7 @@ _OTHERWISE: Final = (
 """What a refusal with such a status may mean as well, by the provider's own code."""
 
 
-def _may_be_mismade(error: Exception) -> bool:
+def may_be_mismade(error: Exception) -> bool:
     """Whether a request was refused for what it says, and not for who asks or how often."""
     if isinstance(error, RequestException) and isinstance(error, ValueError):
         return True  # an URL or a header that cannot be sent
@@ -66,7 +66,7 @@ def named_refusal(
         kind: what is listed.
         error: the refusal.
     """
-    if not _may_be_mismade(error) or (found := source_of(tape, run)) is None:
+    if not may_be_mismade(error) or (found := source_of(tape, run)) is None:
         return None
     number, path = found
     tree = tape.entries[number].tree

@@ -125,11 +125,15 @@ class Trials:
     Args:
         tape: the answers of the call.
         run: makes the list of what the tape gives.
+
+    Attributes:
+        tried: the edits of the last trial.
     """
 
     def __init__(self, tape: Tape, run: Callable[[], list[Any]]) -> None:
         self.tape = tape
-        self._run = run
+        self.run = run
+        self.tried: Edits = {}
 
     def attempt(
         self, edits: Edits, *, may_ask: bool = False, traced: bool = False, variant: int = 0
@@ -146,13 +150,14 @@ class Trials:
             ListStopped: when a request fails that was sent.
         """
         outcome = Outcome()
+        self.tried = edits
         real = {
             number: {path: first_of(value, variant) for path, value in some.items()}
             for number, some in edits.items()
         }
         self.tape.play(World(real, may_ask, outcome.trace if traced else None))
         try:
-            outcome.found = self._run()
+            outcome.found = self.run()
         except Unrecorded:
             outcome.fault = (Unrecorded,)
         except ListStopped as stopped:

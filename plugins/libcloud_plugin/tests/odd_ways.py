@@ -19,6 +19,7 @@ UNKNOWN: Final = "FROBNICATED"
 _LONG: Final = "very long " * 2000
 _UNICODE: Final = "Ж\u202e \U0001d54f☃\U0001f4a9 ü"
 _HUGE: Final = -(2**31)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SOME: Final = 3
 _OTHERS_VALUE: Final = "that of another item"
 
@@ -100,7 +101,8 @@ def _written(tree: Any, like: str) -> str:
         return ET.tostring(tree, encoding="unicode")
     if "<methodResponse>" in like:
         with suppress(OverflowError):  # it has no numbers that large
-            return xmlrpc.client.dumps((tree,), methodresponse=True, allow_none=True)
+            text = xmlrpc.client.dumps((tree,), methodresponse=True, allow_none=True)
+            return _CONTROLS.sub("", text)
         return like
     return json.dumps(tree)
 
@@ -255,7 +257,7 @@ def _change_element(parent: ET.Element, step: Any, way: str) -> None:
     old = parent.attrib[step[1:]] if isinstance(step, str) else parent[step].text
     value = None if way in ("missing", "extra") else JSON_WAYS[way](old)
     if isinstance(value, str):  # XML has no way to write most control characters
-        value = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", value)
+        value = _CONTROLS.sub("", value)
     if isinstance(step, str):
         if way == "missing":
             del parent.attrib[step[1:]]

@@ -99,8 +99,9 @@ def test_an_item_that_moves_stays_known_and_is_told_once(
     with caplog.at_level(logging.WARNING):
         listed(driver, linode)
         linode.nodes[:0] = [_node(9001), _node(9002)]
-        linode.nodes[335]["tags"] = ["another"]
         nodes, made = listed(driver, linode)
+        linode.nodes[335]["tags"] = ["another"]
+        listed(driver, linode)
     assert made <= NODES + 2 + 3
     assert len(nodes) == NODES + 2
     assert sum("moves" in record.getMessage() for record in caplog.records) == 1
