@@ -83,7 +83,7 @@ def test_nothing_is_asked_twice(served: Served, refused: str | None) -> None:
     assert not asked_twice(azure)
 
 
-@pytest.mark.parametrize("zone", [None, "", 7, [], " "])
+@pytest.mark.parametrize("zone", [None, "", 7, []])
 def test_a_request_that_an_odd_field_makes_names_the_field(served: Served, zone: object) -> None:
     google = half.Google()
     google.instances[1]["zone"] = zone
