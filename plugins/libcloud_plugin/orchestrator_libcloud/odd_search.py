@@ -37,8 +37,10 @@ from orchestrator_libcloud.item_places import (
     may_change,
 )
 from orchestrator_libcloud.odd_log import cloud_name
+from orchestrator_libcloud.odd_refusals import may_be_mismade
 from orchestrator_libcloud.odd_trials import NoIdentity, Outcome, Trials
 from orchestrator_libcloud.odd_values import Pair, empty_values, filled_values
+from orchestrator_libcloud.paging import ListStopped
 
 _SECONDS: Final = 10.0
 """Of the processor, in this thread: a busy machine must not end a search early. The call's own
@@ -93,6 +95,7 @@ class Search:
         self._kind = kind
         self._end = time.thread_time() + _SECONDS
         self._made_up: Mend | None = None
+        self._may_ask = True
 
     def mends_for(self, edits: Edits, outcome: Outcome, error: Exception) -> list[Mend]:
         """Return the fields of one item over which the driver falls."""
@@ -205,7 +208,7 @@ class Search:
                 outcome = self._trials.attempt(trial, traced=True)
                 if outcome.fault == (Unrecorded,):
                     # What the driver asks next for this item was not asked before it fell.
-                    outcome = self._trials.attempt(trial, traced=True, may_ask=True)
+                    outcome = self._asked(trial)
                 mend = Mend(number, path, odd, value, item)
                 if outcome.found is not None and outcome.count > fewest:
                     if not isinstance(value, Pair) or self._is_same_thing(trial, outcome):
@@ -221,6 +224,16 @@ class Search:
             if further is not None and since > _NEARBY:
                 return further
         return further or (None, base)
+
+    def _asked(self, trial: Edits) -> Outcome:
+        """Have the driver try with requests sent, until one is refused for what it says."""
+        try:
+            return self._trials.attempt(trial, traced=True, may_ask=self._may_ask)
+        except ListStopped as stopped:
+            if not may_be_mismade(stopped.error):
+                raise
+            self._may_ask = False  # the cloud does not get what is tried a second time
+            return Outcome(fault=(Unrecorded,))
 
     def _last_name(self, number: int, path: Path) -> str:
         return spelled(self._tape.entries[number].tree, path).rpartition(".")[2]

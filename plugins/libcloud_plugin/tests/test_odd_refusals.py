@@ -83,12 +83,16 @@ def test_nothing_is_asked_twice(served: Served, refused: str | None) -> None:
     assert not asked_twice(azure)
 
 
-@pytest.mark.parametrize("zone", [None, "", 7, []])
-def test_a_request_that_an_odd_field_makes_names_the_field(served: Served, zone: object) -> None:
+@pytest.mark.parametrize(
+    ("field", "odd"), [("zone", None), ("zone", ""), ("zone", 7), ("machineType", None)]
+)
+def test_a_request_that_an_odd_field_makes_names_the_field(
+    served: Served, field: str, odd: object
+) -> None:
     google = half.Google()
-    google.instances[1]["zone"] = zone
+    google.instances[1][field] = odd
     driver = served("gce", google)
-    with pytest.raises(NonsenseAnswer, match=r"node 2 'vm-2' .*zone"):
+    with pytest.raises(NonsenseAnswer, match=rf"node 2 'vm-2' .*{field}"):
         listed(driver)
 
 
