@@ -222,6 +222,7 @@ def test_a_list_with_an_odd_item(name: str) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", CLOUDS)
 def test_a_list_with_every_odd_item(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     chance = random.Random(13)
