@@ -13,6 +13,7 @@ from orchestrator_core.broker.change import (
     StartOrder,
     VmReference,
 )
+from orchestrator_core.broker.ownership import check_can_destroy
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
@@ -24,7 +25,7 @@ from orchestrator_core.errors import (
     ReleasedNotDestroyed,
     Unsupported,
 )
-from orchestrator_core.model import AssignmentResult, AssignRequest
+from orchestrator_core.model import AssignmentResult, AssignRequest, Node
 
 _NO_STATE = "needs a database; this server has no [state]"
 
@@ -56,9 +57,19 @@ class DirectBroker(Broker):
         return Started(description, node)
 
     async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
-        """Destroy, reboot or switch a VM."""
+        """Destroy, reboot or switch a VM.
+
+        Raises:
+            Refused: for a stop in a cloud that destroys its own VMs alone: none is known here.
+        """
         _refuse_what_needs_state(change)
-        cloud, step = change.cloud, steps.act(operation, vm, change.permit)
+        cloud = change.cloud
+
+        def examine(_node: Node) -> None:
+            if operation == "stop_vm":
+                check_can_destroy(self._registry, cloud)
+
+        step = steps.act(operation, vm, change.permit, examine)
         try:
             return Acted(await cloud.change(operation, step, change.permit, change.hints))
         except NodeNotFound as error:
@@ -84,6 +95,8 @@ class DirectBroker(Broker):
         """Have the backend take a VM back, then destroy it.
 
         Raises:
+            Refused: before the release, in a cloud that destroys its own VMs alone: none is known
+                here.
             ReleasedNotDestroyed: naming the VM that is free but still there.
         """
         _refuse_what_needs_state(change)
@@ -94,6 +107,7 @@ class DirectBroker(Broker):
         reason = await cloud.reason_against("stop_vm")
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
+        check_can_destroy(self._registry, cloud)
         found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
         released = await backend.release_vm(cloud.name, found, change.permit)
         permit = Permit()

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
+from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.context import State
@@ -41,6 +42,7 @@ class _Finding:
     verdict: str
     seconds: float | None
     ok: bool
+    destroy: str = ""
 
 
 @click.command()
@@ -66,6 +68,11 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         registry, _extensions = build(settings, plugins, surroundings)
         findings = [] if database is None else [_of_database(database, connect=connect)]
         findings += asyncio.run(_findings(registry, connect=connect))
+    for cloud in registry.clouds.values():
+        reason = registry.reason_against_destroying(cloud)
+        if reason is not None:
+            where = settings.file or "settings"
+            click.echo(f"orchestrator: {where}: warning: cloud {cloud.name} {reason}", err=True)
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
@@ -126,10 +133,7 @@ def _of_database(database: Database, *, connect: bool) -> _Finding:
 
 
 async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
-    clouds = [
-        _finding(cloud.name, cloud.settings.driver, cloud.failure, cloud.check, connect=connect)
-        for cloud in registry.clouds.values()
-    ]
+    clouds = [_of_cloud(cloud, connect=connect) for cloud in registry.clouds.values()]
     backends = [
         _finding(
             backend.name,
@@ -143,6 +147,13 @@ async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
     findings = await asyncio.gather(*clouds, *backends)
     await registry.close()
     return findings
+
+
+async def _of_cloud(cloud: Cloud, *, connect: bool) -> _Finding:
+    found = await _finding(
+        cloud.name, cloud.settings.driver, cloud.failure, cloud.check, connect=connect
+    )
+    return replace(found, destroy=cloud.settings.destroy or "")
 
 
 async def _finding(
@@ -159,8 +170,8 @@ async def _finding(
 
 
 def _table(findings: list[_Finding]) -> Table:
-    table = Table("Part", "Plugin", "Result", "Seconds")
+    table = Table("Part", "Plugin", "Destroys", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
-        table.add_row(finding.name, finding.plugin, finding.verdict, seconds)
+        table.add_row(finding.name, finding.plugin, finding.destroy, finding.verdict, seconds)
     return table
