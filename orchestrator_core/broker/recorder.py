@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -42,6 +43,8 @@ _SOON_CONFIRMED: Final = 4
 
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between the tries to write down what has happened already, while somebody waits."""
+_LONGEST_INSISTENCE: Final = 10.0
+"""Seconds after which no other try begins: one of a locked database takes 30 s."""
 _PAUSE: Final = 5.0
 """The same when nobody waits any more."""
 
@@ -355,10 +358,13 @@ class Recorder:
 
     async def _insist(self, work: Callable[[Connection], Operation]) -> Operation:
         """The cloud has done its part: a database that is away for a moment is waited for."""
+        began = time.monotonic()
         for pause in _TRIES:
             try:
                 return await self.database.write(work)
             except StateUnavailable:
+                if time.monotonic() - began >= _LONGEST_INSISTENCE:
+                    raise
                 await asyncio.sleep(pause)
         return await self.database.write(work)
 

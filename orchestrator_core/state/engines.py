@@ -11,9 +11,9 @@ import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from orchestrator_core.errors import SettingsError, StateUnavailable
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.state.lock_wait import LockTimeoutError, busy_timeout, seconds_left
 
-_LOCK_SECONDS: Final = 30
 _LOCK_PAUSE: Final = 0.0003
 
 _JSON: Final[dict[str, Any]] = {
@@ -72,7 +72,7 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
         pool_size=connections,
         max_overflow=0,
         # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
-        connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
+        connect_args={"isolation_level": None},
     )
     event.listen(engine, "do_connect", _make_file)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -93,13 +93,18 @@ def _make_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # SQLAlchemy makes an engine's first connections one after the other.
+    connection.execute(busy_timeout())
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_reading(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute(busy_timeout())
+    raw.execute("BEGIN")
 
 
 def _begin_writing(connection: Connection) -> None:
@@ -111,13 +116,14 @@ def _begin_writing(connection: Connection) -> None:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     raw.execute("PRAGMA busy_timeout = 0")
-    ends_at = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
-                raise StateUnavailable from error
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            if not seconds_left():
+                raise LockTimeoutError from error
             time.sleep(_LOCK_PAUSE)
         else:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -11,6 +12,8 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+
+from orchestrator_core.state.lock_wait import waiting_since
 
 T = TypeVar("T")
 
@@ -32,7 +35,7 @@ class SilenceError(Exception):
 class _Job:
     """One work; its outcome goes to a future of the event loop, or to one of a thread."""
 
-    __slots__ = ("error", "future", "loop", "result", "work")
+    __slots__ = ("asked_at", "error", "future", "loop", "result", "work")
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class _Job:
         self.work = work
         self.future = future
         self.loop = loop
+        self.asked_at = time.monotonic()
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -146,7 +150,11 @@ class Writer:
             Exception: what one of them raises; nothing is written then. A commit that fails is no
                 such exception, but everybody's error: it may have been made.
         """
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        with (
+            waiting_since(batch[0].asked_at),
+            self._engine.connect() as connection,
+            connection.begin() as transaction,
+        ):
             for job in batch:  # which grows
                 job.result = job.work(connection)
                 if job is batch[-1] and len(batch) < most:
