@@ -24,7 +24,7 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.context import State
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.run_directory import run_directory
@@ -128,7 +128,8 @@ def _of_database(database: Database, *, connect: bool) -> _Finding:
             return none_yet
         database.read_now(schema.check)
     except OrchestratorError as error:
-        return _Finding("[state]", kind, error.message, time.monotonic() - begun, ok=False)
+        why = error.why if isinstance(error, StateUnavailable) else error.message
+        return _Finding("[state]", kind, why or error.message, time.monotonic() - begun, ok=False)
     return _Finding("[state]", kind, "reached", time.monotonic() - begun, ok=True)
 
 

@@ -22,12 +22,13 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orchestrator_core.errors import CommitLost, StateUnavailable
-from orchestrator_core.state import sqlite_errors, sqlite_file
-from orchestrator_core.state.engines import make_engine, parse_url
+from orchestrator_core.errors import CommitLost, OrchestratorError, StateUnavailable
+from orchestrator_core.state import damage, sqlite_errors, sqlite_file
+from orchestrator_core.state.engines import make_engine
 from orchestrator_core.state.failures import Failures
 from orchestrator_core.state.lock_wait import LockTimeoutError, waiting_since
 from orchestrator_core.state.place import postgresql_place, sqlite_place
+from orchestrator_core.state.url import parse_url
 from orchestrator_core.state.writers import CommitError, Work, Writer, undone
 
 T = TypeVar("T")
@@ -47,8 +48,8 @@ _FAILURES: Final = (
 )
 """What is raised when the database, and not a statement, is at fault."""
 
-DRIVER_ERRORS: Final = (SQLAlchemyError, CommitError, LockTimeoutError, sqlite3.Error)
-"""What is raised instead of, or beside, what a work raises itself."""
+_EXAMINED_AGAIN: Final = 60.0
+"""Seconds until a file in which no damage was found is examined again."""
 
 
 class Database:
@@ -70,6 +71,7 @@ class Database:
             sqlite_file.check(self._file)
             self._watch = sqlite_file.Watch(self._file)
         self.closed = False
+        self._examined_at = -_EXAMINED_AGAIN
         self._failures = Failures()
         self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
         if self.is_sqlite:
@@ -104,9 +106,16 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Where the database is; tells a copy of it from the original."""
+        """Where the database is; tells a copy of it from the original.
+
+        Raises:
+            StateUnavailable: when the database cannot be had.
+        """
         if self.is_sqlite:
-            return sqlite_place(self.url)
+            try:
+                return sqlite_place(self.url)
+            except OSError as error:
+                raise self._told_as(sqlite3.OperationalError(error.strerror), writes=True) from None
         return self.read_now(postgresql_place)
 
     async def write(self, work: Work[T]) -> T:
@@ -120,8 +129,11 @@ class Database:
         self._check_file()
         try:
             done = await self._writer.submit(work)
-        except DRIVER_ERRORS as error:
-            raise self._told_as(error, writes=True) from None
+        except OrchestratorError as error:
+            self._note(error, writes=True)
+            raise
+        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
+            raise await asyncio.to_thread(self._told_as, error, writes=True) from None
         self._failures.over(writes=True)
         return done
 
@@ -135,8 +147,11 @@ class Database:
         asked_at = time.monotonic()
         try:
             found = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
-        except DRIVER_ERRORS as error:
-            raise self._told_as(error, writes=False) from None
+        except OrchestratorError as error:
+            self._note(error, writes=False)
+            raise
+        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
+            raise await asyncio.to_thread(self._told_as, error, writes=False) from None
         self._failures.over(writes=False)
         return found
 
@@ -199,7 +214,7 @@ class Database:
         self._check_file()
         try:
             done = call()
-        except DRIVER_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
             raise self._told_as(error, writes=writes) from None
         self._failures.over(writes=writes)
         return done
@@ -207,13 +222,35 @@ class Database:
     def _told_as(self, error: Exception, *, writes: bool) -> Exception:
         """Return what is raised in an error's place; itself where the database is not at fault."""
         cause = error.cause if isinstance(error, CommitError) else error
-        if not _is_failure(cause):
+        if isinstance(cause, OrchestratorError):
+            self._note(cause, writes=writes)
+            return cause
+        why = self._why(cause) if _is_failure(cause) else self._damage()
+        if not why:
             return cause
         # The driver's words may hold an inner address: they go to the log alone.
         told = CommitLost() if isinstance(error, CommitError) else StateUnavailable()
-        told.why = self._why(cause)
+        told.why = why
         self._failures.tell(told.why, writes=writes)
         return told
+
+    def _note(self, error: OrchestratorError, *, writes: bool) -> None:
+        if isinstance(error, StateUnavailable) and error.why:
+            self._failures.tell(error.why, writes=writes)
+
+    def _damage(self) -> str:
+        """Return what is damaged in an SQLite file, for an error that may come of it.
+
+        A damaged page makes statements return what they never would: rows twice, texts of bytes.
+        """
+        clock = time.monotonic()
+        if not self.is_sqlite or clock - self._examined_at < _EXAMINED_AGAIN:
+            return ""
+        found = damage.find(self._file)
+        if not found:
+            self._examined_at = clock
+            return ""
+        return f"{self._file} is damaged ({found}): {sqlite_errors.DAMAGED}"
 
     def _why(self, cause: Exception) -> str:
         """Return what has failed; SQLite itself names neither the file nor its owner."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import NoSuchModuleError
 
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state.lock_wait import LockTimeoutError, busy_timeout, seconds_left
+from orchestrator_core.state.url import MISSING_DRIVER
 
 _LOCK_PAUSE: Final = 0.0003
 
@@ -21,35 +22,12 @@ _JSON: Final[dict[str, Any]] = {
     "json_deserializer": orjson.loads,
 }
 
-DIALECTS: Final = ("sqlite", "postgresql")
-
-
-def parse_url(text: str, base: Path) -> URL:
-    """Return a database's URL; an SQLite file is taken relative to ``base``.
-
-    Raises:
-        SettingsError: when it is none that can be used; it never repeats the URL, which may
-            hold a password.
-    """
-    form = "must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise SettingsError(form) from None
-    if url.get_backend_name() not in DIALECTS:
-        raise SettingsError(form)
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if not url.database or url.database == ":memory:":
-        raise SettingsError(f"{form}; a database in memory would be another for each process")
-    return url.set(drivername="sqlite", database=str(base / url.database))
-
 
 def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
     """Return an engine with at most so many connections.
 
     Args:
-        url: of :func:`parse_url`.
+        url: of :func:`~orchestrator_core.state.url.parse_url`.
         connections: how many there are at most.
         writes: whether SQLite takes its lock for writing at the beginning of each transaction,
             which is the only way to wait for it that cannot end in "locked".
@@ -62,7 +40,7 @@ def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
             return _sqlite(url, connections, writes=writes)
         return _postgresql(url, connections)
     except (ImportError, NoSuchModuleError):
-        raise SettingsError("PostgreSQL needs: pip install vm-orchestrator[postgresql]") from None
+        raise SettingsError(MISSING_DRIVER) from None
 
 
 def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
@@ -87,9 +65,12 @@ def _make_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -
     """
     # Only now: `orchestrator check` opens a database, and leaves no trace of it.
     file = Path(arguments[0])
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not file.exists():
-        file.touch(mode=0o600)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"it cannot be made: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
