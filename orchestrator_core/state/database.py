@@ -250,7 +250,7 @@ class Database:
         if not found:
             self._examined_at = clock
             return ""
-        return f"{self._file} is damaged ({found}): {sqlite_errors.DAMAGED}"
+        return f"{self._file} is damaged ({found}): {sqlite_file.DAMAGED}"
 
     def _why(self, cause: Exception) -> str:
         """Return what has failed; SQLite itself names neither the file nor its owner."""

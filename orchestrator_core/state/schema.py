@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from orchestrator_core.errors import SettingsError
-from orchestrator_core.state.sqlite_errors import DAMAGED
+from orchestrator_core.state.sqlite_file import DAMAGED
 from orchestrator_core.state.tables import installation
 
 SCHEMA: Final = 3

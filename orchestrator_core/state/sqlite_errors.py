@@ -11,14 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.lock_wait import LOCK_SECONDS, LockTimeoutError
+from orchestrator_core.state.sqlite_file import DAMAGED
 
 _PRIMARY: Final = 0xFF
 """The part of an error code that names its kind: https://www.sqlite.org/rescode.html"""
-
-DAMAGED: Final = (
-    "stop the servers, keep the file, and put a backup in its place; without one, "
-    "`sqlite3 FILE .recover` saves what can still be read"
-)
 
 _LOCKED: Final = (
     f"is locked by another process for more than {LOCK_SECONDS:.0f} s; find that process "
