@@ -49,22 +49,22 @@ def check(file: Path) -> None:
         raise SettingsError(f"{file} is a folder; name a file in it: {file / 'orchestrator.db'}")
     if not stat.S_ISREG(mode):
         raise SettingsError(f"{file} is not a regular file; name another one")
-    _check_content(file)
+    header = _check_content(file)
     _check_writable(file)
+    if header and not _is_sound(header):
+        raise SettingsError(f"{file} is damaged at its begin: {DAMAGED}")
 
 
-def _check_content(file: Path) -> None:
+def _check_content(file: Path) -> bytes:
+    """Return the header of a database; nothing for an empty file."""
     try:
         with file.open("rb") as stream:
             begin = stream.read(_HEADER)
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {why_unusable(file, error)}") from None
-    if not begin:
-        return
-    if not begin.startswith(_MAGIC):
+    if begin and not begin.startswith(_MAGIC):
         raise SettingsError(f"{file} is not an SQLite database")
-    if not _is_sound(begin):
-        raise SettingsError(f"{file} is damaged at its begin: {DAMAGED}")
+    return begin
 
 
 def _is_sound(header: bytes) -> bool:
