@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,6 +22,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator_core.errors import CommitLost, OrchestratorError, StateUnavailable
+from orchestrator_core.fair_threads import FairThreads
 from orchestrator_core.state import damage, sqlite_errors, sqlite_file
 from orchestrator_core.state.engines import make_engine
 from orchestrator_core.state.failures import Failures
@@ -73,7 +73,7 @@ class Database:
         self.closed = False
         self._examined_at = -_EXAMINED_AGAIN
         self._failures = Failures()
-        self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
+        self._readers = FairThreads(_THREADS, "state-read")
         if self.is_sqlite:
             self.engine: Engine = make_engine(self.url, 1)
             self._reading: Engine = make_engine(self.url, _THREADS, writes=False)
@@ -146,7 +146,7 @@ class Database:
         self._check_file()
         asked_at = time.monotonic()
         try:
-            found = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
+            found: T = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
         except OrchestratorError as error:
             self._note(error, writes=False)
             raise
