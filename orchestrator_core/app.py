@@ -146,6 +146,9 @@ def _report(plugins: Plugins, registry: Registry) -> None:
     for cloud in registry.clouds.values():
         if cloud.failure:
             _log.error("cloud not available", cloud=cloud.name, why=cloud.failure)
+        never = registry.reason_against_destroying(cloud)
+        if never is not None:
+            _log.warning("nothing can be stopped or released", why=f"cloud {cloud.name} {never}")
     if not registry.clouds:
         _log.warning(
             "no cloud is configured, so every cloud request will be answered with an error",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
-from orchestrator_core.plugins.contract import settings_schema
+from orchestrator_core.plugins.contract import is_simulated, settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
@@ -56,7 +57,10 @@ def build(
             plugin's own schema does not take.
     """
     builder = _Builder(settings, plugins, surroundings, lenient=lenient)
-    clouds = [Cloud(section, plug) for section, plug in builder.make(Kind.CLOUD, settings.clouds)]
+    clouds = [
+        Cloud(_with_destroy(section, plugins), plug)
+        for section, plug in builder.make(Kind.CLOUD, settings.clouds)
+    ]
     backends = [
         Backend(section, plug)
         for section, plug in builder.make(Kind.ASSIGNMENT, settings.assignments)
@@ -169,6 +173,18 @@ class _Builder:
             ),
         )
         return settings_error([fault], self._settings.file, self._settings.origins)
+
+
+def _with_destroy(section: CloudSettings, plugins: Plugins) -> CloudSettings:
+    """Return a cloud's settings with the default of ``destroy`` filled in.
+
+    A plugin that is not loaded says nothing of itself: its cloud has the careful default.
+    """
+    if section.destroy is not None:
+        return section
+    record = plugins.get(Kind.CLOUD, section.driver)
+    simulated = record is not None and is_simulated(record.factory)
+    return replace(section, destroy="all" if simulated else "own")
 
 
 def _unusable(record: PluginRecord) -> str:
