@@ -68,6 +68,7 @@ from orchestrator_core.model import (
     Vm,
     VmStatus,
 )
+from orchestrator_core.redaction import redact, register_secret
 from orchestrator_core.settings.paths import FileField, PathField
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
 
@@ -122,6 +123,8 @@ __all__ = [
     "Vm",
     "VmStatus",
     "hookimpl",
+    "redact",
+    "register_secret",
     "reveal_all",
 ]
 

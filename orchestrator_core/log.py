@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
 
 import structlog
 
+from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.model import ServerSettings
-from orchestrator_core.settings.secrets import redact
 
 request_id: ContextVar[str | None] = ContextVar("orchestrator_request_id", default=None)
 """The request that is being served; every line logged for it carries it. What several
@@ -30,6 +32,34 @@ def configure_logging(settings: ServerSettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(settings))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_of_thread
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Log what ends this process; Python itself would print it with every secret in it."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        structlog.get_logger(__name__).critical("uncaught error", exc_info=(kind, error, trace))
+
+
+def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Log what a finalizer has raised."""
+    error = unraisable.exc_value
+    where = type(unraisable.object).__name__
+    structlog.get_logger(__name__).error("error in a finalizer", object=where, exc_info=error)
+
+
+def _log_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Log what has ended a thread, one of a plugin's say."""
+    if failed.exc_value is None or issubclass(failed.exc_type, SystemExit):
+        return
+    name = None if failed.thread is None else failed.thread.name
+    structlog.get_logger(__name__).error("a thread failed", thread=name, exc_info=failed.exc_value)
 
 
 def formatter(settings: ServerSettings) -> logging.Formatter:
@@ -53,7 +83,9 @@ def _before() -> list[Any]:
 
 def _after(settings: ServerSettings) -> list[Any]:
     if settings.log_format == "json":
-        structured = structlog.processors.dict_tracebacks
+        # Without the values of local variables: each is cut, and half a secret is not recognised.
+        transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        structured = structlog.processors.ExceptionRenderer(transform)
         return [structured, structlog.processors.JSONRenderer(), _strike_out]
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
@@ -69,4 +101,4 @@ def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
 
 
 def _strike_out(_logger: Any, _method: str, line: Any) -> Any:
-    return redact(line) if isinstance(line, str) else line
+    return redact_line(line) if isinstance(line, str) else line

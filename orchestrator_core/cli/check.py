@@ -26,7 +26,9 @@ from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.settings.exposure import short_secrets
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 
@@ -66,6 +68,12 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         registry, _extensions = build(settings, plugins, surroundings)
         findings = [] if database is None else [_of_database(database, connect=connect)]
         findings += asyncio.run(_findings(registry, connect=connect))
+    for place in short_secrets(settings):
+        click.echo(
+            f"{place}: fewer than {LEAST} characters; so short a secret is removed from messages "
+            "and logs only where it stands alone as a value",
+            err=True,
+        )
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
@@ -162,5 +170,5 @@ def _table(findings: list[_Finding]) -> Table:
     table = Table("Part", "Plugin", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
-        table.add_row(finding.name, finding.plugin, finding.verdict, seconds)
+        table.add_row(finding.name, finding.plugin, redact(finding.verdict), seconds)
     return table

@@ -15,6 +15,7 @@ import rich_click as click
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import configure_logging
+from orchestrator_core.redaction import redact
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.source import FILE_VARIABLE
 
@@ -76,7 +77,7 @@ def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except OrchestratorError as error:
             # Plain: a box drawn around it could not be searched in a log.
-            click.echo(f"orchestrator: {error.message}", err=True)
+            click.echo(redact(f"orchestrator: {error.message}"), err=True)
             sys.exit(1)
 
     return wrapper

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from gunicorn import glogging
 
 from orchestrator_core.log import formatter
+from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.snapshot import current
 
 
@@ -18,3 +20,17 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter(current().server))
+        for handler in self.access_log.handlers:
+            handler.setFormatter(_Redacted(handler.formatter or logging.Formatter()))
+
+
+class _Redacted(logging.Formatter):
+    """Another formatter's lines without secrets: a query may hold one."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a line."""
+        return redact_line(self._inner.format(record))

@@ -9,10 +9,14 @@ import orjson
 
 from orchestrator_core.api.projection import Shaped
 from orchestrator_core.errors import NonsenseAnswer
+from orchestrator_core.redaction import redact
 
 T = TypeVar("T")
 
 ShapeMany = Callable[[Any, Sequence[T]], list[Shaped]]
+
+_MESSAGES: Final = frozenset({"message", "reason", "why"})
+"""Keys under which sentences stand."""
 
 _PORTION: Final = 500
 """How many things of a long list are shaped and encoded at a time: encoding does not let go
@@ -40,12 +44,27 @@ def joined(lists: Sequence[bytes]) -> bytes:
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """Return the JSON of an answer.
+    """Return the JSON of an answer; its messages are redacted.
 
     Raises:
         NonsenseAnswer: when a plugin put something into it that is not JSON.
     """
-    return _dumps({"status": "ok", **body})
+    return _dumps({"status": "ok", **_redacted(body)})
+
+
+def _redacted(value: Any) -> Any:
+    """Return the same with every message in it redacted, at any depth.
+
+    Ids and names stay as they are: what a secret stands in by chance must be found by them.
+    """
+    if isinstance(value, Mapping):
+        return {
+            key: redact(item) if key in _MESSAGES and isinstance(item, str) else _redacted(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value
 
 
 def _dumps(body: Any) -> bytes:
