@@ -54,22 +54,36 @@ _SEPARATOR: Final = re.compile(rb"[ :-]")
 _LEAST: Final = 11
 """Digits of base64 that eight bytes take."""
 
+_LEAST_TEXT: Final = b"x" * _LEAST
 _TEXT: Final = re.compile(rb"x{%d,}" % _LEAST)
+_UTF8: Final = re.compile(
+    rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
+    rb"|[\xf0-\xf4][\x80-\xbf]{3}){8,}+"
+)
+"""Text of at least eleven bytes, where it is not ASCII: four characters can be as many."""
 
 _GAP: Final = b"\x01"
 """Between decoded pieces; it stands in no secret and is not printable."""
 
 
-def all_views(view: View, depth: int = DEPTH) -> Iterator[View]:
-    """Yield a view and everything that it stands for."""
+def all_views(view: View, *, is_ascii: bool = True, depth: int = DEPTH) -> Iterator[View]:
+    """Yield a view and everything that it stands for.
+
+    Args:
+        view: a text.
+        is_ascii: whether all secrets are, so that what holds one in a further layer is too.
+        depth: layers of base64 or hexadecimal that are undone.
+    """
     last = view
     for last in unescaped(view):
         yield last
     if depth and len(last.text) >= _LEAST:
-        yield from _decoded(last, depth - 1)
+        yield from _decoded(last, depth - 1, is_ascii=is_ascii)
+    if depth and last is not view:  # "%" before hexadecimal digits need not be an escape
+        yield from _decoded(view, depth - 1, is_ascii=is_ascii)
 
 
-def _decoded(view: View, depth: int) -> Iterator[View]:
+def _decoded(view: View, depth: int, *, is_ascii: bool) -> Iterator[View]:
     """Yield all that a view holds as base64 or hexadecimal in one view, then what that holds."""
     raw = view.text.encode("ascii", "replace")
     collage = _Collage(view)
@@ -84,16 +98,22 @@ def _decoded(view: View, depth: int) -> Iterator[View]:
     data = _GAP.join(collage.data)
     whole = View(None, data, ends=collage.ends(), parent=view, source=collage)
     yield whole
-    kinds = data.translate(_PRINTABLE)
-    if b"x" * _LEAST not in kinds:  # what is not text holds no further layer
-        return
-    for match in _TEXT.finditer(kinds):
-        begin, end = match.span()
+    for begin, end in _texts(data, is_ascii=is_ascii):
         ends = tuple(place - begin for place in whole.ends if begin < place <= end)
-        text = data[begin:end].decode("ascii")
-        inner = all_views(View(text, ends=ends, parent=whole, source=_From(begin)), depth)
+        part = View(data[begin:end].decode("latin-1"), ends=ends, parent=whole, source=_From(begin))
+        inner = all_views(part, is_ascii=is_ascii, depth=depth)
         next(inner)  # which is a part of the whole
         yield from inner
+
+
+def _texts(data: bytes, *, is_ascii: bool) -> Iterator[tuple[int, int]]:
+    """Yield where texts stand in decoded bytes: what is none holds no further layer."""
+    if not is_ascii:
+        yield from (match.span() for match in _UTF8.finditer(data))
+        return
+    kinds = data.translate(_PRINTABLE)
+    if _LEAST_TEXT in kinds:
+        yield from (match.span() for match in _TEXT.finditer(kinds))
 
 
 class _From:

@@ -86,7 +86,9 @@ class _Breaks:
         if at < 0:
             return place
         beyond = place - self._before[at] - self._widths[at]
-        return self._after[at] + 1 + max(beyond, 0)
+        if beyond < 0:  # within an escape, of which nothing is left then
+            return self._after[at]
+        return self._after[at] + 1 + beyond
 
 
 def _undo(view: View) -> View | None:

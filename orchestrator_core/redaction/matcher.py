@@ -26,6 +26,9 @@ class Matcher:
 
     Args:
         secrets: that it looks for.
+
+    Attributes:
+        is_ascii: whether all of them are.
     """
 
     def __init__(self, secrets: Collection[str]) -> None:
@@ -36,6 +39,7 @@ class Matcher:
             self._by_head.setdefault(form[:LEAST], []).append(form)
         self._heads = list(self._by_head)
         self._tails = BytesAhoCorasick(self._heads) if found else None
+        self.is_ascii = all(secret.isascii() for secret in secrets)
         self._short = _short_pattern({fold(one) for one in secrets if len(one) < LEAST})
 
     def spans(self, view: View) -> Iterator[Span]:

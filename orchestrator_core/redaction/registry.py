@@ -68,7 +68,8 @@ class Registry:
         if not matchers or not text:
             return text
         spans: list[Span] = []
-        for view in all_views(original(text, may_be_cut=may_be_cut)):
+        is_ascii = all(matcher.is_ascii for matcher in matchers)
+        for view in all_views(original(text, may_be_cut=may_be_cut), is_ascii=is_ascii):
             for matcher in matchers:
                 spans.extend(matcher.spans(view))
         return _struck_out(text, spans) if spans else text
