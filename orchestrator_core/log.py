@@ -6,9 +6,10 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
-from types import TracebackType
-from typing import Any
+from types import NoneType, TracebackType
+from typing import Any, Final
 
 import structlog
 
@@ -86,11 +87,11 @@ def _after(settings: ServerSettings) -> list[Any]:
         # Without the values of local variables: each is cut, and half a secret is not recognised.
         transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         structured = structlog.processors.ExceptionRenderer(transform)
-        return [structured, structlog.processors.JSONRenderer(), _strike_out]
+        return [structured, _Redacted(structlog.processors.JSONRenderer())]
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return [console, _strike_out]
+    return [_Redacted(console)]
 
 
 def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -100,5 +101,27 @@ def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     return event
 
 
-def _strike_out(_logger: Any, _method: str, line: Any) -> Any:
-    return redact_line(line) if isinstance(line, str) else line
+_OURS: Final = frozenset({"timestamp", "level", "pid", "request_id", "cloud", "operation"})
+"""What a line says in words of the core's, of the settings, and of the request itself."""
+
+_LEAST_ENCODED: Final = 11
+_SHORT: Final = (int, float, bool, NoneType)
+
+
+class _Redacted:
+    """A renderer's lines without secrets."""
+
+    def __init__(self, renderer: Callable[..., Any]) -> None:
+        self._render = renderer
+
+    def __call__(self, logger: Any, method: str, event: dict[str, Any]) -> Any:
+        """Return a line."""
+        is_plain = all(key in _OURS or _is_short(value) for key, value in event.items())
+        line = self._render(logger, method, event)
+        return redact_line(line, is_plain=is_plain) if isinstance(line, str) else line
+
+
+def _is_short(value: Any) -> bool:
+    """Whether a value is too short for a secret in base64, which has eleven digits at least."""
+    kind = type(value)
+    return kind in _SHORT or (kind is str and len(value) < _LEAST_ENCODED)

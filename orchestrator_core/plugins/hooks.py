@@ -20,7 +20,7 @@ from orchestrator_core.plugins.contract import manager
 from orchestrator_core.plugins.network_errors import translated
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.plugins.spoken import Spoken
-from orchestrator_core.redaction import Endpoint, redact
+from orchestrator_core.redaction import Endpoint
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ class Hooks:
         answer = self.call(hook, **arguments)
         self._hold_to(hook, (answer,), expected, listed=False)
         if isinstance(answer, AssignmentResult):
-            answer.result = redact(answer.result)
+            answer.result = self._spoken.result(answer.result, hook)
         return cast("T", answer)
 
     def many(self, hook: str, expected: type[T], **arguments: Any) -> Sequence[T]:
@@ -168,7 +168,7 @@ class Hooks:
             raise self._nonsense(
                 "unsupported", f"it returned {type(answer).__name__}; return a dict of str to str"
             )
-        return {name: self._spoken.text(reason) for name, reason in answer.items()}
+        return {name: self._spoken.reason(reason, name) for name, reason in answer.items()}
 
     def _hold_to(
         self, hook: str, things: Sequence[Any], expected: type, *, listed: bool = True

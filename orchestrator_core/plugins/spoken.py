@@ -15,6 +15,9 @@ E = TypeVar("E", bound=OrchestratorError)
 
 _log = structlog.get_logger(__name__)
 
+CLEANED: Final = "message cleaned"
+"""What the log says of a message out of which something was taken."""
+
 LONGEST: Final = 2000
 """Characters of a message that are passed on."""
 
@@ -47,10 +50,7 @@ class Spoken:
         known = frozenset(text for one in arguments.values() for text in _texts_of(one))
         hides = not isinstance(error, Forbidden)
         message = self._text(str(error.message), known, hides=hides)
-        if message != error.message:
-            _log.info(
-                "message cleaned", of=self._title, hook=hook, was=str(error.message)[:_MOST_READ]
-            )
+        self._tell(hook, str(error.message), message)
         if isinstance(error, InvalidParameter):
             error.field = self._text(str(error.field), known, hides=hides)
             error.reason = self._text(str(error.reason), known, hides=hides)
@@ -58,9 +58,22 @@ class Spoken:
         error.args = (message,)
         return error
 
-    def text(self, text: str) -> str:
-        """Return a sentence of the plugin's that can be shown."""
-        return self._text(text, frozenset(), hides=True)
+    def reason(self, text: str, hook: str) -> str:
+        """Return a sentence of the plugin's own that can be shown."""
+        shown = self._text(text, frozenset(), hides=True)
+        self._tell(hook, text, shown)
+        return shown
+
+    def result(self, text: str, hook: str) -> str:
+        """Return what a backend says of a success: whole, since it is part of an answer."""
+        shown = redact(text)
+        self._tell(hook, text, shown)
+        return shown
+
+    def _tell(self, hook: str, was: str, shown: str) -> None:
+        """Tell an operator, who may need the address; the log itself leaves out secrets."""
+        if shown != was:
+            _log.info(CLEANED, of=self._title, hook=hook, was=was[:_MOST_READ])
 
     def _text(self, text: str, known: frozenset[str], *, hides: bool) -> str:
         if len(text) > _MOST_READ:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from orchestrator_core.redaction.binary import all_views
+from orchestrator_core.redaction.binary import DEPTH, all_views
 from orchestrator_core.redaction.forms import is_secret_name, parts, texts, url_password
 from orchestrator_core.redaction.matcher import Matcher, Span
 from orchestrator_core.redaction.views import original
@@ -62,14 +62,16 @@ class Registry:
             self._blocks[-1][secret] = None
             self._matchers = [*self._matchers[:-1], Matcher(_parts(self._blocks[-1]))]
 
-    def redact(self, text: str, *, may_be_cut: bool) -> str:
+    def redact(self, text: str, *, may_be_cut: bool, depth: int = DEPTH) -> str:
         """Return a text without the secrets; see :func:`redact`."""
         matchers = self._all_matchers()
         if not matchers or not text:
             return text
         spans: list[Span] = []
         is_ascii = all(matcher.is_ascii for matcher in matchers)
-        for view in all_views(original(text, may_be_cut=may_be_cut), is_ascii=is_ascii):
+        for view in all_views(
+            original(text, may_be_cut=may_be_cut), is_ascii=is_ascii, depth=depth
+        ):
             for matcher in matchers:
                 spans.extend(matcher.spans(view))
         return _struck_out(text, spans) if spans else text
@@ -182,6 +184,12 @@ def redact(text: str) -> str:
     return _registry.redact(text, may_be_cut=True)
 
 
-def redact_line(line: str) -> str:
-    """Return a whole line of the log without secrets, as :func:`redact` does with messages."""
-    return _registry.redact(line, may_be_cut=False)
+def redact_line(line: str, *, is_plain: bool = False) -> str:
+    """Return a whole line of the log without secrets, as :func:`redact` does with messages.
+
+    Args:
+        line: as it is going to be written.
+        is_plain: whether nothing in it is long enough to be base64 or hexadecimal of a secret:
+            most lines are so, and to decode them would cost a tenth of a request.
+    """
+    return _registry.redact(line, may_be_cut=False, depth=0 if is_plain else DEPTH)
