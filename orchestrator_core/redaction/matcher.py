@@ -81,8 +81,11 @@ def _short_pattern(secrets: Iterable[bytes]) -> re.Pattern[bytes] | None:
     value = b"|".join(map(re.escape, found))
     odd = [re.escape(one) for one in found if len(one) >= SHORTEST_WORD and _is_odd(one)]
     word = b"|(?<![\\w-])(?:%s)(?![\\w-])" % b"|".join(odd) if odd else b""
-    ends = rb"(?=[@'\"&;,\s)\]}\\]|\Z)"
-    return re.compile(b"(?<=[=:'\"])(?:%s)%s%s" % (value, ends, word))
+    after_name = b"(?<=[=:])(?:%s)%s" % (value, rb"(?=[@'\"&;,\s)\]}\\]|\Z)")
+    in_quotes = b"|".join(
+        b"(?<=%s)(?:%s)(?=\\\\?%s)" % (sign, value, sign) for sign in (b"'", b'"')
+    )
+    return re.compile(b"%s|%s%s" % (after_name, in_quotes, word))
 
 
 def _is_odd(secret: bytes) -> bool:

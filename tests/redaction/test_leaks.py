@@ -234,3 +234,14 @@ def test_no_address_of_an_upstream_that_is_away_shows(place: Place) -> None:
         assert inner not in place.stored()
     # An operator finds in the log what was taken out.
     assert str(place.closed) in place.server.log()
+
+
+def test_check_warns_of_a_secret_that_is_too_short(place: Place) -> None:
+    config = place.directory / "orchestrator.toml"
+    short = {**place.environment, "ECHO_TOKEN": "s3cret"}
+    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--config", str(config)]
+    done = subprocess.run(command, env=short, capture_output=True, text=True, check=False)
+    assert "clouds.echo.token: fewer than 8 characters" in done.stderr
+    assert "ECHO_TOKEN" not in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "fewer than" not in place.run("check")

@@ -18,6 +18,9 @@ ShapeMany = Callable[[Any, Sequence[T]], list[Shaped]]
 _MESSAGES: Final = frozenset({"message", "reason", "why"})
 """Keys under which sentences stand."""
 
+_THINGS: Final = frozenset({"nodes", "images", "flavors", "locations", "parameters"})
+"""Keys under which no sentence stands, and maybe 100,000 things."""
+
 _PORTION: Final = 500
 """How many things of a long list are shaped and encoded at a time: encoding does not let go
 of Python's lock, and the event loop would have to wait for the end of all of them."""
@@ -59,7 +62,11 @@ def _redacted(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         return {
-            key: redact(item) if key in _MESSAGES and isinstance(item, str) else _redacted(item)
+            key: redact(item)
+            if key in _MESSAGES and isinstance(item, str)
+            else item
+            if key in _THINGS
+            else _redacted(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
