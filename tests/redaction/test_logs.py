@@ -90,7 +90,9 @@ def test_the_access_log_holds_no_secret(tmp_path: Path) -> None:
 
 
 def _address(log: Path) -> str:
-    return re.findall(r"Listening at: (http://[\d.:]+)", _wait_for(log, "ASGI server listening"))[0]
+    found = re.search(r"Listening at: (http://[\d.:]+)", _wait_for(log, "ASGI server listening"))
+    assert found is not None
+    return found[1]
 
 
 def _wait_for(log: Path, pattern: str) -> str:

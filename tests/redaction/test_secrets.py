@@ -53,8 +53,12 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_found_in_two_layers(
     secret: str, outer: str, inner: str, before: str, after: str
 ) -> None:
+    if before in ("%", "\\") and inner != "raw":
+        return  # such a sign makes an escape of its own with the two digits that follow it
     if outer == "base64-utf16" and inner != "raw":
         return  # UTF-16 of what was encoded before is found at the beginning of a text alone
+    if before in ("%", "\\") and (secret[:1] + secret[1:2]).isalnum():
+        before = f"{before} "
     registry._registry = Registry()
     register_secret(secret)
     hidden = ENCODINGS[outer](ENCODINGS[inner](secret))
