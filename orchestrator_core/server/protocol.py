@@ -7,11 +7,11 @@ import ipaddress
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from gunicorn.asgi.parser import ParseError
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.parser import ParseError, UnsupportedTransferCoding
 
 from orchestrator_core.api.body_parts import PartCounter
 from orchestrator_core.api.problem import PHRASES, problem
+from orchestrator_core.server.connection import Connection
 from orchestrator_core.server.target import is_host, parse_absolute, prefix_of
 
 _MESSAGES: Final = {
@@ -20,6 +20,7 @@ _MESSAGES: Final = {
     414: ("uri_too_long", "The request line is too long"),
     431: ("headers_too_large", "The headers are too many or too long"),
     500: ("internal_error", "Unexpected error; the server's log has it"),
+    429: ("too_many_requests", "This address has too many connections; close some"),
     501: ("not_implemented", "This transfer coding is not implemented"),
 }
 """What is said of a request that gunicorn refuses; its own words quote the request."""
@@ -32,48 +33,63 @@ _OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
 
-class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
+class Protocol(Connection):
     """One connection.
 
     Gunicorn 27.0's ASGI worker waits for ever for the first request's headers, and for a
     client that does not read its answer. Here both end after a time that the settings give:
     ``header_timeout`` and ``body_timeout`` seconds.
 
-    Its parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and skip one
-    empty line before a request only. Here RFC 9112 holds (2.2, 3.2).
+    Its parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and read a body
+    in "gzip, chunked" as if it were in "chunked". Here RFC 9112 holds (3.2, 6.1).
     """
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
-        self._limits = worker.limits
         self._stalled: asyncio.TimerHandle | None = None
         self._received = False
         self._parts = PartCounter()
-        self._line_begun = False
-        self._held = b""
         self._trusts_peer = False
+        self._counted: str | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         self._wait(self._limits.header_timeout, self._headers_late)
         self._trusts_peer = _is_trusted(transport.get_extra_info("peername"), self.cfg)
-        # A PROXY line of version 2 begins with empty lines; it opens the connection.
-        self._line_begun = getattr(self.cfg, "proxy_protocol", "off") != "off"
         super().connection_made(transport)
+        if not self._trusts_peer:
+            self._count(transport.get_extra_info("peername")[0])
+
+    def _count(self, address: str) -> None:
+        """Count the connection for its address; refuse it if that has too many.
+
+        A proxy, whose connections are those of many callers, is not counted, and neither is a
+        Unix socket, whose clients have no address.
+        """
+        self._counted = address
+        if not self.worker.connections.add(address):
+            self.log.info("A connection was refused: %s has too many", address)
+            self._send_error_response(429, "", [("Retry-After", "1")])
+            self.end()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; refuse whatever gunicorn's parser does not understand.
+        """Take what came."""
+        self._received = True
+        super().data_received(data)
+
+    def _feed(self, data: bytes) -> bool:
+        """Parse what came; refuse whatever gunicorn's parser does not understand.
 
         Gunicorn catches the errors that its parser raises on purpose. Others, a
         Content-Length of 5,000 digits for one, would be logged as a fault of the server and
-        leave the client without an answer.
+        leave the client without an answer. A request that came behind another is parsed here too.
         """
-        self._received = True
         try:
-            super().data_received(data)
+            return super()._feed(data)
         except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
             self.log.info("A malformed request was refused (%s)", type(error).__name__)
-            self._refuse(400)
+            self.refuse(400)
+            return False
 
     def _on_body(self, chunk: bytes) -> None:
         """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
@@ -88,6 +104,9 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         change under way, is shielded from it.
         """
         self._stop_waiting()
+        if self._counted is not None:
+            self.worker.connections.remove(self._counted)
+            self._counted = None
         super().connection_lost(exc)
         self._cancel_task_if_pending()
 
@@ -101,23 +120,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._stop_waiting()
         super().resume_writing()
 
-    def _feed_callback_parser(self, data: bytes) -> bool:
-        """Parse what came, without the empty lines before a request (RFC 9112, 2.2)."""
-        if self._current_request is None and not self._line_begun:
-            data = self._held + data
-            while data.startswith(b"\r\n"):
-                data = data[2:]
-            self._held = data if data in (b"", b"\r") else b""
-            if data == self._held:
-                return True
-            self._line_begun = True
-        fed: bool = super()._feed_callback_parser(data)
-        return fed
-
     def _on_headers_complete(self) -> Any:
         self._stop_waiting()
         self._parts = PartCounter()
-        self._line_begun = False
+        _check_codings(self._callback_parser.headers)
         done = super()._on_headers_complete()
         self._check_target(self._current_request)
         return done
@@ -175,26 +181,16 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _headers_late(self) -> None:
         if self._received:
-            self._send_error_response(408, "")
-        self._close_transport()
-        self._end_loop()
-
-    def _refuse(self, status: int) -> None:
-        """Answer with an error and close: nothing more of this connection can be understood."""
-        self._send_error_response(status, "")
-        self._close_transport()
-        self._end_loop()
-
-    def _end_loop(self) -> None:
-        """Let the connection's own loop see that it is closed."""
-        if self._request_ready is not None:
-            self._request_ready.set()
+            self.refuse(408)
+        else:
+            self.end()
 
     def _abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        self._is_malformed = True
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])
@@ -209,6 +205,17 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             "Connection: close",
         ]
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+def _check_codings(headers: Any) -> None:
+    """Refuse every transfer coding but chunked: the body would be read as what it is not.
+
+    Raises:
+        UnsupportedTransferCoding: which is answered with 501 (RFC 9112, 6.1).
+    """
+    for name, value in headers:
+        if name.lower() == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
+            raise UnsupportedTransferCoding
 
 
 def _is_trusted(peer: Any, cfg: Any) -> bool:
