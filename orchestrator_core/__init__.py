@@ -68,6 +68,7 @@ from orchestrator_core.model import (
     Vm,
     VmStatus,
 )
+from orchestrator_core.redaction import redact, register_secret
 from orchestrator_core.settings.kept_files import read_settings_file
 from orchestrator_core.settings.paths import FileField, PathField
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
@@ -124,6 +125,8 @@ __all__ = [
     "VmStatus",
     "hookimpl",
     "read_settings_file",
+    "redact",
+    "register_secret",
     "reveal_all",
 ]
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TextIO, cast
+from types import NoneType, TracebackType
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
 from orchestrator_core.log_stream import LogStream
+from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.model import ServerSettings
-from orchestrator_core.settings.secrets import redact
 
 request_id: ContextVar[str | None] = ContextVar("orchestrator_request_id", default=None)
 """The request that is being served; every line logged for it carries it. What several
@@ -32,6 +35,34 @@ def configure_logging(settings: ServerSettings) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(settings))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_of_thread
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Log what ends this process; Python itself would print it with every secret in it."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        structlog.get_logger(__name__).critical("uncaught error", exc_info=(kind, error, trace))
+
+
+def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Log what a finalizer has raised."""
+    error = unraisable.exc_value
+    where = type(unraisable.object).__name__
+    structlog.get_logger(__name__).error("error in a finalizer", object=where, exc_info=error)
+
+
+def _log_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Log what has ended a thread, one of a plugin's say."""
+    if failed.exc_value is None or issubclass(failed.exc_type, SystemExit):
+        return
+    name = None if failed.thread is None else failed.thread.name
+    structlog.get_logger(__name__).error("a thread failed", thread=name, exc_info=failed.exc_value)
 
 
 def formatter(settings: ServerSettings) -> logging.Formatter:
@@ -55,12 +86,14 @@ def _before() -> list[Any]:
 
 def _after(settings: ServerSettings) -> list[Any]:
     if settings.log_format == "json":
-        structured = structlog.processors.dict_tracebacks
-        return [structured, structlog.processors.JSONRenderer(), _strike_out]
+        # Without the values of local variables: each is cut, and half a secret is not recognised.
+        transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        structured = structlog.processors.ExceptionRenderer(transform)
+        return [structured, _Redacted(structlog.processors.JSONRenderer())]
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return [console, _strike_out]
+    return [_Redacted(console)]
 
 
 def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -70,5 +103,27 @@ def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     return event
 
 
-def _strike_out(_logger: Any, _method: str, line: Any) -> Any:
-    return redact(line) if isinstance(line, str) else line
+_OURS: Final = frozenset({"timestamp", "level", "pid", "request_id", "cloud", "operation"})
+"""What a line says in words of the core's, of the settings, and of the request itself."""
+
+_LEAST_ENCODED: Final = 11
+_SHORT: Final = (int, float, bool, NoneType)
+
+
+class _Redacted:
+    """A renderer's lines without secrets."""
+
+    def __init__(self, renderer: Callable[..., Any]) -> None:
+        self._render = renderer
+
+    def __call__(self, logger: Any, method: str, event: dict[str, Any]) -> Any:
+        """Return a line."""
+        is_plain = all(key in _OURS or _is_short(value) for key, value in event.items())
+        line = self._render(logger, method, event)
+        return redact_line(line, is_plain=is_plain) if isinstance(line, str) else line
+
+
+def _is_short(value: Any) -> bool:
+    """Whether a value is too short for a secret in base64, which has eleven digits at least."""
+    kind = type(value)
+    return kind in _SHORT or (kind is str and len(value) < _LEAST_ENCODED)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from orchestrator_core.redaction import redact
+
 PHRASES: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
         400: ("Bad Request", "Bad request syntax or unsupported method"),
@@ -48,7 +50,7 @@ has them; written down, because later Pythons word some of them differently."""
 def problem(
     status: int, message: str, code: str | None = None, details: Mapping[str, Any] | None = None
 ) -> bytes:
-    """Return the JSON body of an error.
+    """Return the JSON body of an error, without secrets: every error leaves through here.
 
     Args:
         status: one of :data:`PHRASES`.
@@ -68,5 +70,16 @@ def problem(
     if code:
         body["error_code"] = code
     # A text with half a surrogate in it cannot be sent as UTF-8.
-    body["message"] = message.encode("utf-8", "replace").decode("utf-8")
-    return orjson.dumps({**body, **(details or {})}, default=str)
+    body["message"] = redact(message).encode("utf-8", "replace").decode("utf-8")
+    return orjson.dumps({**body, **_redacted(details or {})}, default=str)
+
+
+def _redacted(value: Any) -> Any:
+    """Return the same with every text in it redacted, at any depth."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value

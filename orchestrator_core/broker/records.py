@@ -30,8 +30,10 @@ from orchestrator_core.broker.operation import (
     Step,
 )
 from orchestrator_core.errors import Superseded
+from orchestrator_core.redaction import redact
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import first_id_of
+from orchestrator_core.state.message import Message
 from orchestrator_core.state.tables import Json, idempotency_keys, operations
 
 _MOST_MESSAGE: Final = 1000
@@ -72,7 +74,7 @@ def _progress(**values: Any) -> Update:
                 else_=table.c.answered_at,
             ),
             error_code=bindparam("new_error_code", type_=Text),
-            error_message=bindparam("new_error_message", type_=Text),
+            error_message=bindparam("new_error_message", type_=Message),
             **values,
         )
         .returning(now())
@@ -125,7 +127,7 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
         Superseded: when another process has taken the operation over meanwhile; nothing is
             written then.
     """
-    message = made.error_message[:_MOST_MESSAGE] if made.error_message else None
+    message = redact(made.error_message)[:_MOST_MESSAGE] if made.error_message else None
     values: dict[str, Any] = {
         "operation_id": operation.id,
         "seen_generation": operation.generation,

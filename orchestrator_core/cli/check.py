@@ -27,8 +27,10 @@ from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server.trial import READY
+from orchestrator_core.settings.exposure import short_secrets
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 
@@ -74,6 +76,12 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         if reason is not None:
             where = settings.file or "settings"
             click.echo(f"orchestrator: {where}: warning: cloud {cloud.name} {reason}", err=True)
+    for place in short_secrets(settings):
+        click.echo(
+            f"{place}: fewer than {LEAST} characters; so short a secret is removed from messages "
+            "and logs only where it stands alone as a value",
+            err=True,
+        )
     if reload:
         click.echo(READY)
     if not quiet:
@@ -190,5 +198,6 @@ def _table(findings: list[_Finding]) -> Table:
     table = Table("Part", "Plugin", "Destroys", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
-        table.add_row(finding.name, finding.plugin, finding.destroy, finding.verdict, seconds)
+        verdict = redact(finding.verdict)
+        table.add_row(finding.name, finding.plugin, finding.destroy, verdict, seconds)
     return table

@@ -15,6 +15,7 @@ import rich_click as click
 from orchestrator_core.broker.operation import Requester
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.log import configure_logging
+from orchestrator_core.redaction import redact
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.source import FILE_VARIABLE
 
@@ -77,7 +78,7 @@ def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
         except OrchestratorError as error:
             # Plain: a box drawn around it could not be searched in a log.
             why = error.why if isinstance(error, StateUnavailable) else ""
-            click.echo(f"orchestrator: {why or error.message}", err=True)
+            click.echo(redact(f"orchestrator: {why or error.message}"), err=True)
             sys.exit(1)
 
     return wrapper

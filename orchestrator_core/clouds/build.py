@@ -20,6 +20,8 @@ from orchestrator_core.plugins.contract import is_simulated, settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.plugins.spoken import Spoken
+from orchestrator_core.redaction import Endpoint
 from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
 from orchestrator_core.settings.load import load_section
 from orchestrator_core.settings.model import (
@@ -145,13 +147,18 @@ class _Builder:
             OrchestratorError: instead of whatever the plugin raises.
         """
         name = section.name
+        title = f"{_TITLES[record.kind]} {name}"
+        endpoint = Endpoint.of(section.plugin)
         try:
             schema = settings_schema(record.factory)()
             own = load_section(schema, section.plugin, self._settings, path, known)
+            endpoint = Endpoint.of({"given": section.plugin, "loaded": own})
             plugin = record.factory(self._surroundings.context(record.kind, name), own)
-            return Hooks(record.kind, f"{_TITLES[record.kind]} {name}", plugin)
-        except (OrchestratorError, KeyboardInterrupt):
+            return Hooks(record.kind, title, plugin, endpoint)
+        except (SettingsError, KeyboardInterrupt):
             raise
+        except OrchestratorError as error:
+            raise Spoken(title, endpoint).clean(error, "__init__", {}) from error.__cause__
         except ValidationError as error:
             # Of the constructor, which knows more than the schema: whether there is a [state], say.
             found = faults(error.messages, None, path)

@@ -14,10 +14,13 @@ import structlog
 
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
+from orchestrator_core.model import AssignmentResult
 from orchestrator_core.plugins.conformity import fault, no_list
 from orchestrator_core.plugins.contract import manager
 from orchestrator_core.plugins.network_errors import translated
 from orchestrator_core.plugins.record import Kind
+from orchestrator_core.plugins.spoken import Spoken
+from orchestrator_core.redaction import Endpoint
 
 T = TypeVar("T")
 
@@ -36,10 +39,14 @@ class Hooks:
         kind: which contract.
         title: ``Cloud aws`` say; begins every message.
         plugin: the object, made by the plugin's class.
+        endpoint: where its cloud is, as far as the settings tell.
     """
 
-    def __init__(self, kind: Kind, title: str, plugin: Any) -> None:
+    def __init__(
+        self, kind: Kind, title: str, plugin: Any, endpoint: Endpoint | None = None
+    ) -> None:
         self.title = title
+        self._spoken = Spoken(title, endpoint or Endpoint())
         self._plugins = manager(kind)
         self._plugins.register(plugin)
         callers = self._plugins.get_hookcallers(plugin) or []
@@ -108,7 +115,7 @@ class Hooks:
         try:
             return self._hooks[hook](**arguments)
         except OrchestratorError as error:
-            raise _without_its_way(error) from None
+            raise _without_its_way(self._spoken.clean(error, hook, arguments)) from None
         except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
             # Not even KeyboardInterrupt: a real one reaches the main thread alone, where no hook
             # is called, and a plugin's own would end this worker.
@@ -131,6 +138,8 @@ class Hooks:
         """
         answer = self.call(hook, **arguments)
         self._hold_to(hook, (answer,), expected, listed=False)
+        if isinstance(answer, AssignmentResult):
+            answer.result = self._spoken.result(answer.result, hook)
         return cast("T", answer)
 
     def many(self, hook: str, expected: type[T], **arguments: Any) -> Sequence[T]:
@@ -159,7 +168,7 @@ class Hooks:
             raise self._nonsense(
                 "unsupported", f"it returned {type(answer).__name__}; return a dict of str to str"
             )
-        return dict(answer)
+        return {name: self._spoken.reason(reason, name) for name, reason in answer.items()}
 
     def _hold_to(
         self, hook: str, things: Sequence[Any], expected: type, *, listed: bool = True

@@ -11,6 +11,7 @@ from typing import Any, Final
 from gunicorn.errors import HaltServer
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.redaction import redact
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server import tls
@@ -46,7 +47,7 @@ def server_settings() -> ServerSettings:
     try:
         return current().server
     except OrchestratorError as error:
-        sys.exit(f"orchestrator: {error.message}")
+        sys.exit(redact(f"orchestrator: {error.message}"))
 
 
 def graceful_timeout() -> int:
@@ -73,7 +74,7 @@ def on_starting(arbiter: Any) -> None:
         tls.keep(tls.make_context(current()))
         run_directory()
     except OrchestratorError as error:
-        sys.exit(f"orchestrator: {error.message}")
+        sys.exit(redact(f"orchestrator: {error.message}"))
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
     _import_for_all_workers()
     _stop_to_the_end(arbiter)

@@ -10,6 +10,7 @@ from gunicorn import glogging
 
 from orchestrator_core.log import formatter
 from orchestrator_core.log_stream import LogStream
+from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.snapshot import current
 
 
@@ -23,3 +24,17 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
             handler.setFormatter(formatter(current().server))
             if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
                 handler.setStream(LogStream(sys.stderr))
+        for handler in self.access_log.handlers:
+            handler.setFormatter(_Redacted(handler.formatter or logging.Formatter()))
+
+
+class _Redacted(logging.Formatter):
+    """Another formatter's lines without secrets: a query may hold one."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a line."""
+        return redact_line(self._inner.format(record))

@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
+from orchestrator_core.settings.exposure import keep_marked, keep_references
 from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
@@ -54,6 +55,11 @@ def settings_of(source: Source) -> Settings:
         }
     data["allow_removal"] = tuple(data.get("allow_removal", ()))
     settings = Settings(**data, file=source.file, origins=source.origins)
+    base = BASE_DIRECTORY.set(base_directory(source.file))
+    try:
+        keep_references(settings)
+    finally:
+        BASE_DIRECTORY.reset(base)
     wrong = list(_dangling(settings))
     if wrong:
         raise settings_error(wrong, settings.file, settings.origins)
@@ -103,4 +109,5 @@ def load_section(
         raise settings_error(found, settings.file, settings.origins) from None
     finally:
         BASE_DIRECTORY.reset(base)
+    keep_marked(schema, loaded)
     return loaded

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from orchestrator_core.redaction import keep_named, keep_plain, keep_secret
 from orchestrator_core.settings import kept_files
 from orchestrator_core.settings.environment import EnvironmentText
 from orchestrator_core.settings.files import why_unusable
@@ -22,52 +20,6 @@ from orchestrator_core.settings.text import BYTE_ORDER_MARK, decode
 
 _FORM = 'must be "env:NAME" or "file:PATH"'
 _PLAIN_FORM = 'must be a text that is not empty; it may be "env:NAME" or "file:PATH"'
-
-
-_SHORT: Final = 3
-"""Characters up to which a secret is struck out only where it is a word of its own.
-
-So few stand in other words by chance all the time: without them a log could not be read, and
-``***lugin`` would tell everybody what is missing.
-"""
-
-
-class _Known:
-    """Every secret that this process has read, in each form in which a line may show it."""
-
-    def __init__(self) -> None:
-        self._patterns: dict[str, re.Pattern[str]] = {}
-
-    def add(self, secret: str) -> None:
-        if secret in self._patterns:
-            return
-        found = {**self._patterns, **{form: _pattern(form) for form in _forms(secret)}}
-        # The longest first: a shorter one that is part of it would leave the rest. And a new
-        # table, since another thread may be in the middle of the old one.
-        self._patterns = dict(sorted(found.items(), key=lambda item: -len(item[0])))
-
-    def strike_out(self, text: str) -> str:
-        for form, pattern in self._patterns.items():
-            if form in text:
-                text = pattern.sub("***", text)
-        return text
-
-
-def _forms(secret: str) -> Iterator[str]:
-    """As it is, in JSON, in Python's own notation and in a URL."""
-    yield secret
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield repr(secret)[1:-1]
-    yield quote(secret, safe="")
-
-
-def _pattern(form: str) -> re.Pattern[str]:
-    literal = re.escape(form)
-    return re.compile(rf"(?<!\w){literal}(?!\w)" if len(form) <= _SHORT else literal)
-
-
-_known = _Known()
 
 
 class Secret:
@@ -99,7 +51,7 @@ class Secret:
         elif not (value := os.environ.get(self._source, "").removeprefix(BYTE_ORDER_MARK)):
             # Not its name: somebody may have typed the secret in its place.
             raise ValueError("the environment variable that it names is not set")
-        _known.add(value)
+        keep_secret(value, self.reference)
         return value
 
     def __repr__(self) -> str:
@@ -125,14 +77,6 @@ def _read(path: Path, reference: str) -> str:
     if not value:
         raise ValueError(f"{reference} is empty")
     return value
-
-
-def redact(text: str) -> str:
-    """Return ``text`` with every secret that this process has read replaced by ``***``.
-
-    One of up to three characters only where neither a letter nor a digit stands beside it.
-    """
-    return _known.strike_out(text)
 
 
 def is_reference(value: Any) -> bool:
@@ -171,6 +115,7 @@ class SecretField(fields.Field[Secret]):
             raise ValidationError(_PLAIN_FORM if self.allow_plain else _FORM)
         if not self.allow_plain:
             raise ValidationError(f"{_FORM}, not the secret itself")
+        keep_plain(value)
         return Secret("(plain)", plain=value)
 
 
@@ -193,6 +138,7 @@ class SecretMapping(fields.Field[dict[str, Any]]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValidationError("must be a table")
+        keep_named(value)
         return {key: _load_nested(item, key, self._texts) for key, item in value.items()}
 
 

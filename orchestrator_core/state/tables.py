@@ -24,6 +24,8 @@ from sqlalchemy import (
     text,
 )
 
+from orchestrator_core.state.message import Message
+
 metadata: Final = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -90,7 +92,7 @@ operations = Table(
     Column("assignment_id", String(32)),
     Column("result", Json),
     Column("error_code", String(64)),
-    Column("error_message", Text),
+    Column("error_message", Message),
     Column("owner", String(32)),
     Column("process", String(32)),
     Column("generation", Integer, nullable=False),
@@ -143,7 +145,7 @@ attempts = Table(
     Column("ended_at", Double, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("error_code", String(64)),
-    Column("error_message", Text),
+    Column("error_message", Message),
 )
 """What became of each attempt; of an operation that ended with its first one, its row tells it."""
 
@@ -257,7 +259,7 @@ assignment_events = Table(
     Column("caller", Text),
     Column("request_id", Text),
     Column("operation_id", String(32)),
-    Column("why", Text),
+    Column("why", Message),
     Index("ix_assignment_events_assignment_id", "assignment_id"),
 )
 """Everything that happened to an assignment, in its order."""
@@ -286,7 +288,7 @@ looks = Table(
     Column("due_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("nodes", Integer),
-    Column("error_message", Text),
+    Column("error_message", Message),
 )
 """When each cloud is next looked through for VMs that nobody owns, and how the last look ended."""
 

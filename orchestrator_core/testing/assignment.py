@@ -320,7 +320,8 @@ class BaseAssignment(AssignmentSuite):
     def test_no_secret_is_shown(self, backend: BackendUnderTest) -> None:
         """No answer shows a secret of its settings.
 
-        Asked of all answers of the same suite, errors included.
+        Asked of all answers of the same suite, errors included, as they are before the core
+        takes the secrets out that it knows.
         """
         backend.shows_no_secret()
 

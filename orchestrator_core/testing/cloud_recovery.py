@@ -53,7 +53,8 @@ class BaseCloudRecovery(BaseCloudReady):
     def test_no_secret_is_shown(self, cloud: CloudUnderTest) -> None:
         """No answer shows a secret of its settings.
 
-        Asked of all answers of the same suite, errors included.
+        Asked of all answers of the same suite, errors included, as they are before the core
+        takes the secrets out that it knows.
         """
         cloud.shows_no_secret()
 

@@ -120,7 +120,8 @@ class BaseExtension(ExtensionSuite):
     def test_no_secret_is_shown(self, extension: ExtensionUnderTest) -> None:
         """No answer shows a secret of its settings.
 
-        Asked of all answers of the same suite, errors included.
+        Asked of all answers of the same suite, errors included, as they are before the core
+        takes the secrets out that it knows.
         """
         extension.shows_no_secret()
 

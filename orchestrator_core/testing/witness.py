@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from orchestrator_core.log import configure_logging
+from orchestrator_core.plugins.spoken import CLEANED
 from orchestrator_core.settings.model import ServerSettings
 
 HANGS: Final = "did not answer within"
@@ -21,11 +22,13 @@ class Witness:
 
     Attributes:
         raised: ``in start_vm: KeyError`` say, for each time; what an extension fails with, too.
+        said: messages of plugins, before the core took secrets or addresses out of them.
         hanging: the operations that did not end by their deadline, each with what was said of it.
     """
 
     def __init__(self) -> None:
         self.raised: list[str] = []
+        self.said: list[str] = []
         self.hanging: dict[str, str] = {}
 
     def __call__(
@@ -36,6 +39,8 @@ class Witness:
             self.raised.append(f"in {event['hook']}: {event['error']}")
         elif event.get("event") == "cloud call" and HANGS in str(event.get("why")):
             self.hanging[str(event["operation"])] = str(event["why"])
+        elif event.get("event") == CLEANED:
+            self.said.append(str(event["was"]))
         elif event.get("event") == "extension failed":
             self.raised.append(str(event["why"]))
         return event

@@ -1,4 +1,4 @@
-"""Secrets in log lines: struck out whole, in every form, and without making a log unreadable."""
+"""Secrets that the settings name are removed from what is shown, and messages stay readable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from orchestrator_core.settings import secrets
-from orchestrator_core.settings.secrets import Secret, redact
+from orchestrator_core.redaction import registry
+from orchestrator_core.redaction.registry import Registry, redact
+from orchestrator_core.settings.secrets import Secret
 
 Read = Callable[[str], None]
 
@@ -17,7 +18,7 @@ Read = Callable[[str], None]
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     """Have this process read a secret, as its settings would; it is forgotten with the test."""
-    monkeypatch.setattr(secrets, "_known", secrets._Known())
+    monkeypatch.setattr(registry, "_registry", Registry())
 
     def once(value: str) -> None:
         monkeypatch.setenv("TEST_SECRET", value)
@@ -27,7 +28,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 @pytest.mark.parametrize(
-    "secret", ["hunter2", "four", 'quote"d', "back\\slash", "schlüssel", "a b/c:d@e", "two\nlines"]
+    "secret",
+    ["hunter2hunter2", "fourfour", 'quote"d-text', "back\\slashes", "schlüsselbund", "a b/c:d@e"],
 )
 def test_a_secret_is_struck_out_in_every_form(read: Read, secret: str) -> None:
     read(secret)
@@ -44,11 +46,31 @@ def test_of_a_secret_that_contains_another_nothing_is_left(read: Read) -> None:
     assert redact("token-of-ops-and-more token-of-ops") == "*** ***"
 
 
-@pytest.mark.parametrize("secret", ["q", "qx", "qxz"])
-def test_a_short_one_is_struck_out_where_it_is_a_word_and_leaves_other_words(
-    read: Read, secret: str
-) -> None:
+def test_of_secrets_that_overlap_nothing_is_left(read: Read) -> None:
+    read("abcdefgh12")
+    read("fgh12345678")
+    assert redact("x abcdefgh12345678 y") == "x *** y"
+
+
+@pytest.mark.parametrize("secret", ["q", "qx", "qxz", "node", "7654321"])
+def test_a_short_one_is_struck_out_as_a_value_and_leaves_messages(read: Read, secret: str) -> None:
     read(secret)
-    assert redact(f"password={secret} ('{secret}')") == "password=*** ('***')"
-    word = f"a{secret}b {secret}1 _{secret}"
-    assert redact(word) == word
+    shown = f"password={secret} ('{secret}') \"{secret}\" http://me:{secret}@host"
+    assert redact(shown) == "password=*** ('***') \"***\" http://me:***@host"
+    for text in (
+        f"a{secret}b {secret}1 _{secret}",
+        f"The {secret} is busy, {secret}-1 too, isn'{secret} it",
+    ):
+        assert redact(text) == text
+
+
+def test_a_short_one_that_is_no_word_is_struck_out_as_a_word_too(read: Read) -> None:
+    read("hunter2")
+    assert redact("wrong password hunter2 of me") == "wrong password *** of me"
+    assert redact("hunter21 xhunter2 hunter2-1") == "hunter21 xhunter2 hunter2-1"
+
+
+def test_the_last_values_of_a_rotated_secret_are_remembered(read: Read) -> None:
+    for number in range(3):
+        read(f"password-number-{number}")
+    assert redact("password-number-0 and password-number-2") == "*** and ***"

@@ -11,10 +11,17 @@ import orjson
 from orchestrator_core.api.encoded import Encoded
 from orchestrator_core.api.projection import Shaped
 from orchestrator_core.errors import NonsenseAnswer
+from orchestrator_core.redaction import redact
 
 T = TypeVar("T")
 
 ShapeMany = Callable[[Any, Sequence[T]], list[Shaped]]
+
+_MESSAGES: Final = frozenset({"message", "reason", "why"})
+"""Keys under which sentences stand."""
+
+_THINGS: Final = frozenset({"nodes", "images", "flavors", "locations", "parameters"})
+"""Keys under which no sentence stands, and maybe 100,000 things."""
 
 _FIRST: Final = 16
 _MOST: Final = 100
@@ -95,18 +102,37 @@ def encode_list(
         after: keys behind the list.
         before: keys between ``status`` and the list; they may replace the status.
     """
-    head = _dumps({"status": "ok", **before, key: []})
-    tail = b"," + _dumps({**after})[1:] if after else b"}"
+    head = _dumps({"status": "ok", **_redacted(before), key: []})
+    tail = b"," + _dumps(_redacted(after))[1:] if after else b"}"
     return Encoded((head[:-2], items, b"]" + tail))
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """Return the JSON of an answer.
+    """Return the JSON of an answer; its messages are redacted.
 
     Raises:
         NonsenseAnswer: when a plugin put something into it that is not JSON.
     """
-    return _dumps({"status": "ok", **body})
+    return _dumps({"status": "ok", **_redacted(body)})
+
+
+def _redacted(value: Any) -> Any:
+    """Return the same with every message in it redacted, at any depth.
+
+    Ids and names stay as they are: what a secret stands in by chance must be found by them.
+    """
+    if isinstance(value, Mapping):
+        return {
+            key: redact(item)
+            if key in _MESSAGES and isinstance(item, str)
+            else item
+            if key in _THINGS
+            else _redacted(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value
 
 
 def _dumps(body: Any) -> bytes:

@@ -17,6 +17,7 @@ from orchestrator_core import (
     NonsenseAnswer,
     RateLimited,
     Refused,
+    redact,
 )
 
 MAX_TEXT: Final = 500
@@ -83,7 +84,8 @@ def check_status(title: str, answer: Answer) -> None:
 
 
 def clean(text: str) -> str:
-    """Return a text on one line, without control characters, of bounded length."""
+    """Return a text on one line, without secrets and control characters, of bounded length."""
+    text = redact(text)  # before it is cut, and before blanks stand for signs of a secret
     visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     line = " ".join(visible.split())
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"

@@ -17,6 +17,7 @@ from orchestrator_core import (
     NodeNotFound,
     NotFound,
     OrchestratorError,
+    register_secret,
 )
 from orchestrator_libcloud.failures import UNKNOWN
 from orchestrator_libcloud.meaning import meaning_of
@@ -56,12 +57,14 @@ def translated(
     try:
         yield
     except OrchestratorError as error:
+        _register(trail)
         if trail.verdict is None or error is trail.verdict:
             raise _told(error, trail) from error.__cause__
         # What was not found may only not have been looked at.
         raise _told(trail.verdict, trail) from error
     except Exception as error:
-        # The cause is for the log alone.
+        # The cause is for the log alone, which a cloud may have put our token into.
+        _register(trail)
         found = trail.verdict or _not_missing(error, cloud, trail, source or Source())
         raise _told(found, trail) from error
     if trail.verdict is not None and not trail.is_change:
@@ -83,6 +86,12 @@ def _not_missing(error: Exception, cloud: str, trail: Trail, source: Source) -> 
     detail = _detail(said, trail, source)
     text = f"{UNKNOWN.text}: {detail}" if detail else UNKNOWN.text
     return CloudError(f"Cloud {cloud} {text}", repeat_is_safe=trail.nothing_done)
+
+
+def _register(trail: Trail) -> None:
+    """Have the tokens removed from the log that the last request carried: drivers get some."""
+    for token in trail.tokens():
+        register_secret(token)
 
 
 def _told(error: OrchestratorError, trail: Trail) -> OrchestratorError:

@@ -7,12 +7,15 @@ from types import NoneType
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from orchestrator_core import register_secret
 from orchestrator_libcloud.arguments import TARGETS
 from orchestrator_libcloud.refusal import flat
 from orchestrator_libcloud.secret_names import is_secret_name
 
 _CREDENTIALS: Final = frozenset((*TARGETS["key"], *TARGETS["secret"]))
 """What the settings' key and secret are called by drivers, and by Keystone."""
+
+_NAMES: Final = frozenset({"user_id", "username", "subscription_id"})
 
 _OPEN: Final = (str, int, float, bool, NoneType)
 """Types of settings that stand there as they are; a reference is of another one."""
@@ -58,6 +61,10 @@ class PrivateValues:
             for leaf in _texts(value):
                 if is_private:
                     self._secrets[leaf] = None
+                    # A user's name may be any word: it is taken out of the cloud's sentences only.
+                    is_name = name in _NAMES or leaf.isalpha()
+                    if is_secret_name(name) or not is_name:
+                        register_secret(leaf)
                 self._note_url(leaf)
         if settings.get("host"):
             self._hosts[settings["host"]] = None
@@ -77,6 +84,7 @@ class PrivateValues:
             return
         self._hosts.update(dict.fromkeys(part for part in (host, url.netloc) if part))
         if password:
+            register_secret(unquote(password))
             self._secrets.update(dict.fromkeys((password, unquote(password))))
 
 

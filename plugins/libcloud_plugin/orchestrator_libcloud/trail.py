@@ -156,6 +156,24 @@ class Trail:
         hosts = [host for host in (url.hostname, url.netloc) if host]
         return [word for word in words if len(word) >= _SHORTEST_TOKEN], hosts
 
+    def tokens(self) -> Iterator[str]:
+        """Yield the tokens that the last request carried.
+
+        A signature is none: it is another one each time, and opens nothing.
+        """
+        if self.request is None:
+            return
+        query = parse_qsl(urlsplit(self.request.url).query)
+        for name, value in [*self.request.headers.items(), *query]:
+            lower, text = str(name).lower(), str(value)
+            if lower == "cookie":
+                yield from (part.partition("=")[2].strip() for part in text.split(";"))
+            elif lower.endswith("authorization"):
+                scheme, _, token = text.partition(" ")
+                yield from () if " " in token else (token or scheme,)
+            elif is_secret_name(lower):
+                yield text
+
     def decide(self, verdict: CloudError) -> CloudError:
         """Keep the first reason why the transport ended the call; return it to be raised."""
         if self.verdict is None:

@@ -9,12 +9,13 @@ import time
 from urllib.parse import quote
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator_core import Secret
+from orchestrator_core import CloudError, Secret, redact
 from orchestrator_libcloud.error_answer import ErrorAnswer
-from orchestrator_libcloud.errors import Source, translate
+from orchestrator_libcloud.errors import Source, translate, translated
 from orchestrator_libcloud.private_values import PrivateValues
 from orchestrator_libcloud.redaction import ADDRESS, LONGEST, SECRET, Redactor
 from orchestrator_libcloud.trail import Trail
@@ -227,3 +228,29 @@ def test_what_of_the_settings_is_private() -> None:
         "ada", "first", "second", "hidden", "t0k", "app", "p%40ss", "p@ss",
     }  # fmt: skip
     assert {"keystone.lab", "nova.lab", "proxy.lab"} <= set(private.hosts())
+
+
+def test_the_core_knows_the_tokens_that_a_request_carried() -> None:
+    trail = Trail()
+    trail.begin_request()
+    cookie = "session=cookie-of-a-session-7; path=x"
+    headers = {"X-Auth-Token": "gAAAA-of-a-login-1", "Authorization": "Bearer bearer-of-a-login-2",
+               "Cookie": cookie}  # fmt: skip
+    url = "http://127.0.0.1/x?api_key=key-in-a-query-3&Signature=signature-of-one-request"
+    trail.request = requests.Request("GET", url, headers=headers).prepare()
+    with pytest.raises(CloudError), translated("os", trail):
+        raise RuntimeError("it went wrong")
+    for token in ("gAAAA-of-a-login-1", "bearer-of-a-login-2", "cookie-of-a-session-7",
+                  "key-in-a-query-3"):  # fmt: skip
+        assert redact(f"it said {token}") == "it said ***"
+    assert "signature-of" in redact("signature-of-one-request")
+
+
+def test_the_core_knows_the_passwords_of_other_files_and_of_proxies() -> None:
+    private = PrivateValues()
+    auth = {"password": "correcthorsebattery", "username": "administrator"}
+    private.note({"arguments": {}}, {"user_id": "administrator"}, auth)
+    private.note_proxy("http://me:p%40ssword-9@proxy.lab:3128")
+    assert redact("correcthorsebattery, p@ssword-9 of an administrator") == (
+        "***, *** of an administrator"
+    )

@@ -16,6 +16,7 @@ from orchestrator_core import (
     CredentialsRefused,
     OrchestratorError,
     PluginError,
+    register_secret,
 )
 from orchestrator_libcloud.call import current
 from orchestrator_libcloud.errors import Source, translate
@@ -122,6 +123,7 @@ class SharedCloud:
         call = current()
         if call is None:
             token: Token = keystone.log_in(connection, auth, self.name)
+            register_secret(token.value)
             return token
         with call.trail.aside(), _named("Keystone", "at the auth URL", self.name):
             try:
@@ -129,6 +131,7 @@ class SharedCloud:
             except CredentialsRefused as error:
                 error.repeat_is_safe = True  # the login alone was sent
                 raise
+        register_secret(token.value)
         return token
 
 

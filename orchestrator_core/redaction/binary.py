@@ -1,0 +1,237 @@
+"""Base64 and hexadecimal undone, wherever in a text they stand.
+
+The whole text is decoded at every place where a group of digits can begin; signs that are no
+digits count as zeros. What was a digit of something else gives nonsense, in which nothing is found.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from binascii import a2b_base64, unhexlify
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from orchestrator_core.redaction.escapes import unescaped
+from orchestrator_core.redaction.views import View
+
+DEPTH: Final = 3
+"""Layers of base64 or hexadecimal that are undone."""
+
+_BASE64: Final = (string.ascii_letters + string.digits + "+/-_").encode()
+_HEX: Final = string.hexdigits.encode()
+_SPACES: Final = b" \t\r\n"
+_ZEROS: Final = b"AAAAAA"
+
+
+def _table(digits: bytes, other: str, **signs: bytes) -> bytes:
+    """Return a translation of bytes: digits stay, signs become a letter, all else ``other``."""
+    named = {byte: ord(letter) for letter, group in signs.items() for byte in group}
+    return bytes(named.get(byte, byte if byte in digits else ord(other)) for byte in range(256))
+
+
+_TO_BASE64: Final = _table(_BASE64, "A").translate(bytes.maketrans(b"-_", b"+/"))
+"""Digits as standard base64 has them (RFC 4648, 4 and 5)."""
+
+_TO_HEX: Final = _table(_HEX, "0")
+_KINDS: Final = _table(b"", ".", x=_BASE64)
+_HEX_KINDS: Final = _table(b"", ".", x=_HEX, s=b" :-")
+_PRINTABLE: Final = _table(b"", ".", x=b"\t\n\r" + bytes(range(32, 127)))
+
+_LONG_LINE: Final = b"x" * 60
+_WRAPPED: Final = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{60,}+\s{1,8}+)++[A-Za-z0-9+/_-]*+"
+)
+"""Base64 in lines of 64 (PEM, RFC 7468) or 76 columns (MIME, RFC 2045)."""
+
+_EIGHT_BYTES: Final = b"s".join([b"xx"] * 8)
+_SEPARATED: Final = re.compile(rb"[0-9A-Fa-f]{2}(?:[ :-][0-9A-Fa-f]{2}){7,}+")
+
+_SPACE: Final = re.compile(rb"\s+")
+_SEPARATOR: Final = re.compile(rb"[ :-]")
+
+_LEAST: Final = 11
+"""Digits of base64 that eight bytes take."""
+
+_LEAST_TEXT: Final = b"x" * _LEAST
+_TEXT: Final = re.compile(rb"x{%d,}" % _LEAST)
+_UTF8: Final = re.compile(
+    rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
+    rb"|[\xf0-\xf4][\x80-\xbf]{3}){8,}+"
+)
+"""Text of at least eleven bytes, where it is not ASCII: four characters can be as many."""
+
+_GAP: Final = b"\x01"
+"""Between decoded pieces; it stands in no secret and is not printable."""
+
+
+def all_views(view: View, *, is_ascii: bool = True, depth: int = DEPTH) -> Iterator[View]:
+    """Yield a view and everything that it stands for.
+
+    Args:
+        view: a text.
+        is_ascii: whether all secrets are, so that what holds one in a further layer is too.
+        depth: layers of base64 or hexadecimal that are undone.
+    """
+    last = view
+    for last in unescaped(view):
+        yield last
+    if depth and len(last.text) >= _LEAST:
+        yield from _decoded(last, depth - 1, is_ascii=is_ascii)
+    if depth and last is not view:  # "%" before hexadecimal digits need not be an escape
+        yield from _decoded(view, depth - 1, is_ascii=is_ascii)
+
+
+def _decoded(view: View, depth: int, *, is_ascii: bool) -> Iterator[View]:
+    """Yield all that a view holds as base64 or hexadecimal in one view, then what that holds."""
+    raw = view.text.encode("ascii", "replace")
+    collage = _Collage(view)
+    collage.add_base64(raw, None)
+    collage.add_hex(raw, None)
+    if _LONG_LINE in raw.translate(_KINDS):
+        for match in _WRAPPED.finditer(raw):
+            collage.add_base64(*_joined(match, _SPACE))
+    if _EIGHT_BYTES in raw.translate(_HEX_KINDS):
+        for match in _SEPARATED.finditer(raw):
+            collage.add_hex(*_joined(match, _SEPARATOR))
+    data = _GAP.join(collage.data)
+    whole = View(None, data, ends=collage.ends(), parent=view, source=collage)
+    yield whole
+    for begin, end in _texts(data, is_ascii=is_ascii):
+        ends = tuple(place - begin for place in whole.ends if begin < place <= end)
+        part = View(data[begin:end].decode("latin-1"), ends=ends, parent=whole, source=_From(begin))
+        inner = all_views(part, is_ascii=is_ascii, depth=depth)
+        next(inner)  # which is a part of the whole
+        yield from inner
+
+
+def _texts(data: bytes, *, is_ascii: bool) -> Iterator[tuple[int, int]]:
+    """Yield where texts stand in decoded bytes: what is none holds no further layer."""
+    if not is_ascii:
+        yield from (match.span() for match in _UTF8.finditer(data))
+        return
+    kinds = data.translate(_PRINTABLE)
+    if _LEAST_TEXT in kinds:
+        yield from (match.span() for match in _TEXT.finditer(kinds))
+
+
+class _From:
+    """The place of a part in its whole."""
+
+    def __init__(self, begin: int) -> None:
+        self._begin = begin
+
+    def start(self, index: int) -> int:
+        return self._begin + index
+
+    stop = start
+
+
+def _joined(match: re.Match[bytes], gap: re.Pattern[bytes]) -> tuple[bytes, list[int]]:
+    """Return what was matched without the gaps in it, and where each of its signs stands."""
+    found, begin = match[0], match.start()
+    places: list[int] = []
+    last = 0
+    for hole in gap.finditer(found):
+        places.extend(range(begin + last, begin + hole.start()))
+        last = hole.end()
+    places.extend(range(begin + last, match.end()))
+    return gap.sub(b"", found), places
+
+
+class _Piece(NamedTuple):
+    """Where the bytes of a decoded piece stand in the view.
+
+    Attributes:
+        length: of the digits that were decoded.
+        places: of the digits in the view; None where they are the view.
+        skip: digits before the first byte.
+        size: bytes of a group ...
+        width: ... and digits that write it.
+    """
+
+    length: int
+    places: list[int] | None
+    skip: int
+    size: int
+    width: int
+
+    def start(self, index: int) -> int:
+        """Return where the first digit of a byte stands."""
+        return self._place(index * self.width // self.size)
+
+    def stop(self, index: int) -> int:
+        """Return what comes after the last digit of the byte before ``index``."""
+        return self._place(-(-index * self.width // self.size) - 1) + 1
+
+    def moved(self, place: int) -> int:
+        """Return how many whole bytes stand before a place of the view."""
+        digit = place if self.places is None else bisect_left(self.places, place)
+        return max(0, (digit - self.skip) * self.size // self.width)
+
+    def _place(self, digit: int) -> int:
+        digit = min(digit + self.skip, self.length - 1)
+        return digit if self.places is None else self.places[digit]
+
+
+class _Collage:
+    """Decoded pieces one after the other, to be searched at once.
+
+    Where a byte stands is computed for those of a secret alone: most texts hold none.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._pieces: list[_Piece] = []
+        self._offsets: list[int] = []
+        self.data: list[bytes] = []
+
+    def add_base64(self, digits: bytes, places: list[int] | None) -> None:
+        """Append what digits mean as base64, whichever of them a group begins at."""
+        standard = digits.translate(_TO_BASE64) + _ZEROS  # whole groups, whatever is skipped
+        length, size = len(digits), len(standard)
+        for skip in range(4):
+            self.data.append(a2b_base64(standard[skip : size - (size - skip) % 4]))
+            self._pieces.append(_Piece(length, places, skip, 3, 4))
+        first = self.data[-4]
+        if first.count(0) * 3 > len(first):  # UTF-16, as PowerShell encodes it
+            self.data.append(first[::2])
+            self._pieces.append(_Piece(length, places, 0, 3, 8))
+
+    def add_hex(self, digits: bytes, places: list[int] | None) -> None:
+        """Append what digits mean as hexadecimal, whichever of them a byte begins at."""
+        standard = digits.translate(_TO_HEX)
+        size = len(standard)
+        for skip in range(2):
+            self.data.append(unhexlify(standard[skip : size - (size - skip) % 2]))
+            self._pieces.append(_Piece(size, places, skip, 1, 2))
+
+    def ends(self) -> tuple[int, ...]:
+        """Return the places at which the pieces may have been cut off."""
+        found: list[int] = []
+        if self._view.ends:
+            for offset, piece, data in zip(self._begins(), self._pieces, self.data, strict=True):
+                found += (offset + min(piece.moved(end), len(data)) for end in self._view.ends)
+        return tuple(found)
+
+    def start(self, index: int) -> int:
+        """Return where the byte at ``index`` begins in the view."""
+        begins = self._begins()
+        at = bisect_right(begins, index) - 1
+        return self._pieces[at].start(index - begins[at])
+
+    def stop(self, index: int) -> int:
+        """Return where the byte before ``index`` ends in the view."""
+        begins = self._begins()
+        at = bisect_left(begins, index) - 1
+        return self._pieces[at].stop(index - begins[at])
+
+    def _begins(self) -> list[int]:
+        """Return where each piece begins."""
+        if not self._offsets:
+            offset = 0
+            for piece in self.data:
+                self._offsets.append(offset)
+                offset += len(piece) + len(_GAP)
+        return self._offsets

@@ -1,0 +1,149 @@
+"""Escapes undone: percent-encoding, those of JSON, programs and shells, of HTML and XML."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Final
+
+from orchestrator_core.redaction.views import View
+
+PASSES: Final = 5
+"""How often escapes are undone: each layer of JSON or URL encoding takes one pass."""
+
+_ESCAPES: Final = re.compile(
+    r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
+    r"|(?P<bytes>(?:\\x[0-9A-Fa-f]{2})+)"
+    r"|(?P<pair>\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})"
+    r"|[\\%]u(?P<four>[0-9A-Fa-f]{4})"
+    r"|\\u\{(?P<braces>[0-9A-Fa-f]{1,6})\}"
+    r"|\\U(?P<eight>[0-9A-Fa-f]{8})"
+    r"|\\(?P<octal>[0-3][0-7]{2})"
+    r"|\\(?P<sign>[^A-Za-z0-9]|[abefnrtv0])"
+    r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
+    re.DOTALL,
+)
+"""Sources: RFC 3986, 2.1; RFC 8259, 7; the Python reference, "String literals"; HTML, 13.5."""
+
+_SIGNS: Final = dict(zip("abefnrtv0", "\a\b\x1b\f\n\r\t\v\0", strict=True))
+_LAST_CHARACTER: Final = 0x10FFFF
+_BEYOND: Final = "\ufffd"
+
+
+def unescaped(view: View) -> Iterator[View]:
+    """Yield a view, and what it reads each time that its escapes are undone."""
+    yield view
+    for _ in range(PASSES):
+        text = view.text
+        if "%" not in text and "\\" not in text and "&" not in text:
+            return
+        after = _undo(view)
+        if after is None:
+            return
+        view = after
+        yield view
+
+
+def plain(text: str) -> str:
+    """Return a text without escapes."""
+    return list(unescaped(View(text)))[-1].text
+
+
+class _Breaks:
+    """Where the characters stand that were escaped; between them nothing has changed."""
+
+    def __init__(self) -> None:
+        self._after: list[int] = []
+        self._before: list[int] = []
+        self._widths: list[int] = []
+
+    def add(self, after: int, before: int, width: int) -> None:
+        """Note a character, where it stands now and stood before, and how long it was."""
+        self._after.append(after)
+        self._before.append(before)
+        self._widths.append(width)
+
+    def start(self, index: int) -> int:
+        """Return where the character at ``index`` began."""
+        at = bisect_right(self._after, index) - 1
+        if at < 0:
+            return index
+        beyond = index - self._after[at]
+        return self._before[at] + (self._widths[at] + beyond - 1 if beyond else 0)
+
+    def stop(self, index: int) -> int:
+        """Return where the character before ``index`` ended."""
+        at = bisect_left(self._after, index) - 1
+        if at < 0:
+            return index
+        return self._before[at] + self._widths[at] + index - self._after[at] - 1
+
+    def moved(self, place: int) -> int:
+        """Return where a place of before is now."""
+        at = bisect_left(self._before, place) - 1
+        if at < 0:
+            return place
+        beyond = place - self._before[at] - self._widths[at]
+        if beyond < 0:  # within an escape, of which nothing is left then
+            return self._after[at]
+        return self._after[at] + 1 + beyond
+
+
+def _undo(view: View) -> View | None:
+    """Undo one layer of escapes; None where there is none."""
+    text = view.text
+    parts: list[str] = []
+    breaks = _Breaks()
+    last = length = 0
+    for match in _ESCAPES.finditer(text):
+        begin = match.start()
+        if begin > last:
+            parts.append(text[last:begin])
+            length += begin - last
+        last = match.end()
+        for char, width in _meaning(match):
+            breaks.add(length, begin, width)
+            parts.append(char)
+            length += 1
+            begin += width
+    if not last:
+        return None
+    parts.append(text[last:])
+    ends = tuple(map(breaks.moved, view.ends))
+    return View("".join(parts), ends=ends, parent=view, source=breaks)
+
+
+def _meaning(match: re.Match[str]) -> Iterator[tuple[str, int]]:
+    """Yield the characters that an escape stands for, and how many characters wrote each."""
+    kind, found = match.lastgroup, match[0]
+    if kind == "sign":
+        yield _SIGNS.get(found[1], found[1]), len(found)
+    elif kind == "percent":
+        yield from _of_bytes(bytes.fromhex(found.replace("%", "")), 3)
+    elif kind == "bytes":
+        yield from _of_bytes(bytes.fromhex(found.replace("\\x", "")), 4)
+    elif kind == "entity":
+        width = len(found)
+        for char in html.unescape(found):
+            yield char, width
+            width = 0
+    elif kind == "pair":
+        pair = (int(found[2:6], 16), int(found[8:], 16))
+        yield "".join(map(chr, pair)).encode("utf-16", "surrogatepass").decode("utf-16"), len(found)
+    else:
+        assert kind is not None
+        number = int(match[kind], 8 if kind == "octal" else 16)
+        yield chr(number) if number <= _LAST_CHARACTER else _BEYOND, len(found)
+
+
+def _of_bytes(raw: bytes, width: int) -> Iterator[tuple[str, int]]:
+    """Yield the characters of bytes that are UTF-8, or else each byte as one."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+        yield from ((char, width) for char in text)
+        return
+    yield from ((char, width if char.isascii() else width * len(char.encode())) for char in text)

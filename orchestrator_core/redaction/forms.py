@@ -1,0 +1,104 @@
+"""The texts by which one secret is recognised in what :mod:`views` gives."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from orchestrator_core.redaction.escapes import plain
+from orchestrator_core.redaction.views import fold
+
+LEAST: Final = 8
+"""Characters from which on a secret is removed wherever it stands, in every encoding.
+
+One of fewer is a part of so many words, ids and numbers that messages without all of them could
+not be read, and the marks would tell what it is.
+"""
+
+SHORTEST_WORD: Final = 4
+"""Characters from which on a shorter one is removed where it stands alone as a value."""
+
+_NORMAL_FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
+
+_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{1,64}-----(.*?)(?:-----END |\Z)", re.DOTALL)
+_PEM_LINE: Final = re.compile(r"[A-Za-z0-9+/=]{16,}")
+_SECRET_NAME: Final = re.compile(
+    r"pass(?:word|wd|phrase)?$|secret|token|credential|(?:private|api|access)_?key", re.IGNORECASE
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what goes by this name is a secret: ``db_password`` is, ``key_name`` is not."""
+    return _SECRET_NAME.search(name.replace("-", "_")) is not None
+
+
+def parts(secret: str) -> Iterator[str]:
+    """Yield a secret, and the secrets that it is made of.
+
+    These are the password of a URL (RFC 3986, 3.2.1), the lines of private keys in PEM form (RFC
+    7468), and what a JSON document calls a secret.
+    """
+    yield secret
+    yield from _of_url(secret)
+    yield from _of_pem(secret)
+    if secret.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            for name, text in texts(json.loads(secret)):
+                if is_secret_name(name):
+                    yield text
+                    yield from _of_pem(text)
+
+
+def url_password(text: str) -> str | None:
+    """Return the password in a URL, as it stands there; None where there is none."""
+    try:
+        return urlsplit(text).password if "://" in text else None
+    except ValueError:
+        return None
+
+
+def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the texts in a table, at any depth, each with the name that it stands under."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from texts(item, str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item, name)
+
+
+def forms(secret: str) -> set[bytes]:
+    """Return the bytes by which a secret is known, folded; none is shorter than :data:`LEAST`."""
+    written = {secret, *(unicodedata.normalize(kind, secret) for kind in _NORMAL_FORMS)}
+    written |= {" ".join(text.split()) for text in written}
+    written |= {text.replace(" ", "+") for text in written}  # HTML forms write a blank so
+    written |= {plain(text) for text in written}
+    # What is not UTF-8 is read as Latin-1, and so may UTF-8 beside it be.
+    written |= {text.encode("utf-8", "surrogatepass").decode("latin-1") for text in written}
+    found = {fold(text) for text in written if len(text) >= LEAST}
+    for encoding in ("utf-16-le", "utf-16-be"):
+        found |= {
+            text.encode(encoding, "surrogatepass").lower() for text in written if len(text) >= LEAST
+        }
+    return found
+
+
+def _of_url(secret: str) -> Iterator[str]:
+    password = url_password(secret)
+    if password:
+        yield password
+        yield unquote(password)
+
+
+def _of_pem(secret: str) -> Iterator[str]:
+    for block in _PEM.findall(secret.replace("\\n", "\n")):
+        lines = _PEM_LINE.findall(block)
+        yield "".join(lines)
+        yield from lines

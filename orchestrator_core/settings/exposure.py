@@ -1,0 +1,81 @@
+"""The secrets of the plugins' parts of the settings, whether or not a plugin is ever made.
+
+A command such as ``orchestrator operations show`` makes none, and shows what clouds have said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+from marshmallow import Schema
+
+from orchestrator_core.redaction import LEAST, keep_named, keep_secret, texts
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.secrets import Secret, is_reference
+
+
+def keep_references(settings: Settings) -> None:
+    """Have everything removed that the plugins' settings name by ``env:`` or ``file:``.
+
+    A reference that cannot be read is told where the plugin's schema loads it.
+    """
+    for _, table in _plugin_tables(settings):
+        keep_named(table)
+        for _, text in texts(table):
+            if is_reference(text):
+                with suppress(ValueError):
+                    Secret(text).reveal()
+
+
+def keep_marked(schema: Schema, loaded: dict[str, Any]) -> None:
+    """Have the texts removed that a schema marks as secret without a ``SecretField``.
+
+    Args:
+        schema: a plugin's. Of a field of its own it says ``metadata={"secret": True}``.
+        loaded: what it has loaded.
+    """
+    for name, field in schema.fields.items():
+        if field.metadata.get(_MARKED):
+            for _, text in texts(loaded.get(field.attribute or name)):
+                keep_secret(text, f"the value {text}")
+
+
+def short_secrets(settings: Settings) -> Iterator[str]:
+    """Yield where secrets stand in the settings that are too short to be removed everywhere."""
+    for name, secret in settings.auth.tokens.items():
+        if _is_short(secret):
+            yield f"auth.tokens.{name}"
+    for path, table in _plugin_tables(settings):
+        for key, text in _named(table, path):
+            if is_reference(text) and _is_short(Secret(text)):
+                yield key
+
+
+_MARKED: Final = "secret"
+
+
+def _is_short(secret: Secret) -> bool:
+    try:
+        value = secret.reveal()
+    except ValueError:
+        return False
+    return len(value) < LEAST
+
+
+def _plugin_tables(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in ("clouds", "assignments", "extensions"):
+        for section in getattr(settings, kind).values():
+            yield f"{kind}.{section.name}", section.plugin
+
+
+def _named(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _named(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _named(item, path)
