@@ -29,6 +29,9 @@ _WRONG_HOST: Final = "The Host header is not a valid host and port"
 _WRONG_TARGET: Final = "The request target is not a valid path or http URL"
 _OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
 
+_LARGEST_LENGTH: Final = 2**63 - 1
+"""What proxies count with: of a longer one they may see another end of the body."""
+
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
 
@@ -62,18 +65,9 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; refuse whatever gunicorn's parser does not understand.
-
-        Gunicorn catches the errors that its parser raises on purpose. Others, a
-        Content-Length of 5,000 digits for one, would be logged as a fault of the server and
-        leave the client without an answer.
-        """
+        """Take what came."""
         self._received = True
-        try:
-            super().data_received(data)
-        except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
-            self.log.info("A malformed request was refused (%s)", type(error).__name__)
-            self._refuse(400)
+        super().data_received(data)
 
     def _on_body(self, chunk: bytes) -> None:
         """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
@@ -102,7 +96,13 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         super().resume_writing()
 
     def _feed_callback_parser(self, data: bytes) -> bool:
-        """Parse what came, without the empty lines before a request (RFC 9112, 2.2)."""
+        """Parse what came, without the empty lines before a request (RFC 9112, 2.2).
+
+        Gunicorn catches the errors that its parser raises on purpose. Others, for a
+        Content-Length of 5,000 digits for one, would be logged as a fault of the server and
+        leave the client without an answer. Gunicorn calls this for what a socket brings, and
+        again for a request that came behind another one.
+        """
         if self._current_request is None and not self._line_begun:
             data = self._held + data
             while data.startswith(b"\r\n"):
@@ -111,7 +111,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             if data == self._held:
                 return True
             self._line_begun = True
-        fed: bool = super()._feed_callback_parser(data)
+        try:
+            fed: bool = super()._feed_callback_parser(data)
+        except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
+            self.log.info("A malformed request was refused (%s)", type(error).__name__)
+            self._refuse(400)
+            return False
         return fed
 
     def _on_headers_complete(self) -> Any:
@@ -119,7 +124,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._parts = PartCounter()
         self._line_begun = False
         done = super()._on_headers_complete()
-        self._check_target(self._current_request)
+        request = self._current_request
+        self._check_target(request)
+        # Gunicorn goes by the last Connection field alone, or by the first.
+        request.must_close = request.must_close or _asks_to_close(request.headers_bytes)
         return done
 
     def _check_target(self, request: Any) -> None:
@@ -128,11 +136,15 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         Raises:
             ParseError: which is answered with 400.
         """
+        if request.content_length > _LARGEST_LENGTH:
+            raise ParseError("a Content-Length of more than 63 bits")
         host = next((value for name, value in request.headers_bytes if name == b"host"), None)
         if host is None and request.version >= (1, 1):
             raise ParseError(_NO_HOST)
         if host is not None and not is_host(host):
             raise ParseError(_WRONG_HOST)
+        if not request.uri:
+            raise ParseError(_WRONG_TARGET)
         # The application refuses a CONNECT, whatever its target.
         if not request.uri.startswith("/") and request.method != "CONNECT":
             self._take_apart(request)
@@ -209,6 +221,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             "Connection: close",
         ]
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether one of the options in all Connection fields is "close" (RFC 9112, 9.3)."""
+    options = b",".join(value for name, value in headers if name == b"connection")
+    return b"close" in (option.strip(b" \t") for option in options.lower().split(b","))
 
 
 def _is_trusted(peer: Any, cfg: Any) -> bool:

@@ -17,6 +17,7 @@ from gunicorn.workers import gasgi
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.server import tls
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
+from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation
 
@@ -34,6 +35,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """Prepare this process, just forked."""
         # The worker names its protocol in a global of its module and takes no other.
         gasgi.ASGIProtocol = Protocol
+        use_parser()
         try:
             super().init_process()
         except Exception as error:

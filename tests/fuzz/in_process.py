@@ -1,0 +1,198 @@
+"""The protocol class by itself: bytes go in, what it writes comes out, no socket between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final
+
+from gunicorn.config import Config
+
+from orchestrator_core.server.parser import use_parser
+from orchestrator_core.server.protocol import Protocol
+from tests.fuzz.oracle import SeenRequest
+from tests.fuzz.raw_inputs import RawInput
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+_TURNS: Final = 12
+"""Turns of the event loop after each part: an answer of the recording application takes 7."""
+
+
+class Log:
+    """Gunicorn's logger; keeps what would be written, and every traceback apart from that."""
+
+    access_log_enabled = False
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.tracebacks: list[str] = []
+
+    def debug(self, message: str, *args: Any) -> None:
+        pass
+
+    def _line(self, message: str, *args: Any) -> None:
+        self.lines.append(message % args if args else message)
+
+    info = warning = error = critical = _line
+
+    def exception(self, message: str, *args: Any) -> None:
+        self.tracebacks.append(message % args if args else message)
+
+
+class Transport(asyncio.Transport):
+    """A connection whose other end reads everything at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.closing = False
+        self.protocol: Any = None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        addresses = {"peername": ("127.0.0.1", 40_000), "sockname": ("127.0.0.1", 5050)}
+        return addresses.get(name, default)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self.closing:
+            self.written += data
+
+    def close(self) -> None:
+        if not self.closing:
+            self.closing = True
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+    abort = close
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one input.
+
+    Attributes:
+        written: every byte that the protocol wrote.
+        closed: whether it closed the connection itself.
+        requests: what the application was given.
+        tracebacks: what was logged with one, or reached the event loop.
+        lines: of the log.
+    """
+
+    written: bytes
+    closed: bool
+    requests: list[SeenRequest]
+    tracebacks: list[str]
+    lines: list[str]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """An application that reads each body, notes the request and answers 200."""
+
+    requests: list[SeenRequest] = field(default_factory=list)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body, whole, left = b"", False, False
+        while not whole and not left:
+            message = await receive()
+            left = message["type"] == "http.disconnect"
+            body += message.get("body", b"")
+            whole = not left and not message.get("more_body", False)
+        target = scope["raw_path"]
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        self.requests.append(SeenRequest(scope["method"].encode(), target, body, whole))
+        headers = [(b"content-length", b"2"), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+
+class Harness:
+    """Gives inputs to protocols, each on a connection of its own, one after another.
+
+    Args:
+        app: serves them; by itself a recording one.
+    """
+
+    def __init__(self, app: App | None = None) -> None:
+        self._app = app
+        self._cfg = Config()
+        use_parser()
+        self._errors: list[str] = []
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Harness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.close()
+
+    def feed(self, given: RawInput) -> Outcome:
+        """Return what comes of an input, once nothing moves any more."""
+        return self._runner.run(self._feed(given))
+
+    async def _feed(self, given: RawInput) -> Outcome:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
+        self._errors.clear()
+        log, recorder, transport = Log(), Recorder(), Transport()
+        worker = SimpleNamespace(
+            cfg=self._cfg,
+            log=log,
+            asgi=self._app or recorder,
+            loop=loop,
+            limits=SimpleNamespace(header_timeout=600.0, body_timeout=600.0),
+            nr_conns=0,
+            nr=0,
+            max_requests=1 << 60,
+            alive=True,
+        )
+        protocol = transport.protocol = Protocol(worker)
+        protocol.connection_made(transport)
+        for part in given.parts:
+            if transport.closing:
+                break
+            await self._receive(protocol, part)
+        closed = transport.closing
+        if not closed:
+            transport.closing = True
+            protocol.connection_lost(None)
+        await _turns()
+        tracebacks = [*log.tracebacks, *self._errors]
+        if worker.nr_conns or not protocol._task.done():
+            tracebacks.append("the connection's task goes on after its end")
+        return Outcome(bytes(transport.written), closed, recorder.requests, tracebacks, log.lines)
+
+    async def _receive(self, protocol: Any, part: bytes) -> None:
+        try:
+            protocol.data_received(part)
+        except Exception as error:  # noqa: BLE001 - asyncio would log it with a traceback
+            self._errors.append(repr(error))
+        await _turns()
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._errors.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+
+async def _turns() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

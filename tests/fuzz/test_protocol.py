@@ -1,0 +1,121 @@
+"""No byte sequence makes the protocol log a traceback or read another request than h11 does."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from tests.fuzz.answers import BadAnswer, check_connection
+from tests.fuzz.in_process import Harness, Outcome
+from tests.fuzz.oracle import SeenRequest, requests_in
+from tests.fuzz.raw_inputs import RawInput, raw_input
+from tests.fuzz.runs import Run
+from tests.fuzz.shrinking import shrink
+
+PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+TOKEN = b"t" * 32
+
+# A coding before "chunked" is taken as none. It is to be refused with 501 or 400; then this
+# exclusion goes.
+_CODED = rb"(?i:transfer-encoding)\s*:[\s,]*(?i:identity|gzip|deflate|compress)"
+
+# RFC 9112, 7.1.1 allows blanks before a chunk's extension, which h11 refuses.
+_BLANKS = rb"[0-9A-Fa-f][ \t]+;"
+
+SKIPPED = re.compile(rb"|".join((_CODED, _BLANKS)))
+
+
+def fault(given: RawInput, outcome: Outcome) -> str | None:
+    """Return what is wrong with what came of an input; None if nothing is."""
+    if outcome.tracebacks:
+        return f"a traceback: {outcome.tracebacks[0]}"
+    if len(outcome.lines) > len(given.parts) + len(outcome.requests):
+        return f"{len(outcome.lines)} lines in the log"
+    theirs = requests_in(given.data)
+    try:
+        answers = check_connection(outcome.written, [request.method for request in theirs])
+    except BadAnswer as error:
+        return str(error)
+    refused = sum(answer.status >= 400 for answer in answers)
+    if refused and not outcome.closed:
+        return "the connection of a malformed request stays open"
+    if len(answers) - refused > len(theirs):
+        return f"{len(answers)} answers to {len(theirs)} requests"
+    return _difference([one for one in outcome.requests if one.whole], theirs)
+
+
+def _difference(ours: list[SeenRequest], theirs: list[SeenRequest]) -> str | None:
+    """Return how requests differ from what h11 reads; we may read fewer of them, never others."""
+    for number, request in enumerate(ours):
+        if number >= len(theirs):
+            return f"h11 reads no request {number}: {request}"
+        other = theirs[number]
+        same_target = not other.target.startswith(b"/") or (
+            other.target.rstrip(b"?") == request.target.rstrip(b"?")
+        )
+        if (request.method, request.body, True) != (other.method, other.body, other.whole):
+            return f"h11 reads {other} and not {request}"
+        if not same_target:
+            return f"h11 reads the target {other.target!r} and not {request.target!r}"
+    return None
+
+
+def _least(harness: Harness, given: RawInput) -> bytes:
+    """Return the shortest part of an input that fails as well, sent in one piece."""
+
+    def fails(items: list[int]) -> bool:
+        shorter = RawInput((bytes(items),))
+        return fault(shorter, harness.feed(shorter)) is not None
+
+    return bytes(shrink(list(given.data), fails))
+
+
+@pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_any_bytes_are_refused_or_read_as_h11_reads_them(long: bool) -> None:
+    run = Run.of(6_000 if not long else 400_000)
+    counted = Counter[str]()
+    with Harness() as harness:
+        for number in range(run.inputs):
+            given = raw_input(run.seed, number, [TOKEN])
+            if SKIPPED.search(given.data):
+                continue
+            outcome = harness.feed(given)
+            if what := fault(given, outcome):
+                least = _least(harness, given)
+                pytest.fail(f"seed {run.seed}, input {number}: {what}; least input: {least!r}")
+            counted["inputs"] += 1
+            counted["requests"] += len(outcome.requests)
+    run.report(counted)
+    assert counted["requests"] > counted["inputs"] / 3  # most of the grammar is valid
+
+
+@pytest.mark.parametrize(
+    ("data", "answers"),
+    [
+        # Behind another request gunicorn parses outside of its own error handling.
+        (PLAIN + b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: "
+         + b"9" * 5000 + b"\r\n\r\n", [200, 400]),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\nConnection: keep-alive\r\n\r\n"
+         + PLAIN, [200]),
+        (PLAIN + b"CONNECT  HTTP/1.1\r\nHost: a\r\n\r\n", [200, 400]),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 20 + b"\r\n\r\n", [400]),
+        (CHUNKED + b"0\r\nA: b\r\n\r\n", [200]),
+        (CHUNKED + b"0\r\nno colon\r\n\r\n", [400]),
+        (CHUNKED + b"0\r\n\r\r\n\r\n", [400]),
+        (CHUNKED + b"0\r\n fold: b\r\n\r\n", [400]),
+        (CHUNKED + b"0\r\nA : b\r\n\r\n", [400]),
+        (CHUNKED + b"0\r\nA: \x00\r\n\r\n", [400]),
+        (CHUNKED + b"0" * 15 + b"1\r\na\r\n0\r\n\r\n", [200]),
+        (CHUNKED + b"0" * 16 + b"1\r\na\r\n0\r\n\r\n", [400]),
+        (CHUNKED + b"f" * 8000 + b"\r\na\r\n0\r\n\r\n", [400]),
+    ],
+)  # fmt: skip
+def test_framing_in_doubt_is_refused(data: bytes, answers: list[int]) -> None:
+    given = RawInput((data,))
+    with Harness() as harness:
+        outcome = harness.feed(given)
+    assert fault(given, outcome) is None
+    assert [answer.status for answer in check_connection(outcome.written, ())] == answers
