@@ -220,6 +220,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             *(f"{name}: {value}" for name, value in extra_headers),
             "Connection: close",
         ]
+        if getattr(self._callback_parser, "method", None) == b"HEAD":
+            body = b""  # RFC 9110, 9.3.2
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
 

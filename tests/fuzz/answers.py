@@ -16,9 +16,7 @@ FIVE_KEYS: Final = frozenset(
 )
 DETAILS: Final = frozenset({"error_code", "field", "node", "operation", "clouds"})
 PAIRS: Final = frozenset(
-    (status, one.code)
-    for one in (*error_codes(), *operation_codes())
-    for status in one.statuses
+    (status, one.code) for one in (*error_codes(), *operation_codes()) for status in one.statuses
 )
 """Every documented pair of status and error code; an unknown cloud has a 500 without a code."""
 
@@ -77,7 +75,8 @@ def answers_in(data: bytes, methods: Sequence[bytes]) -> Iterator[Answer]:
         if status == 100:
             data = rest
             continue
-        of_head = number < len(methods) and methods[number] == b"HEAD"
+        # What is refused may be a HEAD that the other reader does not know.
+        of_head = number >= len(methods) or methods[number] == b"HEAD"
         length = int(headers["content-length"]) if "content-length" in headers else -1
         if length < 0:
             raise BadAnswer(f"an answer without a length: {head[:300]!r}")

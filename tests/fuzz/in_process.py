@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from gunicorn.config import Config
 
@@ -140,7 +140,7 @@ class Harness:
         self._errors: list[str] = []
         self._runner = asyncio.Runner()
 
-    def __enter__(self) -> Harness:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

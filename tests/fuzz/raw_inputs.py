@@ -21,22 +21,24 @@ ODD_METHODS: Final = (
 TARGETS: Final = (
     b"/api/v1/", b"/api/v1", b"/api/v1/nodes", b"/api/v1/nodes/fake_driver/1", b"/api/v1/images",
     b"/api/v1/sizes?limit=1", b"/api/v1/cloud/fake_driver", b"/api/v1/operations?limit=2",
-    b"/api/v1/nodes?clouds=*", b"/api/v1/vm/start", b"/api/v1/vm/action/assign",
-    b"/api/v1/vm/stop", b"/api/v1/vm/status", b"/api/v1/plugins", b"/api/v1/auth", b"/",
+    b"/api/v1/nodes?clouds=*", b"/api/v1/vm/start", b"/api/v1/vm/action/assign", b"/api/v1/vm/stop",
+    b"/api/v1/vm/status", b"/api/v1/plugins", b"/api/v1/auth", b"/",
 )  # fmt: skip
 ODD_TARGETS: Final = (
     b"*", b"", b"//", b"//api/v1/nodes", b"/api%2fv1/nodes", b"/api/v1/%00", b"/api/v1/nodes/%ff",
-    b"/api/v1/nodes/fake_driver/" + b"%2e%2e%2f" * 8, b"/../../etc/passwd", b"/api/v1/nodes?" + b"a&" * 900,
-    b"http://localhost/api/v1/nodes", b"HTTP://localhost:80", b"https://h/api/v1/?a=b", b"http://",
-    b"http://user@localhost/", b"http://[::1]:5050/api/v1/", b"http://[::1/", b"ftp://localhost/",
-    b"localhost:80", b"http://localhost:99999/", b"/api/v1/nodes#fragment", b"/api/v1/no des",
-    b"/api/v1/nodes\x00", b"/api/v1/n\xc3\xb6des", b"/%", b"/%z1", b"?", b"/?" + b"=" * 200,
-    b"/" + b"a" * 8150, b"/" + b"a" * 8250, b"/" + b"/a" * 2000, b"/api/v1/nodes?limit=" + b"9" * 4000,
+    b"/api/v1/nodes/fake_driver/" + b"%2e%2e%2f" * 8, b"/../../etc/passwd",
+    b"/api/v1/nodes?" + b"a&" * 900, b"http://localhost/api/v1/nodes", b"HTTP://localhost:80",
+    b"https://h/api/v1/?a=b", b"http://", b"http://user@localhost/", b"http://[::1]:5050/api/v1/",
+    b"http://[::1/", b"ftp://localhost/", b"localhost:80", b"http://localhost:99999/",
+    b"/api/v1/nodes#fragment", b"/api/v1/no des", b"/api/v1/nodes\x00", b"/api/v1/n\xc3\xb6des",
+    b"/%", b"/%z1", b"?", b"/?" + b"=" * 200, b"/" + b"a" * 8150, b"/" + b"a" * 8250,
+    b"/" + b"/a" * 2000, b"/api/v1/nodes?limit=" + b"9" * 4000,
 )  # fmt: skip
 
 ODD_VERSIONS: Final = (
-    b"HTTP/1.0", b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/1.1 ", b" HTTP/1.1", b"http/1.1", b"",
-    b"HTTP/1", b"HTTP/11.1", b"HTTP/1.1\x00", b"HTTP/1.\xb9", b"ICY/1.1", b"HTTP/1.1\r", b"RTSP/1.0",
+    b"HTTP/1.0", b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/1.1 ", b" HTTP/1.1", b"http/1.1",
+    b"", b"HTTP/1", b"HTTP/11.1", b"HTTP/1.1\x00", b"HTTP/1.\xb9", b"ICY/1.1", b"HTTP/1.1\r",
+    b"RTSP/1.0",
 )  # fmt: skip
 
 LENGTHS: Final = (
@@ -44,14 +46,16 @@ LENGTHS: Final = (
     b"5_0", b"\xd9\xa5", b"9" * 18, b"9" * 20, b"9" * 300, b"9" * 4300, b"9" * 5000, b"5;a", b"1.0",
 )  # fmt: skip
 CODINGS: Final = (
-    b"chunked", b"Chunked", b"chunked, chunked", b"identity", b"gzip", b"gzip, chunked", b"xchunked",
-    b"chunked;q=1", b"chunked,", b",chunked", b" chunked", b"chunked\x00", b"\x0bchunked",
-    b"identity, chunked", b"trailers", b"cow", b"", b"chunked\t", b'"chunked"', b"chu\tnked",
+    b"chunked", b"Chunked", b"chunked, chunked", b"identity", b"gzip", b"gzip, chunked",
+    b"xchunked", b"chunked;q=1", b"chunked,", b",chunked", b" chunked", b"chunked\x00",
+    b"\x0bchunked", b"identity, chunked", b"trailers", b"cow", b"", b"chunked\t", b'"chunked"',
+    b"chu\tnked",
 )  # fmt: skip
 CHUNK_SIZES: Final = (
-    b"5", b"05", b"0", b"00", b"5 ", b" 5", b"5;a=b", b'5;a="\\""', b"5;a", b"5;", b"5 ;a=1", b"5;\ra",
-    b"0x5", b"-5", b"+5", b"", b"g", b"5\x00", b"f" * 15, b"f" * 16, b"f" * 17, b"0" * 30 + b"5", b"f" * 8000,
-    b"5;" + b"a" * 8170, b"5;" + b"a=b;" * 500 + b"a=b", b'5;a="' + b"x" * 4000, b"5_0", b"5\t",
+    b"5", b"05", b"0", b"00", b"5 ", b" 5", b"5;a=b", b'5;a="\\""', b"5;a", b"5;", b"5 ;a=1",
+    b"5;\ra", b"0x5", b"-5", b"+5", b"", b"g", b"5\x00", b"f" * 15, b"f" * 16, b"f" * 17,
+    b"0" * 30 + b"5", b"f" * 8000, b"5;" + b"a" * 8170, b"5;" + b"a=b;" * 500 + b"a=b",
+    b'5;a="' + b"x" * 4000, b"5_0", b"5\t",
 )  # fmt: skip
 TRAILERS: Final = (
     b"", b"A: b\r\n", b"Host: x\r\n", b"Content-Length: 4\r\n", b"no colon\r\n", b" fold\r\n",
@@ -60,18 +64,19 @@ TRAILERS: Final = (
 )  # fmt: skip
 
 ODD_LINES: Final = (
-    b"Host: other", b"Host: a b", b"Host: [::1", b"Host: h:99999", b"Host:", b"Host: \xff", b" Host: x",
-    b"X: " + b"v" * 8000, b"X: " + b"v" * 8190, b"X" * 5000 + b": v", b"No colon", b": empty name",
-    b"X : space", b"X\t: tab", b"X: a\x00b", b"X: a\rb", b"X: a\nb", b"X: \x7f", b"X: \x01", b"X\x00: v",
-    b"X: a\r\n folded", b"X: a\r\n\tfolded", b"\xc3\xa9: v", b"X: \xc3\xa9\xff", b"X(y): v", b"X_y: v",
-    b"Connection: close", b"Connection: keep-alive", b"Connection: x, close", b"Connection: upgrade",
-    b"Connection: closed", b"Connection: Close , X", b"Connection: keep-alive, close", b"Connection:",
-    b"Connection: host", b"Expect: 100-continue", b"Expect: 200-maybe", b"Upgrade: websocket",
+    b"Host: other", b"Host: a b", b"Host: [::1", b"Host: h:99999", b"Host:", b"Host: \xff",
+    b" Host: x", b"X: " + b"v" * 8000, b"X: " + b"v" * 8190, b"X" * 5000 + b": v", b"No colon",
+    b": empty name", b"X : space", b"X\t: tab", b"X: a\x00b", b"X: a\rb", b"X: a\nb", b"X: \x7f",
+    b"X: \x01", b"X\x00: v", b"X: a\r\n folded", b"X: a\r\n\tfolded", b"\xc3\xa9: v",
+    b"X: \xc3\xa9\xff", b"X(y): v", b"X_y: v", b"Connection: close", b"Connection: keep-alive",
+    b"Connection: x, close", b"Connection: upgrade", b"Connection: closed",
+    b"Connection: Close , X", b"Connection: keep-alive, close", b"Connection:", b"Connection: host",
+    b"Expect: 100-continue", b"Expect: 200-maybe", b"Upgrade: websocket",
     b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nConnection: Upgrade",
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     b"TE: trailers", b"Content-Encoding: gzip", b"Accept: " + b"*/*," * 900, b"Accept-Encoding: br",
     b"X-Forwarded-Prefix: /a/../b", b"X-Forwarded-Proto: gopher", b"X-Forwarded-For: \xff",
-    b"X-Forwarded-Proto: https\r\nX-Forwarded-Protocol: http", b"Forwarded: for=\"_x\"",
+    b"X-Forwarded-Proto: https\r\nX-Forwarded-Protocol: http", b'Forwarded: for="_x"',
     b"X-Request-ID: " + b"i" * 200, b"X-Cloud-Hints: " + b";" * 300, b"Prefer: " + b"," * 400,
     b"Idempotency-Key: k\r\nIdempotency-Key: l", b"Authorization: Bearer \xff", b"Authorization:",
     b"Authorization: Basic eDp5", b"X-Auth-Token: " + b"t" * 4000, b"Cookie: " + b"a=b; " * 700,
@@ -82,8 +87,9 @@ ODD_LINES: Final = (
 
 BODIES: Final = (
     b"", b"hello", b"{}", b'{"name": "n", "image": "99", "size": "1"}', b'{"node": "no-such"}',
-    b'{"node": "1", "user": "u", "vm_type": "t", "emulate": true}', b"[" * 200, b"\xff\xfe", b'{"a": NaN}',
-    b'{"a": "\\ud800"}', b'{"a": 1, "a": 2}', b"\x00" * 9, b'{"metadata": ' + b'{"a": ' * 40 + b"1" + b"}" * 41,
+    b'{"node": "1", "user": "u", "vm_type": "t", "emulate": true}', b"[" * 200, b"\xff\xfe",
+    b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": 1, "a": 2}', b"\x00" * 9,
+    b'{"metadata": ' + b'{"a": ' * 40 + b"1" + b"}" * 41,
 )  # fmt: skip
 
 NOT_HTTP: Final = (
@@ -158,8 +164,8 @@ class _Maker:
         lines = [b"Host: localhost"] if chance.random() < 0.96 else []
         if self._tokens and chance.random() < 0.8:
             lines.append(b"Authorization: Bearer " + chance.choice(self._tokens))
-        for _ in range(chance.choices((0, 1, 2, 6), (55, 30, 10, 5))[0]):
-            lines.append(chance.choice(ODD_LINES))
+        count = chance.choices((0, 1, 2, 6), (55, 30, 10, 5))[0]
+        lines += [chance.choice(ODD_LINES) for _ in range(count)]
         if chance.random() < 0.02:
             lines += [b"X%d: y" % n for n in range(chance.choice((95, 120)))]
         framing, body = self._body(method)
@@ -191,7 +197,9 @@ class _Maker:
             (b"Transfer-Encoding", b"chunked"),
         ]
         chosen = chance.sample(both, 2)
-        return [*kind, *(b": ".join(one) for one in chosen)], chance.choice((body, self._chunked(body)))
+        return [*kind, *(b": ".join(one) for one in chosen)], chance.choice(
+            (body, self._chunked(body))
+        )
 
     def _chunked(self, body: bytes) -> bytes:
         chance = self._chance
@@ -219,7 +227,9 @@ class _Maker:
             return (data,)
         if chance.random() < 0.1 and len(data) < 600:
             return tuple(bytes([byte]) for byte in data)
-        cuts = sorted(chance.sample(range(1, len(data)), min(len(data) - 1, chance.randrange(1, 6))))
+        cuts = sorted(
+            chance.sample(range(1, len(data)), min(len(data) - 1, chance.randrange(1, 6)))
+        )
         return tuple(data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True))
 
 

@@ -52,7 +52,7 @@ class Sender:
         async with asyncio.timeout(_CONNECT):
             reader, writer = await asyncio.open_connection(*self.address, local_addr=(source, 0))
         try:
-            with suppress(ConnectionError):
+            with suppress(OSError):  # the server may have closed already
                 await _send(writer, given)
             return await _receive(reader)
         finally:
@@ -86,7 +86,7 @@ async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bool]:
             received += chunk
     except TimeoutError:
         return received, False
-    except ConnectionError:
+    except OSError:
         return received, True
 
 

@@ -41,7 +41,7 @@ GROWTH = 24.0
 """MiB by which a worker may grow after the first inputs."""
 
 RATE = 200.0
-"""Inputs a second beside the honest client: as many as go would measure how busy this machine is."""
+"""Inputs a second beside the honest client: more would measure how busy this machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,8 @@ def inputs(run: Run) -> Iterator[tuple[int, RawInput]]:
 
 
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_raw_bytes(server: Server, long: bool) -> None:
-    run = Run.of(100_000 if long else 3_000)
+def test_raw_bytes(server: Server, *, long: bool) -> None:
+    run = Run.of(100_000 if long else 2_000)
     sender, watch = Sender(server.address), Watch(server)
     left = inputs(run)
     block_size, sent = min(BLOCK, run.inputs // 3), 0

@@ -46,7 +46,9 @@ class Watch:
     @property
     def growth(self) -> float:
         """MiB that the worker has grown by that has grown most."""
-        return max(after - before for after, before in zip(self.memory(), self._memory, strict=True))
+        return max(
+            after - before for after, before in zip(self.memory(), self._memory, strict=True)
+        )
 
     def new_fault(self) -> str | None:
         """Return the first fault in the lines since the last call; None without one."""
