@@ -34,6 +34,12 @@ WRONG: Final[tuple[Any, ...]] = (
 """Values at and beyond the limits, and of every type; a half surrogate goes out as an escape."""
 
 
+_OF_KIND: Final[dict[type[fields.Field[Any]], Sequence[Any]]] = {
+    Lease: LEASES,
+    JsonObject: [{"a": value} for value in (1, "x", None, [1, {"b": 2**63}], 10**25, "é" * 300)],
+    fields.Boolean: (True, False, False),
+    fields.Integer: (1, 1, 1, 2, 2**31 - 1),
+}
 _USUAL: Final = {
     **dict.fromkeys(("image", "size"), ("1", "2", "3")),
     **dict.fromkeys(("user", "vm_type"), ("ann", "app")),
@@ -74,17 +80,8 @@ def _valid(chance: random.Random, name: str, field: fields.Field[Any], nodes: Se
         return chance.choice(nodes)
     if name in _USUAL and chance.random() < 0.9:
         return chance.choice(_USUAL[name])
-    match field:
-        case Lease():
-            return chance.choice(LEASES)
-        case JsonObject():
-            return {"a": chance.choice((1, "x", None, [1, {"b": 2**63}], 10**25, "é" * 300))}
-        case fields.Boolean():
-            return chance.random() < 0.3
-        case fields.Integer():
-            return chance.choice((1, 1, 1, 2, 2**31 - 1))
-        case _:
-            return chance.choice(TEXTS)
+    options = next((value for kind, value in _OF_KIND.items() if isinstance(field, kind)), TEXTS)
+    return chance.choice(options)
 
 
 def _nested(depth: int) -> bytes:

@@ -69,6 +69,7 @@ class Callers:
                 break
             await asyncio.sleep(pause)
         connection.close()
+        await asyncio.sleep(0.01)  # for the transport to end
 
     def _check(self, given: RouteInput, answer: Answer) -> None:
         check_answer(answer)
@@ -86,7 +87,7 @@ class Callers:
 
     def _learn(self, given: RouteInput, answer: Answer) -> None:
         body: dict[str, Any] = json.loads(answer.body) if answer.body else {}
-        if given.route.path.startswith("/api/v1/vm/start") and answer.status == 200:
+        if "/vm/start" in given.route.path and given.method == "POST" and answer.status == 200:
             node = body["nodes"]["id"]
             if "idempotency-replayed" not in answer.headers:
                 self.started.append((given.cloud, node))

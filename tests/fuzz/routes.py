@@ -64,7 +64,8 @@ def provoked() -> frozenset[Pair]:
     """Return what only a cloud that fails may bring about."""
     kinds = [kind for kind in STATUSES if issubclass(kind, CloudError)]
     statuses = {status_of_class(kind) for kind in kinds}
-    return frozenset(pair for pair in PAIRS if pair[0] in statuses and pair[0] >= 429)
+    failures = {pair for pair in PAIRS if pair[0] in statuses and pair[0] >= 429}
+    return frozenset({*failures, (400, "conflict"), (400, "quota_exceeded")})
 
 
 @dataclass(frozen=True, slots=True)
