@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -17,6 +19,7 @@ from tests.fuzz.raw_inputs import RawInput
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+_PATIENCE: Final = 5.0
 _TURNS: Final = 12
 """Turns of the event loop after each part: an answer of the recording application takes 7."""
 
@@ -43,16 +46,22 @@ class Log:
 
 
 class Transport(asyncio.Transport):
-    """A connection whose other end reads everything at once."""
+    """A connection whose other end reads everything at once.
 
-    def __init__(self) -> None:
+    Args:
+        number: of the connection, which makes the client's address: of one and the same, failed
+            logins would be answered later and later.
+    """
+
+    def __init__(self, number: int) -> None:
         super().__init__()
+        self._client = (f"127.2.{number // 250 % 250}.{number % 250}", 40_000)
         self.written = bytearray()
         self.closing = False
         self.protocol: Any = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        addresses = {"peername": ("127.0.0.1", 40_000), "sockname": ("127.0.0.1", 5050)}
+        addresses = {"peername": self._client, "sockname": ("127.0.0.1", 5050)}
         return addresses.get(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -139,6 +148,7 @@ class Harness:
         use_parser()
         self._errors: list[str] = []
         self._runner = asyncio.Runner()
+        self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
         return self
@@ -154,7 +164,7 @@ class Harness:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
         self._errors.clear()
-        log, recorder, transport = Log(), Recorder(), Transport()
+        log, recorder, transport = Log(), Recorder(), Transport(next(self._numbers))
         worker = SimpleNamespace(
             cfg=self._cfg,
             log=log,
@@ -172,6 +182,8 @@ class Harness:
             if transport.closing:
                 break
             await self._receive(protocol, part)
+        if self._app is not None:
+            await _answered(protocol)
         closed = transport.closing
         if not closed:
             transport.closing = True
@@ -196,3 +208,12 @@ class Harness:
 async def _turns() -> None:
     for _ in range(_TURNS):
         await asyncio.sleep(0)
+
+
+async def _answered(protocol: Any) -> None:
+    """Wait for the answer of a real application, which may work in threads."""
+    transport, ends_at = protocol.transport, time.monotonic() + _PATIENCE
+    while time.monotonic() < ends_at:
+        if transport.closing or (transport.written and protocol._awaiting_request):
+            return
+        await asyncio.sleep(0.0005)

@@ -16,6 +16,7 @@ _IDLE = 0.15
 """Seconds without a byte after which the client leaves."""
 
 _CONNECT = 20.0
+_REFUSALS = (400, 408, 414, 431, 501)
 _ADDRESSES = 4_000
 
 
@@ -61,7 +62,8 @@ class Sender:
 
 def _is_refusal(answer: Answer) -> bool:
     """Whether the server has read no request: what it refuses then counts as none."""
-    return answer.code in LAST or (answer.code == "not_implemented" and answer.closes)
+    of_head = answer.closes and not answer.body and answer.status in _REFUSALS
+    return of_head or answer.code in LAST or (answer.code == "not_implemented" and answer.closes)
 
 
 async def _send(writer: asyncio.StreamWriter, given: RawInput) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
+from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations, vms
 from tests import loopback
@@ -49,9 +50,7 @@ hints = true
 visibility = 1
 release_wait = 0.2
 [clouds.stormy.deadlines]
-list_nodes = 5
-start_vm = 5
-stop_vm = 5
+{deadlines}
 [clouds.stormy.faults]
 seed = 14
 latency = "exponential(0.002)"
@@ -76,7 +75,8 @@ GROWTH = 40.0
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("routes")
     tokens = {name.upper(): token for name, token in TOKENS.items()}
-    toml = SETTINGS.replace("{directory}", str(directory))
+    deadlines = "\n".join(f"{operation} = 5" for operation in CLOUD_DEADLINES)
+    toml = SETTINGS.replace("{directory}", str(directory)).replace("{deadlines}", deadlines)
     with running(toml, directory, tokens, workers=2) as running_server:
         running_server.wait_for_log("durable worker ready")
         yield running_server
