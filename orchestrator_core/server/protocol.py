@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -31,6 +32,8 @@ _OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
 
 _LARGEST_LENGTH: Final = 2**63 - 1
 """What proxies count with: of a longer one they may see another end of the body."""
+
+_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*+")
 
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
@@ -105,8 +108,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         """
         if self._current_request is None and not self._line_begun:
             data = self._held + data
-            while data.startswith(b"\r\n"):
-                data = data[2:]
+            data = data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr]  # or nothing
             self._held = data if data in (b"", b"\r") else b""
             if data == self._held:
                 return True

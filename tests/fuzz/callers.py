@@ -7,16 +7,26 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.fuzz.answers import LAST, Answer, BadAnswer, answers_in, check_answer
 from tests.fuzz.route_inputs import Known, Maker, RouteInput
 from tests.fuzz.shapes import check_shape
+from tests.fuzz.shrinking import shrink
 
 _PATIENCE: Final = 60.0
 _EARLY: Final = (400, 414, 431)
 """Statuses of what the protocol refuses before the application sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A request that was answered as no page says, and what is wrong with the answer."""
+
+    number: int
+    given: RouteInput
+    what: str
 
 
 @dataclass(slots=True)
@@ -39,7 +49,7 @@ class Callers:
 
     async def send(
         self, numbers: Sequence[int], at_once: int = 24, rate: float | None = None
-    ) -> list[str]:
+    ) -> list[Wrong]:
         """Send the requests of these numbers; return what was wrong with the answers.
 
         Args:
@@ -47,29 +57,49 @@ class Callers:
             at_once: connections.
             rate: requests a second over all connections; by itself as many as go.
         """
-        left, wrong = iter(numbers), list[str]()
+        left, wrong = iter(numbers), list[Wrong]()
         pause = 0.0 if rate is None else at_once / rate
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(self._call(left, wrong, pause))
         return wrong
 
-    async def _call(self, left: Iterator[int], wrong: list[str], pause: float) -> None:
+    async def _call(self, left: Iterator[int], wrong: list[Wrong], pause: float) -> None:
         connection = Connection(self.address)
         for number in left:
             given = self.maker.make(self.seed, number, self.known)
-            try:
-                answer = await connection.ask(given)
-                self._check(given, answer)
-            except (BadAnswer, OSError, TimeoutError, ValueError, EOFError) as error:
-                sent = f"{given.data[:1500]!r}"
-                wrong.append(f"input {number}: {type(error).__name__} {error}\nsent: {sent}")
-                connection.close()
+            if what := await self._fault(connection, given):
+                wrong.append(Wrong(number, given, what))
             if wrong:
                 break
             await asyncio.sleep(pause)
         connection.close()
         await asyncio.sleep(0.01)  # for the transport to end
+
+    async def _fault(self, connection: Connection, given: RouteInput) -> str | None:
+        """Send a request; return what is wrong with its answer, None if nothing is."""
+        try:
+            self._check(given, await connection.ask(given))
+        except (BadAnswer, OSError, TimeoutError, ValueError, EOFError) as error:
+            connection.close()
+            return f"{type(error).__name__} {error}"
+        return None
+
+    def least(self, wrong: Wrong) -> bytes:
+        """Return the shortest request that still fails, with the fewest headers."""
+
+        def fails(given: RouteInput) -> bool:
+            return asyncio.run(self._fault(Connection(self.address), given)) is not None
+
+        given = wrong.given
+        headers = shrink(given.headers, lambda some: fails(replace(given, headers=tuple(some))))
+        given = replace(given, headers=tuple(headers))
+        if given.body is not None and fails(given):
+            body = shrink(
+                list[int](given.body), lambda some: fails(replace(given, body=bytes(some)))
+            )
+            given = replace(given, body=bytes(body))
+        return given.data
 
     def _check(self, given: RouteInput, answer: Answer) -> None:
         check_answer(answer)

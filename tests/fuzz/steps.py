@@ -65,7 +65,7 @@ def _timed_steps() -> Iterator[list[float]]:
         run(handle)
         steps.append(time.thread_time() - begun)
 
-    asyncio.Handle._run = timed  # type: ignore[method-assign]
+    asyncio.Handle._run = timed  # type: ignore[method-assign, assignment]
     try:
         yield steps
     finally:

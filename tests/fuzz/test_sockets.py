@@ -93,7 +93,9 @@ def _least(sender: Sender, given: RawInput) -> bytes:
     def fails(data: list[int]) -> bool:
         return asyncio.run(sender.check(RawInput((bytes(data),)), 0)) is not None
 
-    return bytes(shrink(list(given.data), fails)) if fails(list(given.data)) else given.data
+    return (
+        bytes(shrink(list[int](given.data), fails)) if fails(list[int](given.data)) else given.data
+    )
 
 
 def _culprit(sender: Sender, watch: Watch, block: list[tuple[int, RawInput]]) -> str:
@@ -108,20 +110,9 @@ def _culprit(sender: Sender, watch: Watch, block: list[tuple[int, RawInput]]) ->
 
 @pytest.mark.soak
 def test_an_honest_client_is_at_most_twice_as_slow_beside_raw_bytes(server: Server) -> None:
-    pairs = asyncio.run(_pairs(server, Run.of(100_000)))
-    print(pairs, honest.ratio(pairs))  # noqa: T201
-    assert honest.ratio(pairs) < 2.0
+    left, sender = inputs(Run.of(100_000)), Sender(server.address)
 
+    async def load(seconds: float) -> None:
+        await send_all(sender, list(islice(left, int(RATE * seconds))), CONNECTIONS, RATE)
 
-async def _pairs(server: Server, run: Run, count: int = 7) -> list[tuple[float, float]]:
-    seconds, pairs = 6.0, []
-    left, sender = inputs(run), Sender(server.address)
-    for _ in range(count):
-        alone = await honest.percentile(server.address[1], seconds, OPS_TOKEN)
-        block = list(islice(left, int(2 * RATE * seconds)))
-        sending = asyncio.create_task(send_all(sender, block, CONNECTIONS, RATE))
-        beside = await honest.percentile(server.address[1], seconds, OPS_TOKEN)
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-        pairs.append((beside, alone))
-    return pairs
+    assert asyncio.run(honest.compare(server.address[1], OPS_TOKEN, load)) < 2.0

@@ -149,6 +149,8 @@ def bodies() -> Mapping[str, Make]:
         (b"\xff\xfe", b"a\0", b""),
     ):
         found[f"body {before!r} {fill[:9]!r}"] = _body(before, fill, after)
+    plain = b"GET /api/v1/ HTTP/1.1\r\n" + HEAD + b"\r\n"
+    found["empty lines"] = lambda size: b"\r\n" * (size // 2) + plain
     return MappingProxyType(found)
 
 
