@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Final, Self
 
@@ -14,11 +14,13 @@ from gunicorn.config import Config
 
 from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
+from orchestrator_core.settings.load import load_settings
 from tests.fuzz.oracle import SeenRequest
 from tests.fuzz.raw_inputs import RawInput
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+_NO_TIMEOUTS: Final = {"header_timeout": 600.0, "body_timeout": 600.0}
 _PATIENCE: Final = 5.0
 _TURNS: Final = 12
 """Turns of the event loop after each part: an answer of the recording application takes 7."""
@@ -57,7 +59,7 @@ class Transport(asyncio.Transport):
         super().__init__()
         self._client = (f"127.2.{number // 250 % 250}.{number % 250}", 40_000)
         self.written = bytearray()
-        self.closing = False
+        self.closing = self.ended = False
         self.protocol: Any = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -79,7 +81,7 @@ class Transport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        pass
+        self.ended = True
 
     def is_closing(self) -> bool:
         return self.closing
@@ -147,6 +149,7 @@ class Harness:
         self._cfg = Config()
         use_parser()
         self._errors: list[str] = []
+        self._limits = replace(load_settings(None, {}).server, **_NO_TIMEOUTS)
         self._runner = asyncio.Runner()
         self._numbers = itertools.count()
 
@@ -170,7 +173,7 @@ class Harness:
             log=log,
             asgi=self._app or recorder,
             loop=loop,
-            limits=SimpleNamespace(header_timeout=600.0, body_timeout=600.0),
+            limits=self._limits,
             nr_conns=0,
             nr=0,
             max_requests=1 << 60,
@@ -184,8 +187,8 @@ class Harness:
             await self._receive(protocol, part)
         if self._app is not None:
             await _answered(protocol)
-        closed = transport.closing
-        if not closed:
+        closed = transport.closing or transport.ended
+        if not transport.closing:
             transport.closing = True
             protocol.connection_lost(None)
         await _turns()
@@ -214,6 +217,8 @@ async def _answered(protocol: Any) -> None:
     """Wait for the answer of a real application, which may work in threads."""
     transport, ends_at = protocol.transport, time.monotonic() + _PATIENCE
     while time.monotonic() < ends_at:
-        if transport.closing or (transport.written and protocol._awaiting_request):
+        if transport.closing or transport.ended:
+            return
+        if transport.written and protocol._awaiting_request:
             return
         await asyncio.sleep(0.0005)
