@@ -209,6 +209,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self.transport.abort()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        if self._closed:
+            return  # the last answer is out; gunicorn has one more for a request broken off
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])

@@ -67,6 +67,8 @@ class Transport(asyncio.Transport):
         return addresses.get(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.ended:
+            raise RuntimeError("write after write_eof")
         if not self.closing:
             self.written += data
 
