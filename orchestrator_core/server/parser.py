@@ -9,6 +9,7 @@ from gunicorn.asgi.parser import (
     InvalidChunkSize,
     InvalidHeader,
     InvalidHeaderName,
+    ParseError,
     PythonProtocol,
 )
 
@@ -28,7 +29,13 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _find_line(self, limit: int, error: Exception) -> int:
         """Return where the next line ends, or -1; refuse a line that no chunked body has."""
-        end: int = super()._find_line(limit, error)
+        try:
+            end: int = super()._find_line(limit, error)
+        except ParseError as refusal:
+            # The error would hold the frames of its traceback, and they the error: a cycle with
+            # all that was read in it, until Python's collector comes by.
+            del error
+            raise refusal.with_traceback(None) from None
         if end > 0 and self._state == "chunked":
             line = bytes(self._buffer[:end])
             if self._chunk_state == "trailer":

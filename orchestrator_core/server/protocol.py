@@ -87,6 +87,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._stop_waiting()
         super().connection_lost(exc)
         self._cancel_task_if_pending()
+        # Both refer to this object. As a cycle they, and up to 256 KiB that were read, would wait
+        # for Python's collector, which runs so seldom that a worker grows by hundreds of MiB.
+        self._callback_parser = None
+        self._body_receiver = None
 
     def pause_writing(self) -> None:
         """The client does not read: begin to wait until it does."""

@@ -149,6 +149,8 @@ class Harness:
     def __init__(self, app: App | None = None) -> None:
         self._app = app
         self._cfg = Config()
+        # The protocol ends a task with its connection; gunicorn's own timer would only hold it.
+        self._cfg.set("asgi_disconnect_grace_period", 0)
         use_parser()
         self._errors: list[str] = []
         self._limits = replace(load_settings(None, {}).server, **_NO_TIMEOUTS)
@@ -194,6 +196,7 @@ class Harness:
             transport.closing = True
             protocol.connection_lost(None)
         await _turns()
+        transport.protocol = None  # asyncio's own forget it, too
         tracebacks = [*log.tracebacks, *self._errors]
         if worker.nr_conns or not protocol._task.done():
             tracebacks.append("the connection's task goes on after its end")
