@@ -357,7 +357,12 @@ class AssignmentHooks:
     work. Its ``context`` is a :class:`~orchestrator_core.BackendContext`; what it keeps itself
     beside that (see above) are tables of its own. The class attribute
     ``external = False`` says that it keeps no assignments of its own outside of the core's
-    ledger: then an assign is one transaction there.
+    ledger: then an assign is one transaction there. ``by_hostname = True`` says that it can be
+    told of a VM by the VM's hostname alone: then the core refuses a VM whose hostname another
+    living VM of the backend's clouds has, and its ledger tells whose a VM is.
+
+    .. versionadded:: 0.1
+       ``by_hostname``
 
     Common arguments:
         cloud: the name of the cloud in the settings.

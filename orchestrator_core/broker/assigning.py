@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from orchestrator_core import faultpoints
 from orchestrator_core.broker import keys, ledger, limits, recording, records, usable, verdict, vms
 from orchestrator_core.broker.change import MORE, Assigned, AssignOrder, Change, VmReference
+from orchestrator_core.broker.clock_watch import ClockWatch
+from orchestrator_core.broker.namesakes import Namesakes
 from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress, Step
 from orchestrator_core.broker.recorder import Also, Recorder
 from orchestrator_core.broker.uptime import uptime
@@ -35,10 +37,12 @@ class Assigner:
 
     Args:
         recorder: of this process.
+        namesakes: refuses VMs that a backend cannot tell from others.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, namesakes: Namesakes) -> None:
         self._recorder = recorder
+        self._namesakes = namesakes
 
     async def begin(self, change: Change, backend: Backend, order: AssignOrder) -> Assigned:
         """Assign a VM for a caller."""
@@ -82,21 +86,23 @@ class Assigner:
 
         Raises:
             NodeNotFound: when there is none, or it has ended.
-            Refused: when it is in a state in which it is of no use.
+            Refused: when it is in a state in which it is of no use, or cannot be told from
+                another VM.
         """
-        database, deadline = self._recorder.database, Deadline(backend.guard.seconds("resolve_vm"))
+        deadline = Deadline(backend.guard.seconds("resolve_vm"))
 
         async def resolve(seconds: float | None) -> Vm:
             return await backend.resolve_vm(cloud.name, vm.node, vm.hostname, seconds)
 
         if not backend.external:
-            return await until_shown(database, cloud, vm, deadline, resolve)
+            return await until_shown(self._recorder, cloud, vm, deadline, resolve)
         found = await resolve(None)
 
         async def look(seconds: float | None) -> None:
             await usable.check_shown(cloud, found, seconds)
 
-        await until_shown(database, cloud, VmReference(found.id_vm), deadline, look)
+        await until_shown(self._recorder, cloud, VmReference(found.id_vm), deadline, look)
+        await self._namesakes.check_assign(backend, cloud, found)
         return found
 
     async def resume(
@@ -146,7 +152,7 @@ class Assigner:
         claim = replace(claim, result=told)
 
         def work(connection: Connection) -> tuple[Operation, JsonObject]:
-            assignment, _ = _claim(connection, claim, change.cloud.settings)
+            assignment, _ = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
             answer = answer_of(assignment)
             of = replace(draft, assignment_id=assignment.id)
             return recording.succeeded(connection, of, answer, self._recorder.process.id), answer
@@ -161,7 +167,7 @@ class Assigner:
         claimed: list[tuple[Assignment, bool]] = []
 
         def also(connection: Connection, operation: Operation) -> Operation:
-            assignment, new = _claim(connection, claim, change.cloud.settings)
+            assignment, new = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
             claimed[:] = [(assignment, new)]
             operation = records.set_assignment(connection, operation, assignment.id)
             if new:
@@ -216,12 +222,19 @@ class Assigner:
             await self._recorder.progress(operation, made)
 
 
-def _claim(connection: Connection, claim: Claim, cloud: CloudSettings) -> tuple[Assignment, bool]:
+def _claim(
+    connection: Connection, claim: Claim, cloud: CloudSettings, clock: ClockWatch
+) -> tuple[Assignment, bool]:
     """As :func:`ledger.claim`; a lease only where the VM may be destroyed at its end.
+
+    A VM that went since the backend was asked counts as gone although the database's clock has
+    jumped meanwhile.
 
     Raises:
         Refused: with the reason.
     """
+    gained = clock.gained(connection, uptime() - claim.asked_at + 1.0)
+    claim = replace(claim, asked_at=claim.asked_at - gained)
     assignment, new = ledger.claim(connection, claim)
     if new and claim.lease is not None:
         vm = vms.get(connection, assignment.cloud, assignment.node_id)

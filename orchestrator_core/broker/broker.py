@@ -16,6 +16,7 @@ from orchestrator_core.broker.change import (
     VmReference,
 )
 from orchestrator_core.broker.under_way import UnderWay
+from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
@@ -96,6 +97,14 @@ class Broker(ABC):
         Raises:
             NoAssignmentBackend: when the cloud has none.
             Refused: when there is no lease that could be renewed, with the reason.
+        """
+
+    @abstractmethod
+    async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
+        """List the VMs of a cloud that its assignment backend knows; return what is made of them.
+
+        Raises:
+            NoAssignmentBackend: when the cloud has none.
         """
 
     def name_operation(self) -> str | None:

@@ -26,6 +26,18 @@ _log = structlog.get_logger(__name__)
 
 _PROC: Final = Path("/proc")
 
+_NOISE: Final = 1.0
+"""Seconds by which the two clocks may differ without a jump: a read takes its time."""
+
+_REMEMBERED: Final = 86_400.0
+"""Seconds for which a jump forward is remembered."""
+
+LAG: Final = 600.0
+"""Seconds by which a grace period may be asked about after the moment that it is measured at."""
+
+UNKNOWN_JUMP: Final = 1e9
+"""Seconds that stand for a jump whose size this machine cannot tell."""
+
 HELP: Final = "orchestrator db clock"
 
 
@@ -51,6 +63,7 @@ class ClockWatch:
         self._machine = machine()
         self._anchor: Anchor | None = None
         self._doubted: Anchor | None = None
+        self._jumps: tuple[tuple[float, float], ...] = ()
         self._trusted_from = 0.0
         self._steady_from = 0.0
 
@@ -75,6 +88,18 @@ class ClockWatch:
             _log.info("the database's clock is back")
             self._move(connection, Anchor(reading.epoch + 1, reading.at, after, anchor.since))
 
+    def notice(self, connection: Connection) -> None:
+        """Record a jump that is not tolerated, which else the next heartbeat would.
+
+        To be called before statements that go by whether the clock is in doubt.
+        """
+        reading, before, after = self._read(connection)
+        anchor = self._anchor_in(connection, reading)
+        if anchor is None or reading.why:
+            return
+        if abs(_jump(anchor, reading.at, before, after)) > self._tolerance:
+            self.observe(connection)
+
     def check(self, connection: Connection) -> None:
         """Return if the clock can be believed; to be called after the statements that rely on it.
 
@@ -91,6 +116,27 @@ class ClockWatch:
         self._note(jump)
         if abs(jump) > self._tolerance:
             raise ClockInDoubt(f"The database's clock is in doubt: {_words(jump)}; see: {HELP}")
+
+    def gained(self, connection: Connection, seconds: float) -> float:
+        """Return by how many seconds the clock has jumped forward within a time until now.
+
+        A grace period or a limit that goes by the clock lasts that much longer by it, so that a
+        jump does not end it. Jumps that are tolerated count as well.
+
+        Args:
+            connection: of a transaction.
+            seconds: the time until now, by the machine's clock; a day at most.
+
+        Returns:
+            ``UNKNOWN_JUMP`` while the clock is in doubt and this machine has not seen the jump.
+        """
+        reading, before, after = self._read(connection)
+        anchor = self._anchor_in(connection, reading)
+        if anchor is None:
+            return UNKNOWN_JUMP if reading.why else 0.0
+        jump = _jump(anchor, reading.at, before, after)
+        recent = sum(size for at, size in self._jumps if at > after - seconds)
+        return recent + (jump if jump > _NOISE else 0.0)
 
     def is_steady(self) -> bool:
         """Whether silent processes may be taken for dead.
@@ -111,7 +157,7 @@ class ClockWatch:
             anchor = clock_hold.anchor_of(connection, self._machine)
         if anchor is None or anchor.epoch != reading.epoch or anchor.uptime > uptime():
             return None
-        self._anchor = anchor
+        self._replace(anchor)
         return anchor
 
     def _has_known(self, anchor: Anchor, reading: Reading) -> bool:
@@ -133,7 +179,18 @@ class ClockWatch:
 
     def _move(self, connection: Connection, anchor: Anchor) -> None:
         clock_hold.keep_anchor(connection, self._machine, anchor)
-        self._anchor = anchor
+        self._replace(anchor)
+
+    def _replace(self, anchor: Anchor) -> None:
+        """Compare with another reading from now on, and remember a jump forward up to it."""
+        before, self._anchor = self._anchor, anchor
+        if before is None or before is anchor:
+            return
+        jump = (anchor.at - before.at) - (anchor.uptime - before.uptime)
+        if jump > _NOISE:
+            recent = (one for one in self._jumps if one[0] > anchor.uptime - _REMEMBERED)
+            # Replaced and never changed: other threads read it meanwhile.
+            self._jumps = (*recent, (anchor.uptime, jump))
 
     def _note(self, jump: float) -> None:
         if abs(jump) > self._lease / 2:

@@ -116,7 +116,7 @@ class Confirmation:
         if young is None:
             young = await self._recorder.database.read(
                 lambda connection: destruction.is_young(
-                    connection, operation, cloud.settings.visibility
+                    connection, operation, cloud.settings.visibility, self._recorder.clock
                 )
             )
         if young:

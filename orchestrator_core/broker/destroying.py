@@ -126,7 +126,7 @@ class Destroyer:
         def also(connection: Connection, operation: Operation) -> None:
             limits.check_held(connection)
             held[:] = [destruction.is_held(connection, operation)]
-            destruction.take(connection, operation, cloud.settings)
+            destruction.take(connection, operation, cloud.settings, self._recorder.clock)
             destruction.end_assignment(connection, operation, ledger.STOPPED)
 
         operation = await self._recorder.record(change, draft, self._take_back, also)
@@ -135,7 +135,7 @@ class Destroyer:
         step = steps.act("stop_vm", VmReference(node_id), change.permit)
         try:
             await until_shown(
-                self._recorder.database,
+                self._recorder,
                 cloud,
                 VmReference(node_id),
                 deadline,
@@ -192,7 +192,9 @@ class Destroyer:
         try:
             permit = self._recorder.permit()
             there = await self._recorder.database.write(
-                lambda connection: destruction.take_again(connection, operation, cloud.settings)
+                lambda connection: destruction.take_again(
+                    connection, operation, cloud.settings, self._recorder.clock
+                )
             )
             if not there:
                 return await self._confirmation.gone(operation)
@@ -250,7 +252,7 @@ class Destroyer:
         """
         try:
             return await until_shown(
-                self._recorder.database,
+                self._recorder,
                 cloud,
                 vm,
                 deadline,

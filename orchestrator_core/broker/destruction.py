@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row
 
 from orchestrator_core.broker import attempts, ledger, limits, records, reopening, vms
+from orchestrator_core.broker.clock_watch import LAG, ClockWatch
 from orchestrator_core.broker.operation import Operation, Step
 from orchestrator_core.broker.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
 from orchestrator_core.errors import Refused
@@ -16,12 +17,14 @@ DEADLINE: Final = 7 * 86_400.0
 """Seconds after which a VM that will not go waits for somebody to look at it."""
 
 
-def take(connection: Connection, operation: Operation, cloud: CloudSettings) -> None:
+def take(
+    connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
+) -> None:
     """From here on nobody can claim the VM."""
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
     vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
-    _set_destroying(connection, vm, cloud)
+    _set_destroying(connection, vm, cloud, clock)
 
 
 def is_held(connection: Connection, operation: Operation) -> bool:
@@ -30,10 +33,12 @@ def is_held(connection: Connection, operation: Operation) -> bool:
     return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
 
 
-def _set_destroying(connection: Connection, vm: Row[Any], cloud: CloudSettings) -> None:
+def _set_destroying(
+    connection: Connection, vm: Row[Any], cloud: CloudSettings, clock: ClockWatch
+) -> None:
     limits.check_right(vm, cloud)
     if vm.destroy_began_at is None:
-        limits.check_rate(connection, cloud)
+        limits.check_rate(connection, cloud, clock)
     vms.set_state(connection, vm.cloud, vm.node_id, VmState.DESTROYING)
 
 
@@ -89,7 +94,9 @@ def _saw_it_go(connection: Connection, operation: Operation) -> bool:
     return vms.has_gone_since(connection, key, operation.made_at)
 
 
-def take_again(connection: Connection, operation: Operation, cloud: CloudSettings) -> bool:
+def take_again(
+    connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
+) -> bool:
     """See to it that the VM may be destroyed just now; False when another operation saw it go.
 
     Raises:
@@ -108,7 +115,7 @@ def take_again(connection: Connection, operation: Operation, cloud: CloudSetting
     held = ledger.holding(connection, operation.cloud, operation.node_id)
     if held is not None:
         raise Refused(f"Node {vm.node_id} is assigned to {held.user} by now, and left alone")
-    _set_destroying(connection, vm, cloud)
+    _set_destroying(connection, vm, cloud, clock)
     return True
 
 
@@ -143,15 +150,21 @@ def keep(connection: Connection, operation: Operation) -> VmState:
     return state
 
 
-def is_young(connection: Connection, operation: Operation, visibility: float) -> bool:
-    """Whether a VM was started so short a time ago that its cloud need not show it yet."""
+def is_young(
+    connection: Connection, operation: Operation, visibility: float, clock: ClockWatch
+) -> bool:
+    """Whether a VM was started so short a time ago that its cloud need not show it yet.
+
+    A jump of the database's clock makes no VM older.
+    """
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
         return False
     if vm.seen_at is not None:
         return False
-    return bool(operation.attempt_began_at - vm.made_at < visibility)
+    age = operation.attempt_began_at - vm.made_at
+    return bool(age < visibility or age - clock.gained(connection, visibility + LAG) < visibility)
 
 
 def was_there(connection: Connection, operation: Operation) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from orchestrator_core.broker import absence, steps, usable
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
@@ -13,6 +15,8 @@ from orchestrator_core.broker.change import (
     StartOrder,
     VmReference,
 )
+from orchestrator_core.broker.namesakes import Namesakes
+from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
@@ -25,6 +29,8 @@ from orchestrator_core.errors import (
     Unsupported,
 )
 from orchestrator_core.model import AssignmentResult, AssignRequest
+
+T = TypeVar("T")
 
 _NO_STATE = "needs a database; this server has no [state]"
 
@@ -39,6 +45,7 @@ class DirectBroker(Broker):
     def __init__(self, registry: Registry) -> None:
         super().__init__()
         self._registry = registry
+        self._namesakes = Namesakes(registry)
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM."""
@@ -75,6 +82,7 @@ class DirectBroker(Broker):
         backend = self._registry.backend(cloud)
         found = await backend.resolve_vm(cloud.name, order.vm.node, order.vm.hostname)
         await usable.check_shown(cloud, found)
+        await self._namesakes.check_assign(backend, cloud, found)
         wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
         return Assigned(await backend.assign_vm(wanted, change.permit))
 
@@ -95,6 +103,7 @@ class DirectBroker(Broker):
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
         found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
+        await self._namesakes.check_release(backend, cloud, found)
         released = await backend.release_vm(cloud.name, found, change.permit)
         permit = Permit()
         try:
@@ -107,6 +116,10 @@ class DirectBroker(Broker):
         return Assigned(
             AssignmentResult(released.id, released.id_vm, f"{released.result} and deleted")
         )
+
+    async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
+        """List VMs as their backend shows them."""
+        return await self._registry.backend(cloud).list_vms(cloud.name, shape)
 
     @staticmethod
     async def _was_gone(cloud: Cloud, node_id: str, error: NodeNotFound) -> None:

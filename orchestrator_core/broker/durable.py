@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
-from orchestrator_core.broker import holders, reports, verdict
+from orchestrator_core.broker import held_names, holders, reports, verdict
 from orchestrator_core.broker.assigning import Assigner
 from orchestrator_core.broker.broker import Broker
 from orchestrator_core.broker.change import (
@@ -20,6 +20,7 @@ from orchestrator_core.broker.change import (
 )
 from orchestrator_core.broker.destroying import Destroyer
 from orchestrator_core.broker.inventory import CloudInventory
+from orchestrator_core.broker.namesakes import Namesakes
 from orchestrator_core.broker.operation import Operation
 from orchestrator_core.broker.powering import Switch
 from orchestrator_core.broker.reading import Records
@@ -28,6 +29,7 @@ from orchestrator_core.broker.releasing import Releaser
 from orchestrator_core.broker.renewing import Renewer
 from orchestrator_core.broker.starting import Starter
 from orchestrator_core.broker.visibility import until_shown
+from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.deadline import Deadline
@@ -63,8 +65,9 @@ class DurableBroker(Broker):
         self._starter = Starter(recorder)
         self._destroyer = Destroyer(recorder)
         self._switch = Switch(recorder)
-        self._assigner = Assigner(recorder)
-        self._releaser = Releaser(recorder, self._destroyer)
+        namesakes = Namesakes(registry)
+        self._assigner = Assigner(recorder, namesakes)
+        self._releaser = Releaser(recorder, self._destroyer, namesakes)
         self._renewer = Renewer(recorder)
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
@@ -95,6 +98,15 @@ class DurableBroker(Broker):
         """Let a lease end so many seconds from now."""
         return await self._renewer.begin(change, vm, lease, generation)
 
+    async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
+        """List VMs; the ledger tells whose a VM is that its backend cannot tell from others."""
+        backend = self._registry.backend(cloud)
+        if not backend.by_hostname:
+            return await backend.list_vms(cloud.name, shape)
+        held = await self.database.read(lambda c: held_names.holdings(c, backend.name))
+        told = held_names.ToldApart(cloud.name, held, shape)
+        return await backend.list_vms(cloud.name, told)
+
     async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask for a VM that was started here a moment ago until its cloud shows it."""
 
@@ -105,7 +117,7 @@ class DurableBroker(Broker):
                 raise CloudTimeout(f"Cloud {cloud.name} gave no answer in time") from None
 
         deadline = Deadline(cloud.guard.seconds("get_node"))
-        return await until_shown(self.database, cloud, VmReference(node_id), deadline, ask_within)
+        return await until_shown(self._recorder, cloud, VmReference(node_id), deadline, ask_within)
 
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has claimed."""

@@ -37,7 +37,7 @@ from orchestrator_core.broker.vm import (
 )
 from orchestrator_core.errors import AssignHeld, Refused
 from orchestrator_core.model import JsonObject
-from orchestrator_core.state import installation
+from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.insert import insert_unless_there
@@ -125,13 +125,17 @@ def _note(connection: Connection, claimed: Claim) -> None:
 
 
 def has_run_out(connection: Connection, assignment: Assignment) -> bool:
-    """Whether an assignment had a lease, and its time is over by the database's clock."""
+    """Whether an assignment had a lease, and its time is over by the database's clock.
+
+    No lease ends while that clock is in doubt.
+    """
     if assignment.lease_expires_at is None:
         return False
-    return assignment.lease_expires_at <= connection.execute(_CLOCK).scalar_one()
+    clock, in_doubt = connection.execute(_CLOCK).one()
+    return not in_doubt and bool(assignment.lease_expires_at <= clock)
 
 
-_CLOCK: Final = select(now())
+_CLOCK: Final = select(now(), clock_hold.IN_DOUBT)
 
 
 _QUARANTINED: Final = select(orphans.c.node_id).where(

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
+from orchestrator_core.broker.clock_watch import ClockWatch
 from orchestrator_core.broker.vm import VmOrigin
 from orchestrator_core.errors import DestroyHeld, DestroyLimit, Refused
 from orchestrator_core.settings.model import CloudSettings
@@ -51,10 +52,11 @@ def check_held(connection: Connection) -> None:
         raise DestroyHeld(f"Nothing is destroyed just now: {held}")
 
 
-def check_rate(connection: Connection, cloud: CloudSettings) -> None:
+def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) -> None:
     """Do nothing if one more VM may be destroyed within this hour.
 
-    Whoever asks at the same time waits until this transaction has ended.
+    Whoever asks at the same time waits until this transaction has ended. An hour is longer by as
+    much as the database's clock has jumped forward: a jump must not lift the limit.
 
     Raises:
         DestroyLimit: when the cloud's limit is reached.
@@ -66,9 +68,10 @@ def check_rate(connection: Connection, cloud: CloudSettings) -> None:
         lock = func.hashtext(f"destroys {cloud.name}")
         connection.execute(select(func.pg_advisory_xact_lock(lock)))
     began = vms.c.destroy_began_at
+    hour = _HOUR + clock.gained(connection, _HOUR)
     recent, oldest = connection.execute(
-        select(func.count(), func.min(began) + _HOUR - now()).where(
-            vms.c.cloud == cloud.name, counts(began)
+        select(func.count(), func.min(began) + hour - now()).where(
+            vms.c.cloud == cloud.name, counts(began, hour)
         )
     ).one()
     if recent >= most:
@@ -78,6 +81,11 @@ def check_rate(connection: Connection, cloud: CloudSettings) -> None:
         )
 
 
-def counts(began_at: ColumnElement[float | None]) -> ColumnElement[bool]:
-    """Whether a VM that began to be destroyed then counts for the limit of an hour."""
-    return and_(began_at.is_not(None), began_at > now() - _HOUR)
+def counts(began_at: ColumnElement[float | None], hour: float = _HOUR) -> ColumnElement[bool]:
+    """Whether a VM that began to be destroyed then counts for the limit of an hour.
+
+    Args:
+        began_at: seconds since 1970 by the database's clock.
+        hour: how many seconds an hour has by that clock.
+    """
+    return and_(began_at.is_not(None), began_at > now() - hour)

@@ -31,9 +31,9 @@ class Switch:
     async def begin(self, change: Change, hook: str, vm: VmReference) -> Acted:
         """Do to a VM what the hook's name says."""
         cloud = change.cloud
-        database, deadline = self._recorder.database, Deadline(cloud.guard.seconds(hook))
+        deadline = Deadline(cloud.guard.seconds(hook))
         node_id = await until_shown(
-            database, cloud, vm, deadline, lambda seconds: steps.resolve(cloud, vm, seconds)
+            self._recorder, cloud, vm, deadline, lambda seconds: steps.resolve(cloud, vm, seconds)
         )
         parameters = {"node": vm.node, "hostname": vm.hostname}
         draft = Draft(
@@ -47,7 +47,7 @@ class Switch:
             return await cloud.change(hook, step, change.permit, change.hints, seconds)
 
         try:
-            await until_shown(database, cloud, meant, deadline, ask)
+            await until_shown(self._recorder, cloud, meant, deadline, ask)
         except asyncio.CancelledError:
             self._recorder.caller_left(change, operation, _forget_key)
             raise

@@ -12,7 +12,14 @@ from sqlalchemy import Connection
 
 from orchestrator_core.broker import attempts, claims, recording, records, verdict
 from orchestrator_core.broker.change import Change
-from orchestrator_core.broker.operation import Draft, Operation, OperationState, Progress
+from orchestrator_core.broker.clock_watch import LAG, ClockWatch
+from orchestrator_core.broker.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+)
 from orchestrator_core.broker.process import Process
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
@@ -62,6 +69,11 @@ class Recorder:
         self._late: set[asyncio.Task[Any]] = set()
         self._ending = asyncio.Event()
 
+    @property
+    def clock(self) -> ClockWatch:
+        """What this process makes of the database's clock."""
+        return self.process.clock
+
     def pause(self, operation: Operation) -> float:
         """Return the seconds until an operation's next attempt."""
         settings = self._settings
@@ -83,6 +95,8 @@ class Recorder:
     async def next_look(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until it is looked again what has come of an unanswered change.
 
+        A jump of the database's clock does not shorten the grace.
+
         Args:
             operation: of which nothing shows.
             grace: seconds for which what was asked for may still come to be.
@@ -90,8 +104,10 @@ class Recorder:
         Returns:
             None once that is over.
         """
-        ended = await self.database.read(lambda c: attempts.of(c, operation.id))
-        left = grace - attempts.lost_for(operation, ended)
+        ended, gained = await self.database.read(
+            lambda c: (attempts.of(c, operation.id), self.clock.gained(c, grace + LAG))
+        )
+        left = grace - attempts.lost_for(operation, ended) + gained
         return min(left, self.pause(operation)) if left > 0 else None
 
     def permit(self) -> Permit:
@@ -144,9 +160,19 @@ class Recorder:
             StateUnavailable: when nothing can be recorded.
             Exception: what the work raises; nothing is recorded then.
         """
-        done = await asyncio.shield(asyncio.ensure_future(self.database.write(work)))
+
+        def record(connection: Connection) -> tuple[Operation, T]:
+            self._keep_keys(connection, change.requester)
+            return work(connection)
+
+        done = await asyncio.shield(asyncio.ensure_future(self.database.write(record)))
         change.tell(done[0])
         return done
+
+    def _keep_keys(self, connection: Connection, requester: Requester) -> None:
+        """See to it that no key expires by a jump of the clock that no heartbeat has seen yet."""
+        if requester.key is not None:
+            self.clock.notice(connection)
 
     async def _record(
         self, change: Change, draft: Draft, undo: Also, also: Also | None
@@ -156,6 +182,7 @@ class Recorder:
         def work(connection: Connection) -> Operation | None:
             if claims.room(connection, draft.cloud, limit) == 0:
                 return None
+            self._keep_keys(connection, draft.requester)
             operation = recording.record(connection, draft, self.process.id)
             return (also(connection, operation) if also is not None else None) or operation
 

@@ -7,10 +7,21 @@ import asyncio
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker import keys, leases, ledger, limits, records, verdict, vms
+from orchestrator_core.broker import (
+    held_names,
+    keys,
+    leases,
+    ledger,
+    limits,
+    records,
+    verdict,
+    vms,
+)
 from orchestrator_core.broker.change import Assigned, Change, VmReference
+from orchestrator_core.broker.clock_watch import ClockWatch
 from orchestrator_core.broker.destroying import HELD_LOOK, Destroyer
 from orchestrator_core.broker.destruction import DEADLINE
+from orchestrator_core.broker.namesakes import Namesakes
 from orchestrator_core.broker.operation import (
     Draft,
     Operation,
@@ -51,10 +62,12 @@ class Releaser:
     Args:
         recorder: of this process.
         destroyer: destroys what was released.
+        namesakes: refuses VMs that a backend cannot tell from others.
     """
 
-    def __init__(self, recorder: Recorder, destroyer: Destroyer) -> None:
+    def __init__(self, recorder: Recorder, destroyer: Destroyer, namesakes: Namesakes) -> None:
         self._recorder = recorder
+        self._namesakes = namesakes
         self._destroyer = destroyer
 
     async def begin(
@@ -66,6 +79,7 @@ class Releaser:
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
         found = await self._resolve(backend, cloud.name, vm)
+        await self._namesakes.check_release(backend, cloud, found)
         draft = Draft(
             "release_vm",
             cloud.name,
@@ -133,7 +147,9 @@ class Releaser:
         try:
             permit = self._recorder.permit()
             assignment = await self._recorder.database.read(
-                lambda connection: _look(connection, operation, cloud.settings)
+                lambda connection: _look(
+                    connection, operation, cloud.settings, self._recorder.clock
+                )
             )
         except (DestroyHeld, DestroyLimit) as error:
             made = verdict.again(operation, error, HELD_LOOK)
@@ -163,6 +179,7 @@ class Releaser:
             if user and assignment is not None and user != assignment.user:
                 why = "The backend shows another user, so that the VM is left alone"
                 return await self._unknown(operation, why)
+            await self._namesakes.check_release(backend, cloud, found)
             released = await backend.release_vm(cloud.name, found, permit)
         except (NodeNotFound, Refused) as error:
             return await self._settle(operation, cloud, backend, error)
@@ -307,6 +324,8 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
         held = ledger.holding(connection, cloud.name, vm.id_vm)
         if held is None and (generation is not None or not backend.external):
             raise Refused(f"Node {vm.id_vm} is not assigned")
+        if held is None and backend.by_hostname:
+            held_names.check_unheld(connection, backend.name, cloud.name, vm)
         if held is not None:
             ledger.check_generation(held, generation)
             if held.state != AssignmentState.ACTIVE:
@@ -320,7 +339,9 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
     return take
 
 
-def _look(connection: Connection, operation: Operation, cloud: CloudSettings) -> Assignment | None:
+def _look(
+    connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
+) -> Assignment | None:
     """Return whose VM it is that is to be released, if it may be destroyed just now.
 
     Raises:
@@ -333,7 +354,7 @@ def _look(connection: Connection, operation: Operation, cloud: CloudSettings) ->
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is not None and vm.state == VmState.RELEASING:
         limits.check_right(vm, cloud)
-        limits.check_rate(connection, cloud)
+        limits.check_rate(connection, cloud, clock)
     return ledger.of_operation(connection, operation)
 
 

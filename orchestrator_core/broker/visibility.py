@@ -9,12 +9,13 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, select
 
 from orchestrator_core.broker.change import VmReference
+from orchestrator_core.broker.clock_watch import LAG
+from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.vm import VmOrigin
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import NodeNotFound, NodeTerminated, StateUnavailable
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ _GROWTH: Final = 1.5
 
 
 async def until_shown(
-    database: Database, cloud: Cloud, vm: VmReference, deadline: Deadline, ask: Ask[T]
+    recorder: Recorder, cloud: Cloud, vm: VmReference, deadline: Deadline, ask: Ask[T]
 ) -> T:
     """Ask for a VM again while its cloud need not show it yet; return the answer.
 
@@ -36,7 +37,7 @@ async def until_shown(
     seconds after its start has named it. No thread is held between two asks.
 
     Args:
-        database: knows the VMs that were started here.
+        recorder: knows the VMs that were started here, and what the database's clock is worth.
         cloud: the VM's; ``visibility`` of its settings is how long it may take.
         vm: the VM, by its id or its name.
         deadline: of the whole operation; no ask begins after it.
@@ -55,17 +56,23 @@ async def until_shown(
         except NodeTerminated:
             raise
         except NodeNotFound:
-            if pause >= deadline.remaining() or not await _is_young(database, cloud, vm):
+            if pause >= deadline.remaining() or not await _is_young(recorder, cloud, vm):
                 raise
         await asyncio.sleep(pause)
         pause = min(_GROWTH * pause, _LONGEST_PAUSE)
         left = deadline.remaining()
 
 
-async def _is_young(database: Database, cloud: Cloud, vm: VmReference) -> bool:
-    seconds = cloud.settings.visibility
+async def _is_young(recorder: Recorder, cloud: Cloud, vm: VmReference) -> bool:
+    visibility = cloud.settings.visibility
+
+    def read(connection: Connection) -> bool:
+        # A jump of the database's clock makes no VM older.
+        seconds = visibility + recorder.clock.gained(connection, visibility + LAG)
+        return _has_young(connection, cloud.name, vm, seconds)
+
     try:
-        return await database.read(lambda c: _has_young(c, cloud.name, vm, seconds))
+        return await recorder.database.read(read)
     except StateUnavailable:
         return False
 

@@ -52,6 +52,11 @@ class Backend:
         """Whether it keeps assignments of its own, so that an answer of its can be lost."""
         return self.guard.hooks.trait("external", default=True)
 
+    @property
+    def by_hostname(self) -> bool:
+        """Whether it can be told which VM is meant only by the VM's hostname."""
+        return self.guard.hooks.trait("by_hostname", default=False)
+
     async def list_vms(self, cloud: str, shape: Shape[T]) -> T:
         """Every VM of that cloud that the backend knows, shaped in the backend's threads.
 

@@ -12,6 +12,7 @@ from orchestrator_core.model import Node
 from orchestrator_core.testing.api import Json
 from orchestrator_core.testing.backend_under_test import FREE, OTHER, BackendUnderTest
 from orchestrator_core.testing.behaviour import behaviour
+from orchestrator_core.testing.serving import Served
 from orchestrator_core.testing.suite import AssignmentSuite
 from orchestrator_core.testing.under_test import (
     DoesNotApply,
@@ -294,6 +295,27 @@ class BaseAssignment(AssignmentSuite):
         """
         backend.served.check("backend")
 
+    @behaviour("A22", "assign_vm", "release_vm", "resolve_vm", "list_vms")
+    def test_namesakes(self, backend: BackendUnderTest) -> None:
+        """Of two VMs with one hostname the one that is named by its id is meant, or none.
+
+        A backend that can be told of a VM by its hostname alone gives away, and frees, whichever it
+        finds first. It says so (``by_hostname``), and the core refuses such a VM.
+        """
+        served, one, other = backend.with_namesakes()
+        wanted = {"node": other.id, "user": "ada", "vm_type": "conformance"}
+        answer = served.api.put("/vm/action/assign/cloud", wanted)
+        expect(answer, (_OK, _BAD))
+        holders = {other.id} if answer.status == _OK else set()
+        assert _holders(served) == holders, (
+            f"{other.id!r} was meant, and held are {_holders(served)}"
+        )
+        if holders:
+            wanted = {"node": one.id, "user": "bob", "vm_type": "conformance"}
+            expect(served.api.put("/vm/action/assign/cloud", wanted), 200)
+            expect(served.api.put("/vm/action/release/cloud", {"node": other.id}), 200)
+            assert _holders(served) == {one.id}, f"{other.id!r} was released, not {one.id!r}"
+
     @behaviour("A15", last=True)
     def test_no_secret_is_shown(self, backend: BackendUnderTest) -> None:
         """No answer shows a secret of its settings.
@@ -309,6 +331,11 @@ class BaseAssignment(AssignmentSuite):
         Asked of all calls of the same suite.
         """
         backend.raised_nothing_else()
+
+
+def _holders(served: Served) -> set[str]:
+    vms = expect(served.api.get("/vm/status/cloud"), 200)["nodes"]
+    return {vm["id_vm"] for vm in vms if vm["user"]}
 
 
 def _is_of(node: Node, answer: Json) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -14,6 +15,8 @@ from orchestrator_core.testing.stage import STAGE_CLOUD, stage_nodes, stage_sett
 from orchestrator_core.testing.under_test import UnderTest, all_ready, expect
 
 _NODES: Final = 20
+
+_TWIN: Final = "twin"
 
 OTHER: Final = "other"
 """A second cloud with the same backend, of whose nodes it is told nothing."""
@@ -64,6 +67,17 @@ class BackendUnderTest(UnderTest):
         """Return a node of which nobody has made use yet."""
         assert self.served is not None
         return self._free.pop()
+
+    def with_namesakes(self) -> tuple[Served, Node, Node]:
+        """Serve the backend once more, which is told of two VMs with one hostname.
+
+        Returns:
+            The server, and the two VMs; both are in the cloud.
+        """
+        one, other = (replace(self.take(), name=_TWIN) for _ in range(2))
+        faked = self.subject.faked(self.plugin.factory, (one, other))
+        fake, _ = self._stack.enter_context(faked)
+        return self.elsewhere(self.settings(fake.settings)), one, other
 
     def refuses(self, hook: str) -> None:
         """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""

@@ -254,7 +254,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
     await asked_again(recorder, operation, cloud)
     limited = replace(cloud.settings, destroys_per_hour=1)
     with pytest.raises(DestroyLimit):
-        await recorder.database.read(lambda c: limits.check_rate(c, limited))
+        await recorder.database.read(lambda c: limits.check_rate(c, limited, recorder.clock))
     assert await swept() == 1  # it counts for the limit
     await recorder.database.write(
         lambda c: c.execute(update(tables.vms).values(destroy_began_at=now() - 3600.0))

@@ -14,6 +14,7 @@ from orchestrator_core.broker import claims, leases, ledger, records, vms
 from orchestrator_core.broker.assigning import Assigner
 from orchestrator_core.broker.change import AssignOrder, Change, VmReference
 from orchestrator_core.broker.destroying import Destroyer
+from orchestrator_core.broker.namesakes import Namesakes
 from orchestrator_core.broker.operation import Operation, OperationState, Requester
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.releasing import Releaser
@@ -21,6 +22,7 @@ from orchestrator_core.broker.vm import Assignment, AssignmentState, VmKey
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import CloudError, CloudTimeout, Refused
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
@@ -31,6 +33,8 @@ from orchestrator_core.state.tables import attempts
 from tests.broker.conftest import asked, cloud_of
 
 pytestmark = pytest.mark.anyio
+
+NO_CLOUDS = Namesakes(Registry([], [], None))
 
 ORDER = AssignOrder(VmReference("1"), "ada", "app")
 
@@ -94,8 +98,8 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
 ) -> None:
     cloud, (_, backend) = cloud_of([["1"]]), terse
     change = Change(cloud, Permit(), Requester("somebody", "request"))
-    await Assigner(recorder).begin(change, backend, ORDER)
-    releaser, before = Releaser(recorder, Destroyer(recorder)), len(asked)
+    await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
+    releaser, before = Releaser(recorder, Destroyer(recorder), NO_CLOUDS), len(asked)
     with pytest.raises(CloudTimeout) as lost:
         await releaser.begin(change, backend, VmReference("1"), 1)
     operation = await again(recorder, lost.value.operation_id)
@@ -128,7 +132,7 @@ async def test_an_assign_that_does_not_show_may_still_be_made(
     cloud, (itself, backend) = cloud_of([["1"]]), terse
     itself.mute = True
     change = Change(cloud, Permit(), Requester("somebody", "request"))
-    assigner = Assigner(recorder)
+    assigner = Assigner(recorder, NO_CLOUDS)
     with pytest.raises(CloudTimeout) as lost:
         await assigner.begin(change, backend, ORDER)
     itself.user = ""
@@ -162,9 +166,9 @@ async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     itself.mute = True
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     with pytest.raises(CloudTimeout) as lost:
-        await Assigner(recorder).begin(change, backend, ORDER)
+        await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
     operation = await again(recorder, lost.value.operation_id)
-    ended = await Assigner(recorder).resume(operation, cloud, backend)
+    ended = await Assigner(recorder, NO_CLOUDS).resume(operation, cloud, backend)
     assert ended.state is OperationState.SUCCEEDED
     held = await recorder.database.read(lambda c: ledger.holding(c, "test", "1"))
     assert held is not None
@@ -202,7 +206,7 @@ async def test_what_is_told_as_not_begun_does_not_begin(
     permit = LatePermit()
     change = Change(cloud, permit, Requester("somebody", "request"))
     with pytest.raises(CloudTimeout) as late:
-        await Assigner(recorder).begin(change, backend, ORDER)
+        await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
     permit.goes_on.set()
     assert permit.refused.wait(10)
     await backend.close()
@@ -224,7 +228,7 @@ async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
     itself.may_answer.clear()
     who = Requester("somebody", "request")
     assign = asyncio.ensure_future(
-        Assigner(recorder).begin(Change(cloud, Permit(), who), backend, ORDER)
+        Assigner(recorder, NO_CLOUDS).begin(Change(cloud, Permit(), who), backend, ORDER)
     )
     assert await asyncio.to_thread(itself.is_asked.wait, 10)
     permit = LatePermit()
@@ -246,7 +250,9 @@ async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
     else:
         assert held is not None
         assert (held.state, held.user) == (AssignmentState.ACTIVE, "ada")
-        again = await Assigner(recorder).begin(Change(cloud, Permit(), who), backend, ORDER)
+        again = await Assigner(recorder, NO_CLOUDS).begin(
+            Change(cloud, Permit(), who), backend, ORDER
+        )
         assert again.result == assign.result().result
     await cloud.close()
 
@@ -269,7 +275,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     backend = Backend(AssignmentSettings("agreeable", backend="agreeable"), plug)
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     order = AssignOrder(VmReference("1"), "ada", "app", lease=0.001)
-    await Assigner(recorder).begin(change, backend, order)
+    await Assigner(recorder, NO_CLOUDS).begin(change, backend, order)
     await asyncio.sleep(0.01)
 
     def lose(connection: Connection) -> Operation:
@@ -284,7 +290,9 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 
     operation = await recorder.database.write(lose)
     assert operation.unsettled
-    waits = await Releaser(recorder, Destroyer(recorder)).resume(operation, cloud, backend)
+    waits = await Releaser(recorder, Destroyer(recorder), NO_CLOUDS).resume(
+        operation, cloud, backend
+    )
     assert (waits.state, waits.error_code) == (OperationState.PENDING, "refused")
     held = await _holder(recorder)
     assert held is not None

@@ -45,6 +45,7 @@ TITLES = {
     "A19": "Long and foreign names of users and applications are kept as they are, or refused",
     "A20": "A VM is known in its own cloud alone",
     "A21": "A check of a backend that can be reached finds nothing",
+    "A22": "Of two VMs with one hostname the one that is named by its id is meant, or none",
     "C1": "A cloud can be configured with it, tells what it is, and lists what the contract says",
     "C2": "It describes itself in the same words each time",
     "C3": "What it does not support has a reason",

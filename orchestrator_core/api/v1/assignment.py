@@ -92,12 +92,12 @@ class VmStatusResource(CloudResource):
     ) -> None:
         """Answer with every VM that the cloud's assignment backend knows."""
         asked = self.cloud(cloud)
-        backend = self.services.registry.backend(asked)
+        self.services.registry.backend(asked)  # a cloud without one is told of first
 
         shape = _Vms(page_of(req))
 
         async def work(_: Parameters) -> bytes:
-            return await backend.list_vms(asked.name, shape)
+            return await self.services.broker.list_vms(asked, shape)
 
         extensions = self.services.extensions
         resp.data = await extensions.around(self.call(req, asked, "list_vms", {}), work)

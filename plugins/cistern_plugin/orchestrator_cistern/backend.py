@@ -29,6 +29,7 @@ class CisternBackend:
     """Lets one Cistern server choose, allow and report."""
 
     settings_schema = CisternSettings
+    by_hostname = True  # neither Cistern's assign nor its release takes a node id
     fake = "orchestrator_cistern.fake:fake"
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:

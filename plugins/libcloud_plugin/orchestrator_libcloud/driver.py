@@ -24,7 +24,7 @@ from orchestrator_libcloud import actions, convert, lookup, regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors import Source, translated
-from orchestrator_libcloud.openstack.pages import Pager
+from orchestrator_libcloud.parts import Parts
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
 from orchestrator_libcloud.start import create_node
@@ -61,7 +61,7 @@ class LibcloudDriver:
         self._options = actions.Options(delete_volumes=settings["delete_volumes"])
         self._source = Source(self._sessions.redact, starts=False)
         self._start_source = Source(self._sessions.redact, starts=True)
-        self._pager = Pager()
+        self._parts = Parts()
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -100,8 +100,10 @@ class LibcloudDriver:
     def list_nodes(self, deadline: Deadline) -> list[Node]:
         """Return every node."""
         with self._call(deadline) as driver:
-            nodes = lookup.list_with(driver, "list_nodes", self._region)
-            return [_shown(convert.to_node(node)) for node in nodes]
+            found = lookup.list_with(driver, "list_nodes", self._region)
+            nodes = [_shown(convert.to_node(node)) for node in found]
+            self._parts.learn(driver, "list_nodes", [node.id for node in nodes])
+            return nodes
 
     @hookimpl
     def list_images(self, deadline: Deadline) -> list[Image]:
@@ -113,9 +115,9 @@ class LibcloudDriver:
 
     @hookimpl
     def page_nodes(self, limit: int, marker: str | None, deadline: Deadline) -> list[Node]:
-        """Return a part of the nodes, where the provider sorts them by id."""
+        """Return a part of the nodes, where less than all of them can be asked for."""
         with self._call(deadline) as driver:
-            nodes = self._pager.part(driver, "list_nodes", limit, marker)
+            nodes = self._parts.part(driver, "list_nodes", limit, marker)
             if nodes is not None:
                 return _by_id([_shown(convert.to_node(node)) for node in nodes], marker)
         return _by_id(self.list_nodes(deadline), marker)
@@ -124,7 +126,7 @@ class LibcloudDriver:
     def page_images(self, limit: int, marker: str | None, deadline: Deadline) -> list[Image]:
         """Return a part of the images, where the provider sorts them by id."""
         with self._call(deadline) as driver:
-            images = self._pager.part(driver, "list_images", limit, marker)
+            images = self._parts.part(driver, "list_images", limit, marker)
             # Only those that can be used were asked for; what leaves others out leaves too few.
             if images is not None and all(convert.is_usable(image) for image in images):
                 return _by_id([convert.to_image(image) for image in images], marker)

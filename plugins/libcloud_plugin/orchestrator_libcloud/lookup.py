@@ -17,6 +17,7 @@ from orchestrator_libcloud import absence, instance_types, libvirt_domains
 from orchestrator_libcloud.capabilities import lacks, method, needed, offers
 from orchestrator_libcloud.carriers import why_none
 from orchestrator_libcloud.complete import whole
+from orchestrator_libcloud.composed_sizes import composed, form_of
 from orchestrator_libcloud.convert import node_id, node_marker
 from orchestrator_libcloud.marker import MARKER_KEY
 from orchestrator_libcloud.openstack import zones
@@ -204,6 +205,9 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     Raises:
         SizeNotFound: when there is none.
     """
+    size = composed(driver, wanted)
+    if size is not None:
+        return size  # no list has it
     if instance_types.can_ask(driver):
         size = instance_types.find_size(driver, wanted)
     else:
@@ -213,7 +217,9 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
             size = _first(size for size in sizes if str(size.id) == wanted)
     size = size or passed_on(driver, wanted)
     if size is None:
-        raise SizeNotFound(f"There is no size {wanted!r}")
+        form = form_of(driver)
+        more = "" if form is None else f"; besides those listed this provider takes {form.words}"
+        raise SizeNotFound(f"There is no size {wanted!r}{more.replace('`', '')}")
     return size
 
 

@@ -2,8 +2,8 @@
 
 In some drivers ``list_sizes`` is a constant of Libcloud. A constant may hint, but the cloud
 decides: an id that it lacks is passed on where the driver sends nothing but that id. Drivers that
-turn a size into amounts (Abiquo, CloudSigma) cannot do so, and in drivers that ask their cloud the
-list is the cloud's own word.
+turn a size into amounts cannot do so (Abiquo takes the memory alone), and in drivers that ask their
+cloud the list is the cloud's own word. What a caller composes of amounts: ``composed_sizes.py``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _by_name(driver: Any, wanted: str) -> Any | None:
 
 
 def _by_memory(driver: Any, wanted: str) -> Any | None:
-    """Return a size of so many MB of memory: vCloud's sizes are nothing else."""
+    """Return a size of so many MB of memory: vCloud's and Abiquo's sizes are nothing else."""
     if not _MEMORY.match(wanted):
         return None
     return _size(driver, wanted, f"{wanted} Ram", int(wanted))
@@ -57,6 +57,7 @@ def _size(driver: Any, size_id: str, name: str, ram: int | None) -> Any:
 
 
 _MAKE: Final[dict[str, Callable[[Any, str], Any | None]]] = {
+    _DRIVERS + "abiquo": _by_memory,
     _DRIVERS + "ec2": _by_name,
     _DRIVERS + "opennebula": _by_name,
     _DRIVERS + "vcloud": _by_memory,

@@ -12,7 +12,7 @@ from orchestrator_libcloud.capabilities import lacks
 from orchestrator_libcloud.sizes import passed_on
 
 CONSTANT = {"nimbus", "outscale_inc", "outscale_sas"}
-AMOUNTS = {"terremark", "vcloud"}
+AMOUNTS = {"abiquo", "terremark", "vcloud"}
 
 
 def made(driver_class: Any) -> Any:

@@ -370,3 +370,29 @@ class ChecksWhatItMayNot(GoodBackend):
     def check(self) -> None:
         super().check()
         raise CredentialsRefused("Only administrators may ask this")
+
+
+class GivesTheFirstOfThatHostname(GoodBackend):
+    """It is told of a VM by its hostname, and takes its answer's id from the question."""
+
+    breaks, says = "A22", "was meant, and held are"
+
+    def known(self, cloud: str, vm: Vm) -> Vm:
+        return self.meant(cloud, None, vm.hostname)
+
+    @hookimpl
+    def assign_vm(self, request: AssignRequest) -> AssignmentResult:
+        return replace(super().assign_vm(request), id_vm=request.vm.id_vm)
+
+    @hookimpl
+    def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:
+        return replace(super().release_vm(cloud, vm), id_vm=vm.id_vm)
+
+
+class FreesTheFirstOfThatHostname(GoodBackend):
+    breaks, says = "A22", "was released, not"
+
+    @hookimpl
+    def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:
+        first = self.meant(cloud, None, vm.hostname)
+        return replace(super().release_vm(cloud, first), id_vm=vm.id_vm)

@@ -1,0 +1,209 @@
+"""Checks that a hostname means one VM, for backends that know VMs by hostname alone.
+
+Such a backend cannot be told which of two VMs with one hostname is meant: an assignment, its
+status or its release may hit the other one. Hostnames are compared without regard to upper and
+lower case, since the backend's own database may do so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.living import is_living
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import OrchestratorError, Refused
+from orchestrator_core.model import CloudDescription, Node, Vm
+
+_log = structlog.get_logger(__name__)
+
+_SHOWN: Final = 5
+"""How many namesakes a message names."""
+
+
+def fold(hostname: str | None) -> str:
+    """Return a hostname as it is compared; empty without one."""
+    return (hostname or "").casefold()
+
+
+class Namesakes:
+    """Refuses changes of VMs that a backend cannot tell from others.
+
+    Args:
+        registry: the configured clouds and backends.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def check_assign(self, backend: Backend, cloud: Cloud, vm: Vm) -> None:
+        """Return if no other living VM of the backend's clouds has this VM's hostname.
+
+        Of a cloud whose list cannot be had, the VMs count that the backend lists.
+
+        Raises:
+            Refused: when another one has it, or the VM has none; it names both.
+            CloudError: when the backend cannot list its VMs.
+        """
+        if not backend.by_hostname:
+            return
+        _check_named(backend, vm)
+        deadline = Deadline(backend.guard.seconds("resolve_vm"))
+        clouds = self._clouds_of(backend)
+        listings = await asyncio.gather(*(_nodes(one, deadline) for one in clouds))
+        sought = _Sought(vm, listings[clouds.index(cloud)], cloud.name)
+        found: list[str] = []
+        for one, listing in zip(clouds, listings, strict=True):
+            found += sought.among_recorded(listing, one.name, await _records(backend, one))
+            found += sought.among_nodes(listing)
+        _refuse(backend, sought, found, "assigned")
+
+    async def check_release(self, backend: Backend, cloud: Cloud, vm: Vm) -> None:
+        """Return if the backend knows no other living VM by this VM's hostname.
+
+        A VM that the backend does not know cannot be released in place of this one.
+
+        Raises:
+            Refused: when it knows another one; it names both.
+            CloudError: when the backend cannot list its VMs.
+        """
+        if not backend.by_hostname:
+            return
+        _check_named(backend, vm)
+        deadline = Deadline(backend.guard.seconds("resolve_vm"))
+        sought = _Sought(vm, None, cloud.name)
+        found: list[str] = []
+        for one in self._clouds_of(backend):
+            known = sought.like_it(one.name, await _records(backend, one))
+            if not known:
+                continue
+            if sought.own is None:
+                sought = _Sought(vm, await _nodes(cloud, deadline), cloud.name)
+            listing = sought.own if one is cloud else await _nodes(one, deadline)
+            found += sought.among_recorded(listing, one.name, known)
+        _refuse(backend, sought, found, "released")
+
+    def _clouds_of(self, backend: Backend) -> list[Cloud]:
+        clouds = self._registry.clouds.values()
+        return [cloud for cloud in clouds if cloud.settings.assignment == backend.name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The nodes of one cloud, with what tells whether two clouds are one account."""
+
+    cloud: str
+    description: CloudDescription
+    nodes: Sequence[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """The VM whose namesakes are looked for, and the list of its cloud where it could be had."""
+
+    vm: Vm
+    own: _Listing | None
+    cloud: str
+
+    def like_it(self, cloud: str, vms: Sequence[Vm]) -> list[Vm]:
+        """Return the backend's records of a cloud that have the VM's hostname, without its own."""
+        return [vm for vm in vms if self._is_like(cloud, vm.id_vm, vm.hostname)]
+
+    def among_recorded(self, listing: _Listing | None, cloud: str, vms: Sequence[Vm]) -> list[str]:
+        """Return the namesakes among the backend's records of a cloud, for people.
+
+        Where the cloud's list could be had, only living VMs count.
+        """
+        same = self.like_it(cloud, vms)
+        if listing is None:
+            return [_words(cloud, vm.id_vm) for vm in same]
+        ids = {vm.id_vm for vm in same}
+        nodes = [node for node in listing.nodes if node.id in ids]
+        return [_words(cloud, node.id) for node in nodes if self._is_another(listing, node)]
+
+    def among_nodes(self, listing: _Listing | None) -> list[str]:
+        """Return the namesakes among the nodes of a cloud, for people."""
+        if listing is None:
+            return []
+        same = [node for node in listing.nodes if self._is_like(listing.cloud, node.id, node.name)]
+        return [_words(listing.cloud, node.id) for node in same if self._is_another(listing, node)]
+
+    def _is_like(self, cloud: str, node_id: str, hostname: str) -> bool:
+        is_it = (cloud, node_id) == (self.cloud, self.vm.id_vm)
+        return not is_it and fold(hostname) == fold(self.vm.hostname)
+
+    def _is_another(self, listing: _Listing, node: Node) -> bool:
+        """Whether a node is living, and is not the VM itself in another section of the settings.
+
+        Two sections may name the same account: then equal ids of one provider at one address are
+        one VM, and so are equal ids with the marker of one start.
+        """
+        if not is_living(node):
+            return False
+        own = self.own
+        if own is None or own is listing or node.id != self.vm.id_vm:
+            return True
+        itself = next((one for one in own.nodes if one.id == node.id), None)
+        if itself is None:
+            return True
+        if itself.marker and itself.marker == node.marker:
+            return False
+        here, there = own.description, listing.description
+        return here.host is None or (here.provider, here.host) != (there.provider, there.host)
+
+
+async def _nodes(cloud: Cloud, deadline: Deadline) -> _Listing | None:
+    """Return a cloud's nodes as it shows them now; None where they cannot be had."""
+    try:
+        if await cloud.reason_against("list_nodes") is not None:
+            return None
+        description, nodes = await asyncio.wait_for(cloud.list_all(), deadline.remaining())
+    except TimeoutError:
+        why = "its list took too long"
+    except OrchestratorError as error:
+        why = error.message
+    else:
+        return _Listing(cloud.name, description, nodes)
+    _log.warning("namesakes are looked for without the cloud's list", cloud=cloud.name, why=why)
+    return None
+
+
+async def _records(backend: Backend, cloud: Cloud) -> Sequence[Vm]:
+    return await backend.list_vms(cloud.name, _as_listed)
+
+
+def _as_listed(vms: Sequence[Vm]) -> tuple[Vm, ...]:
+    return tuple(vms)
+
+
+def _check_named(backend: Backend, vm: Vm) -> None:
+    if not vm.hostname:
+        raise Refused(
+            f"Node {vm.id_vm} has no hostname, and backend {backend.name} knows VMs by "
+            "hostname only"
+        )
+
+
+def _refuse(backend: Backend, sought: _Sought, found: Sequence[str], change: str) -> None:
+    if not found:
+        return
+    others = sorted(set(found))
+    names = ", ".join(others[:_SHOWN])
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    vm = sought.vm
+    raise Refused(
+        f"Node {vm.id_vm} of cloud {sought.cloud} cannot be {change}: its hostname "
+        f"{vm.hostname!r} is also that of {names}{more}, and backend {backend.name} knows VMs by "
+        "hostname only; rename or destroy all but one of them"
+    )
+
+
+def _words(cloud: str, node_id: str) -> str:
+    return f"node {node_id} of cloud {cloud}"
