@@ -20,7 +20,7 @@ from tests.fuzz.raw_inputs import RawInput
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-_NO_TIMEOUTS: Final = {"header_timeout": 600.0, "body_timeout": 600.0}
+_NEVER: Final = 600.0
 _PATIENCE: Final = 5.0
 _TURNS: Final = 12
 """Turns of the event loop after each part: an answer of the recording application takes 7."""
@@ -153,7 +153,9 @@ class Harness:
         self._cfg.set("asgi_disconnect_grace_period", 0)
         use_parser()
         self._errors: list[str] = []
-        self._limits = replace(load_settings(None, {}).server, **_NO_TIMEOUTS)
+        self._limits = replace(
+            load_settings(None, {}).server, header_timeout=_NEVER, body_timeout=_NEVER
+        )
         self._runner = asyncio.Runner()
         self._numbers = itertools.count()
 

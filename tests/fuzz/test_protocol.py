@@ -78,7 +78,9 @@ def _least(harness: Harness, given: RawInput) -> bytes:
         shorter = RawInput((bytes(items),))
         return fault(shorter, harness.feed(shorter)) is not None
 
-    return bytes(shrink(list[int](given.data), fails))
+    whole: list[int] = list(given.data)
+    least = shrink(whole, fails)
+    return bytes(least)
 
 
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])

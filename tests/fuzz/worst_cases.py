@@ -131,7 +131,7 @@ def bodies() -> Mapping[str, Make]:
             schemas.setdefault(type(route.schema), f"{method} {path}".encode())
     for schema, target in schemas.items():
         for name in [*schema().fields, "unknown"]:
-            for fill in (b"a", b"1h", b"\\u00e9", b"\xc3\xa9", b" ", b"\\n", b"9"):
+            for fill in (b"a", b"\\u00e9", b"\xc3\xa9", b"\\n"):
                 found[f"{schema.__name__}.{name} {fill!r}"] = _field(target, name, fill)
     for before, fill, after in (
         (b'{"metadata": {"a": [', b"1,", b"1]}}"),
