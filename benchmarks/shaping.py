@@ -45,7 +45,7 @@ def _ours(nodes: Sequence[Node]) -> list[tuple[float, float]]:
     ready = answers.shape_nodes(_CLOUD, nodes)
     return [
         (
-            _seconds(lambda: encoding.encode_list(answers.shape_nodes, _CLOUD, nodes)),
+            _seconds(lambda: encoding.encode_items(answers.shape_nodes, _CLOUD, nodes)),
             _seconds(lambda: orjson.dumps(ready)),
         )
         for _ in range(PAIRS)

@@ -23,6 +23,9 @@ if _server.tls is not None:
     # Gunicorn says "https" for these; the certificate itself is read once, in on_starting.
     certfile, keyfile = str(_server.tls.certificate), str(_server.tls.key)
 keepalive = _server.keepalive
+limit_request_line = _server.limit_request_line
+limit_request_fields = _server.limit_request_fields
+limit_request_field_size = _server.limit_request_field_size
 root_path = _server.root_path
 if _server.forwarded_allow_ips is not None:  # otherwise the variable FORWARDED_ALLOW_IPS counts
     forwarded_allow_ips = _server.forwarded_allow_ips

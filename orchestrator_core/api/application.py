@@ -13,9 +13,11 @@ from orchestrator_core.api import errors
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
-from orchestrator_core.api.problem import problem
+from orchestrator_core.api.portions import in_portions
 from orchestrator_core.api.router import API, add_versions
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.unread_body import has_body, settling
+from orchestrator_core.api.websocket import refuse_websocket
 
 _Message = dict[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -38,21 +40,20 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
     ) -> None:
         """Serve one ASGI connection scope."""
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})  # before any handshake: it is refused
+            await refuse_websocket(scope, send)
             return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)
+        send = in_portions(send)
         if scope.get("root_path"):
             scope = _below_prefix(scope)
-        if scope["type"] != "http" or not _has_body(scope):
+        if scope["type"] != "http" or not has_body(scope):
             await super().__call__(scope, receive, send)
             return
-        limited = _LimitedBody(receive, self._body_timeout)
-        try:
-            await super().__call__(scope, limited.receive, send)
-        except errors.BodyRefused as error:
-            # Falcon waits for the first part of the body before its own error handling begins.
-            await _refuse(send, error)
+        body = _LimitedBody(receive, self._body_timeout)
+        if not scope.get("http_version", "1.1").startswith("2"):
+            send = settling(send, body.receive, scope, lambda: body.is_whole)
+        await super().__call__(scope, body.receive_later, send)
 
 
 class _LimitedBody:
@@ -68,7 +69,24 @@ class _LimitedBody:
         self._seconds = seconds
         self._ends_at = asyncio.get_running_loop().time() + seconds
         self._whole = False
+        self._is_asked = False
         self._parts = PartCounter()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body has been received to its end."""
+        return self._whole
+
+    async def receive_later(self) -> _Message:
+        """Return an empty part at first, then as :meth:`receive`.
+
+        Falcon asks for the first part before it looks for the route. The caller would be asked for
+        a token only once it has sent a part of its body, or be told to send it (RFC 9110, 10.1.1).
+        """
+        if self._is_asked:
+            return await self.receive()
+        self._is_asked = True
+        return {"type": "http.request", "body": b"", "more_body": True}
 
     async def receive(self) -> _Message:
         """Return the next message of the server.
@@ -126,26 +144,6 @@ def _below_prefix(scope: _Message) -> _Message:
     if path.startswith(f"{prefix}{API}"):
         path = path.removeprefix(prefix)
     return {**scope, "root_path": prefix, "path": path}
-
-
-def _has_body(scope: _Message) -> bool:
-    if scope.get("http_version", "1.1").startswith("2"):
-        return True
-    return any(
-        (name == b"content-length" and value != b"0") or name == b"transfer-encoding"
-        for name, value in scope["headers"]
-    )
-
-
-async def _refuse(send: _Send, error: errors.BodyRefused) -> None:
-    body = problem(error.status, error.message, error.code)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def build_application(services: Services) -> Application:

@@ -8,13 +8,18 @@ import re
 import secrets
 from typing import Any
 
+import falcon
+
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.errors import MethodNotImplemented, Unauthenticated
 from orchestrator_core.api.failed_logins import FailedLogins
+from orchestrator_core.api.paths import is_plain
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.unread_body import has_body, skip_body
 from orchestrator_core.log import request_id
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -28,12 +33,14 @@ class Gatekeeper:
         self._failed_logins = FailedLogins()
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Take the caller's request id, or make one."""
+        """Take the caller's request id, or make one; refuse a path that cannot be a route."""
         given = req.get_header("X-Request-ID")
         name = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
         req.context.request_id = name
         request_id.set(name)
         resp.set_header("X-Request-ID", name)
+        if not is_plain(req.scope):
+            raise falcon.HTTPRouteNotFound
 
     async def process_resource(
         self, req: Request, resp: Response, resource: Resource, params: dict[str, Any]
@@ -49,6 +56,8 @@ class Gatekeeper:
             address = req.remote_addr if req.scope.get("client") else "unix"
             await asyncio.sleep(self._failed_logins.add(address, error.message))
             raise
+        if req.method in _WITHOUT_BODY and has_body(req.scope):
+            await skip_body(req)
 
     def _new_id(self) -> str:
         """Unique over all processes; a random one for each request would cost more."""

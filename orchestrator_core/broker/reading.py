@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -18,12 +18,15 @@ from orchestrator_core.broker import (
     process,
     records,
 )
+from orchestrator_core.broker.batches import in_batches
 from orchestrator_core.broker.operation import Attempt, Operation, Requester
 from orchestrator_core.broker.orphans import Orphan
 from orchestrator_core.broker.vm import Assignment, AssignmentEvent
 from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import looks
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,27 @@ class Records:
         return await self._database.read(work)
 
     async def operations(
-        self, filters: Mapping[str, str], limit: int, after: str | None
-    ) -> Sequence[Operation]:
-        """Return operations, the newest first; see :func:`records.find`."""
-        return await self._database.read(
-            lambda connection: records.find(connection, filters, limit, after)
-        )
+        self,
+        filters: Mapping[str, str],
+        after: str | None,
+        show: Callable[[Iterator[Operation]], T],
+    ) -> T:
+        """Return what is made of operations, the newest first.
+
+        Args:
+            filters: values by column.
+            after: the id of the one before the first.
+            show: takes as many as it wants. Runs in a thread, twice where the database was lost.
+        """
+
+        def work(connection: Connection) -> T:
+            return show(
+                in_batches(
+                    lambda limit, last: records.find(connection, filters, limit, last), after
+                )
+            )
+
+        return await self._database.read(work)
 
     async def has_cloud(self, cloud: str) -> bool:
         """Whether anything is recorded of a cloud, which may be configured no more."""
@@ -88,12 +106,21 @@ class Records:
         return await self._database.read(work)
 
     async def assignments(
-        self, filters: Mapping[str, str], limit: int, after: str | None
-    ) -> Sequence[Assignment]:
-        """Return assignments, the newest first; see :func:`holders.find`."""
-        return await self._database.read(
-            lambda connection: holders.find(connection, filters, limit, after)
-        )
+        self,
+        filters: Mapping[str, str],
+        after: str | None,
+        show: Callable[[Iterator[Assignment]], T],
+    ) -> T:
+        """Return what is made of assignments, the newest first; as :meth:`operations`."""
+
+        def work(connection: Connection) -> T:
+            return show(
+                in_batches(
+                    lambda limit, last: holders.find(connection, filters, limit, last), after
+                )
+            )
+
+        return await self._database.read(work)
 
     async def orphans(
         self, cloud: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -41,6 +42,11 @@ class Extension:
         self._bulkhead = Bulkhead(
             f"Extension {settings.name}", threads=settings.threads, queue=settings.queue
         )
+
+    @property
+    def watches(self) -> bool:
+        """Whether it sees how calls end; one that could not be loaded fails instead."""
+        return self._hooks is None or self._hooks.supports("after_call")
 
     async def before_call(self, call: Call) -> None:
         """Let the extension deny or change the call.
@@ -126,10 +132,19 @@ class Extensions:
                 outcome.attempts = permit.attempts
             outcome.duration = time.monotonic() - begun
             faultpoints.reached("call.ended")
-            for extension in self.all:
+            watching = [extension for extension in self.all if extension.watches]
+            if watching and _is_in_parts(outcome.result):
+                # Extensions are promised the text itself.
+                outcome.result = await asyncio.to_thread(bytes, outcome.result)
+            for extension in watching:
                 await extension.after_call(call, outcome)
 
     def close(self) -> None:
         """Let go of threads."""
         for extension in self.all:
             extension.close()
+
+
+def _is_in_parts(result: object) -> bool:
+    """Whether this is the text of a list, which may be long and stand in a file."""
+    return not isinstance(result, bytes) and hasattr(result, "__bytes__")

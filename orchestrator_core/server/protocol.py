@@ -8,11 +8,11 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from gunicorn.asgi.parser import ParseError
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.parser import ParseError, UnsupportedTransferCoding
 
 from orchestrator_core.api.body_parts import PartCounter
 from orchestrator_core.api.problem import PHRASES, problem
+from orchestrator_core.server.connection import Connection
 from orchestrator_core.server.target import is_host, parse_absolute, prefix_of
 
 _MESSAGES: Final = {
@@ -38,39 +38,51 @@ _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*+")
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
 
-class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
+class Protocol(Connection):
     """One connection.
 
     Gunicorn 27.0's ASGI worker waits for ever for the first request's headers, and for a
     client that does not read its answer. Here both end after a time that the settings give:
     ``header_timeout`` and ``body_timeout`` seconds.
 
-    Its parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and skip one
-    empty line before a request only. Here RFC 9112 holds (2.2, 3.2).
+    Its parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and read a body
+    in "gzip, chunked" as if it were in "chunked". Here RFC 9112 holds (3.2, 6.1).
     """
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
-        self._limits = worker.limits
         self._stalled: asyncio.TimerHandle | None = None
         self._received = False
         self._parts = PartCounter()
-        self._line_begun = False
-        self._held = b""
         self._trusts_peer = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         self._wait(self._limits.header_timeout, self._headers_late)
         self._trusts_peer = _is_trusted(transport.get_extra_info("peername"), self.cfg)
-        # A PROXY line of version 2 begins with empty lines; it opens the connection.
-        self._line_begun = getattr(self.cfg, "proxy_protocol", "off") != "off"
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         self._received = True
         super().data_received(data)
+<<<<<<< HEAD
+=======
+
+    def _feed(self, data: bytes) -> bool:
+        """Parse what came; refuse whatever gunicorn's parser does not understand.
+
+        Gunicorn catches the errors that its parser raises on purpose. Others, a
+        Content-Length of 5,000 digits for one, would be logged as a fault of the server and
+        leave the client without an answer. A request that came behind another is parsed here too.
+        """
+        try:
+            return super()._feed(data)
+        except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
+            self.log.info("A malformed request was refused (%s)", type(error).__name__)
+            self.refuse(400)
+            return False
+>>>>>>> main
 
     def _on_body(self, chunk: bytes) -> None:
         """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
@@ -102,6 +114,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._stop_waiting()
         super().resume_writing()
 
+<<<<<<< HEAD
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse what came, without the empty lines before a request (RFC 9112, 2.2).
 
@@ -125,10 +138,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             return False
         return fed
 
+=======
+>>>>>>> main
     def _on_headers_complete(self) -> Any:
         self._stop_waiting()
         self._parts = PartCounter()
-        self._line_begun = False
+        _check_codings(self._callback_parser.headers)
         done = super()._on_headers_complete()
         request = self._current_request
         self._check_target(request)
@@ -193,28 +208,21 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _headers_late(self) -> None:
         if self._received:
-            self._send_error_response(408, "")
-        self._close_transport()
-        self._end_loop()
-
-    def _refuse(self, status: int) -> None:
-        """Answer with an error and close: nothing more of this connection can be understood."""
-        self._send_error_response(status, "")
-        self._close_transport()
-        self._end_loop()
-
-    def _end_loop(self) -> None:
-        """Let the connection's own loop see that it is closed."""
-        if self._request_ready is not None:
-            self._request_ready.set()
+            self.refuse(408)
+        else:
+            self.end()
 
     def _abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+<<<<<<< HEAD
         if self._closed:
             return  # the last answer is out; gunicorn has one more for a request broken off
+=======
+        self._is_malformed = True
+>>>>>>> main
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])
@@ -233,10 +241,22 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
 
+<<<<<<< HEAD
 def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:
     """Whether one of the options in all Connection fields is "close" (RFC 9112, 9.3)."""
     options = b",".join(value for name, value in headers if name == b"connection")
     return b"close" in (option.strip(b" \t") for option in options.lower().split(b","))
+=======
+def _check_codings(headers: Any) -> None:
+    """Refuse every transfer coding but chunked: the body would be read as what it is not.
+
+    Raises:
+        UnsupportedTransferCoding: which is answered with 501 (RFC 9112, 6.1).
+    """
+    for name, value in headers:
+        if name.lower() == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
+            raise UnsupportedTransferCoding
+>>>>>>> main
 
 
 def _is_trusted(peer: Any, cfg: Any) -> bool:

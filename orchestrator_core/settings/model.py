@@ -25,6 +25,10 @@ class ServerSettings:
     Attributes:
         socket_mode: permissions of the file of a Unix socket.
         tls: None to speak plain HTTP.
+        limit_request_line: bytes of a request's first line, as gunicorn's setting of that name.
+        limit_request_fields: how many header fields a request may have.
+        limit_request_field_size: bytes of one of them.
+        limit_request_head: bytes of the first line and all header fields together.
         hosts: names that a server without authentication serves beside those of this machine.
         root_path: the path below which a proxy serves this server, where the proxy itself does
             not send it as ``X-Forwarded-Prefix``; it begins the ``Location`` of an answer.
@@ -41,6 +45,10 @@ class ServerSettings:
     body_timeout: float = 30.0
     keepalive: int = 5
     max_body: int = 1_048_576
+    limit_request_line: int = 4094
+    limit_request_fields: int = 64
+    limit_request_field_size: int = 8190
+    limit_request_head: int = 32_768
     graceful_timeout: int | None = None
     root_path: str = ""
     forwarded_allow_ips: str | None = None

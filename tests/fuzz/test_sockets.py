@@ -93,9 +93,11 @@ def _least(sender: Sender, given: RawInput) -> bytes:
     def fails(data: list[int]) -> bool:
         return asyncio.run(sender.check(RawInput((bytes(data),)), 0)) is not None
 
-    return (
-        bytes(shrink(list[int](given.data), fails)) if fails(list[int](given.data)) else given.data
-    )
+    whole: list[int] = list(given.data)
+    if not fails(whole):
+        return given.data  # only in company does it fail
+    least = shrink(whole, fails)
+    return bytes(least)
 
 
 def _culprit(sender: Sender, watch: Watch, block: list[tuple[int, RawInput]]) -> str:

@@ -284,3 +284,7 @@ def test_the_prefix_of_the_settings_is_taken_away_where_the_proxy_leaves_it(
         assert location(server, root_path) == f"{root_path}/api/v1/operations/ID"
         assert loopback.get(f"{server.url}{root_path}/api/v1/nodes").status_code == 200
         assert loopback.get(f"{server.url}/other/api/v1/nodes").status_code == 404
+        for prefix in ("", root_path):
+            node = loopback.get(f"{server.url}{prefix}/api/v1/nodes/fake_driver/a%2Fb").json()
+            assert node["message"] == "There is no node 'a/b'"
+            assert loopback.get(f"{server.url}{prefix}//api/v1/nodes").status_code == 404

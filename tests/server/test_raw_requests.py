@@ -108,3 +108,13 @@ def test_a_body_that_breaks_off_starts_nothing(server: Server, framing: bytes) -
         connection.sendall(START + framing + part)
         time.sleep(0.1)  # the server waits for the rest of a whole JSON object
     assert names() == before
+
+
+def test_a_malformed_request_behind_another_is_refused_in_one_line(server: Server) -> None:
+    said = server.log()
+    first = b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = START + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"
+    answer = exchange(server, first + head)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 400 " in answer
+    assert "Traceback" not in server.log().removeprefix(said)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import structlog
 
+from orchestrator_core.api.encoded import Encoded
 from orchestrator_core.api.errors import NoCloudAnswered
 from orchestrator_core.api.resource import Request
 from orchestrator_core.api.v1 import answers, encoding
@@ -31,9 +31,9 @@ class _NodesOf:
 
     name: str
 
-    def __call__(self, cloud: CloudDescription, nodes: Sequence[Node]) -> bytes:
+    def __call__(self, cloud: CloudDescription, nodes: Sequence[Node]) -> Encoded:
         named = answers.NamedCloud(self.name, cloud.display_name, cloud.provider)
-        return encoding.encode_list(answers.shape_nodes_of, named, nodes)
+        return encoding.encode_items(answers.shape_nodes_of, named, nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Part:
     """One cloud's share of the answer; ``nodes`` is None when it did not answer."""
 
     report: dict[str, Any]
-    nodes: bytes | None = None
+    nodes: Encoded | None = None
 
 
 class AllClouds:
@@ -54,7 +54,7 @@ class AllClouds:
     def __init__(self, resource: CloudResource) -> None:
         self._resource = resource
 
-    async def answer(self, req: Request) -> bytes:
+    async def answer(self, req: Request) -> Encoded:
         """Return the answer's body: what came, from whom, and from whom nothing came.
 
         Raises:
@@ -71,14 +71,9 @@ class AllClouds:
         if not lists:
             raise NoCloudAnswered(reports)
         complete = len(lists) == len(parts)
-        return encoding.encode(
-            {
-                "status": "ok" if complete else "partial",
-                "complete": complete,
-                "nodes": orjson.Fragment(encoding.joined(lists)),
-                "clouds": reports,
-            }
-        )
+        before = {"status": "ok" if complete else "partial", "complete": complete}
+        nodes = encoding.joined(lists)
+        return encoding.encode_list("nodes", nodes, {"clouds": reports}, before)
 
     def _wanted(self, req: Request) -> list[Cloud]:
         given = req.params["clouds"]

@@ -146,9 +146,9 @@ def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> l
     return _answers[LocationSchema].many(cloud, locations)
 
 
-def shape_vms(vms: Sequence[Vm]) -> list[Shaped]:
-    """Return VMs as their assignment backend knows them."""
-    return _answers[VmSchema].many(None, vms)
+def shape_vms(of: None, vms: Sequence[Vm]) -> list[Shaped]:
+    """Return VMs as their assignment backend knows them; they belong to nothing else."""
+    return _answers[VmSchema].many(of, vms)
 
 
 def shape_assignment(result: AssignmentResult) -> Shaped:

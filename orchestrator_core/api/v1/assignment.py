@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
@@ -96,11 +97,12 @@ class VmStatusResource(CloudResource):
 
         shape = _Vms(page_of(req))
 
-        async def work(_: Parameters) -> bytes:
+        async def work(_: Parameters) -> Encoded:
             return await self.services.broker.list_vms(asked, shape)
 
         extensions = self.services.extensions
-        resp.data = await extensions.around(self.call(req, asked, "list_vms", {}), work)
+        call = self.call(req, asked, "list_vms", {})
+        answer_with(resp, await extensions.around(call, work))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,9 @@ class _Vms:
 
     page: Page
 
-    def __call__(self, vms: Sequence[Vm]) -> bytes:
-        if self.page.whole:
-            return encoding.encode({"nodes": answers.shape_vms(vms)})
-        part, marker = self.page.of(vms, "id_vm")
-        return encoding.encode({"nodes": answers.shape_vms(part), "next_marker": marker})
+    def __call__(self, vms: Sequence[Vm]) -> Encoded:
+        after: dict[str, Any] = {}
+        if not self.page.whole:
+            vms, after["next_marker"] = self.page.of(vms, "id_vm")
+        items = encoding.encode_items(answers.shape_vms, None, vms)
+        return encoding.encode_list("nodes", items, after)

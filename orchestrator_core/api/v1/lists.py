@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import orjson
-
 from orchestrator_core.api.caching import acceptable_age, tell_age
+from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.all_clouds import AllClouds
@@ -27,14 +26,12 @@ class _List:
     shape: Callable[[CloudDescription, Sequence[Any]], list[dict[str, Any]]]
     page: Page = WHOLE
 
-    def __call__(self, cloud: CloudDescription, things: Sequence[Any]) -> bytes:
-        if self.page.whole:
-            return encoding.encode({self.key: self._encoded(cloud, things)})
-        part, marker = self.page.of(things)
-        return encoding.encode({self.key: self._encoded(cloud, part), "next_marker": marker})
-
-    def _encoded(self, cloud: CloudDescription, things: Sequence[Any]) -> orjson.Fragment:
-        return orjson.Fragment(encoding.encode_list(self.shape, cloud, things))
+    def __call__(self, cloud: CloudDescription, things: Sequence[Any]) -> Encoded:
+        after: dict[str, Any] = {}
+        if not self.page.whole:
+            things, after["next_marker"] = self.page.of(things)
+        items = encoding.encode_items(self.shape, cloud, things)
+        return encoding.encode_list(self.key, items, after)
 
 
 class _ListResource(CloudResource):
@@ -54,11 +51,11 @@ class _ListResource(CloudResource):
         question = Question(self.operation, shape, self._part(asked, page))
         kept_for = asked.kept_for(self.operation)
         if not kept_for:
-            resp.data = (await self.read(req, asked, question)).value
+            answer_with(resp, (await self.read(req, asked, question)).value)
             return
         reading = await self.read(req, asked, question, acceptable_age(req))
         tell_age(resp, reading.age, kept_for)
-        resp.data = reading.value
+        answer_with(resp, reading.value)
 
     def _part(self, asked: Cloud, page: Page) -> dict[str, str | int | None]:
         """Return what to ask a cloud for where it need not give the whole list.
@@ -85,7 +82,7 @@ class NodesResource(_ListResource):
             return
         if cloud is not None:
             raise InvalidParameter("clouds", "cannot be given together with a cloud in the path")
-        resp.data = await AllClouds(self).answer(req)
+        answer_with(resp, await AllClouds(self).answer(req))
 
 
 class ImagesResource(_ListResource):

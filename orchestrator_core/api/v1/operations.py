@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import page_of
-from orchestrator_core.api.v1.records import MOST, RecordsResource, marker
+from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
 from orchestrator_core.broker.change import MORE, POWER
 from orchestrator_core.broker.operation import KINDS, Attempt, Operation, OperationState
 from orchestrator_core.model import AssignmentResult, CloudDescription, Node, NodeState
@@ -120,12 +121,14 @@ class OperationsResource(RecordsResource):
         limit = page.limit or MOST
         filters = await self.filters(req, _FILTERS, _CHOICES)
 
-        async def work(wanted: dict[str, Any]) -> bytes:
-            found = await self.records.operations(wanted, limit + 1, page.marker)
-            shown = [shape_operation(operation) for operation in found[:limit]]
-            return encoding.encode({"operations": shown, "next_marker": marker(found, limit)})
+        async def work(wanted: dict[str, Any]) -> Encoded:
+            return await self.records.operations(
+                wanted,
+                page.marker,
+                lambda found: encode_page("operations", found, shape_operation, limit),
+            )
 
-        resp.data = await self.watched(req, "list_operations", {**filters}, work)
+        answer_with(resp, await self.watched(req, "list_operations", {**filters}, work))
 
 
 class OperationResource(RecordsResource):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding
 from orchestrator_core.api.v1.operations import when
@@ -23,17 +25,20 @@ class OrphansResource(RecordsResource):
         records = self.records
         filters = await self.filters(req, {"cloud": "cloud"}, in_parts=False)
 
-        async def work(wanted: dict[str, Any]) -> bytes:
+        async def work(wanted: dict[str, Any]) -> Encoded:
             cloud = wanted.get("cloud")
             found, reasons, looks = await records.orphans(cloud)
-            return encoding.encode(
-                {
-                    "orphans": [_shape(orphan, reasons[orphan.reason]) for orphan in found],
-                    "looks": [_shape_look(look) for look in looks if cloud in (None, look.cloud)],
-                }
-            )
+            shown = [_shape_look(look) for look in looks if cloud in (None, look.cloud)]
+            return await asyncio.to_thread(_encode, found, reasons, shown)
 
-        resp.data = await self.watched(req, "list_orphans", {**filters}, work)
+        answer_with(resp, await self.watched(req, "list_orphans", {**filters}, work))
+
+
+def _encode(
+    found: Sequence[Orphan], reasons: Mapping[str, str], looks: list[dict[str, Any]]
+) -> Encoded:
+    items = encoding.encode_each(found, lambda orphan: _shape(orphan, reasons[orphan.reason]))
+    return encoding.encode_list("orphans", items, {"looks": looks})
 
 
 def _shape(orphan: Orphan, why: str) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from orchestrator_core.api.resource import Request
 from orchestrator_core.errors import InvalidParameter
 
-_LIMIT = re.compile(r"[1-9]\d{0,8}")
+_LIMIT = re.compile(r"[1-9][0-9]{0,8}")
+
+MOST_ROWS: Final = 1000
+"""The largest limit. A row may be some KiB long, and all of them are read and shaped at once."""
+
 _MOST_TEXT = 1024
 
 
@@ -63,8 +67,8 @@ def page_of(req: Request) -> Page:
     if not req.query_string:
         return WHOLE
     limit, marker = one_of(req, "limit"), one_of(req, "marker")
-    if limit is not None and not _LIMIT.fullmatch(limit):
-        raise InvalidParameter("limit", "must be a whole number from 1 to 999999999")
+    if limit is not None and not (_LIMIT.fullmatch(limit) and int(limit) <= MOST_ROWS):
+        raise InvalidParameter("limit", f"must be a whole number from 1 to {MOST_ROWS}")
     if marker is not None and ("\0" in marker or not 0 < len(marker) <= _MOST_TEXT):
         raise InvalidParameter("marker", f"must be an id, of 1 to {_MOST_TEXT} characters")
     return Page(None if limit is None else int(limit), marker)

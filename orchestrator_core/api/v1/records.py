@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from orchestrator_core.api.encoded import Encoded
 from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import encoding
 from orchestrator_core.api.v1.paging import PAGING, filters_of
 from orchestrator_core.api.v1.watched import watched
 from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
@@ -17,8 +19,14 @@ from orchestrator_core.settings.faults import nearest
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
     from orchestrator_core.broker.reading import Records
 
+T = TypeVar("T")
+Row = TypeVar("Row", bound=Any)
+
 MOST: Final = 100
 """How many rows are shown at once unless the query says otherwise."""
+
+_MOST_BYTES: Final = 4_194_304
+"""Bytes after which a part of a list ends, however many rows were asked for."""
 
 _ANY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 _MOST_SHOWN: Final = 64
@@ -35,8 +43,8 @@ class RecordsResource(Resource):
         req: Request,
         operation: str,
         parameters: dict[str, Any],
-        work: Callable[[dict[str, Any]], Awaitable[bytes]],
-    ) -> bytes:
+        work: Callable[[dict[str, Any]], Awaitable[T]],
+    ) -> T:
         """As :func:`~orchestrator_core.api.v1.watched.watched`."""
         return await watched(self._services, req, operation, parameters, work)
 
@@ -107,6 +115,33 @@ class RecordsResource(Resource):
         raise InvalidParameter("cloud", why)
 
 
-def marker(found: Sequence[Any], limit: int) -> str | None:
-    """Return where the next part begins, given one row more than was asked for."""
-    return found[limit - 1].id if len(found) > limit else None
+def encode_page(
+    key: str, rows: Iterable[Row], shape: Callable[[Row], dict[str, Any]], limit: int
+) -> Encoded:
+    """Return the answer with the next part of a list. Blocks: call it in a thread.
+
+    The part ends early after 4 MiB: one row may be as long as the longest body of a request.
+
+    Args:
+        key: the list's.
+        rows: all that are left, read as they are taken.
+        shape: makes an answer's row.
+        limit: how many at most.
+    """
+    shown: list[str] = []
+    marker = None
+
+    def texts() -> Iterator[bytes]:
+        nonlocal marker
+        size = 0
+        for row in rows:
+            if len(shown) >= limit or size >= _MOST_BYTES:
+                marker = shown[-1]
+                return
+            shown.append(row.id)
+            text = encoding.encode_item(shape(row))
+            size += len(text)
+            yield text
+
+    items = Encoded(encoding.grouped(texts()))
+    return encoding.encode_list(key, items, {"next_marker": marker})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from orchestrator_core.api.resource import Request
 from orchestrator_core.api.services import Services
 from orchestrator_core.model import Call
+
+T = TypeVar("T")
 
 _SECONDS: Final = 30.0
 """The deadline of a report that extensions see; no report waits for a cloud."""
@@ -18,8 +20,8 @@ async def watched(
     req: Request,
     operation: str,
     parameters: dict[str, Any],
-    work: Callable[[dict[str, Any]], Awaitable[bytes]],
-) -> bytes:
+    work: Callable[[dict[str, Any]], Awaitable[T]],
+) -> T:
     """Return a report's encoded answer, if no extension denies it.
 
     Args:

@@ -1,0 +1,74 @@
+"""Returns the memory of long answers to the system.
+
+Three things keep it otherwise. Objects in cycles, as SDKs make them of a connection and its answer,
+wait for a full collection, which comes after a million allocations. The C library keeps freed
+blocks in the arena of each thread. And it raises its own threshold up to 32 MiB, below which
+blocks are not returned at once (mallopt(3), M_MMAP_THRESHOLD), so that one long list would hold
+its memory for as long as the process lives.
+
+Fewer arenas (MALLOC_ARENA_MAX) would make the threads wait for each other and return nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+_DELAY: Final = 2.0
+"""Seconds to wait: the objects that the answer was made of are let go meanwhile. A collection
+then takes some milliseconds, and 30 where an SDK has left 8,000 parsed nodes in a cycle."""
+
+_INTERVAL: Final = 10.0
+
+
+def _find_trim() -> Callable[[int], Any] | None:
+    """Return ``malloc_trim`` of glibc; None with another C library.
+
+    Source: malloc_trim(3). Since glibc 2.8 it returns every free page of every arena, not only
+    those at the end of the heap.
+    """
+    with suppress(OSError, AttributeError):
+        trim: Callable[[int], Any] = ctypes.CDLL(None).malloc_trim
+        return trim
+    return None
+
+
+class _Giver:
+    """Gives memory back a while after it was asked to, at most every 10 seconds."""
+
+    def __init__(self) -> None:
+        self._trim = _find_trim()
+        self._lock = threading.Lock()
+        self._pending = False
+        self._last = -_INTERVAL
+
+    def ask(self) -> None:
+        with self._lock:
+            if self._pending:
+                return
+            self._pending = True
+            wait = max(_DELAY, self._last + _INTERVAL - time.monotonic())
+        timer = threading.Timer(wait, self._give)
+        timer.daemon = True
+        timer.start()
+
+    def _give(self) -> None:
+        with self._lock:
+            self._pending = False
+            self._last = time.monotonic()
+        gc.collect()
+        if self._trim is not None:
+            self._trim(0)  # ctypes lets go of Python's lock meanwhile
+
+
+_giver = _Giver()
+
+
+def give_back_soon() -> None:
+    """Have the memory that a long answer took returned to the system, some seconds from now."""
+    _giver.ask()
