@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -32,8 +31,6 @@ _OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
 
 _LARGEST_LENGTH: Final = 2**63 - 1
 """What proxies count with: of a longer one they may see another end of the body."""
-
-_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*+")
 
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
@@ -66,8 +63,6 @@ class Protocol(Connection):
         """Take what came."""
         self._received = True
         super().data_received(data)
-<<<<<<< HEAD
-=======
 
     def _feed(self, data: bytes) -> bool:
         """Parse what came; refuse whatever gunicorn's parser does not understand.
@@ -82,7 +77,6 @@ class Protocol(Connection):
             self.log.info("A malformed request was refused (%s)", type(error).__name__)
             self.refuse(400)
             return False
->>>>>>> main
 
     def _on_body(self, chunk: bytes) -> None:
         """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
@@ -101,7 +95,7 @@ class Protocol(Connection):
         self._cancel_task_if_pending()
         # Both refer to this object. As a cycle they, and up to 256 KiB that were read, would wait
         # for Python's collector, which runs so seldom that a worker grows by hundreds of MiB.
-        self._callback_parser = None
+        self._callback_parser: Any = None
         self._body_receiver = None
 
     def pause_writing(self) -> None:
@@ -114,32 +108,6 @@ class Protocol(Connection):
         self._stop_waiting()
         super().resume_writing()
 
-<<<<<<< HEAD
-    def _feed_callback_parser(self, data: bytes) -> bool:
-        """Parse what came, without the empty lines before a request (RFC 9112, 2.2).
-
-        Gunicorn catches the errors that its parser raises on purpose. Others, for a
-        Content-Length of 5,000 digits for one, would be logged as a fault of the server and
-        leave the client without an answer. Gunicorn calls this for what a socket brings, and
-        again for a request that came behind another one.
-        """
-        if self._current_request is None and not self._line_begun:
-            data = self._held + data
-            data = data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr]  # or nothing
-            self._held = data if data in (b"", b"\r") else b""
-            if data == self._held:
-                return True
-            self._line_begun = True
-        try:
-            fed: bool = super()._feed_callback_parser(data)
-        except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
-            self.log.info("A malformed request was refused (%s)", type(error).__name__)
-            self._refuse(400)
-            return False
-        return fed
-
-=======
->>>>>>> main
     def _on_headers_complete(self) -> Any:
         self._stop_waiting()
         self._parts = PartCounter()
@@ -217,12 +185,9 @@ class Protocol(Connection):
             self.transport.abort()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
-<<<<<<< HEAD
+        self._is_malformed = True
         if self._closed:
             return  # the last answer is out; gunicorn has one more for a request broken off
-=======
-        self._is_malformed = True
->>>>>>> main
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])
@@ -241,12 +206,12 @@ class Protocol(Connection):
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
 
-<<<<<<< HEAD
 def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:
     """Whether one of the options in all Connection fields is "close" (RFC 9112, 9.3)."""
     options = b",".join(value for name, value in headers if name == b"connection")
     return b"close" in (option.strip(b" \t") for option in options.lower().split(b","))
-=======
+
+
 def _check_codings(headers: Any) -> None:
     """Refuse every transfer coding but chunked: the body would be read as what it is not.
 
@@ -256,7 +221,6 @@ def _check_codings(headers: Any) -> None:
     for name, value in headers:
         if name.lower() == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
             raise UnsupportedTransferCoding
->>>>>>> main
 
 
 def _is_trusted(peer: Any, cfg: Any) -> bool:

@@ -20,10 +20,6 @@ PLAIN = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 TOKEN = b"t" * 32
 
-# A coding before "chunked" is taken as none. It is to be refused with 501 or 400; then this
-# exclusion goes.
-_CODED = rb"(?i:transfer-encoding)\s*:[\s,]*(?i:identity|gzip|deflate|compress)"
-
 # RFC 9112, 7.1.1 allows blanks before a chunk's extension, which h11 refuses.
 _BLANKS = rb"[0-9A-Fa-f][ \t]+;"
 
@@ -33,7 +29,7 @@ _ZEROS = rb"(?i:content-length)\s*:\s*0\d{19}"
 # h11 knows no connection of HTTP/1.0 that is kept.
 _KEPT = rb"(?s:HTTP/1\.0.*(?i:keep-alive))"
 
-SKIPPED = re.compile(rb"|".join((_CODED, _BLANKS, _ZEROS, _KEPT)))
+SKIPPED = re.compile(rb"|".join((_BLANKS, _ZEROS, _KEPT)))
 
 
 def fault(given: RawInput, outcome: Outcome) -> str | None:

@@ -150,6 +150,8 @@ def bodies() -> Mapping[str, Make]:
     ):
         found[f"body {before!r} {fill[:9]!r}"] = _body(before, fill, after)
     plain = b"GET /api/v1/ HTTP/1.1\r\n" + HEAD + b"\r\n"
+    line = b"X: " + b"v" * 8_000 + b"\r\n"
+    found["headers at their limits"] = lambda size: plain[:-2] + line * (size // 8_000) + b"\r\n"
     found["empty lines"] = lambda size: b"\r\n" * (size // 2) + plain
     return MappingProxyType(found)
 
