@@ -8,7 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-SUBJECTS = ("version_1", "isolation", "sharing", "libcloud_nodes", "shaping", "lag", "state")
+SUBJECTS = (
+    *("version_1", "isolation", "neighbour", "sharing", "libcloud_nodes", "shaping", "lag"),
+    "state",
+)
 
 
 def main() -> None:

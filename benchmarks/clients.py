@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 
@@ -64,12 +64,13 @@ async def _sent(port: int, requests: list[bytes]) -> AsyncIterator[None]:
             writer.close()
 
 
-async def exchange(
+async def exchange(  # noqa: PLR0913, PLR0917 - what an HTTP request has
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     method: str,
     path: str,
     body: bytes,
+    headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """Send a request with a JSON body on a connection that stays open; return the answer's body.
 
@@ -78,12 +79,14 @@ async def exchange(
     """
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        + "\r\n"
     )
     writer.write(head.encode() + body)
     received = await reader.readuntil(b"\r\n\r\n")
     length = int(received.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
     answer = await reader.readexactly(length)
-    if not received.startswith(b"HTTP/1.1 200"):
+    if not received.startswith(b"HTTP/1.1 20"):
         raise RuntimeError(answer.decode())
     return answer

@@ -110,7 +110,11 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < ends_at and process.poll() is None:
         try:
             fetch(url)
-        except (urllib.error.URLError, ConnectionError):
+        except urllib.error.HTTPError as error:
+            if error.code == 401:  # it is up, and asks for a token
+                return
+            time.sleep(0.002)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.002)
         else:
             return

@@ -8,7 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-CREDENTIALS = {"BENCHMARK_SECRET": "not-a-secret-of-anything"}
+CREDENTIALS = {
+    "BENCHMARK_SECRET": "not-a-secret-of-anything",
+    "BENCHMARK_HONEST": "3f9c1d2e4b5a69788796a5b4c3d2e1f0",
+    "BENCHMARK_WORST": "8d5e7f60112233445566778899aabbcc",
+}
 """What the settings below name."""
 
 

@@ -10,6 +10,7 @@ import falcon
 import falcon.asgi
 
 from orchestrator_core.api import errors
+from orchestrator_core.api.admission import Admission, release
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
@@ -47,6 +48,12 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         send = in_portions(send)
         if scope.get("root_path"):
             scope = _below_prefix(scope)
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            release(scope)
+
+    async def _serve(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http" or not has_body(scope):
             await super().__call__(scope, receive, send)
             return
@@ -152,7 +159,10 @@ def build_application(services: Services) -> Application:
     app = Application(
         body_timeout=settings.server.body_timeout,
         middleware=[
-            Gatekeeper(Authenticator(settings.auth, settings.server.hosts)),
+            Gatekeeper(
+                Authenticator(settings.auth, settings.server.hosts),
+                Admission(settings.server.max_requests_per_caller),
+            ),
             Caretaker(services),
         ],
     )

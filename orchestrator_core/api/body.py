@@ -13,6 +13,7 @@ import orjson
 
 from orchestrator_core.api.errors import BodyRefused
 from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.fair_threads import FairThreads
 
 MAX_DEPTH: Final = 32
 """How deep objects and lists may be nested."""
@@ -33,6 +34,9 @@ _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 _DRAIN_FACTOR: Final = 8
 
+_parsers: Final = FairThreads(4, "body")
+"""Threads that parse large bodies, in the turn of their callers; made when there is one."""
+
 
 async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]:
     """Return the JSON object that is the body.
@@ -50,7 +54,7 @@ async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]
     raw = await _read(req, max_body)
     if len(raw) <= _IN_LOOP:
         return parse_object(raw)
-    return await asyncio.to_thread(parse_object, raw)
+    return await asyncio.wrap_future(_parsers.submit(parse_object, raw))
 
 
 def _check_type(req: falcon.asgi.Request) -> None:

@@ -60,6 +60,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "unauthenticated": "Send a valid token.",
     "not_implemented": _FIX,
     "no_such_record": "Correct the id.",
+    "too_many_requests": f"{_RETRY_AFTER} Send fewer at the same time.",
     "no_cloud_answered": f"{_REPEAT_LATER} `clouds` says what each of them answered.",
 }
 """Advice to callers, by the code of an error's class."""

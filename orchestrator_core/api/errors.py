@@ -44,6 +44,24 @@ class Unauthenticated(errors.OrchestratorError):
     code = "unauthenticated"
 
 
+class TooManyRequests(errors.OrchestratorError):
+    """The caller has as many requests in flight as it may have.
+
+    Args:
+        limit: how many those are.
+    """
+
+    # 429 and not 503: the server is well, and serves other callers (RFC 6585, 4).
+    code = "too_many_requests"
+    retry_after = 1
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This caller has {limit} requests in flight in this process, which is its limit; "
+            "wait for their answers"
+        )
+
+
 class BodyRefused(errors.OrchestratorError):
     """The body is too large, too slow or not JSON; ``status`` says which."""
 
@@ -110,6 +128,7 @@ _FRAMEWORK: Final = {404: "not_found", 500: "internal_error"}
 _EDGE: Final[dict[type[errors.OrchestratorError], int]] = {
     Unauthenticated: 401,
     NoSuchRecord: 404,
+    TooManyRequests: 429,
     NoCloudAnswered: 503,
 }
 """Errors that nothing below the API knows."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from orchestrator_core.broker import attempts
 from orchestrator_core.broker.operation import Operation, OperationState
+from orchestrator_core.broker.turns import DUE, Turns
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations, processes
 
@@ -72,12 +73,16 @@ def room(connection: Connection, cloud: str, limit: int | None) -> int | None:
 
 
 def claim_due(
-    connection: Connection, process: str, clouds: Mapping[str, int | None], most: int
+    connection: Connection,
+    process: str,
+    clouds: Mapping[str, int | None],
+    most: int,
+    turns: Turns | None = None,
 ) -> list[Operation]:
     """Take operations that are due, for this process; begin an attempt of each.
 
     Clouds with a limit, and all others together, come in a new order each time: nobody's backlog
-    keeps another's operations waiting for ever.
+    keeps another's operations waiting for ever. Within these, callers take turns.
 
     Args:
         connection: of a transaction.
@@ -85,7 +90,9 @@ def claim_due(
         clouds: the clouds that this process can reach, with how many operations may be under
             way in each at the same time.
         most: how many.
+        turns: of the callers; None for a process that runs nothing yet.
     """
+    turns = turns or Turns({})
     groups: list[tuple[list[str], int | None]]
     groups = [([name], limit) for name, limit in clouds.items() if limit is not None]
     groups.append(([name for name, limit in clouds.items() if limit is None], None))
@@ -95,39 +102,26 @@ def claim_due(
         left = most - len(claimed)
         if limit is not None and left:
             # What becomes due right after this has to wait: nobody has asked for its room.
-            due = _is_due(connection, names[0])
+            due = _is_due(connection, names)
             left = min(left, room(connection, names[0], limit) or 0) if due else 0
         if left:
-            claimed += _claim(connection, process, names, left)
+            taken = _claim(connection, process, turns.due(names, left))
+            turns.count(taken)
+            claimed += taken
     return claimed
 
 
-def _is_due(connection: Connection, cloud: str) -> bool:
-    return connection.execute(select(_due([cloud], 1).exists())).scalar_one()
+def _is_due(connection: Connection, clouds: Sequence[str]) -> bool:
+    due = select(operations.c.id).where(*DUE, operations.c.cloud.in_(clouds))
+    return connection.execute(select(due.exists())).scalar_one()
 
 
-def _due(clouds: Sequence[str], most: int) -> Select[tuple[str]]:
-    table = operations
-    return (
-        select(table.c.id)
-        .where(
-            table.c.finished_at.is_(None),
-            table.c.state == OperationState.PENDING,
-            table.c.next_attempt_at <= now(),
-            table.c.cloud.in_(clouds),
-        )
-        .order_by(table.c.next_attempt_at)
-        .limit(most)
-    )
-
-
-def _claim(
-    connection: Connection, process: str, clouds: Sequence[str], most: int
-) -> list[Operation]:
+def _claim(connection: Connection, process: str, due: Select[tuple[str]]) -> list[Operation]:
     # Not as a subquery of the update: PostgreSQL may run it once for each row, and each time
     # it finds as many as there may be at most.
-    due = connection.execute(_due(clouds, most).with_for_update(skip_locked=True)).scalars().all()
-    return _take(connection, process, operations.c.id.in_(due)) if due else []
+    locked = due.with_for_update(of=operations, skip_locked=True)
+    ids = connection.execute(locked).scalars().all()
+    return _take(connection, process, operations.c.id.in_(ids)) if ids else []
 
 
 def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:

@@ -21,6 +21,7 @@ from orchestrator_core.broker.operation import (
     Requester,
 )
 from orchestrator_core.broker.process import Process
+from orchestrator_core.broker.room import RoomTurns
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
@@ -66,6 +67,7 @@ class Recorder:
         self.database = database
         self.process = process
         self._settings = settings
+        self._room_turns = RoomTurns()
         self._late: set[asyncio.Task[Any]] = set()
         self._ending = asyncio.Event()
 
@@ -186,13 +188,32 @@ class Recorder:
             operation = recording.record(connection, draft, self.process.id)
             return (also(connection, operation) if also is not None else None) or operation
 
-        deadline, look = Deadline(change.cloud.guard.seconds("check")), _FIRST_LOOK
+        if limit is None:
+            recorded = await self._write_record(draft, work, undo)
+            assert recorded is not None  # there is always room
+            return recorded
+        deadline = Deadline(change.cloud.guard.seconds("check"))
+        with suppress(TimeoutError):
+            async with self._room_turns.turn(draft.cloud, deadline.remaining()):
+                operation = await self._record_in_turn(draft, work, undo, deadline)
+            if operation is not None:
+                return operation
+        raise CloudBusy(
+            f"Cloud {draft.cloud} has {limit} changes under way, which is its limit", retry_after=1
+        )
+
+    async def _record_in_turn(
+        self,
+        draft: Draft,
+        work: Callable[[Connection], Operation | None],
+        undo: Also,
+        deadline: Deadline,
+    ) -> Operation | None:
+        """Record an operation as soon as there is room; None if there is none in time."""
+        look = _FIRST_LOOK
         while (operation := await self._write_record(draft, work, undo)) is None:
             if deadline.remaining() <= look:
-                raise CloudBusy(
-                    f"Cloud {draft.cloud} has {limit} changes under way, which is its limit",
-                    retry_after=1,
-                )
+                return None
             await asyncio.sleep(look)
             look = min(2 * look, _LONGEST_LOOK)
         return operation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Final
 
@@ -16,9 +17,12 @@ from orchestrator_core.broker.clock_watch import ClockInDoubt
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.looking import Looker
 from orchestrator_core.broker.operation import Operation
+from orchestrator_core.broker.turns import Turns
 from orchestrator_core.broker.vm import Assignment
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.fair_queue import spare_of
+from orchestrator_core.origin import Lane, Origin, caller_key, origin
 from orchestrator_core.settings.model import StateSettings
 
 _log = structlog.get_logger(__name__)
@@ -56,7 +60,7 @@ class DurableWorker:
         self._looker = Looker(broker.database, registry, settings.look, self._process.clock)
         self._looking: asyncio.Task[None] | None = None
         self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}
         self._end = asyncio.Event()
         self._slot_free = asyncio.Event()
         self._more = False
@@ -106,16 +110,17 @@ class DurableWorker:
             self._more = False
             return
         self._process.check_lease()
-        claimed = await database.write(lambda connection: self._claim(connection, free, dead))
+        running = Counter(self._tasks.values())
+        claimed = await database.write(lambda c: self._claim(c, free, running, dead))
         for operation in claimed:
             task = asyncio.ensure_future(self._carry_on(operation))
             self._process.runs(operation.id, task)
-            self._tasks.add(task)
+            self._tasks[task] = operation.caller
             task.add_done_callback(self._ended)
-        self._more = len(claimed) == free
+        self._more = due  # there may be: of one caller not all slots are taken
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if self._more:
             self._slot_free.set()
 
@@ -149,19 +154,24 @@ class DurableWorker:
         self._process.clock.check(connection)
         return taken
 
-    def _claim(self, connection: Connection, most: int, dead: list[str]) -> list[Operation]:
+    def _claim(
+        self, connection: Connection, most: int, running: Counter[str], dead: list[str]
+    ) -> list[Operation]:
         process.bury(connection, dead)
         clock = self._process.clock
         steady = clock.is_steady()
         if steady:
             claims.let_go_of_the_dead(connection, self._settings.lease)
-        claimed = claims.claim_due(connection, self._process.id, self._limits, most)
+        slots = self._settings.slots
+        turns = Turns(running, slots - spare_of(slots))
+        claimed = claims.claim_due(connection, self._process.id, self._limits, most, turns)
         clock.check(connection)
         if steady and not clock.is_steady():
             raise ClockInDoubt("The database's clock has jumped: silent processes may be alive")
         return claimed
 
     async def _carry_on(self, operation: Operation) -> None:
+        origin.set(Origin(caller_key(operation.caller), Lane.CHANGE))
         log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
         began = time.monotonic()
         try:

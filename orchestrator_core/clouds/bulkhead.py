@@ -1,7 +1,8 @@
 """The threads of one cloud, so that a cloud that hangs costs nobody else anything.
 
 Callers are coroutines: they wait without a thread, in a bounded queue, up to a deadline
-that is enforced here and not by the driver.
+that is enforced here and not by the driver. Threads and places are divided among callers, changes
+ahead of reads (:mod:`orchestrator_core.fair_queue`).
 
 Handing over between the event loop and a thread costs more than a fast driver's whole
 answer, so it is done for many calls at once: a thread that is awake takes one call after
@@ -18,10 +19,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
@@ -31,6 +33,8 @@ from orchestrator_core.clouds.aborter import Abort, Aborter
 from orchestrator_core.clouds.ticket import Ticket
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
+from orchestrator_core.fair_queue import FairQueue
+from orchestrator_core.origin import Origin, origin, sharers
 
 T = TypeVar("T")
 
@@ -89,7 +93,7 @@ class Bulkhead:
         self._inside = 0
         self._aborter = Aborter(f"{title} abort")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: deque[Ticket] = deque()
+        self._queue: FairQueue[Ticket] = FairQueue(threads)
         self._done: deque[Ticket] = deque()
         self._taken = 0
         self._taken_at_last_tick = 0
@@ -101,6 +105,7 @@ class Bulkhead:
         self._made = itertools.count(1)
         self._running = 0
         self._overdue = 0
+        self._overdue_of: Counter[str] = Counter()
         self._lost = 0
         self._bell: SimpleQueue[_Ring] = SimpleQueue()
 
@@ -122,23 +127,31 @@ class Bulkhead:
             total: seconds to speak of at the deadline, when this is a part of a longer wait.
 
         Raises:
-            CloudBusy: at once, when threads and queue are full or every thread hangs.
+            CloudBusy: at once, when threads and queue are full or every thread hangs; later, when
+                the call has to make room for one of a caller that has fewer.
             CloudTimeout: at the deadline; the job may still be running then.
             NeverAsked: at the deadline too, when the job was never begun.
         """
-        self._refuse_when_full()
+        shared = sharers.get()
+        origins = [origin.get()] if shared is None else shared.origins
+        self._make_room(origins)
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._ticking, self._announced = loop, False, False
         future: asyncio.Future[T] = loop.create_future()
         ticket = Ticket(job, seconds, future, abort)
+        ticket.origin = origins[0]
         timer = loop.call_later(seconds, self._expire, ticket, total or seconds)
         self._inside += 1
         try:
-            self._submit(ticket)
+            self._submit(ticket, origins)
+            if shared is not None:
+                shared.on_join = partial(self._join, ticket)
             return await future
         finally:
             timer.cancel()
+            if shared is not None:
+                shared.on_join = None
             self._inside -= 1
             if not ticket.ended:
                 self._leave(ticket)
@@ -166,21 +179,45 @@ class Bulkhead:
 
     # --- in the event loop --------------------------------------------------------------
 
-    def _refuse_when_full(self) -> None:
-        if self._overdue >= 2 * self._limit:
+    def _make_room(self, origins: Sequence[Origin]) -> None:
+        """Refuse a call for which there is no place, or take the place of another one.
+
+        Raises:
+            CloudBusy: when there is none.
+        """
+        # One caller's calls that do not end must leave a thread to the others.
+        spare = self._limit - self._queue.caller_limit
+        overdue_of_one = max(self._overdue_of[one.caller] for one in origins)
+        if max(self._overdue, overdue_of_one + spare) >= 2 * self._limit:
             raise CloudBusy(
                 f"{self.title} does not give its threads back, try again later", retry_after=5
             )
-        if self._inside >= self._capacity:
-            raise CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
-
-    def _submit(self, ticket: Ticket) -> None:
+        if self._inside < self._capacity:
+            return
         with self._lock:
-            self._queue.append(ticket)
+            pushed_out = (self._queue.push_out(one) for one in origins)
+            ticket = next((one for one in pushed_out if one is not None), None)
+        if ticket is None:
+            raise self._busy()
+        if ticket.future is not None and not ticket.future.done():
+            ticket.future.set_exception(self._busy())
+
+    def _busy(self) -> CloudBusy:
+        return CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
+
+    def _submit(self, ticket: Ticket, origins: Sequence[Origin]) -> None:
+        with self._lock:
+            self._queue.add(ticket, origins)
             nobody = self._awake == 0
             self._awake += nobody
         if nobody:
             self._wake_one()
+        self._tick_later()
+
+    def _join(self, ticket: Ticket, one: Origin) -> None:
+        """Let a call that waits take the turn of one more caller, if that comes first."""
+        with self._lock:
+            self._queue.join(ticket, one)
         self._tick_later()
 
     def _wake_one(self) -> None:
@@ -210,9 +247,13 @@ class Bulkhead:
         self._deliver()
         if not self._queue or self._awake >= self._limit:
             return
-        if self._taken == self._taken_at_last_tick:
-            with self._lock:
-                self._awake += 1
+        with self._lock:
+            is_stuck = self._taken == self._taken_at_last_tick
+            is_ready = self._queue.is_ready
+            self._awake += is_stuck and is_ready
+        if not is_ready:
+            return  # what waits has to leave the idle threads to others
+        if is_stuck:
             self._wake_one()
         self._taken_at_last_tick = self._taken
         self._tick_later()
@@ -221,6 +262,8 @@ class Bulkhead:
         self._announced = False
         while self._done:
             self._done.popleft().deliver()
+        if self._queue:
+            self._tick_later()  # one that ended may allow for more than its thread takes
 
     def _expire(self, ticket: Ticket, total: float) -> None:
         if ticket.future is None or ticket.future.done():
@@ -235,13 +278,13 @@ class Bulkhead:
         """Nobody waits for this call any more: take back what it holds."""
         with self._lock:
             if not ticket.begun:
-                if ticket in self._queue:
-                    self._queue.remove(ticket)
+                self._queue.remove(ticket)
                 return
             if ticket.ended:
                 return
             ticket.overdue = True
             self._overdue += 1
+            self._overdue_of[ticket.origin.caller] += 1
         ticket.deadline.end()
         if ticket.abort is not None:
             self._aborter.tell(ticket.abort, ticket.deadline)
@@ -259,6 +302,7 @@ class Bulkhead:
             ticket.lost = self._lost < self._limit
             if ticket.lost:
                 self._lost += 1
+                self._queue.release(ticket)
                 self._running -= 1
                 self._awake -= 1
                 self._threads -= 1
@@ -284,12 +328,12 @@ class Bulkhead:
 
     def _next(self) -> Ticket | None:
         with self._lock:
-            if not self._queue:
+            ticket = self._queue.take()
+            if ticket is None:
                 self._awake -= 1
                 return None
             self._taken += 1
             self._running += 1
-            ticket = self._queue.popleft()
             ticket.begun = True
             return ticket
 
@@ -297,12 +341,15 @@ class Bulkhead:
         """Note that a call has ended; whether its thread has been replaced meanwhile."""
         with self._lock:
             ticket.ended = True
-            if not ticket.overdue:
+            if not ticket.lost:
+                self._queue.release(ticket)
                 self._running -= 1
+            if not ticket.overdue:
                 return False
             self._overdue -= 1
+            self._overdue_of[ticket.origin.caller] -= 1
+            self._overdue_of += Counter()  # without those that have none
             if not ticket.lost:
-                self._running -= 1
                 return False
             self._lost -= 1
         _log.warning("lost thread came back", of=self.title, lost=self._lost)

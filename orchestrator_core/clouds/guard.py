@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
@@ -26,6 +27,7 @@ from orchestrator_core.errors import (
     RateLimited,
     RequestError,
 )
+from orchestrator_core.origin import origin
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.model import BreakerSettings
 
@@ -34,7 +36,8 @@ T = TypeVar("T")
 Job = Callable[[Hooks, Deadline], T]
 """Blocking code, given the plugin's hooks and the deadline of its attempt."""
 
-_LOCAL_THREADS: Final = 2
+_LOCAL_THREADS: Final = 4
+"""As few as can be divided among callers; one that computes needs the interpreter's lock."""
 
 _ANSWERS = (RequestError, CredentialsRefused, NonsenseAnswer)
 """Errors that show that the cloud is there."""
@@ -86,7 +89,7 @@ class Guard:
         self._most_attempts = settings.retries + 1
         self._bulkhead = Bulkhead(title, threads=settings.threads, queue=settings.queue)
         self._local = Bulkhead(f"{title} local", threads=_LOCAL_THREADS, queue=settings.queue)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._most_waiting = settings.threads + settings.queue
 
     @property
@@ -158,7 +161,11 @@ class Guard:
                     error, attempt, self._most_attempts, whole.remaining(), unchanged=unchanged
                 )
                 closed = self.breaker.circuit is Circuit.CLOSED
-                if wait is None or not closed or self._waiting >= self._most_waiting:
+                if (
+                    wait is None
+                    or not closed
+                    or self._waiting[origin.get().caller] >= self._most_waiting
+                ):
                     raise
             await self._wait(wait)
 
@@ -194,11 +201,14 @@ class Guard:
         return result
 
     async def _wait(self, seconds: float) -> None:
-        self._waiting += 1
+        caller = origin.get().caller
+        self._waiting[caller] += 1
         try:
             await asyncio.sleep(seconds)
         finally:
-            self._waiting -= 1
+            self._waiting[caller] -= 1
+            if not self._waiting[caller]:
+                del self._waiting[caller]
 
     async def compute(self, job: Callable[[], T], seconds: float) -> T:
         """Run what does not ask the cloud but would hold up the event loop.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
+
+from orchestrator_core.origin import Sharers, origin, sharers
 
 T = TypeVar("T")
 
 
 class _Flight:
-    __slots__ = ("task", "waiters")
+    __slots__ = ("sharers", "task", "waiters")
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
+    def __init__(self, task: asyncio.Task[Any], shared: Sharers) -> None:
         self.task = task
+        self.sharers = shared
         self.waiters: set[asyncio.Future[Any]] = set()
 
 
@@ -37,6 +41,9 @@ class SingleFlight:
         flight = self._flights.get(key)
         if flight is None or flight.task.done():
             flight = self._begin(key, work)
+        else:
+            # It may wait in the turn of a caller that has much: it goes by each one's turn.
+            flight.sharers.join(origin.get())
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         flight.waiters.add(waiter)
         try:
@@ -53,7 +60,11 @@ class SingleFlight:
         self._flights.clear()
 
     def _begin(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> _Flight:
-        flight = _Flight(asyncio.ensure_future(work()))
+        shared = Sharers(origin.get())
+        context = contextvars.copy_context()
+        context.run(sharers.set, shared)
+        task = asyncio.get_running_loop().create_task(work(), context=context)
+        flight = _Flight(task, shared)
         self._flights[key] = flight
 
         def land(task: asyncio.Task[T]) -> None:

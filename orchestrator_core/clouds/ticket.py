@@ -9,6 +9,7 @@ from typing import Any, Final
 from orchestrator_core.clouds.aborter import Abort
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudTimeout
+from orchestrator_core.origin import SERVER, origin
 
 Job = Callable[[Deadline], Any]
 """Ordinary blocking code; it is given its deadline."""
@@ -22,6 +23,7 @@ class Ticket:
 
     Attributes:
         begun: whether a thread has taken it.
+        origin: that of the caller that it was begun for.
         ended: whether that thread is through with it.
         overdue: whether it was still running when the last one left who waited for it.
         lost: whether its thread has been replaced since.
@@ -36,6 +38,7 @@ class Ticket:
         "future",
         "job",
         "lost",
+        "origin",
         "overdue",
         "result",
     )
@@ -47,6 +50,7 @@ class Ticket:
         self.deadline = Deadline(seconds)
         self.future: asyncio.Future[Any] | None = future
         self.abort = abort
+        self.origin = SERVER
         self.begun = self.ended = self.overdue = self.lost = False
         self.result: Any = None
         self.error: BaseException | None = NOT_RUN
@@ -58,6 +62,7 @@ class Ticket:
 
     def run(self) -> None:
         """Run the job, in a thread of the cloud."""
+        origin.set(self.origin)  # for what the job asks of the database
         try:
             self.result = self.job(self.deadline)
             self.error = None

@@ -20,6 +20,7 @@ _MESSAGES: Final = {
     414: ("uri_too_long", "The request line is too long"),
     431: ("headers_too_large", "The headers are too many or too long"),
     500: ("internal_error", "Unexpected error; the server's log has it"),
+    429: ("too_many_requests", "This address has too many connections; close some"),
     501: ("not_implemented", "This transfer coding is not implemented"),
 }
 """What is said of a request that gunicorn refuses; its own words quote the request."""
@@ -52,12 +53,27 @@ class Protocol(Connection):
         self._received = False
         self._parts = PartCounter()
         self._trusts_peer = False
+        self._counted: str | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         self._wait(self._limits.header_timeout, self._headers_late)
         self._trusts_peer = _is_trusted(transport.get_extra_info("peername"), self.cfg)
         super().connection_made(transport)
+        if not self._trusts_peer:
+            self._count(transport.get_extra_info("peername")[0])
+
+    def _count(self, address: str) -> None:
+        """Count the connection for its address; refuse it if that has too many.
+
+        A proxy, whose connections are those of many callers, is not counted, and neither is a
+        Unix socket, whose clients have no address.
+        """
+        self._counted = address
+        if not self.worker.connections.add(address):
+            self.log.info("A connection was refused: %s has too many", address)
+            self._send_error_response(429, "", [("Retry-After", "1")])
+            self.end()
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
@@ -91,6 +107,9 @@ class Protocol(Connection):
         change under way, is shielded from it.
         """
         self._stop_waiting()
+        if self._counted is not None:
+            self.worker.connections.remove(self._counted)
+            self._counted = None
         super().connection_lost(exc)
         self._cancel_task_if_pending()
         # Both refer to this object. As a cycle they, and up to 256 KiB that were read, would wait

@@ -16,6 +16,7 @@ from gunicorn.workers import gasgi
 
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.server import tls
+from orchestrator_core.server.connections import Connections
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
@@ -69,6 +70,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         """Make the application."""
         self.limits = current().server
+        self.connections = Connections(self.limits.max_connections_per_address)
         super().load_wsgi()
         spare_the_collector()
         let_the_loop_go_first()

@@ -32,6 +32,9 @@ class ServerSettings:
         hosts: names that a server without authentication serves beside those of this machine.
         root_path: the path below which a proxy serves this server, where the proxy itself does
             not send it as ``X-Forwarded-Prefix``; it begins the ``Location`` of an answer.
+        max_requests_per_caller: how many requests of one caller may be in flight in one process.
+        max_connections_per_address: how many connections of one address one process keeps; those
+            of proxies in ``forwarded_allow_ips`` are not counted.
         forwarded_allow_ips: the proxies whose ``X-Forwarded-*`` headers count: addresses and
             networks, separated by commas, or ``*``; None for gunicorn's own default.
     """
@@ -49,6 +52,8 @@ class ServerSettings:
     limit_request_fields: int = 64
     limit_request_field_size: int = 8190
     limit_request_head: int = 32_768
+    max_requests_per_caller: int = 512
+    max_connections_per_address: int = 1024
     graceful_timeout: int | None = None
     root_path: str = ""
     forwarded_allow_ips: str | None = None

@@ -142,6 +142,8 @@ class ServerSchema(Schema):
     limit_request_fields = _count(8, 1000)
     limit_request_field_size = _count(256, 65_536)
     limit_request_head = _count(1024, 1 << 20)
+    max_requests_per_caller = _count(1, 1_000_000)
+    max_connections_per_address = _count(1, 1_000_000)
     graceful_timeout = _count(1, 86_400)
     root_path = fields.String(validate=_check_root_path)
     forwarded_allow_ips = fields.String(validate=_check_proxies)

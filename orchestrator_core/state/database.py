@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,6 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator_core.errors import CommitLost, SettingsError, StateUnavailable
+from orchestrator_core.fair_threads import FairThreads
 from orchestrator_core.state import sqlite_file
 from orchestrator_core.state.engines import make_engine, parse_url
 from orchestrator_core.state.failures import Failures
@@ -59,7 +59,7 @@ class Database:
             self._watch = sqlite_file.Watch(self._file)
         self.closed = False
         self._failures = Failures()
-        self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="state-read")
+        self._readers = FairThreads(_THREADS, "state-read")
         if self.is_sqlite:
             self.engine: Engine = make_engine(self.url, 1)
             self._reading: Engine = make_engine(self.url, _THREADS, writes=False)

@@ -6,11 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+
+from orchestrator_core.fair_threads import FairInbox
 
 T = TypeVar("T")
 
@@ -62,7 +64,8 @@ class Writer:
 
     A commit waits for the disk, so that what many callers want at the same time is written in
     one transaction. Where one of them fails, each is done again in a transaction of its own: it
-    is nothing to the others.
+    is nothing to the others. Callers take turns: whoever has much to write delays nobody by more
+    than the transaction that is being written.
 
     Args:
         engine: whose transactions may write.
@@ -71,7 +74,7 @@ class Writer:
 
     def __init__(self, engine: Engine, threads: int) -> None:
         self._engine = engine
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: FairInbox[_Job] = FairInbox()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._loop, name=f"state-{number}", daemon=True)

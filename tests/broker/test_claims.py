@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from sqlalchemy import Connection, text
 
 from orchestrator_core.broker import claims, recording
 from orchestrator_core.broker.operation import Draft, Requester, Step
+from orchestrator_core.broker.turns import Turns
 from orchestrator_core.state.database import Database
 
-WHO = Requester("somebody", "request")
 PROCESS = "p" * 32
 
 
-def schedule(connection: Connection, cloud: str, count: int) -> None:
+def schedule(connection: Connection, cloud: str, count: int, caller: str = "somebody") -> None:
+    who = Requester(caller, "request")
     for number in range(count):
-        draft = Draft("stop_vm", cloud, Step.DESTROY, WHO, {}, 60.0, str(number))
+        draft = Draft("stop_vm", cloud, Step.DESTROY, who, {}, 60.0, str(number))
         recording.schedule(connection, draft)
 
 
@@ -50,3 +53,43 @@ def test_what_becomes_due_just_after_it_was_asked_waits_for_the_next_turn(
     monkeypatch.setattr(claims, "_is_due", lambda *_: False)
     database.write_now(lambda c: schedule(c, "sky", 3))
     assert database.write_now(lambda c: claims.claim_due(c, PROCESS, {"sky": 1}, 4)) == []
+
+
+def test_callers_take_turns(database: Database) -> None:
+    database.write_now(lambda c: schedule(c, "sky", 2400, "many"))
+    database.write_now(lambda c: schedule(c, "sky", 3, "few"))
+    database.write_now(lambda c: schedule(c, "sky", 1, "one"))
+    taken = database.write_now(lambda c: claims.claim_due(c, PROCESS, {"sky": None}, 8))
+    callers = Counter(operation.caller for operation in taken)
+    assert callers == {"many": 4, "few": 3, "one": 1}
+
+
+def test_what_a_caller_has_running_counts(database: Database) -> None:
+    database.write_now(lambda c: schedule(c, "sky", 10, "many"))
+    database.write_now(lambda c: schedule(c, "sky", 10, "few"))
+    turns = Turns({"many": 3})
+    taken = database.write_now(lambda c: claims.claim_due(c, PROCESS, {"sky": None}, 5, turns))
+    assert Counter(operation.caller for operation in taken) == {"few": 4, "many": 1}
+
+
+def test_one_caller_leaves_slots_to_others(database: Database) -> None:
+    database.write_now(lambda c: schedule(c, "sky", 40, "many"))
+
+    def claim(running: int) -> int:
+        turns = Turns({"many": running}, most_of_one=14)
+        return len(
+            database.write_now(
+                lambda c: claims.claim_due(c, PROCESS, {"sky": None}, 16 - running, turns)
+            )
+        )
+
+    assert claim(0) == 14
+    assert claim(14) == 0
+
+
+def test_a_caller_s_clouds_take_turns(database: Database) -> None:
+    database.write_now(lambda c: schedule(c, "busy", 100))
+    database.write_now(lambda c: schedule(c, "idle", 1))
+    clouds = {"busy": None, "idle": None}
+    taken = database.write_now(lambda c: claims.claim_due(c, PROCESS, clouds, 4))
+    assert Counter(operation.cloud for operation in taken) == {"busy": 3, "idle": 1}

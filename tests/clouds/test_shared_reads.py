@@ -12,6 +12,7 @@ import pytest
 from orchestrator_core import CloudDescription, Deadline, Node
 from orchestrator_core.clouds.cloud import Question
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.origin import Lane, Origin, origin
 from orchestrator_core.settings.model import CacheSettings
 from tests.clouds.conftest import IMAGES, NODES, MakeCloud, Plugin
 
@@ -154,3 +155,29 @@ async def test_of_the_shapes_of_a_kept_answer_only_some_are_kept(make_cloud: Mak
         del reading
     await asyncio.sleep(0)
     assert sum(one() is not None for one in made) < 15
+
+
+async def test_a_read_that_waits_for_its_first_caller_s_turn_takes_that_of_another(
+    make_cloud: MakeCloud,
+) -> None:
+    gate, order = Gate(), []
+
+    def answer(number: int, deadline: Deadline) -> list[Node]:
+        order.append(plugin.hints["number"])
+        return gate(number, deadline)
+
+    plugin = Plugin(answer)
+    cloud = make_cloud(plugin, threads=1)
+
+    def read(caller: str, number: int) -> asyncio.Future[Any]:
+        origin.set(Origin(caller, Lane.READ))  # of which the task has a copy
+        return asyncio.ensure_future(cloud.read(NODES, hints={"number": str(number)}))
+
+    many = [read("many", number) for number in range(50)]
+    await gate.wait_for(1)
+    shared = read("one", 49)
+    await asyncio.sleep(0)
+    gate.open.set()
+    await asyncio.gather(shared, *many)
+    assert order.index("49") <= 2
+    assert len(order) == 50  # it is one call all the same

@@ -1,0 +1,124 @@
+"""A caller that does its worst within its rights, against the answers of another caller."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.clients import allow_many_connections, exchange
+from benchmarks.ratio import Ratio
+from benchmarks.servers import serving
+from benchmarks.upstreams import CREDENTIALS, ec2, slow_amazon
+
+PAIRS = 3
+SECONDS = 8.0
+CLOUD_SECONDS = 0.1
+NODES = 1000
+LIMIT = 3.0
+
+HONEST = CREDENTIALS["BENCHMARK_HONEST"]
+WORST = CREDENTIALS["BENCHMARK_WORST"]
+
+_SETTINGS = f"""
+[auth]
+mode = "token"
+[auth.tokens]
+honest = "env:BENCHMARK_HONEST"
+worst = "env:BENCHMARK_WORST"
+[state]
+url = "sqlite:///state.db"
+[clouds.shared]
+driver = "dummy"
+[clouds.shared.faults]
+latency = "{CLOUD_SECONDS}"
+"""
+
+_START = json.dumps({"name": "x", "image": "1", "size": "1"}).encode()
+
+_Request = tuple[str, str, bytes, dict[str, str]]
+
+_REQUESTS: dict[str, _Request] = {
+    "a read": ("GET", "/api/v1/nodes/shared/1", b"", {}),
+    "a start": ("POST", "/api/v1/vm/start/shared", _START, {}),
+    "an asynchronous start": (
+        "POST",
+        "/api/v1/vm/start/shared",
+        _START,
+        {"Prefer": "respond-async"},
+    ),
+    "the server's root": ("GET", "/api/v1/", b"", {}),
+}
+
+_NO_CLOUD = ("an asynchronous start", "the server's root")
+"""Requests that wait for no cloud: alone they take a few milliseconds, in which two cores that
+are kept busy cannot even be divided. Their ratios are shown, and have no limit."""
+
+
+def measure(directory: Path) -> list[Ratio]:
+    """Measure each kind of request of the honest caller, alone and beside the other one."""
+    allow_many_connections()
+    with slow_amazon(0, NODES) as cloud:
+        settings = _SETTINGS + ec2("large", cloud)
+        with serving(settings, directory) as port:
+            pairs = [_pair(port, directory) for _ in range(PAIRS)]
+    return [
+        Ratio(
+            f"99th percentile (ms) of {kind} beside a caller that does its worst",
+            [(beside[kind], alone[kind]) for beside, alone in pairs],
+            at_most=None if kind in _NO_CLOUD else LIMIT,
+        )
+        for kind in _REQUESTS
+    ]
+
+
+def _pair(port: int, directory: Path) -> tuple[dict[str, float], dict[str, float]]:
+    alone = asyncio.run(_percentiles(port))
+    with _worst(port, directory):
+        time.sleep(2.0)  # until all of it is there
+        beside = asyncio.run(_percentiles(port))
+    time.sleep(2.0)
+    return beside, alone
+
+
+@contextmanager
+def _worst(port: int, directory: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.worst", str(port), str(directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield
+        finally:
+            assert process.stdin
+            process.stdin.close()
+
+
+async def _percentiles(port: int) -> dict[str, float]:
+    """Return the 99th percentile of each kind of request, in milliseconds."""
+    found = await asyncio.gather(*(_times(port, request) for request in _REQUESTS.values()))
+    return {
+        kind: 1000 * statistics.quantiles(times, n=100, method="inclusive")[98]
+        for kind, times in zip(_REQUESTS, found, strict=True)
+    }
+
+
+async def _times(port: int, request: _Request) -> list[float]:
+    method, path, body, headers = request
+    given = {"Authorization": f"Bearer {HONEST}", **headers}
+    times = []
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    # The connection may have to be accepted after a thousand others, once.
+    await exchange(reader, writer, method, path, body, given)
+    ends_at = time.monotonic() + SECONDS
+    while time.monotonic() < ends_at:
+        begun = time.perf_counter()
+        await exchange(reader, writer, method, path, body, given)
+        times.append(time.perf_counter() - begun)
+        await asyncio.sleep(0.05)
+    writer.close()
+    return times

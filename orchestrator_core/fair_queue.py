@@ -1,0 +1,198 @@
+"""A queue that divides threads and places among callers, changes ahead of reads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final, Generic, TypeVar
+
+from orchestrator_core.origin import Lane, Origin
+
+T = TypeVar("T")
+
+_CHANGES_IN_A_ROW: Final = 4
+"""How many changes are taken one after the other while a read waits that could be taken."""
+
+_FEWEST_TO_DIVIDE: Final = 4
+"""Threads from which on some are kept free; of fewer none can be spared."""
+
+
+def spare_of(threads: int) -> int:
+    """Return how many of so many threads one caller, or one lane, has to leave to others."""
+    return 0 if threads < _FEWEST_TO_DIVIDE else max(1, threads // 8)
+
+
+class FairQueue(Generic[T]):
+    """Items that wait, and counts of those that were taken and run.
+
+    A lane gets all threads but :func:`spare_of` them, and so does a caller; a caller in one lane
+    leaves as many again. So a caller that floods one lane
+    leaves a thread to another caller in the same lane, and one to the other lane. Within these
+    limits no thread is left idle while an item waits.
+
+    Of the callers that wait in a lane the one with the fewest running items is next; among
+    equals they take turns. A read is taken after four changes in a row at the latest.
+
+    It has no lock: its user holds one.
+
+    Args:
+        threads: how many items run at the same time; None for a queue that only orders, whose
+            items are taken with :meth:`pop`.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        most = threads if threads is not None else 1 << 30
+        spare = 0 if threads is None else spare_of(threads)
+        self._lane_limit = self.caller_limit = most - spare
+        self._caller_lane_limit = most - 2 * spare
+        self._lanes: tuple[OrderedDict[str, OrderedDict[T, None]], ...] = (
+            OrderedDict(),
+            OrderedDict(),
+        )
+        self._places: dict[T, list[Origin]] = {}
+        self._charged: dict[T, Origin] = {}
+        self._running: dict[str, list[int]] = {}
+        self._running_in = [0, 0]
+        self._changes_in_a_row = 0
+
+    def __len__(self) -> int:
+        """How many items wait."""
+        return len(self._places)
+
+    def waiting_of(self, caller: str) -> int:
+        """Return how many items of a caller wait."""
+        return sum(len(lane[caller]) for lane in self._lanes if caller in lane)
+
+    def running_of(self, caller: str) -> int:
+        """Return how many items of a caller run."""
+        return sum(self._running.get(caller, ()))
+
+    def running_in(self, one: Origin) -> int:
+        """Return how many items run that were taken in the turn of an origin."""
+        return self._running.get(one.caller, [0, 0])[one.lane]
+
+    def add(self, item: T, origins: Sequence[Origin]) -> None:
+        """Let an item wait, in the turn of each of these origins; the first turn takes it."""
+        self._places[item] = []
+        for one in origins:
+            self.join(item, one)
+
+    def join(self, item: T, one: Origin) -> None:
+        """Let an item that waits wait in the turn of one more origin."""
+        places = self._places.get(item)
+        if places is None or one in places:
+            return
+        places.append(one)
+        self._lanes[one.lane].setdefault(one.caller, OrderedDict())[item] = None
+
+    def remove(self, item: T) -> bool:
+        """Take an item out that waits; whether it did."""
+        places = self._places.pop(item, None)
+        if places is None:
+            return False
+        for one in places:
+            lane = self._lanes[one.lane]
+            items = lane[one.caller]
+            del items[item]
+            if not items:
+                del lane[one.caller]
+        return True
+
+    def push_out(self, newcomer: Origin) -> T | None:
+        """Take out an item that has to make room for a newcomer; None if none has to.
+
+        It is the newest item of the caller that has most, if that caller has more than the
+        newcomer even after that, and a read where there is one. A change makes room for itself
+        among the reads of its own caller. What several callers wait for stays.
+        """
+        most = max(self._waiting_callers(), key=self._total, default=None)
+        if most is None:
+            return None
+        victim: T | None = None
+        if self._total(most) - 1 >= self._total(newcomer.caller) + 1:
+            victim = self._newest(most, Lane.READ) or self._newest(most, Lane.CHANGE)
+        if victim is None and newcomer.lane is Lane.CHANGE:
+            victim = self._newest(newcomer.caller, Lane.READ)
+        if victim is not None:
+            self.remove(victim)
+        return victim
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether :meth:`take` would return an item."""
+        return bool(self._places) and any(
+            self._next(lane) is not None for lane in (Lane.CHANGE, Lane.READ)
+        )
+
+    def take(self) -> T | None:
+        """Return the item that is to run next, counted as running; None if none may run now."""
+        found = self._first()
+        if found is None:
+            return None
+        item, one = found
+        self._charged[item] = one
+        self._running.setdefault(one.caller, [0, 0])[one.lane] += 1
+        self._running_in[one.lane] += 1
+        return item
+
+    def pop(self) -> T | None:
+        """Return the item that is next, without counting it as running; None if none waits."""
+        found = self._first()
+        return None if found is None else found[0]
+
+    def release(self, item: T) -> None:
+        """Count an item as running no more."""
+        one = self._charged.pop(item)
+        running = self._running[one.caller]
+        running[one.lane] -= 1
+        self._running_in[one.lane] -= 1
+        if not any(running):
+            del self._running[one.caller]
+
+    def _first(self) -> tuple[T, Origin] | None:
+        if not self._places:
+            return None
+        lanes = (Lane.CHANGE, Lane.READ)
+        if self._changes_in_a_row >= _CHANGES_IN_A_ROW:
+            lanes = (Lane.READ, Lane.CHANGE)
+        for lane in lanes:
+            caller = self._next(lane)
+            if caller is not None:
+                return self._take_of(caller, lane)
+        return None
+
+    def _take_of(self, caller: str, lane: Lane) -> tuple[T, Origin]:
+        queue = self._lanes[lane]
+        item = next(iter(queue[caller]))
+        self.remove(item)
+        if caller in queue:
+            queue.move_to_end(caller)  # the turn of the others comes first
+        if lane is Lane.CHANGE and self._lanes[Lane.READ]:
+            self._changes_in_a_row += 1
+        else:
+            self._changes_in_a_row = 0
+        return item, Origin(caller, lane)
+
+    def _next(self, lane: Lane) -> str | None:
+        """Return the caller whose turn it is in a lane; None if none may run anything there."""
+        if self._running_in[lane] >= self._lane_limit:
+            return None
+        found, fewest = None, self.caller_limit
+        for caller in self._lanes[lane]:
+            running = self._running.get(caller)
+            if running is None:
+                return caller
+            total = running[0] + running[1]
+            if total < fewest and running[lane] < self._caller_lane_limit:
+                found, fewest = caller, total
+        return found
+
+    def _waiting_callers(self) -> set[str]:
+        return {*self._lanes[Lane.CHANGE], *self._lanes[Lane.READ]}
+
+    def _total(self, caller: str) -> int:
+        return self.waiting_of(caller) + self.running_of(caller)
+
+    def _newest(self, caller: str, lane: Lane) -> T | None:
+        items = self._lanes[lane].get(caller, OrderedDict())
+        return next((item for item in reversed(items) if len(self._places[item]) == 1), None)
