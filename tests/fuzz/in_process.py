@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from gunicorn.config import Config
 
+from orchestrator_core.server.connections import Connections
 from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.load import load_settings
@@ -180,6 +181,7 @@ class Harness:
             asgi=self._app or recorder,
             loop=loop,
             limits=self._limits,
+            connections=Connections(self._limits.max_connections_per_address),
             nr_conns=0,
             nr=0,
             max_requests=1 << 60,
