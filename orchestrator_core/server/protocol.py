@@ -112,8 +112,17 @@ class Protocol(Connection):
             self._counted = None
         super().connection_lost(exc)
         self._cancel_task_if_pending()
-        # Both refer to this object. As a cycle they, and up to 256 KiB that were read, would wait
-        # for Python's collector, which runs so seldom that a worker grows by hundreds of MiB.
+        if self._task is None or self._task.done():
+            self._forget()
+        else:
+            self._task.add_done_callback(self._forget)  # which may still read them until then
+
+    def _forget(self, _: object = None) -> None:
+        """Break the cycles with the parser and the body, which both refer to this object.
+
+        They, and up to 256 KiB that were read, would wait for Python's collector, which runs so
+        seldom that a worker grows by hundreds of MiB.
+        """
         self._callback_parser: Any = None
         self._body_receiver = None
 

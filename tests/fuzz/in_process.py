@@ -145,10 +145,12 @@ class Harness:
 
     Args:
         app: serves them; by itself a recording one.
+        turns: of the event loop after each part.
     """
 
-    def __init__(self, app: App | None = None) -> None:
+    def __init__(self, app: App | None = None, turns: int = _TURNS) -> None:
         self._app = app
+        self.turns = turns
         self._cfg = Config()
         # The protocol ends a task with its connection; gunicorn's own timer would only hold it.
         self._cfg.set("asgi_disconnect_grace_period", 0)
@@ -211,14 +213,14 @@ class Harness:
             protocol.data_received(part)
         except Exception as error:  # noqa: BLE001 - asyncio would log it with a traceback
             self._errors.append(repr(error))
-        await _turns()
+        await _turns(self.turns)
 
     def _note(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self._errors.append(f"{context.get('message')}: {context.get('exception')!r}")
 
 
-async def _turns() -> None:
-    for _ in range(_TURNS):
+async def _turns(count: int = _TURNS) -> None:
+    for _ in range(count):
         await asyncio.sleep(0)
 
 

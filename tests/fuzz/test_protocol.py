@@ -160,3 +160,11 @@ def test_a_connection_that_has_ended_is_freed_without_the_collector(ending: byte
 
 def _protocols() -> int:
     return sum(isinstance(one, Protocol) for one in gc.get_objects())
+
+
+def test_a_connection_that_is_lost_before_its_request_is_served_leaves_no_traceback() -> None:
+    with Harness(turns=0) as harness:
+        for turns in range(8):
+            harness.turns = turns
+            outcome = harness.feed(RawInput((PLAIN,)))
+            assert outcome.tracebacks == []
