@@ -14,7 +14,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check test soak bench docs behaviours error-codes audit changelog clean
+.PHONY: help install run check test soak bench docs behaviours error-codes lock audit changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,11 @@ behaviours: install ## Write the page of the conformance kit's behaviours anew
 
 error-codes: install ## Write the tables of error codes anew
 	$(BIN)/python -m orchestrator_core.api.error_page docs/api-v1.md
+
+lock: install ## Pin what a server needs with hashes, and write the table of licences anew
+	test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet pip-tools==7.6.2; }
+	$(BIN)/python requirements/lock.py build/lock/bin/pip-compile
+	$(BIN)/python requirements/licences.py docs/dependencies.md
 
 audit: install ## Known vulnerabilities of what is pinned
 	$(BIN)/pip-audit --skip-editable

@@ -68,6 +68,7 @@ from orchestrator_core.model import (
     Vm,
     VmStatus,
 )
+from orchestrator_core.settings.kept_files import read_settings_file
 from orchestrator_core.settings.paths import FileField, PathField
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
 
@@ -122,6 +123,7 @@ __all__ = [
     "Vm",
     "VmStatus",
     "hookimpl",
+    "read_settings_file",
     "reveal_all",
 ]
 

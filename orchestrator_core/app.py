@@ -21,9 +21,10 @@ from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.settings import kept_files
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.secrets import open_files
-from orchestrator_core.settings.snapshot import current, generation
+from orchestrator_core.settings.snapshot import current, generation, proven
 
 _log = structlog.get_logger("orchestrator")
 
@@ -41,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Application:
     if settings is None:
         settings = current()
     configure_logging(settings.server)
-    house = make_house(settings, "web")
+    house = make_house(settings, "web", lenient=proven())
     if _first(run_directory()):
         _report(house.plugins, house.registry)
     return build_application(
@@ -60,7 +61,12 @@ class House:
 
 
 def make_house(
-    settings: Settings, kind: str, plugins: Plugins | None = None, directory: Path | None = None
+    settings: Settings,
+    kind: str,
+    plugins: Plugins | None = None,
+    directory: Path | None = None,
+    *,
+    lenient: bool = False,
 ) -> House:
     """Put everything together that a process needs to work on clouds.
 
@@ -69,6 +75,8 @@ def make_house(
         kind: of the process: ``web`` or ``worker``.
         plugins: those that are loaded already; without them they are found and loaded here.
         directory: the run directory; without it that of this process.
+        lenient: whether the settings were good once: a cloud whose plugin or file is away now is
+            then unavailable, and keeps no other from being served.
 
     Raises:
         SettingsError: when the settings are wrong, or the database needs an upgrade.
@@ -78,7 +86,9 @@ def make_house(
     directory = directory or run_directory()
     inventory = CloudInventory()
     if settings.state is None:
-        registry, extensions = build(settings, plugins, Surroundings(directory, inventory))
+        surroundings = Surroundings(directory, inventory)
+        registry, extensions = build(settings, plugins, surroundings, lenient=lenient)
+        _tell_stale()
         return House(plugins, registry, extensions, DirectBroker(registry))
     # SQLAlchemy is loaded only where a database is used.
     from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
@@ -88,14 +98,20 @@ def make_house(
 
     database = open_database(settings)
     same_database.check(database, directory)
-    ensure(database)
+    ensure(database, may_make=not same_database.has_had_one(database, directory))
     same_database.remember(database, directory)
     ensure_plugins(database, plugins.used(settings))
     plugins.require(settings.plugins.require)
     surroundings = Surroundings(directory, inventory, PluginState(database))
-    registry, extensions = build(settings, plugins, surroundings)
+    registry, extensions = build(settings, plugins, surroundings, lenient=lenient)
     broker = build_durable(settings.state, database, registry, inventory, kind)
+    _tell_stale()
     return House(plugins, registry, extensions, broker)
+
+
+def _tell_stale() -> None:
+    for path in sorted(kept_files.stale):
+        _log.warning("a file cannot be read; its content from before is used", file=str(path))
 
 
 def _first(directory: Path) -> bool:
@@ -130,6 +146,9 @@ def _report(plugins: Plugins, registry: Registry) -> None:
     for cloud in registry.clouds.values():
         if cloud.failure:
             _log.error("cloud not available", cloud=cloud.name, why=cloud.failure)
+        never = registry.reason_against_destroying(cloud)
+        if never is not None:
+            _log.warning("nothing can be stopped or released", why=f"cloud {cloud.name} {never}")
     if not registry.clouds:
         _log.warning(
             "no cloud is configured, so every cloud request will be answered with an error",

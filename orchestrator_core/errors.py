@@ -100,6 +100,7 @@ class StateUnavailable(OrchestratorError):
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
+        why: what has failed, with the database's name and what to do; for operators alone.
     """
 
     code = "state_unavailable"
@@ -107,6 +108,7 @@ class StateUnavailable(OrchestratorError):
     def __init__(self) -> None:
         super().__init__("The server cannot reach its database")
         self.retry_after = 5.0
+        self.why = ""
 
 
 class CommitLost(StateUnavailable):

@@ -98,6 +98,13 @@ class CloudHooks:
     Lists are complete or they are an error: page to the end, and raise rather than
     return the part that came.
 
+    The class attribute ``is_simulated = True`` says that the cloud is a simulation, in which
+    nothing can be lost: without ``destroy`` in its settings any of its nodes may be destroyed. Of
+    every other cloud only nodes that the server has started, or an operator has adopted.
+
+    .. versionadded:: 0.1
+       ``is_simulated``
+
     Common arguments:
         deadline: the moment by which the caller wants the answer. ``deadline.remaining()`` is in
             seconds, for your client's own time limits. It may end early, when nobody waits any

@@ -6,10 +6,11 @@ import logging
 import os
 import sys
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
+from orchestrator_core.log_stream import LogStream
 from orchestrator_core.settings.model import ServerSettings
 from orchestrator_core.settings.secrets import redact
 
@@ -21,13 +22,14 @@ requests share, such as a read of a cloud, carries the first one's."""
 def configure_logging(settings: ServerSettings) -> None:
     """Send our own lines, and warnings of the libraries below us, to standard error."""
     level = getattr(logging, settings.log_level.upper())
+    stream = LogStream(sys.stderr)
     structlog.configure(
         processors=[*_before(), *_after(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(settings))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 

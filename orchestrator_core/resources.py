@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import distribution
+from functools import cache
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -12,6 +13,12 @@ def shipped_file(name: str) -> Path:
     """Return the path of a file of ``conf/``; in a checkout that folder stands beside us."""
     packaged = _PACKAGE / "conf" / name
     return packaged if packaged.exists() else _PACKAGE.parent / "conf" / name
+
+
+@cache
+def core_version() -> str:
+    """Return the version of the core that runs, whatever is installed meanwhile."""
+    return version("vm-orchestrator")
 
 
 def licence() -> str:

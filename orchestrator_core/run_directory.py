@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,10 @@ from typing import Final
 from orchestrator_core.errors import SettingsError
 
 VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
+DATABASE: Final = "database"
+DATABASE_FACTS: Final = f"{DATABASE}-*"
+"""The names of files that tell which databases the processes of a server have had."""
+
 _PREFIX: Final = "orchestrator-"
 _FRESH_SECONDS: Final = 3600.0
 
@@ -46,6 +51,48 @@ def run_directory() -> Path:
         os.environ[VARIABLE] = str(path)
         atexit.register(_remove, path, os.getpid())
     return path
+
+
+_facts: set[str] = set()
+
+
+def inherit(facts: Iterable[str]) -> None:
+    """Know facts, and let processes that are forked from now on know them.
+
+    Args:
+        facts: the names of empty files of the run directory, whatever becomes of that.
+    """
+    _facts.update(facts)
+
+
+def inherited() -> frozenset[str]:
+    """Return the facts that this process was told."""
+    return frozenset(_facts)
+
+
+class Keeper:
+    """Makes a server's run directory again where somebody has removed it, and what tells facts.
+
+    Args:
+        directory: the run directory.
+        facts: empty files that must not be forgotten, by a pattern.
+    """
+
+    def __init__(self, directory: Path, facts: str) -> None:
+        self._directory = directory
+        self._facts = facts
+
+    def look(self) -> None:
+        """Remember what is there, and make again what is not; to be called often."""
+        with suppress(OSError):
+            if not self._directory.is_dir():
+                self._directory.mkdir(mode=0o700)
+            if self._directory.stat().st_uid != os.getuid():
+                return  # somebody else has taken its name
+            there = {file.name for file in self._directory.glob(self._facts)}
+            inherit(there)
+            for name in _facts - there:
+                (self._directory / name).touch()
 
 
 class Freshener:

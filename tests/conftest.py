@@ -47,7 +47,13 @@ class Server:
         process: gunicorn's master.
     """
 
-    def __init__(self, command: list[str], log: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        environment: dict[str, str],
+        cwd: Path | None = None,
+    ) -> None:
         self.log_file = log
         with log.open("wb") as stream:
             self.process = subprocess.Popen(
@@ -56,6 +62,7 @@ class Server:
                 stderr=stream,
                 stdin=subprocess.DEVNULL,
                 env=environment,
+                cwd=cwd,
                 start_new_session=True,
             )
         self.url = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -34,9 +35,65 @@ pidfile = {folder}/pid
 """
 
 
+class Pooler:
+    """A PgBouncer that runs.
+
+    Args:
+        command: starts it.
+        owner: the user that it runs as; None for the one that runs the tests.
+        port: where it listens.
+        log: its log file.
+    """
+
+    def __init__(self, command: list[str], owner: int | None, port: int, log: Path) -> None:
+        self._command = command
+        self._owner = owner
+        self.port = port
+        self._log = log
+        self._process = self._started()
+
+    def pause(self) -> None:
+        """Let clients wait once their transactions have ended, until :meth:`resume`."""
+        self._process.send_signal(signal.SIGUSR1)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGUSR2)
+
+    def restart(self) -> None:
+        """Kill it, and start it anew at the same port."""
+        self._process.kill()
+        self._process.wait(_PATIENCE)
+        self._log.with_name("pid").unlink(missing_ok=True)
+        self._process = self._started()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(_PATIENCE)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=self._owner,
+        )
+        _wait_until_up(process, self.port, self._log)
+        return process
+
+
 @contextmanager
 def pooled(url: str, mode: str = "transaction", size: int = 2, more: str = "") -> Iterator[str]:
-    """Run PgBouncer as its package comes, save what it pools; yield the URL of the same database.
+    """Run PgBouncer as :func:`pooler` does; yield only the URL."""
+    with pooler(url, mode, size, more) as (through, _):
+        yield through
+
+
+@contextmanager
+def pooler(
+    url: str, mode: str = "transaction", size: int = 2, more: str = ""
+) -> Iterator[tuple[str, Pooler]]:
+    """Run PgBouncer as its package comes, save what it pools; yield its URL and it.
 
     Args:
         url: of a database whose server listens on a Unix socket.
@@ -65,22 +122,15 @@ def pooled(url: str, mode: str = "transaction", size: int = 2, more: str = "") -
         )
         # PgBouncer does not run as root, and only the server's own user reaches its socket.
         owner = Path(str(direct.query["host"])).stat().st_uid
-        process = subprocess.Popen(
-            [command, "-q", str(settings)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            user=owner if os.geteuid() == 0 else None,
+        user = owner if os.geteuid() == 0 else None
+        running = Pooler([command, "-q", str(settings)], user, port, folder / "log")
+        through = URL.create(
+            direct.drivername, direct.username, None, "127.0.0.1", port, direct.database
         )
         try:
-            _wait_until_up(process, port, folder / "log")
-            pooler = URL.create(
-                direct.drivername, direct.username, None, "127.0.0.1", port, direct.database
-            )
-            yield pooler.render_as_string(hide_password=False)
+            yield through.render_as_string(hide_password=False), running
         finally:
-            process.terminate()
-            process.wait(_PATIENCE)
+            running.stop()
 
 
 def _free_port() -> int:

@@ -12,13 +12,16 @@ from sqlalchemy import URL, make_url
 
 
 class Proxy:
-    """Hands TCP on to a Unix socket; the connections that there are can be lost.
+    """Hands TCP on; the connections that there are can be lost, and each direction be held.
 
     Args:
-        target: the Unix socket; None ends every connection before it has begun.
+        target: a Unix socket, or a port of this machine; None ends every connection before it has
+            begun.
     """
 
-    def __init__(self, target: str | None) -> None:
+    def __init__(self, target: str | int | None) -> None:
+        self.to_server, self.to_client = threading.Event(), threading.Event()
+        self.resume()
         self._target = target
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -33,7 +36,18 @@ class Proxy:
         self._lost.set()
         self._lost = threading.Event()
 
+    def hold(self, *ways: threading.Event) -> None:
+        """Keep what comes one of these ways, on new connections too, until :meth:`resume`."""
+        for way in ways:
+            way.clear()
+
+    def resume(self) -> None:
+        """Hand on what was held, and all that comes."""
+        self.to_server.set()
+        self.to_client.set()
+
     def close(self) -> None:
+        self.resume()
         self._listening.shutdown(socket.SHUT_RDWR)
         self._threads[0].join()
         self._listening.close()
@@ -54,17 +68,35 @@ class Proxy:
             if self._target is None:
                 here.close()
                 continue
-            there = socket.socket(socket.AF_UNIX)
-            there.connect(self._target)
+            try:
+                there = self._connect()
+            except OSError:
+                here.close()  # the server is away
+                continue
             self._open += [here, there]
-            for way in ((here, there), (there, here)):
+            for way in ((here, there, self.to_server), (there, here, self.to_client)):
                 self._threads.append(threading.Thread(target=_hand_on, args=(*way, self._lost)))
                 self._threads[-1].start()
 
+    def _connect(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        assert self._target is not None
+        there = socket.socket(socket.AF_UNIX)
+        try:
+            there.connect(self._target)
+        except OSError:
+            there.close()
+            raise
+        return there
 
-def _hand_on(source: socket.socket, sink: socket.socket, lost: threading.Event) -> None:
+
+def _hand_on(
+    source: socket.socket, sink: socket.socket, opened: threading.Event, lost: threading.Event
+) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
+            opened.wait()
             if not lost.is_set():
                 sink.sendall(data)
     _end(sink)

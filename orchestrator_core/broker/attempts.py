@@ -38,6 +38,27 @@ def end(
     connection.execute(insert_unless_there(connection.dialect.name, attempts), row)
 
 
+def outcome_of(connection: Connection, operation: Operation) -> tuple[str, str | None] | None:
+    """Return how the attempt that an operation's owner made has ended, and its error's code.
+
+    Args:
+        connection: of a transaction.
+        operation: as it was while the attempt ran.
+
+    Returns:
+        None where no such attempt was recorded as ended.
+    """
+    table = attempts
+    row = connection.execute(
+        select(table.c.outcome, table.c.error_code).where(
+            table.c.operation_id == operation.id,
+            table.c.number == operation.attempts,
+            table.c.process == operation.owner,
+        )
+    ).first()
+    return None if row is None else (row.outcome, row.error_code)
+
+
 def of(connection: Connection, operation_id: str) -> list[Attempt]:
     """Return what became of each attempt that has ended."""
     table = attempts

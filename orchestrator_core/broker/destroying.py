@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -31,12 +32,14 @@ from orchestrator_core.broker.operation import (
     Progress,
     Step,
 )
+from orchestrator_core.broker.ownership import NotOwn
 from orchestrator_core.broker.recorder import Recorder
 from orchestrator_core.broker.visibility import until_shown
 from orchestrator_core.broker.vm import VmKey
 from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.living import check_living
 from orchestrator_core.clouds.permit import Permit, Withdrawn
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
@@ -51,6 +54,7 @@ from orchestrator_core.errors import (
     NonsenseAnswer,
     OrchestratorError,
     RateLimited,
+    Unsupported,
 )
 from orchestrator_core.model import Node
 
@@ -129,7 +133,12 @@ class Destroyer:
             destruction.take(connection, operation, cloud.settings, self._recorder.clock)
             destruction.end_assignment(connection, operation, ledger.STOPPED)
 
-        operation = await self._recorder.record(change, draft, self._take_back, also)
+        try:
+            operation = await self._recorder.record(change, draft, self._take_back, also)
+        except NotOwn:
+            # Of a node that does not exist the caller is told that, as by any other cloud.
+            await _check_there(cloud, node_id, deadline)
+            raise
         faultpoints.reached("stop.recorded")
         change.permit.check = self._check_again(operation, change.permit.check)
         step = steps.act("stop_vm", VmReference(node_id), change.permit)
@@ -299,6 +308,17 @@ class Destroyer:
     def _take_back(connection: Connection, operation: Operation) -> None:
         keys.forget(connection, operation)
         destruction.give_back(connection, operation)
+
+
+async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
+    """Return if a cloud shows a living node of this id, or cannot say.
+
+    Raises:
+        NodeNotFound: when it shows that there is none, or that it has ended.
+    """
+    with suppress(CloudError, Unsupported):
+        _, node = await cloud.look_at(node_id, deadline.remaining())
+        check_living(node)
 
 
 def _is_failed_look(error: OrchestratorError) -> bool:

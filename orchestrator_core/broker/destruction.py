@@ -145,9 +145,11 @@ def keep(connection: Connection, operation: Operation) -> VmState:
     others = records.steps_of_others(connection, operation)
     if others - {Step.RELEASE}:
         return VmState.DESTROYING
-    state = VmState.RELEASING if others else VmState.PRESENT
-    vms.set_state(connection, operation.cloud, operation.node_id, state)
-    return state
+    if others:
+        vms.set_state(connection, operation.cloud, operation.node_id, VmState.RELEASING)
+        return VmState.RELEASING
+    vms.set_present(connection, operation.cloud, operation.node_id)
+    return VmState.PRESENT
 
 
 def is_young(

@@ -16,6 +16,7 @@ from orchestrator_core.broker.change import (
     VmReference,
 )
 from orchestrator_core.broker.namesakes import Namesakes
+from orchestrator_core.broker.ownership import check_can_destroy
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -28,7 +29,7 @@ from orchestrator_core.errors import (
     ReleasedNotDestroyed,
     Unsupported,
 )
-from orchestrator_core.model import AssignmentResult, AssignRequest
+from orchestrator_core.model import AssignmentResult, AssignRequest, Node
 
 T = TypeVar("T")
 
@@ -63,9 +64,19 @@ class DirectBroker(Broker):
         return Started(description, node)
 
     async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
-        """Destroy, reboot or switch a VM."""
+        """Destroy, reboot or switch a VM.
+
+        Raises:
+            Refused: for a stop in a cloud that destroys its own VMs alone: none is known here.
+        """
         _refuse_what_needs_state(change)
-        cloud, step = change.cloud, steps.act(operation, vm, change.permit)
+        cloud = change.cloud
+
+        def examine(_node: Node) -> None:
+            if operation == "stop_vm":
+                check_can_destroy(self._registry, cloud)
+
+        step = steps.act(operation, vm, change.permit, examine)
         try:
             return Acted(await cloud.change(operation, step, change.permit, change.hints))
         except NodeNotFound as error:
@@ -92,6 +103,8 @@ class DirectBroker(Broker):
         """Have the backend take a VM back, then destroy it.
 
         Raises:
+            Refused: before the release, in a cloud that destroys its own VMs alone: none is known
+                here.
             ReleasedNotDestroyed: naming the VM that is free but still there.
         """
         _refuse_what_needs_state(change)
@@ -102,6 +115,7 @@ class DirectBroker(Broker):
         reason = await cloud.reason_against("stop_vm")
         if reason is not None:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
+        check_can_destroy(self._registry, cloud)
         found = await backend.resolve_vm(cloud.name, vm.node, vm.hostname)
         await self._namesakes.check_release(backend, cloud, found)
         released = await backend.release_vm(cloud.name, found, change.permit)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
 from orchestrator_core.broker import keys, limits, orphans, process, records
+from orchestrator_core.broker.vm import VmOrigin, VmState
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
@@ -36,6 +37,10 @@ def _forget_assignments(connection: Connection, keep: float) -> None:
 
 
 def _forget_vms(connection: Connection, keep: float) -> None:
+    """Delete the rows of VMs that are gone, and of nodes that no listing has ever shown.
+
+    A caller may have named such a node, or an outside backend have assigned it: it need not exist.
+    """
     held = select(assignments.c.vm_id).where(assignments.c.vm_id == vms.c.id)
     # That it has gone is all that tells who would still destroy it from a VM with the same id.
     meant = select(operations.c.id).where(
@@ -43,9 +48,17 @@ def _forget_vms(connection: Connection, keep: float) -> None:
         operations.c.node_id == vms.c.node_id,
         operations.c.finished_at.is_(None),
     )
+    named_alone = and_(
+        vms.c.gone_at.is_(None),
+        vms.c.state == VmState.PRESENT.value,
+        vms.c.origin == VmOrigin.GIVEN.value,
+        vms.c.seen_at.is_(None),
+        ~vms.c.protected,
+        vms.c.made_at < now() - keep,
+    )
     old = (
         select(vms.c.id)
-        .where(vms.c.gone_at < now() - keep, ~held.exists(), ~meant.exists())
+        .where(or_(vms.c.gone_at < now() - keep, named_alone), ~held.exists(), ~meant.exists())
         # How many were destroyed is counted by these rows, however soon the rest is forgotten.
         .where(~limits.counts(vms.c.destroy_began_at))
         .limit(_MOST)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from orchestrator_core.broker.clock_watch import ClockWatch
+from orchestrator_core.broker.ownership import NotOwn
 from orchestrator_core.broker.vm import VmOrigin
 from orchestrator_core.errors import DestroyHeld, DestroyLimit, Refused
 from orchestrator_core.settings.model import CloudSettings
@@ -24,11 +25,8 @@ def check_right(vm: Row[Any], cloud: CloudSettings) -> None:
         Refused: when it is protected, or not our own where only our own may be destroyed.
     """
     check_protected(vm)
-    if cloud.destroy == "own" and vm.origin == VmOrigin.GIVEN:
-        raise Refused(
-            f"Node {vm.node_id} was neither started nor adopted here, and cloud {cloud.name} "
-            'has destroy = "own"; an operator can adopt it: orchestrator orphans adopt'
-        )
+    if cloud.destroy != "all" and vm.origin == VmOrigin.GIVEN:
+        raise NotOwn(cloud.name, vm.node_id)
 
 
 def check_protected(vm: Row[Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.model import JsonObject
 from orchestrator_core.state.identifiers import new_id
 
@@ -161,8 +162,17 @@ class Operation:
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> Operation:
-        """Make it of all columns by their names."""
-        state, step = OperationState(values["state"]), Step(values["step"])
+        """Make it of all columns by their names.
+
+        Raises:
+            StateUnavailable: when the row is damaged, or was written by a newer version.
+        """
+        try:
+            state, step = OperationState(values["state"]), Step(values["step"])
+        except ValueError as error:
+            unreadable = StateUnavailable()
+            unreadable.why = f"operation {values['id']} in the database cannot be read: {error}"
+            raise unreadable from None
         return cls(**{**values, "state": state, "step": step})
 
     @property

@@ -12,7 +12,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
@@ -24,6 +23,7 @@ from orchestrator_core.broker.clock_watch import ClockWatch
 from orchestrator_core.broker.notices import Notices
 from orchestrator_core.broker.uptime import uptime
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.resources import core_version
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
@@ -66,6 +66,7 @@ class Process:
         self.id = new_id()
         self._running: dict[str, set[asyncio.Task[Any]]] = {}
         self._forgotten: set[tuple[str, int]] = set()
+        self._found = self._forgotten
         self._database = database
         self._kind = kind
         self._lease = lease
@@ -149,7 +150,9 @@ class Process:
 
     def _beat(self, work: Callable[[Connection], None]) -> None:
         begun = uptime()
+        self._found = self._forgotten
         self._database.write_now(work)
+        self._forgotten = self._found  # only now: the work may have run twice
         if begun >= self._sure_until:
             self._lapses += 1
         # Others count from the row's own time, which is no earlier than this beat's beginning.
@@ -163,7 +166,7 @@ class Process:
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 birth=birth_certificate(),
-                version=version("vm-orchestrator"),
+                version=core_version(),
                 started_at=now(),
                 seen_at=now(),
             )
@@ -197,7 +200,7 @@ class Process:
         for operation in found:
             if (operation.id, operation.generation) in self._forgotten:
                 claims.let_go(connection, operation, _LOST)
-        self._forgotten = {(operation.id, operation.generation) for operation in found}
+        self._found = {(operation.id, operation.generation) for operation in found}
 
     def _leave(self, connection: Connection) -> None:
         for operation in claims.forgotten(connection, self.id):

@@ -50,6 +50,11 @@ _SOON_CONFIRMED: Final = 4
 
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between the tries to write down what has happened already, while somebody waits."""
+_MOST_TRYING: Final = 5.0
+"""Seconds after which nothing more is tried while somebody waits.
+
+A database that has fallen silent takes 45 s of each try; its caller is to be answered after one.
+"""
 _PAUSE: Final = 5.0
 """The same when nobody waits any more."""
 
@@ -143,12 +148,12 @@ class Recorder:
         writing = asyncio.ensure_future(self._record(change, draft, undo, also))
         # Before the row can show: between its commit and our hearing of it much can happen.
         self.process.runs(draft.operation_id, writing)
+        self._hold(draft.operation_id)  # so that nothing is between its end and what comes then
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
             writing.add_done_callback(lambda written: self._withdraw(written, undo))
             raise
-        self._held(operation)
         change.tell(operation)
         return operation
 
@@ -167,9 +172,25 @@ class Recorder:
             self._keep_keys(connection, change.requester)
             return work(connection)
 
-        done = await asyncio.shield(asyncio.ensure_future(self.database.write(record)))
+        done = await asyncio.shield(asyncio.ensure_future(self._write_done(record)))
         change.tell(done[0])
         return done
+
+    async def _write_done(
+        self, work: Callable[[Connection], tuple[Operation, T]]
+    ) -> tuple[Operation, T]:
+        done: list[tuple[Operation, T]] = []
+
+        def kept(connection: Connection) -> tuple[Operation, T]:
+            done[:] = [work(connection)]
+            return done[0]
+
+        try:
+            return await self.database.write(kept)
+        except CommitLost:
+            if await self._find(done[0][0].id) is None:
+                raise
+            return done[0]
 
     def _keep_keys(self, connection: Connection, requester: Requester) -> None:
         """See to it that no key expires by a jump of the clock that no heartbeat has seen yet."""
@@ -237,15 +258,21 @@ class Recorder:
         Raises:
             StateUnavailable: when it does not show that it has: it still may.
         """
-        found = None
-        for pause in _TRIES:
-            await asyncio.sleep(pause)
-            with suppress(StateUnavailable):
-                found = await self.database.read(lambda c: records.get(c, operation_id))
-                break
+        found = await self._find(operation_id)
         if found is None or found.owner != self.process.id:
             raise StateUnavailable
         return found
+
+    async def _find(self, operation_id: str) -> Operation | None:
+        """Return an operation after a commit that was not answered; None if it does not show."""
+        patience = Deadline(_MOST_TRYING)
+        for pause in _TRIES:
+            await asyncio.sleep(pause)
+            with suppress(StateUnavailable):
+                return await self.database.read(lambda c: records.get(c, operation_id))
+            if patience.remaining() <= 0:
+                break
+        return None
 
     async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
         """Nobody has begun what its caller was told could not be recorded: see to it."""
@@ -390,10 +417,10 @@ class Recorder:
         task.add_done_callback(self._ended)
         return task
 
-    def _held(self, operation: Operation) -> None:
+    def _hold(self, operation_id: str) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.process.runs(operation.id, task)
+        self.process.runs(operation_id, task)
 
     async def drain(self) -> None:
         """Wait until everything is written; what cannot be is tried once more, and lost."""
@@ -403,10 +430,13 @@ class Recorder:
 
     async def _insist(self, work: Callable[[Connection], Operation]) -> Operation:
         """The cloud has done its part: a database that is away for a moment is waited for."""
+        patience = Deadline(_MOST_TRYING)
         for pause in _TRIES:
             try:
                 return await self.database.write(work)
             except StateUnavailable:
+                if patience.remaining() <= 0:
+                    raise
                 await asyncio.sleep(pause)
         return await self.database.write(work)
 

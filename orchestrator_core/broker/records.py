@@ -157,10 +157,16 @@ def _is_held_as_before(operation: Operation, made: Progress) -> bool:
 
 
 def written(connection: Connection, operation: Operation, made: Progress) -> Operation | None:
-    """Return an operation if this very progress of it stands in its row; else None."""
+    """Return an operation if this very progress of it was recorded; else None.
+
+    One that has to go on may be another process's by now: then it shows among its attempts.
+    """
     found = get(connection, operation.id)
-    if found is None or found.generation != operation.generation:
+    if found is None:
         return None
+    if found.generation != operation.generation:
+        was = attempts.outcome_of(connection, operation)
+        return found if was == (_outcome(made), made.error_code) else None
     its = (found.state, found.step, found.error_code)
     return found if its == (made.state, made.step, made.error_code) else None
 

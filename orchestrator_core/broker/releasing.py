@@ -373,7 +373,7 @@ def give_back(connection: Connection, operation: Operation, who: Requester | Non
         ledger.move(connection, assignment, AssignmentState.ACTIVE, cause)
         if leases.is_expiry(operation):
             leases.drop(connection, assignment)
-    vms.set_state(connection, operation.cloud, operation.node_id, VmState.PRESENT)
+    vms.set_present(connection, operation.cloud, operation.node_id)
 
 
 def _nothing_done(connection: Connection, operation: Operation) -> None:

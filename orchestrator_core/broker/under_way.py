@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import structlog
 
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import StateUnavailable
 
 T = TypeVar("T")
 
@@ -47,5 +48,7 @@ class UnderWay:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.info("change failed", why=str(task.exception()))
+        error = None if task.cancelled() else task.exception()
+        # An outage of the database has its own line, and one for each caller would fill the log.
+        if error is not None and not isinstance(error, StateUnavailable):
+            _log.info("change failed", why=str(error))

@@ -37,6 +37,12 @@ _FIND: Final = select(vms).where(
     vms.c.gone_at.is_(None),
 )
 
+_NAMED: Final = and_(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at.is_(None),
+)
+
 _LOCK: Final = _FIND.with_for_update()
 
 _SET_STATE: Final = (
@@ -188,6 +194,26 @@ def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) 
     """Write down what is being done with a VM."""
     values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}
     connection.execute(_SET[state], values)
+
+
+def set_present(connection: Connection, cloud: str, node_id: str) -> None:
+    """Write down that nothing is done with a VM any more; keep no row of one never seen.
+
+    A caller may have named a node that the cloud does not have: no listing would ever end its row.
+    """
+    its = {"of_cloud": cloud, "wanted": node_id}
+    connection.execute(delete(vms).where(_NAMED, never_seen()), its)
+    set_state(connection, cloud, node_id, VmState.PRESENT)
+
+
+def never_seen() -> ColumnElement[bool]:
+    """Return the condition that a row says no more of a VM than that a caller has named it."""
+    return and_(
+        vms.c.origin == VmOrigin.GIVEN.value,
+        vms.c.generation == 0,
+        vms.c.seen_at.is_(None),
+        ~vms.c.protected,
+    )
 
 
 def is_unknown(vm: Row[Any]) -> bool:

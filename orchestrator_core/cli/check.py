@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,15 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
+from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.context import State
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.server.trial import READY
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 
@@ -41,6 +43,7 @@ class _Finding:
     verdict: str
     seconds: float | None
     ok: bool
+    destroy: str = ""
 
 
 @click.command()
@@ -56,7 +59,7 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
     with (
-        tempfile.TemporaryDirectory(prefix="orchestrator-check-") as directory,
+        _temporary_directory() as directory,
         _database(settings) as database,
     ):
         if reload and database is not None:
@@ -66,11 +69,31 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         registry, _extensions = build(settings, plugins, surroundings)
         findings = [] if database is None else [_of_database(database, connect=connect)]
         findings += asyncio.run(_findings(registry, connect=connect))
+    for cloud in registry.clouds.values():
+        reason = registry.reason_against_destroying(cloud)
+        if reason is not None:
+            where = settings.file or "settings"
+            click.echo(f"orchestrator: {where}: warning: cloud {cloud.name} {reason}", err=True)
+    if reload:
+        click.echo(READY)
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
     if connect and not all(finding.ok for finding in findings):
         sys.exit(1)
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[str]:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
+    except OSError as error:
+        raise SettingsError(
+            f"no folder for temporary files can be used ({error.strerror}); let the environment "
+            "variable TMPDIR name one that this user may write to"
+        ) from None
+    with made as name:
+        yield name
 
 
 @contextmanager
@@ -121,15 +144,13 @@ def _of_database(database: Database, *, connect: bool) -> _Finding:
             return none_yet
         database.read_now(schema.check)
     except OrchestratorError as error:
-        return _Finding("[state]", kind, error.message, time.monotonic() - begun, ok=False)
+        why = error.why if isinstance(error, StateUnavailable) else error.message
+        return _Finding("[state]", kind, why or error.message, time.monotonic() - begun, ok=False)
     return _Finding("[state]", kind, "reached", time.monotonic() - begun, ok=True)
 
 
 async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
-    clouds = [
-        _finding(cloud.name, cloud.settings.driver, cloud.failure, cloud.check, connect=connect)
-        for cloud in registry.clouds.values()
-    ]
+    clouds = [_of_cloud(cloud, connect=connect) for cloud in registry.clouds.values()]
     backends = [
         _finding(
             backend.name,
@@ -143,6 +164,13 @@ async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
     findings = await asyncio.gather(*clouds, *backends)
     await registry.close()
     return findings
+
+
+async def _of_cloud(cloud: Cloud, *, connect: bool) -> _Finding:
+    found = await _finding(
+        cloud.name, cloud.settings.driver, cloud.failure, cloud.check, connect=connect
+    )
+    return replace(found, destroy=cloud.settings.destroy or "")
 
 
 async def _finding(
@@ -159,8 +187,8 @@ async def _finding(
 
 
 def _table(findings: list[_Finding]) -> Table:
-    table = Table("Part", "Plugin", "Result", "Seconds")
+    table = Table("Part", "Plugin", "Destroys", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
-        table.add_row(finding.name, finding.plugin, finding.verdict, seconds)
+        table.add_row(finding.name, finding.plugin, finding.destroy, finding.verdict, seconds)
     return table

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import rich_click as click
 
 from orchestrator_core.broker.operation import Requester
-from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.source import FILE_VARIABLE
@@ -76,7 +76,8 @@ def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except OrchestratorError as error:
             # Plain: a box drawn around it could not be searched in a log.
-            click.echo(f"orchestrator: {error.message}", err=True)
+            why = error.why if isinstance(error, StateUnavailable) else ""
+            click.echo(f"orchestrator: {why or error.message}", err=True)
             sys.exit(1)
 
     return wrapper

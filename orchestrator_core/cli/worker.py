@@ -7,6 +7,8 @@ from pathlib import Path
 import rich_click as click
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.server.handed import take_over
 from orchestrator_core.settings.load import load_settings
 
 
@@ -22,6 +24,10 @@ def worker(config: Path | None, *, supervised: int | None) -> None:
     One such process runs beside the web workers of `orchestrator serve` anyway; several, on
     several machines, share the work.
     """
-    from orchestrator_core.server.durable import run  # noqa: PLC0415 - needs SQLAlchemy
+    try:
+        from orchestrator_core.server.durable import run  # noqa: PLC0415 - needs SQLAlchemy
+    except (ImportError, SyntaxError, OSError) as error:  # it is being upgraded, say
+        raise SettingsError(f"the installation is not whole: {error}") from None
 
-    run(load_settings(config), supervisor=supervised)
+    handed = None if supervised is None else take_over()
+    run(handed or load_settings(config), supervisor=supervised)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
-from orchestrator_core.plugins.contract import settings_schema
+from orchestrator_core.plugins.contract import is_simulated, settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
@@ -37,19 +38,29 @@ _TITLES = {Kind.CLOUD: "Cloud", Kind.ASSIGNMENT: "Backend", Kind.EXTENSION: "Ext
 
 
 def build(
-    settings: Settings, plugins: Plugins, surroundings: Surroundings
+    settings: Settings, plugins: Plugins, surroundings: Surroundings, *, lenient: bool = False
 ) -> tuple[Registry, Extensions]:
     """Make every configured cloud, backend and extension.
 
     A plugin that did not load, or whose object cannot be made, leaves its clouds unavailable
     and everything else as it is.
 
+    Args:
+        settings: of the server.
+        plugins: those that were found.
+        surroundings: what plugins get.
+        lenient: whether the settings were good once: one that is wrong now, since its file or its
+            plugin is away, leaves only its cloud unavailable until that is back.
+
     Raises:
         SettingsError: naming every plugin that is not installed and every key that a
             plugin's own schema does not take.
     """
-    builder = _Builder(settings, plugins, surroundings)
-    clouds = [Cloud(section, plug) for section, plug in builder.make(Kind.CLOUD, settings.clouds)]
+    builder = _Builder(settings, plugins, surroundings, lenient=lenient)
+    clouds = [
+        Cloud(_with_destroy(section, plugins), plug)
+        for section, plug in builder.make(Kind.CLOUD, settings.clouds)
+    ]
     backends = [
         Backend(section, plug)
         for section, plug in builder.make(Kind.ASSIGNMENT, settings.assignments)
@@ -66,7 +77,10 @@ def build(
 
 
 class _Builder:
-    def __init__(self, settings: Settings, plugins: Plugins, surroundings: Surroundings) -> None:
+    def __init__(
+        self, settings: Settings, plugins: Plugins, surroundings: Surroundings, *, lenient: bool
+    ) -> None:
+        self._lenient = lenient
         self._settings = settings
         self._plugins = plugins
         self._surroundings = surroundings
@@ -79,10 +93,25 @@ class _Builder:
             try:
                 plug = self._one(kind, section)
             except SettingsError as error:
-                self.wrong.append(error.message)
+                # Without an extension nothing may be served: the worker tries again instead.
+                if self._lenient and kind is not Kind.EXTENSION:
+                    made.append((section, self._later(kind, section, error)))
+                else:
+                    self.wrong.append(error.message)
             else:
                 made.append((section, plug))
         return made
+
+    def _later(self, kind: Kind, section: _Section, error: OrchestratorError) -> Plug:
+        """Return a place without a plugin's object, which is filled once that can be made."""
+        table, _, _ = _names(section)
+        _log.error("not available", of=f"{table}.{section.name}", why=error.message)
+
+        def make() -> Hooks:
+            self._plugins.find_again(self._settings.plugins)
+            return self._one(kind, section).hooks(f"{_TITLES[kind]} {section.name}")
+
+        return Plug(None, "its plugin or a file that it needs is not there", make=make)
 
     def _one(self, kind: Kind, section: _Section) -> Plug:
         table, key, plugin_name = _names(section)
@@ -92,6 +121,9 @@ class _Builder:
             raise self._not_installed(kind, (*path, key), plugin_name)
         if record.state is not State.LOADED:
             _log.error("not available", of=".".join(path), why=record.message)
+            is_away = record.state is State.FAILED and record.stage != "migrations"
+            if self._lenient and is_away:
+                raise SettingsError(f"[{table}.{section.name}]: {_unusable(record)}")
             return Plug(None, _unusable(record))
 
         def construct() -> Hooks:
@@ -141,6 +173,18 @@ class _Builder:
             ),
         )
         return settings_error([fault], self._settings.file, self._settings.origins)
+
+
+def _with_destroy(section: CloudSettings, plugins: Plugins) -> CloudSettings:
+    """Return a cloud's settings with the default of ``destroy`` filled in.
+
+    A plugin that is not loaded says nothing of itself: its cloud has the careful default.
+    """
+    if section.destroy is not None:
+        return section
+    record = plugins.get(Kind.CLOUD, section.driver)
+    simulated = record is not None and is_simulated(record.factory)
+    return replace(section, destroy="all" if simulated else "own")
 
 
 def _unusable(record: PluginRecord) -> str:

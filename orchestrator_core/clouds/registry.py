@@ -67,6 +67,19 @@ class Registry:
             return ""
         return "needs a database; this server has no [state]"
 
+    def reason_against_destroying(self, cloud: Cloud) -> str | None:
+        """Return why this server destroys no VM of a cloud; None when it destroys some.
+
+        It reads as what follows the cloud's name.
+        """
+        if self._has_state or cloud.settings.destroy == "all":
+            return None
+        return (
+            'destroys its own VMs alone (destroy = "own"), and a server without [state] keeps no '
+            "record of them, so that it refuses every stop and release: add [state], or write "
+            f'destroy = "all" in [clouds.{cloud.name}]'
+        )
+
     def seconds(self, cloud: Cloud, operation: str) -> float:
         """Return how long an operation of a cloud, or of its backend, may take.
 

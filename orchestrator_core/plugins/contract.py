@@ -95,6 +95,11 @@ def settings_schema(factory: Any) -> Any:
     return getattr(factory, "settings_schema", NoSettings)
 
 
+def is_simulated(factory: Any) -> bool:
+    """Return whether a driver's cloud holds nothing that anybody could lose."""
+    return getattr(factory, "is_simulated", False) is True
+
+
 def _explain(kind: Kind, message: str) -> str:
     """Return pluggy's own words, on one line, with the hook that was probably meant."""
     line = " ".join(message.split())

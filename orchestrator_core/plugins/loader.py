@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import defaultdict
-from importlib.metadata import version
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -14,6 +14,7 @@ from orchestrator_core.plugins.contract import deprecated_parts, implemented_hoo
 from orchestrator_core.plugins.discovery import CORE_DISTRIBUTION, discover
 from orchestrator_core.plugins.migrations import migrations_of
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.resources import core_version
 from orchestrator_core.settings.model import PluginSettings, Settings
 
 
@@ -32,6 +33,14 @@ class Plugins:
         found = [r for r in self.records if r.kind is kind and r.name == name]
         found.sort(key=lambda record: record.state is not State.LOADED)
         return found[0] if found else None
+
+    def find_again(self, settings: PluginSettings) -> None:
+        """Add the plugins that could not be found or loaded before, and can be now."""
+        importlib.invalidate_caches()
+        kept = [r for r in self.records if r.state is State.LOADED or r.stage == "migrations"]
+        known = {(record.kind, record.name) for record in kept}
+        found = [one for one in _load_all(settings) if (one.kind, one.name) not in known]
+        self.records[:] = [*kept, *found]
 
     def names(self, kind: Kind) -> list[str]:
         """Return every name that settings may use."""
@@ -62,6 +71,12 @@ def load_plugins(settings: PluginSettings) -> Plugins:
     Raises:
         PluginError: when a plugin that the settings require is not loaded.
     """
+    plugins = Plugins(_load_all(settings))
+    plugins.require(settings.require)
+    return plugins
+
+
+def _load_all(settings: PluginSettings) -> list[PluginRecord]:
     records = discover()
     for record in records:
         _filter(record, settings)
@@ -69,9 +84,7 @@ def load_plugins(settings: PluginSettings) -> Plugins:
     for record in records:
         if record.state is State.FOUND:
             _load(record)
-    plugins = Plugins(records)
-    plugins.require(settings.require)
-    return plugins
+    return records
 
 
 def _named(record: PluginRecord, words: tuple[str, ...]) -> bool:
@@ -89,13 +102,12 @@ def _filter(record: PluginRecord, settings: PluginSettings) -> None:
         record.end(
             State.INCOMPATIBLE,
             "version",
-            f"needs {CORE_DISTRIBUTION} {record.requires_core}, "
-            f"{version(CORE_DISTRIBUTION)} is installed",
+            f"needs {CORE_DISTRIBUTION} {record.requires_core}, {core_version()} is installed",
         )
 
 
 def _core_fits(specifier: str) -> bool:
-    return SpecifierSet(specifier).contains(version(CORE_DISTRIBUTION), prereleases=True)
+    return SpecifierSet(specifier).contains(core_version(), prereleases=True)
 
 
 def _refuse_clashes(records: list[PluginRecord]) -> None:

@@ -20,6 +20,7 @@ from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_core.server.supervisor import pulse
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.snapshot import proven
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         missing = (("state",), "is missing; without a database there is nothing to carry on with")
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
-    house = make_house(settings, "worker")
+    house = make_house(settings, "worker", lenient=proven())
     spare_the_collector()
     broker = house.broker
     if not isinstance(broker, DurableBroker):

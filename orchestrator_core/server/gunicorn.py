@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +11,11 @@ from typing import Any, Final
 from gunicorn.errors import HaltServer
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server import tls
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
+from orchestrator_core.server.master import guard_master
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
@@ -25,6 +26,19 @@ LOGGER: Final = "orchestrator_core.server.logger.Logger"
 WORKER: Final = "orchestrator_core.server.worker.Worker"
 
 _MARGIN = 5
+
+_OF_STATE: Final = (
+    "orchestrator_core.broker.build",
+    "orchestrator_core.state.open",
+    "orchestrator_core.state.plugin_state",
+    "orchestrator_core.state.same_database",
+)
+_OF_SQLITE: Final = ("sqlalchemy.dialects.sqlite.pysqlite",)
+_OF_POSTGRESQL: Final = (
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "orchestrator_core.state.postgresql",
+)
+"""What SQLAlchemy and the core import by themselves only when they connect."""
 
 
 def server_settings() -> ServerSettings:
@@ -63,9 +77,9 @@ def on_starting(arbiter: Any) -> None:
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
     _import_for_all_workers()
     _stop_to_the_end(arbiter)
-    _go_on_without_a_fork(arbiter)
+    guard_master(arbiter)
     supervisor = supervise(arbiter, graceful_timeout())
-    guard_reload(arbiter, supervisor.renew)
+    guard_reload(arbiter, supervisor.renew, supervisor.look)
 
 
 def _import_for_all_workers() -> None:
@@ -75,9 +89,16 @@ def _import_for_all_workers() -> None:
     core, whatever is installed meanwhile. Plugins each worker imports for itself: a reload
     takes what is new of them.
     """
-    import_module("orchestrator_core.app")
-    if current().state is not None:
-        import_module("orchestrator_core.broker.build")
+    core_version()
+    names = ["orchestrator_core.app"]
+    state = current().state
+    if state is not None:
+        names += _OF_STATE
+        postgresql = state.url.reveal().startswith("postgresql")
+        names += _OF_POSTGRESQL if postgresql else _OF_SQLITE
+    for name in names:
+        with suppress(ImportError):  # a worker tells what it lacks
+            import_module(name)
 
 
 def _stop_to_the_end(arbiter: Any) -> None:
@@ -94,26 +115,3 @@ def _stop_to_the_end(arbiter: Any) -> None:
         return stop_to_the_end(graceful)
 
     arbiter.stop = stop_to_the_end
-
-
-def _go_on_without_a_fork(arbiter: Any) -> None:
-    """Let the master outlive a worker that cannot be forked: it tries again every second.
-
-    The file of a worker's heartbeat, or a process, may not be had for a while; gunicorn by
-    itself ends with that, and with it the workers that serve.
-    """
-    spawn: Callable[[], object] = arbiter.spawn_worker
-    master = os.getpid()
-
-    def spawn_worker() -> object:
-        try:
-            return spawn()
-        except OSError as error:
-            if os.getpid() != master or not arbiter.WORKERS:
-                raise
-            arbiter.log.error(  # noqa: TRY400 - the system says what it lacks, not a frame
-                "No worker can be started just now: %s", error
-            )
-            return None
-
-    arbiter.spawn_worker = spawn_worker

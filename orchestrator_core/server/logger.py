@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import Any
 
 from gunicorn import glogging
 
 from orchestrator_core.log import formatter
+from orchestrator_core.log_stream import LogStream
 from orchestrator_core.settings.snapshot import current
 
 
@@ -18,3 +21,5 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter(current().server))
+            if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
+                handler.setStream(LogStream(sys.stderr))

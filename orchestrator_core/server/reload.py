@@ -8,80 +8,89 @@ go on, and the log says why.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.server import tls
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
+from orchestrator_core.server.handover import reload_with_care
 from orchestrator_core.server.listening import addresses_after, try_addresses
+from orchestrator_core.server.trial import try_plugins
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.removal import check_removal
-from orchestrator_core.settings.snapshot import current, take
-
-_CHECK_SECONDS = 60
+from orchestrator_core.settings.snapshot import current, prove, take
 
 
-def guard_reload(arbiter: Any, renew: Callable[[], None]) -> None:
+def guard_reload(arbiter: Any, renew: Callable[[], None], look: Callable[[], None]) -> None:
     """Make this gunicorn master try new settings before it takes them.
 
     Args:
         arbiter: the master.
         renew: called when new settings are in force.
+        look: called again and again while the old workers end.
     """
-    arbiter.handle_hup = _guarded(arbiter, arbiter.handle_hup, renew)
+    arbiter.handle_hup = _guarded(arbiter, arbiter.handle_hup, renew, look)
 
 
 def _guarded(
-    arbiter: Any, reload: Callable[[], None], renew: Callable[[], None]
+    arbiter: Any, reload: Callable[[], None], renew: Callable[[], None], look: Callable[[], None]
 ) -> Callable[[], None]:
     def handle_hup() -> None:
         try:
+            _check_kind(current().file)
             settings = load_settings(current().file)
             check_removal(current(), settings)
             wanted = addresses_after(arbiter.cfg, current(), settings)
             check_binding(settings, wanted)
             try_addresses(wanted, arbiter.cfg.address)
             context = tls.make_context(settings)
-            _try_plugins(settings)
-        except OrchestratorError as error:
+            try_plugins(settings, arbiter.reap_workers, arbiter.manage_workers)
+            _take(settings, arbiter.app)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old workers go on
             arbiter.log.error(  # noqa: TRY400 - what is wrong is in the settings, not in a frame
-                "The new settings are not used, the old workers go on: %s", error.message
+                "The new settings are not used, the old workers go on: %s",
+                error.message if isinstance(error, OrchestratorError) else _described(error),
             )
             return
-        take(settings)
         tls.keep(context)
         warn_of_plain_tokens(settings, wanted, arbiter.log)
-        reload()
+        reload_with_care(arbiter, reload, look)
         renew()
 
     return handle_hup
 
 
-def _try_plugins(settings: Settings) -> None:
-    """Load what these settings load, as a new worker would, without ever being one.
+def _take(settings: Settings, app: Any) -> None:
+    """Put settings in force, unless gunicorn's own configuration cannot be read with them.
+
+    Gunicorn reads its file again, and ends the process where it cannot.
 
     Raises:
-        OrchestratorError: with what the trial said.
+        OrchestratorError: when it cannot be read; the settings before are in force then.
     """
-    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--quiet", "--reload"]
-    if settings.file is not None:
-        command += ["--config", os.fspath(settings.file)]
+    before, configuration = current(), app.cfg
+    take(settings)
     try:
-        trial = subprocess.run(  # noqa: S603 - our own interpreter, our own command
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_CHECK_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise OrchestratorError(f"trying them took more than {_CHECK_SECONDS} s") from None
-    if trial.returncode:
-        said = trial.stderr.strip() or trial.stdout.strip() or "the trial failed"
-        raise OrchestratorError(said.removeprefix("orchestrator: "))
+        app.do_load_config()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - gunicorn ends with either
+        app.cfg = configuration
+        take(before)
+        raise OrchestratorError(f"gunicorn's configuration cannot be read: {error}") from None
+    prove()
+
+
+def _check_kind(file: Path | None) -> None:
+    """Refuse a pipe: to read it could take for ever, and the master with it.
+
+    Raises:
+        OrchestratorError: naming it.
+    """
+    if file is not None and file.is_fifo():
+        raise OrchestratorError(f"{file}: is a pipe and no file")
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

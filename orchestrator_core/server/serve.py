@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.wsgiapp import WSGIApplication
@@ -23,9 +24,23 @@ class Server(WSGIApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         """Read the shipped configuration; this process's own arguments are not gunicorn's."""
-        self.load_config_from_file(str(shipped_file("gunicorn.conf.py")))
+        file = shipped_file("gunicorn.conf.py")
+        _check_python(file)  # gunicorn itself would show frames of its own
+        self.load_config_from_file(str(file))
         for key, value in self._overrides.items():
             self.cfg.set(key, value)
+
+
+def _check_python(file: Path) -> None:
+    """Do nothing if a file can be read and is Python.
+
+    Raises:
+        RuntimeError: with the reason, which gunicorn shows.
+    """
+    try:
+        compile(file.read_bytes(), file, "exec")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RuntimeError(f"{file} cannot be used: {error}") from None
 
 
 def serve(bind: str | None, workers: int | None) -> None:

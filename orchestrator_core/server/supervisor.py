@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator_core.run_directory import Freshener, run_directory
+from orchestrator_core.run_directory import DATABASE_FACTS, Freshener, Keeper, run_directory
+from orchestrator_core.server.handed import handed_over
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import current
 
@@ -38,7 +39,8 @@ class _Worker:
     """A durable worker, and for how long it has shown no sign of life."""
 
     def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own
+        with handed_over() as settings:
+            self.process = subprocess.Popen(command, stdin=settings)  # noqa: S603 - our own
         self._pulse = pulse(self.process.pid)
         with suppress(OSError):
             self._pulse.touch()  # one that hangs before its first beat is silent from here on
@@ -143,8 +145,13 @@ class Supervisor:
         file = current().file
         if file is not None:
             command += ["--config", os.fspath(file)]
-        self._worker = _Worker(command)
         self._started = time.monotonic()
+        try:
+            self._worker = _Worker(command)
+        except OSError as error:  # the web workers go on
+            self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self._log.error("No durable worker can be started just now: %s", error)
+            return
         self._log.info("Durable worker started with pid: %s", self._worker.process.pid)
 
 
@@ -156,10 +163,12 @@ def supervise(arbiter: Any, graceful_timeout: float) -> Supervisor:
     """Have this gunicorn master keep a durable worker, for as long as it has web workers."""
     supervisor = Supervisor(arbiter.log)
     freshener = Freshener(run_directory(), f"{_PULSE}-*")
+    keeper = Keeper(run_directory(), DATABASE_FACTS)
     manage: Callable[[], None] = arbiter.manage_workers
     stop: Callable[[bool], None] = arbiter.stop
 
     def manage_workers() -> None:
+        keeper.look()
         manage()
         supervisor.look()
         freshener.look()

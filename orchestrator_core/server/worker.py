@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import ssl
 import sys
@@ -12,15 +13,18 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers import gasgi
+from gunicorn.workers import base, gasgi
 
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.server import tls
 from orchestrator_core.server.connections import Connections
+from orchestrator_core.server.heartbeat import Heartbeat
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.parser import use_parser
+from orchestrator_core.server.lifespan import Startup
+from orchestrator_core.server.master import HELD_SIGNALS
 from orchestrator_core.server.protocol import Protocol
-from orchestrator_core.settings.snapshot import current, generation
+from orchestrator_core.settings.snapshot import current, generation, prove
 
 _RETRY_SECONDS: Final = 2.0
 
@@ -28,9 +32,14 @@ _RETRY_SECONDS: Final = 2.0
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """Speaks through :class:`Protocol` and leaves nothing undone when it is told to stop."""
 
+    asgi: Any
     _serving: asyncio.Task[None] | None = None
     _beating = False
     """Whether the worker is in its loop of heartbeats, where it may be woken."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        base.WorkerTmp = Heartbeat  # which the base class makes, and no other
+        super().__init__(*args, **kwargs)
 
     def init_process(self) -> None:
         """Prepare this process, just forked."""
@@ -43,6 +52,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             if self.booted:
                 raise
             self._give_up(error)
+
+    def init_signals(self) -> None:
+        """Take signals from here on, those too that came since the fork."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
 
     def _setup_event_loop(self) -> None:
         """Have connections accepted one by one.
@@ -71,6 +85,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """Make the application."""
         self.limits = current().server
         self.connections = Connections(self.limits.max_connections_per_address)
+        if not self._is_of_the_start():
+            prove()
         super().load_wsgi()
         spare_the_collector()
         let_the_loop_go_first()
@@ -99,11 +115,14 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     async def _serve(self) -> None:
         self._serving = asyncio.current_task()
+        application = self.asgi
+        self.asgi = startup = Startup(application, lambda: setattr(self, "asgi", application))
         try:
             await super()._serve()
         except SystemExit as end:
             # The application could not start up: the log has said why.
-            if end.code != Arbiter.WORKER_BOOT_ERROR or self._is_of_the_start():
+            ends_all = self._is_of_the_start() and not startup.is_database_away
+            if end.code != Arbiter.WORKER_BOOT_ERROR or ends_all:
                 raise
             await asyncio.sleep(_RETRY_SECONDS)
             raise SystemExit(1) from None

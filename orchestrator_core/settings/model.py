@@ -160,7 +160,9 @@ class CloudSettings:
         retries: how often a read is repeated that failed in a way that may pass.
         hints: whether what callers write into ``X-Cloud-Hints`` reaches the driver.
         deadlines: seconds by operation, where they differ from the defaults.
-        destroy: whether only VMs that were started or adopted here may be destroyed.
+        destroy: ``own`` where only VMs that were started or adopted here may be destroyed, ``all``
+            where any may. None in what was read from a file that does not say; the clouds that are
+            made of it have one of the two: ``own``, save where the driver is a simulation.
         destroys_per_hour: how many VMs may be destroyed within an hour; None for any number.
         changes: how many operations may be under way at the same time, over all processes
             and machines; None for any number.
@@ -180,7 +182,7 @@ class CloudSettings:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     deadlines: Mapping[str, float] = field(default_factory=dict)
-    destroy: Literal["own", "all"] = "all"
+    destroy: Literal["own", "all"] | None = None
     destroys_per_hour: int | None = None
     changes: int | None = None
     visibility: float = 120.0

@@ -8,6 +8,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from orchestrator_core.settings import kept_files
+
 BASE_DIRECTORY: ContextVar[Path] = ContextVar("BASE_DIRECTORY", default=Path())
 """The directory of the settings file that is being loaded."""
 
@@ -33,6 +35,6 @@ class FileField(fields.Field[Path]):
         if not isinstance(value, str) or not value or "\0" in value:
             raise ValidationError("must be the path of a file")
         path = (BASE_DIRECTORY.get() / value).absolute()
-        if not path.is_file():
+        if not path.is_file() and not kept_files.has(path):
             raise ValidationError(f"there is no file {path}")
         return path

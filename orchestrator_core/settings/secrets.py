@@ -7,12 +7,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from marshmallow import ValidationError, fields
 
+from orchestrator_core.settings import kept_files
 from orchestrator_core.settings.environment import EnvironmentText
 from orchestrator_core.settings.files import why_unusable
 from orchestrator_core.settings.paths import BASE_DIRECTORY
@@ -113,9 +115,10 @@ open_files: set[Path] = set()
 
 def _read(path: Path, reference: str) -> str:
     try:
-        if path.stat().st_mode & stat.S_IROTH:
-            open_files.add(path)
-        value = decode(path.read_bytes()).rstrip("\r\n")
+        with suppress(OSError):
+            if path.stat().st_mode & stat.S_IROTH:
+                open_files.add(path)
+        value = decode(kept_files.read_settings_file(path)).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = why_unusable(path, error) if isinstance(error, OSError) else error.reason
         raise ValueError(f"{reference} cannot be read: {why}") from None

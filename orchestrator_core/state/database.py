@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -20,12 +21,14 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orchestrator_core.errors import CommitLost, SettingsError, StateUnavailable
+from orchestrator_core.errors import CommitLost, OrchestratorError, StateUnavailable
 from orchestrator_core.fair_threads import FairThreads
-from orchestrator_core.state import sqlite_file
-from orchestrator_core.state.engines import make_engine, parse_url
+from orchestrator_core.state import damage, sqlite_errors, sqlite_file
+from orchestrator_core.state.engines import make_engine
 from orchestrator_core.state.failures import Failures
+from orchestrator_core.state.lock_wait import LockTimeoutError, waiting_since
 from orchestrator_core.state.place import postgresql_place, sqlite_place
+from orchestrator_core.state.url import parse_url
 from orchestrator_core.state.writers import CommitError, Work, Writer, undone
 
 T = TypeVar("T")
@@ -35,8 +38,18 @@ _log = structlog.get_logger(__name__)
 _THREADS: Final = 4
 _WRITERS: Final = 2
 
-_FAILURES: Final = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
-"""What SQLAlchemy raises when the database, and not a statement, is at fault."""
+_FAILURES: Final = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    PoolTimeoutError,
+    LockTimeoutError,
+    sqlite3.Error,
+)
+"""What is raised when the database, and not a statement, is at fault."""
+
+_EXAMINED_AGAIN: Final = 60.0
+"""Seconds until a file in which no damage was found is examined again."""
 
 
 class Database:
@@ -58,6 +71,7 @@ class Database:
             sqlite_file.check(self._file)
             self._watch = sqlite_file.Watch(self._file)
         self.closed = False
+        self._examined_at = -_EXAMINED_AGAIN
         self._failures = Failures()
         self._readers = FairThreads(_THREADS, "state-read")
         if self.is_sqlite:
@@ -92,9 +106,16 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Where the database is; tells a copy of it from the original."""
+        """Where the database is; tells a copy of it from the original.
+
+        Raises:
+            StateUnavailable: when the database cannot be had.
+        """
         if self.is_sqlite:
-            return sqlite_place(self.url)
+            try:
+                return sqlite_place(self.url)
+            except OSError as error:
+                raise self._told_as(sqlite3.OperationalError(error.strerror), writes=True) from None
         return self.read_now(postgresql_place)
 
     async def write(self, work: Work[T]) -> T:
@@ -108,9 +129,12 @@ class Database:
         self._check_file()
         try:
             done = await self._writer.submit(work)
-        except (SQLAlchemyError, CommitError) as error:
-            raise self._told_as(error) from None
-        self._failures.over()
+        except OrchestratorError as error:
+            self._note(error, writes=True)
+            raise
+        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
+            raise await asyncio.to_thread(self._told_as, error, writes=True) from None
+        self._failures.over(writes=True)
         return done
 
     async def read(self, work: Work[T]) -> T:
@@ -120,18 +144,24 @@ class Database:
             StateUnavailable: when the database cannot be had.
         """
         self._check_file()
+        asked_at = time.monotonic()
         try:
-            return await asyncio.wrap_future(self._readers.submit(self._read, work))
-        except SQLAlchemyError as error:
-            raise self._told_as(error) from None
+            found: T = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
+        except OrchestratorError as error:
+            self._note(error, writes=False)
+            raise
+        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
+            raise await asyncio.to_thread(self._told_as, error, writes=False) from None
+        self._failures.over(writes=False)
+        return found
 
     def write_now(self, work: Work[T]) -> T:
         """As :meth:`write`, for threads and commands: blocks."""
-        return self._told(self._writer.submit_from_thread(work).result)
+        return self._told(self._writer.submit_from_thread(work).result, writes=True)
 
     def read_now(self, work: Work[T]) -> T:
         """As :meth:`read`, for threads and commands: blocks."""
-        return self._told(lambda: self._read(work))
+        return self._told(lambda: self._read(work, time.monotonic()), writes=False)
 
     def checkpoint(self) -> None:
         """Have what was committed written into an SQLite database's file itself; blocks.
@@ -159,13 +189,15 @@ class Database:
         self.engine.dispose()
         self._reading.dispose()
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            return self._read_once(work)
-        except DBAPIError as error:
-            if not undone(error):
-                raise
-            return self._read_once(work)  # the connection was dead, and all others are made anew
+    def _read(self, work: Callable[[Connection], T], asked_at: float) -> T:
+        with waiting_since(asked_at):
+            try:
+                return self._read_once(work)
+            except DBAPIError as error:
+                if not undone(error):
+                    raise
+                # The connection was dead, and all others are made anew.
+                return self._read_once(work)
 
     def _read_once(self, work: Callable[[Connection], T]) -> T:
         with self._reading.connect() as connection, connection.begin():
@@ -173,37 +205,58 @@ class Database:
 
     def _check_file(self) -> None:
         if self._watch is not None and self._watch.has_lost_it():
-            self._failures.tell(f"{self._file} was moved, deleted or replaced")
-            raise StateUnavailable
+            lost = StateUnavailable()
+            lost.why = f"{self._file} was moved, deleted or replaced"
+            self._failures.tell(lost.why, writes=True)
+            raise lost
 
-    def _told(self, call: Callable[[], T]) -> T:
+    def _told(self, call: Callable[[], T], *, writes: bool) -> T:
         self._check_file()
         try:
             done = call()
-        except (SQLAlchemyError, CommitError) as error:
-            raise self._told_as(error) from None
-        self._failures.over()
+        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
+            raise self._told_as(error, writes=writes) from None
+        self._failures.over(writes=writes)
         return done
 
-    def _told_as(self, error: Exception) -> Exception:
+    def _told_as(self, error: Exception, *, writes: bool) -> Exception:
         """Return what is raised in an error's place; itself where the database is not at fault."""
         cause = error.cause if isinstance(error, CommitError) else error
-        if not _is_failure(cause):
+        if isinstance(cause, OrchestratorError):
+            self._note(cause, writes=writes)
+            return cause
+        why = self._why(cause) if _is_failure(cause) else self._damage()
+        if not why:
             return cause
         # The driver's words may hold an inner address: they go to the log alone.
-        self._failures.tell(self._why(cause))
-        return CommitLost() if isinstance(error, CommitError) else StateUnavailable()
+        told = CommitLost() if isinstance(error, CommitError) else StateUnavailable()
+        told.why = why
+        self._failures.tell(told.why, writes=writes)
+        return told
+
+    def _note(self, error: OrchestratorError, *, writes: bool) -> None:
+        if isinstance(error, StateUnavailable) and error.why:
+            self._failures.tell(error.why, writes=writes)
+
+    def _damage(self) -> str:
+        """Return what is damaged in an SQLite file, for an error that may come of it.
+
+        A damaged page makes statements return what they never would: rows twice, texts of bytes.
+        """
+        clock = time.monotonic()
+        if not self.is_sqlite or clock - self._examined_at < _EXAMINED_AGAIN:
+            return ""
+        found = damage.find(self._file)
+        if not found:
+            self._examined_at = clock
+            return ""
+        return f"{self._file} is damaged ({found}): {sqlite_file.DAMAGED}"
 
     def _why(self, cause: Exception) -> str:
         """Return what has failed; SQLite itself names neither the file nor its owner."""
-        why = str(cause).split("\n", 1)[0]
-        if not self.is_sqlite:
-            return why
-        try:
-            sqlite_file.check(self._file)
-        except SettingsError as error:
-            return error.message
-        return f"{self._file}: {why}"
+        if self.is_sqlite:
+            return sqlite_errors.explain(self._file, cause)
+        return f"{self.shown}: {str(cause).split(chr(10), 1)[0]}"
 
 
 def _is_failure(error: Exception) -> bool:

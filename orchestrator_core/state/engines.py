@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import NoSuchModuleError
 
-from orchestrator_core.errors import SettingsError, StateUnavailable
+from orchestrator_core.errors import SettingsError
+from orchestrator_core.state.lock_wait import LockTimeoutError, busy_timeout, seconds_left
+from orchestrator_core.state.url import MISSING_DRIVER
 
-_LOCK_SECONDS: Final = 30
 _LOCK_PAUSE: Final = 0.0003
 
 _JSON: Final[dict[str, Any]] = {
@@ -21,35 +22,12 @@ _JSON: Final[dict[str, Any]] = {
     "json_deserializer": orjson.loads,
 }
 
-DIALECTS: Final = ("sqlite", "postgresql")
-
-
-def parse_url(text: str, base: Path) -> URL:
-    """Return a database's URL; an SQLite file is taken relative to ``base``.
-
-    Raises:
-        SettingsError: when it is none that can be used; it never repeats the URL, which may
-            hold a password.
-    """
-    form = "must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise SettingsError(form) from None
-    if url.get_backend_name() not in DIALECTS:
-        raise SettingsError(form)
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    if not url.database or url.database == ":memory:":
-        raise SettingsError(f"{form}; a database in memory would be another for each process")
-    return url.set(drivername="sqlite", database=str(base / url.database))
-
 
 def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
     """Return an engine with at most so many connections.
 
     Args:
-        url: of :func:`parse_url`.
+        url: of :func:`~orchestrator_core.state.url.parse_url`.
         connections: how many there are at most.
         writes: whether SQLite takes its lock for writing at the beginning of each transaction,
             which is the only way to wait for it that cannot end in "locked".
@@ -62,7 +40,7 @@ def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
             return _sqlite(url, connections, writes=writes)
         return _postgresql(url, connections)
     except (ImportError, NoSuchModuleError):
-        raise SettingsError("PostgreSQL needs: pip install vm-orchestrator[postgresql]") from None
+        raise SettingsError(MISSING_DRIVER) from None
 
 
 def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
@@ -72,7 +50,7 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
         pool_size=connections,
         max_overflow=0,
         # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
-        connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
+        connect_args={"isolation_level": None},
     )
     event.listen(engine, "do_connect", _make_file)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -87,19 +65,27 @@ def _make_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -
     """
     # Only now: `orchestrator check` opens a database, and leaves no trace of it.
     file = Path(arguments[0])
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not file.exists():
-        file.touch(mode=0o600)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"it cannot be made: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # SQLAlchemy makes an engine's first connections one after the other.
+    connection.execute(busy_timeout())
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_reading(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute(busy_timeout())
+    raw.execute("BEGIN")
 
 
 def _begin_writing(connection: Connection) -> None:
@@ -111,13 +97,14 @@ def _begin_writing(connection: Connection) -> None:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     raw.execute("PRAGMA busy_timeout = 0")
-    ends_at = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
-                raise StateUnavailable from error
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            if not seconds_left():
+                raise LockTimeoutError from error
             time.sleep(_LOCK_PAUSE)
         else:
             return

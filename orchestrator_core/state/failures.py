@@ -1,7 +1,8 @@
-"""What the log says of a database that cannot be had: at first, now and then, and at the end."""
+"""The lines of the log about outages of a database: the begin, a reminder now and then, the end."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Final
 
@@ -10,25 +11,55 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 _AGAIN: Final = 60.0
-"""Seconds until the same is told again: every heartbeat, look and request meets it."""
+"""Seconds between two reminders of one outage: every heartbeat, look and request meets it."""
 
 
 class Failures:
-    """Of one database, in one process."""
+    """The outages of one database, in one process.
+
+    An outage begins with the first transaction that fails. It ends with the first that succeeds,
+    and where a writing one has failed, with the first writing one: a locked SQLite can be read.
+    """
 
     def __init__(self) -> None:
-        self._why = ""
+        self._lock = threading.Lock()
+        self._told: set[str] = set()
         self._told_at = 0.0
+        self._began = 0.0
+        self._failed = 0
+        self._writes = False
 
-    def tell(self, why: str) -> None:
-        """Say why the database cannot be had, unless that was said just now."""
+    def tell(self, why: str, *, writes: bool) -> None:
+        """Log why the database cannot be used, unless that was logged a moment ago.
+
+        Args:
+            why: the reason.
+            writes: whether a writing transaction has failed.
+        """
         clock = time.monotonic()
-        if why != self._why or clock - self._told_at >= _AGAIN:
-            self._why, self._told_at = why, clock
-            _log.error("database failed", why=why)
+        with self._lock:
+            if not self._told:
+                self._began = clock
+            self._failed += 1
+            self._writes = self._writes or writes
+            if why in self._told and clock - self._told_at < _AGAIN:
+                return
+            self._told.add(why)
+            self._told_at = clock
+            failed = self._failed
+        _log.error("database failed", why=why, failures=failed)
 
-    def over(self) -> None:
-        """Say that it is back, if it was away."""
-        if self._why:
-            self._why = ""
-            _log.info("database is back")
+    def over(self, *, writes: bool) -> None:
+        """Log the end of an outage, if there was one, with its length and its failures.
+
+        Args:
+            writes: whether it was a writing transaction that has succeeded.
+        """
+        if not self._told:
+            return
+        with self._lock:
+            if not self._told or (self._writes and not writes):
+                return
+            seconds, failed = time.monotonic() - self._began, self._failed
+            self._told, self._failed, self._writes = set(), 0, False
+        _log.info("database is back", failures=failed, seconds=round(seconds, 1))

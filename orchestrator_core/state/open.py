@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from orchestrator_core.errors import PluginError, SettingsError
+from orchestrator_core.errors import PluginError, SettingsError, StateUnavailable
 from orchestrator_core.plugins.migrations import Migrations
 from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.faults import settings_error
@@ -52,13 +52,22 @@ def check_ready(database: Database) -> None:
     database.read_now(schema.check)
 
 
-def ensure(database: Database) -> None:
+def ensure(database: Database, *, may_make: bool = True) -> None:
     """Make the schema of a database that is empty; refuse one that must be upgraded.
+
+    Args:
+        database: that a process is about to use.
+        may_make: whether it may be a new one.
 
     Raises:
         SettingsError: with what to do.
+        StateUnavailable: when there is none, and none may be made.
     """
+    if not may_make and database.untouched:
+        raise StateUnavailable  # a first look would make it
     if database.read_now(schema.current) is None:
+        if not may_make:
+            raise StateUnavailable
         # Alembic is needed by nobody else in a server.
         from orchestrator_core.state.upgrade import upgrade  # noqa: PLC0415
 

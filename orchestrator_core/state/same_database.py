@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.run_directory import DATABASE, DATABASE_FACTS, inherited
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
 
-_PREFIX: Final = "database"
 _DIGITS: Final = 16
 _NOTHING: Final = "nothing"
 
@@ -30,8 +30,8 @@ def check(database: Database, directory: Path) -> None:
         SettingsError: if one had, with what to do.
         StateUnavailable: when the database cannot be had.
     """
+    known = _known(database, directory)
     name = _name(database)
-    known = {file.name for file in directory.glob(f"{name}-*")}
     if known and f"{name}-{_what_is_there(database)}" not in known:
         raise SettingsError(
             f"{database.shown} is not the database that this server began with: it was moved, "
@@ -48,7 +48,7 @@ def check_reload(database: Database, directory: Path) -> None:
         StateUnavailable: when the database cannot be had.
     """
     check(database, directory)
-    has_one = any(directory.glob(f"{_PREFIX}-*"))
+    has_one = any(directory.glob(DATABASE_FACTS))
     if has_one and _what_is_there(database) == _NOTHING:
         raise SettingsError(
             f"there is no database in {database.shown} yet, and this server has another one: what "
@@ -56,14 +56,28 @@ def check_reload(database: Database, directory: Path) -> None:
         )
 
 
+def has_had_one(database: Database, directory: Path) -> bool:
+    """Whether a process of this server had a database here: no other may be made in its place."""
+    return bool(_known(database, directory))
+
+
+def _known(database: Database, directory: Path) -> set[str]:
+    """Return the facts, as the directory or the first process has them."""
+    name = _name(database)
+    told = (one for one in inherited() if one.startswith(f"{name}-"))
+    return {*(file.name for file in directory.glob(f"{name}-*")), *told}
+
+
 def remember(database: Database, directory: Path) -> None:
     """Let :func:`check` tell this database from others."""
-    (directory / f"{_name(database)}-{_what_is_there(database)}").touch()
+    fact = directory / f"{_name(database)}-{_what_is_there(database)}"
+    if fact.name not in inherited() and not fact.exists():
+        fact.touch()
 
 
 def _name(database: Database) -> str:
     digest = hashlib.sha256(database.shown.encode()).hexdigest()
-    return f"{_PREFIX}-{digest[:_DIGITS]}"
+    return f"{DATABASE}-{digest[:_DIGITS]}"
 
 
 def _what_is_there(database: Database) -> str:

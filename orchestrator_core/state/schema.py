@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.state.sqlite_file import DAMAGED
 from orchestrator_core.state.tables import installation
 
 SCHEMA: Final = 3
@@ -26,7 +27,29 @@ def current(connection: Connection) -> int | None:
         return None
     table = Table("alembic_version", MetaData(), autoload_with=connection)
     revision: str | None = connection.execute(select(table.c.version_num)).scalar()
-    return None if revision is None else int(revision)
+    if revision is None:
+        return None
+    if not str(revision).isdecimal():
+        raise SettingsError(f"the database's schema is {revision!r}, which is no number: {DAMAGED}")
+    return int(revision)
+
+
+def check_new(connection: Connection) -> None:
+    """Return if an SQLite database without our tables holds nothing else either.
+
+    A damaged first page can hide every table: what is still there would be overwritten.
+
+    Raises:
+        SettingsError: when something is in it.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    if pages > 1 or inspect(connection).get_table_names():
+        raise SettingsError(
+            f"the database has no tables of this program, but {pages} pages of something else: it "
+            f"is damaged, or another program's. If it is ours, {DAMAGED}. Else name a new file"
+        )
 
 
 def check(connection: Connection) -> None:

@@ -12,6 +12,17 @@ from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.files import is_read_only, may, why_denied, why_unusable
 
 _MAGIC: Final = b"SQLite format 3\0"
+_HEADER: Final = 100
+"""Bytes."""
+_PAGE_SIZES: Final = tuple(2**power for power in range(9, 16))
+_NEWEST_FORMAT: Final = 4
+_ENCODINGS: Final = 3
+
+DAMAGED: Final = (
+    "stop the servers, keep the file, and put a backup in its place; without one, "
+    "`sqlite3 FILE .recover` saves what can still be read"
+)
+"""What to do about a damaged file."""
 
 
 def check(file: Path) -> None:
@@ -38,18 +49,40 @@ def check(file: Path) -> None:
         raise SettingsError(f"{file} is a folder; name a file in it: {file / 'orchestrator.db'}")
     if not stat.S_ISREG(mode):
         raise SettingsError(f"{file} is not a regular file; name another one")
-    _check_content(file)
+    header = _check_content(file)
     _check_writable(file)
+    if header and not _is_sound(header):
+        raise SettingsError(f"{file} is damaged at its begin: {DAMAGED}")
 
 
-def _check_content(file: Path) -> None:
+def _check_content(file: Path) -> bytes:
+    """Return the header of a database; nothing for an empty file."""
     try:
         with file.open("rb") as stream:
-            begin = stream.read(len(_MAGIC))
+            begin = stream.read(_HEADER)
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {why_unusable(file, error)}") from None
-    if begin not in (b"", _MAGIC):
+    if begin and not begin.startswith(_MAGIC):
         raise SettingsError(f"{file} is not an SQLite database")
+    return begin
+
+
+def _is_sound(header: bytes) -> bool:
+    """Return whether the fields of a header that have few values have one of them.
+
+    Source: https://www.sqlite.org/fileformat.html, "The Database Header"
+    """
+    if len(header) < _HEADER:
+        return False
+    page_size = int.from_bytes(header[16:18])
+    return (
+        (page_size == 1 or page_size in _PAGE_SIZES)
+        and header[18] in (1, 2)
+        and header[19] in (1, 2)
+        and header[21:24] == bytes((64, 32, 32))
+        and int.from_bytes(header[44:48]) <= _NEWEST_FORMAT
+        and int.from_bytes(header[56:60]) <= _ENCODINGS
+    )
 
 
 def _check_writable(file: Path) -> None:
@@ -134,7 +167,7 @@ class Watch:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._first: str | None = None
+        self._first = identity(file)
 
     def has_lost_it(self) -> bool:
         """Look; false for as long as there has never been one."""

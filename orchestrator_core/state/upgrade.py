@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select, update
 
 from orchestrator_core.state import installation
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.schema import current
+from orchestrator_core.state.schema import check_new, current
 from orchestrator_core.state.tables import installation as installation_table
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
@@ -50,6 +50,8 @@ def configuration(connection: Connection, versions: Path = _SCRIPTS / "versions"
 def _upgrade(connection: Connection, database: Database) -> tuple[int | None, int]:
     lock(connection)
     before = current(connection)
+    if before is None:
+        check_new(connection)
     config = configuration(connection)
     command.upgrade(config, "head")
     scripts = ScriptDirectory.from_config(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator_core.fair_threads import FairInbox
+from orchestrator_core.state.lock_wait import waiting_since
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ class SilenceError(Exception):
 class _Job:
     """One work; its outcome goes to a future of the event loop, or to one of a thread."""
 
-    __slots__ = ("error", "future", "loop", "result", "work")
+    __slots__ = ("asked_at", "error", "future", "loop", "result", "work")
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class _Job:
         self.work = work
         self.future = future
         self.loop = loop
+        self.asked_at = time.monotonic()
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -149,7 +152,11 @@ class Writer:
             Exception: what one of them raises; nothing is written then. A commit that fails is no
                 such exception, but everybody's error: it may have been made.
         """
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        with (
+            waiting_since(batch[0].asked_at),
+            self._engine.connect() as connection,
+            connection.begin() as transaction,
+        ):
             for job in batch:  # which grows
                 job.result = job.work(connection)
                 if job is batch[-1] and len(batch) < most:

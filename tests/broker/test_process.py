@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from orchestrator_core import CloudDescription, Node
-from orchestrator_core.broker import attempts, claims, records, vms
+from orchestrator_core.broker import attempts, claims, recording, records, vms
 from orchestrator_core.broker import process as processes
 from orchestrator_core.broker import recorder as recorders
 from orchestrator_core.broker.change import Change
@@ -34,7 +34,7 @@ from orchestrator_core.errors import CommitLost, StateUnavailable, Superseded
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.tables import installation
+from orchestrator_core.state.tables import installation, operations
 from orchestrator_core.state.writers import Work
 from tests.broker.conftest import cloud_of
 
@@ -334,3 +334,68 @@ async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
     assert (found.state, found.error_code) == (OperationState.FAILED, "state_unavailable")
     assert undone == ["f" * 32]
     await cloud.close()
+
+
+async def test_what_is_done_with_its_record_is_found_after_a_commit_that_was_not_answered(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An assignment or a renewal is then answered as the success that it is."""
+    BreaksInTheCommit(recorder, monkeypatch, back=True)
+    cloud = cloud_of([])
+    change = Change(cloud, Permit(), WHO)
+
+    def work(connection: Connection) -> tuple[Operation, str]:
+        done = recording.succeeded(connection, DRAFT, {"done": True}, recorder.process.id)
+        return done, "told"
+
+    operation, told = await recorder.record_done(change, work)
+    assert told == "told"
+    assert (await now(recorder, operation)).state is OperationState.SUCCEEDED
+    await cloud.close()
+
+
+async def test_what_waits_and_was_taken_by_another_process_was_recorded_all_the_same(
+    recorder: Recorder,
+) -> None:
+    """The commit was made, its answer lost, and another process quicker than the second try."""
+    operation = await record(recorder)
+    waits = Progress(OperationState.PENDING, Step.DESTROY, error_code="cloud_timeout")
+    other = replace(waits, error_code="cloud_unreachable")
+    await recorder.progress(operation, waits)
+    taken = await recorder.database.write(
+        lambda c: claims.claim_due(c, "another", {"test": None}, 1)
+    )
+    assert [one.id for one in taken] == [operation.id]
+    again = await recorder.progress(operation, waits)
+    assert (again.id, again.owner) == (operation.id, "another")
+    with pytest.raises(Superseded):
+        await recorder.progress(operation, other)
+
+
+async def test_a_heartbeat_that_is_run_twice_counts_once(recorder: Recorder) -> None:
+    """A transaction that many share is run again where one of its works has failed."""
+    process, database = recorder.process, recorder.database
+    operation = await record(recorder)
+    await asyncio.to_thread(process.stop)
+    await database.write(process._enter)
+    started = operation.attempt_began_at
+    assert started is not None
+    await database.write(
+        lambda c: c.execute(
+            update(operations)
+            .where(operations.c.id == operation.id)
+            .values(owner=process.id, state="running", attempt_began_at=started - 60.0)
+        )
+    )
+    generation = (await now(recorder, operation)).generation
+    process._running.clear()
+
+    def twice(connection: Connection) -> None:
+        process._stay(connection)
+        process._stay(connection)
+
+    await asyncio.to_thread(process._beat, twice)
+    found = await now(recorder, operation)
+    assert (found.state, found.generation) == (OperationState.RUNNING, generation)
+    await asyncio.to_thread(process._beat, process._stay)
+    assert (await now(recorder, operation)).state is OperationState.PENDING

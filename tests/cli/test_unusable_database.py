@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +86,33 @@ def test_what_is_no_database_is_left_alone(
     assert file.read_text() == "a letter"
 
 
+@pytest.mark.parametrize(
+    ("command", "changed"),
+    [
+        ("check", (17, 7)),
+        ("check", (18, 9)),
+        ("serve", (22, 0)),
+        ("worker", (47, 99)),
+        ("freeze", (59, 200)),
+    ],
+)
+def test_a_damaged_header_is_told_by_every_command(
+    run: Run, config: str, tmp_path: Path, command: str, changed: tuple[int, int]
+) -> None:
+    file = tmp_path / "var" / "state.db"
+    file.parent.mkdir()
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE one (id INTEGER)")
+    data = bytearray(file.read_bytes())
+    data[changed[0]] = changed[1]
+    file.write_bytes(data)
+    said = run(command, ORCHESTRATOR_CONFIG=config)
+    assert said.returncode != 0
+    assert "Traceback" not in said.stderr
+    assert f"[state] url: {file} is damaged at its begin: stop the servers, " in said.stderr
+    assert file.read_bytes() == bytes(data)
+
+
 @pytest.mark.parametrize("command", [("operations", "list", "--json"), ("freeze",)], ids=" ".join)
 def test_a_damaged_database_is_told_without_a_traceback(
     run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
@@ -94,7 +125,7 @@ def test_a_damaged_database_is_told_without_a_traceback(
     assert "Traceback" not in said.stderr
     logged, told = said.stderr.splitlines()
     assert "database disk image is malformed" in logged
-    assert told == "orchestrator: The server cannot reach its database"
+    assert told.startswith(f"orchestrator: {file} is damaged: stop the servers, ")
 
 
 @pytest.mark.parametrize("command", [("db", "upgrade"), ("serve",), ("worker",)], ids=" ".join)
@@ -117,3 +148,30 @@ def test_that_no_settings_file_was_named_is_told(run: Run) -> None:
     assert said.returncode == 1
     assert "no settings file is named: --config, or ORCHESTRATOR_CONFIG" in said.stderr
     assert "ORCHESTRATOR_CONFIG" in run("operations", "list", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("operations", "list"), ("freeze",), ("db", "check")], ids=" ".join
+)
+def test_a_file_that_cannot_grow_is_told_in_one_sentence(
+    run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """The limit of file sizes stands for a full disk, for which a test would have to mount one."""
+    assert run("db", "upgrade", ORCHESTRATOR_CONFIG=config).returncode == 0
+    file = tmp_path / "var" / "state.db"
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    said = subprocess.run(
+        [sys.executable, "-m", "orchestrator_core.cli", *command, "--config", config],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+        timeout=60,
+    )
+    assert said.returncode == 1
+    assert "Traceback" not in said.stderr
+    told = said.stderr.splitlines()[-1]
+    assert told.startswith(f"orchestrator: {file} cannot be read or written: look at the space")

@@ -53,7 +53,10 @@ BACKENDS = ["import_error", "raising_hooks", "raising_calls", "nonsense_hooks", 
 SETTINGS = "".join(
     [
         '[clouds.fake_driver]\ndriver = "dummy"\n',
-        *(f'[clouds.{name}]\ndriver = "{name}"\nassignment = "raising_hooks"\n' for name in CLOUDS),
+        *(
+            f'[clouds.{name}]\ndriver = "{name}"\nassignment = "raising_hooks"\ndestroy = "all"\n'
+            for name in CLOUDS
+        ),
         *(f'[clouds.by_{n}]\ndriver = "dummy"\nassignment = "{n}"\n' for n in BACKENDS),
         *(f'[assignments.{name}]\nbackend = "{name}"\n' for name in BACKENDS),
     ]

@@ -74,7 +74,13 @@ def world(
             "default_cloud": "cloud",
             "plugins": {"allow": ["mem", "given", "good"]},
             "clouds": {
-                "cloud": {**fake.settings, "driver": "mem", "assignment": "b", **(cloud or {})}
+                "cloud": {
+                    **fake.settings,
+                    "driver": "mem",
+                    "assignment": "b",
+                    "destroy": "all",
+                    **(cloud or {}),
+                }
             },
             "assignments": {"b": {"backend": backend}},
         }
@@ -82,6 +88,8 @@ def world(
             desk = import_module("good_backend")
             its = stack.enter_context(desk.fake(Stage(directory, tuple(nodes.values()))))
             data["assignments"]["b"] |= its.settings
+        if data["clouds"]["cloud"]["destroy"] is None:
+            del data["clouds"]["cloud"]["destroy"]
         yield World(stack.enter_context(serving(data, directory)).api, nodes)
 
 

@@ -18,7 +18,7 @@ from tests.conftest import DUMMY, Serve, Server
 from tests.databases import MakeUrl
 from tests.stateful import Api, wait_for
 
-CLOUD = '[clouds.sky]\ndriver = "tried"\nassignment = "brain"\n'
+CLOUD = '[clouds.sky]\ndriver = "tried"\nassignment = "brain"\ndestroy = "all"\n'
 BACKEND = '[assignments.brain]\nbackend = "tried"\n'
 EXTENSION = '[extensions.three]\nextension = "tried"\n'
 OWNERS = ("assignment_tried", "cloud_tried", "extension_tried")

@@ -64,6 +64,7 @@ class CloudReportResource(Resource):
         report = {
             "name": asked.name,
             "driver": asked.settings.driver,
+            "destroy": asked.settings.destroy,
             **_described(await asked.description()),
             "operations": {**await self._cloud_operations(asked), **await self._backend(asked)},
             **_health(asked.guard),
@@ -73,14 +74,16 @@ class CloudReportResource(Resource):
         }
         return encoding.encode({"cloud": report})
 
-    @staticmethod
-    async def _cloud_operations(cloud: Cloud) -> dict[str, Any]:
+    async def _cloud_operations(self, cloud: Cloud) -> dict[str, Any]:
         operations = {}
         for name in _CLOUD_OPERATIONS:
             operations[name] = _offer(await _against(cloud, name))
         for name, fallback in _FALLBACKS.items():
             if not operations[name]["supported"]:
                 operations[name] = operations[fallback]
+        never = self._services.registry.reason_against_destroying(cloud)
+        if never is not None and operations["stop_vm"]["supported"]:
+            operations["stop_vm"] = _offer(f"cloud {cloud.name} {never}")
         return operations
 
     async def _backend(self, cloud: Cloud) -> dict[str, Any]:
@@ -92,6 +95,9 @@ class CloudReportResource(Resource):
         for name in _BACKEND_OPERATIONS:
             operations[name] = _offer(await backend.reason_against(name))
         destroys = await _against(cloud, "stop_vm")
+        never = self._services.registry.reason_against_destroying(cloud)
+        if destroys is None and never is not None:
+            destroys = f"cloud {cloud.name} {never}"
         if destroys is not None:
             operations["release_vm"] = _offer(f"its VM could not be destroyed: {destroys}")
         return operations

@@ -11,6 +11,7 @@ from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import page_of
+from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
 from orchestrator_core.broker.change import MORE, POWER
 from orchestrator_core.broker.operation import KINDS, Attempt, Operation, OperationState
@@ -33,11 +34,21 @@ def when(seconds: float | None) -> str | None:
     """Return a moment as RFC 3339 writes it, in UTC."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    with readable(f"the time {seconds}"):
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def shape_operation(operation: Operation) -> dict[str, Any]:
-    """Return an operation as it is shown."""
+    """Return an operation as it is shown.
+
+    Raises:
+        StateUnavailable: when its row is damaged.
+    """
+    with readable(f"operation {operation.id}"):
+        return _shape_operation(operation)
+
+
+def _shape_operation(operation: Operation) -> dict[str, Any]:
     error = None
     if operation.error_code is not None:
         error = {"error_code": operation.error_code, "message": operation.error_message}
@@ -52,7 +63,7 @@ def shape_operation(operation: Operation) -> dict[str, Any]:
         "caller": operation.caller,
         "request_id": operation.request_id,
         "parameters": operation.parameters,
-        "result": None if operation.result is None else answer_of(operation),
+        "result": None if operation.result is None else _answer_of(operation),
         "error": error,
         "attempts": operation.attempts,
         "created_at": when(operation.made_at),
@@ -63,7 +74,16 @@ def shape_operation(operation: Operation) -> dict[str, Any]:
 
 
 def answer_of(operation: Operation) -> dict[str, Any]:
-    """Return the keys of the answer that an operation's caller got, or would have got."""
+    """Return the keys of the answer that an operation's caller got, or would have got.
+
+    Raises:
+        StateUnavailable: when its row is damaged.
+    """
+    with readable(f"operation {operation.id}"):
+        return _answer_of(operation)
+
+
+def _answer_of(operation: Operation) -> dict[str, Any]:
     result = dict(operation.result or {})
     if operation.kind == "start_vm":
         cloud, node = result["cloud"], dict(result["node"])

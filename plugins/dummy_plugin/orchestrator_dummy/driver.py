@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields
 
@@ -58,6 +58,8 @@ class DummyDriver:
     """A cloud that all processes of one server see alike."""
 
     settings_schema = DummySettings
+    is_simulated: ClassVar[bool] = True
+    """Nothing in it can be lost, so that any of its nodes may be destroyed."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         memory = context.run_directory / f"dummy-{context.name}.db"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from marshmallow import fields
 
@@ -52,6 +52,7 @@ class FaultInjectionDriver:
 
     settings_schema = FaultInjectionSettings
     hints = HINTS
+    is_simulated: ClassVar[bool] = True
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         self._cloud = DummyDriver(context, settings)

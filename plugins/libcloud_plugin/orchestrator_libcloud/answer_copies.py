@@ -147,9 +147,13 @@ class Copier:
         edits: what shall be another way.
         number: the answer's, for the trace.
         trace: what is asked of the copy is noted there.
+        shares: whether unchanged parts are the tree's own, and no copies.
     """
 
-    def __init__(self, edits: Edits, number: int = 0, trace: Trace | None = None) -> None:
+    def __init__(
+        self, edits: Edits, number: int = 0, trace: Trace | None = None, *, shares: bool = False
+    ) -> None:
+        self._shares = shares
         self._edits = edits
         self._number = number
         self._trace = trace
@@ -166,7 +170,7 @@ class Copier:
                 return self._put_in(value, path)
             return self._child_of(node, node.tag, value, path)
         if self._trace is None and path not in self._on_the_way:
-            return _plain_copy(node)
+            return node if self._shares else _plain_copy(node)
         if isinstance(node, dict):
             return self._object(node, path)
         if isinstance(node, list | tuple):

@@ -12,11 +12,11 @@ Edits = dict[int, dict[Path, Any]]
 def put(edits: Edits, number: int, path: Path, value: Any) -> None:
     """Add a change, which takes the place of those inside of it."""
     some = edits.setdefault(number, {})
-    outer = next((p for p in some if p != path and is_in(p, path)), None)
+    outer = next((path[:end] for end in range(len(path)) if path[:end] in some), None)
     if outer is not None and some[outer] is not GONE:
         some[outer] = _with(some[outer], path[len(outer) :], value)
         return
-    for inner in [p for p in some if p != path and is_in(path, p)]:
+    for inner in [p for p in some if len(p) > len(path) and is_in(path, p)]:
         del some[inner]
     some[path] = value
 

@@ -18,9 +18,10 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from orchestrator_libcloud.answer_copies import Copier, Trace
-from orchestrator_libcloud.answer_trees import Edits, is_element
+from orchestrator_libcloud.answer_trees import Edits, Path, is_element
 from orchestrator_libcloud.call import current
-from orchestrator_libcloud.odd_values import is_made_of
+from orchestrator_libcloud.odd_memory import OddMemory
+from orchestrator_libcloud.odd_values import first_of, is_made_of
 from orchestrator_libcloud.paging import ListStopped, Pager, Rule
 
 _NAMESPACE: Final = re.compile(r"\{[^}]*\}")
@@ -41,11 +42,13 @@ class World:
         may_ask: whether requests that have no recorded answer are sent; those that are made of
             a changed value never are.
         trace: filled with what the driver asks of the answers.
+        requests: filled with the driver's requests, in order.
     """
 
     edits: Mapping[int, Edits] = field(default_factory=dict)
     may_ask: bool = False
     trace: Trace | None = None
+    requests: list[str] = field(default_factory=list)
 
 
 class Entry:
@@ -90,13 +93,21 @@ class _Failed:
 class Tape:
     """The answers of one list call.
 
+    Args:
+        kind: what is listed: ``node``.
+        memory: the odd items that are known of the cloud.
+
     Attributes:
+        known: what was put into the answers of odd items that are known, by answer.
         entries: in the order in which they were asked for.
         world: what the driver is given instead of asking the cloud; None while it asks.
         refused: the path of the last request that failed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "item", memory: OddMemory | None = None) -> None:
+        self.kind = kind
+        self.memory = memory or OddMemory()
+        self.known: dict[int, dict[Path, Any]] = {}
         self.entries: list[Entry | _Failed] = []
         self.world: World | None = None
         self.refused = ""
@@ -113,6 +124,16 @@ class Tape:
         """Record an answer."""
         self._numbers.setdefault(key, []).append(len(self.entries))
         self.entries.append(entry)
+
+    def mended(self, answer: Any) -> Any:
+        """Return the answer recorded last as the driver gets it: known odd fields are mended."""
+        tree = _tree_of(answer)
+        edits = dict(self.memory.found_in(self.kind, tree))
+        if not edits:
+            return answer
+        self.known[len(self.entries) - 1] = edits
+        real = {path: first_of(value, 0) for path, value in edits.items()}
+        return _with_tree(answer, Copier(real, shares=True).copy(tree))
 
     def add_failure(self, key: str, raised: BaseException, *, was_sent: bool = True) -> None:
         """Record a request that failed, which is not sent again either.
@@ -176,17 +197,23 @@ class Recorder:
         key = f"{self._name} {base} {args!r} {sorted(kwargs.items(), key=repr)!r}"
         world = self._tape.world
         number = None if world is None else self._tape.number_of(key)
+        if world is not None:
+            world.requests.append(key)
         if world is not None and number is not None:
             self._rule.start(self._request, args, kwargs)  # which may tidy up after the driver
             return self._tape.entries[number].given(number, world)
-        if world is not None and not (world.may_ask and self._is_honest(world, args, kwargs)):
+        if world is not None and not world.may_ask:
+            raise Unrecorded
+        if not self._is_honest(self._tape.known if world is None else world.edits, args, kwargs):
             raise Unrecorded
         return self._asked(key, args, kwargs)
 
     @staticmethod
-    def _is_honest(world: World, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    def _is_honest(
+        edits: Mapping[int, Edits], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool:
         """Whether a request is made of what the cloud said, and of nothing put in its place."""
-        changes = [value for some in world.edits.values() for value in some.values()]
+        changes = [first_of(value, 0) for some in edits.values() for value in some.values()]
         path = args[0] if args else kwargs.get("action")
         return not is_made_of((path or "''", *args[1:], *kwargs.values()), changes)
 
@@ -201,7 +228,8 @@ class Recorder:
             self._tape.add_failure(key, error, was_sent=was_sent)
             raise
         self._tape.add(key, Entry(lambda: _joined(self._rule, pages)))
-        return answer
+        # On the tape it stands as it came: what is asked in a trial is edited by that trial.
+        return answer if self._tape.world is not None else self._tape.mended(answer)
 
 
 def _count_sent() -> int:

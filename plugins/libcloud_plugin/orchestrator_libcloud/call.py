@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_core import CloudError, CloudTimeout, Deadline
+from orchestrator_libcloud.odd_memory import OddMemory
 from orchestrator_libcloud.redaction import Redactor
 from orchestrator_libcloud.trail import Trail
 
@@ -40,6 +41,7 @@ class Terms:
         ca_file: certificates to trust instead of the usual ones.
         proxy: URL of the proxy to go through.
         verify_tls: whether the cloud must show a certificate that is trusted.
+        odd_items: the odd items that were found in its lists.
     """
 
     cloud: str = "?"
@@ -48,6 +50,7 @@ class Terms:
     ca_file: Path | None = None
     proxy: str | None = field(default=None, repr=False)
     verify_tls: bool = True
+    odd_items: OddMemory = field(default_factory=OddMemory, repr=False, compare=False)
 
     @property
     def max_bytes(self) -> int:

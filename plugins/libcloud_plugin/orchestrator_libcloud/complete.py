@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
-from orchestrator_libcloud.answer_tape import Recorder, Tape
+from orchestrator_libcloud.answer_tape import Recorder, Tape, Unrecorded
+from orchestrator_libcloud.call import current
 from orchestrator_libcloud.odd_items import Mender
 from orchestrator_libcloud.odd_refusals import named_refusal
 from orchestrator_libcloud.odd_trials import identified, is_mendable
@@ -48,9 +49,11 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
         return identified(call(**given) if own is None else own(driver))
 
     forget_unknown(driver)
-    tape = Tape()
+    call_now = current()
+    memory = None if call_now is None else call_now.terms.odd_items
+    tape = Tape(name.removeprefix("list_").removesuffix("s"), memory)
     with _pagers(driver, lists, tape) as pagers:
-        found = _made(tape, run, name.removeprefix("list_").removesuffix("s"), pagers)
+        found = _made(tape, run, pagers)
     tell_unknown(driver, found)
     if name in lists.shared_ids or all(pager.pages <= 1 for pager in pagers):
         return found
@@ -61,18 +64,20 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
     return list(once.values())
 
 
-def _made(tape: Tape, run: Callable[[], list[Any]], kind: str, pagers: list[Pager]) -> list[Any]:
+def _made(tape: Tape, run: Callable[[], list[Any]], pagers: list[Pager]) -> list[Any]:
     """Return what a driver makes of the answers, of odd ones too.
 
     Args:
         tape: records the answers.
         run: has the driver make the list.
-        kind: what is listed, for messages: ``node``.
         pagers: those that the answers go through.
     """
     try:
         try:
-            return run()
+            found = run()
+            return Mender(tape, run).shown(found) if tape.known else found
+        except Unrecorded:
+            return Mender(tape, run).made_anew()  # a known mend does not do any more
         except ListStopped as stopped:
             error = stopped.error
             if tape.request_of(error) is None:  # it was sent, and is not to be had
@@ -80,11 +85,15 @@ def _made(tape: Tape, run: Callable[[], list[Any]], kind: str, pagers: list[Page
         except Exception as fallen:  # noqa: BLE001 - drivers raise whatever they like
             error = fallen
         passed_over = [refusal for pager in pagers for refusal in pager.passed_over]
-        if not is_mendable(error, tape, passed_over):
+        if error in passed_over:  # a refusal that the driver does not do without
+            raise named_refusal(tape, run, tape.kind, error) or error
+        if not is_mendable(error, tape):
             raise error
-        return Mender(tape, run, kind).mended(error)
+        if tape.known:
+            return Mender(tape, run).made_anew()
+        return Mender(tape, run).mended(error)
     except ListStopped as stopped:
-        named = named_refusal(tape, kind, stopped.error)
+        named = named_refusal(tape, run, tape.kind, stopped.error)
         raise named or stopped.error from (stopped.error if named else None)
 
 

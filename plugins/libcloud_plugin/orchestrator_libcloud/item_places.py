@@ -18,7 +18,9 @@ from orchestrator_libcloud.answer_trees import (
 )
 
 _NAMES: Final = ("name", "label", "hostname", "displayname", "title", "node_label", "fqdn")
-IDS: Final = ("id", "uuid", "instanceid", "imageid", "vmid", "object_uuid", "identifier", "slug")
+IDS: Final = (
+    *("id", "uuid", "uid", "instanceid", "imageid", "vmid", "object_uuid", "identifier", "slug"),
+)
 _EMPTY: Final[dict[type[Any], str]] = {str: "empty", list: "an empty list", dict: "an empty object"}
 _KINDS: Final[dict[type[Any], str]] = {
     str: "a text",
@@ -30,6 +32,8 @@ _KINDS: Final[dict[type[Any], str]] = {
 }
 _LONG: Final = 1000
 _OTHERS: Final = 300
+ITSELF: Final = "itself"
+"""The name of a field that is the whole item."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +100,27 @@ def _is_one_of_several(parent: Any, step: str | int) -> bool:
 
 def called(item: Any) -> str:
     """Return an item's own name, else its id; nothing where it has none."""
-    if isinstance(item, dict) and isinstance(item.get("metadata"), dict):
-        item = {**item["metadata"], **item}  # where Kubernetes has the names
-    found = {}
-    for step, value in children(item):
-        name = spelled(item, (step,)).lower()
-        told = value.text if is_element(value) and not len(value) else value
-        if isinstance(told, str | int) and told not in ("", True, False):
-            found[name] = str(told).strip()
+    if isinstance(item, list | tuple):
+        return ""  # and there may be thousands in it
+    found = _simple_fields(item)
     name = next((found[name] for name in _NAMES if found.get(name)), "")
     if name or _has_items(item):  # Google's lists have an id themselves
         return name
     return next((found[name] for name in IDS if found.get(name)), "")
+
+
+def _simple_fields(item: Any) -> dict[str, str]:
+    """Return an item's texts and numbers by the names of their fields in lower case."""
+    if isinstance(item, dict) and isinstance(item.get("metadata"), dict):
+        item = {**item["metadata"], **item}  # where Kubernetes has the names
+    found = {}
+    for step, value in children(item):
+        told = value.text if is_element(value) and not len(value) else value
+        if isinstance(told, str | int) and told not in ("", True, False):
+            # Of an object the key itself; this is done for every item of a list.
+            name = step if type(step) is str and type(item) is dict else spelled(item, (step,))
+            found[name.lower()] = str(told)[:_LONG].strip()
+    return found
 
 
 def _has_items(node: Any) -> bool:
@@ -125,6 +138,31 @@ def position(tree: Any, item: Path) -> int:
     wanted = getattr(value_at(tree, item), "tag", None)
     steps = [s for s, one in children(parent) if wanted is None or _tag(one) == wanted]
     return steps.index(item[-1]) + 1
+
+
+def identity(item: Any) -> str:
+    """Return an item's own id, else its name; nothing where it has neither."""
+    found = _simple_fields(item)
+    return next((found[name] for name in IDS if found.get(name)), "") or called(item)
+
+
+def label(kind: str, tree: Any, path: Path) -> str:
+    """Return what a place's item is called in messages: ``node 3 'web-1'``.
+
+    Args:
+        kind: what is listed.
+        tree: the answer.
+        path: a place in the item.
+    """
+    item = item_around(tree, path)
+    name = called(value_at(tree, item))
+    return f"{kind} {position(tree, item)}" + (f" {name[:80]!r}" if name else "")
+
+
+def field_name(tree: Any, path: Path) -> str:
+    """Return a field's path from its item, in words."""
+    item = item_around(tree, path)
+    return spelled(value_at(tree, item), path[len(item) :]) or ITSELF
 
 
 def _tag(value: Any) -> Any:

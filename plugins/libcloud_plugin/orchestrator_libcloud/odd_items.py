@@ -9,12 +9,14 @@ shown, state unknown where the field tells it, and everything else is as it came
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.answer_edits import Edits, is_same, put
 from orchestrator_libcloud.answer_tape import Tape
 from orchestrator_libcloud.answer_trees import (
+    GONE,
     children,
     is_element,
     leaf_texts,
@@ -22,14 +24,19 @@ from orchestrator_libcloud.answer_trees import (
     unresolved,
     value_at,
 )
-from orchestrator_libcloud.item_places import described, item_around
+from orchestrator_libcloud.item_places import described, identity, item_around
 from orchestrator_libcloud.odd_log import tell
-from orchestrator_libcloud.odd_search import Mend, Search
+from orchestrator_libcloud.odd_memory import digest_of, line_key
+from orchestrator_libcloud.odd_refusals import may_be_mismade, named_refusal
+from orchestrator_libcloud.odd_search import Mend, Search, UnreadableItem
 from orchestrator_libcloud.odd_trials import Outcome, Trials, fault_of
 from orchestrator_libcloud.odd_values import Pair
+from orchestrator_libcloud.paging import ListStopped
 from orchestrator_libcloud.plain import plain
 
 _ROUNDS: Final = 20
+_LINES: Final = 50
+"""The most lines about one list in the log."""
 _STATE: Final = re.compile(r"stat(e|us)|power|\bstate?\b", re.IGNORECASE)
 
 
@@ -39,13 +46,35 @@ class Mender:
     Args:
         tape: the answers of the call.
         run: makes the list of what the tape gives.
-        kind: what is listed, for messages: ``node``.
     """
 
-    def __init__(self, tape: Tape, run: Callable[[], list[Any]], kind: str) -> None:
+    def __init__(self, tape: Tape, run: Callable[[], list[Any]]) -> None:
         self._tape = tape
         self._trials = Trials(tape, run)
-        self._search = Search(self._trials, kind)
+        self._search = Search(self._trials, tape.kind)
+
+    def shown(self, found: list[Any]) -> list[Any]:
+        """Return the list that was made with the mends of odd items that were known.
+
+        Args:
+            found: what the driver made.
+        """
+        return self._shown(found, self._tape.known)
+
+    def made_anew(self) -> list[Any]:
+        """Return the list without the mends that were known, which did not help this time.
+
+        Raises:
+            NonsenseAnswer: as :meth:`mended`.
+            Exception: what the driver fails with, where no item can be found.
+        """
+        self._tape.memory.forget(self._tape.kind)
+        self._tape.known = {}
+        outcome = self._trials.attempt({}, may_ask=True)
+        if outcome.found is not None:
+            return outcome.found
+        assert outcome.error is not None
+        return self.mended(outcome.error)
 
     def mended(self, error: Exception) -> list[Any]:
         """Return the list that the driver failed to make.
@@ -58,12 +87,44 @@ class Mender:
             Exception: ``error``, where no item can be found.
         """
         outcome = Outcome(fault=fault_of(error, self._tape))
+        key = self._tape.kind, outcome.fault
+        self._refuse_again(key)
+        try:
+            return self._searched(outcome, error)
+        except UnreadableItem as refusal:
+            mend = refusal.mend
+            tree = self._tape.entries[mend.number].tree
+            self._tape.memory.refuse(key, mend.number, tree, mend.path)
+            raise
+        except ListStopped as stopped:
+            named = self._named(stopped.error)
+            raise named or stopped from (stopped.error if named else None)
+
+    def _named(self, refusal: Exception) -> NonsenseAnswer | None:
+        """Return an error that names the item over which a trial's request was refused."""
+        if not may_be_mismade(refusal):
+            return None
+        named = named_refusal(self._tape, self._trials.run, self._tape.kind, refusal)
+        mends = [mend for mend in self._mends_of(self._trials.tried) if mend.value is not GONE]
+        # Nothing that the cloud said makes this request: it is made of what was tried last.
+        return named or (self._search.refused(mends[-1]) if mends else None)
+
+    def _refuse_again(self, key: Any) -> None:
+        """Raise the error of an earlier list, if the item that it named is as it was."""
+        known = self._tape.memory.refused(key)
+        if known is None or known.number >= len(self._tape.entries):
+            return
+        tree = self._tape.entries[known.number].tree
+        if digest_of(value_at(tree, known.item)) == known.digest:
+            odd = value_at(tree, known.path)
+            raise self._search.refused(Mend(known.number, known.path, odd, None))
+
+    def _searched(self, outcome: Outcome, error: Exception) -> list[Any]:
         edits: Edits = {}
-        mends: list[Mend] = []
         for _ in range(_ROUNDS):
-            found = self._search.mends_for(edits, outcome, error)
+            mends = self._search.mends_for(edits, outcome, error)
             # The first may be enough where there are other items, which the search cut off.
-            for new in (found[:1], found) if len(found) > 1 else (found,):
+            for new in (mends[:1], mends) if len(mends) > 1 else (mends,):
                 trial = {number: dict(some) for number, some in edits.items()}
                 for mend in new:
                     self._spread(mend, trial)
@@ -71,10 +132,18 @@ class Mender:
                 if outcome.found is not None:
                     break
             edits = trial
-            mends += new
             if outcome.found is not None:
-                return self._shown(outcome.found, edits, mends)
+                found = self._shown(outcome.found, edits)
+                self._tell(edits)
+                self._remember(edits)
+                return found
         raise error
+
+    def _remember(self, edits: Edits) -> None:
+        for number, some in edits.items():
+            tree = self._tape.entries[number].tree
+            for path, value in some.items():
+                self._tape.memory.note(self._tape.kind, tree, path, value)
 
     def _spread(self, mend: Mend, edits: Edits) -> None:
         """Change the same field of every item in which it is odd in the same way."""
@@ -91,27 +160,73 @@ class Mender:
             if is_same(value_at(other, there), mend.odd):
                 put(edits, mend.number, (*mend.item.group, step, *there), mend.value)
 
-    def _shown(self, found: list[Any], edits: Edits, mends: list[Mend]) -> list[Any]:
-        """Return what was made, without what we made up, and tell the log."""
+    def _shown(self, found: list[Any], edits: Edits) -> list[Any]:
+        """Return what was made, without what we made up."""
         if any(isinstance(value, Pair) for some in edits.values() for value in some.values()):
-            other = self._trials.attempt(edits, may_ask=True, variant=1)
-            for one, two in zip(found, other.found or (), strict=True):
-                _forget_differences(one, two)
-        for mend in mends:
-            if _STATE.search(self._search.field(mend)):
-                self._forget_state(found, edits, mend)
+            others = self._made_of_others(found, edits)
+            for one in found:
+                if (two := others.get(str(one.id))) is not None:
+                    _forget_differences(one, two)
+        self._forget_states(found, edits)
+        return found
+
+    def _tell(self, edits: Edits) -> None:
+        """Have the log name each odd item, so many at most."""
+        mends = list(self._mends_of(edits))
+        for mend in mends[:_LINES]:
             what = f"{self._search.field(mend)} is {described(mend.odd)}"
             tell(
                 f"{self._search.label(mend)}: {what}, which Libcloud's driver cannot read; "
-                "shown without it"
+                "shown without it",
+                line_key(self._tape.kind, self._tape.entries[mend.number].tree, mend.path),
             )
-        return found
+        if len(mends) > _LINES:
+            tell(f"{len(mends) - _LINES} further odd fields of {self._tape.kind}s are not named")
 
-    def _forget_state(self, found: list[Any], edits: Edits, mend: Mend) -> None:
-        tree = self._tape.entries[mend.number].tree
-        texts = leaf_texts(value_at(tree, item_around(tree, mend.path)))
+    def _mends_of(self, edits: Edits) -> Iterator[Mend]:
+        for number, some in edits.items():
+            tree = self._tape.entries[number].tree
+            for path, value in some.items():
+                yield Mend(number, path, value_at(tree, path), value)
+
+    def _made_of_others(self, found: list[Any], edits: Edits) -> dict[str, Any]:
+        """Return what is made of the second of two made-up values, by id.
+
+        Only the items that have such values are made again, where the driver does without the
+        others.
+        """
+        few = self._trials.attempt(self._cut_down(edits), variant=1)
+        others = {str(one.id): one for one in few.found or ()}
+        if others and others.keys() <= {str(one.id) for one in found}:
+            return others
+        all_of_them = self._trials.attempt(edits, may_ask=True, variant=1)
+        return {str(one.id): one for one in all_of_them.found or ()}
+
+    def _cut_down(self, edits: Edits) -> Edits:
+        """Return edits that leave of each group of items only those with made-up values."""
+        small: Edits = {number: dict(some) for number, some in edits.items()}
+        for number, some in edits.items():
+            tree = self._tape.entries[number].tree
+            made_up = {item_around(tree, path) for path, v in some.items() if isinstance(v, Pair)}
+            for item in filter(None, made_up):
+                kept = {one[-1] for one in made_up if one[:-1] == item[:-1]}
+                for step, other in children(value_at(tree, item[:-1])):
+                    if step not in kept and type(other) is type(value_at(tree, item)):
+                        put(small, number, (*item[:-1], step), GONE)
+        return small
+
+    def _forget_states(self, found: list[Any], edits: Edits) -> None:
+        """Take off the state of each item whose state is odd."""
+        ids = {str(thing.id) for thing in found if hasattr(thing, "state")}
+        odd: set[str] = set()
+        for mend in self._mends_of(edits):
+            if _STATE.search(self._search.field(mend)):
+                tree = self._tape.entries[mend.number].tree
+                item = value_at(tree, item_around(tree, mend.path))
+                own = identity(item)
+                odd |= {own} if own in ids else leaf_texts(item)
         for thing in found:
-            if hasattr(thing, "state") and str(thing.id) in texts:
+            if hasattr(thing, "state") and str(thing.id) in odd:
                 thing.state = "unknown"
 
 

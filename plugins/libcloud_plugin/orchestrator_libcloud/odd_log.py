@@ -1,4 +1,4 @@
-"""Log lines about odd items: one for each, again after an hour.
+"""Log lines about odd items: one for each, again only when it is odd in another way.
 
 An item stays odd for days while its list is asked for every few seconds.
 """
@@ -6,19 +6,15 @@ An item stays odd for days while its list is asked for every few seconds.
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from typing import Final
+from typing import Any, Final
 
 from orchestrator_libcloud.call import current
+from orchestrator_libcloud.odd_memory import OddMemory
 
 _log: Final = logging.getLogger(__name__)
 
-_SECONDS: Final = 3600.0
-_MOST: Final = 1000
-
-_told: dict[tuple[str, str], float] = {}
-_lock: Final = threading.Lock()
+_told: Final = OddMemory()
+"""Of all clouds of the process, by name: a reload of the settings tells nothing again."""
 
 
 def cloud_name() -> str:
@@ -27,16 +23,15 @@ def cloud_name() -> str:
     return "The cloud" if call is None else f"Cloud {call.terms.cloud}"
 
 
-def tell(what: str) -> None:
-    """Log a warning about an item of the cloud of the call under way."""
+def tell(what: str, key: Any = None) -> None:
+    """Log a warning about an item of the cloud of the call under way, once.
+
+    Args:
+        what: the line.
+        key: what the line is about, where that says less than the line: an item stands at another
+            place of its list when others are made.
+    """
     call = current()
     cloud = "?" if call is None else call.terms.cloud
-    now = time.monotonic()
-    with _lock:
-        last = _told.get((cloud, what))
-        if last is not None and now - last < _SECONDS:
-            return
-        if len(_told) >= _MOST:
-            _told.clear()
-        _told[cloud, what] = now
-    _log.warning("cloud %s: %s", cloud, what)
+    if _told.is_new((cloud, what if key is None else key)):
+        _log.warning("cloud %s: %s", cloud, what)

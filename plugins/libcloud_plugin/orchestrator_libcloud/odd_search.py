@@ -26,21 +26,26 @@ from orchestrator_libcloud.answer_trees import (
 from orchestrator_libcloud.call import current
 from orchestrator_libcloud.item_places import (
     IDS,
+    ITSELF,
     Place,
-    called,
     described,
+    field_name,
     is_in_item,
     item_around,
+    label,
     looks_odd,
     may_change,
-    position,
 )
 from orchestrator_libcloud.odd_log import cloud_name
+from orchestrator_libcloud.odd_refusals import may_be_mismade
 from orchestrator_libcloud.odd_trials import NoIdentity, Outcome, Trials
 from orchestrator_libcloud.odd_values import Pair, empty_values, filled_values
+from orchestrator_libcloud.paging import ListStopped
 
-_ITSELF: Final = "itself"
 _SECONDS: Final = 10.0
+"""Of the processor, in this thread: a busy machine must not end a search early. The call's own
+deadline bounds the time on the clock."""
+
 _FIELDS: Final = 40
 _NEARBY: Final = 12
 """Further fields that are tried where one lets the driver go on, but not to the end."""
@@ -60,6 +65,18 @@ class Mend:
     item: Place | None = None
 
 
+class UnreadableItem(NonsenseAnswer):
+    """A list cannot be made because of one item.
+
+    Attributes:
+        mend: the field that is odd.
+    """
+
+    def __init__(self, message: str, mend: Mend) -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
 class OutOfTime(NonsenseAnswer):
     """Looking for the odd item takes too long."""
 
@@ -76,8 +93,9 @@ class Search:
         self._trials = trials
         self._tape = trials.tape
         self._kind = kind
-        self._end = time.monotonic() + _SECONDS
+        self._end = time.thread_time() + _SECONDS
         self._made_up: Mend | None = None
+        self._may_ask = True
 
     def mends_for(self, edits: Edits, outcome: Outcome, error: Exception) -> list[Mend]:
         """Return the fields of one item over which the driver falls."""
@@ -107,7 +125,7 @@ class Search:
             if base.found is not None:
                 return self._needed(cut, mends, base.count)
         if self._made_up is not None:
-            raise self._refused(self._made_up) from error
+            raise self.refused(self._made_up) from error
         raise self._refusal(items, first, error) from error
 
     def _needed(self, cut: Edits, mends: list[Mend], count: int) -> list[Mend]:
@@ -176,6 +194,8 @@ class Search:
             candidates.sort(key=lambda one: not _ID.search(self._last_name(*one)))
         since, fewest = 0, max(without, base.made - 1)
         for number, path in candidates:
+            if is_nameless and self._made_up and not _ID.search(self._last_name(number, path)):
+                break  # only an id is missing, and the field that lacks it is known
             tree = self._tape.entries[number].tree
             odd = small.get(number, {}).get(path, GONE)
             odd = value_at(tree, path) if odd is GONE else odd
@@ -188,7 +208,7 @@ class Search:
                 outcome = self._trials.attempt(trial, traced=True)
                 if outcome.fault == (Unrecorded,):
                     # What the driver asks next for this item was not asked before it fell.
-                    outcome = self._trials.attempt(trial, traced=True, may_ask=True)
+                    outcome = self._asked(trial)
                 mend = Mend(number, path, odd, value, item)
                 if outcome.found is not None and outcome.count > fewest:
                     if not isinstance(value, Pair) or self._is_same_thing(trial, outcome):
@@ -204,6 +224,16 @@ class Search:
             if further is not None and since > _NEARBY:
                 return further
         return further or (None, base)
+
+    def _asked(self, trial: Edits) -> Outcome:
+        """Have the driver try with requests sent, until one is refused for what it says."""
+        try:
+            return self._trials.attempt(trial, traced=True, may_ask=self._may_ask)
+        except ListStopped as stopped:
+            if not may_be_mismade(stopped.error):
+                raise
+            self._may_ask = False  # the cloud does not get what is tried a second time
+            return Outcome(fault=(Unrecorded,))
 
     def _last_name(self, number: int, path: Path) -> str:
         return spelled(self._tape.entries[number].tree, path).rpartition(".")[2]
@@ -259,7 +289,7 @@ class Search:
             Mend(number, path, value_at(self._tape.entries[number].tree, path), None)
             for number, path in self._candidates({}, items, base)
         ]
-        found = [mend for mend in found if self.field(mend) != _ITSELF]
+        found = [mend for mend in found if self.field(mend) != ITSELF]
         if not found:
             return error
         if isinstance(error, KeyError):
@@ -271,7 +301,7 @@ class Search:
         found = self._of_last_item(found, base) or found
         if base.fault == (NoIdentity,):
             found.sort(key=lambda mend: self._last_name(mend.number, mend.path).lower() not in IDS)
-        return self._refused(min(found, key=lambda mend: self._is_ordinary(mend, items)))
+        return self.refused(min(found, key=lambda mend: self._is_ordinary(mend, items)))
 
     def _of_last_item(self, found: list[Mend], base: Outcome) -> list[Mend]:
         """Return the fields of the item that the driver had when it fell."""
@@ -294,30 +324,27 @@ class Search:
         is_usual = any(is_same(one, mend.odd) for one in donors)
         return outside + (1 if looks_odd(mend.odd) and not is_usual else 2)
 
-    def _refused(self, mend: Mend) -> NonsenseAnswer:
-        return NonsenseAnswer(
+    def refused(self, mend: Mend) -> UnreadableItem:
+        """Return the error for a list that cannot be made because of this field."""
+        return UnreadableItem(
             f"{cloud_name()} gave {self.label(mend)} with a field that cannot be understood: "
-            f"{self.field(mend)} is {described(mend.odd)}"
+            f"{self.field(mend)} is {described(mend.odd)}",
+            mend,
         )
 
     def _check_time(self) -> None:
         if (call := current()) is not None:
             call.check()
-        if time.monotonic() > self._end:
+        if time.thread_time() > self._end:
             raise OutOfTime(f"{cloud_name()} gave a {self._kind} that cannot be understood")
 
     def label(self, mend: Mend) -> str:
         """Return where an item stands, and its name or id."""
-        tree = self._tape.entries[mend.number].tree
-        item = item_around(tree, mend.path)
-        name = called(value_at(tree, item))
-        return f"{self._kind} {position(tree, item)}" + (f" {name[:80]!r}" if name else "")
+        return label(self._kind, self._tape.entries[mend.number].tree, mend.path)
 
     def field(self, mend: Mend) -> str:
         """Return a field's path from its item, in words."""
-        tree = self._tape.entries[mend.number].tree
-        root = item_around(tree, mend.path)
-        return spelled(value_at(tree, root), mend.path[len(root) :]) or _ITSELF
+        return field_name(self._tape.entries[mend.number].tree, mend.path)
 
 
 def _is_quoted(odd: Any, error: Exception) -> bool:

@@ -52,17 +52,16 @@ def identified(things: Iterable[Any]) -> list[Any]:
     return found
 
 
-def is_mendable(error: Exception, tape: Tape, passed_over: list[Exception]) -> bool:
+def is_mendable(error: Exception, tape: Tape) -> bool:
     """Whether a driver fell over what an answer says, and not over a request.
 
     Args:
         error: what the driver raised.
         tape: the answers of the call.
-        passed_over: refusals without which the list is whole.
     """
     if isinstance(error, NoIdentity) or tape.request_of(error) is not None:
         return len(tape.entries) > 1 or (isinstance(error, NoIdentity) and bool(tape.entries))
-    if not tape.entries or isinstance(error, OrchestratorError) or error in passed_over:
+    if not tape.entries or isinstance(error, OrchestratorError):
         return False
     return not any(_REQUESTS.search(code.co_filename) for code, _ in _frames(error))
 
@@ -83,8 +82,10 @@ def fault_of(error: Exception, tape: Tape) -> tuple[Any, ...]:
     if (request := tape.request_of(error)) is not None:
         return type(error), request
     frames = _frames(error)
+    # One line of a driver may look two keys up, the second one in what it found for the first.
+    key = error.args[0] if isinstance(error, KeyError) and error.args else None
     own = [frame for frame in frames if not _OURS.search(frame[0].co_filename)]
-    return (type(error), *(own or frames)[-2:])
+    return (type(error), key if isinstance(key, str) else None, *(own or frames)[-2:])
 
 
 @dataclass
@@ -97,6 +98,7 @@ class Outcome:
         trace: what it asked of the answers, where that was noted.
         made: how many things it made, one of them without an id.
         missing: the key that it did not find in a dictionary, if it fell over that.
+        error: what it raised, where it fell over an answer.
     """
 
     found: list[Any] | None = None
@@ -104,11 +106,17 @@ class Outcome:
     trace: Trace = field(default_factory=Trace)
     made: int = 0
     missing: str | None = None
+    error: Exception | None = None
 
     @property
     def count(self) -> int:
         """How many things the driver made."""
         return len(self.found or ())
+
+    def fail(self, error: Exception, tape: Tape) -> None:
+        """Note what the driver raised."""
+        self.error = error
+        self.fault = fault_of(error, tape)
 
 
 class Trials:
@@ -117,11 +125,15 @@ class Trials:
     Args:
         tape: the answers of the call.
         run: makes the list of what the tape gives.
+
+    Attributes:
+        tried: the edits of the last trial.
     """
 
     def __init__(self, tape: Tape, run: Callable[[], list[Any]]) -> None:
         self.tape = tape
-        self._run = run
+        self.run = run
+        self.tried: Edits = {}
 
     def attempt(
         self, edits: Edits, *, may_ask: bool = False, traced: bool = False, variant: int = 0
@@ -138,28 +150,29 @@ class Trials:
             ListStopped: when a request fails that was sent.
         """
         outcome = Outcome()
+        self.tried = edits
         real = {
             number: {path: first_of(value, variant) for path, value in some.items()}
             for number, some in edits.items()
         }
         self.tape.play(World(real, may_ask, outcome.trace if traced else None))
         try:
-            outcome.found = self._run()
+            outcome.found = self.run()
         except Unrecorded:
             outcome.fault = (Unrecorded,)
         except ListStopped as stopped:
             if self.tape.request_of(stopped.error) is None:
                 raise
-            outcome.fault = fault_of(stopped.error, self.tape)
+            outcome.fail(stopped.error, self.tape)
         except NoIdentity as error:
-            outcome.fault = fault_of(error, self.tape)
+            outcome.fail(error, self.tape)
             outcome.made = error.made
         except NonsenseAnswer as error:  # of a list that the plugin makes itself
-            outcome.fault = fault_of(error, self.tape)
+            outcome.fail(error, self.tape)
         except OrchestratorError:
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise whatever they like
-            outcome.fault = fault_of(error, self.tape)
+            outcome.fail(error, self.tape)
             if isinstance(error, KeyError) and isinstance(error.args[0], str):
                 outcome.missing = error.args[0]
         finally:

@@ -17,6 +17,7 @@ from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import libvirt_domains, providers, regions, vsphere, vsphere_actions
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.call import Call, Terms, under
+from orchestrator_libcloud.odd_memory import OddMemory
 from orchestrator_libcloud.openstack.shared import PROVIDERS, SharedCloud
 from orchestrator_libcloud.private_values import PrivateValues
 from orchestrator_libcloud.raw_items import keep_raw_items
@@ -55,6 +56,7 @@ class Sessions:
         self.redact = Redactor(self.private.secrets, self.private.hosts)
         self._settings = settings
         self._cloud = cloud
+        self._odd_items = OddMemory()
         self._lock = threading.RLock()
         self._is_shared = settings["provider"] in _IN_PROCESS
         self._local: Any = _Shared() if self._is_shared else threading.local()
@@ -208,6 +210,7 @@ class Sessions:
             ca_file=ca_file,
             proxy=proxy,
             verify_tls=self._settings.get("verify_tls", True),
+            odd_items=self._odd_items,
         )
 
 

@@ -17,12 +17,14 @@ import contextlib
 import importlib
 import ssl
 from functools import cache
+from http.client import HTTPResponse
 from typing import Any, Final
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from orchestrator_core import CloudUnreachable, NonsenseAnswer, PluginError
 from orchestrator_libcloud.call import Call, Terms, current
+from orchestrator_libcloud.vsphere_answers import bounded
 
 _VERSIONS: Final = "/sdk/vimServiceVersions.xml"
 _MAX_VERSIONS: Final = 2**20
@@ -209,6 +211,8 @@ def _stub_class() -> Any:
             if connection.sock is None:  # closed by the server after its last answer
                 connection.connect()
             connection.sock.settimeout(seconds)
+            # A connection is used again by later calls, which have limits of their own.
+            connection.response_class = HTTPResponse if call is None else bounded(call)
             if call is not None:
                 call.attach(connection.sock)
             return connection

@@ -1,7 +1,8 @@
-"""Changes of one field of one item in a recorded answer, JSON or XML, in a dozen odd ways."""
+"""Changes of one field of one item in a recorded answer, JSON or XML, in two dozen odd ways."""
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import xmlrpc.client
@@ -18,7 +19,9 @@ UNKNOWN: Final = "FROBNICATED"
 _LONG: Final = "very long " * 2000
 _UNICODE: Final = "Ж\u202e \U0001d54f☃\U0001f4a9 ü"
 _HUGE: Final = -(2**31)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SOME: Final = 3
+_OTHERS_VALUE: Final = "that of another item"
 
 
 def _other_type(old: Any) -> Any:
@@ -27,6 +30,13 @@ def _other_type(old: Any) -> Any:
 
 def _as_text(old: Any) -> Any:
     return 7 if isinstance(old, str) else str(old)
+
+
+def _nested(old: Any) -> Any:
+    """Return something with the wrong type one level down."""
+    if isinstance(old, dict):
+        return {key: _other_type(value) for key, value in old.items()}
+    return [[[old]], {"odd": None}]
 
 
 JSON_WAYS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -41,8 +51,18 @@ JSON_WAYS: Final[dict[str, Callable[[Any], Any]]] = {
     "number as text, text as number": _as_text,
     "huge negative number": lambda _: _HUGE,
     "boolean": lambda old: old is not True,
+    "white space": lambda _: " \t\n ",
+    "not a number": lambda _: float("nan"),
+    "infinite number": lambda _: float("inf"),
+    "number of 400 digits": lambda _: 10**400,
+    "fraction": lambda _: 0.5,
+    "control characters": lambda _: "a\x01\x7f\r\n\u2028b",
+    "path": lambda _: "../../etc/passwd?x=1#y",
+    "nested wrong type": _nested,
+    "list around it": lambda old: [old],
+    "object around it": lambda old: {"value": old},
 }
-WAYS: Final = (*JSON_WAYS, "missing", "extra")
+WAYS: Final = (*JSON_WAYS, "missing", "extra", _OTHERS_VALUE)
 """Both formats know them; what XML has no word for is its nearest."""
 
 
@@ -80,7 +100,10 @@ def _written(tree: Any, like: str) -> str:
             tree.set("xmlns", namespace[1])
         return ET.tostring(tree, encoding="unicode")
     if "<methodResponse>" in like:
-        return xmlrpc.client.dumps((tree,), methodresponse=True, allow_none=True)
+        with suppress(OverflowError):  # it has no numbers that large
+            text = xmlrpc.client.dumps((tree,), methodresponse=True, allow_none=True)
+            return _CONTROLS.sub("", text)
+        return like
     return json.dumps(tree)
 
 
@@ -186,16 +209,38 @@ def named(tree: Any, item: Item, way: Path) -> list[str]:
     return names
 
 
-def changed(body: str, path: Path, way: str) -> str | None:
-    """Return a body with one field another way; None where that is no change."""
+def changed(body: str, path: Path, way: str, other: Path | None = None) -> str | None:
+    """Return a body with one field another way; None where that is no change.
+
+    Args:
+        body: the answer.
+        path: the way to the field.
+        way: what is done to it.
+        other: the way to the same field of another item, for the way that copies it.
+    """
     tree = parsed(body)
     parent, step = at(tree, path[:-1]), path[-1]
+    if way == _OTHERS_VALUE:
+        if other is None or (new := _found(tree, other)) is None:
+            return None
+        if isinstance(parent, ET.Element) and isinstance(step, str):
+            parent.set(step[1:], new)
+        else:
+            parent[step] = copy.deepcopy(new)
+        written = _written(tree, body)
+        return None if written == _written(parsed(body), body) else written
     if isinstance(parent, ET.Element):
         _change_element(parent, step, way)
     else:
         _change_json(parent, step, way)
     written = _written(tree, body)
     return None if written == _written(parsed(body), body) else written
+
+
+def _found(tree: Any, path: Path) -> Any:
+    with suppress(LookupError, TypeError):
+        return at(tree, path)
+    return None
 
 
 def _change_json(parent: Any, step: Any, way: str) -> None:
@@ -211,6 +256,8 @@ def _change_json(parent: Any, step: Any, way: str) -> None:
 def _change_element(parent: ET.Element, step: Any, way: str) -> None:
     old = parent.attrib[step[1:]] if isinstance(step, str) else parent[step].text
     value = None if way in ("missing", "extra") else JSON_WAYS[way](old)
+    if isinstance(value, str):  # XML has no way to write most control characters
+        value = _CONTROLS.sub("", value)
     if isinstance(step, str):
         if way == "missing":
             del parent.attrib[step[1:]]

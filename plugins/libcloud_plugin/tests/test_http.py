@@ -20,7 +20,12 @@ Ask = Callable[..., tuple[int, dict[str, Any]]]
 @pytest.fixture(scope="module")
 def ask(ec2_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Send a request to the API; return HTTP status and JSON."""
-    lines = ['default_cloud = "aws"', "[clouds.aws]", 'driver = "libcloud"']
+    lines = [
+        'default_cloud = "aws"',
+        "[clouds.aws]",
+        'driver = "libcloud"',
+        'destroy = "all"',
+    ]
     for key, value in ec2_settings.items():
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
         lines.append(f"{key} = {written}")

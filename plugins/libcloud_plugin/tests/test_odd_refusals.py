@@ -5,6 +5,7 @@ Real drivers against providers on loopback.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -80,6 +81,38 @@ def test_nothing_is_asked_twice(served: Served, refused: str | None) -> None:
     assert [node.id[-3:] for node in nodes] == ["vm1", "vm2"]
     assert nodes[1].name == "vm2"
     assert not asked_twice(azure)
+
+
+@pytest.mark.parametrize(
+    ("field", "odd"), [("zone", None), ("zone", ""), ("zone", 7), ("machineType", None)]
+)
+def test_a_request_that_an_odd_field_makes_names_the_field(
+    served: Served, field: str, odd: object
+) -> None:
+    google = half.Google()
+    google.instances[1][field] = odd
+    driver = served("gce", google)
+    with pytest.raises(NonsenseAnswer, match=rf"node 2 'vm-2' .*{field}"):
+        listed(driver)
+
+
+@pytest.mark.parametrize("nic", ["", " ", "/x"])
+def test_a_link_that_leads_nowhere_is_named(served: Served, nic: str) -> None:
+    def answer(request: Request) -> Reply:
+        reply = azure(request)
+        if not request.path.endswith("/virtualMachines"):
+            return reply
+        found = json.loads(reply.body)
+        profile = found["value"][1]["properties"]["networkProfile"]
+        profile["networkInterfaces"][0]["id"] = nic
+        return half.in_json(found)
+
+    def refuse(request: Request) -> Reply | None:
+        return None if "/subscriptions/" in request.path or "token" in request.path else GONE
+
+    azure = Azure(refuse=refuse)
+    with pytest.raises(NonsenseAnswer, match=r"node 2 'vm2' .*networkInterfaces\[0\].id"):
+        listed(served("azure_arm", answer))
 
 
 def _kamatera(short: list[dict[str, Any]], details: Reply) -> Callable[[Request], Reply]:

@@ -20,6 +20,7 @@ from orchestrator_core import (
     Deadline,
     NodeNotFound,
     NodeState,
+    NonsenseAnswer,
     OrchestratorError,
     PluginError,
     QuotaExceeded,
@@ -118,6 +119,18 @@ def test_a_server_that_does_not_answer_is_left_at_the_deadline(start: Start) -> 
     assert time.monotonic() - begun < 10
     cloud.delay = 0
     assert len(driver.list_nodes(deadline=Deadline(10))) == 1
+
+
+@pytest.mark.parametrize("packing", ["", "gzip", "deflate"])
+def test_an_answer_is_read_up_to_its_limit(start: Start, deadline: Deadline, packing: str) -> None:
+    driver, cloud = start(max_answer=1)
+    cloud.packing, cloud.padding = packing, 2**19
+    assert [node.id for node in driver.list_nodes(deadline=deadline)] == [UUID]
+    cloud.padding = 2**24
+    with pytest.raises(NonsenseAnswer, match="more than 1 MiB, the limit set by max_answer"):
+        driver.list_nodes(deadline=deadline)
+    cloud.padding = 0
+    assert [node.id for node in driver.list_nodes(deadline=deadline)] == [UUID]
 
 
 def test_what_is_no_vsphere_server(

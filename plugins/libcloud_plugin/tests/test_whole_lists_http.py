@@ -23,6 +23,7 @@ provider = "{provider}"
 key = "k"
 secret = "env:TEST_SECRET"
 assignment = "given"
+destroy = "all"
 retries = 0
 release_wait = 10
 proxy = "http://127.0.0.1:{port}"

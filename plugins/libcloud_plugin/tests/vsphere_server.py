@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +37,11 @@ CONTENT = (
     '<eventManager type="EventManager">EventManager</eventManager>'
     '<searchIndex type="SearchIndex">SearchIndex</searchIndex>'
 )
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+}
 UUID = "50112233-4455-6677-8899-aabbccddeeff"
 
 
@@ -47,6 +54,8 @@ class Vsphere:
         tools: whether VMware Tools run in it.
         fault: the fault that each task ends with, where it has one.
         delay: seconds before each SOAP answer.
+        padding: bytes of white space in front of each SOAP answer.
+        packing: how SOAP answers are packed, ``gzip`` or ``deflate``; not at all without it.
         seen: method names of SOAP requests, and paths of others, as they came.
         bodies: their bodies.
     """
@@ -57,6 +66,8 @@ class Vsphere:
         self.tools = True
         self.fault = ""
         self.delay = 0.0
+        self.padding = 0
+        self.packing = ""
         self.password = "s3cret"
         self.seen: list[str] = []
         self.bodies: list[str] = []
@@ -209,19 +220,24 @@ def serving(cloud: Vsphere, authority: trustme.CA, *names: str) -> Iterator[int]
 
         def do_GET(self) -> None:
             cloud.seen.append(self.path)
-            self._say(200 if self.path.endswith("Versions.xml") else 404, VERSIONS)
+            self._say(200 if self.path.endswith("Versions.xml") else 404, VERSIONS.encode())
 
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
-            self._say(*cloud.soap(self.rfile.read(size).decode()))
+            status, text = cloud.soap(self.rfile.read(size).decode())
+            text = text.replace("?>", "?>" + " " * cloud.padding, 1)
+            body = _PACKERS[cloud.packing](text.encode())
+            self._say(status, body, cloud.packing)
 
-        def _say(self, status: int, text: str) -> None:
-            body = text.encode()
+        def _say(self, status: int, body: bytes, packing: str = "") -> None:
             self.send_response(status)
+            if packing:
+                self.send_header("Content-Encoding", packing)
             self.send_header("Content-Type", "text/xml")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # a client that reads no more
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None: ...
 

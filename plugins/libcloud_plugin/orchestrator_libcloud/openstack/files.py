@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from orchestrator_core import read_settings_file
+
 _MOST_BYTES: Final = 2**20
 
 
@@ -29,9 +31,10 @@ def text_of(path: Path) -> str:
         FileFault: when it cannot be read, is no UTF-8 or larger than 1 MiB.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.is_file() and path.stat().st_size > _MOST_BYTES:
             raise FileFault("clouds_file", f"{path} is larger than 1 MiB")
-        return path.read_text(encoding="utf-8-sig")
+        content = read_settings_file(path)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise FileFault("clouds_file", f"{path} is not UTF-8") from None
     except OSError as error:

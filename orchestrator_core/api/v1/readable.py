@@ -1,0 +1,31 @@
+"""Recorded values that cannot be shown, since a byte of the database has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from orchestrator_core.errors import StateUnavailable
+
+_log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Turn errors of shaping a record into the one that its database has.
+
+    SQLite keeps no checksums: a changed byte within a value shows only when the value is used.
+
+    Args:
+        what: the record, for the log: ``operation 0123`` say.
+
+    Raises:
+        StateUnavailable: when the record cannot be shaped.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, OSError, OverflowError, TypeError, ValueError) as error:
+        _log.error("a record is damaged", record=what, why=f"{type(error).__name__}: {error}")
+        raise StateUnavailable from None

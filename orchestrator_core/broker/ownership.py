@@ -1,0 +1,32 @@
+"""Refusals to destroy VMs that this installation neither started nor adopted."""
+
+from __future__ import annotations
+
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import Refused
+
+
+class NotOwn(Refused):
+    """A VM was neither started nor adopted here, in a cloud that destroys its own VMs alone.
+
+    To callers it is the refusal that it is derived from.
+    """
+
+    def __init__(self, cloud: str, node_id: str) -> None:
+        super().__init__(
+            f"Node {node_id} was neither started nor adopted here, and cloud {cloud} destroys "
+            'its own VMs alone (destroy = "own"). An operator can adopt it: '
+            f'orchestrator orphans adopt {cloud} {node_id}; or write destroy = "all"'
+        )
+
+
+def check_can_destroy(registry: Registry, cloud: Cloud) -> None:
+    """Do nothing if this server may destroy any VM of a cloud at all.
+
+    Raises:
+        Refused: when it may not, with what to change.
+    """
+    reason = registry.reason_against_destroying(cloud)
+    if reason is not None:
+        raise Refused(f"Cloud {cloud.name} {reason}")

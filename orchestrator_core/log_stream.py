@@ -1,0 +1,84 @@
+"""The stream of the log: writing to it neither fails nor blocks for long."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import threading
+import time
+from contextlib import suppress
+from typing import Any, Final
+
+_PART: Final = 2048
+"""Characters written at once: a pipe that polls as writable takes a page without blocking."""
+
+_PATIENCE: Final = 0.5
+"""Seconds for which a reader of a full pipe is waited for before lines are dropped."""
+
+
+class LogStream:
+    """Standard error for log lines.
+
+    The reader of a pipe may end or stand still, and a disk may be full. A server must go on then:
+    lines that cannot be written are dropped, and their number is told once lines can be written
+    again.
+
+    Args:
+        stream: a text stream, such as ``sys.stderr``.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._dropped = 0
+        self._pipe = _pipe_of(stream)
+
+    def write(self, text: str) -> int:
+        """Write a line, or drop it."""
+        with self._lock:
+            if self._dropped and self._write(f"{self._dropped} log lines could not be written\n"):
+                self._dropped = 0
+            if not self._write(text):
+                self._dropped += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: each line is flushed as it is written."""
+
+    def isatty(self) -> bool:
+        """Whether a person reads it."""
+        return bool(self._stream.isatty())
+
+    def _write(self, text: str) -> bool:
+        for begin in range(0, len(text), _PART):
+            if not self._is_writable():
+                return False
+            try:
+                self._stream.write(text[begin : begin + _PART])
+                self._stream.flush()
+            except (OSError, ValueError):  # ValueError: the stream is closed
+                return False
+        return True
+
+    def _is_writable(self) -> bool:
+        if self._pipe is None:
+            return True
+        # Who did not read in time once is not waited for again: each line would cost as much.
+        patience = 0.0 if self._dropped else _PATIENCE
+        ends_at = time.monotonic() + patience
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLOUT)
+        with suppress(OSError):
+            return bool(poll.poll(1000 * max(0.0, ends_at - time.monotonic())))
+        return True
+
+
+def _pipe_of(stream: Any) -> int | None:
+    """Return the descriptor of a stream that is a pipe or a socket; None for anything else."""
+    with suppress(OSError, ValueError, AttributeError):
+        descriptor: int = stream.fileno()
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            return descriptor
+    return None

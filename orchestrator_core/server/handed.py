@@ -1,0 +1,70 @@
+"""The settings in force, handed from the master to the durable worker that it starts.
+
+A durable worker that takes a dead one's place would otherwise read the file of the settings, which
+may be half-edited, unreadable or gone by then.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import structlog
+
+from orchestrator_core.run_directory import inherit, inherited
+from orchestrator_core.settings import kept_files
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.snapshot import current, prove, take
+
+_log = structlog.get_logger(__name__)
+
+_MOST_BYTES: Final = 2**26
+
+
+@contextmanager
+def handed_over() -> Iterator[BinaryIO]:
+    """Yield a file without a name that holds the settings in force, for a process's input.
+
+    A pipe could block the master. The file is in memory, since it holds secrets.
+    """
+    with _unnamed() as stream:
+        pickle.dump((current(), kept_files.kept(), inherited()), stream)
+        stream.seek(0)
+        yield stream
+
+
+def _unnamed() -> BinaryIO:
+    try:
+        return os.fdopen(os.memfd_create("orchestrator-settings"), "w+b")
+    except (AttributeError, OSError):  # not Linux, or forbidden
+        return cast(BinaryIO, tempfile.TemporaryFile())
+
+
+def take_over() -> Settings | None:
+    """Return the settings that the parent has written to standard input, and put them in force.
+
+    Returns:
+        None when there are none that this version understands: they are read from the file then.
+    """
+    try:
+        # Only the parent that has started this process can have written this.
+        data = sys.stdin.buffer.read(_MOST_BYTES)
+        settings, files, facts = pickle.loads(data)  # noqa: S301
+        return _take(settings, files, facts)
+    except Exception as error:  # noqa: BLE001 - of another version, whatever that comes to
+        _log.warning("the settings are read anew", why=type(error).__name__)
+        return None
+
+
+def _take(settings: Settings, files: dict[Path, bytes], facts: frozenset[str]) -> Settings:
+    inherit(facts)
+    kept_files.take_over(files)
+    take(settings)
+    prove()
+    return settings

@@ -1,0 +1,64 @@
+"""What can happen to a file or a folder that a server reads, and its end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+FILE_WAYS: Final = ("unreadable", "empty", "half-written", "removed", "a folder", "dangling")
+FOLDER_WAYS: Final = ("removed", "read-only", "a file")
+
+
+@dataclass(frozen=True)
+class Harm:
+    """One thing that happens to one path.
+
+    Args:
+        path: of a file or a folder that is there.
+        way: one of those above.
+        excused: the clouds whose requests may fail while it lasts, and a while longer.
+    """
+
+    path: Path
+    way: str
+    excused: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.path.name}: {self.way}"
+
+    def begin(self) -> Callable[[], None]:
+        """Do it; return what ends it."""
+        if self.way in ("unreadable", "read-only"):
+            mode = self.path.stat().st_mode
+            self.path.chmod(0 if self.way == "unreadable" else 0o500)
+            return lambda: self.path.chmod(mode)
+        away = self.path.with_name(f".{self.path.name}.away")
+        self.path.rename(away)
+        self._put_something(away)
+        return lambda: _put_back(away, self.path)
+
+    def _put_something(self, away: Path) -> None:
+        if self.way == "a folder":
+            self.path.mkdir()
+        elif self.way == "dangling":
+            self.path.symlink_to(self.path.with_name("nothing"))
+        elif self.way == "a file":
+            self.path.write_bytes(b"")
+        elif self.way in ("empty", "half-written"):
+            content = away.read_bytes()
+            half = content[: len(content) // 2] if self.way == "half-written" else b""
+            self.path.write_bytes(half)
+            self.path.chmod(away.stat().st_mode)
+
+
+def _put_back(away: Path, path: Path) -> None:
+    """Restore a path, whatever has taken its place meanwhile."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        path.unlink()
+    away.rename(path)

@@ -1,0 +1,155 @@
+"""One thing that a server reads is away while its workers are killed and it is told to reload."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from openstack_cloud import server as nova_server
+from openstack_cloud import serving
+
+from tests.conftest import Server
+from tests.harms import FILE_WAYS, Harm
+from tests.stage import CLOUDS, Keystone, Probe, Stage, served
+from tests.stateful import START
+from tests.storm import Storm, check_healthy, wait_until
+
+
+@dataclass
+class Served:
+    server: Server
+    stage: Stage
+    probe: Probe
+
+    def kill(self, *pids: int) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def web(self) -> list[int]:
+        return _storm(self.server).web()
+
+    def refusals(self) -> int:
+        return self.server.log().count("The new settings are not used")
+
+    def started(self) -> str | None:
+        """Start a VM; return its id."""
+        with self.probe.client() as http:
+            answer = http.post("/vm/start/fake_driver", json=dict(START))
+        found: str | None = answer.json()["nodes"]["id"] if answer.status_code == 200 else None
+        return found
+
+    def stopped(self, node: str) -> int:
+        """Stop a VM; return the status of the answer."""
+        with self.probe.client() as http:
+            status: int = http.put("/vm/stop/fake_driver", json={"node": node}).status_code
+        return status
+
+
+def _storm(server: Server) -> Storm:
+    return Storm(server, random.Random(0))
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for all: each test leaves it as it was."""
+    with serving(Keystone(servers=[nova_server(1)])) as cloud:
+        stage = Stage(tmp_path_factory.mktemp("stage"), cloud.url("/v3"))
+        with served(stage) as server:
+            fds = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+            yield Served(server, stage, Probe(server, stage))
+            check_healthy(server, fds)
+
+
+HARMS = {
+    "settings": "orchestrator.toml: a folder",
+    "token": "token: unreadable",
+    "certificate": "server.pem: removed",
+    "secret-away": "secret: removed",
+    "secret-unreadable": "secret: unreadable",
+    "secret-empty": "secret: empty",
+    "clouds": "clouds.yaml: dangling",
+    "source": "app.py: half-written",
+    "gunicorn": "gunicorn.conf.py: removed",
+    "run": "run: a file",
+    "temporary-away": "tmp: removed",
+    "temporary-read-only": "tmp: read-only",
+    "plugin": "passing-1.0.dist-info: removed",
+    "half-a-plugin": "driver.py: half-written",
+}
+
+
+_SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn", "half-a-plugin")
+"""Those that `make test` tries; `make soak` tries them all."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in _SOON else pytest.mark.soak) for name in HARMS]
+)
+def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, name: str) -> None:
+    (harm,) = [harm for harm in one.stage.harms() if str(harm) == HARMS[name]]
+    with one.stage.harmed(harm):
+        one.kill(*one.web())
+        one.server.signal(signal.SIGHUP)
+        steady = [cloud for cloud in CLOUDS if cloud not in harm.excused]
+        if name != "run":  # the file in its place is not ours to remove
+            wait_until(lambda: one.probe.serves(*steady), 20)
+    assert one.server.process.poll() is None
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, marks=() if way == "removed" else pytest.mark.soak) for way in FILE_WAYS],
+)
+def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way: str) -> None:
+    node = one.started()
+    assert node is not None
+    made, refusals = one.server.log().count("a new database was made"), one.refusals()
+    database = one.stage.folder / "state" / "orchestrator.db"
+    with one.stage.harmed(Harm(database, way)):
+        # Who has it open goes on with a file that only cannot be opened any more.
+        assert one.stopped("nowhere") == (400 if way == "unreadable" else 503)
+        one.kill(*one.server.workers())
+        one.server.signal(signal.SIGHUP)
+        one.server.wait_for_log("The new settings are not used", count=refusals + 1)
+    assert one.server.process.poll() is None
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+    wait_until(lambda: one.stopped(node) == 200, 20)  # what was known still is
+    assert one.server.log().count("a new database was made") == made
+
+
+def test_the_log_names_a_file_of_which_an_older_content_is_used(one: Served) -> None:
+    with one.stage.harmed(Harm(one.stage.folder / "secret", "unreadable")):
+        one.kill(one.web()[0])
+        one.server.wait_for_log(r"its content from before is used +file=\S+/secret")
+
+
+def test_a_durable_worker_needs_no_file_of_settings(one: Served) -> None:
+    up = one.server.log().count("durable worker ready")
+    with one.stage.harmed(Harm(one.stage.folder / "orchestrator.toml", "half-written")):
+        one.kill(*_storm(one.server).durable())
+        one.server.wait_for_log("durable worker ready", count=up + 1)
+
+
+def test_a_removed_run_directory_is_made_again_and_no_other_database(one: Served) -> None:
+    state = one.stage.folder / "state"
+    made = one.server.log().count("a new database was made")
+    away = state.with_name("away")
+    state.rename(away)
+    for file in one.stage.run.iterdir():
+        file.unlink()
+    one.stage.run.rmdir()
+    wait_until(one.stage.run.is_dir, 10)
+    one.kill(*one.server.workers())
+    one.server.wait_for_log("is not the database that this server began with", count=1)
+    assert not list(state.rglob("*.db"))
+    if state.exists():
+        state.rmdir()
+    away.rename(state)
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+    assert one.server.log().count("a new database was made") == made
