@@ -20,9 +20,9 @@ from orchestrator_core.server import tls
 from orchestrator_core.server.connections import Connections
 from orchestrator_core.server.heartbeat import Heartbeat
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
-from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.lifespan import Startup
 from orchestrator_core.server.master import HELD_SIGNALS
+from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation, prove
 

@@ -58,6 +58,7 @@ _CLOUD: Final = frozenset(
         "driver",
         "type",
         "provider",
+        "destroy",
         "host",
         "available",
         "message",
