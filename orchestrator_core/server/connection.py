@@ -58,6 +58,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self._lingering.stop()
         if self._intake is not None:
             self._intake.drop()
+            self._intake = None  # it refers to this object: no cycle may hold what was read
         super().connection_lost(exc)
 
     def parse(self, data: bytes) -> None:

@@ -30,6 +30,9 @@ _WRONG_HOST: Final = "The Host header is not a valid host and port"
 _WRONG_TARGET: Final = "The request target is not a valid path or http URL"
 _OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
 
+_LARGEST_LENGTH: Final = 2**63 - 1
+"""What proxies count with: of a longer one they may see another end of the body."""
+
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
 
@@ -109,6 +112,19 @@ class Protocol(Connection):
             self._counted = None
         super().connection_lost(exc)
         self._cancel_task_if_pending()
+        if self._task is None or self._task.done():
+            self._forget()
+        else:
+            self._task.add_done_callback(self._forget)  # which may still read them until then
+
+    def _forget(self, _: object = None) -> None:
+        """Break the cycles with the parser and the body, which both refer to this object.
+
+        They, and up to 256 KiB that were read, would wait for Python's collector, which runs so
+        seldom that a worker grows by hundreds of MiB.
+        """
+        self._callback_parser: Any = None
+        self._body_receiver = None
 
     def pause_writing(self) -> None:
         """The client does not read: begin to wait until it does."""
@@ -125,7 +141,10 @@ class Protocol(Connection):
         self._parts = PartCounter()
         _check_codings(self._callback_parser.headers)
         done = super()._on_headers_complete()
-        self._check_target(self._current_request)
+        request = self._current_request
+        self._check_target(request)
+        # Gunicorn goes by the last Connection field alone, or by the first.
+        request.must_close = request.must_close or _asks_to_close(request.headers_bytes)
         return done
 
     def _check_target(self, request: Any) -> None:
@@ -134,11 +153,15 @@ class Protocol(Connection):
         Raises:
             ParseError: which is answered with 400.
         """
+        if request.content_length > _LARGEST_LENGTH:
+            raise ParseError("a Content-Length of more than 63 bits")
         host = next((value for name, value in request.headers_bytes if name == b"host"), None)
         if host is None and request.version >= (1, 1):
             raise ParseError(_NO_HOST)
         if host is not None and not is_host(host):
             raise ParseError(_WRONG_HOST)
+        if not request.uri:
+            raise ParseError(_WRONG_TARGET)
         # The application refuses a CONNECT, whatever its target.
         if not request.uri.startswith("/") and request.method != "CONNECT":
             self._take_apart(request)
@@ -191,6 +214,8 @@ class Protocol(Connection):
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         self._is_malformed = True
+        if self._closed:
+            return  # the last answer is out; gunicorn has one more for a request broken off
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])
@@ -204,7 +229,15 @@ class Protocol(Connection):
             *(f"{name}: {value}" for name, value in extra_headers),
             "Connection: close",
         ]
+        if getattr(self._callback_parser, "method", None) == b"HEAD":
+            body = b""  # RFC 9110, 9.3.2
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether one of the options in all Connection fields is "close" (RFC 9112, 9.3)."""
+    options = b",".join(value for name, value in headers if name == b"connection")
+    return b"close" in (option.strip(b" \t") for option in options.lower().split(b","))
 
 
 def _check_codings(headers: Any) -> None:

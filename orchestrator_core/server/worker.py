@@ -22,6 +22,7 @@ from orchestrator_core.server.heartbeat import Heartbeat
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.lifespan import Startup
 from orchestrator_core.server.master import HELD_SIGNALS
+from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
 from orchestrator_core.settings.snapshot import current, generation, prove
 
@@ -44,6 +45,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """Prepare this process, just forked."""
         # The worker names its protocol in a global of its module and takes no other.
         gasgi.ASGIProtocol = Protocol
+        use_parser()
         try:
             super().init_process()
         except Exception as error:

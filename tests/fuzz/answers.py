@@ -1,0 +1,159 @@
+"""The answers on one connection, held against what the pages document."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orchestrator_core.api.error_codes import error_codes, operation_codes
+from orchestrator_core.api.problem import PHRASES
+
+FIVE_KEYS: Final = frozenset(
+    {"message", "status", "status_code", "status_long_message", "status_short_message"}
+)
+DETAILS: Final = frozenset({"error_code", "field", "node", "operation", "clouds"})
+PAIRS: Final = frozenset(
+    (status, one.code) for one in (*error_codes(), *operation_codes()) for status in one.statuses
+)
+"""Every documented pair of status and error code; an unknown cloud has a 500 without a code."""
+
+LAST: Final = frozenset(
+    {"malformed_request", "uri_too_long", "headers_too_large", "request_timeout", "body_timeout"}
+)
+"""Codes of refusals after which nothing of the connection can be understood."""
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d) [ -~]*")
+_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([\t\x20-\x7e\x80-\xff]*)")
+_INNER: Final = re.compile(rb"Traceback|site-packages|\.py\b|0x[0-9a-f]{12}")
+
+
+class BadAnswer(AssertionError):
+    """An answer that no page documents, or bytes that are no HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of a server; ``code`` is its ``error_code``."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server says that it closes the connection."""
+        return self.headers.get("connection", "").lower() == "close"
+
+    @property
+    def code(self) -> str | None:
+        """The error code; None for an answer that is no error, or has none."""
+        if self.status < 400 or not self.body:
+            return None
+        code: str | None = json.loads(self.body).get("error_code")
+        return code
+
+
+def answers_in(data: bytes, methods: Sequence[bytes]) -> Iterator[Answer]:
+    """Yield the final answers in what a server sent.
+
+    Args:
+        data: everything up to the end of the connection, or up to where reading stopped.
+        methods: of the requests; an answer to HEAD has no body.
+
+    Raises:
+        BadAnswer: where it is not well-formed.
+    """
+    number = 0
+    while data:
+        head, blank, rest = data.partition(b"\r\n\r\n")
+        if not blank:
+            raise BadAnswer(f"an answer without an end: {data[:200]!r}")
+        status, headers = _head(head)
+        if status == 100:
+            data = rest
+            continue
+        # What is refused may be a HEAD that the other reader does not know.
+        of_head = number >= len(methods) or methods[number] == b"HEAD"
+        length = int(headers["content-length"]) if "content-length" in headers else -1
+        if length < 0:
+            raise BadAnswer(f"an answer without a length: {head[:300]!r}")
+        if of_head and (not rest or rest.startswith(b"HTTP/1.")):
+            length = 0
+        if len(rest) < length:
+            raise BadAnswer(f"a body of {len(rest)} bytes instead of {length}")
+        yield Answer(status, headers, rest[:length])
+        data = rest[length:]
+        number += 1
+
+
+def _head(head: bytes) -> tuple[int, dict[str, str]]:
+    first, *lines = head.split(b"\r\n")
+    found = _STATUS_LINE.fullmatch(first)
+    if found is None:
+        raise BadAnswer(f"no status line: {first[:200]!r}")
+    headers: dict[str, str] = {}
+    for line in lines:
+        field = _FIELD.fullmatch(line)
+        if field is None:
+            raise BadAnswer(f"no header field: {line[:200]!r}")
+        headers[field[1].decode().lower()] = field[2].decode("latin-1")
+    return int(found[1]), headers
+
+
+def check_answer(answer: Answer) -> None:
+    """Do nothing if an answer is a documented one.
+
+    Raises:
+        BadAnswer: when it is not.
+    """
+    if _INNER.search(answer.body):
+        raise BadAnswer(f"inner names in an answer: {answer.body[:500]!r}")
+    if answer.status < 400:
+        if answer.status not in (200, 202):
+            raise BadAnswer(f"an undocumented status: {answer.status}")
+        if answer.body and json.loads(answer.body).get("status") not in ("ok", "partial", None):
+            raise BadAnswer(f"no status in {answer.body[:200]!r}")
+        return
+    if answer.body:
+        check_error(answer.status, answer.headers, json.loads(answer.body))
+
+
+def check_error(status: int, headers: dict[str, str], error: dict[str, Any]) -> None:
+    """Do nothing if an error has the five keys and a documented code.
+
+    Raises:
+        BadAnswer: when it has not.
+    """
+    if headers.get("content-type") != "application/json":
+        raise BadAnswer(f"an error that is no JSON: {headers}")
+    if not set(error) >= FIVE_KEYS or set(error) - FIVE_KEYS - DETAILS:
+        raise BadAnswer(f"an error with other keys: {error}")
+    short, long = PHRASES[status]
+    told = (error["status"], error["status_code"])
+    phrases = (error["status_short_message"], error["status_long_message"])
+    if told != ("error", status) or phrases != (short, long) or not error["message"]:
+        raise BadAnswer(f"an error with other values: {error}")
+    code = error.get("error_code")
+    is_unknown_cloud = code is None and status == 500 and set(error) == FIVE_KEYS
+    if not is_unknown_cloud and (status, code) not in PAIRS:
+        raise BadAnswer(f"{status} {code} is not documented: {error}")
+
+
+def check_connection(data: bytes, methods: Sequence[bytes]) -> list[Answer]:
+    """Return the answers on a connection, after a check of each and of their order.
+
+    Raises:
+        BadAnswer: naming what is wrong.
+    """
+    answers = list(answers_in(data, methods))
+    for number, answer in enumerate(answers):
+        check_answer(answer)
+        is_last = number == len(answers) - 1
+        if (answer.closes or answer.code in LAST) and not is_last:
+            raise BadAnswer(f"answers after the last one: {data[:2000]!r}")
+        if answer.code in LAST and not answer.closes:
+            raise BadAnswer(f"a refusal that does not close: {answer}")
+    return answers

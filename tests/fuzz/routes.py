@@ -1,0 +1,124 @@
+"""Every route of the API, as the application's own table of versions has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from marshmallow import Schema
+
+from orchestrator_core.api.errors import STATUSES, status_of_class
+from orchestrator_core.api.resource import Resource
+from orchestrator_core.api.router import API, VERSIONS
+from orchestrator_core.api.v1 import assignments, operations
+from orchestrator_core.api.v1.assignment import VmStatusResource
+from orchestrator_core.api.v1.base import CloudResource
+from orchestrator_core.api.v1.change import ChangeResource
+from orchestrator_core.api.v1.clouds import CloudReportResource
+from orchestrator_core.api.v1.lists import NodeResource
+from orchestrator_core.api.v1.paging import PAGING
+from orchestrator_core.api.v1.records import RecordsResource
+from orchestrator_core.errors import CloudError
+from tests.fuzz.answers import PAIRS
+
+Pair = tuple[int, str | None]
+
+PARAMETERS: Final = tuple(
+    dict.fromkeys((*PAGING, "clouds", *operations._FILTERS, *assignments._FILTERS))
+)
+"""Every parameter that a query of some route may have."""
+
+_HTTP: Final[frozenset[Pair]] = frozenset(
+    {
+        (400, "bad_request"),
+        (400, "invalid_parameter"),
+        (400, "malformed_request"),
+        (401, "unauthenticated"),
+        (404, "not_found"),
+        (414, "uri_too_long"),
+        (431, "headers_too_large"),
+        (501, "not_implemented"),
+    }
+)
+"""What every route may answer; the application itself never asks for more than these."""
+
+_BODY: Final[frozenset[Pair]] = frozenset(
+    {(400, "body_in_pieces"), (413, "body_too_large"), (415, "unsupported_media_type")}
+)
+_CHANGE: Final[frozenset[Pair]] = frozenset(
+    (400, code)
+    for code in (
+        *("conflict", "image_not_found", "node_not_found", "not_found", "quota_exceeded"),
+        *("refused", "request", "size_not_found"),
+    )
+) | {(409, "idempotency_key_in_use"), (422, "idempotency_key_reused"), (501, "unsupported")}
+_UNKNOWN_CLOUD: Final[frozenset[Pair]] = frozenset({(500, None)})
+_NO_BACKEND: Final[frozenset[Pair]] = frozenset({(501, "no_assignment_backend")})
+
+
+@cache
+def provoked() -> frozenset[Pair]:
+    """Return what only a cloud that fails may bring about."""
+    kinds = [kind for kind in STATUSES if issubclass(kind, CloudError)]
+    statuses = {status_of_class(kind) for kind in kinds}
+    failures = {pair for pair in PAIRS if pair[0] in statuses and pair[0] >= 429}
+    return frozenset({*failures, (400, "conflict"), (400, "quota_exceeded")})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route.
+
+    Attributes:
+        path: its template, ``/api/v1/nodes/{cloud}`` say.
+        resource: what serves it.
+    """
+
+    path: str
+    resource: Resource
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters of the path."""
+        return re.findall(r"{(\w+)(?::\w+)?}", self.path)
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that are served."""
+        return sorted(self.resource.served)
+
+    @property
+    def schema(self) -> Schema | None:
+        """What a body must be; None where none is read."""
+        return getattr(self.resource, "schema", None)
+
+    def pairs(self, *, fails: bool) -> frozenset[Pair]:
+        """Return every pair of status and error code that the pages permit here.
+
+        Args:
+            fails: whether the request is for a cloud that fails, or asks it to.
+        """
+        found = _HTTP
+        has_cloud = isinstance(self.resource, CloudResource | CloudReportResource)
+        if has_cloud:
+            found |= _UNKNOWN_CLOUD | (provoked() if fails else frozenset())
+        if isinstance(self.resource, NodeResource):
+            found |= {(400, "node_not_found")}
+        if isinstance(self.resource, VmStatusResource):
+            found |= _NO_BACKEND
+        if isinstance(self.resource, ChangeResource):
+            found |= _BODY | _CHANGE | _NO_BACKEND
+        if isinstance(self.resource, RecordsResource):
+            found |= {(404, "no_such_record")}
+        return found
+
+
+def all_routes() -> Iterator[Route]:
+    """Yield every route of every version; a new one is here by itself."""
+    nothing: Any = None  # resources keep the services, and ask them only when they serve
+    for version, routes in VERSIONS.items():
+        for path, resource in routes(nothing):
+            yield Route(f"{API}{version}{path}", resource)

@@ -1,0 +1,218 @@
+"""The shapes of the answers: the schemas of version 1, and the keys of what has none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from marshmallow import Schema
+
+from orchestrator_core.api.v1 import schemas
+from tests.fuzz.answers import Answer, BadAnswer
+from tests.fuzz.route_inputs import RouteInput
+
+_OPERATION: Final = frozenset(
+    [
+        "id",
+        "kind",
+        "cloud",
+        "state",
+        "step",
+        "node",
+        "assignment",
+        "caller",
+        "request_id",
+        "parameters",
+        "result",
+        "error",
+        "attempts",
+        "created_at",
+        "next_attempt_at",
+        "deadline_at",
+        "finished_at",
+    ]
+)
+_ASSIGNMENT: Final = frozenset(
+    [
+        "id",
+        "cloud",
+        "node",
+        "hostname",
+        "user",
+        "vm_type",
+        "caller",
+        "backend",
+        "generation",
+        "state",
+        "created_at",
+        "assigned_at",
+        "lease_expires_at",
+        "ended_at",
+        "end_reason",
+    ]
+)
+_CLOUD: Final = frozenset(
+    [
+        "name",
+        "driver",
+        "type",
+        "provider",
+        "destroy",
+        "host",
+        "available",
+        "message",
+        "operations",
+        "circuit",
+        "threads",
+        "queue",
+        "last_success",
+        "last_error",
+        "scope",
+        "pid",
+    ]
+)
+_ORPHAN: Final = frozenset(
+    [
+        "cloud",
+        "node",
+        "name",
+        "reason",
+        "message",
+        "operation",
+        "first_seen_at",
+        "last_seen_at",
+        "times_seen",
+        "ignored_at",
+        "ignored_by",
+    ]
+)
+_CHANGED: Final = {"id", "id_vm", "result"}
+_ASSIGNED: Final = _CHANGED | {"assignment", "generation", "lease_expires_at"}
+_RELEASED: Final = _CHANGED | {"deletion", "operation"}
+
+
+def check_shape(given: RouteInput, answer: Answer) -> None:
+    """Do nothing if a successful answer is what the page of its route shows.
+
+    Raises:
+        BadAnswer: when it is not.
+    """
+    if given.method == "OPTIONS":
+        if answer.body or "allow" not in answer.headers:
+            raise BadAnswer(f"an answer to OPTIONS: {answer}")
+        return
+    if given.method == "HEAD":
+        return
+    body = json.loads(answer.body)
+    if answer.status == 202:
+        _keys(body, {"status", "operation"})
+        _keys(body["operation"], _OPERATION)
+        if not answer.headers.get("location", "").endswith(body["operation"]["id"]):
+            raise BadAnswer(f"no location of the operation: {answer.headers}")
+        return
+    path = given.route.path.removeprefix("/api/v1").removesuffix("/{cloud}")
+    check = _SHAPES.get(given.route.path.removeprefix("/api/v1")) or _SHAPES.get(path)
+    if check is None:
+        raise BadAnswer(f"{given.route.path} has no shape in this test: add it")
+    if body.pop("status") not in ("ok", "partial"):
+        raise BadAnswer(f"no status: {body}")
+    check(body)
+
+
+def _keys(found: Mapping[str, Any], wanted: frozenset[str] | set[str]) -> None:
+    if set(found) != set(wanted):
+        raise BadAnswer(f"keys {sorted(found)} instead of {sorted(wanted)}")
+
+
+def _within(found: Mapping[str, Any], least: set[str], most: set[str]) -> None:
+    if not least <= set(found) <= most:
+        raise BadAnswer(f"keys {sorted(found)} instead of {sorted(most)}")
+
+
+def _item(schema: Schema, item: dict[str, Any]) -> None:
+    _keys(item, set(schema.fields))
+    wrong = schema.validate({name: value for name, value in item.items() if value is not None})
+    if wrong:
+        raise BadAnswer(f"{item}: {wrong}")
+
+
+def _list(key: str, kind: type[Schema]) -> Callable[[dict[str, Any]], None]:
+    schema = kind()
+
+    def check(body: dict[str, Any]) -> None:
+        if "clouds" in body:
+            _keys(body, {"complete", "nodes", "clouds"})
+            for item in body["nodes"]:
+                _item(schemas.NodeOfCloudSchema(), item)
+            return
+        _within(body, {key}, {key, "next_marker"})
+        for item in body[key]:
+            _item(schema, item)
+
+    return check
+
+
+def _rows(key: str, keys: frozenset[str]) -> Callable[[dict[str, Any]], None]:
+    def check(body: dict[str, Any]) -> None:
+        _keys(body, {key, "next_marker"})
+        for item in body[key]:
+            _keys(item, keys)
+
+    return check
+
+
+def _row(key: str, keys: frozenset[str]) -> Callable[[dict[str, Any]], None]:
+    def check(body: dict[str, Any]) -> None:
+        _keys(body, {key})
+        _keys(body[key], keys | {"history"})
+
+    return check
+
+
+def _exactly(*keys: str) -> Callable[[dict[str, Any]], None]:
+    return lambda body: _keys(body, set(keys))
+
+
+def _orphans(body: dict[str, Any]) -> None:
+    _keys(body, {"orphans", "looks"})
+    for orphan in body["orphans"]:
+        _keys(orphan, _ORPHAN)
+
+
+def _cloud(body: dict[str, Any]) -> None:
+    _keys(body["cloud"], _CLOUD)
+
+
+def _node(body: dict[str, Any]) -> None:
+    _keys(body, {"nodes"})
+    _item(schemas.NodeSchema(), body["nodes"])
+
+
+_SHAPES: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
+    "": _exactly(),
+    "/cloud": _exactly("served_cloud"),
+    "/cloud/{cloud}": _cloud,
+    "/plugins": _exactly("plugins"),
+    "/nodes": _list("nodes", schemas.NodeSchema),
+    "/nodes/{cloud}/{node_id:path}": _node,
+    "/images": _list("images", schemas.ImageSchema),
+    "/sizes": _list("flavors", schemas.SizeSchema),
+    "/flavors": _list("flavors", schemas.SizeSchema),
+    "/locations": _list("locations", schemas.LocationSchema),
+    "/vm/start": _node,
+    "/vm/stop": _exactly("result"),
+    "/vm/status": _list("nodes", schemas.VmSchema),
+    "/vm/action/assign": lambda body: _within(body, _CHANGED, _ASSIGNED),
+    "/vm/action/renew": lambda body: _within(body, _CHANGED, _ASSIGNED),
+    "/vm/action/release": lambda body: _within(body, _CHANGED, _RELEASED),
+    "/vm/action/reboot": _exactly("result"),
+    "/vm/action/poweron": _exactly("result"),
+    "/vm/action/poweroff": _exactly("result"),
+    "/vm/assignments": _rows("assignments", _ASSIGNMENT),
+    "/vm/assignments/{assignment_id}": _row("assignment", _ASSIGNMENT),
+    "/orphans": _orphans,
+    "/processes": _exactly("processes", "destroying_held", "clock_in_doubt"),
+    "/operations": _rows("operations", _OPERATION),
+    "/operations/{operation_id}": _row("operation", _OPERATION),
+}

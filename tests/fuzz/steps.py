@@ -1,0 +1,72 @@
+"""What requests cost: the longest step of the event loop, and all of the process's work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.fuzz.in_process import Harness
+from tests.fuzz.raw_inputs import RawInput
+
+RECEIVED = 1 << 18
+"""Bytes that asyncio reads from a socket at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of processor time, so that other processes of the machine do not count.
+
+    Attributes:
+        step: of the longest step of the event loop.
+        total: of the whole process, threads included.
+    """
+
+    step: float
+    total: float
+
+
+class Meter:
+    """Measures requests.
+
+    Args:
+        harness: serves them, with the real application.
+    """
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+
+    def cost(self, request: bytes, times: int = 3) -> Cost:
+        """Return what a request costs at least, of some times."""
+        costs = [self._once(request) for _ in range(times)]
+        return Cost(min(one.step for one in costs), min(one.total for one in costs))
+
+    def _once(self, request: bytes) -> Cost:
+        parts = (request[at : at + RECEIVED] for at in range(0, len(request), RECEIVED))
+        given = RawInput(tuple(parts))
+        with _timed_steps() as steps:
+            begun = time.process_time()
+            outcome = self._harness.feed(given)
+            total = time.process_time() - begun
+        assert outcome.tracebacks == []
+        assert outcome.written.startswith(b"HTTP/1.1 "), request[:200]
+        return Cost(max(steps), total)
+
+
+@contextmanager
+def _timed_steps() -> Iterator[list[float]]:
+    """Note the processor time of each step that event loops make in this thread."""
+    steps, run = list[float](), asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        begun = time.thread_time()
+        run(handle)
+        steps.append(time.thread_time() - begun)
+
+    asyncio.Handle._run = timed  # type: ignore[method-assign, assignment]
+    try:
+        yield steps
+    finally:
+        asyncio.Handle._run = run  # type: ignore[method-assign]

@@ -1,0 +1,168 @@
+"""Every route under generated requests: documented answers, no traceback, no VM lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+
+from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import operations, vms
+from tests import loopback
+from tests.conftest import OPS_TOKEN, Server, running
+from tests.fuzz import honest
+from tests.fuzz.callers import Callers, Wrong
+from tests.fuzz.route_inputs import Maker
+from tests.fuzz.routes import all_routes
+from tests.fuzz.runs import Run
+from tests.fuzz.watch import Watch
+from tests.stateful import wait_for
+
+TOKENS = {"ops": OPS_TOKEN, "ann": OPS_TOKEN[::-1], "bob": OPS_TOKEN[7:] + OPS_TOKEN[:7]}
+
+SETTINGS = """
+default_cloud = "fake_driver"
+[server]
+keepalive = 30
+[auth]
+mode = "token"
+[auth.tokens]
+ops = "env:OPS"
+ann = "env:ANN"
+bob = "env:BOB"
+[state]
+url = "sqlite:///{directory}/state.db"
+pause = 0.2
+longest_pause = 1.0
+look = 2
+[clouds.fake_driver]
+driver = "dummy"
+assignment = "given"
+release_wait = 0.5
+[clouds.stormy]
+driver = "dummy"
+assignment = "given"
+hints = true
+visibility = 1
+release_wait = 0.2
+[clouds.stormy.deadlines]
+{deadlines}
+[clouds.stormy.faults]
+seed = 14
+latency = "exponential(0.002)"
+error_rate = 0.02
+rate_limit_rate = 0.01
+lost_answer_rate = 0.03
+[clouds.bare]
+driver = "dummy"
+[assignments.given]
+backend = "given"
+"""
+
+BLOCK = 2_000
+LOG_BYTES = 400
+"""The most bytes of log for each request, on average: a fault on purpose is a line or two."""
+
+RATE = 60.0
+"""Requests a second beside the honest client; many of them are changes, which are written."""
+
+GROWTH = 40.0
+"""MiB by which a worker may grow after the first block: what it keeps of clouds has bounds."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("routes")
+    tokens = {name.upper(): token for name, token in TOKENS.items()}
+    deadlines = "\n".join(f"{operation} = 5" for operation in CLOUD_DEADLINES)
+    toml = SETTINGS.replace("{directory}", str(directory)).replace("{deadlines}", deadlines)
+    with running(toml, directory, tokens, workers=2) as running_server:
+        running_server.wait_for_log("durable worker ready")
+        yield running_server
+
+
+@pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_any_request(server: Server, *, long: bool) -> None:
+    run = Run.of(50_000 if long else 1_200)
+    maker = Maker(list(all_routes()), list(TOKENS.values()))
+    callers = Callers(server.address, maker, run.seed)
+    watch = Watch(server)
+    for begin in range(0, run.inputs, BLOCK):
+        numbers = range(begin, min(begin + BLOCK, run.inputs))
+        wrong = asyncio.run(callers.send(numbers))
+        if wrong:
+            one = min(wrong, key=lambda one: one.number)
+            least = callers.least(one)
+            pytest.fail(f"seed {run.seed}, input {one.number}: {one.what}\nleast: {least!r}")
+        if fault := watch.new_fault():
+            pytest.fail(f"seed {run.seed}, inputs {numbers}: {fault}")
+        watch.check_processes()
+        if not begin:
+            watch.warm()
+    run.report(
+        {
+            "log bytes for each request": round(watch.logged / run.inputs),
+            "growth of a worker (MiB)": round(watch.growth, 1),
+            "processes (MiB)": [round(one) for one in watch.memory()],
+            "VMs started": len(callers.started),
+            "answers": dict(callers.answers.most_common()),
+        }
+    )
+    assert set(callers.per_route) == {route.path for route in all_routes()}
+    assert watch.logged / run.inputs < LOG_BYTES
+    assert watch.growth < GROWTH
+    check_vms(server, callers)
+
+
+@pytest.mark.soak
+def test_an_honest_client_is_at_most_twice_as_slow_beside_any_request(server: Server) -> None:
+    maker = Maker(list(all_routes()), list(TOKENS.values()))
+    callers, begin, wrong = Callers(server.address, maker, seed=15), 0, list[Wrong]()
+
+    async def load(seconds: float) -> None:
+        nonlocal begin
+        numbers = range(begin, begin + int(RATE * seconds))
+        begin = numbers.stop
+        wrong.extend(await callers.send(numbers, at_once=10, rate=RATE))
+
+    assert asyncio.run(honest.compare(server.address[1], OPS_TOKEN, load)) < 2.0
+    assert wrong == []
+
+
+def check_vms(server: Server, callers: Callers) -> None:
+    """Hold what the clouds show against what the database and the callers know."""
+    assert [one for one, count in Counter(callers.started).items() if count > 1] == []
+    directory = server.log_file.parent
+    database = Database(f"sqlite:///{directory}/state.db", Path())
+    wait_for(lambda: database.read_now(_open), lambda found: found == [], patience=90)
+    present = database.read_now(_present)
+    database.close()
+    for cloud in ("fake_driver", "stormy"):
+        shown = shown_by(server, cloud) - {"1", "2"}
+        recorded = {node for name, node in present if name == cloud} - {"1", "2"}
+        assert shown == recorded, cloud
+
+
+def shown_by(server: Server, cloud: str) -> set[str]:
+    headers = {"Authorization": f"Bearer {OPS_TOKEN}"}
+    url = f"{server.url}/api/v1/nodes/{cloud}"
+    answer = wait_for(
+        lambda: loopback.get(url, headers=headers), lambda answer: answer.status_code == 200
+    )
+    return {node["id"] for node in answer.json()["nodes"]}
+
+
+def _open(connection: Connection) -> list[tuple[str, str, str]]:
+    columns = (operations.c.kind, operations.c.state, operations.c.error_code)
+    rows = connection.execute(select(*columns).where(operations.c.finished_at.is_(None)))
+    return [tuple(row) for row in rows]
+
+
+def _present(connection: Connection) -> list[tuple[str, str]]:
+    rows = connection.execute(select(vms.c.cloud, vms.c.node_id).where(vms.c.gone_at.is_(None)))
+    return [(row.cloud, row.node_id) for row in rows]
