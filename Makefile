@@ -51,7 +51,7 @@ docs: install ## Build the pages into build/docs; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
 behaviours: install ## Write the page of the conformance kit's behaviours anew
-	$(BIN)/python -m orchestrator_core.testing.page docs/plugins/behaviours.md
+	$(BIN)/python -m orchestrator_core.testing.runner.page docs/plugins/behaviours.md
 
 error-codes: install ## Write the tables of error codes anew
 	$(BIN)/python -m orchestrator_core.api.error_page docs/api-v1.md

@@ -14,8 +14,8 @@ from benchmarks.ratio import Ratio
 from orchestrator_core.api.v1 import answers, encoding, schemas
 from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.server.interpreter import spare_the_collector
-from orchestrator_libcloud.convert import to_node
 from orchestrator_libcloud.fake import ec2_server
+from orchestrator_libcloud.nodes.convert import to_node
 
 PAIRS = 9
 NODES = 10_000

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import ledger, recording, records, vms
-from orchestrator_core.broker.operation import (
+from orchestrator_core.broker.ledger import assignments, vms
+from orchestrator_core.broker.ledger.vm import AssignmentState, Cause, Claim, VmState
+from orchestrator_core.broker.operations import inserts, updates
+from orchestrator_core.broker.operations.operation import (
     Draft,
     Operation,
     OperationState,
@@ -17,7 +19,6 @@ from orchestrator_core.broker.operation import (
     Requester,
     Step,
 )
-from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmState
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
@@ -55,21 +56,21 @@ def _assign(connection: Connection, node: str) -> None:
     wanted = AssignRequest("cloud", Vm(node, node, node), "u", "app")
     told = {"id": 0, "id_vm": node, "result": f"Node {node} assigned"}
     claim = Claim(wanted, "given", _WHO, time.monotonic(), AssignmentState.ACTIVE, told)
-    assignment, _ = ledger.claim(connection, claim)
+    assignment, _ = assignments.claim(connection, claim)
     answer = {**told, "assignment": assignment.id, "generation": assignment.generation}
     draft = Draft("assign_vm", "cloud", Step.ASSIGN, _WHO, {"node": node}, 60.0, node)
-    recording.succeeded(connection, draft, answer, _PROCESS)
+    inserts.succeeded(connection, draft, answer, _PROCESS)
 
 
 def _take(connection: Connection, node: str) -> Operation:
     draft = Draft("release_vm", "cloud", Step.RELEASE, _WHO, {"node": node}, 60.0, node)
-    operation = recording.record(connection, draft, _PROCESS)
+    operation = inserts.record(connection, draft, _PROCESS)
     vms.lock(connection, "cloud", node)
-    held = ledger.holding(connection, "cloud", node)
+    held = assignments.holding(connection, "cloud", node)
     assert held is not None
     cause = Cause(_WHO, operation.id)
-    ledger.move(connection, held, AssignmentState.RELEASING, cause)
-    operation = records.set_assignment(connection, operation, held.id)
+    assignments.move(connection, held, AssignmentState.RELEASING, cause)
+    operation = updates.set_assignment(connection, operation, held.id)
     vms.set_state(connection, "cloud", node, VmState.RELEASING)
     return operation
 
@@ -78,7 +79,7 @@ def _end(connection: Connection, operation: Operation, node: str) -> None:
     pending = Progress(
         OperationState.PENDING, Step.DESTROY, answer={"result": f"Node {node} released"}
     )
-    written = records.progress(connection, operation, pending)
-    assignment = ledger.of_operation(connection, written)
+    written = updates.progress(connection, operation, pending)
+    assignment = assignments.of_operation(connection, written)
     assert assignment is not None
-    ledger.move(connection, assignment, AssignmentState.ENDED, Cause(why="released"))
+    assignments.move(connection, assignment, AssignmentState.ENDED, Cause(why="released"))

@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator_core.api.application import Application, build_application
 from orchestrator_core.api.services import Services
-from orchestrator_core.broker.broker import Broker
+from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.direct import DirectBroker
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.clouds.build import build

@@ -17,17 +17,17 @@ from typing import Any, Final
 import pytest
 
 _FILES: Final = (
-    "assignment",
-    "cloud_changes",
-    "cloud_live",
-    "cloud_power",
-    "cloud_reads",
-    "cloud_recovery",
-    "extension",
-    "package",
-    "under_test",
+    "behaviours.assignment",
+    "behaviours.cloud_changes",
+    "behaviours.cloud_live",
+    "behaviours.cloud_power",
+    "behaviours.cloud_reads",
+    "behaviours.cloud_recovery",
+    "behaviours.extension",
+    "behaviours.package",
+    "targets.target",
 )
-_SUITE: Final = "orchestrator_core.testing.suite"
+_SUITE: Final = "orchestrator_core.testing.targets.suite"
 _KIT: Final = pytest.StashKey[Any]()
 _PROPERTY: Final = "orchestrator_behaviour"
 _PROMISED: Final = "orchestrator_promised"
@@ -58,7 +58,7 @@ def orchestrator_api(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     :class:`~orchestrator_core.testing.Api`; the settings are the plugin's own. The cloud is called
     ``cloud``: ``api.get("/nodes/cloud")``. The servers end with the test.
     """
-    from orchestrator_core.testing.fixture import servers  # noqa: PLC0415 - only if it is used
+    from orchestrator_core.testing.runner.fixture import servers  # noqa: PLC0415 - only if it is used
 
     with servers(tmp_path) as serve:
         yield serve
@@ -78,7 +78,7 @@ def _kit(config: pytest.Config) -> Any:
     """Return the rest of this plugin, which is loaded only where it is used."""
     kit = config.stash.get(_KIT, None)
     if kit is None:
-        from orchestrator_core.testing.conformance import Conformance  # noqa: PLC0415
+        from orchestrator_core.testing.runner.conformance import Conformance  # noqa: PLC0415
 
         kit = config.stash[_KIT] = Conformance(config)
         config.pluginmanager.register(kit, "orchestrator-conformance")

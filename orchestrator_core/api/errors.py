@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator_core import errors
 from orchestrator_core.api.problem import PHRASES, problem
-from orchestrator_core.broker.operation import Operation
+from orchestrator_core.broker.operations.operation import Operation
 
 _log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from orchestrator_core.api.resource import Request
-from orchestrator_core.broker.operation import KeyUse
+from orchestrator_core.broker.operations.operation import KeyUse
 from orchestrator_core.errors import InvalidParameter
 
 KEY_HEADER: Final = "Idempotency-Key"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator_core.broker.broker import Broker
+from orchestrator_core.broker.base import Broker
 from orchestrator_core.clouds.extensions import Extensions
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.plugins.loader import Plugins

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.inventory import CloudInventory
-from orchestrator_core.broker.process import Process
-from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state import installation

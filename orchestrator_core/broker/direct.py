@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from orchestrator_core.broker import absence, steps, usable
-from orchestrator_core.broker.broker import Broker
-from orchestrator_core.broker.change import (
+from orchestrator_core.broker.base import Broker
+from orchestrator_core.broker.changes import absence, steps, usable
+from orchestrator_core.broker.ledger.namesakes import Namesakes
+from orchestrator_core.broker.ledger.ownership import check_can_destroy
+from orchestrator_core.broker.operations.change import (
     Acted,
     Assigned,
     AssignOrder,
@@ -15,8 +17,6 @@ from orchestrator_core.broker.change import (
     StartOrder,
     VmReference,
 )
-from orchestrator_core.broker.namesakes import Namesakes
-from orchestrator_core.broker.ownership import check_can_destroy
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit

@@ -6,10 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
-from orchestrator_core.broker import held_names, holders, reports, verdict
-from orchestrator_core.broker.assigning import Assigner
-from orchestrator_core.broker.broker import Broker
-from orchestrator_core.broker.change import (
+from orchestrator_core.broker.base import Broker
+from orchestrator_core.broker.changes.assign import Assigner
+from orchestrator_core.broker.changes.destroy import Destroyer
+from orchestrator_core.broker.changes.power import Switch
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.release import Releaser
+from orchestrator_core.broker.changes.renew import Renewer
+from orchestrator_core.broker.changes.start import Starter
+from orchestrator_core.broker.changes.visibility import until_shown
+from orchestrator_core.broker.inventory import CloudInventory
+from orchestrator_core.broker.ledger import held_names, queries
+from orchestrator_core.broker.ledger.namesakes import Namesakes
+from orchestrator_core.broker.operations import outcome, status
+from orchestrator_core.broker.operations.change import (
     Acted,
     Assigned,
     AssignOrder,
@@ -18,17 +28,8 @@ from orchestrator_core.broker.change import (
     StartOrder,
     VmReference,
 )
-from orchestrator_core.broker.destroying import Destroyer
-from orchestrator_core.broker.inventory import CloudInventory
-from orchestrator_core.broker.namesakes import Namesakes
-from orchestrator_core.broker.operation import Operation
-from orchestrator_core.broker.powering import Switch
-from orchestrator_core.broker.reading import Records
-from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.releasing import Releaser
-from orchestrator_core.broker.renewing import Renewer
-from orchestrator_core.broker.starting import Starter
-from orchestrator_core.broker.visibility import until_shown
+from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.queries import Records
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
@@ -143,7 +144,7 @@ class DurableBroker(Broker):
             f"the last one: {operation.error_message or 'no error'}"
         )
         code = operation.error_code or "deadline"
-        made = verdict.paused(operation, code, why, unsettled=operation.unsettled)
+        made = outcome.paused(operation, code, why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
 
     def name_operation(self) -> str:
@@ -151,10 +152,10 @@ class DurableBroker(Broker):
         return new_id()
 
     def _known_vms(self, cloud: str) -> Mapping[str, Vm]:
-        return self.database.read_now(lambda connection: holders.known_vms(connection, cloud))
+        return self.database.read_now(lambda connection: queries.known_vms(connection, cloud))
 
     def _what_became_of(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
-        return self.database.read_now(lambda connection: reports.statuses(connection, ids))
+        return self.database.read_now(lambda connection: status.statuses(connection, ids))
 
     async def start(self) -> None:
         """Enter the rows as a living process."""

@@ -76,7 +76,7 @@ def clock(config: Path | None, *, confirm: bool) -> None:
     After a jump of more than `clock_jump` no lease ends, and durable workers begin nothing, until
     the clock is back or --confirm. Renew the leases that must not end first.
     """
-    from orchestrator_core.broker import leases  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.ledger import leases  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state import clock_hold  # noqa: PLC0415
 
     with opened(config) as database:
@@ -158,7 +158,7 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
     be somebody's by now. In a copy no lease ends by itself any more, and a release that a lease
     has brought about, but that has not begun, is abandoned: the original sees to both.
     """
-    from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state import installation  # noqa: PLC0415
 
     if new_installation and not confirm:
@@ -169,7 +169,7 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
         def confirmed(connection: Connection) -> str:
             if new_installation:
                 installation.has_moved(connection, place)  # no server may have run on it yet
-                decisions.become_another(connection, operator())
+                admin.become_another(connection, operator())
             installation.confirm(connection, place, new_id=new_installation)
             return installation.read(connection).held
 

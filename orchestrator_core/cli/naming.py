@@ -16,7 +16,7 @@ from orchestrator_core.settings.schema import DEFAULT
 if TYPE_CHECKING:  # they need SQLAlchemy
     from sqlalchemy import Connection
 
-    from orchestrator_core.broker.vm import VmKey
+    from orchestrator_core.broker.ledger.vm import VmKey
     from orchestrator_core.state.database import Database
 
 
@@ -26,7 +26,7 @@ def vm_named(config: Path | None, cloud: str, node: str) -> VmKey:
     Raises:
         BadParameter: when the settings have no such cloud, or the id is empty.
     """
-    from orchestrator_core.broker.vm import VmKey  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.ledger.vm import VmKey  # noqa: PLC0415 - needs SQLAlchemy
 
     settings = load_settings(config)
     name = settings.default_cloud if cloud == DEFAULT else cloud
@@ -48,9 +48,9 @@ def known_vm(connection: Connection, named: VmKey, otherwise: str = "") -> VmKey
     Raises:
         NodeNotFound: if it does not.
     """
-    from orchestrator_core.broker import known  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.ledger import lookup  # noqa: PLC0415 - needs SQLAlchemy
 
-    found = known.vm(connection, named)
+    found = lookup.vm(connection, named)
     if found is None:
         refuse_namesake(connection, named)
         unknown = f"The database knows no node {named.node_id!r} of {named.cloud}"
@@ -64,9 +64,9 @@ def refuse_namesake(connection: Connection, named: VmKey) -> None:
     Raises:
         NodeNotFound: with that VM's id.
     """
-    from orchestrator_core.broker import known  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.ledger import lookup  # noqa: PLC0415 - needs SQLAlchemy
 
-    ids = known.called(connection, named.cloud, named.node_id)
+    ids = lookup.called(connection, named.cloud, named.node_id)
     if ids and named.node_id not in ids:
         raise NodeNotFound(
             f"{named.node_id!r} is the name of node {', '.join(ids)} of {named.cloud}; "
@@ -80,14 +80,14 @@ def recorded_cloud(config: Path | None, database: Database, name: str | None) ->
     Raises:
         BadParameter: when it is neither.
     """
-    from orchestrator_core.broker import known  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.ledger import lookup  # noqa: PLC0415 - needs SQLAlchemy
 
     if name is None:
         return None
     settings = load_settings(config)
     wanted = settings.default_cloud if name == DEFAULT else name
     if wanted is not None and (
-        wanted in settings.clouds or database.read_now(lambda c: known.has_rows_of(c, wanted))
+        wanted in settings.clouds or database.read_now(lambda c: lookup.has_rows_of(c, wanted))
     ):
         return wanted
     return _refuse_cloud(name, settings.clouds, "--cloud")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from orchestrator_core.broker.operation import OperationState
+from orchestrator_core.broker.operations.operation import OperationState
 from orchestrator_core.cli.naming import recorded_cloud
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
 
 if TYPE_CHECKING:
-    from orchestrator_core.broker.operation import Operation
+    from orchestrator_core.broker.operations.operation import Operation
 
 _MOST = 50
 
@@ -40,13 +40,13 @@ def list_(
     config: Path | None, state: str | None, cloud: str | None, limit: int, *, as_json: bool
 ) -> None:
     """Show operations, the newest first."""
-    from orchestrator_core.broker import claims, records  # noqa: PLC0415 - they need SQLAlchemy
+    from orchestrator_core.broker.operations import acquire, updates  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
         wanted = {"state": state, "cloud": recorded_cloud(config, database, cloud)}
         filters = {name: value for name, value in wanted.items() if value is not None}
-        found = database.read_now(lambda c: records.find(c, filters, limit, None))
-        alone = not database.read_now(lambda c: claims.has_worker(c, _SILENT))
+        found = database.read_now(lambda c: updates.find(c, filters, limit, None))
+        alone = not database.read_now(lambda c: acquire.has_worker(c, _SILENT))
     if alone and any(not operation.final for operation in found):
         click.echo(
             "No durable worker is alive, so that nothing goes on by itself: "
@@ -66,10 +66,10 @@ def list_(
 @with_clear_errors
 def show(config: Path | None, operation_id: str) -> None:
     """Show one operation with every attempt that it took, as JSON."""
-    from orchestrator_core.broker import attempts, records  # noqa: PLC0415 - they need SQLAlchemy
+    from orchestrator_core.broker.operations import attempts, updates  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
-        found = database.read_now(lambda c: records.get(c, operation_id))
+        found = database.read_now(lambda c: updates.get(c, operation_id))
         if found is None:
             raise OrchestratorError(f"There is no operation {operation_id!r}")
         history = database.read_now(lambda c: attempts.of(c, operation_id))
@@ -83,10 +83,10 @@ def show(config: Path | None, operation_id: str) -> None:
 @with_clear_errors
 def retry(config: Path | None, operation_id: str) -> None:
     """Try a paused or waiting operation again at once."""
-    from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        database.write_now(lambda c: decisions.retry(c, operation_id))
+        database.write_now(lambda c: admin.retry(c, operation_id))
     click.echo(f"{operation_id} is due now")
 
 
@@ -101,10 +101,10 @@ def abandon(config: Path | None, operation_id: str, why: str) -> None:
     A VM that was to be released is its holder's again, without a lease that has run out; one
     that was to be destroyed stays, and can be assigned again.
     """
-    from orchestrator_core.broker import decisions  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        database.write_now(lambda c: decisions.abandon(c, operation_id, operator(), why))
+        database.write_now(lambda c: admin.abandon(c, operation_id, operator(), why))
     click.echo(f"{operation_id} is abandoned")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import rich_click as click
 
-from orchestrator_core.broker.operation import Requester
+from orchestrator_core.broker.operations.operation import Requester
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.log import configure_logging
 from orchestrator_core.redaction import redact

@@ -17,7 +17,7 @@ from orchestrator_core.errors import NodeNotFound
 if TYPE_CHECKING:  # they need SQLAlchemy
     from sqlalchemy import Connection
 
-    from orchestrator_core.broker.orphans import Orphan
+    from orchestrator_core.broker.orphans.orphans import Orphan
 
 
 @click.group()
@@ -32,7 +32,7 @@ def orphans() -> None:
 @with_clear_errors
 def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
     """Show them, with what was seen of each and why it is thought ours."""
-    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
         wanted = recorded_cloud(config, database, cloud)
@@ -52,7 +52,7 @@ def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
 @with_clear_errors
 def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
     """Take a VM for our own from now on; any VM of a cloud can be, not only an orphan."""
-    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
 
@@ -75,7 +75,7 @@ def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
 @with_clear_errors
 def ignore(config: Path | None, cloud: str, node: str) -> None:
     """Let an orphan be; no rule destroys it."""
-    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
     with opened(config) as database:
@@ -93,7 +93,7 @@ def ignore(config: Path | None, cloud: str, node: str) -> None:
 @with_clear_errors
 def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
     """Have a VM destroyed by the durable worker."""
-    from orchestrator_core.broker import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
     with opened(config) as database:

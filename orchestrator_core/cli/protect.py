@@ -26,12 +26,12 @@ def protect(config: Path | None, cloud: str, node: str, *, off: bool) -> None:
 
     One that the database does not know yet can be protected too, from its first moment on.
     """
-    from orchestrator_core.broker import known, vms  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.ledger import lookup, vms  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
 
     def work(connection: Connection) -> bool:
-        is_known = known.vm(connection, key) is not None
+        is_known = lookup.vm(connection, key) is not None
         if not is_known:
             refuse_namesake(connection, key)
         if off and vms.get(connection, key.cloud, node) is None:

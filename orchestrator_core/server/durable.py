@@ -13,7 +13,7 @@ import structlog
 
 from orchestrator_core.app import make_house
 from orchestrator_core.broker.durable import DurableBroker
-from orchestrator_core.broker.worker import DurableWorker
+from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.server.interpreter import spare_the_collector

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from orchestrator_core.deprecation import DeprecatedName, deprecated_names
 from orchestrator_core.plugins.record import Kind
-from orchestrator_core.testing.api import Answer, Api
-from orchestrator_core.testing.assignment import BaseAssignment
-from orchestrator_core.testing.behaviour import BEHAVIOURS, Behaviour
-from orchestrator_core.testing.cloud_changes import BaseCloudChanges
-from orchestrator_core.testing.cloud_live import BaseCloudLive
-from orchestrator_core.testing.cloud_power import BaseCloudPower
-from orchestrator_core.testing.cloud_reads import BaseCloudReads
-from orchestrator_core.testing.cloud_recovery import BaseCloudRecovery
-from orchestrator_core.testing.extension import BaseExtension
+from orchestrator_core.testing.behaviours.assignment import BaseAssignment
+from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
+from orchestrator_core.testing.behaviours.cloud_changes import BaseCloudChanges
+from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
+from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
+from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReads
+from orchestrator_core.testing.behaviours.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.behaviours.extension import BaseExtension
+from orchestrator_core.testing.behaviours.package import BasePackage
 from orchestrator_core.testing.fake import Fake, Stage
-from orchestrator_core.testing.make import make_suite
-from orchestrator_core.testing.package import BasePackage
-from orchestrator_core.testing.subject import Subject
+from orchestrator_core.testing.runner.make import make_suite
+from orchestrator_core.testing.targets.api import Answer, Api
+from orchestrator_core.testing.targets.subject import Subject
 
 __all__ = [
     "BEHAVIOURS",

@@ -11,8 +11,8 @@ from typing import Literal
 import pytest
 
 from orchestrator_core import CloudDescription, Node, PluginContext, hookimpl
-from orchestrator_core.broker.process import Process
-from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.errors import OrchestratorError

@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchestrator_core import CloudDescription, Deadline, Node, NodeState, hookimpl
-from orchestrator_core.broker import absence, records, sightings, vms
-from orchestrator_core.broker.change import Change, StartOrder, VmReference
-from orchestrator_core.broker.destroying import Destroyer
+from orchestrator_core.broker.changes import absence, sightings
+from orchestrator_core.broker.changes.destroy import Destroyer
+from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.direct import DirectBroker
-from orchestrator_core.broker.operation import Attempt, Operation, OperationState, Requester, Step
-from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.operations import updates
+from orchestrator_core.broker.operations.change import Change, StartOrder, VmReference
+from orchestrator_core.broker.operations.operation import (
+    Attempt,
+    Operation,
+    OperationState,
+    Requester,
+    Step,
+)
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
@@ -123,7 +131,7 @@ class Play:
 
     async def of(self, error: OrchestratorError) -> Operation:
         found = await self._recorder.database.read(
-            lambda c: records.get(c, error.operation_id or "")
+            lambda c: updates.get(c, error.operation_id or "")
         )
         assert found is not None
         return found
@@ -139,8 +147,8 @@ class Play:
         return operation
 
     async def retry(self, operation: Operation) -> Operation:
-        await self._recorder.database.write(lambda c: records.make_due(c, operation.id))
-        found = await self._recorder.database.read(lambda c: records.get(c, operation.id))
+        await self._recorder.database.write(lambda c: updates.make_due(c, operation.id))
+        found = await self._recorder.database.read(lambda c: updates.get(c, operation.id))
         assert found is not None
         return found
 

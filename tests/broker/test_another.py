@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import CloudDescription, Node, hookimpl
-from orchestrator_core.broker import claims, decisions, leases, ledger, recording
-from orchestrator_core.broker.operation import Draft, Operation, Requester, Step
-from orchestrator_core.broker.starting import Starter
-from orchestrator_core.broker.uptime import uptime
-from orchestrator_core.broker.vm import AssignmentState, Claim
+from orchestrator_core.broker import admin
+from orchestrator_core.broker.changes.start import Starter
+from orchestrator_core.broker.ledger import assignments, leases
+from orchestrator_core.broker.ledger.vm import AssignmentState, Claim
+from orchestrator_core.broker.operations import acquire, inserts
+from orchestrator_core.broker.operations.operation import Draft, Operation, Requester, Step
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.plug import Plug
 from orchestrator_core.errors import Conflict, NodeNotFound
@@ -25,7 +26,8 @@ from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.tables import assignments
+from orchestrator_core.state.tables import assignments as assignment_rows
+from orchestrator_core.uptime import uptime
 from tests.broker.conftest import recorder_of
 from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
@@ -37,24 +39,24 @@ START = Draft("start_vm", "sky", Step.START, WHO, {}, 60.0)
 
 def become(connection: Connection) -> None:
     installation.hold(connection, "the database came out of a backup")
-    decisions.become_another(connection, WHO)
+    admin.become_another(connection, WHO)
     installation.confirm(connection, "here", new_id=True)
 
 
 def lost_start(connection: Connection) -> Operation:
-    operation = recording.record(connection, START, PROCESS)
-    claims.let_go(connection, operation, "the process that ran it is gone")
+    operation = inserts.record(connection, START, PROCESS)
+    acquire.let_go(connection, operation, "the process that ran it is gone")
     return operation
 
 
 def lost_expiry(connection: Connection) -> Operation:
     wanted = AssignRequest("sky", Vm(0, "7", "seven"), "ada", "app")
     claim = Claim(wanted, "given", WHO, uptime(), AssignmentState.ACTIVE, lease=60.0)
-    ledger.claim(connection, claim)
-    connection.execute(update(assignments).values(lease_expires_at=now() - 1.0))
+    assignments.claim(connection, claim)
+    connection.execute(update(assignment_rows).values(lease_expires_at=now() - 1.0))
     ((operation_id, _),) = leases.take_back(connection, 1)
-    (claimed,) = claims.claim_due(connection, PROCESS, {"sky": None}, 1)
-    claims.let_go(connection, claimed, "the process that ran it is gone")
+    (claimed,) = acquire.claim_due(connection, PROCESS, {"sky": None}, 1)
+    acquire.let_go(connection, claimed, "the process that ran it is gone")
     assert claimed.id == operation_id
     return claimed
 
@@ -75,10 +77,10 @@ def test_what_may_have_begun_is_settled_before(
     with pytest.raises(Conflict, match=operation.id):
         database.write_now(become)
     assert database.read_now(installation.read).id == before
-    database.write_now(lambda c: decisions.abandon(c, operation.id, WHO, "settled by hand"))
+    database.write_now(lambda c: admin.abandon(c, operation.id, WHO, "settled by hand"))
     database.write_now(become)
     assert database.read_now(installation.read).id != before
-    held = database.read_now(lambda c: ledger.holding(c, "sky", "7"))
+    held = database.read_now(lambda c: assignments.holding(c, "sky", "7"))
     assert held is None or (held.state, held.lease_expires_at) == (AssignmentState.ACTIVE, None)
 
 
@@ -120,9 +122,9 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
         database.engine.connect() as first,
         first.begin() as confirming,
     ):
-        decisions.become_another(first, WHO)
+        admin.become_another(first, WHO)
         (claimed,) = database.write_now(
-            lambda c: claims.claim_due(c, recorder.process.id, {"sky": None}, 1)
+            lambda c: acquire.claim_due(c, recorder.process.id, {"sky": None}, 1)
         )
         settling = asyncio.ensure_future(Starter(recorder).resume(claimed, cloud))
         await asyncio.to_thread(wait_for, lambda: waits_for_a_row(database), bool)

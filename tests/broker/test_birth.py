@@ -9,38 +9,39 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_core.broker import birth
+from orchestrator_core.broker.process import process_identity
 
 
 def test_one_that_is_there_has_not_ended() -> None:
-    assert not birth.has_ended(birth.birth_certificate())
+    assert not process_identity.has_ended(process_identity.birth_certificate())
 
 
 def test_another_that_has_its_number_by_now_is_not_it() -> None:
-    before, _, began = birth.birth_certificate().rpartition("/")
-    assert birth.has_ended(f"{before}/{int(began) - 1}")
+    before, _, began = process_identity.birth_certificate().rpartition("/")
+    assert process_identity.has_ended(f"{before}/{int(began) - 1}")
 
 
 def test_one_that_was_killed_has_ended() -> None:
-    told = f"from {birth.__name__} import *; print(birth_certificate(), flush=True); input()"
+    module = process_identity.__name__
+    told = f"from {module} import *; print(birth_certificate(), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None
         certificate = child.stdout.readline().strip()
-        assert not birth.has_ended(certificate)
+        assert not process_identity.has_ended(certificate)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert birth.has_ended(certificate), "it is a zombie"
+        assert process_identity.has_ended(certificate), "it is a zombie"
         child.wait()
-        assert birth.has_ended(certificate), "it is gone"
+        assert process_identity.has_ended(certificate), "it is gone"
 
 
 def test_one_that_is_hidden_may_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with ``hidepid``, or systemd's ``ProtectProc``."""
-    certificate = birth.birth_certificate()
+    certificate = process_identity.birth_certificate()
     for path in ("sys/kernel/random/boot_id", "self/ns/pid"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).symlink_to(Path("/proc") / path)
-    monkeypatch.setattr(birth, "_PROC", tmp_path)
-    assert not birth.has_ended(certificate)
+    monkeypatch.setattr(process_identity, "_PROC", tmp_path)
+    assert not process_identity.has_ended(certificate)

@@ -16,17 +16,18 @@ import pytest
 from sqlalchemy import Connection, insert, select, text, update
 from structlog.testing import capture_logs
 
-from orchestrator_core.broker import claims, clock_watch, keys, leases, recording
-from orchestrator_core.broker.clock_watch import ClockInDoubt
-from orchestrator_core.broker.operation import Draft, KeyUse, Requester, Step
-from orchestrator_core.broker.process import Process
-from orchestrator_core.broker.uptime import uptime
+from orchestrator_core.broker.ledger import leases
+from orchestrator_core.broker.operations import acquire, inserts, keys
+from orchestrator_core.broker.operations.operation import Draft, KeyUse, Requester, Step
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.errors import Refused
-from orchestrator_core.state import clock_hold, engines
+from orchestrator_core.state import clock_hold, clock_watch, engines
 from orchestrator_core.state.clock import now
+from orchestrator_core.state.clock_watch import ClockInDoubt
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, clock_anchors, processes, vms
 from orchestrator_core.state.upgrade import upgrade
+from orchestrator_core.uptime import uptime
 from tests.conftest import environment_without_ours, running
 from tests.databases import MakeUrl
 from tests.stateful import Api, settings, wait_for
@@ -276,7 +277,7 @@ def test_an_idempotency_key_is_kept_while_the_clock_is_in_doubt(moved: Moved) ->
     use = KeyUse("POST", "/p", "k", "d", 60.0)
     who = Requester("c", "r", use)
     draft = Draft("start_vm", "sky", Step.START, who, {}, 60.0)
-    operation = moved.do(lambda c: recording.schedule(c, draft))
+    operation = moved.do(lambda c: inserts.schedule(c, draft))
     moved.do(lambda c: keys.take(c, who, operation))
     moved.move(HOUR)
     beat(process)
@@ -315,12 +316,12 @@ def test_living_processes_are_not_taken_for_dead_after_a_jump(moved: Moved, seco
 def test_what_was_due_later_is_due_at_once_after_a_jump_back_is_confirmed(moved: Moved) -> None:
     process = watching(moved)
     draft = Draft("stop_vm", "sky", Step.DESTROY, Requester("c", "r"), {}, 60.0, "1")
-    moved.do(lambda c: recording.schedule(c, draft))
+    moved.do(lambda c: inserts.schedule(c, draft))
     moved.move(-HOUR)
     beat(process)
-    assert not moved.do(lambda c: claims.anything_due(c, LEASE))
+    assert not moved.do(lambda c: acquire.anything_due(c, LEASE))
     moved.do(clock_hold.confirm)
-    assert moved.do(lambda c: claims.anything_due(c, LEASE))
+    assert moved.do(lambda c: acquire.anything_due(c, LEASE))
 
 
 def test_what_machines_have_read_is_forgotten_in_the_end(moved: Moved) -> None:

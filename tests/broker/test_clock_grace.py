@@ -10,21 +10,23 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from orchestrator_core.broker import destruction, ledger, limits, recording, records
-from orchestrator_core.broker.change import Change, VmReference
-from orchestrator_core.broker.clock_watch import UNKNOWN_JUMP
-from orchestrator_core.broker.operation import Draft, KeyUse, Operation, Requester, Step
-from orchestrator_core.broker.process import Process
-from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.visibility import _has_young, _is_young
-from orchestrator_core.broker.vm import Assignment
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.visibility import _has_young, _is_young
+from orchestrator_core.broker.ledger import assignments, destruction, safety
+from orchestrator_core.broker.ledger.vm import Assignment
+from orchestrator_core.broker.operations import inserts, updates
+from orchestrator_core.broker.operations.change import Change, VmReference
+from orchestrator_core.broker.operations.operation import Draft, KeyUse, Operation, Requester, Step
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import DestroyLimit, KeyInUse
 from orchestrator_core.settings.model import CloudSettings, StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.tables import assignments, operations, vms
+from orchestrator_core.state.clock_watch import UNKNOWN_JUMP
+from orchestrator_core.state.tables import assignments as assignment_rows
+from orchestrator_core.state.tables import operations, vms
 from tests.broker.conftest import cloud_of
 from tests.broker.test_clock import HOUR, Moved, beat, hold_a_vm, moved, watching
 
@@ -57,13 +59,13 @@ def started(connection: Connection) -> None:
 def attempt(connection: Connection) -> Operation:
     """Record an operation on that VM whose attempt begins now."""
     draft = Draft("stop_vm", "test", Step.DESTROY, Requester("c", "r"), {}, HOUR, "1")
-    operation_id = recording.schedule(connection, draft)
+    operation_id = inserts.schedule(connection, draft)
     connection.execute(
         update(operations)
         .where(operations.c.id == operation_id)
         .values(attempt_began_at=now(), attempts=1)
     )
-    found = records.get(connection, operation_id)
+    found = updates.get(connection, operation_id)
     assert found is not None
     return found
 
@@ -116,7 +118,7 @@ def test_a_jump_does_not_lift_the_limit_of_destroys(
     )
     jumped(moved, process, seconds, confirmed=confirmed)
     with pytest.raises(DestroyLimit) as limited:
-        moved.do(lambda c: limits.check_rate(c, CLOUD, process.clock))
+        moved.do(lambda c: safety.check_rate(c, CLOUD, process.clock))
     assert limited.value.retry_after == pytest.approx(60.0, abs=10.0)
 
 
@@ -131,7 +133,7 @@ def test_the_limit_of_destroys_ends_after_an_hour(moved: Moved) -> None:
             )
         )
     )
-    moved.do(lambda c: limits.check_rate(c, CLOUD, process.clock))
+    moved.do(lambda c: safety.check_rate(c, CLOUD, process.clock))
 
 
 @JUMPS
@@ -177,12 +179,12 @@ async def test_a_caller_waits_for_a_young_vm_and_a_lost_start_is_looked_for_in_s
 def test_no_lease_has_run_out_for_who_asks_again_while_the_clock_is_in_doubt(moved: Moved) -> None:
     process = watching(moved, "web")
     moved.do(lambda c: hold_a_vm(c, HOUR))
-    held = moved.do(lambda c: Assignment(**c.execute(assignments.select()).one()._asdict()))
+    held = moved.do(lambda c: Assignment(**c.execute(assignment_rows.select()).one()._asdict()))
     moved.move(2 * HOUR)
     beat(process)
-    assert not moved.do(lambda c: ledger.has_run_out(c, held))
+    assert not moved.do(lambda c: assignments.has_run_out(c, held))
     moved.do(clock_hold.confirm)
-    assert moved.do(lambda c: ledger.has_run_out(c, held))
+    assert moved.do(lambda c: assignments.has_run_out(c, held))
 
 
 @pytest.mark.anyio

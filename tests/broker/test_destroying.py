@@ -11,12 +11,20 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import Deadline
-from orchestrator_core.broker import claims, housekeeping, ledger, limits, recording, records, vms
-from orchestrator_core.broker.change import Change, VmReference
-from orchestrator_core.broker.destroying import Destroyer
-from orchestrator_core.broker.operation import Draft, Operation, OperationState, Requester, Step
-from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmState
+from orchestrator_core.broker.changes.destroy import Destroyer
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.ledger import assignments, safety, vms
+from orchestrator_core.broker.ledger.vm import AssignmentState, Cause, Claim, VmKey, VmState
+from orchestrator_core.broker.operations import acquire, inserts, updates
+from orchestrator_core.broker.operations.change import Change, VmReference
+from orchestrator_core.broker.operations.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Requester,
+    Step,
+)
+from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import (
@@ -34,7 +42,7 @@ from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state import installation, tables
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.tables import assignments
+from orchestrator_core.state.tables import assignments as assignment_rows
 from tests.broker.conftest import answers, asked, cloud_of, recorder_of
 from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
@@ -116,7 +124,7 @@ def recorder_is_writing() -> bool:
 
 
 def _only_operation(connection: Connection) -> Operation | None:
-    found = records.find(connection, {}, 2, None)
+    found = updates.find(connection, {}, 2, None)
     return found[0] if found else None
 
 
@@ -138,7 +146,7 @@ async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) ->
 def hold(connection: Connection) -> None:
     wanted = AssignRequest("test", Vm(0, "1", "one"), "u", "app")
     requester = Requester("somebody", "request")
-    ledger.claim(
+    assignments.claim(
         connection, Claim(wanted, "given", requester, time.monotonic(), AssignmentState.ACTIVE)
     )
 
@@ -165,7 +173,7 @@ async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recor
     operation = await begun(recorder, cloud)
     claimed = await recorder.take_again(operation, None, _patience())
     assert claimed is not None
-    await recorder.database.write(lambda c: claims.let_go(c, claimed, "silent"))
+    await recorder.database.write(lambda c: acquire.let_go(c, claimed, "silent"))
     before = len(asked)
     with pytest.raises(Superseded):
         await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
@@ -199,22 +207,22 @@ async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
 ) -> None:
     """The answer makes it active, for which it does not need the VM's row."""
     postgres_database.write_now(hold)
-    held = postgres_database.read_now(lambda c: ledger.holding(c, "test", "1"))
+    held = postgres_database.read_now(lambda c: assignments.holding(c, "test", "1"))
     assert held is not None
     waiting = {"state": AssignmentState.ASSIGNING.value, "assigned_at": None}
-    postgres_database.write_now(lambda c: c.execute(update(assignments).values(waiting)))
+    postgres_database.write_now(lambda c: c.execute(update(assignment_rows).values(waiting)))
     cloud = cloud_of([["1"]])
     for recorder in recorder_of(postgres_database):
         with postgres_database.engine.connect() as first, first.begin() as answering:
             seen = replace(held, state=AssignmentState.ASSIGNING)
-            assert ledger.move(first, seen, AssignmentState.ACTIVE, Cause())
+            assert assignments.move(first, seen, AssignmentState.ACTIVE, Cause())
             stopping = asyncio.ensure_future(begun(recorder, cloud))
             await asyncio.to_thread(wait_for, lambda: waits_for_a_row(postgres_database), bool)
             answering.commit()
             await stopping
-    ended = postgres_database.read_now(lambda c: ledger.get(c, held.id))
+    ended = postgres_database.read_now(lambda c: assignments.get(c, held.id))
     assert ended is not None
-    assert (ended.state, ended.end_reason) == (AssignmentState.ENDED, ledger.STOPPED)
+    assert (ended.state, ended.end_reason) == (AssignmentState.ENDED, assignments.STOPPED)
     await cloud.close()
 
 
@@ -230,7 +238,7 @@ async def test_a_stop_that_finds_nothing_leaves_the_vm_to_one_that_was_not_answe
         await begun(recorder, cloud)
     with pytest.raises(Refused, match="being released or destroyed"):
         await recorder.database.write(hold)
-    found = await recorder.database.read(lambda c: records.get(c, lost.value.operation_id or ""))
+    found = await recorder.database.read(lambda c: updates.get(c, lost.value.operation_id or ""))
     assert found is not None
     before = len(asked)
     ended = await asked_again(recorder, found, cloud)
@@ -254,7 +262,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
     await asked_again(recorder, operation, cloud)
     limited = replace(cloud.settings, destroys_per_hour=1)
     with pytest.raises(DestroyLimit):
-        await recorder.database.read(lambda c: limits.check_rate(c, limited, recorder.clock))
+        await recorder.database.read(lambda c: safety.check_rate(c, limited, recorder.clock))
     assert await swept() == 1  # it counts for the limit
     await recorder.database.write(
         lambda c: c.execute(update(tables.vms).values(destroy_began_at=now() - 3600.0))
@@ -282,7 +290,7 @@ async def test_a_start_that_is_told_late_brings_no_vm_back(
 
     async def start() -> Operation:
         return await recorder.database.write(
-            lambda c: recording.record(c, draft, recorder.process.id)
+            lambda c: inserts.record(c, draft, recorder.process.id)
         )
 
     early = await start()

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 from sqlalchemy import Connection, update
 
-from orchestrator_core.broker import housekeeping, keys, recording, records
-from orchestrator_core.broker.operation import Draft, KeyUse, Requester, Step
-from orchestrator_core.broker.recorder import Recorder
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.operations import inserts, keys, updates
+from orchestrator_core.broker.operations.operation import Draft, KeyUse, Requester, Step
+from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state import tables
@@ -28,11 +29,11 @@ async def test_an_operation_is_kept_for_as_long_as_a_key_stands_for_it(recorder:
         housekeeping.sweep(connection, settings)
         return keys.find(connection, who) is not None
 
-    await recorder.database.write(lambda c: recording.succeeded(c, draft, {}))
+    await recorder.database.write(lambda c: inserts.succeeded(c, draft, {}))
     await asyncio.sleep(0.01)
     assert await recorder.database.write(kept)
     await recorder.database.write(
         lambda c: c.execute(update(tables.idempotency_keys).values(expires_at=now()))
     )
     assert not await recorder.database.write(kept)
-    assert await recorder.database.read(lambda c: records.find(c, {}, 10, None)) == []
+    assert await recorder.database.read(lambda c: updates.find(c, {}, 10, None)) == []

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, insert, select, text
 
-from orchestrator_core.broker import leases
+from orchestrator_core.broker.ledger import leases
 from orchestrator_core.errors import Refused
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database

@@ -6,16 +6,18 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import Node
-from orchestrator_core.broker import known, ledger, looking, orphans, recording, records, vms
-from orchestrator_core.broker.markers import marker_of
-from orchestrator_core.broker.operation import Draft, Requester, Step
-from orchestrator_core.broker.uptime import uptime
-from orchestrator_core.broker.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger import assignments, lookup, vms
+from orchestrator_core.broker.ledger.markers import marker_of
+from orchestrator_core.broker.ledger.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.operations import inserts, updates
+from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.orphans import orphans, scan
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.settings.model import CloudSettings, OrphanSettings
 from orchestrator_core.state import installation, tables
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
+from orchestrator_core.uptime import uptime
 
 OURS = "a" * 12
 SWEPT = "0" * 32
@@ -26,7 +28,7 @@ OTHER = Node("8", "eight")
 
 def started(connection: Connection, cloud: str) -> str:
     draft = Draft("start_vm", cloud, Step.START, WHO, {}, 60.0, "other")
-    return recording.succeeded(connection, draft, {}).id
+    return inserts.succeeded(connection, draft, {}).id
 
 
 def of(operation: str) -> Node:
@@ -39,7 +41,7 @@ def look(database: Database, cloud: str, *nodes: Node, destroy: bool = False) ->
 
     def work(connection: Connection) -> list[str]:
         seen = orphans.note(connection, cloud, OURS, nodes)
-        looking._draw_conclusions(connection, CloudSettings(cloud, "test", orphans=rule), seen)
+        scan._draw_conclusions(connection, CloudSettings(cloud, "test", orphans=rule), seen)
         return [orphan.reason for orphan in seen]
 
     return database.write_now(work)
@@ -55,7 +57,7 @@ def test_an_ignored_orphan_stays_ignored_although_it_is_not_shown_for_once(
         look(database, "sky", *shown, destroy=True)
     (orphan,) = database.read_now(orphans.find)
     assert orphan.ignored_by == "operator"
-    assert not database.read_now(lambda c: records.find(c, {"kind": "stop_vm"}, 10, None))
+    assert not database.read_now(lambda c: updates.find(c, {"kind": "stop_vm"}, 10, None))
 
 
 def test_that_an_orphan_is_ignored_ends_with_the_vm(database: Database) -> None:
@@ -148,7 +150,7 @@ def test_an_orphan_that_is_ignored_is_so_in_each_section(database: Database) -> 
 
 def failed_start(connection: Connection, cloud: str) -> str:
     draft = Draft("start_vm", cloud, Step.START, WHO, {}, 60.0, "other")
-    operation = recording.succeeded(connection, draft, {}).id
+    operation = inserts.succeeded(connection, draft, {}).id
     its = update(tables.operations).where(tables.operations.c.id == operation)
     connection.execute(its.values(state="failed"))
     return operation
@@ -160,12 +162,12 @@ def test_what_is_shown_as_terminated_is_gone_unless_somebody_holds_it(database: 
             vms.note(connection, VmKey("sky", node_id, node_id), VmOrigin.GIVEN)
         wanted = AssignRequest("sky", Vm(0, "held", "held"), "ann", "app")
         claim = Claim(wanted, "given", WHO, uptime(), AssignmentState.ACTIVE)
-        ledger.claim(connection, claim)
-        before = looking.clock_of(connection) + 1.0
+        assignments.claim(connection, claim)
+        before = scan.clock_of(connection) + 1.0
         vms.note_terminated(connection, "sky", ["held", "free"], before)
         vms.note_terminated(connection, "sky", ["new"], before - 100.0)
         rows = {one: vms.get(connection, "sky", one) for one in ("held", "free", "new")}
         return {one: row is not None for one, row in rows.items()}
 
     assert database.write_now(work) == {"held": True, "free": False, "new": True}
-    assert database.read_now(lambda c: known.called(c, "sky", "free")) == []
+    assert database.read_now(lambda c: lookup.called(c, "sky", "free")) == []

@@ -24,11 +24,11 @@ from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core import faultpoints
 from orchestrator_core.app import make_house
-from orchestrator_core.broker import leases
-from orchestrator_core.broker.change import AssignOrder, Change, StartOrder, VmReference
 from orchestrator_core.broker.durable import DurableBroker
-from orchestrator_core.broker.operation import FINAL, KeyUse, Requester
-from orchestrator_core.broker.worker import DurableWorker
+from orchestrator_core.broker.ledger import leases
+from orchestrator_core.broker.operations.change import AssignOrder, Change, StartOrder, VmReference
+from orchestrator_core.broker.operations.operation import FINAL, KeyUse, Requester
+from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, OrchestratorError
 from orchestrator_core.settings.load import load_settings

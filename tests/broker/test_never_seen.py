@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from orchestrator_core.broker import housekeeping, vms
-from orchestrator_core.broker.vm import VmKey, VmOrigin
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
+from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database

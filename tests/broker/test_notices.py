@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection, update
 from structlog.testing import capture_logs
 
-from orchestrator_core.broker import notices, recording
-from orchestrator_core.broker.notices import Notices
-from orchestrator_core.broker.operation import Draft, Requester, Step
-from orchestrator_core.broker.process import Process
+from orchestrator_core.broker.operations import inserts
+from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.process import alerts
+from orchestrator_core.broker.process.alerts import Notices
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
@@ -48,11 +49,11 @@ def test_that_no_durable_worker_is_alive_is_told_once_a_minute_while_something_w
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(notices, "uptime", lambda: clock[0])
+    monkeypatch.setattr(alerts, "uptime", lambda: clock[0])
     watching = Notices("web")
 
     def overdue(connection: Connection) -> None:
-        recording.schedule(connection, DRAFT)
+        inserts.schedule(connection, DRAFT)
         connection.execute(update(operations).values(next_attempt_at=now() - 120.0))
 
     def later() -> list[str]:

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from orchestrator_core import CloudDescription, Node
-from orchestrator_core.broker import attempts, claims, recording, records, vms
-from orchestrator_core.broker import process as processes
-from orchestrator_core.broker import recorder as recorders
-from orchestrator_core.broker.change import Change
-from orchestrator_core.broker.operation import (
+from orchestrator_core.broker.changes import recorder as recorders
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.start import Starter
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.operations import acquire, attempts, inserts, updates
+from orchestrator_core.broker.operations.change import Change
+from orchestrator_core.broker.operations.operation import (
     Draft,
     Operation,
     OperationState,
@@ -24,10 +26,8 @@ from orchestrator_core.broker.operation import (
     Requester,
     Step,
 )
-from orchestrator_core.broker.process import Process
-from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.starting import Starter
-from orchestrator_core.broker.uptime import uptime
+from orchestrator_core.broker.process import process as processes
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CommitLost, StateUnavailable, Superseded
@@ -36,6 +36,7 @@ from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import installation, operations
 from orchestrator_core.state.writers import Work
+from orchestrator_core.uptime import uptime
 from tests.broker.conftest import cloud_of
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +65,7 @@ async def record(recorder: Recorder) -> Operation:
 
 
 async def now(recorder: Recorder, operation: Operation) -> Operation:
-    found = await recorder.database.read(lambda c: records.get(c, operation.id))
+    found = await recorder.database.read(lambda c: updates.get(c, operation.id))
     assert found is not None
     return found
 
@@ -82,7 +83,7 @@ async def test_a_change_that_fails_between_two_steps_is_let_go(recorder: Recorde
 
     with pytest.raises(RuntimeError) as failed:
         await asyncio.ensure_future(change())
-    found = await recorder.database.read(lambda c: records.get(c, str(failed.value)))
+    found = await recorder.database.read(lambda c: updates.get(c, str(failed.value)))
     assert found is not None
     await let_go(recorder, found)
 
@@ -171,11 +172,11 @@ def _held(connection: Connection) -> str:
 
 
 async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Recorder) -> None:
-    recording = asyncio.ensure_future(record(recorder))
+    inserts = asyncio.ensure_future(record(recorder))
     for _ in range(5):
         await asyncio.sleep(0)  # until its statements are with their thread
     time.sleep(SETTLING + 4 * BEAT)  # noqa: ASYNC251 - the loop is to stand still
-    operation = await recording
+    operation = await inserts
     found = await now(recorder, operation)
     assert (found.state, found.generation) == (OperationState.RUNNING, 1)
 
@@ -256,7 +257,7 @@ async def test_which_vm_a_start_has_made_is_known_although_another_one_goes_on_w
     if ended:
         await recorder.progress(operation, Progress(OperationState.FAILED, Step.START))
     else:
-        await recorder.database.write(lambda c: claims.let_go(c, operation, "gone"))
+        await recorder.database.write(lambda c: acquire.let_go(c, operation, "gone"))
     node = Node("4711", "x")
     with pytest.raises(Superseded):
         await Starter(recorder)._succeeded(operation, CloudDescription("test", "Test"), node)
@@ -329,7 +330,7 @@ async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
         await recorder.record(change, draft, lambda _, operation: undone.append(operation.id))
     database.is_away = False
     await recorder.drain()
-    found = await recorder.database.read(lambda c: records.get(c, "f" * 32))
+    found = await recorder.database.read(lambda c: updates.get(c, "f" * 32))
     assert found is not None
     assert (found.state, found.error_code) == (OperationState.FAILED, "state_unavailable")
     assert undone == ["f" * 32]
@@ -345,7 +346,7 @@ async def test_what_is_done_with_its_record_is_found_after_a_commit_that_was_not
     change = Change(cloud, Permit(), WHO)
 
     def work(connection: Connection) -> tuple[Operation, str]:
-        done = recording.succeeded(connection, DRAFT, {"done": True}, recorder.process.id)
+        done = inserts.succeeded(connection, DRAFT, {"done": True}, recorder.process.id)
         return done, "told"
 
     operation, told = await recorder.record_done(change, work)
@@ -363,7 +364,7 @@ async def test_what_waits_and_was_taken_by_another_process_was_recorded_all_the_
     other = replace(waits, error_code="cloud_unreachable")
     await recorder.progress(operation, waits)
     taken = await recorder.database.write(
-        lambda c: claims.claim_due(c, "another", {"test": None}, 1)
+        lambda c: acquire.claim_due(c, "another", {"test": None}, 1)
     )
     assert [one.id for one in taken] == [operation.id]
     again = await recorder.progress(operation, waits)

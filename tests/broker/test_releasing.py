@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy import Connection, update
 
 from orchestrator_core import AssignmentResult, AssignRequest, Deadline, Vm, hookimpl
-from orchestrator_core.broker import claims, leases, ledger, records, vms
-from orchestrator_core.broker.assigning import Assigner
-from orchestrator_core.broker.change import AssignOrder, Change, VmReference
-from orchestrator_core.broker.destroying import Destroyer
-from orchestrator_core.broker.namesakes import Namesakes
-from orchestrator_core.broker.operation import Operation, OperationState, Requester
-from orchestrator_core.broker.recorder import Recorder
-from orchestrator_core.broker.releasing import Releaser
-from orchestrator_core.broker.vm import Assignment, AssignmentState, VmKey
+from orchestrator_core.broker.changes.assign import Assigner
+from orchestrator_core.broker.changes.destroy import Destroyer
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.release import Releaser
+from orchestrator_core.broker.ledger import assignments, leases, vms
+from orchestrator_core.broker.ledger.namesakes import Namesakes
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, VmKey
+from orchestrator_core.broker.operations import acquire, updates
+from orchestrator_core.broker.operations.change import AssignOrder, Change, VmReference
+from orchestrator_core.broker.operations.operation import Operation, OperationState, Requester
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plug import Plug
@@ -86,7 +87,7 @@ async def terse() -> AsyncIterator[tuple[Terse, Backend]]:
 
 
 async def again(recorder: Recorder, operation_id: str | None) -> Operation:
-    found = await recorder.database.read(lambda c: records.get(c, operation_id or ""))
+    found = await recorder.database.read(lambda c: updates.get(c, operation_id or ""))
     assert found is not None
     taken = await recorder.take_again(found, None, Deadline(5.0))
     assert taken is not None
@@ -170,7 +171,7 @@ async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     operation = await again(recorder, lost.value.operation_id)
     ended = await Assigner(recorder, NO_CLOUDS).resume(operation, cloud, backend)
     assert ended.state is OperationState.SUCCEEDED
-    held = await recorder.database.read(lambda c: ledger.holding(c, "test", "1"))
+    held = await recorder.database.read(lambda c: assignments.holding(c, "test", "1"))
     assert held is not None
     assert held.user == "ada"
     await cloud.close()
@@ -210,7 +211,7 @@ async def test_what_is_told_as_not_begun_does_not_begin(
     permit.goes_on.set()
     assert permit.refused.wait(10)
     await backend.close()
-    found = await recorder.database.read(lambda c: records.get(c, late.value.operation_id or ""))
+    found = await recorder.database.read(lambda c: updates.get(c, late.value.operation_id or ""))
     assert found is not None
     assert found.state == OperationState.FAILED
     assert itself.user == ""
@@ -258,7 +259,9 @@ async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
 
 
 async def _holder(recorder: Recorder) -> Assignment | None:
-    return await recorder.database.read(lambda connection: ledger.holding(connection, "test", "1"))
+    return await recorder.database.read(
+        lambda connection: assignments.holding(connection, "test", "1")
+    )
 
 
 class Agreeable(Terse):
@@ -281,11 +284,11 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     def lose(connection: Connection) -> Operation:
         """Let a process take an expiry and be gone, before somebody protects the VM."""
         ((operation_id, _),) = leases.take_back(connection, 1)
-        (claimed,) = claims.claim_due(connection, "gone", {"test": None}, 1)
+        (claimed,) = acquire.claim_due(connection, "gone", {"test": None}, 1)
         assert claimed.id == operation_id
-        claims.let_go(connection, claimed, "the process that ran it is gone")
+        acquire.let_go(connection, claimed, "the process that ran it is gone")
         vms.protect(connection, VmKey("test", "1", "one"), protected=True)
-        (again,) = claims.claim_due(connection, recorder.process.id, {"test": None}, 1)
+        (again,) = acquire.claim_due(connection, recorder.process.id, {"test": None}, 1)
         return again
 
     operation = await recorder.database.write(lose)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, delete, update
 
-from orchestrator_core.broker import recording, vms
-from orchestrator_core.broker.operation import Draft, Requester, Step
-from orchestrator_core.broker.reports import statuses
-from orchestrator_core.broker.vm import VmKey, VmState
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.ledger.vm import VmKey, VmState
+from orchestrator_core.broker.operations import inserts
+from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.status import statuses
 from orchestrator_core.model import OperationStatus
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations
@@ -20,7 +21,7 @@ START = Draft("start_vm", "sky", Step.START, Requester("ops", "r", None, KNOWN),
 
 def record(connection: Connection) -> None:
     """Record a start as a process does that begins it."""
-    assert recording.record(connection, START, "p" * 32).id == KNOWN
+    assert inserts.record(connection, START, "p" * 32).id == KNOWN
 
 
 def succeed(connection: Connection) -> None:
@@ -56,6 +57,6 @@ def test_a_vm_that_is_gone_is_nobody_s(database: Database) -> None:
 
 def test_without_a_name_an_operation_gets_one(database: Database) -> None:
     nameless = replace(START, requester=Requester("ops", "r"))
-    made = database.write_now(lambda c: recording.record(c, nameless, "p" * 32).id)
+    made = database.write_now(lambda c: inserts.record(c, nameless, "p" * 32).id)
     assert len(made) == 32
     assert made != KNOWN

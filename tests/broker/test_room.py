@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator_core.broker.room import RoomTurns
+from orchestrator_core.broker.changes.room import RoomTurns
 from orchestrator_core.origin import Lane, Origin, origin
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from orchestrator_core.broker import recording, stranded
-from orchestrator_core.broker.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations import inserts, unclaimed
+from orchestrator_core.broker.operations.operation import Draft, Requester, Step
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations
@@ -54,8 +54,8 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
     toml: str, database_url: str, tmp_path: Path
 ) -> None:
     with stateful(toml, tmp_path) as api:
-        stranded = [held_up(api), held_up(api)]
-    for operation in stranded:
+        unclaimed = [held_up(api), held_up(api)]
+    for operation in unclaimed:
         let_pass(database_url, operation, next_attempt_at=60.0)
         with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
             found = wait_for(partial(api.operation, operation), unknown)
@@ -65,7 +65,7 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
             assert said.group(1) == operation
             assert api.server.log().count("nobody takes an operation") == 1
     with stateful(toml.replace("error_rate = 1", "error_rate = 0"), tmp_path) as api:
-        for operation in stranded:
+        for operation in unclaimed:
             assert api.settled(operation)["state"] == "succeeded"
 
 
@@ -88,7 +88,7 @@ def test_a_cloud_that_is_being_worked_in_is_somebody_s(database: Database) -> No
     who = Requester("somebody", "request")
     drafts = [Draft("stop_vm", cloud, Step.DESTROY, who, {}, DAY, "1") for cloud in ("a", "b")]
     for draft in drafts:
-        database.write_now(partial(recording.schedule, draft=draft))
-    database.write_now(lambda c: recording.record(c, drafts[0], "p" * 32))
-    told = database.write_now(lambda c: stranded.tell(c, [], -1.0))
+        database.write_now(partial(inserts.schedule, draft=draft))
+    database.write_now(lambda c: inserts.record(c, drafts[0], "p" * 32))
+    told = database.write_now(lambda c: unclaimed.tell(c, [], -1.0))
     assert [operation.cloud for operation in told] == ["b"]

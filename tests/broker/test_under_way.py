@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator_core.broker.under_way import UnderWay
+from orchestrator_core.broker.changes.in_flight import UnderWay
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import CloudError
 

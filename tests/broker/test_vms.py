@@ -11,9 +11,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row, select, update
 
-from orchestrator_core.broker import destruction, ledger, orphans, recording, records, vms
-from orchestrator_core.broker.markers import marker_of
-from orchestrator_core.broker.operation import (
+from orchestrator_core.broker.ledger import assignments, destruction, vms
+from orchestrator_core.broker.ledger.markers import marker_of
+from orchestrator_core.broker.ledger.vm import (
+    AssignmentState,
+    Cause,
+    Claim,
+    VmKey,
+    VmOrigin,
+    VmState,
+)
+from orchestrator_core.broker.operations import inserts, updates
+from orchestrator_core.broker.operations.operation import (
     Draft,
     Operation,
     OperationState,
@@ -21,7 +30,7 @@ from orchestrator_core.broker.operation import (
     Requester,
     Step,
 )
-from orchestrator_core.broker.vm import AssignmentState, Cause, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.orphans import orphans
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import AssignRequest, Node, Vm
 from orchestrator_core.state.clock import now
@@ -38,7 +47,7 @@ WHO = Requester("ops", "r")
 def hold(connection: Connection, asked_ago: float = 0.0) -> None:
     wanted = AssignRequest(VM.cloud, Vm(0, VM.node_id, "seven"), "u", "app")
     claimed = Claim(wanted, "given", WHO, time.monotonic() - asked_ago, AssignmentState.ACTIVE)
-    ledger.claim(connection, claimed)
+    assignments.claim(connection, claimed)
 
 
 def start(connection: Connection) -> None:
@@ -115,14 +124,14 @@ def test_a_start_that_succeeds_while_its_cloud_is_looked_through_makes_no_orphan
     postgres_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draft = Draft("start_vm", VM.cloud, Step.START, WHO, {}, 60.0)
-    operation = postgres_database.write_now(lambda c: recording.record(c, draft, "p" * 32))
+    operation = postgres_database.write_now(lambda c: inserts.record(c, draft, "p" * 32))
     ever = vms.ever
 
     def ever_and_succeed(connection: Connection, vm: VmKey) -> list[Row[Any]]:
         rows = ever(connection, vm)
         with postgres_database.engine.begin() as other:
             done = Progress(OperationState.SUCCEEDED, Step.START, node_id=VM.node_id)
-            records.progress(other, operation, done)
+            updates.progress(other, operation, done)
             vms.started(other, VM, operation.id, operation.made_at)
         return rows
 
@@ -151,7 +160,7 @@ def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(
 
 def states(connection: Connection) -> tuple[VmState, str | None]:
     row = vms.get(connection, VM.cloud, VM.node_id)
-    held = ledger.holding(connection, VM.cloud, VM.node_id)
+    held = assignments.holding(connection, VM.cloud, VM.node_id)
     assert row is not None
     return VmState(row.state), None if held is None else held.state
 
@@ -161,13 +170,13 @@ def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
 
     def work(connection: Connection) -> Operation:
         draft = Draft(kind, VM.cloud, step, WHO, {}, 60.0, VM.node_id)
-        operation = recording.record(connection, draft, "p" * 32)
+        operation = inserts.record(connection, draft, "p" * 32)
         stops = step is Step.DESTROY
-        held = ledger.holding(connection, VM.cloud, VM.node_id)
+        held = assignments.holding(connection, VM.cloud, VM.node_id)
         if held is not None:
             to = AssignmentState.ENDED if stops else AssignmentState.RELEASING
-            why = ledger.STOPPED if stops else None
-            ledger.move(connection, held, to, Cause(operation_id=operation.id, why=why))
+            why = assignments.STOPPED if stops else None
+            assignments.move(connection, held, to, Cause(operation_id=operation.id, why=why))
         state = VmState.DESTROYING if stops else VmState.RELEASING
         vms.set_state(connection, VM.cloud, VM.node_id, state)
         return operation
@@ -178,7 +187,7 @@ def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
 def refuse(operation: Operation) -> Callable[[Connection], None]:
     def work(connection: Connection) -> None:
         failed = Progress(OperationState.FAILED, operation.step, error_code="conflict")
-        destruction.give_back(connection, records.progress(connection, operation, failed))
+        destruction.give_back(connection, updates.progress(connection, operation, failed))
 
     return work
 

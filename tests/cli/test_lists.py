@@ -6,8 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker import recording, records
-from orchestrator_core.broker.operation import Draft, OperationState, Progress, Requester, Step
+from orchestrator_core.broker.operations import inserts, updates
+from orchestrator_core.broker.operations.operation import (
+    Draft,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
 from tests.cli.conftest import Run
@@ -28,11 +34,11 @@ def test_an_operation_takes_a_few_short_lines(run: Run, tmp_path: Path) -> None:
     draft = Draft("stop_vm", "fake_driver", Step.DESTROY, WHO, {}, 60.0, "7")
 
     def work(connection: Connection) -> str:
-        operation = recording.record(connection, draft, "nobody")
+        operation = inserts.record(connection, draft, "nobody")
         waits = Progress(
             OperationState.PENDING, Step.DESTROY, error_code="cloud_timeout", error_message="late"
         )
-        return records.progress(connection, operation, waits).id
+        return updates.progress(connection, operation, waits).id
 
     operation = made.write_now(work)
     made.close()

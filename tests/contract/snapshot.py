@@ -23,7 +23,7 @@ from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.hookspecs import PROJECT
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing import BEHAVIOURS
-from orchestrator_core.testing.report import KIT_VERSION
+from orchestrator_core.testing.runner.report import KIT_VERSION
 
 MODULES = ("orchestrator_core", "orchestrator_core.testing")
 """Those whose names are public."""

@@ -18,7 +18,7 @@ from orchestrator_core.deprecation import DeprecatedName, Deprecation
 from orchestrator_core.hookspecs import PROJECT, CloudHooks
 from orchestrator_core.model import Node
 from orchestrator_core.plugins.record import Kind
-from orchestrator_core.testing.report import KIT_VERSION
+from orchestrator_core.testing.runner.report import KIT_VERSION
 from tests.contract.history import Line, added, broken, minor, read
 from tests.contract.snapshot import MODULES, Part, snapshot
 
@@ -97,7 +97,7 @@ PLANTED = {
         ('getattr(factory, "fake", None)', 'getattr(factory, "stand_in", None)'),
         ("settle: float = 10.0", "settle: float = 5.0"),
     ],
-    "testing/package.py": [('@behaviour("S10")', '@behaviour("S99")')],
+    "testing/behaviours/package.py": [('@behaviour("S10")', '@behaviour("S99")')],
 }
 """By file, what stands there and what is put in its place."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrator_core import CloudDescription, Node
-from orchestrator_core.broker.change import Started
+from orchestrator_core.broker.operations.change import Started
 from tests import loopback
 from tests.conftest import OPS_TOKEN, ec2
 from tests.stateful import Api, settings

@@ -21,7 +21,7 @@ from orchestrator_core import (
     hookimpl,
 )
 from orchestrator_core.testing import Api, Kind, Stage
-from orchestrator_core.testing.serving import serving
+from orchestrator_core.testing.targets.serving import serving
 from tests.testing.install import installed
 
 Json = dict[str, Any]

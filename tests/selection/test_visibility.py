@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_core.testing.api import Answer
+from orchestrator_core.testing.targets.api import Answer
 from tests.selection.clouds import World, world
 
 START = {"name": "late", "image": "img-1", "size": "s"}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select, text
 
-from orchestrator_core.broker import claims, recording, vms
-from orchestrator_core.broker.operation import Draft, Requester, Step
-from orchestrator_core.broker.vm import VmKey, VmOrigin
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
+from orchestrator_core.broker.operations import acquire, inserts
+from orchestrator_core.broker.operations.operation import Draft, Requester, Step
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms as rows
 from tests.databases import waits_for_a_row
@@ -48,8 +49,8 @@ def test_a_limit_holds_whatever_isolation_an_administrator_has_made_the_default(
 
 def begin_the_only_one(connection: Connection) -> bool:
     """Whether it has begun, under a limit of one."""
-    if claims.room(connection, "sky", 1) == 0:
+    if acquire.room(connection, "sky", 1) == 0:
         return False
     draft = Draft("start_vm", "sky", Step.START, Requester("ada", "request"), {}, 60.0)
-    recording.record(connection, draft, "p" * 32)
+    inserts.record(connection, draft, "p" * 32)
     return True

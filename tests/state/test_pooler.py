@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, select, text
 from structlog.testing import capture_logs
 
-from orchestrator_core.broker.process import all_processes
+from orchestrator_core.broker.process.process import all_processes
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.state import installation, postgresql
 from orchestrator_core.state.clock import now

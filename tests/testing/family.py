@@ -16,10 +16,10 @@ from types import ModuleType
 from typing import Any
 
 from orchestrator_core.testing import BEHAVIOURS, Kind, Subject
-from orchestrator_core.testing.behaviour import behaviours_of
-from orchestrator_core.testing.make import suite_of
-from orchestrator_core.testing.report import Result
-from orchestrator_core.testing.run import run
+from orchestrator_core.testing.behaviours.behaviour import behaviours_of
+from orchestrator_core.testing.runner.make import suite_of
+from orchestrator_core.testing.runner.report import Result
+from orchestrator_core.testing.runner.run import run
 from tests.testing.install import installed
 
 _WHOLE = {"C1", "C27", "C50", "A1", "A12"}

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator_core.hookspecs import AssignmentHooks, CloudHooks
 from orchestrator_core.testing import BEHAVIOURS, Behaviour
-from orchestrator_core.testing.page import behaviours_page
+from orchestrator_core.testing.runner.page import behaviours_page
 from tests.testing.family import wrong
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "behaviours.md"

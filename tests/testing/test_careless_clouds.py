@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator_core.testing import Api, Kind, Stage
-from orchestrator_core.testing.serving import serving
-from orchestrator_core.testing.strange_ids import strange_ids
+from orchestrator_core.testing.targets.serving import serving
+from orchestrator_core.testing.targets.strange_ids import strange_ids
 from tests.testing.install import installed
 
 NODE = "i-0001"

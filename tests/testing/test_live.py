@@ -12,8 +12,8 @@ import pytest
 
 from orchestrator_core import PluginContext, StartRequest
 from orchestrator_core.testing import Kind
-from orchestrator_core.testing.live import live_subject
-from orchestrator_core.testing.run import run
+from orchestrator_core.testing.runner.live import live_subject
+from orchestrator_core.testing.runner.run import run
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import IMAGES, SIZES
 from orchestrator_libcloud.fake import ec2_server

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator_core.testing import Kind
-from orchestrator_core.testing.run import run as run_suite
+from orchestrator_core.testing.runner.run import run as run_suite
 from tests.testing.family import Plugin, good, wrong
 from tests.testing.install import write
 

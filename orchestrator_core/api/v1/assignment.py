@@ -13,7 +13,7 @@ from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.api.v1.change import ChangeResource
 from orchestrator_core.api.v1.operations import told_of
 from orchestrator_core.api.v1.paging import Page, page_of
-from orchestrator_core.broker.change import Assigned, AssignOrder, Change, VmReference
+from orchestrator_core.broker.operations.change import Assigned, AssignOrder, Change, VmReference
 from orchestrator_core.model import Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}

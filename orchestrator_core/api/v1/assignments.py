@@ -13,7 +13,7 @@ from orchestrator_core.api.v1 import encoding
 from orchestrator_core.api.v1.operations import when
 from orchestrator_core.api.v1.paging import page_of
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
-from orchestrator_core.broker.vm import Assignment, AssignmentEvent, AssignmentState
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent, AssignmentState
 
 _FILTERS: Final = {
     "cloud": "cloud",

@@ -13,8 +13,8 @@ from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding, operations, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
-from orchestrator_core.broker.change import Acted, Assigned, Change, Started
-from orchestrator_core.broker.operation import Operation, Requester
+from orchestrator_core.broker.operations.change import Acted, Assigned, Change, Started
+from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, KeyReused
 

@@ -13,8 +13,8 @@ from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import page_of
 from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
-from orchestrator_core.broker.change import MORE, POWER
-from orchestrator_core.broker.operation import KINDS, Attempt, Operation, OperationState
+from orchestrator_core.broker.operations.change import MORE, POWER
+from orchestrator_core.broker.operations.operation import KINDS, Attempt, Operation, OperationState
 from orchestrator_core.model import AssignmentResult, CloudDescription, Node, NodeState
 
 _FILTERS: Final = {

@@ -13,8 +13,8 @@ from orchestrator_core.api.v1.operations import when
 from orchestrator_core.api.v1.records import RecordsResource
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
-    from orchestrator_core.broker.orphans import Orphan
-    from orchestrator_core.broker.reading import Look
+    from orchestrator_core.broker.orphans.orphans import Orphan
+    from orchestrator_core.broker.queries import Look
 
 
 class OrphansResource(RecordsResource):

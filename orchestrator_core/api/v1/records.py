@@ -17,7 +17,7 @@ from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
 from orchestrator_core.settings.faults import nearest
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
-    from orchestrator_core.broker.reading import Records
+    from orchestrator_core.broker.queries import Records
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Any)

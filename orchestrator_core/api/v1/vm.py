@@ -9,7 +9,14 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers, requests
 from orchestrator_core.api.v1.base import Parameters
 from orchestrator_core.api.v1.change import ChangeResource
-from orchestrator_core.broker.change import POWER, Acted, Change, Started, StartOrder, VmReference
+from orchestrator_core.broker.operations.change import (
+    POWER,
+    Acted,
+    Change,
+    Started,
+    StartOrder,
+    VmReference,
+)
 
 
 class StartResource(ChangeResource[Started]):

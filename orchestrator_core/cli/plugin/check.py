@@ -43,10 +43,10 @@ def check(name: str, kind: str | None, form: str | None, **options: Any) -> None
     """
     readme, file = options["readme"], options["live"]
     try:
-        from orchestrator_core.testing import report  # noqa: PLC0415 - needs the extra
-        from orchestrator_core.testing.live import live_subject  # noqa: PLC0415
-        from orchestrator_core.testing.run import run  # noqa: PLC0415
-        from orchestrator_core.testing.subject import Subject  # noqa: PLC0415
+        from orchestrator_core.testing.runner import report  # noqa: PLC0415 - needs the extra
+        from orchestrator_core.testing.runner.live import live_subject  # noqa: PLC0415
+        from orchestrator_core.testing.runner.run import run  # noqa: PLC0415
+        from orchestrator_core.testing.targets.subject import Subject  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise PluginError(
             f"the kit needs {error.name}: pip install 'vm-orchestrator[testing]'"

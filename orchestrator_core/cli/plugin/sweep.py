@@ -22,10 +22,10 @@ def sweep(name: str, live: Path | None, cloud: str | None, *, yes: bool) -> None
 
     These are nodes whose names begin with orchestrator-live-; nothing else is touched.
     """
-    from orchestrator_core.testing.cloud_under_test import (  # noqa: PLC0415 - needs the extra
+    from orchestrator_core.testing.runner.live import sweeping_subject  # noqa: PLC0415
+    from orchestrator_core.testing.targets.cloud import (  # noqa: PLC0415 - needs the extra
         CloudUnderTest,
     )
-    from orchestrator_core.testing.live import sweeping_subject  # noqa: PLC0415
 
     if live is None:
         raise SettingsError("--live SETTINGS is needed: the cloud to look through")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator_core.testing import Api
-from orchestrator_core.testing.serving import serving
+from orchestrator_core.testing.targets.serving import serving
 
 
 @pytest.fixture

@@ -20,17 +20,19 @@ from orchestrator_core import (
     StartRequest,
     hookimpl,
 )
-from orchestrator_libcloud import actions, convert, lookup, regions
+from orchestrator_libcloud import regions
 from orchestrator_libcloud.capabilities import method
+from orchestrator_libcloud.changes import actions, lookup
+from orchestrator_libcloud.changes.start import create_node
 from orchestrator_libcloud.description import describe
-from orchestrator_libcloud.errors import Source, translated
-from orchestrator_libcloud.parts import Parts
+from orchestrator_libcloud.errors.errors import Source, translated
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.listing.parts import Parts
+from orchestrator_libcloud.nodes import convert
+from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
-from orchestrator_libcloud.start import create_node
-from orchestrator_libcloud.states import modules
 from orchestrator_libcloud.support import unsupported
-from orchestrator_libcloud.trail import Trail
 
 T = TypeVar("T", Node, Image)
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from orchestrator_core import register_secret
 from orchestrator_libcloud.arguments import TARGETS
-from orchestrator_libcloud.refusal import flat
-from orchestrator_libcloud.secret_names import is_secret_name
+from orchestrator_libcloud.errors.refusal import flat
+from orchestrator_libcloud.http.secret_names import is_secret_name
 
 _CREDENTIALS: Final = frozenset((*TARGETS["key"], *TARGETS["secret"]))
 """What the settings' key and secret are called by drivers, and by Keystone."""

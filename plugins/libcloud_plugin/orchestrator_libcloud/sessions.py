@@ -14,24 +14,26 @@ from typing import Any, Final
 import urllib3
 
 from orchestrator_core import Deadline, PluginError, reveal_all
-from orchestrator_libcloud import libvirt_domains, providers, regions, vsphere, vsphere_actions
+from orchestrator_libcloud import providers, regions
+from orchestrator_libcloud.answers.odd_memory import OddMemory
 from orchestrator_libcloud.arguments import constructor_arguments
-from orchestrator_libcloud.call import Call, Terms, under
-from orchestrator_libcloud.odd_memory import OddMemory
+from orchestrator_libcloud.changes import libvirt_domains
+from orchestrator_libcloud.http.call import Call, Terms, under
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.redaction import Redactor
+from orchestrator_libcloud.http.watchdog import watchdog
+from orchestrator_libcloud.nodes.raw_items import keep_raw_items
+from orchestrator_libcloud.nodes.repairs import repair
+from orchestrator_libcloud.nodes.states import correct_states
 from orchestrator_libcloud.openstack.shared import PROVIDERS, SharedCloud
 from orchestrator_libcloud.private_values import PrivateValues
-from orchestrator_libcloud.raw_items import keep_raw_items
-from orchestrator_libcloud.redaction import Redactor
-from orchestrator_libcloud.repairs import repair
-from orchestrator_libcloud.states import correct_states
-from orchestrator_libcloud.trail import Trail
-from orchestrator_libcloud.watchdog import watchdog
+from orchestrator_libcloud.vsphere import actions, connections
 
 _log = logging.getLogger(__name__)
 
 _OWN_LIBRARIES: Final = {
     libvirt_domains.MODULE: libvirt_domains.install,
-    vsphere_actions.MODULE: vsphere.install,
+    actions.MODULE: connections.install,
 }
 """Driver modules whose connections are not Libcloud's to what makes them fit for us."""
 
@@ -179,7 +181,7 @@ class Sessions:
         except Exception as error:
             if _is_libvirts_own(driver_class, error):
                 raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
-            inner = vsphere.cause(error) if self._is_vsphere(driver_class) else None
+            inner = connections.cause(error) if self._is_vsphere(driver_class) else None
             if inner is None:
                 raise
             raise inner from error
@@ -192,7 +194,7 @@ class Sessions:
 
     @staticmethod
     def _is_vsphere(driver_class: Any) -> bool:
-        return bool(driver_class.__module__ == vsphere_actions.MODULE)
+        return bool(driver_class.__module__ == actions.MODULE)
 
     def _terms(self) -> Terms:
         try:

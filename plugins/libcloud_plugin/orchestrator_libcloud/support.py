@@ -6,14 +6,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from orchestrator_libcloud import vsphere_actions
 from orchestrator_libcloud.arguments import targets
 from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
-from orchestrator_libcloud.carriers import why_none
-from orchestrator_libcloud.lookup import has_getter
+from orchestrator_libcloud.changes.lookup import has_getter
+from orchestrator_libcloud.changes.start import ALWAYS_GIVEN, BY_REQUEST
+from orchestrator_libcloud.nodes.carriers import why_none
+from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.providers import DEFAULTS
-from orchestrator_libcloud.start import ALWAYS_GIVEN, BY_REQUEST
-from orchestrator_libcloud.states import modules
+from orchestrator_libcloud.vsphere import actions
 
 _LISTS: Final = ("list_nodes", "list_images", "list_sizes")
 _ACTIONS: Final = {
@@ -64,7 +64,7 @@ def _start(chosen: Any) -> str | None:
         return why
     if "location" in needed(chosen, "create_node"):
         return lacks(chosen, "list_locations")
-    if vsphere_actions.MODULE in modules(chosen):
+    if actions.MODULE in modules(chosen):
         return f"Provider {chosen.name} has no sizes through Libcloud, and a start needs one"
     refused = [name for name in ALWAYS_GIVEN if name not in takes(chosen, "create_node")]
     return f"Provider {chosen.name} does not take {refused[0]} for a node" if refused else None

@@ -12,9 +12,10 @@ from libcloud.common import exceptions
 from libcloud.common.base import Connection
 from libcloud.http import LibcloudConnection
 
-from orchestrator_libcloud import addresses, parsing, prices
-from orchestrator_libcloud.adapter import Adapter
-from orchestrator_libcloud.call import current
+from orchestrator_libcloud.http import parsing, prices
+from orchestrator_libcloud.http.adapter import Adapter
+from orchestrator_libcloud.http.call import current
+from orchestrator_libcloud.nodes import addresses
 
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 _FIRST_ERROR: Final = 400

@@ -31,12 +31,12 @@ from libcloud.compute.providers import DRIVERS
 
 from orchestrator_core import Deadline, PluginContext
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.addresses import correct_kinds
-from orchestrator_libcloud.call import current
-from orchestrator_libcloud.raw_items import keep_raw_items
-from orchestrator_libcloud.repairs import repair
-from orchestrator_libcloud.states import correct_states
-from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.http.call import current
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.nodes.addresses import correct_kinds
+from orchestrator_libcloud.nodes.raw_items import keep_raw_items
+from orchestrator_libcloud.nodes.repairs import repair
+from orchestrator_libcloud.nodes.states import correct_states
 
 LISTS: Final = ("list_nodes", "list_images", "list_sizes", "list_locations")
 _NOT_A_CLOUD: Final = frozenset({"test_base", "test_deployment", "test_ssh_client", "test_types"})

@@ -20,7 +20,8 @@ from orchestrator_core import (
     NodeNotFound,
     OrchestratorError,
 )
-from orchestrator_libcloud import LibcloudDriver, actions, providers
+from orchestrator_libcloud import LibcloudDriver, providers
+from orchestrator_libcloud.changes import actions
 from orchestrator_libcloud.support import unsupported
 
 Make = Callable[..., LibcloudDriver]

@@ -13,9 +13,9 @@ import pytest
 
 from orchestrator_core import Deadline
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.addresses import addresses_of, is_public_address
-from orchestrator_libcloud.convert import to_node
-from orchestrator_libcloud.raw_items import keep_raw_items
+from orchestrator_libcloud.nodes.addresses import addresses_of, is_public_address
+from orchestrator_libcloud.nodes.convert import to_node
+from orchestrator_libcloud.nodes.raw_items import keep_raw_items
 
 Make = Callable[..., LibcloudDriver]
 

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator_libcloud import providers
 from orchestrator_libcloud.capabilities import takes
-from orchestrator_libcloud.carriers import CARRIERS, carrier_of
+from orchestrator_libcloud.nodes.carriers import CARRIERS, carrier_of
 from orchestrator_libcloud.support import chosen, unsupported
 
 _README = Path(__file__).parent.parent / "README.md"

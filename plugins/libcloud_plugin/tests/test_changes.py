@@ -23,7 +23,7 @@ from orchestrator_core import (
     StartRequest,
 )
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.http.exchange import Trail
 
 _SPACE = 'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
 _INSTANCE = (

@@ -12,8 +12,8 @@ from test_markers import Start, start
 
 from orchestrator_core import Deadline, Image, SizeNotFound, StartRequest
 from orchestrator_libcloud import providers
-from orchestrator_libcloud.composed_sizes import FORMS, form_of
-from orchestrator_libcloud.composed_sizes import composed as composed_or_none
+from orchestrator_libcloud.listing.composed_sizes import FORMS, form_of
+from orchestrator_libcloud.listing.composed_sizes import composed as composed_or_none
 
 __all__ = ["start"]
 

@@ -15,8 +15,8 @@ from hostile_server import HostileServer, answer
 
 from orchestrator_core import CloudError, CloudTimeout, Deadline, NonsenseAnswer
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.call import Call, Terms, under
-from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.http.call import Call, Terms, under
+from orchestrator_libcloud.http.exchange import Trail
 
 
 @pytest.fixture(scope="module")

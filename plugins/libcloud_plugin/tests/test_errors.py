@@ -35,8 +35,8 @@ from orchestrator_core import (
     SizeNotFound,
     Unsupported,
 )
-from orchestrator_libcloud.errors import translate, translated
-from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.errors.errors import translate, translated
+from orchestrator_libcloud.http.exchange import Trail
 
 # Libcloud does not say of what types these are.
 BaseHTTPError: Any = exceptions.BaseHTTPError

@@ -25,9 +25,9 @@ from orchestrator_core import (
     Unsupported,
 )
 from orchestrator_libcloud import LibcloudDriver, providers
-from orchestrator_libcloud.error_answer import ErrorAnswer
-from orchestrator_libcloud.gone import GONE, Gone, gone_of, is_named, names_image
-from orchestrator_libcloud.states import state_of
+from orchestrator_libcloud.errors.gone import GONE, Gone, gone_of, is_named, names_image
+from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.nodes.states import state_of
 
 _README = Path(__file__).parent.parent / "README.md"
 _PREFIX = "libcloud.compute.drivers."

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from orchestrator_core import CloudError, Deadline, SizeNotFound
-from orchestrator_libcloud import LibcloudDriver, instance_types
+from orchestrator_libcloud import LibcloudDriver
+from orchestrator_libcloud.listing import instance_types
 
 Make = Callable[..., LibcloudDriver]
 Query = dict[str, str]

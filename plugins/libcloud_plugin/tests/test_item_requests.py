@@ -9,7 +9,7 @@ from pathlib import Path
 
 from libcloud.compute import drivers
 
-from orchestrator_libcloud.item_requests import ITEM_REQUESTS, NOT_SO
+from orchestrator_libcloud.listing.item_requests import ITEM_REQUESTS, NOT_SO
 
 _README = Path(__file__).parent.parent / "README.md"
 _LISTS = ("list_nodes", "list_images", "list_sizes", "list_locations")

@@ -15,8 +15,9 @@ from any_host import Reply
 from libcloud.compute.drivers.linode import LinodeNodeDriverV4
 
 from orchestrator_core import Deadline, Node, NodeState, NonsenseAnswer
-from orchestrator_libcloud import LibcloudDriver, odd_log
-from orchestrator_libcloud.odd_memory import OddMemory
+from orchestrator_libcloud import LibcloudDriver
+from orchestrator_libcloud.answers.odd_memory import OddMemory
+from orchestrator_libcloud.nodes import odd_log
 
 Served = Callable[..., LibcloudDriver]
 NODES = 500

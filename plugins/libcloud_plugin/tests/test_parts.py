@@ -19,9 +19,9 @@ from paged_clouds import in_json, in_xml
 
 from orchestrator_core import Deadline, Unsupported
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.id_ranges import cover
-from orchestrator_libcloud.parts import WAYS, WHOLE
-from orchestrator_libcloud.provider_lists import LISTS
+from orchestrator_libcloud.listing.id_ranges import cover
+from orchestrator_libcloud.listing.parts import WAYS, WHOLE
+from orchestrator_libcloud.listing.provider_lists import LISTS
 
 _README = Path(__file__).parent.parent / "README.md"
 PAGE = 1000

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_libcloud.plain import plain, split
-from orchestrator_libcloud.secret_names import is_secret_name
+from orchestrator_libcloud.http.secret_names import is_secret_name
+from orchestrator_libcloud.nodes.to_json import plain, split
 
 
 class Colour(str, Enum):  # noqa: UP042 - Libcloud's own are of this kind

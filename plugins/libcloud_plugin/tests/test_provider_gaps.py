@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_libcloud.provider_gaps import GAPS, Gap
-from orchestrator_libcloud.provider_lists import LISTS
+from orchestrator_libcloud.listing.provider_gaps import GAPS, Gap
+from orchestrator_libcloud.listing.provider_lists import LISTS
 
 _README = Path(__file__).parent.parent / "README.md"
 _LISTS = ("list_nodes", "list_images", "list_sizes", "list_locations")

@@ -11,7 +11,7 @@ from libcloud.compute import drivers
 from libcloud.compute.providers import DRIVERS
 
 from orchestrator_libcloud import providers
-from orchestrator_libcloud.provider_lists import LISTS, Lists, Who
+from orchestrator_libcloud.listing.provider_lists import LISTS, Lists, Who
 
 _README = Path(__file__).parent.parent / "README.md"
 _PREFIX = "libcloud.compute.drivers."

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_core import CloudError, Secret, redact
-from orchestrator_libcloud.error_answer import ErrorAnswer
-from orchestrator_libcloud.errors import Source, translate, translated
+from orchestrator_libcloud.errors.errors import Source, translate, translated
+from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.redaction import ADDRESS, LONGEST, SECRET, Redactor
 from orchestrator_libcloud.private_values import PrivateValues
-from orchestrator_libcloud.redaction import ADDRESS, LONGEST, SECRET, Redactor
-from orchestrator_libcloud.trail import Trail
 
 PASSWORD = "Pa55w0rd+of/the=settings&more"
 USER = "f3a1-key-of-the-settings"

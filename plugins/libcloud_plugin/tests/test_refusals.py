@@ -20,10 +20,10 @@ from refusals import CASES, Case
 
 from orchestrator_core import Conflict, Deadline, OrchestratorError
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.error_answer import ErrorAnswer
-from orchestrator_libcloud.errors import Source, translate, translated
+from orchestrator_libcloud.errors.errors import Source, translate, translated
+from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.http.exchange import Trail
 from orchestrator_libcloud.providers import taken
-from orchestrator_libcloud.trail import Trail
 
 KEY, SECRET = "f3a1-key-of-the-settings", "Pa55w0rd+of/the=settings&more"
 ACTION = "/refused"

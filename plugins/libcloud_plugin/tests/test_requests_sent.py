@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator_libcloud.error_answer import ErrorAnswer
-from orchestrator_libcloud.requests_sent import is_whole_refusal, may_change
-from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.requests_sent import is_whole_refusal, may_change
 
 NOVA = b'{"forbidden": {"code": 403, "message": "Quota exceeded for instances"}}'
 TAGS = (

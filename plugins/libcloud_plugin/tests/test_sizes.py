@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator_libcloud import providers
 from orchestrator_libcloud.capabilities import lacks
-from orchestrator_libcloud.sizes import passed_on
+from orchestrator_libcloud.listing.sizes import passed_on
 
 CONSTANT = {"nimbus", "outscale_inc", "outscale_sas"}
 AMOUNTS = {"abiquo", "terremark", "vcloud"}

@@ -10,7 +10,7 @@ import pytest
 from libcloud.compute.drivers.dimensiondata import DimensionDataNodeDriver
 
 from orchestrator_core import NodeState
-from orchestrator_libcloud.states import correct_states, state_of
+from orchestrator_libcloud.nodes.states import correct_states, state_of
 
 DRIVERS = "libcloud.compute.drivers."
 

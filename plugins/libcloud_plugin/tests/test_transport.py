@@ -20,8 +20,8 @@ from orchestrator_core import (
     RateLimited,
 )
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.call import Call, Terms, under
-from orchestrator_libcloud.trail import Trail
+from orchestrator_libcloud.http.call import Call, Terms, under
+from orchestrator_libcloud.http.exchange import Trail
 from orchestrator_libcloud.transport import Transport
 
 

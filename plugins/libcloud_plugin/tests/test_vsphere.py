@@ -137,7 +137,7 @@ def test_what_is_no_vsphere_server(
     start: Start, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver, _ = start()
-    monkeypatch.setattr("orchestrator_libcloud.vsphere._VERSIONS", "/elsewhere")
+    monkeypatch.setattr("orchestrator_libcloud.vsphere.connections._VERSIONS", "/elsewhere")
     with pytest.raises(CloudUnreachable, match="no vSphere server"):
         driver.check(deadline=deadline)
 

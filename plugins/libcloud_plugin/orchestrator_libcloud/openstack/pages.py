@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator_core import NonsenseAnswer, Unsupported
-from orchestrator_libcloud.odd_trials import identified
+from orchestrator_libcloud.odd_items.odd_trials import identified
 from orchestrator_libcloud.openstack.zones import has_zones
 
 _PROOF: Final = 100

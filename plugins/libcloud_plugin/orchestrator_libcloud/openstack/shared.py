@@ -18,8 +18,8 @@ from orchestrator_core import (
     PluginError,
     register_secret,
 )
-from orchestrator_libcloud.call import current
-from orchestrator_libcloud.errors import Source, translate
+from orchestrator_libcloud.errors.errors import Source, translate
+from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.openstack import addresses, catalog
 from orchestrator_libcloud.openstack.options import OptionFault, Options, resolve
 from orchestrator_libcloud.openstack.tokens import Token, TokenStore

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import NonsenseAnswer
-from orchestrator_libcloud.states import modules
+from orchestrator_libcloud.nodes.states import modules
 
 _OPENSTACK: Final = "libcloud.compute.drivers.openstack"
 _RACKSPACE: Final = "libcloud.compute.drivers.rackspace"

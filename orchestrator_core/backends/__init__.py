@@ -1,0 +1,1 @@
+"""Assignment backends that are part of the core."""

@@ -1,0 +1,306 @@
+"""Giving a VM to a user and an application, and to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker.changes import usable
+from orchestrator_core.broker.changes.recorder import Also, Recorder
+from orchestrator_core.broker.changes.visibility import until_shown
+from orchestrator_core.broker.ledger import assignments, safety, vms
+from orchestrator_core.broker.ledger.namesakes import Namesakes
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, Cause, Claim
+from orchestrator_core.broker.operations import inserts, keys, outcome, updates
+from orchestrator_core.broker.operations.change import (
+    MORE,
+    Assigned,
+    AssignOrder,
+    Change,
+    VmReference,
+)
+from orchestrator_core.broker.operations.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Step,
+)
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import OrchestratorError, Refused, RequestError, Unsupported
+from orchestrator_core.model import AssignmentResult, AssignRequest, JsonObject, Vm
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state.clock_watch import ClockWatch
+from orchestrator_core.uptime import uptime
+
+_DEADLINE: Final = 86_400.0
+
+
+class Assigner:
+    """Assigns VMs.
+
+    A backend that keeps assignments of its own is asked after the VM is claimed in the ledger,
+    so that nobody can get it meanwhile; one that does not is asked before: then
+    the claim is all, in one transaction.
+
+    Args:
+        recorder: of this process.
+        namesakes: refuses VMs that a backend cannot tell from others.
+    """
+
+    def __init__(self, recorder: Recorder, namesakes: Namesakes) -> None:
+        self._recorder = recorder
+        self._namesakes = namesakes
+
+    async def begin(self, change: Change, backend: Backend, order: AssignOrder) -> Assigned:
+        """Assign a VM for a caller."""
+        cloud = change.cloud
+        if order.lease is not None:
+            reason = await cloud.reason_against("stop_vm")
+            if reason is not None:
+                raise Unsupported(
+                    f"A lease ends with destroying the VM, which cloud {cloud.name} does not "
+                    f"support: {reason}"
+                )
+        asked_at = uptime()
+        found = await self._choose(cloud, backend, order.vm)
+        wanted = AssignRequest(cloud.name, found, order.user, order.vm_type)
+        parameters: JsonObject = {
+            "node": found.id_vm,
+            "hostname": found.hostname,
+            "user": order.user,
+            "vm_type": order.vm_type,
+        }
+        if order.lease is not None:
+            parameters["lease"] = order.lease
+        draft = Draft(
+            "assign_vm",
+            cloud.name,
+            Step.ASSIGN,
+            change.requester,
+            parameters,
+            _DEADLINE,
+            found.id_vm,
+        ).named()
+        state = AssignmentState.ASSIGNING if backend.external else AssignmentState.ACTIVE
+        claim = Claim(wanted, backend.name, draft.requester, asked_at, state, lease=order.lease)
+        if backend.external:
+            return await self._outside(change, backend, claim, draft)
+        result = await backend.assign_vm(wanted, change.permit)
+        return await self._inside(change, claim, draft, result)
+
+    async def _choose(self, cloud: Cloud, backend: Backend, vm: VmReference) -> Vm:
+        """Return the VM that is meant, once its cloud shows it; an outside backend's is looked at.
+
+        Raises:
+            NodeNotFound: when there is none, or it has ended.
+            Refused: when it is in a state in which it is of no use, or cannot be told from
+                another VM.
+        """
+        deadline = Deadline(backend.guard.seconds("resolve_vm"))
+
+        async def resolve(seconds: float | None) -> Vm:
+            return await backend.resolve_vm(cloud.name, vm.node, vm.hostname, seconds)
+
+        if not backend.external:
+            return await until_shown(self._recorder, cloud, vm, deadline, resolve)
+        found = await resolve(None)
+
+        async def look(seconds: float | None) -> None:
+            await usable.check_shown(cloud, found, seconds)
+
+        await until_shown(self._recorder, cloud, VmReference(found.id_vm), deadline, look)
+        await self._namesakes.check_assign(backend, cloud, found)
+        return found
+
+    async def resume(
+        self, operation: Operation, cloud: Cloud, backend: Backend | None
+    ) -> Operation:
+        """Find out from what the backend shows what has become of an assignment."""
+        if backend is None:
+            why = f"Cloud {cloud.name} has no assignment backend any more"
+            made = outcome.paused(operation, "unknown_outcome", why, unsettled=True)
+            return await self._recorder.progress(operation, made)
+        assignment = await self._recorder.database.read(
+            lambda connection: assignments.of_operation(connection, operation)
+        )
+        if assignment is None:
+            return await self._recorder.progress(
+                operation, _ended(operation, "The assignment is not there any more")
+            )
+        try:
+            record = await backend.shown_vm(cloud.name, assignment.node_id)
+        except RequestError as error:
+            why = f"The backend does not tell whose the VM is: {error.message}"
+            made = outcome.paused(operation, "unknown_outcome", why, unsettled=True)
+            return await self._not_shown(operation, backend, made)
+        except OrchestratorError as error:
+            after = self._recorder.pause(operation)
+            made = outcome.again(operation, error, after, unsettled=True)
+            return await self._recorder.progress(operation, made)
+        if record.user != assignment.user:
+            made = _ended(operation, "The backend does not show the assignment")
+            return await self._not_shown(operation, backend, made, _end("not_assigned"))
+        result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
+        return (await self._succeed(operation, assignment, result)).operation or operation
+
+    async def _not_shown(
+        self, operation: Operation, backend: Backend, made: Progress, also: Also | None = None
+    ) -> Operation:
+        """Write down what has come of an assignment once the backend cannot still be at it."""
+        soon = await self._recorder.next_look(operation, backend.guard.seconds("assign_vm"))
+        if soon is not None:
+            made, also = outcome.look_again(operation, soon), None
+        return await self._recorder.progress(operation, made, also)
+
+    async def _inside(
+        self, change: Change, claim: Claim, draft: Draft, result: AssignmentResult
+    ) -> Assigned:
+        told = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+        claim = replace(claim, result=told)
+
+        def work(connection: Connection) -> tuple[Operation, JsonObject]:
+            assignment, _ = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
+            answer = answer_of(assignment)
+            of = replace(draft, assignment_id=assignment.id)
+            return inserts.succeeded(connection, of, answer, self._recorder.process.id), answer
+
+        operation, answer = await self._recorder.record_done(change, work)
+        faultpoints.reached("assign.settled")
+        return assigned(answer, operation)
+
+    async def _outside(
+        self, change: Change, backend: Backend, claim: Claim, draft: Draft
+    ) -> Assigned:
+        claimed: list[tuple[Assignment, bool]] = []
+
+        def also(connection: Connection, operation: Operation) -> Operation:
+            assignment, new = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
+            claimed[:] = [(assignment, new)]
+            operation = updates.set_assignment(connection, operation, assignment.id)
+            if new:
+                return operation
+            answer = answer_of(assignment)
+            done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
+            return updates.progress(connection, operation, done)
+
+        operation = await self._recorder.record(change, draft, _nothing_done, also)
+        assignment, new = claimed[0]
+        if not new:
+            return assigned(answer_of(assignment), operation)
+        faultpoints.reached("assign.recorded")
+        try:
+            result = await backend.assign_vm(claim.wanted, change.permit)
+        except asyncio.CancelledError:
+            self._recorder.caller_left(change, operation, _nothing_done)
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._failed(change, operation, error)
+            raise
+        faultpoints.reached("assign.answered")
+        done = await self._succeed(operation, assignment, result)
+        faultpoints.reached("assign.settled")
+        return done
+
+    async def _succeed(
+        self, operation: Operation, assignment: Assignment, result: AssignmentResult
+    ) -> Assigned:
+        answer = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+        answer = answer_of(replace(assignment, result=answer))
+
+        def also(connection: Connection, written: Operation) -> None:
+            if assignment.state == AssignmentState.ENDED:
+                return  # by a stop: if nothing comes of that, the assignment takes this answer
+            cause = Cause(operation_id=written.id)
+            assignments.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
+
+        done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
+        return assigned(answer, await self._recorder.progress(operation, done, also))
+
+    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
+        if change.permit.withdraw() or outcome.is_invalid(error):
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, _nothing_done)
+        elif outcome.is_refusal(error):
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, _end("refused"))
+        else:
+            made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
+            await self._recorder.progress(operation, made)
+
+
+def _claim(
+    connection: Connection, claim: Claim, cloud: CloudSettings, clock: ClockWatch
+) -> tuple[Assignment, bool]:
+    """As :func:`ledger.claim`; a lease only where the VM may be destroyed at its end.
+
+    A VM that went since the backend was asked counts as gone although the database's clock has
+    jumped meanwhile.
+
+    Raises:
+        Refused: with the reason.
+    """
+    gained = clock.gained(connection, uptime() - claim.asked_at + 1.0)
+    claim = replace(claim, asked_at=claim.asked_at - gained)
+    assignment, new = assignments.claim(connection, claim)
+    if new and claim.lease is not None:
+        vm = vms.get(connection, assignment.cloud, assignment.node_id)
+        assert vm is not None
+        try:
+            safety.check_right(vm, cloud)
+        except Refused as error:
+            raise Refused(f"A lease ends with destroying the VM: {error.message}") from None
+    return assignment, new
+
+
+def _end(why: str) -> Also:
+    """Return what else is written when an assignment comes to nothing."""
+
+    def also(connection: Connection, operation: Operation) -> None:
+        assignment = assignments.of_operation(connection, operation)
+        if assignment is not None and assignment.state == AssignmentState.ASSIGNING:
+            cause = Cause(operation_id=operation.id, why=why)
+            assignments.move(connection, assignment, AssignmentState.ENDED, cause)
+
+    return also
+
+
+def _nothing_done(connection: Connection, operation: Operation) -> None:
+    """The same, and the key may be used again."""
+    _end("not_begun")(connection, operation)
+    keys.forget(connection, operation)
+
+
+def _ended(operation: Operation, why: str) -> Progress:
+    return Progress(
+        OperationState.FAILED, operation.step, error_code="not_assigned", error_message=why
+    )
+
+
+def answer_of(assignment: Assignment) -> JsonObject:
+    """Return what the holder of an assignment is told; the ledger's number where there is none."""
+    told = dict(assignment.result or {})
+    answer = {
+        **told,
+        "id": told.get("id") or assignment.vm_id,
+        "assignment": assignment.id,
+        "generation": assignment.generation,
+        "lease_expires_at": assignment.lease_expires_at,
+    }
+    if assignment.lease_expires_at is None:
+        del answer["lease_expires_at"]
+    return answer
+
+
+def assigned(answer: JsonObject, operation: Operation) -> Assigned:
+    """Return what a caller is told of an assignment."""
+    more: dict[str, object] = {key: answer[key] for key in MORE if key in answer}
+    result = AssignmentResult(answer["id"], answer["id_vm"], answer["result"])
+    return Assigned(result, operation, more)

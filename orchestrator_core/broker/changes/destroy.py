@@ -1,0 +1,323 @@
+"""Destroying a VM until its cloud confirms that it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker.changes import absence, sightings, steps
+from orchestrator_core.broker.changes.confirm_gone import Confirmation
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.visibility import until_shown
+from orchestrator_core.broker.ledger import assignments, destruction, safety, vms
+from orchestrator_core.broker.ledger.ownership import NotOwn
+from orchestrator_core.broker.ledger.vm import VmKey
+from orchestrator_core.broker.operations import keys, outcome
+from orchestrator_core.broker.operations.change import Acted, Change, VmReference
+from orchestrator_core.broker.operations.operation import (
+    Attempt,
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Step,
+)
+from orchestrator_core.clouds.bulkhead import NeverAsked
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.living import check_living
+from orchestrator_core.clouds.permit import Permit, Withdrawn
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import (
+    CircuitOpen,
+    CloudBusy,
+    CloudError,
+    CloudUnavailable,
+    DestroyHeld,
+    DestroyLimit,
+    NodeNotFound,
+    NodeTerminated,
+    NonsenseAnswer,
+    OrchestratorError,
+    RateLimited,
+    Unsupported,
+)
+from orchestrator_core.model import Node
+
+HELD_LOOK: Final = 15.0
+"""Seconds until what may not be destroyed just now is looked at again."""
+
+
+_BELIEVED: Final = (
+    None,
+    NodeNotFound.code,
+    absence.EMPTY,
+    absence.UNLISTED,
+    "not_visible_yet",
+)
+"""What an operation says whose caller is told that there is no such VM."""
+
+
+class _StateChanged(OrchestratorError):
+    """The VM is not as it was seen since its deletion was asked for first."""
+
+    code = sightings.CHANGED
+
+
+def _repeat(
+    operation: Operation, permit: Permit, ended: list[Attempt], seen: list[Node]
+) -> Callable[[Driver], str]:
+    """Return the step that destroys a VM as it was seen before, and keeps it in ``seen``.
+
+    It raises _StateChanged where the deletion was asked for before, and the VM has changed since.
+    """
+    assert operation.node_id is not None
+    before = sightings.of(ended) if sightings.was_asked(ended) else None
+
+    def examine(node: Node) -> None:
+        seen[:] = [node]
+        states = [*(before or []), node.state]
+        if before is not None and (
+            sightings.is_revived(states) or not sightings.is_unchanged(states)
+        ):
+            raise _StateChanged(sightings.describe(node))
+
+    return steps.act("stop_vm", VmReference(operation.node_id), permit, examine)
+
+
+class Destroyer:
+    """Destroys VMs, for callers and for what must be done after them.
+
+    Args:
+        recorder: of this process.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._confirmation = Confirmation(recorder)
+
+    async def begin(self, change: Change, vm: VmReference) -> Acted:
+        """Destroy a VM for a caller; return once the cloud has accepted it."""
+        cloud = change.cloud
+        deadline = Deadline(cloud.guard.seconds("stop_vm"))
+        node_id = await self._resolve(cloud, vm, deadline)
+        draft = Draft(
+            "stop_vm",
+            cloud.name,
+            Step.DESTROY,
+            change.requester,
+            {"node": vm.node, "hostname": vm.hostname},
+            destruction.DEADLINE,
+            node_id,
+        )
+
+        held: list[bool] = []
+
+        def also(connection: Connection, operation: Operation) -> None:
+            safety.check_held(connection)
+            held[:] = [destruction.is_held(connection, operation)]
+            destruction.take(connection, operation, cloud.settings, self._recorder.clock)
+            destruction.end_assignment(connection, operation, assignments.STOPPED)
+
+        try:
+            operation = await self._recorder.record(change, draft, self._take_back, also)
+        except NotOwn:
+            # Of a node that does not exist the caller is told that, as by any other cloud.
+            await _check_there(cloud, node_id, deadline)
+            raise
+        faultpoints.reached("stop.recorded")
+        change.permit.check = self._check_again(operation, change.permit.check)
+        step = steps.act("stop_vm", VmReference(node_id), change.permit)
+        try:
+            await until_shown(
+                self._recorder,
+                cloud,
+                VmReference(node_id),
+                deadline,
+                lambda seconds: cloud.change("stop_vm", step, change.permit, change.hints, seconds),
+            )
+        except asyncio.CancelledError:
+            self._recorder.caller_left(change, operation, self._take_back)
+            raise
+        except NodeTerminated as error:
+            error.operation_id = operation.id
+            if held == [True]:
+                return Acted(node_id, await self._confirmation.gone(operation))
+            await self._confirmation.gone(operation, error)
+            raise
+        except NodeNotFound as error:
+            error.operation_id = operation.id
+            waits = await self._confirmation.not_there(operation, cloud, error)
+            if waits.error_code in _BELIEVED:
+                raise
+            # The caller must not take the plugin's word for it either.
+            failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
+            failed.operation_id = operation.id
+            raise failed from error
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            begun = not change.permit.withdraw() or _is_failed_look(error)
+            await self._refused_or_lost(operation, error, begun=begun)
+            raise
+        faultpoints.reached("stop.answered")
+        accepted = Progress(
+            OperationState.PENDING,
+            Step.CONFIRM,
+            after=self._recorder.look_pause(0),
+            answer={"node_id": node_id},
+        )
+        operation = await self._recorder.progress(operation, accepted)
+        faultpoints.reached("stop.settled")
+        return Acted(node_id, operation)
+
+    async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Go on destroying: ask the cloud, or look whether the VM is gone."""
+        if operation.step is Step.CONFIRM:
+            return await self._confirmation.look(operation, cloud)
+        return await self.ask(operation, cloud)
+
+    async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Ask the cloud to destroy the VM, if that may be done just now.
+
+        Where it may have been asked before, the VM must be as it was seen since then: a person
+        may have switched it on again.
+        """
+        ended: list[Attempt] = []
+        seen: list[Node] = []
+        try:
+            permit = self._recorder.permit()
+            there = await self._recorder.database.write(
+                lambda connection: destruction.take_again(
+                    connection, operation, cloud.settings, self._recorder.clock
+                )
+            )
+            if not there:
+                return await self._confirmation.gone(operation)
+            permit.check = self._check_again(operation, permit.check)
+            ended = await self._confirmation.attempts(operation)
+            step = _repeat(operation, permit, ended, seen)
+            await cloud.change("stop_vm", step, permit)
+        except OrchestratorError as error:
+            return await self._not_asked(operation, cloud, error, ended, seen)
+        return await self._confirmation.look(
+            replace(operation, step=Step.CONFIRM), cloud, has_asked=True
+        )
+
+    async def _not_asked(
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        error: OrchestratorError,
+        ended: list[Attempt],
+        seen: list[Node],
+    ) -> Operation:
+        """Write down why a deletion was not accepted.
+
+        Args:
+            operation: whose it is.
+            cloud: the VM's.
+            error: what was raised.
+            ended: the attempts before this one.
+            seen: the VM as the cloud showed it, where it did.
+        """
+        if isinstance(error, NodeTerminated):
+            return await self._confirmation.gone(operation)
+        if isinstance(error, NodeNotFound):
+            young = False if sightings.was_accepted(ended) else None
+            return await self._confirmation.not_there(operation, cloud, error, young=young)
+        if isinstance(error, _StateChanged):
+            (node,) = seen
+            is_revived = sightings.is_revived([*sightings.of(ended), node.state])
+            tell = self._confirmation.changed if is_revived else self._confirmation.still_there
+            return await tell(operation, node)
+        if isinstance(error, DestroyHeld | DestroyLimit):
+            made = outcome.again(operation, error, HELD_LOOK)
+            return await self._recorder.progress(operation, made)
+        made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
+        if seen and sightings.was_asked(ended):
+            why = f"{sightings.describe(seen[0])}; {error.message}"
+            made = replace(made, error_message=why)
+        return await self._recorder.progress(operation, made)
+
+    async def _resolve(self, cloud: Cloud, vm: VmReference, deadline: Deadline) -> str:
+        """Return the VM that is meant: by a name that no living VM has, one of ours that ended.
+
+        Raises:
+            NodeTerminated: when none or several of those that ended are ours.
+        """
+        try:
+            return await until_shown(
+                self._recorder,
+                cloud,
+                vm,
+                deadline,
+                lambda seconds: steps.resolve(cloud, vm, seconds),
+            )
+        except NodeTerminated as error:
+            ended = [VmKey(cloud.name, node_id) for node_id in error.node_ids]
+            ours = await self._recorder.database.read(
+                lambda connection: [key for key in ended if vms.is_ours(connection, key)]
+            )
+            if len(ours) != 1:
+                raise
+            return ours[0].node_id
+
+    def _check_again(
+        self, operation: Operation, check: Callable[[], None] | None
+    ) -> Callable[[], None]:
+        """Return what a cloud's thread asks just before it destroys, at each repeat as well.
+
+        It may have waited for a thread or for a repeat, and somebody have frozen everything.
+        """
+
+        def check_again() -> None:
+            if check is not None:
+                check()
+            self._recorder.database.read_now(lambda c: destruction.check_still(c, operation))
+
+        return check_again
+
+    async def _refused_or_lost(
+        self, operation: Operation, error: OrchestratorError, *, begun: bool
+    ) -> None:
+        if not begun or outcome.is_invalid(error):
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, self._take_back)
+        elif outcome.is_refusal(error):
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, destruction.give_back)
+        else:
+            made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
+            await self._recorder.progress(operation, made)
+
+    @staticmethod
+    def _take_back(connection: Connection, operation: Operation) -> None:
+        keys.forget(connection, operation)
+        destruction.give_back(connection, operation)
+
+
+async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
+    """Return if a cloud shows a living node of this id, or cannot say.
+
+    Raises:
+        NodeNotFound: when it shows that there is none, or that it has ended.
+    """
+    with suppress(CloudError, Unsupported):
+        _, node = await cloud.look_at(node_id, deadline.remaining())
+        check_living(node)
+
+
+def _is_failed_look(error: OrchestratorError) -> bool:
+    """Return whether the cloud failed at the look that comes before a deletion.
+
+    The VM is destroyed later, as when the cloud fails at the deletion itself. Of a cloud that was
+    not asked at all, or whose answer is about another VM, nothing is done.
+    """
+    not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
+    return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)

@@ -1,0 +1,396 @@
+"""Taking a VM back from its user, then destroying it, however long that takes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker.changes.destroy import HELD_LOOK, Destroyer
+from orchestrator_core.broker.changes.recorder import Also, Recorder
+from orchestrator_core.broker.ledger import assignments, held_names, leases, safety, vms
+from orchestrator_core.broker.ledger.destruction import DEADLINE
+from orchestrator_core.broker.ledger.namesakes import Namesakes
+from orchestrator_core.broker.ledger.vm import (
+    Assignment,
+    AssignmentState,
+    Cause,
+    VmKey,
+    VmOrigin,
+    VmState,
+)
+from orchestrator_core.broker.operations import keys, outcome, updates
+from orchestrator_core.broker.operations.change import Assigned, Change, VmReference
+from orchestrator_core.broker.operations.operation import (
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Requester,
+    Step,
+)
+from orchestrator_core.clouds.backend import Backend
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import (
+    DestroyHeld,
+    DestroyLimit,
+    NodeNotFound,
+    OrchestratorError,
+    Refused,
+    RequestError,
+    Unsupported,
+)
+from orchestrator_core.model import AssignmentResult, JsonObject, Vm
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state.clock_watch import ClockWatch
+
+
+class Releaser:
+    """Releases VMs and sees to it that they are destroyed.
+
+    Args:
+        recorder: of this process.
+        destroyer: destroys what was released.
+        namesakes: refuses VMs that a backend cannot tell from others.
+    """
+
+    def __init__(self, recorder: Recorder, destroyer: Destroyer, namesakes: Namesakes) -> None:
+        self._recorder = recorder
+        self._namesakes = namesakes
+        self._destroyer = destroyer
+
+    async def begin(
+        self, change: Change, backend: Backend, vm: VmReference, generation: int | None
+    ) -> Assigned:
+        """Release a VM for a caller; return once it is gone, or after a while."""
+        cloud = change.cloud
+        reason = await cloud.reason_against("stop_vm")
+        if reason is not None:
+            raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
+        found = await self._resolve(backend, cloud.name, vm)
+        await self._namesakes.check_release(backend, cloud, found)
+        draft = Draft(
+            "release_vm",
+            cloud.name,
+            Step.RELEASE,
+            change.requester,
+            {"node": found.id_vm, "hostname": found.hostname},
+            DEADLINE,
+            found.id_vm,
+        )
+        take = _taker(change, backend, found, generation)
+        operation = await self._recorder.record(change, draft, _nothing_done, take)
+        faultpoints.reached("release.recorded")
+        try:
+            released = await backend.release_vm(cloud.name, found, change.permit)
+        except asyncio.CancelledError:
+            self._recorder.caller_left(change, operation, _nothing_done)
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._failed(change, operation, error)
+            raise
+        faultpoints.reached("release.answered")
+        at_once = cloud.settings.release_wait > 0
+        operation = await self._released(operation, _answer(released), at_once=at_once)
+        faultpoints.reached("release.settled")
+        if not at_once:
+            return assigned(operation)
+        destroying = self._recorder.go_on(operation, self._destroy(operation, cloud))
+        await asyncio.wait({destroying}, timeout=cloud.settings.release_wait)
+        if destroying.done() and destroying.exception() is None:
+            operation = destroying.result()
+        return assigned(operation)
+
+    async def _resolve(self, backend: Backend, cloud: str, vm: VmReference) -> Vm:
+        """Return the VM that is meant; where the ledger alone decides, one that is gone too."""
+        try:
+            return await backend.resolve_vm(cloud, vm.node, vm.hostname)
+        except NodeNotFound:
+            held = None
+            if not backend.external:
+                held = await self._recorder.database.read(lambda c: _held(c, cloud, vm))
+            if held is None:
+                raise
+            return Vm(0, held.node_id, held.hostname or "", cloud=cloud)
+
+    async def resume(
+        self, operation: Operation, cloud: Cloud, backend: Backend | None
+    ) -> Operation:
+        """Go on: have the VM released, find out whether it is, or destroy it."""
+        if operation.step is not Step.RELEASE:
+            return await self._destroyer.resume(operation, cloud)
+        if backend is None:
+            why = f"Cloud {cloud.name} has no assignment backend any more"
+            return await self._unknown(operation, why)
+        # An expired lease that the ledger alone ends has nobody to be asked: it is as at first.
+        if operation.unsettled and (backend.external or not leases.is_expiry(operation)):
+            return await self._settle(operation, cloud, backend)
+        return await self._ask(operation, cloud, backend)
+
+    async def _ask(self, operation: Operation, cloud: Cloud, backend: Backend) -> Operation:
+        """Release a VM that the backend was certainly not asked for yet.
+
+        Nobody waits for it: as long as the VM may not be destroyed, all is left as it is.
+        """
+        try:
+            permit = self._recorder.permit()
+            assignment = await self._recorder.database.read(
+                lambda connection: _look(
+                    connection, operation, cloud.settings, self._recorder.clock
+                )
+            )
+        except (DestroyHeld, DestroyLimit) as error:
+            made = outcome.again(operation, error, HELD_LOOK)
+            return await self._recorder.progress(operation, made)
+        except OrchestratorError as error:
+            return await self._again(operation, error)
+        if backend.external:
+            operation = await self._call(operation, cloud, backend, assignment, permit)
+        else:
+            operation = await self._released(operation, _answer_of(operation, None))
+        faultpoints.reached("expire.settled")
+        return operation
+
+    async def _call(
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        backend: Backend,
+        assignment: Assignment | None,
+        permit: Permit,
+    ) -> Operation:
+        """Ask a backend to release what it shows as this assignment's."""
+        try:
+            assert operation.node_id is not None
+            found = await backend.resolve_vm(cloud.name, operation.node_id, None)
+            user = (await backend.shown_vm(cloud.name, operation.node_id)).user
+            if user and assignment is not None and user != assignment.user:
+                why = "The backend shows another user, so that the VM is left alone"
+                return await self._unknown(operation, why)
+            await self._namesakes.check_release(backend, cloud, found)
+            released = await backend.release_vm(cloud.name, found, permit)
+        except (NodeNotFound, Refused) as error:
+            return await self._settle(operation, cloud, backend, error)
+        except OrchestratorError as error:
+            begun = not permit.withdraw() and not outcome.is_refusal(error)
+            return await self._again(operation, error, unsettled=begun)
+        faultpoints.reached("expire.answered")
+        return await self._released(operation, _answer(released))
+
+    async def _settle(
+        self,
+        operation: Operation,
+        cloud: Cloud,
+        backend: Backend,
+        refusal: OrchestratorError | None = None,
+    ) -> Operation:
+        """Find out from what the backend shows whether a VM is released.
+
+        A VM that it does not show is not free for that: it may be faulty and hidden, or the
+        backend may have lost its memory.
+
+        Args:
+            operation: the release.
+            cloud: the VM's.
+            backend: that is asked.
+            refusal: what the backend said, if it certainly has not released it just now.
+        """
+        if not backend.external:
+            return await self._released(operation, _answer_of(operation, None))
+        assert operation.node_id is not None
+        try:
+            shown = await backend.shown_vm(cloud.name, operation.node_id)
+        except RequestError as error:
+            why = f"The backend does not tell whose the VM is: {error.message}"
+        except OrchestratorError as error:
+            return await self._again(operation, error, unsettled=refusal is None)
+        else:
+            if not shown.user:
+                return await self._released(operation, _answer_of(operation, shown))
+            why = "The backend still shows a user"
+        if refusal is not None:
+            return await self._again(operation, refusal)
+        soon = await self._recorder.next_look(operation, backend.guard.seconds("release_vm"))
+        if soon is not None:
+            return await self._recorder.progress(operation, outcome.look_again(operation, soon))
+        return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
+
+    async def _again(
+        self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
+    ) -> Operation:
+        after = self._recorder.pause(operation)
+        made = outcome.again(operation, error, after, unsettled=unsettled)
+        return await self._recorder.progress(operation, made)
+
+    async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Destroy what is released, for as long as the caller is to wait."""
+        deadline = Deadline(cloud.settings.release_wait)
+        while True:
+            operation = await self._destroyer.resume(operation, cloud)
+            if operation.final or operation.state is OperationState.PAUSED:
+                return operation
+            if operation.error_code in outcome.HELD:
+                return operation  # nobody has to wait for what an operator or an hour will let go
+            limit = cloud.settings.changes
+            taken = await self._recorder.take_again(operation, limit, deadline)
+            if taken is None:
+                return operation
+            operation = taken
+
+    async def _released(
+        self, operation: Operation, answer: JsonObject, *, at_once: bool = False
+    ) -> Operation:
+        """The backend has let go: the VM is nobody's, and is destroyed from here on.
+
+        Args:
+            operation: the release.
+            answer: the backend's.
+            at_once: whether this process destroys it; else a durable worker does.
+        """
+        if not answer["id"]:
+            answer = {**answer, "id": await self._number(operation)}
+
+        def also(connection: Connection, written: Operation) -> None:
+            assignment = assignments.of_operation(connection, written)
+            if assignment is not None and assignment.ended_at is None:
+                why = leases.EXPIRED if leases.is_expiry(written) else "released"
+                cause = Cause(operation_id=written.id, why=why)
+                assignments.move(connection, assignment, AssignmentState.ENDED, cause)
+
+        going_on = Progress(
+            OperationState.RUNNING if at_once else OperationState.PENDING,
+            Step.DESTROY,
+            answer={**answer, "deletion": "pending"},
+        )
+        return await self._recorder.progress(operation, going_on, also)
+
+    async def _number(self, operation: Operation) -> int:
+        """Return the ledger's own number for a VM whose backend has none."""
+
+        def work(connection: Connection) -> int:
+            assert operation.node_id is not None
+            vm = vms.get(connection, operation.cloud, operation.node_id)
+            return 0 if vm is None else vm.id
+
+        return await self._recorder.database.read(work)
+
+    async def _unknown(self, operation: Operation, why: str) -> Operation:
+        made = outcome.paused(operation, "release_unknown", why, unsettled=operation.unsettled)
+        return await self._recorder.progress(operation, made)
+
+    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
+        if change.permit.withdraw() or outcome.is_invalid(error):
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, _nothing_done)
+        elif outcome.is_refusal(error):
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, give_back)
+        else:
+            made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
+            await self._recorder.progress(operation, made)
+
+
+def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | None:
+    """Return the assignment that is meant; None when there is none."""
+    try:
+        node_id = leases.which(connection, cloud, vm)
+    except Refused:
+        return None
+    return assignments.holding(connection, cloud, node_id)
+
+
+def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Also:
+    """Return what takes a VM out of its holder's hands in the transaction that records it."""
+    cloud: CloudSettings = change.cloud.settings
+
+    def take(connection: Connection, operation: Operation) -> Operation:
+        key = VmKey(cloud.name, vm.id_vm, vm.hostname)
+        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
+        if row.state != VmState.PRESENT:
+            raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
+        safety.check_right(row, cloud)
+        held = assignments.holding(connection, cloud.name, vm.id_vm)
+        if held is None and (generation is not None or not backend.external):
+            raise Refused(f"Node {vm.id_vm} is not assigned")
+        if held is None and backend.by_hostname:
+            held_names.check_unheld(connection, backend.name, cloud.name, vm)
+        if held is not None:
+            assignments.check_generation(held, generation)
+            if held.state != AssignmentState.ACTIVE:
+                raise Refused(f"Node {vm.id_vm} is {held.state} just now")
+            cause = Cause(change.requester, operation.id)
+            assignments.move(connection, held, AssignmentState.RELEASING, cause)
+            operation = updates.set_assignment(connection, operation, held.id)
+        vms.set_state(connection, cloud.name, vm.id_vm, VmState.RELEASING)
+        return operation
+
+    return take
+
+
+def _look(
+    connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
+) -> Assignment | None:
+    """Return whose VM it is that is to be released, if it may be destroyed just now.
+
+    Raises:
+        DestroyHeld, DestroyLimit, Refused: when it may not.
+        Superseded: when another process is about to do it.
+    """
+    updates.check_ours(connection, operation)
+    safety.check_held(connection)
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    if vm is not None and vm.state == VmState.RELEASING:
+        safety.check_right(vm, cloud)
+        safety.check_rate(connection, cloud, clock)
+    return assignments.of_operation(connection, operation)
+
+
+def give_back(connection: Connection, operation: Operation, who: Requester | None = None) -> None:
+    """Let the VM be its holder's again: it was certainly not released.
+
+    A lease that has run out is no more: it would run out again at once.
+    """
+    assert operation.node_id is not None
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
+    if vm is None or vm.state != VmState.RELEASING:
+        return  # somebody has stopped it meanwhile, which has ended the assignment
+    assignment = assignments.of_operation(connection, operation)
+    if assignment is not None:
+        cause = Cause(who, operation.id, operation.error_code)
+        assignments.move(connection, assignment, AssignmentState.ACTIVE, cause)
+        if leases.is_expiry(operation):
+            leases.drop(connection, assignment)
+    vms.set_present(connection, operation.cloud, operation.node_id)
+
+
+def _nothing_done(connection: Connection, operation: Operation) -> None:
+    keys.forget(connection, operation)
+    give_back(connection, operation)
+
+
+def _text(operation: Operation) -> str:
+    return f"Node {operation.node_id} released"
+
+
+def _answer_of(operation: Operation, shown: Vm | None) -> JsonObject:
+    """Return a release's answer where the backend gave none, but shows the VM, or does not."""
+    identity = shown.id if shown is not None else 0
+    return {"id": identity, "id_vm": operation.node_id, "result": _text(operation)}
+
+
+def _answer(result: AssignmentResult) -> JsonObject:
+    return {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+
+
+def assigned(operation: Operation) -> Assigned:
+    """Return a release's answer as its operation has it by now."""
+    answer = operation.result or {}
+    done = answer.get("deletion") == "done"
+    text = f"{answer['result']} and {'deleted' if done else 'deletion pending'}"
+    result = AssignmentResult(answer["id"], answer["id_vm"], text)
+    return Assigned(result, operation, {"deletion": answer["deletion"], "operation": operation.id})

@@ -1,0 +1,79 @@
+"""Renewing the lease of a VM: the ledger's work alone, whatever its cloud is doing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker.changes.assign import answer_of, assigned
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.ledger import leases
+from orchestrator_core.broker.operations import inserts
+from orchestrator_core.broker.operations.change import Assigned, Change, VmReference
+from orchestrator_core.broker.operations.operation import Draft, Operation, Step
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import InvalidParameter, OrchestratorError
+from orchestrator_core.model import JsonObject
+
+
+class Renewer:
+    """Renews leases.
+
+    Args:
+        recorder: of this process.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def _which(self, cloud: Cloud, vm: VmReference) -> str:
+        """Return the VM that is meant; the cloud is asked only which of several holders' lives.
+
+        Raises:
+            InvalidParameter, Refused: as :func:`leases.which`.
+        """
+
+        def which(connection: Connection) -> str:
+            return leases.which(connection, cloud.name, vm)
+
+        try:
+            return await self._recorder.database.read(which)
+        except InvalidParameter:
+            if vm.node is not None or vm.hostname is None:
+                raise
+            with suppress(OrchestratorError):
+                _, living = await cloud.find_named(vm.hostname)
+                vm = replace(vm, node=living.id)
+            return await self._recorder.database.read(which)
+
+    async def begin(
+        self, change: Change, vm: VmReference, seconds: float, generation: int | None
+    ) -> Assigned:
+        """Renew a lease for a caller; it is an operation that is over as soon as it is recorded."""
+        cloud = change.cloud.name
+        node_id = await self._which(change.cloud, vm)
+        parameters = {
+            "node": vm.node,
+            "hostname": vm.hostname,
+            "lease": seconds,
+            "generation": generation,
+        }
+        # No step of its own: servers of the version before must be able to show it.
+        draft = Draft("renew_vm", cloud, Step.ASSIGN, change.requester, parameters, 0.0, node_id)
+
+        def work(connection: Connection) -> tuple[Operation, JsonObject]:
+            renewed = leases.renew(connection, cloud, node_id, seconds, generation)
+            answer = {**answer_of(renewed), "id_vm": node_id, "result": f"Node {node_id} renewed"}
+            of = replace(draft, assignment_id=renewed.id)
+            process = self._recorder.process.id
+            operation = inserts.succeeded(connection, of, answer, process)
+            leases.tell_renewed(connection, renewed, operation)
+            return operation, answer
+
+        change.permit.begin()
+        operation, answer = await self._recorder.record_done(change, work)
+        faultpoints.reached("renew.settled")
+        return assigned(answer, operation)

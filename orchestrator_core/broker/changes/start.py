@@ -1,0 +1,232 @@
+"""Starting a VM: once, whatever becomes of the answer or of this process."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker.changes import half_made, steps
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.ledger.markers import marker_of
+from orchestrator_core.broker.ledger.vm import VmKey
+from orchestrator_core.broker.operations import attempts, keys, outcome, updates
+from orchestrator_core.broker.operations.change import Change, Started, StartOrder
+from orchestrator_core.broker.operations.operation import (
+    Attempt,
+    Draft,
+    Operation,
+    OperationState,
+    Progress,
+    Step,
+)
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
+from orchestrator_core.model import CloudDescription, JsonObject, Node
+from orchestrator_core.state import installation
+
+_EMPTY_LOOKS: Final = 3
+"""How many times a cloud that shows no VM at all must do so to be believed."""
+
+_EMPTY: Final = "empty_listing"
+
+_DEADLINE: Final = 86_400.0
+"""Seconds after which a start that cannot be settled waits for somebody to look at it."""
+
+
+class Starter:
+    """Starts VMs, and settles starts whose end nobody saw.
+
+    Args:
+        recorder: of this process.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def begin(self, change: Change, order: StartOrder) -> Started:
+        """Start a VM for a caller."""
+        cloud = change.cloud
+        parameters = {"name": order.name, "image": order.image, "size": order.size}
+        draft = Draft("start_vm", cloud.name, Step.START, change.requester, parameters, _DEADLINE)
+        markers: list[str] = []
+
+        def also(connection: Connection, operation: Operation) -> None:
+            markers[:] = [_marker(connection, operation)]
+
+        operation = await self._recorder.record(change, draft, _forget_key, also)
+        faultpoints.reached("start.recorded")
+        (marker,) = markers
+        step = steps.start(cloud, order, change.permit, marker)
+        try:
+            description, node = await cloud.change("start_vm", step, change.permit, change.hints)
+        except asyncio.CancelledError:
+            self._recorder.caller_left(change, operation, _forget_key)
+            raise
+        except OrchestratorError as error:
+            error.operation_id = operation.id
+            await self._failed(change, operation, error)
+            raise
+        faultpoints.reached("start.answered")
+        operation = await self._succeeded(operation, description, node)
+        faultpoints.reached("start.settled")
+        return Started(description, node, operation)
+
+    async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
+        """Find out what a start has done; never start a second time."""
+        # As a write, which sees what is committed by then: to keep the id may mean to wait.
+        marker = await self._recorder.database.write(lambda c: _marker(c, operation))
+        try:
+            description, node = await cloud.find_marked(marker)
+        except NodeNotFound:
+            return await self._missing(operation, cloud, marker)
+        except Unsupported as error:
+            why = f"Whether a VM was started cannot be found out: {error.message}"
+            return await self._recorder.progress(
+                operation, outcome.paused(operation, "unknown_outcome", why, unsettled=True)
+            )
+        except OrchestratorError as error:
+            return await self._look_again(operation, error)
+        return await self._found(operation, cloud, description, node)
+
+    async def _found(
+        self, operation: Operation, cloud: Cloud, description: CloudDescription, node: Node
+    ) -> Operation:
+        """Write down the VM of a start that nobody saw the end of, or that was refused."""
+        refusal = half_made.refusal(await self._attempts(operation))
+        if refusal is None:
+            return await self._succeeded(operation, description, node)
+        code, message = refusal
+        destroys = await cloud.reason_against("stop_vm") is None
+        made = Progress(
+            OperationState.FAILED,
+            operation.step,
+            node_id=node.id,
+            error_code=code,
+            error_message=half_made.explain(message, node, destroyed=destroys),
+        )
+
+        # The key stays: it stands for a start that has made something.
+        def also(connection: Connection, written: Operation) -> None:
+            half_made.write(connection, written, node, destroy=destroys)
+
+        return await self._recorder.progress(operation, made, also)
+
+    async def _succeeded(
+        self, operation: Operation, description: CloudDescription, node: Node
+    ) -> Operation:
+        made = Progress(
+            OperationState.SUCCEEDED,
+            operation.step,
+            node_id=node.id,
+            answer=_answer(description, node),
+        )
+
+        def also(connection: Connection, written: Operation) -> None:
+            vm = VmKey(written.cloud, node.id, node.name)
+            vms.started(connection, vm, written.id, written.made_at)
+
+        def known(connection: Connection) -> None:
+            # One that was taken for failed has left an orphan, which is looked for.
+            if updates.tell_node(connection, operation, node.id):
+                also(connection, operation)
+
+        return await self._recorder.progress(operation, made, also, known)
+
+    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
+        """Write down what an error means: nothing was started, or that has to be found out."""
+        nothing_done = change.permit.withdraw() or outcome.is_nothing_done(error)
+        if nothing_done is None and await change.cloud.reason_against("find_node") is not None:
+            # Nothing better than the plugin's error can be had.
+            nothing_done = outcome.is_refusal(error) or None
+        if nothing_done:
+            made = outcome.failed(operation, error)
+            await self._recorder.progress(operation, made, _forget_key)
+            return
+        made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
+        await self._recorder.progress(operation, made)
+
+    async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
+        grace = cloud.settings.visibility
+        soon = await self._recorder.next_look(operation, grace)
+        if soon is not None:
+            return await self._recorder.progress(operation, outcome.look_again(operation, soon))
+        empty_looks = await self._recorder.database.read(
+            lambda connection: _empty_looks(connection, operation)
+        )
+        try:
+            description, nodes = await cloud.list_all()
+        except OrchestratorError as error:
+            return await self._look_again(operation, error)
+        found = next((node for node in nodes if node.marker == marker), None)
+        if found is not None:
+            return await self._found(operation, cloud, description, found)
+        if not nodes and empty_looks + 1 < _EMPTY_LOOKS:
+            made = replace(outcome.look_again(operation, max(1.0, grace / 4)), error_code=_EMPTY)
+            return await self._recorder.progress(operation, made)
+        return await self._never_started(operation, grace)
+
+    async def _never_started(self, operation: Operation, grace: float) -> Operation:
+        refusal = half_made.refusal(await self._attempts(operation))
+        if refusal is not None:
+            code, message = refusal
+            made = Progress(
+                OperationState.FAILED, operation.step, error_code=code, error_message=message
+            )
+            return await self._recorder.progress(operation, made, _forget_key)
+        why = operation.error_message or "The answer was lost"
+        made = Progress(
+            OperationState.FAILED,
+            operation.step,
+            error_code="not_started",
+            error_message=f"{why}; the cloud has shown no VM of it for {grace:g} s",
+        )
+        return await self._recorder.progress(operation, made)
+
+    async def _attempts(self, operation: Operation) -> list[Attempt]:
+        return await self._recorder.database.read(lambda c: attempts.of(c, operation.id))
+
+    async def _look_again(self, operation: Operation, error: OrchestratorError) -> Operation:
+        after = self._recorder.pause(operation)
+        made = outcome.again(operation, error, after, unsettled=True)
+        return await self._recorder.progress(operation, made)
+
+
+def _marker(connection: Connection, operation: Operation) -> str:
+    # Read each time: an operator may make the database another installation's meanwhile.
+    return marker_of(installation.keep_id(connection), operation.id)
+
+
+def _empty_looks(connection: Connection, operation: Operation) -> int:
+    """Return how often the cloud has shown no VM at all."""
+    return sum(one.error_code == _EMPTY for one in attempts.of(connection, operation.id))
+
+
+def _forget_key(connection: Connection, operation: Operation) -> None:
+    keys.forget(connection, operation)
+
+
+def _answer(description: CloudDescription, node: Node) -> JsonObject:
+    """Everything that an answer shows, with the names of secrets but not the secrets."""
+    shown: dict[str, Any] = {
+        "id": node.id,
+        "name": node.name,
+        "state": node.state.value,
+        "public_ips": list(node.public_ips),
+        "private_ips": list(node.private_ips),
+        "extra": dict(node.extra),
+        "secrets": _struck_out(node.secrets),
+    }
+    cloud = {"provider": description.provider, "display_name": description.display_name}
+    return {"cloud": cloud, "node": shown}
+
+
+def _struck_out(secrets: Any) -> Any:
+    """Return the same objects with null for every value."""
+    if isinstance(secrets, dict):
+        return {key: _struck_out(value) for key, value in secrets.items()}
+    return None

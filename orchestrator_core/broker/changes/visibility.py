@@ -1,0 +1,93 @@
+"""The wait for a cloud to show a VM that was started here a moment ago."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, select
+
+from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.ledger.vm import VmOrigin
+from orchestrator_core.broker.operations.change import VmReference
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.errors import NodeNotFound, NodeTerminated, StateUnavailable
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.clock_watch import LAG
+from orchestrator_core.state.tables import vms
+
+T = TypeVar("T")
+
+Ask = Callable[[float | None], Awaitable[T]]
+"""Asks a cloud or a backend; given the seconds that it may take, None for its own deadline."""
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+_GROWTH: Final = 1.5
+
+
+async def until_shown(
+    recorder: Recorder, cloud: Cloud, vm: VmReference, deadline: Deadline, ask: Ask[T]
+) -> T:
+    """Ask for a VM again while its cloud need not show it yet; return the answer.
+
+    Clouds are eventually consistent: an instance of EC2 may be unknown to the next calls for some
+    seconds after its start has named it. No thread is held between two asks.
+
+    Args:
+        recorder: knows the VMs that were started here, and what the database's clock is worth.
+        cloud: the VM's; ``visibility`` of its settings is how long it may take.
+        vm: the VM, by its id or its name.
+        deadline: of the whole operation; no ask begins after it.
+        ask: raises NodeNotFound when the VM does not show.
+
+    Raises:
+        NodeNotFound: when the VM was not started here, not within ``visibility``, was seen since,
+            or does not show before the deadline.
+
+    Source: Amazon EC2 API Reference, "Eventual consistency".
+    """
+    pause, left = _FIRST_PAUSE, None
+    while True:
+        try:
+            return await ask(left)
+        except NodeTerminated:
+            raise
+        except NodeNotFound:
+            if pause >= deadline.remaining() or not await _is_young(recorder, cloud, vm):
+                raise
+        await asyncio.sleep(pause)
+        pause = min(_GROWTH * pause, _LONGEST_PAUSE)
+        left = deadline.remaining()
+
+
+async def _is_young(recorder: Recorder, cloud: Cloud, vm: VmReference) -> bool:
+    visibility = cloud.settings.visibility
+
+    def read(connection: Connection) -> bool:
+        # A jump of the database's clock makes no VM older.
+        seconds = visibility + recorder.clock.gained(connection, visibility + LAG)
+        return _has_young(connection, cloud.name, vm, seconds)
+
+    try:
+        return await recorder.database.read(read)
+    except StateUnavailable:
+        return False
+
+
+def _has_young(connection: Connection, cloud: str, vm: VmReference, seconds: float) -> bool:
+    """Return whether a VM was started here so short a time ago, and not seen since."""
+    query = select(vms.c.id).where(
+        vms.c.cloud == cloud,
+        vms.c.gone_at.is_(None),
+        vms.c.origin == VmOrigin.STARTED.value,
+        vms.c.seen_at.is_(None),
+        vms.c.made_at > now() - seconds,
+    )
+    if vm.node is not None:
+        query = query.where(vms.c.node_id == vm.node)
+    else:
+        query = query.where(vms.c.name == vm.hostname)
+    return connection.execute(query.limit(1)).first() is not None

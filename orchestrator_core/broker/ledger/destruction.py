@@ -1,0 +1,187 @@
+"""The rows of a VM that is being destroyed: the statements, each in somebody's transaction."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row
+
+from orchestrator_core.broker.ledger import assignments, restore, safety, vms
+from orchestrator_core.broker.ledger.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.operations import attempts, updates
+from orchestrator_core.broker.operations.operation import Operation, Step
+from orchestrator_core.errors import Refused
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state.clock_watch import LAG, ClockWatch
+
+DEADLINE: Final = 7 * 86_400.0
+"""Seconds after which a VM that will not go waits for somebody to look at it."""
+
+
+def take(
+    connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
+) -> None:
+    """From here on nobody can claim the VM."""
+    assert operation.node_id is not None
+    key = VmKey(operation.cloud, operation.node_id)
+    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
+    _set_destroying(connection, vm, cloud, clock)
+
+
+def is_held(connection: Connection, operation: Operation) -> bool:
+    """Return whether a VM is ours or somebody's, before it is taken to be destroyed."""
+    assert operation.node_id is not None
+    return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
+
+
+def _set_destroying(
+    connection: Connection, vm: Row[Any], cloud: CloudSettings, clock: ClockWatch
+) -> None:
+    safety.check_right(vm, cloud)
+    if vm.destroy_began_at is None:
+        safety.check_rate(connection, cloud, clock)
+    vms.set_state(connection, vm.cloud, vm.node_id, VmState.DESTROYING)
+
+
+def check_still(connection: Connection, operation: Operation) -> None:
+    """Do nothing if a VM may still be destroyed.
+
+    Raises:
+        DestroyHeld, Refused: when it may not.
+    """
+    safety.check_held(connection)
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    if vm is not None:
+        safety.check_protected(vm)
+
+
+def write_gone(connection: Connection, operation: Operation, *, never_there: bool) -> None:
+    """Write down that a VM is gone, unless it was only started while the cloud was asked.
+
+    Of one that nobody has ever seen nothing is kept: a start may be about to be told of it.
+    """
+    assert operation.node_id is not None
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
+    began_at = operation.attempt_began_at
+    assert began_at is not None
+    if vm is None or _saw_it_go(connection, operation):
+        return
+    if never_there and vms.is_unknown(vm):
+        if updates.steps_of_others(connection, operation):
+            return  # who was not answered has to ask once more
+        vms.forget(connection, vm)
+    else:
+        since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
+        another = since and not _was_told_late(connection, vm, operation)
+        state = VmState.PRESENT if another else VmState.GONE
+        vms.set_state(connection, operation.cloud, operation.node_id, state)
+
+
+def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
+    """Whether a VM's start was under way before this operation: the cloud has taken its deletion.
+
+    A start that was recorded later has made another VM of the same id.
+    """
+    start = updates.get(connection, vm.operation_id) if vm.operation_id else None
+    taken = operation.step is Step.CONFIRM
+    return taken and start is not None and start.made_at < operation.made_at
+
+
+def _saw_it_go(connection: Connection, operation: Operation) -> bool:
+    """Whether another operation has written down that the VM is gone: what is there is another."""
+    assert operation.node_id is not None
+    key = VmKey(operation.cloud, operation.node_id)
+    return vms.has_gone_since(connection, key, operation.made_at)
+
+
+def take_again(
+    connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
+) -> bool:
+    """See to it that the VM may be destroyed just now; False when another operation saw it go.
+
+    Raises:
+        DestroyHeld, DestroyLimit, Refused: when it may not.
+        Superseded: when another process is about to do it.
+    """
+    assert operation.node_id is not None
+    updates.check_ours(connection, operation)
+    key = VmKey(operation.cloud, operation.node_id)
+    vm = vms.lock(connection, operation.cloud, operation.node_id)
+    if _saw_it_go(connection, operation):
+        return False
+    if vm is None:  # its row was kept for long enough
+        vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
+    safety.check_held(connection)
+    held = assignments.holding(connection, operation.cloud, operation.node_id)
+    if held is not None:
+        raise Refused(f"Node {vm.node_id} is assigned to {held.user} by now, and left alone")
+    _set_destroying(connection, vm, cloud, clock)
+    return True
+
+
+def end_assignment(connection: Connection, operation: Operation, why: str) -> None:
+    """End a VM's assignment, if it has one."""
+    assert operation.node_id is not None
+    held = assignments.lock_holding(connection, operation.cloud, operation.node_id)
+    if held is not None:
+        assignments.move(
+            connection, held, AssignmentState.ENDED, Cause(operation_id=operation.id, why=why)
+        )
+
+
+def give_back(connection: Connection, operation: Operation) -> None:
+    """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
+    state = keep(connection, operation)
+    if state is VmState.PRESENT:
+        restore.reopen(connection, operation, AssignmentState.ACTIVE)
+    elif state is VmState.RELEASING:
+        restore.reopen(connection, operation, AssignmentState.RELEASING)
+
+
+def keep(connection: Connection, operation: Operation) -> VmState:
+    """Let a VM be, so far as this operation goes; return what the others do with it."""
+    assert operation.node_id is not None
+    vms.lock(connection, operation.cloud, operation.node_id)
+    others = updates.steps_of_others(connection, operation)
+    if others - {Step.RELEASE}:
+        return VmState.DESTROYING
+    if others:
+        vms.set_state(connection, operation.cloud, operation.node_id, VmState.RELEASING)
+        return VmState.RELEASING
+    vms.set_present(connection, operation.cloud, operation.node_id)
+    return VmState.PRESENT
+
+
+def is_young(
+    connection: Connection, operation: Operation, visibility: float, clock: ClockWatch
+) -> bool:
+    """Whether a VM was started so short a time ago that its cloud need not show it yet.
+
+    A jump of the database's clock makes no VM older.
+    """
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
+        return False
+    if vm.seen_at is not None:
+        return False
+    age = operation.attempt_began_at - vm.made_at
+    return bool(age < visibility or age - clock.gained(connection, visibility + LAG) < visibility)
+
+
+def was_there(connection: Connection, operation: Operation) -> bool:
+    """Return whether the VM is known to have existed: it was started, adopted, given or seen."""
+    assert operation.node_id is not None
+    vm = vms.get(connection, operation.cloud, operation.node_id)
+    return vm is not None and not vms.is_unknown(vm)
+
+
+def looks(connection: Connection, operation: Operation) -> int:
+    """Return how often the VM was looked for since the cloud was last asked to destroy it."""
+    looks = 0
+    for attempt in reversed(attempts.of(connection, operation.id)):
+        if attempt.step != Step.CONFIRM:
+            break
+        looks += 1
+    return looks

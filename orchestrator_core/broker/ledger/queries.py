@@ -1,0 +1,88 @@
+"""Who holds and has held which VM, as the rows tell it; nothing here changes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, and_, bindparam, select
+
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent, VmState
+from orchestrator_core.model import Vm, VmStatus
+from orchestrator_core.state.tables import assignment_events, assignments, orphans
+from orchestrator_core.state.tables import vms as vm_rows
+
+_STATUS: Final = {
+    VmState.RELEASING: VmStatus.RELEASING,
+    VmState.DESTROYING: VmStatus.RELEASING,
+}
+
+
+def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
+    """Return the VMs of a cloud that are not gone, as version 1 shows them, by node id.
+
+    Orphans show as faulty: nobody can get one before an operator has decided about it.
+    """
+    held = and_(assignments.c.vm_id == vm_rows.c.id, assignments.c.ended_at.is_(None))
+    rows = connection.execute(
+        select(vm_rows.c.id, vm_rows.c.node_id, vm_rows.c.name, vm_rows.c.state)
+        .add_columns(assignments.c.user, assignments.c.vm_type)
+        .outerjoin(assignments, held)
+        .where(vm_rows.c.cloud == cloud, vm_rows.c.gone_at.is_(None))
+    )
+    known = {row.node_id: _vm(cloud, row) for row in rows}
+    for orphan in connection.execute(_ORPHANS, {"of_cloud": cloud}):
+        vm = known.setdefault(orphan.node_id, Vm(0, orphan.node_id, orphan.name or "", cloud=cloud))
+        if not vm.user:
+            vm.status, vm.status_desc = VmStatus.FAULTY.value, VmStatus.FAULTY.name
+    return known
+
+
+_ORPHANS: Final = select(orphans.c.node_id, orphans.c.name).where(
+    orphans.c.cloud == bindparam("of_cloud"), orphans.c.ignored_at.is_(None)
+)
+
+
+def _vm(cloud: str, row: Row[Any]) -> Vm:
+    holder = VmStatus.FREE if row.user is None else VmStatus.ASSIGNED
+    status = _STATUS.get(VmState(row.state), holder)
+    return Vm(
+        id=row.id,
+        id_vm=row.node_id,
+        hostname=row.name or "",
+        user=row.user or "",
+        recipe=row.vm_type or "",
+        status=status.value,
+        status_desc=status.name,
+        cloud=cloud,
+    )
+
+
+def history(connection: Connection, assignment_id: str) -> list[AssignmentEvent]:
+    """Return everything that happened to an assignment, in its order."""
+    table = assignment_events
+    columns = [c for c in table.c if c.name not in ("id", "assignment_id")]
+    rows = connection.execute(
+        select(*columns).where(table.c.assignment_id == assignment_id).order_by(table.c.id)
+    )
+    return [AssignmentEvent(**row._asdict()) for row in rows]
+
+
+def find(
+    connection: Connection, filters: Mapping[str, str], limit: int, after: str | None
+) -> list[Assignment]:
+    """Return assignments, the newest first.
+
+    Args:
+        connection: of a transaction.
+        filters: values by column.
+        limit: how many at most.
+        after: the id of the one before the first.
+    """
+    table = assignments
+    query = select(table).order_by(table.c.id.desc()).limit(limit)
+    for name, value in filters.items():
+        query = query.where(table.c[name] == value)
+    if after is not None:
+        query = query.where(table.c.id < after)
+    return [Assignment(**row._asdict()) for row in connection.execute(query)]

@@ -1,0 +1,353 @@
+"""The rows of VMs: the statements, each within somebody's transaction."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    String,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.errors import Refused
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_of, insert_unless_there
+from orchestrator_core.state.tables import assignments, vms
+
+_PORTION: Final = 500
+
+_FIND: Final = select(vms).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at.is_(None),
+)
+
+_NAMED: Final = and_(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    vms.c.gone_at.is_(None),
+)
+
+_LOCK: Final = _FIND.with_for_update()
+
+_SET_STATE: Final = (
+    update(vms)
+    .where(
+        vms.c.cloud == bindparam("of_cloud"),
+        vms.c.node_id == bindparam("wanted"),
+        vms.c.gone_at.is_(None),
+    )
+    .values(state=bindparam("new_state"))
+)
+
+_SET: Final = {
+    VmState.PRESENT: _SET_STATE.values(destroy_began_at=None),
+    VmState.RELEASING: _SET_STATE,
+    VmState.DESTROYING: _SET_STATE.values(
+        destroy_began_at=func.coalesce(vms.c.destroy_began_at, now())
+    ),
+    VmState.GONE: _SET_STATE.values(gone_at=now()),
+}
+
+
+@functools.cache
+def _note(dialect: str) -> Any:
+    insert = insert_unless_there(dialect, vms).values(
+        state=VmState.PRESENT.value, protected=False, generation=0, made_at=now()
+    )
+    return insert.returning(vms.c.id)
+
+
+def note(
+    connection: Connection, vm: VmKey, origin: VmOrigin, operation_id: str | None = None
+) -> bool:
+    """See to it that a VM has a row; return whether it had none.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        origin: how it came to be known.
+        operation_id: the operation that started it.
+    """
+    row = {
+        "cloud": vm.cloud,
+        "node_id": vm.node_id,
+        "name": vm.name,
+        "origin": origin.value,
+        "operation_id": operation_id,
+    }
+    return connection.execute(_note(connection.dialect.name), row).first() is not None
+
+
+_KNOWN_SINCE: Final = select(vms.c.gone_at).where(
+    vms.c.cloud == bindparam("of_cloud"),
+    vms.c.node_id == bindparam("wanted"),
+    or_(vms.c.gone_at.is_(None), vms.c.gone_at >= bindparam("since")),
+)
+
+_LOCK_KNOWN_SINCE: Final = _KNOWN_SINCE.with_for_update()
+
+_STARTED: Final[dict[str, ColumnElement[Any]]] = {
+    "cloud": bindparam("of_cloud", type_=String),
+    "node_id": bindparam("wanted", type_=Text),
+    "name": bindparam("new_name", type_=Text),
+    "operation_id": bindparam("of_operation", type_=String),
+    "state": literal(VmState.PRESENT.value),
+    "origin": literal(VmOrigin.STARTED.value),
+    "protected": false(),
+    "generation": literal(0),
+    "made_at": now(),
+}
+
+
+@functools.cache
+def _started(dialect: str) -> Any:
+    """One statement, since somebody may delete the row between two."""
+    gone = _KNOWN_SINCE.where(vms.c.gone_at.is_not(None))
+    values = [value.label(name) for name, value in _STARTED.items()]
+    row: Any = select(*values).where(~gone.exists())
+    insert = insert_of(dialect, vms).from_select(tuple(_STARTED), row)
+    names = ("origin", "operation_id", "name", "made_at")
+    return insert.on_conflict_do_update(
+        index_elements=["cloud", "node_id"],
+        index_where=vms.c.gone_at.is_(None),
+        set_={name: insert.excluded[name] for name in names},
+        where=vms.c.operation_id.is_(None),
+    )
+
+
+def started(connection: Connection, vm: VmKey, operation_id: str, since: float) -> None:
+    """See to it that a VM that an operation has started has a row.
+
+    The VM may have been seen, and even destroyed, by others before the operation was told of it.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        operation_id: the operation.
+        since: when the operation was recorded.
+    """
+    it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        # Whoever is about to write down that the VM is gone has to be waited for.
+        connection.execute(_LOCK_KNOWN_SINCE, it).all()
+    row = {**it, "new_name": vm.name, "of_operation": operation_id}
+    connection.execute(_started(dialect), row)
+
+
+def has_gone_since(connection: Connection, vm: VmKey, since: float | ColumnElement[float]) -> bool:
+    """Whether a VM of this id has gone at this time of the database's clock, or later."""
+    query = select(vms.c.id).where(
+        vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at >= since
+    )
+    return connection.execute(query).first() is not None
+
+
+def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
+    """Return the row of a VM that is not gone."""
+    return connection.execute(_FIND, {"of_cloud": cloud, "wanted": node_id}).first()
+
+
+def lock(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
+    """Return a VM's row, and let nobody else change it before this transaction ends."""
+    return connection.execute(_LOCK, {"of_cloud": cloud, "wanted": node_id}).first()
+
+
+def note_and_lock(
+    connection: Connection, vm: VmKey, origin: VmOrigin, since: float | None = None
+) -> Row[Any]:
+    """As :func:`note`, then :func:`lock`.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        origin: how it came to be known.
+        since: when somebody named it; None for now.
+
+    Raises:
+        Refused: when it has gone since, or in this moment: what could be locked is another VM.
+    """
+    note(connection, vm, origin)
+    row = lock(connection, vm.cloud, vm.node_id)
+    if row is None or (since is not None and has_gone_since(connection, vm, since)):
+        raise Refused(f"Node {vm.node_id} was destroyed meanwhile")
+    return row
+
+
+def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
+    """Write down what is being done with a VM."""
+    values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}
+    connection.execute(_SET[state], values)
+
+
+def set_present(connection: Connection, cloud: str, node_id: str) -> None:
+    """Write down that nothing is done with a VM any more; keep no row of one never seen.
+
+    A caller may have named a node that the cloud does not have: no listing would ever end its row.
+    """
+    its = {"of_cloud": cloud, "wanted": node_id}
+    connection.execute(delete(vms).where(_NAMED, never_seen()), its)
+    set_state(connection, cloud, node_id, VmState.PRESENT)
+
+
+def never_seen() -> ColumnElement[bool]:
+    """Return the condition that a row says no more of a VM than that a caller has named it."""
+    return and_(
+        vms.c.origin == VmOrigin.GIVEN.value,
+        vms.c.generation == 0,
+        vms.c.seen_at.is_(None),
+        ~vms.c.protected,
+    )
+
+
+def is_unknown(vm: Row[Any]) -> bool:
+    """Whether a row says no more of a VM than that somebody has named it."""
+    return vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.seen_at is None
+
+
+def forget(connection: Connection, vm: Row[Any]) -> None:
+    """Delete a VM's row."""
+    connection.execute(delete(vms).where(vms.c.id == vm.id))
+
+
+NO_MARKER: Final = ""
+"""In the place of the operation that has started an adopted VM which carries no marker of ours."""
+
+
+def adopt(connection: Connection, vm: VmKey, started_by: str | None) -> None:
+    """Take a VM for our own from now on.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        started_by: the operation that its marker names; None when nobody has looked yet.
+    """
+    note(connection, vm, VmOrigin.ADOPTED, started_by)
+    given = (_is(vm), vms.c.origin == VmOrigin.GIVEN.value)
+    adopted = {"origin": VmOrigin.ADOPTED.value, "operation_id": started_by}
+    connection.execute(update(vms).where(*given).values(adopted))
+
+
+def note_markers(connection: Connection, cloud: str, started_by: Mapping[str, str | None]) -> None:
+    """Write down which operations have started adopted VMs, of which that was not known yet.
+
+    Args:
+        connection: of a transaction.
+        cloud: the VMs'.
+        started_by: the operation by node id; None for a VM that carries no marker of ours.
+    """
+    unknown = and_(
+        vms.c.cloud == cloud,
+        vms.c.gone_at.is_(None),
+        vms.c.origin == VmOrigin.ADOPTED.value,
+        vms.c.operation_id.is_(None),
+    )
+    for node_id in connection.execute(select(vms.c.node_id).where(unknown)).scalars().all():
+        if node_id in started_by:
+            its = update(vms).where(unknown, vms.c.node_id == node_id)
+            connection.execute(its.values(operation_id=started_by[node_id] or NO_MARKER))
+
+
+def protect(connection: Connection, vm: VmKey, *, protected: bool) -> None:
+    """Let a VM never be destroyed from here, or let it again."""
+    note(connection, vm, VmOrigin.GIVEN)
+    connection.execute(update(vms).where(_is(vm)).values(protected=protected))
+
+
+def _is(vm: VmKey) -> ColumnElement[bool]:
+    return and_(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at.is_(None))
+
+
+def ever(connection: Connection, vm: VmKey) -> list[Row[Any]]:
+    """Return the row of each VM of this id that was ever known, gone or not."""
+    query = select(vms).where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id)
+    return list(connection.execute(query))
+
+
+def is_owned(vm: Row[Any]) -> bool:
+    """Whether it is there, and ours or somebody's, or being destroyed."""
+    only_named = vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.state == VmState.PRESENT
+    return vm.gone_at is None and not only_named
+
+
+def is_ours(connection: Connection, vm: VmKey) -> bool:
+    """Return whether a VM that is not gone is ours or somebody's, by its row."""
+    row = get(connection, vm.cloud, vm.node_id)
+    return row is not None and is_owned(row)
+
+
+def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> bool:
+    """Whether another cloud of the settings, which must be the same account, has this VM.
+
+    Args:
+        connection: of a transaction.
+        vm: which one.
+        operation_id: the operation that has started it.
+    """
+    # One that was adopted before its cloud was looked through may be it.
+    adopted = and_(vms.c.origin == VmOrigin.ADOPTED.value, vms.c.operation_id.is_(None))
+    ours = or_(vms.c.operation_id == operation_id, adopted)
+    query = select(vms.c.id).where(
+        vms.c.node_id == vm.node_id, vms.c.cloud != vm.cloud, vms.c.gone_at.is_(None), ours
+    )
+    return connection.execute(query).first() is not None
+
+
+def of_operation(connection: Connection, node_id: str, operation_id: str) -> list[Row[Any]]:
+    """Return each row, of whichever cloud, of a VM that an operation has started."""
+    query = select(vms).where(vms.c.node_id == node_id, vms.c.operation_id == operation_id)
+    return list(connection.execute(query))
+
+
+def note_terminated(
+    connection: Connection, cloud: str, node_ids: Sequence[str], before: float
+) -> None:
+    """Write down that VMs are gone which their cloud shows as terminated and nobody holds.
+
+    A held one stays: its holder, or an operator, releases it. One that was made known since the
+    listing began may be another VM of the same id.
+
+    Args:
+        connection: of a transaction.
+        cloud: the VMs'.
+        node_ids: those that a complete listing shows as terminated.
+        before: when that listing began, by the database's clock.
+    """
+    held = select(assignments.c.id).where(
+        assignments.c.vm_id == vms.c.id, assignments.c.ended_at.is_(None)
+    )
+    for at in range(0, len(node_ids), _PORTION):
+        connection.execute(
+            update(vms)
+            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None), vms.c.made_at < before)
+            .where(vms.c.state == VmState.PRESENT.value, ~held.exists())
+            .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
+            .values(state=VmState.GONE.value, gone_at=now())
+        )
+
+
+def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:
+    """Write down which VMs a cloud shows now."""
+    for at in range(0, len(node_ids), _PORTION):
+        connection.execute(
+            update(vms)
+            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None))
+            .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
+            .values(seen_at=now())
+        )

@@ -1,0 +1,215 @@
+"""Which process runs which operation: claims, and what becomes of a lost process's work."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+
+from orchestrator_core.broker.operations import attempts
+from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.broker.operations.turns import DUE, Turns
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import operations, processes
+
+
+def anything_due(connection: Connection, lease: float) -> bool:
+    """Whether there is anything to claim, or to take from a process that is gone."""
+    table = operations
+    due = select(table.c.id).where(
+        table.c.finished_at.is_(None),
+        table.c.state == OperationState.PENDING,
+        table.c.next_attempt_at <= now(),
+    )
+    lost = select(table.c.id).where(_is_lost(lease))
+    return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
+
+
+def under_way(connection: Connection, kind: str, lease: float) -> Sequence[str]:
+    """Return the operations of a kind that living processes run, by their ids."""
+    table = operations
+    query = select(table.c.id).where(
+        table.c.finished_at.is_(None), table.c.kind == kind, table.c.owner.in_(_alive(lease))
+    )
+    return connection.execute(query).scalars().all()
+
+
+def has_worker(connection: Connection, silent: float) -> bool:
+    """Whether a durable worker was seen within so many seconds."""
+    worker = select(processes.c.id).where(
+        processes.c.kind == "worker", processes.c.seen_at > now() - silent
+    )
+    return bool(connection.execute(select(worker.exists())).scalar_one())
+
+
+def _is_lost(lease: float) -> ColumnElement[bool]:
+    table = operations
+    return and_(
+        table.c.finished_at.is_(None),
+        table.c.owner.is_not(None),
+        table.c.owner.not_in(_alive(lease)),
+    )
+
+
+def _alive(lease: float) -> Select[tuple[str]]:
+    return select(processes.c.id).where(processes.c.seen_at > now() - lease)
+
+
+def room(connection: Connection, cloud: str, limit: int | None) -> int | None:
+    """Return how many more operations may be under way in a cloud; None for any number.
+
+    Whoever asks at the same time waits until this transaction has ended.
+    """
+    if limit is None:
+        return None
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"changes {cloud}"))))
+    table = operations
+    running = connection.execute(
+        select(func.count()).where(table.c.cloud == cloud, table.c.state == OperationState.RUNNING)
+    ).scalar_one()
+    return max(0, limit - int(running))
+
+
+def claim_due(
+    connection: Connection,
+    process: str,
+    clouds: Mapping[str, int | None],
+    most: int,
+    turns: Turns | None = None,
+) -> list[Operation]:
+    """Take operations that are due, for this process; begin an attempt of each.
+
+    Clouds with a limit, and all others together, come in a new order each time: nobody's backlog
+    keeps another's operations waiting for ever. Within these, callers take turns.
+
+    Args:
+        connection: of a transaction.
+        process: that will run them.
+        clouds: the clouds that this process can reach, with how many operations may be under
+            way in each at the same time.
+        most: how many.
+        turns: of the callers; None for a process that runs nothing yet.
+    """
+    turns = turns or Turns({})
+    groups: list[tuple[list[str], int | None]]
+    groups = [([name], limit) for name, limit in clouds.items() if limit is not None]
+    groups.append(([name for name, limit in clouds.items() if limit is None], None))
+    random.shuffle(groups)
+    claimed: list[Operation] = []
+    for names, limit in groups:
+        left = most - len(claimed)
+        if limit is not None and left:
+            # What becomes due right after this has to wait: nobody has asked for its room.
+            due = _is_due(connection, names)
+            left = min(left, room(connection, names[0], limit) or 0) if due else 0
+        if left:
+            taken = _claim(connection, process, turns.due(names, left))
+            turns.count(taken)
+            claimed += taken
+    return claimed
+
+
+def _is_due(connection: Connection, clouds: Sequence[str]) -> bool:
+    due = select(operations.c.id).where(*DUE, operations.c.cloud.in_(clouds))
+    return connection.execute(select(due.exists())).scalar_one()
+
+
+def _claim(connection: Connection, process: str, due: Select[tuple[str]]) -> list[Operation]:
+    # Not as a subquery of the update: PostgreSQL may run it once for each row, and each time
+    # it finds as many as there may be at most.
+    locked = due.with_for_update(of=operations, skip_locked=True)
+    ids = connection.execute(locked).scalars().all()
+    return _take(connection, process, operations.c.id.in_(ids)) if ids else []
+
+
+def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:
+    """Take an operation that this process has had a moment ago; None if another one has it."""
+    table = operations
+    same = and_(
+        table.c.id == operation.id,
+        table.c.generation == operation.generation,
+        table.c.state == OperationState.PENDING,
+    )
+    return next(iter(_take(connection, process, same)), None)
+
+
+def _take(connection: Connection, process: str, which: ColumnElement[bool]) -> list[Operation]:
+    table = operations
+    rows = connection.execute(
+        update(table)
+        .where(which)
+        .values(
+            state=OperationState.RUNNING,
+            owner=process,
+            process=process,
+            generation=table.c.generation + 1,
+            attempts=table.c.attempts + 1,
+            attempt_began_at=now(),
+            next_attempt_at=None,
+        )
+        .returning(*table.c)
+    )
+    return [Operation.of(row) for row in rows]
+
+
+def let_go(connection: Connection, operation: Operation, why: str) -> None:
+    """Make an operation due whose process is gone; what its attempt has done is not known."""
+    table = operations
+    written = connection.execute(
+        update(table)
+        .where(
+            table.c.id == operation.id,
+            table.c.generation == operation.generation,
+            table.c.state == OperationState.RUNNING,
+        )
+        .values(
+            state=OperationState.PENDING,
+            unsettled=True,
+            owner=None,
+            generation=table.c.generation + 1,
+            next_attempt_at=now(),
+            error_code="process_lost",
+            error_message=why,
+        )
+        .returning(now())
+    ).scalar()
+    if written is not None:
+        attempts.end(connection, operation, "lost", written, ("process_lost", why))
+
+
+def let_go_of_the_dead(connection: Connection, lease: float) -> int:
+    """Make every operation due whose process was silent for longer than its lease.
+
+    Args:
+        connection: of a transaction.
+        lease: seconds.
+    """
+    dead = connection.execute(
+        select(*operations.c).where(_is_lost(lease)).with_for_update(skip_locked=True)
+    ).all()
+    for row in dead:
+        let_go(connection, Operation.of(row), "the process that ran it is gone")
+    return len(dead)
+
+
+def forgotten(
+    connection: Connection, process: str, known: Collection[str] = (), older_than: float = -1.0
+) -> list[Operation]:
+    """Return the operations that a process runs by the rows, but not as far as it knows.
+
+    Args:
+        connection: of a transaction.
+        process: that asks.
+        known: the operations that it runs.
+        older_than: seconds since their attempts began.
+    """
+    table = operations
+    rows = connection.execute(
+        select(*table.c)
+        .where(table.c.finished_at.is_(None), table.c.owner == process)
+        .where(table.c.attempt_began_at < now() - older_than)
+        .where(table.c.id.not_in(known))
+    )
+    return [Operation.of(row) for row in rows]

@@ -1,0 +1,112 @@
+"""What became of each attempt of an operation: the statements, each in somebody's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, and_, select
+
+from orchestrator_core.broker.operations.operation import Attempt, Operation
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import attempts, operations
+
+_NOT_KNOWN: Final = ("unknown", "lost")
+"""How attempts end after which nobody knows what has come of them."""
+
+
+def end(
+    connection: Connection,
+    operation: Operation,
+    outcome: str,
+    ended_at: float,
+    error: tuple[str | None, str | None],
+) -> None:
+    """Write down how an attempt ended, and when: ``error`` is its code and its message."""
+    code, message = error
+    row = {
+        "operation_id": operation.id,
+        "number": operation.attempts,
+        "step": operation.step.value,
+        "process": operation.owner,
+        "began_at": operation.attempt_began_at,
+        "ended_at": ended_at,
+        "outcome": outcome,
+        "error_code": code,
+        "error_message": message,
+    }
+    connection.execute(insert_unless_there(connection.dialect.name, attempts), row)
+
+
+def outcome_of(connection: Connection, operation: Operation) -> tuple[str, str | None] | None:
+    """Return how the attempt that an operation's owner made has ended, and its error's code.
+
+    Args:
+        connection: of a transaction.
+        operation: as it was while the attempt ran.
+
+    Returns:
+        None where no such attempt was recorded as ended.
+    """
+    table = attempts
+    row = connection.execute(
+        select(table.c.outcome, table.c.error_code).where(
+            table.c.operation_id == operation.id,
+            table.c.number == operation.attempts,
+            table.c.process == operation.owner,
+        )
+    ).first()
+    return None if row is None else (row.outcome, row.error_code)
+
+
+def of(connection: Connection, operation_id: str) -> list[Attempt]:
+    """Return what became of each attempt that has ended."""
+    table = attempts
+    columns = [column for column in table.c if column.name != "operation_id"]
+    rows = connection.execute(
+        select(*columns).where(table.c.operation_id == operation_id).order_by(table.c.number)
+    )
+    ended = [Attempt(**row._asdict()) for row in rows]
+    if ended:
+        return ended
+    row = connection.execute(
+        select(*operations.c).where(operations.c.id == operation_id, _ENDED_WITH_ITS_FIRST)
+    ).first()
+    return [] if row is None else [_only_attempt(Operation.of(row))]
+
+
+_ENDED_WITH_ITS_FIRST: Final = and_(
+    operations.c.finished_at.is_not(None), operations.c.attempt_began_at.is_not(None)
+)
+
+
+def _only_attempt(operation: Operation) -> Attempt:
+    """Return the attempt of an operation that ended with its first: its row tells everything."""
+    assert operation.attempt_began_at is not None
+    assert operation.finished_at is not None
+    return Attempt(
+        number=1,
+        step=operation.step,
+        process=operation.process or "",
+        began_at=operation.attempt_began_at,
+        ended_at=operation.finished_at,
+        outcome="error" if operation.error_code else "ok",
+        error_code=operation.error_code,
+        error_message=operation.error_message,
+    )
+
+
+def lost_for(operation: Operation, ended: Sequence[Attempt]) -> float:
+    """Return for how many seconds it was not known what has come of an operation.
+
+    Args:
+        operation: of which an attempt runs.
+        ended: the attempts that have ended, the first one first.
+    """
+    lost_at = operation.made_at
+    for attempt in reversed(ended):
+        if attempt.outcome not in _NOT_KNOWN:
+            break
+        lost_at = attempt.ended_at
+    assert operation.attempt_began_at is not None
+    return operation.attempt_began_at - lost_at

@@ -1,0 +1,84 @@
+"""Which operation a caller's Idempotency-Key stands for.
+
+A key is taken in the transaction that records its operation, so that it never stands for
+nothing: whoever comes second finds the operation, whatever became of the first.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, not_, select
+
+from orchestrator_core.broker.operations.operation import Operation, Requester
+from orchestrator_core.errors import KeyInUse
+from orchestrator_core.state import clock_hold
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import idempotency_keys, operations
+
+
+def take(connection: Connection, requester: Requester, operation_id: str) -> None:
+    """Let a requester's key, if there is one, stand for an operation.
+
+    Raises:
+        KeyInUse: when it stands for another one already.
+    """
+    use = requester.key
+    if use is None:
+        return
+    keys = idempotency_keys
+    connection.execute(delete(keys).where(_is_over(), keys.c.key == use.key))
+    values = {
+        "caller": requester.caller,
+        "method": use.method,
+        "path": use.path,
+        "key": use.key,
+        "body_digest": use.body_digest,
+        "operation_id": operation_id,
+        "expires_at": now() + use.keep,
+    }
+    taken = connection.execute(
+        insert_unless_there(connection.dialect.name, keys)
+        .values(values)
+        .returning(keys.c.operation_id)
+    )
+    if taken.first() is None:
+        raise KeyInUse
+
+
+def find(connection: Connection, requester: Requester) -> tuple[Operation, str] | None:
+    """Return the operation for which a key stands and its body's digest; None without one."""
+    use, keys = requester.key, idempotency_keys
+    assert use is not None
+    row = connection.execute(
+        select(*operations.c, keys.c.body_digest)
+        .join(keys, keys.c.operation_id == operations.c.id)
+        .where(
+            keys.c.caller == requester.caller,
+            keys.c.method == use.method,
+            keys.c.path == use.path,
+            keys.c.key == use.key,
+            not_(_is_over()),
+        )
+    ).first()
+    if row is None:
+        return None
+    values = row._asdict()
+    digest = values.pop("body_digest")
+    return Operation.of_values(values), digest
+
+
+def forget(connection: Connection, operation: Operation) -> None:
+    """Let a key be used again: nothing was done for it."""
+    keys = idempotency_keys
+    connection.execute(delete(keys).where(keys.c.operation_id == operation.id))
+
+
+def forget_old(connection: Connection) -> int:
+    """Delete the keys whose time is over; return how many."""
+    keys = idempotency_keys
+    return connection.execute(delete(keys).where(_is_over())).rowcount
+
+
+def _is_over() -> ColumnElement[bool]:
+    # A clock that has jumped would let a repeated request start a second VM.
+    return and_(idempotency_keys.c.expires_at <= now(), not_(clock_hold.IN_DOUBT))

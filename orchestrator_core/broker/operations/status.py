@@ -1,0 +1,38 @@
+"""What has become of operations, as plugins are told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, and_, select
+
+from orchestrator_core.broker.operations.operation import OperationState
+from orchestrator_core.model import OperationStatus
+from orchestrator_core.state.tables import operations, vms
+
+
+def statuses(connection: Connection, ids: Collection[str]) -> dict[str, OperationStatus]:
+    """Return what is known of operations, by their ids.
+
+    A start's row is deleted long after its end, but the row of its VM only once that is gone.
+    """
+    there = and_(
+        vms.c.cloud == operations.c.cloud,
+        vms.c.node_id == operations.c.node_id,
+        vms.c.gone_at.is_(None),
+    )
+    of_operations = (
+        select(operations.c.id, operations.c.state, vms.c.node_id)
+        .outerjoin(vms, there)
+        .where(operations.c.id.in_(ids))
+    )
+    found = {
+        row.id: OperationStatus(row.state, row.node_id) for row in connection.execute(of_operations)
+    }
+    of_vms = select(vms.c.operation_id, vms.c.node_id).where(
+        vms.c.operation_id.in_(ids), vms.c.gone_at.is_(None)
+    )
+    for row in connection.execute(of_vms):
+        succeeded = OperationStatus(OperationState.SUCCEEDED.value, row.node_id)
+        found.setdefault(row.operation_id, succeeded)
+    return found

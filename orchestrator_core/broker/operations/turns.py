@@ -1,0 +1,72 @@
+"""The order in which a durable worker takes what is due: callers take turns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
+
+from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import operations
+
+DUE: Final = (
+    operations.c.finished_at.is_(None),
+    operations.c.state == OperationState.PENDING,
+    operations.c.next_attempt_at <= now(),
+)
+"""Conditions of an operation's row that is due."""
+
+
+class Turns:
+    """Statements that find what is due in the turns of callers.
+
+    Args:
+        running: how many operations the process runs already, by their callers.
+        most_of_one: how many operations of one caller it may run; None for any number.
+    """
+
+    def __init__(self, running: Mapping[str, int], most_of_one: int | None = None) -> None:
+        self._running = Counter(running)
+        self._most_of_one = most_of_one
+
+    def count(self, taken: Iterable[Operation]) -> None:
+        """Count operations as running."""
+        self._running.update(operation.caller for operation in taken)
+
+    def due(self, clouds: Sequence[str], most: int) -> Select[tuple[str]]:
+        """Return the statement that finds the operations of some clouds that are next.
+
+        Each row is numbered among those of its caller and cloud, and by that number among those
+        of its caller. What is due goes by the second number, after as many as the caller has
+        running: a caller with 2,400 rows delays one with a single row by none of them.
+
+        Args:
+            clouds: the clouds.
+            most: how many operations it finds.
+        """
+        table = operations
+        columns = (table.c.id, table.c.caller, table.c.next_attempt_at)
+        of_cloud = (table.c.caller, table.c.cloud)
+        in_cloud = func.row_number().over(partition_by=of_cloud, order_by=table.c.next_attempt_at)
+        rows = (
+            select(*columns, in_cloud.label("number"))
+            .where(*DUE, table.c.cloud.in_(clouds))
+            .subquery("numbered")
+        )
+        order = (rows.c.number, rows.c.next_attempt_at)
+        of_caller = func.row_number().over(partition_by=rows.c.caller, order_by=order)
+        turn = of_caller + self._running_of(rows.c.caller)
+        turns = select(rows.c.id, turn.label("turn")).subquery("turns")
+        # A window function cannot be locked by: the rows are joined to their turns for it.
+        found = select(table.c.id).join(turns, turns.c.id == table.c.id).where(*DUE)
+        if self._most_of_one is not None:
+            found = found.where(turns.c.turn <= self._most_of_one)
+        return found.order_by(turns.c.turn, table.c.next_attempt_at).limit(most)
+
+    def _running_of(self, caller: ColumnElement[str]) -> ColumnElement[int]:
+        if not self._running:
+            return literal(0)
+        return case(self._running, value=caller, else_=0)

@@ -1,0 +1,295 @@
+"""VMs that carry our marker and that nobody owns: what was seen of them, and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, delete, select, update
+
+from orchestrator_core.broker.ledger import assignments, vms
+from orchestrator_core.broker.ledger.destruction import DEADLINE
+from orchestrator_core.broker.ledger.markers import read_marker
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.operations import inserts
+from orchestrator_core.broker.operations.operation import (
+    FINAL,
+    Draft,
+    OperationState,
+    Requester,
+    Step,
+)
+from orchestrator_core.errors import Refused
+from orchestrator_core.model import Node, NodeState
+from orchestrator_core.settings.model import OrphanSettings
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import operations, orphans
+
+UNKNOWN: Final = "unknown_operation"
+
+REASONS: Final[Mapping[str, str]] = {
+    UNKNOWN: "it carries our marker, and the database knows nothing of its operation: it may be "
+    "older than the cloud",
+    "operation_ended": "its start was taken for failed, and it appeared later",
+    "second_of_one": "its operation has started another VM as well",
+    "gone_before": "its cloud said that it was gone, and shows it again",
+}
+"""Why a VM is thought to be ours and nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """One row of ``orphans``. Times are seconds since 1970 by the database's clock."""
+
+    cloud: str
+    node_id: str
+    name: str | None
+    marker: str
+    operation_id: str
+    reason: str
+    first_seen_at: float
+    last_seen_at: float
+    times_seen: int
+    ignored_at: float | None
+    ignored_by: str | None
+
+
+def note(
+    connection: Connection, cloud: str, installation: str, nodes: Sequence[Node]
+) -> list[Orphan]:
+    """Compare a complete listing with the rows; return who was seen in it that nobody owns.
+
+    A listing that shows nothing at all changes nothing.
+    """
+    if not nodes:
+        return []
+    seen = {}
+    for node in nodes:
+        reason = _reason(connection, cloud, installation, node)
+        if reason is not None:
+            seen[node.id] = (node, reason)
+    _forget_others(connection, cloud, seen)
+    vms.note_markers(connection, cloud, {node.id: _operation(installation, node) for node in nodes})
+    return [_see(connection, cloud, node, reason) for node, reason in seen.values()]
+
+
+def _reason(connection: Connection, cloud: str, installation: str, node: Node) -> str | None:
+    started_by = _operation(installation, node)
+    if started_by is None or node.state is NodeState.TERMINATED:
+        return None
+    # First, since the start that has succeeded by now has written the VM's row as well.
+    operation = connection.execute(
+        select(operations.c.state, operations.c.node_id).where(operations.c.id == started_by)
+    ).first()
+    key = VmKey(cloud, node.id)
+    ever = vms.ever(connection, key)
+    if any(vms.is_owned(vm) for vm in ever) or vms.is_owned_elsewhere(connection, key, started_by):
+        return None
+    ever += vms.of_operation(connection, node.id, started_by)
+    if any(vm.gone_at is not None for vm in ever):
+        return "gone_before"
+    if operation is None:
+        return UNKNOWN
+    if operation.state not in FINAL:
+        return None
+    succeeded = operation.state == OperationState.SUCCEEDED
+    return "second_of_one" if succeeded else "operation_ended"
+
+
+def _operation(installation: str, node: Node) -> str | None:
+    """Return the operation that has started a VM by its marker; None if it carries none of ours."""
+    marker = read_marker(node.marker or "")
+    return marker[1] if marker is not None and marker[0] == installation else None
+
+
+def _forget_others(connection: Connection, cloud: str, seen: Mapping[str, object]) -> None:
+    """What a listing with something in it does not show is nobody's orphan any more.
+
+    A decision to ignore one is kept for as long as it is nobody's: it may show again.
+    """
+    for orphan in find(connection, cloud):
+        ever = vms.ever(connection, VmKey(cloud, orphan.node_id))
+        ignored = orphan.ignored_at is not None and not any(map(vms.is_owned, ever))
+        if orphan.node_id not in seen and not ignored:
+            forget(connection, cloud, orphan.node_id)
+
+
+def forget_ignored(connection: Connection, unseen: float) -> int:
+    """Forget the decisions about VMs that were not seen for so many seconds; return how many."""
+    ignored = (orphans.c.ignored_at.is_not(None), orphans.c.last_seen_at < now() - unseen)
+    return connection.execute(delete(orphans).where(*ignored)).rowcount
+
+
+def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
+    marker = read_marker(node.marker or "")
+    assert marker is not None
+    this = (orphans.c.cloud == cloud, orphans.c.node_id == node.id)
+    # Where ids are used again it is another VM, about which nobody has decided.
+    connection.execute(delete(orphans).where(*this, orphans.c.marker != node.marker))
+    connection.execute(
+        insert_unless_there(connection.dialect.name, orphans).values(
+            cloud=cloud,
+            node_id=node.id,
+            marker=node.marker,
+            operation_id=marker[1],
+            reason=reason,
+            first_seen_at=now(),
+            last_seen_at=now(),
+            times_seen=0,
+        )
+    )
+    row = connection.execute(
+        update(orphans)
+        .where(*this)
+        .values(
+            name=node.name,
+            reason=reason,
+            last_seen_at=now(),
+            times_seen=orphans.c.times_seen + 1,
+        )
+        .returning(*orphans.c)
+    ).one()
+    return Orphan(**row._asdict())
+
+
+def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
+    """Return all orphans, or one cloud's."""
+    query = select(orphans).order_by(orphans.c.cloud, orphans.c.node_id)
+    if cloud is not None:
+        query = query.where(orphans.c.cloud == cloud)
+    return [Orphan(**row._asdict()) for row in connection.execute(query)]
+
+
+_STALE: Final = 3600.0
+"""Seconds after which a section that shows an orphan no longer is not asked first about it."""
+
+
+def once(connection: Connection, found: Sequence[Orphan]) -> list[Orphan]:
+    """Return orphans without those that another section of the settings shows as well.
+
+    Two sections of one account, provider and region list the same VMs. A marker is that of one
+    start, so that equal ids with equal markers are one VM. It is told of in the section whose
+    operation has started it, else in the one that saw it first.
+
+    Its rows in the other sections stay: nobody may be given the VM there either.
+    """
+    return [orphan for orphan in found if _primary(connection, orphan) == orphan.cloud]
+
+
+def _primary(connection: Connection, orphan: Orphan) -> str:
+    """Return the cloud in whose section an orphan is told of."""
+    rows = connection.execute(select(orphans).where(*_same(orphan.node_id, orphan.marker))).all()
+    if len(rows) <= 1:
+        return orphan.cloud
+    its = select(operations.c.cloud).where(operations.c.id == orphan.operation_id)
+    started_in = connection.execute(its).scalar_one_or_none()
+    last = max(row.last_seen_at for row in rows)
+    first = min(
+        rows,
+        key=lambda row: (
+            row.last_seen_at < last - _STALE,
+            row.cloud != started_in,
+            row.first_seen_at,
+            row.cloud,
+        ),
+    )
+    cloud: str = first.cloud
+    return cloud
+
+
+def _same(node_id: str, marker: str) -> tuple[ColumnElement[bool], ...]:
+    return orphans.c.node_id == node_id, orphans.c.marker == marker
+
+
+def _markers(cloud: str, node_id: str) -> ScalarSelect[Any]:
+    """Return the marker of a section's orphan, as a part of a statement."""
+    return (
+        select(orphans.c.marker)
+        .where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
+        .scalar_subquery()
+    )
+
+
+def forget_everywhere(connection: Connection, cloud: str, node_id: str) -> None:
+    """As :func:`forget`, in every section of the settings that shows this VM."""
+    marker = connection.execute(select(_markers(cloud, node_id))).scalar()
+    forget(connection, cloud, node_id)
+    if marker is not None:
+        connection.execute(delete(orphans).where(*_same(node_id, marker)))
+
+
+def forget(connection: Connection, cloud: str, node_id: str) -> None:
+    """Delete an orphan's row: it is somebody's now, or gone."""
+    connection.execute(
+        delete(orphans).where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
+    )
+
+
+def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
+    """Never destroy an orphan, and do not count it; whether there is such a one."""
+    marker = connection.execute(select(_markers(cloud, node_id))).scalar()
+    if marker is None:
+        return False
+    # In the other sections of the same account too, or it would be told of there from now on.
+    ignored = update(orphans).where(*_same(node_id, marker))
+    connection.execute(ignored.values(ignored_at=now(), ignored_by=who))
+    return True
+
+
+def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
+    """Take a VM for our own from now on, an orphan or any other; return the operation's id."""
+    parameters = {"node": key.node_id}
+    draft = Draft("adopt_vm", key.cloud, Step.ADOPT, who, parameters, 0.0, key.node_id)
+    operation_id = inserts.succeeded(connection, draft, {"node_id": key.node_id}).id
+    its = (one for one in find(connection, key.cloud) if one.node_id == key.node_id)
+    vms.adopt(connection, key, next((one.operation_id for one in its), None))
+    forget_everywhere(connection, key.cloud, key.node_id)
+    return operation_id
+
+
+def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
+    """Have a VM destroyed by a durable worker as one of our own; return the operation's id.
+
+    Raises:
+        Refused: when somebody holds it, or it is neither an orphan nor our own; nothing is
+            written then.
+    """
+    _check_destroyable(connection, key)
+    adopt(connection, key, who)
+    # Nobody can claim it from now on; whether it may be destroyed this hour is asked later.
+    vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
+    parameters = {"node": key.node_id, "hostname": None}
+    draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
+    return inserts.schedule(connection, draft)
+
+
+def _check_destroyable(connection: Connection, key: VmKey) -> None:
+    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
+    held = assignments.holding(connection, key.cloud, key.node_id)
+    if held is not None:
+        raise Refused(
+            f"Node {key.node_id} of {key.cloud} is assigned to {held.user} for {held.vm_type}: "
+            "release it, or stop it"
+        )
+    if vm.protected:
+        raise Refused(
+            f"Node {key.node_id} of {key.cloud} is protected; take the protection away first"
+        )
+    is_orphan = any(one.node_id == key.node_id for one in find(connection, key.cloud))
+    if vm.origin == VmOrigin.GIVEN and not is_orphan:
+        raise Refused(
+            f"Node {key.node_id} of {key.cloud} is neither an orphan nor our own: adopt it first"
+        )
+
+
+def is_to_be_destroyed(orphan: Orphan, rule: OrphanSettings, clock: float) -> bool:
+    """Whether a rule of the settings says so."""
+    return (
+        rule.destroy
+        and orphan.ignored_at is None
+        and orphan.reason != UNKNOWN
+        and orphan.times_seen >= rule.times
+        and clock - orphan.first_seen_at >= rule.age
+    )

@@ -1,0 +1,133 @@
+"""The look for VMs that nobody owns, one complete listing of each cloud at a time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, select, update
+
+from orchestrator_core.broker.ledger import vms
+from orchestrator_core.broker.ledger.vm import VmKey
+from orchestrator_core.broker.operations.operation import Requester
+from orchestrator_core.broker.orphans import orphans
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.living import is_living
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import OrchestratorError, Refused
+from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.state import installation
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.clock_watch import ClockWatch
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.insert import insert_unless_there
+from orchestrator_core.state.tables import looks
+
+_log = structlog.get_logger(__name__)
+
+_OURSELVES: Final = Requester("orchestrator", "look")
+
+
+class Looker:
+    """Looks through clouds, each once in a while, whichever process comes first.
+
+    Args:
+        database: where what was seen is kept.
+        registry: the clouds.
+        interval: seconds between two looks at one cloud.
+        clock: the database's; nothing is concluded from its jumps.
+    """
+
+    def __init__(
+        self, database: Database, registry: Registry, interval: float, clock: ClockWatch
+    ) -> None:
+        self._clock = clock
+        self._database = database
+        self._registry = registry
+        self._interval = interval
+
+    async def turn(self) -> None:
+        """Look through every cloud that is due."""
+        usable = [name for name, cloud in self._registry.clouds.items() if not cloud.failure]
+        for name in await self._database.write(
+            lambda connection: _claim(connection, usable, self._interval)
+        ):
+            await self._look(self._registry.clouds[name])
+
+    async def _look(self, cloud: Cloud) -> None:
+        began_at = await self._database.read(clock_of)
+        try:
+            _, nodes = await cloud.list_all()
+        except OrchestratorError as error:
+            message = error.message
+            await self._database.write(lambda c: _ended(c, cloud.name, None, message))
+            return
+
+        def work(connection: Connection) -> list[orphans.Orphan]:
+            itself = installation.read(connection)
+            noted = orphans.note(connection, cloud.name, itself.id, nodes)
+            seen = orphans.once(connection, noted)
+            vms.note_seen(connection, cloud.name, [node.id for node in nodes if is_living(node)])
+            ended = [node.id for node in nodes if not is_living(node)]
+            vms.note_terminated(connection, cloud.name, ended, began_at)
+            _ended(connection, cloud.name, len(nodes), None)
+            _draw_conclusions(connection, cloud.settings, seen)
+            self._clock.check(connection)
+            return seen
+
+        for orphan in await self._database.write(work):
+            _log.warning(
+                "a VM that nobody owns",
+                cloud=orphan.cloud,
+                node=orphan.node_id,
+                reason=orphan.reason,
+                times_seen=orphan.times_seen,
+            )
+
+
+def _claim(connection: Connection, clouds: list[str], interval: float) -> list[str]:
+    for name in clouds:
+        connection.execute(
+            insert_unless_there(connection.dialect.name, looks).values(cloud=name, due_at=0.0)
+        )
+    rows = connection.execute(
+        update(looks)
+        .where(looks.c.cloud.in_(clouds), looks.c.due_at <= now())
+        .values(due_at=now() + interval)
+        .returning(looks.c.cloud)
+    )
+    return list(rows.scalars())
+
+
+def _ended(connection: Connection, cloud: str, nodes: int | None, error: str | None) -> None:
+    connection.execute(
+        update(looks)
+        .where(looks.c.cloud == cloud)
+        .values(ended_at=now(), nodes=nodes, error_message=error)
+    )
+
+
+def clock_of(connection: Connection) -> float:
+    """Return the time of the database's clock, in seconds since 1970."""
+    clock: float = connection.execute(select(now())).scalar_one()
+    return clock
+
+
+def _draw_conclusions(
+    connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]
+) -> None:
+    """Hold everything up if the cloud knows more than the database; destroy by the rule."""
+    # Whoever confirms has seen those that were there by then: only a new one raises new doubt.
+    if any(orphan.reason == orphans.UNKNOWN and orphan.times_seen == 1 for orphan in seen):
+        installation.doubt(
+            connection,
+            f"cloud {cloud.name} has VMs of ours that the database knows nothing of; it may have "
+            "come out of a backup",
+        )
+    clock = clock_of(connection)
+    for orphan in seen:
+        if orphans.is_to_be_destroyed(orphan, cloud.orphans, clock):
+            key = VmKey(orphan.cloud, orphan.node_id, orphan.name)
+            with suppress(Refused):  # it was given to somebody just now
+                orphans.destroy(connection, key, _OURSELVES)

@@ -1,0 +1,1 @@
+"""This process among those that work on one database: identity, heartbeat, clock."""

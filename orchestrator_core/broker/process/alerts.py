@@ -1,0 +1,76 @@
+"""What an operator has to know, and finds in the log although nobody asked for anything."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, func, select
+
+from orchestrator_core.broker.ledger import leases
+from orchestrator_core.broker.operations import acquire
+from orchestrator_core.broker.operations.operation import OperationState
+from orchestrator_core.state import clock_hold, installation
+from orchestrator_core.state.clock import now
+from orchestrator_core.state.tables import operations
+from orchestrator_core.uptime import uptime
+
+_log = structlog.get_logger(__name__)
+
+_PATIENCE: Final = 60.0
+"""Seconds for which what is due may wait, and a durable worker may be silent."""
+
+
+class Notices:
+    """Looks at the rows with each heartbeat.
+
+    Args:
+        kind: of this process: a durable worker tells of holds, a web worker that there is no
+            durable one.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._held = ""
+        self._clock = ""
+        self._next = uptime() + _PATIENCE
+
+    def look(self, connection: Connection) -> None:
+        """Tell what has changed since the last look, and what still waits for somebody."""
+        if self._kind == "worker":
+            self._tell_held(installation.read(connection).held)
+            self._tell_clock(clock_hold.read(connection).why)
+        elif uptime() >= self._next:
+            self._next = uptime() + _PATIENCE
+            _tell_alone(connection)
+
+    def _tell_held(self, held: str) -> None:
+        if held and held != self._held:
+            _log.error("nothing is destroyed", why=held)
+        elif self._held and not held:
+            _log.info("destroying goes on")
+        self._held = held
+
+    def _tell_clock(self, why: str) -> None:
+        if why and why != self._clock:
+            _log.error("no lease ends, and nothing is begun", why=why, help="orchestrator db clock")
+        elif self._clock and not why:
+            _log.info("the database's clock is trusted again")
+        self._clock = why
+
+
+def _tell_alone(connection: Connection) -> None:
+    if acquire.has_worker(connection, _PATIENCE):
+        return
+    overdue = select(func.count()).where(
+        operations.c.finished_at.is_(None),
+        operations.c.state == OperationState.PENDING,
+        operations.c.next_attempt_at < now() - _PATIENCE,
+    )
+    waiting = connection.execute(overdue).scalar_one()
+    if waiting or leases.any_run_out(connection):
+        _log.error(
+            "no durable worker is alive",
+            waiting=waiting,
+            help="orchestrator worker, or worker = true in [state]",
+        )

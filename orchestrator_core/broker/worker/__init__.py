@@ -1,0 +1,1 @@
+"""The durable worker, and the deletion of old rows."""

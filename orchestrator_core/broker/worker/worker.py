@@ -1,0 +1,240 @@
+"""The durable worker: carries on with every operation that nobody waits for any more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from orchestrator_core import faultpoints
+from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.ledger import leases
+from orchestrator_core.broker.ledger.vm import Assignment
+from orchestrator_core.broker.operations import acquire, unclaimed
+from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.operations.turns import Turns
+from orchestrator_core.broker.orphans.scan import Looker
+from orchestrator_core.broker.process import process
+from orchestrator_core.broker.worker import housekeeping
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.fair_queue import spare_of
+from orchestrator_core.origin import Lane, Origin, caller_key, origin
+from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.state.clock_watch import ClockInDoubt
+
+_log = structlog.get_logger(__name__)
+
+_LOOK: Final = 1.0
+"""Seconds between two questions of whether a cloud is due to be looked through."""
+
+_HOUSEKEEPING: Final = 60.0
+
+_TAKEN_BACK: Final = 20
+"""VMs whose leases have run out, taken back in one transaction."""
+
+
+class DurableWorker:
+    """Runs what is due until it is told to stop.
+
+    Args:
+        broker: makes the attempts.
+        registry: the clouds that it can reach.
+        settings: how much it does at the same time, and when others are dead.
+        poll: seconds between two looks for what is due.
+    """
+
+    def __init__(
+        self,
+        broker: DurableBroker,
+        registry: Registry,
+        settings: StateSettings,
+        poll: float = 0.5,
+    ) -> None:
+        self._broker = broker
+        self._process = broker.process
+        self._settings = settings
+        self._poll = poll
+        self._looker = Looker(broker.database, registry, settings.look, self._process.clock)
+        self._looking: asyncio.Task[None] | None = None
+        self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._end = asyncio.Event()
+        self._slot_free = asyncio.Event()
+        self._more = False
+        self._swept = -_HOUSEKEEPING
+
+    def stop(self) -> None:
+        """Take nothing new; :meth:`run` returns when what is under way has ended."""
+        self._end.set()
+        self._slot_free.set()
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`."""
+        while not self._end.is_set():
+            try:
+                await self._turn()
+            except (StateUnavailable, ClockInDoubt):
+                pass  # which stands in the log already
+            except OrchestratorError as error:
+                _log.warning("durable worker waits", why=error.message)
+            except Exception:  # noqa: BLE001 - whatever it was, others may be due
+                _log.exception("durable worker waits")
+            await self._rest()
+        tasks = {*self._tasks, *([self._looking] if self._looking else [])}
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _rest(self) -> None:
+        """Wait until it is time to look again, or until there is room for more of what is due."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll):
+                await self._slot_free.wait()
+        self._slot_free.clear()
+
+    async def _turn(self) -> None:
+        """Take what is due."""
+        database = self._broker.database
+        # First of all: whatever comes is decided by the database's clock.
+        run_out, due, dead = await database.read(self._look)
+        await self._keep_house()
+        self._look_around()
+        if run_out:
+            due = await self._take_back() or due
+        free = self._settings.slots - len(self._tasks)
+        if free <= 0:
+            return
+        if not due and not dead:
+            self._more = False
+            return
+        self._process.check_lease()
+        running = Counter(self._tasks.values())
+        claimed = await database.write(lambda c: self._claim(c, free, running, dead))
+        for operation in claimed:
+            task = asyncio.ensure_future(self._carry_on(operation))
+            self._process.runs(operation.id, task)
+            self._tasks[task] = operation.caller
+            task.add_done_callback(self._ended)
+        self._more = due  # there may be: of one caller not all slots are taken
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if self._more:
+            self._slot_free.set()
+
+    def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
+        seen = (
+            leases.any_run_out(connection),
+            acquire.anything_due(connection, self._settings.lease),
+            process.ended(connection),
+        )
+        self._process.clock.check(connection)
+        return seen
+
+    async def _take_back(self) -> bool:
+        """Record releases of VMs whose leases have run out; whether there were any."""
+        taken = await self._broker.database.write(self._expire)
+        if taken:
+            faultpoints.reached("expire.recorded")
+        for operation_id, assignment in taken:
+            _log.info(
+                "lease has run out",
+                operation=operation_id,
+                cloud=assignment.cloud,
+                node=assignment.node_id,
+            )
+        if len(taken) == _TAKEN_BACK:
+            self._slot_free.set()  # there may be more: look again at once
+        return bool(taken)
+
+    def _expire(self, connection: Connection) -> list[tuple[str, Assignment]]:
+        taken = leases.take_back(connection, _TAKEN_BACK)
+        self._process.clock.check(connection)
+        return taken
+
+    def _claim(
+        self, connection: Connection, most: int, running: Counter[str], dead: list[str]
+    ) -> list[Operation]:
+        process.bury(connection, dead)
+        clock = self._process.clock
+        steady = clock.is_steady()
+        if steady:
+            acquire.let_go_of_the_dead(connection, self._settings.lease)
+        slots = self._settings.slots
+        turns = Turns(running, slots - spare_of(slots))
+        claimed = acquire.claim_due(connection, self._process.id, self._limits, most, turns)
+        clock.check(connection)
+        if steady and not clock.is_steady():
+            raise ClockInDoubt("The database's clock has jumped: silent processes may be alive")
+        return claimed
+
+    async def _carry_on(self, operation: Operation) -> None:
+        origin.set(Origin(caller_key(operation.caller), Lane.CHANGE))
+        log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
+        began = time.monotonic()
+        try:
+            if operation.attempt_began_at and operation.attempt_began_at > operation.deadline_at:
+                ended = await self._broker.give_up(operation)
+            else:
+                ended = await self._broker.resume(operation)
+        except OrchestratorError as error:
+            log.warning("attempt failed", why=error.message)
+        except Exception:
+            log.exception("attempt failed")
+        else:
+            log.info(
+                "attempt ended",
+                attempt=operation.attempts,
+                step=operation.step,
+                state=ended.state,
+                error_code=ended.error_code,
+                duration=round(time.monotonic() - began, 3),
+            )
+
+    def _look_around(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self._find_orphans())
+
+    async def _find_orphans(self) -> None:
+        try:
+            await self._looker.turn()
+        except (StateUnavailable, ClockInDoubt):
+            pass
+        except OrchestratorError as error:
+            _log.warning("look for orphans failed", why=error.message)
+        except Exception:  # noqa: BLE001 - the next look may go better
+            _log.exception("look for orphans failed")
+        await self._pause(_LOOK)
+
+    async def _keep_house(self) -> None:
+        if time.monotonic() - self._swept < _HOUSEKEEPING:
+            return
+        self._swept = time.monotonic()
+        await self._broker.database.write(self._sweep)
+        await asyncio.to_thread(self._broker.database.checkpoint)
+        for operation in await self._broker.database.write(self._tell_stranded):
+            _log.warning(
+                "nobody takes an operation",
+                operation=operation.id,
+                cloud=operation.cloud,
+                why=operation.error_message,
+            )
+
+    def _sweep(self, connection: Connection) -> None:
+        housekeeping.sweep(connection, self._settings)
+        self._process.clock.check(connection)
+
+    def _tell_stranded(self, connection: Connection) -> list[Operation]:
+        told = unclaimed.tell(connection, self._limits, self._settings.lease)
+        self._process.clock.check(connection)
+        return told
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._end.wait()

@@ -1,0 +1,1 @@
+"""The behaviours that the conformance kit checks, by the kind of plugin."""

@@ -1,5 +1,0 @@
-"""The test module of ``orchestrator plugin check``: one suite, for the plugin that is checked."""
-
-from orchestrator_core.testing.run import current
-
-TestPlugin = current.suite()

@@ -1,0 +1,34 @@
+"""Servers for a plugin's own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.testing.targets.api import Api
+from orchestrator_core.testing.targets.serving import serving
+from orchestrator_core.testing.targets.subject import Subject
+
+
+@contextmanager
+def servers(directory: Path) -> Iterator[Callable[..., Api]]:
+    """Give a function that starts servers; they end together.
+
+    Args:
+        directory: for their files.
+    """
+    with ExitStack() as stack:
+        count = 0
+
+        def serve(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> Api:
+            nonlocal count
+            count += 1
+            own = directory / f"orchestrator-{count}"
+            own.mkdir()
+            data = Subject(Kind(kind), name).settings(settings or {})
+            return stack.enter_context(serving(data, own)).api
+
+        yield serve

@@ -1,0 +1,118 @@
+"""Runs a suite without a test module of anybody's, for the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pytest
+
+from orchestrator_core.testing.behaviours.behaviour import behaviour_of, behaviours_of
+from orchestrator_core.testing.runner.make import suite_of
+from orchestrator_core.testing.runner.report import Result
+from orchestrator_core.testing.runner.results import Results
+from orchestrator_core.testing.targets.subject import Subject
+from orchestrator_core.testing.targets.suite import Suite
+
+_NAME: Final = "orchestrator_core.testing.runner.checked"
+_MODULE: Final = Path(__file__).with_name("checked.py")
+_PLUGIN: Final = "orchestrator_core.pytest_plugin"
+_WITHOUT: Final = ["--noconftest", "-p", "no:unraisableexception"]
+"""What is somebody's own; what collects garbage for as long as some suites take."""
+
+
+class _Current:
+    """What :mod:`orchestrator_core.testing.runner.checked` makes its suite for."""
+
+    subject: Subject
+    static: bool = False
+
+    def suite(self) -> type[Suite]:
+        """Return the suite."""
+        return suite_of(self.subject, static=self.static)
+
+
+current = _Current()
+
+
+class _Collector:
+    """Takes the place of pytest's own output.
+
+    Args:
+        only: the numbers of what is run beside the gates; all if empty.
+
+    Attributes:
+        results: what became of each behaviour.
+        failures: the whole story of each that failed.
+    """
+
+    def __init__(self, only: Collection[str]) -> None:
+        self._only = only
+        self.results = Results()
+        self.failures: list[str] = []
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out what is not to be run."""
+        if self._only:
+            items[:] = [item for item in items if self._is_wanted(item)]
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        shown = behaviour_of(getattr(item, "function", None))
+        return shown is not None and (shown.is_gate or shown.number in self._only)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect one result."""
+        self.results.take(report)
+        if report.failed:
+            self.failures.append(f"{report.nodeid.rpartition('::')[2]}\n{report.longreprtext}")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Collect what kept the suite from being made."""
+        if report.failed:
+            self.failures.append(report.longreprtext)
+
+
+def run(
+    subject: Subject, *, static: bool = False, only: Collection[str] = ()
+) -> tuple[list[Result], list[str]]:
+    """Run a plugin's suite; return what became of each behaviour, and what failures tell.
+
+    Args:
+        subject: the plugin.
+        static: whether only its package is looked at.
+        only: the numbers of what is run beside the gates; all of them if empty.
+    """
+    collector = _Collector(only)
+    current.subject, current.static = subject, static
+    sys.modules.pop(_NAME, None)  # or pytest would find the suite of the plugin before
+    with TemporaryDirectory(prefix="orchestrator-check-") as directory, _alone():
+        arguments = ["--tb", "short", "-p", "no:cacheprovider", "-p", _PLUGIN]
+        arguments += _WITHOUT
+        arguments += ["-c", os.devnull, "--rootdir", directory, "--import-mode", "importlib"]
+        with redirect_stdout(StringIO()):
+            pytest.main([*arguments, str(_MODULE)], plugins=[collector])
+    numbers = [shown.number for shown in behaviours_of(current.suite()).values()]
+    collector.results.promise({subject.label: numbers})
+    why = "it was not selected" if only else "the suite ended before it"
+    found = collector.results.by_plugin(why)
+    return found[subject.label], collector.failures
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep plugins of pytest and options out that are meant for somebody's own tests."""
+    before = dict(os.environ)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

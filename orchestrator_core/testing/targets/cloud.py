@@ -1,0 +1,274 @@
+"""A cloud behind a running API."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+from urllib.parse import quote
+
+from orchestrator_core.errors import (
+    CloudTimeout,
+    NodeNotFound,
+    NonsenseAnswer,
+    OrchestratorError,
+    RequestError,
+)
+from orchestrator_core.plugins.record import Kind
+from orchestrator_core.testing.targets.api import Answer, Json
+from orchestrator_core.testing.targets.lossy import lossy
+from orchestrator_core.testing.targets.serving import Served
+from orchestrator_core.testing.targets.strange_ids import strange_ids
+from orchestrator_core.testing.targets.target import DoesNotApply, UnderTest, expect
+from orchestrator_core.testing.targets.witness import HANGS
+
+_ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
+    "list_nodes": ("GET", "/nodes/cloud", None),
+    "list_images": ("GET", "/images/cloud", None),
+    "list_sizes": ("GET", "/sizes/cloud", None),
+    "list_locations": ("GET", "/locations/cloud", None),
+    "get_node": ("GET", "/nodes/cloud/any", None),
+    "start_vm": ("POST", "/vm/start/cloud", {"name": "x", "image": "x", "size": "x"}),
+    "stop_vm": ("PUT", "/vm/stop/cloud", {"node": "x"}),
+    "reboot_vm": ("PUT", "/vm/action/reboot/cloud", {"node": "x"}),
+    "power_on_vm": ("PUT", "/vm/action/poweron/cloud", {"node": "x"}),
+    "power_off_vm": ("PUT", "/vm/action/poweroff/cloud", {"node": "x"}),
+}
+"""How each hook is asked for; ``find_node`` has no route of its own."""
+
+
+class CloudUnderTest(UnderTest):
+    """What the tests of a cloud do with it.
+
+    Attributes:
+        made: the ids of the nodes that were started here.
+        swept: whether they were to be destroyed already.
+    """
+
+    swept = False
+
+    def _serve(self) -> Served:
+        if self.subject.kind is Kind.CLOUD:
+            plugin = self.plugin
+            self.factories = {plugin.name: lossy(plugin.factory, plugin.hooks)}
+        self.made: set[str] = set()
+        return super()._serve()
+
+    @cached_property
+    def beside(self) -> Served:
+        """A server with more clouds of this plugin.
+
+        ``again`` has the same settings; ``unreachable`` and ``refused`` are there where the fake
+        has settings for them.
+        """
+        fake = self.fake
+        several = {"again": fake.settings, "unreachable": fake.unreachable, "refused": fake.refused}
+        data = self.settings({})
+        data["clouds"] = {
+            name: {**data["clouds"]["cloud"], **own, "retries": 0}
+            for name, own in several.items()
+            if own is not None
+        }
+        return self.elsewhere({**data, "default_cloud": "again"})
+
+    def refuses(self, hook: str) -> None:
+        """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""
+        if hook in _ROUTES:
+            answer = self.api.send(*_ROUTES[hook])
+            reason = str(self.operations()[hook]["reason"])
+            expect(answer, 501, reason, code="unsupported")
+
+    def listed(self, what: str) -> list[Json]:
+        """Return one of the lists: ``nodes``, ``images``, ``flavors`` or ``locations``."""
+        things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
+        return things
+
+    def part(self, what: str, limit: int, marker: str | None = None) -> Json:
+        """Return the answer to a list of which a part is asked for."""
+        after = "" if marker is None else f"&marker={quote(marker, safe='')}"
+        answer: Json = expect(self.api.get(f"/{what}/cloud?limit={limit}{after}"), 200)
+        return answer
+
+    def walked(self, what: str, limit: int) -> list[str]:
+        """Return the ids of a list that is fetched part by part."""
+        found: list[str] = []
+        marker = None
+        while True:
+            answer = self.part(what, limit, marker)
+            found += [thing["id"] for thing in answer[what]]
+            marker = answer["next_marker"]
+            if marker is None or marker in found[:-1]:
+                return found
+
+    def nodes(self) -> dict[str, Json]:
+        """Return the nodes that are not on their way out, by id."""
+        return {node["id"]: node for node in self.listed("nodes") if node["state"] != TERMINATED}
+
+    def nearly(self, *node_ids: str) -> list[str]:
+        """Return ids that are nearly those of a node, and nobody's.
+
+        Args:
+            node_ids: all that there are. Of real clouds none is made: to take a wrong one
+                for right could cost somebody a node.
+        """
+        if self.subject.live or not node_ids:
+            return []
+        some = max(node_ids)
+        nearly = [some[:-1], f"{some}0", some.swapcase(), f" {some}"]
+        return [one for one in nearly if one.strip() and one not in (*node_ids, *self.made)]
+
+    def lists_as_promised(self) -> None:
+        """Hold each list to the model's types and to a few seconds: all else is built on them.
+
+        Raises:
+            AssertionError: when one is of other types, or does not come; what else may be wrong
+                with it, its own behaviour tells.
+        """
+        for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
+            try:
+                self.served.read("cloud", hook)
+            except NonsenseAnswer as error:
+                raise AssertionError(error.message) from None
+            except CloudTimeout as error:
+                if HANGS in error.message:
+                    raise AssertionError(f"{hook} blocks: {error.message}") from None
+            except OrchestratorError:
+                pass
+
+    def strange(self, some_id: str) -> list[str]:
+        """Return ids that a URL would make those of another thing, if they are not escaped in it.
+
+        Args:
+            some_id: the id of that other thing.
+
+        Raises:
+            DoesNotApply: for a real cloud, where a plugin's mistake could cost somebody a node.
+        """
+        if self.subject.live:
+            raise DoesNotApply("of real clouds nobody asks for nearly somebody's node")
+        return strange_ids(some_id)
+
+    def has_none(self, hook: str, node_id: str) -> None:
+        """Hold a hook to it that it knows no node of this id, and says so by ``NodeNotFound``.
+
+        The hook is called by itself: the core, which looks every node up first, would hide what it
+        does with the id.
+        """
+        try:
+            self.served.ask("cloud", hook, node_id=node_id)
+        except NodeNotFound as error:
+            wrong = "" if node_id in error.message else f"does not name it: {error.message}"
+        except OrchestratorError as error:
+            wrong = f"it raised {type(error).__name__} ({error.code}): {error.message}"
+        else:
+            wrong = "it took the id for a node's"
+        assert not wrong, f"{hook} was to raise NodeNotFound for the id {node_id!r}; {wrong}"
+
+    def takes_none(self, hook: str, **argument: str) -> None:
+        """Hold a hook to it that it refuses a strange id; it may say that no id looks like that.
+
+        Args:
+            hook: called by itself, as in :meth:`has_none`.
+            argument: the id, by the name that the hook has for it.
+        """
+        (wanted,) = argument.values()
+        try:
+            self.served.ask("cloud", hook, **argument)
+        except RequestError:
+            return
+        except OrchestratorError as error:
+            wrong = f"it raised {type(error).__name__} ({error.code}): {error.message}"
+        else:
+            wrong = "it took the id for another's"
+        raise AssertionError(f"{hook} was to refuse the id {wanted!r}; {wrong}")
+
+    def start_body(self, name: str = "") -> Json:
+        """Return a start that should succeed."""
+        image, size = self._image_and_size
+        wanted = f"{self.subject.prefix}-{name}" if name else self.subject.prefix
+        return {"name": wanted, "image": image, "size": size}
+
+    @cached_property
+    def _image_and_size(self) -> tuple[str, str]:
+        image = self.fake.image or self.listed("images")[0]["id"]
+        return image, self.fake.size or self.listed("flavors")[0]["id"]
+
+    def try_start(self, body: Json, **headers: str) -> Answer:
+        """Ask for a start; remember the node if there is one."""
+        self.must_answer("start_vm")
+        answer = self.api.post("/vm/start/cloud", body, **headers)
+        if answer.status == 200:  # noqa: PLR2004
+            self.made.add(answer.json["nodes"]["id"])
+        return answer
+
+    def start(self, name: str = "") -> Json:
+        """Start a node, and wait until it shows in the list."""
+        node: Json = expect(self.try_start(self.start_body(name)), 200)["nodes"]
+        self.wait_until_listed(node["id"])
+        return node
+
+    def some_node(self, *but: str) -> str:
+        """Return the id of a node that may be stopped: a new one where nodes can be started.
+
+        Args:
+            but: ids of nodes that it may not be.
+
+        Raises:
+            DoesNotApply: when it would be a node of a real cloud that was not started here.
+        """
+        if self.operations()["start_vm"]["supported"]:
+            return str(self.start()["id"])
+        if self.subject.live:
+            raise DoesNotApply("a live run touches only what it has started, and can start nothing")
+        others = sorted(set(self.nodes()) - set(but))
+        assert others, "where nothing can be started, the fake has to have two nodes"
+        return others[0]
+
+    def stop(self, node_id: str) -> None:
+        """Destroy a node, and wait until it is gone."""
+        expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
+        self.wait_until_gone(node_id)
+
+    def left(self) -> set[str]:
+        """Return the ids of the nodes that were started here and are still there."""
+        return {
+            node_id
+            for node_id, node in self.nodes().items()
+            if node_id in self.made or node["name"].startswith(self.subject.prefix)
+        }
+
+    def sweep(self) -> None:
+        """Destroy all nodes that were started here."""
+        self.swept = True
+        for node_id in self.left():
+            expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
+        for node_id in self.left():
+            self.wait_until_gone(node_id)
+
+    def wait_until_listed(self, node_id: str) -> Json:
+        """Wait until a node shows in the list; return it."""
+        shown = f"node {node_id!r} was to show in the list of nodes"
+        return self.wait_for(self.nodes, lambda nodes: node_id in nodes, shown)[node_id]
+
+    def wait_until_gone(self, node_id: str) -> None:
+        """Wait until a node is not in the list any more, or shown as terminated."""
+        gone = f"node {node_id!r} was to disappear from the list of nodes"
+        self.wait_for(self.nodes, lambda nodes: node_id not in nodes, gone)
+
+    def wait_for_state(self, node_id: str, *states: int) -> None:
+        """Wait until a node is in one of these states, by version 1's numbers."""
+        reached = f"node {node_id!r} was to reach one of the states {states}"
+        self.wait_for(lambda: self.state(node_id), lambda seen: seen in states, reached)
+
+    def state(self, node_id: str) -> int | None:
+        """Return a node's state, by version 1's numbers; None when it is not in the list."""
+        node = self.nodes().get(node_id)
+        return None if node is None else int(node["state"])
+
+
+RUNNING: Final = 0
+TERMINATED: Final = 2
+UNKNOWN: Final = 4
+STOPPED: Final = 5
+SUSPENDED: Final = 6
+ERROR: Final = 7
+PAUSED: Final = 8

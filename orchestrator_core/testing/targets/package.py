@@ -1,0 +1,184 @@
+"""A plugin's package: its metadata, its class, its files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from email.message import Message
+from functools import cached_property
+from importlib.metadata import distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, cast
+
+from marshmallow import Schema
+
+import orchestrator_core
+from orchestrator_core.plugins.contract import settings_schema
+from orchestrator_core.plugins.discovery import CORE_DISTRIBUTION, discover
+from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.plugins.record import Kind, PluginRecord, State
+from orchestrator_core.settings.model import (
+    AssignmentSettings,
+    CloudSettings,
+    ExtensionSettings,
+    PluginSettings,
+)
+from orchestrator_core.testing.targets.subject import Subject
+from orchestrator_core.testing.targets.target import NotReady
+
+_SECTIONS: Final = {
+    Kind.CLOUD: CloudSettings,
+    Kind.ASSIGNMENT: AssignmentSettings,
+    Kind.EXTENSION: ExtensionSettings,
+}
+
+_CORE: Final = "orchestrator_core"
+_PUBLIC_MODULES: Final = (_CORE, f"{_CORE}.testing")
+
+_PUBLIC_NAMES: Final = {*orchestrator_core.__all__, *orchestrator_core.DEPRECATED, "testing"}
+
+_IMPORT: Final = """
+import importlib, sys, threading
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        print(f"it uses the network: {event}", flush=True)
+        raise RuntimeError("no network at import")
+sys.addaudithook(refuse)
+importlib.import_module(sys.argv[1])
+others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+if others:
+    print(f"it starts threads: {others}", flush=True)
+"""
+
+
+class PackageUnderTest:
+    """What the tests of a package look at.
+
+    Args:
+        subject: the plugin that the package brings.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+
+    @cached_property
+    def claims(self) -> list[PluginRecord]:
+        """Everything installed that names a plugin of this kind and name."""
+        wanted = (self.subject.kind, self.subject.name)
+        return [record for record in discover() if (record.kind, record.name) == wanted]
+
+    @property
+    def record(self) -> PluginRecord:
+        """What is known before the import.
+
+        Raises:
+            NotReady: when it is not installed, or claimed by several.
+        """
+        if len(self.claims) != 1:
+            raise NotReady(f"{len(self.claims)} packages bring it")
+        return self.claims[0]
+
+    @property
+    def is_the_core(self) -> bool:
+        """Whether it comes with the core itself."""
+        return self.record.distribution == CORE_DISTRIBUTION
+
+    @cached_property
+    def loaded(self) -> PluginRecord:
+        """What became of it when it was loaded."""
+        settings = PluginSettings(allow=(self.subject.name,))
+        record = load_plugins(settings).get(self.subject.kind, self.subject.name)
+        assert record is not None
+        return record
+
+    @property
+    def factory(self) -> Any:
+        """Its class.
+
+        Raises:
+            NotReady: when it cannot be loaded.
+        """
+        if self.loaded.state is not State.LOADED:
+            raise NotReady(f"it is {self.loaded.state.value}")
+        return self.loaded.factory
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of its settings."""
+        schema: Schema = settings_schema(self.factory)()
+        return schema
+
+    @property
+    def core_keys(self) -> set[str]:
+        """What the core itself takes in a section of this kind."""
+        return {field.name for field in fields(_SECTIONS[self.subject.kind])}
+
+    def import_elsewhere(self) -> str:
+        """Import it in a process of its own; return what is wrong with that, or nothing."""
+        paths = os.pathsep.join(path for path in sys.path if path)
+        module = self.record.entry_point.value.partition(":")[0]
+        done = subprocess.run(  # noqa: S603 - this interpreter, and text of ours
+            [sys.executable, "-c", _IMPORT, module],
+            env={**os.environ, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode and not done.stdout:
+            return done.stderr.strip().rpartition("\n")[2]
+        return done.stdout.strip()
+
+    def unmarked(self) -> Iterator[str]:
+        """The hooks that its class has methods for, and does not implement."""
+        known = {name for name in vars(self.subject.kind.hookspecs) if not name.startswith("_")}
+        for name in known - set(self.loaded.hooks):
+            if callable(getattr(self.factory, name, None)):
+                yield name
+
+    def private_imports(self) -> Iterator[str]:
+        """What its files import of the core that is not public."""
+        for file in self._files():
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                yield from _private(node)
+
+    def _files(self) -> Iterator[Path]:
+        module: str = self.factory.__module__
+        spec = find_spec(module if self.is_the_core else module.partition(".")[0])
+        assert spec is not None
+        for folder in spec.submodule_search_locations or ():
+            for file in Path(folder).rglob("*.py"):
+                if "tests" not in file.relative_to(folder).parts:
+                    yield file
+        if spec.submodule_search_locations is None and spec.origin is not None:
+            yield Path(spec.origin)
+
+    def missing_metadata(self) -> list[str]:
+        """What is not in its metadata."""
+        metadata = cast("Message", distribution(self.record.distribution).metadata)
+        licence = metadata.get("License-Expression") or metadata.get("License")
+        readme = metadata.get("Description") or metadata.get_payload()
+        there = {
+            "Summary": metadata.get("Summary"),
+            "Description": str(readme or "").strip(),
+            "License": licence,
+            "Requires-Python": metadata.get("Requires-Python"),
+        }
+        return [name for name, value in there.items() if not value]
+
+
+def _private(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        for name in (alias.name for alias in node.names):
+            if name.partition(".")[0] == _CORE and name not in _PUBLIC_MODULES:
+                yield name
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == _CORE:
+        assert node.module is not None
+        for name in (alias.name for alias in node.names):
+            public = node.module == _CORE and name in _PUBLIC_NAMES
+            if not public and node.module not in _PUBLIC_MODULES[1:]:
+                yield f"{node.module}.{name}"

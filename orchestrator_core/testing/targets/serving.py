@@ -1,0 +1,209 @@
+"""Serves the API in this process, with few plugins and a database of its own, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import uvicorn
+
+from orchestrator_core.api.application import build_application
+from orchestrator_core.api.services import Services
+from orchestrator_core.app import House, make_house
+from orchestrator_core.broker.durable import DurableBroker
+from orchestrator_core.broker.worker.worker import DurableWorker
+from orchestrator_core.clouds.driver import NO_HINTS, Driver
+from orchestrator_core.deadline import Deadline
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.loader import Plugins, load_plugins
+from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
+from orchestrator_core.settings.load import settings_of
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.source import Source
+from orchestrator_core.testing.targets.api import Api
+from orchestrator_core.testing.targets.witness import Witness, watched_log
+
+_STATE: Final[Mapping[str, Any]] = {
+    "worker": False,
+    "pause": 0.05,
+    "longest_pause": 0.5,
+    "look": 3600,
+}
+
+_POLL: Final = 0.05
+"""Seconds between two looks of the durable worker: a test waits for what it does."""
+
+_START_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that is up.
+
+    Attributes:
+        api: a client of it.
+        witness: what its plugins raised.
+        plugins: those that it found.
+        check: asks the cloud, or the backend, of that name whether it can be reached, as
+            ``orchestrator check --connect`` does; raises what it raises.
+        ask: calls one hook of the cloud of that name with these arguments, in one of its threads,
+            and returns what it returns; raises what it raises. The core's own checks of ids, which
+            every HTTP request goes through, do not stand before it.
+        read: returns one of the lists of the cloud of that name, held against the model's types.
+        reason_against: says why the cloud of that name does not offer a hook; None when it does.
+    """
+
+    api: Api
+    witness: Witness
+    plugins: Plugins
+    check: Callable[[str], None]
+    ask: Callable[..., object]
+    read: Callable[[str, str], object]
+    reason_against: Callable[[str, str], str | None]
+
+
+@contextmanager
+def serving(
+    settings: Mapping[str, Any],
+    directory: Path,
+    factories: Mapping[str, type] | None = None,
+    file: Path | None = None,
+) -> Iterator[Served]:
+    """Serve the API for a while: web server and durable worker, in a thread of this process.
+
+    Everything is in one process, so that a cloud which only lives in memory is one cloud.
+
+    Args:
+        settings: as the settings file has them, without ``[state]``, which is added.
+        directory: for its files.
+        factories: classes to use in place of those that plugins of these names bring.
+        file: the settings file to whose folder paths in the settings are relative; without it,
+            they are to the directory.
+
+    Raises:
+        OrchestratorError: when the settings are wrong.
+    """
+    database = directory / "database-url"
+    database.write_text(f"sqlite:///{directory / 'state.db'}")
+    data = {**settings, "state": {**_STATE, "url": f"file:{database}"}}
+    checked = settings_of(Source(data, file or directory / "orchestrator.toml", {}))
+    with watched_log(checked.server, directory / "server.log") as witness:
+        plugins = load_plugins(checked.plugins)
+        for record in plugins.records:
+            if record.factory is not None:
+                record.factory = (factories or {}).get(record.name, record.factory)
+        run_directory = directory / "run"
+        run_directory.mkdir(exist_ok=True)
+        house = make_house(checked, "web", plugins, run_directory)
+        with _Server(checked, house) as server:
+            api = Api(server.url)
+            try:
+                yield Served(
+                    api,
+                    witness,
+                    plugins,
+                    server.check,
+                    server.ask,
+                    server.read,
+                    server.reason_against,
+                )
+            finally:
+                api.close()
+
+
+class _Server:
+    """A thread with an event loop: uvicorn, and the durable worker beside it."""
+
+    def __init__(self, settings: Settings, house: House) -> None:
+        services = Services(settings, house.plugins, house.registry, house.extensions, house.broker)
+        config = uvicorn.Config(
+            build_application(services), lifespan="on", ws="none", log_config=None
+        )
+        self._server = uvicorn.Server(config)
+        assert isinstance(house.broker, DurableBroker)
+        assert settings.state is not None
+        self._registry = house.registry
+        self._loop = asyncio.new_event_loop()
+        self._worker = DurableWorker(house.broker, house.registry, settings.state, _POLL)
+        # With the protocol named, asyncio sends small answers at once; else each takes 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self._up = threading.Event()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="orchestrator", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        if not self._up.wait(_START_SECONDS) or not self._server.started:
+            self.__exit__()
+            raise RuntimeError("the server did not start; its log says why")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def check(self, name: str) -> None:
+        """Ask a cloud or a backend whether it can be reached."""
+        registry = self._registry
+        check = (registry.clouds.get(name) or registry.backends[name]).check
+        asyncio.run_coroutine_threadsafe(check(), self._loop).result()
+
+    def ask(self, name: str, hook: str, **arguments: str) -> object:
+        """Call one hook of a cloud."""
+
+        def job(hooks: Hooks, deadline: Deadline) -> object:
+            return hooks.call(hook, deadline=deadline, hints=NO_HINTS, **arguments)
+
+        guard = self._registry.clouds[name].guard
+        operation = hook if hook in CLOUD_DEADLINES else "get_node"
+        called = guard.call(operation, job)
+        answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
+        return answer
+
+    def read(self, name: str, hook: str) -> object:
+        """Return one of a cloud's lists."""
+
+        def job(hooks: Hooks, deadline: Deadline) -> object:
+            return getattr(Driver(hooks, deadline), hook)()
+
+        called = self._registry.clouds[name].guard.call(hook, job)
+        answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
+        return answer
+
+    def reason_against(self, name: str, hook: str) -> str | None:
+        """Say why a cloud does not offer a hook."""
+        asked = self._registry.clouds[name].reason_against(hook)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(_START_SECONDS)
+        self._socket.close()
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._live())
+        finally:
+            self._up.set()
+
+    async def _live(self) -> None:
+        serving = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not serving.done():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.005)
+        working = asyncio.ensure_future(self._worker.run())
+        self._up.set()
+        while not self._end.is_set() and not serving.done():  # noqa: ASYNC110 - set by a thread
+            await asyncio.sleep(0.02)
+        self._worker.stop()
+        await working  # its last writes come before the application closes the database
+        self._server.should_exit = True
+        await serving

@@ -1,0 +1,1 @@
+"""Start, stop, reboot and the look for one node."""

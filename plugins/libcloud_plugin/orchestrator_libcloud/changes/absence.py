@@ -1,0 +1,97 @@
+"""Whether a thing that a provider calls missing is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from orchestrator_core import CloudError, ImageNotFound, NodeNotFound, NotFound
+from orchestrator_libcloud.errors.errors import says_missing
+from orchestrator_libcloud.errors.gone import Names, gone_of, names_image
+from orchestrator_libcloud.http.call import current
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.nodes.states import modules
+
+_NO_DOMAIN: Final = 42
+"""``libvirt.VIR_ERR_NO_DOMAIN``: the hypervisor itself says it, of the UUID it was asked for."""
+
+
+@contextmanager
+def believed(
+    driver: Any, names: Names, missing: NodeNotFound, is_listed: Callable[[], bool]
+) -> Iterator[None]:
+    """Turn the errors that say that a node is gone into ``missing``, where they can be believed.
+
+    Args:
+        driver: the Libcloud driver object.
+        names: what the provider may call the node.
+        missing: what to raise.
+        is_listed: fetches a complete list and tells whether it shows the node.
+
+    Raises:
+        NodeNotFound: when the provider names the node as missing, or the list does not show it.
+        CloudError: when the list shows it all the same.
+        Exception: every other error, and that of the list, as it came.
+    """
+    try:
+        yield
+    except NotFound:
+        raise
+    except Exception as error:
+        if is_told(driver, names, error):
+            raise missing from error
+        if not says_missing(error, _trail()):
+            raise
+        confirm(missing, is_listed, error)
+
+
+@contextmanager
+def image_believed(
+    image_id: str, missing: ImageNotFound, is_listed: Callable[[], bool]
+) -> Iterator[None]:
+    """As :func:`believed`, for an image."""
+    try:
+        yield
+    except NotFound:
+        raise
+    except Exception as error:
+        trail = _trail()
+        if trail.error is not None and names_image(trail.error, image_id):
+            raise missing from error
+        if not says_missing(error, trail):
+            raise
+        confirm(missing, is_listed, error)
+
+
+def confirm(
+    missing: NotFound, is_listed: Callable[[], bool], cause: Exception | None = None
+) -> None:
+    """Raise ``missing`` if a complete list does not show the thing either.
+
+    Raises:
+        NotFound: when it does not.
+        CloudError: when it does: the provider contradicts itself.
+    """
+    if not is_listed():
+        raise missing from cause
+    call = current()
+    name = "?" if call is None else call.terms.cloud
+    # Neither answer is to be acted on.
+    raise CloudError(
+        f"Cloud {name} contradicts itself: {missing.message}, but its list shows it"
+    ) from cause
+
+
+def is_told(driver: Any, names: Names, error: Exception | None = None) -> bool:
+    """Return whether the provider has just said, in its own words, that this node is gone."""
+    known = modules(driver)
+    if error is not None and type(error).__name__ == "libvirtError":
+        return error.get_error_code() == _NO_DOMAIN  # type: ignore[attr-defined, no-any-return]
+    trail = _trail()
+    return trail.error is not None and gone_of(known).names(trail.error, names)
+
+
+def _trail() -> Trail:
+    call = current()
+    return Trail() if call is None else call.trail

@@ -1,0 +1,164 @@
+"""Meanings of what providers write, for errors whose code says nothing.
+
+Only a provider's own sentence is asked, never a page of a proxy, and what a caller wrote is left
+out where a sentence quotes it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from orchestrator_libcloud.errors import failures
+from orchestrator_libcloud.errors.failures import Meaning
+
+_Table = tuple[tuple[re.Pattern[str], Meaning], ...]
+
+
+def _table(*lines: tuple[Meaning, *tuple[str, ...]]) -> _Table:
+    return tuple(
+        (re.compile("|".join(patterns), re.IGNORECASE), meaning) for meaning, *patterns in lines
+    )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compile a pattern in which ``<near>`` stands for words of the same sentence."""
+    return re.compile(text.replace("<near>", r"(?:[^.]|\.(?=\S)){0,60}"), re.IGNORECASE)
+
+
+_ABSENT: Final = r"\b(?:not exist|(?:not|n't) (?:be )?found|no longer exists?)"
+
+_TELLING: Final = _table(
+    # nova/exception.py: MetadataLimitExceeded, BootFromVolumeRequiredForZeroDiskFlavor.
+    (
+        failures.BAD_METADATA,
+        r"\b(?:metadata items|tags|labels)\b.{0,40}\b(?:exceed|limit|more than)",
+        r"too many (?:metadata|tags|labels)",
+    ),
+    (failures.WRONG_SIZE, r"\bflavors? with zero disk"),
+    (failures.NO_SIZE, r"invalid value '[^']*' for instance ?type"),
+)
+"""Sentences that mean one thing wherever they stand."""
+
+_RATE: Final = re.compile(
+    r"\brate[- ]?limit|too many (?:api )?(?:requests|calls)|throttl|request rate"
+    r"|\brequests per (?:second|minute|hour|user)|slow down",
+    re.IGNORECASE,
+)
+_QUOTA: Final = _pattern(
+    r"\bquotas?\b|\blimits?\b<near>\b(?:exceeded|reached|exhausted)"
+    r"|\b(?:exceed\w*|reach\w*|hit|over)\b<near>\blimits?\b"
+    r"|\bmaximum (?:number|amount|count)\b<near>\b(?:exceed|reach)"
+    r"|\b(?:exceed|reach)\w*\b[^.]{0,30}\bmaximum (?:number|amount|count)"
+    r"|too many (?:servers|instances|vms|droplets|nodes|machines)"
+    r"|(?:insufficient|not enough) (?:funds|credits?|balance)",
+)
+_LENGTH: Final = re.compile(
+    r"\b(?:length|characters?|chars|bytes|too long|too large)\b", re.IGNORECASE
+)
+_CAPACITY: Final = _pattern(
+    r"no valid host|out of (?:capacity|stock|resources)|sold out|stock ?out"
+    r"|\b(?:insufficient|not enough|lack of|no (?:more|available|free|provisionable))\b<near>"
+    r"\b(?:capacity|resources?|servers?|hosts?|addresses|ips?|memory|hardware)\b"
+    r"|n[o']t have (?:enough|sufficient)\b|is currently unavailable in"
+    r"|unable to (?:create a deployment|find (?:a )?suitable)|no (?:more )?(?:fixed )?ip addresses"
+    r"|\bcapacity\b.{0,20}\b(?:exceeded|reached|unavailable|not available)",
+)
+_PERMISSION: Final = re.compile(
+    r"\bpolic(?:y|ies)\b|permission|\bnot (?:authori[sz]ed|allowed|permitted)|authori[sz]ation"
+    r"|\baccess\b|\bdenied\b|privilege|\broles?\b|credential|\bforbidden\b|\btoken\b",
+    re.IGNORECASE,
+)
+
+_OTHERS: Final = _table(
+    (
+        failures.NO_KEY,
+        r"invalid key_?name",
+        rf"\bkey ?pair\b.*{_ABSENT}",
+        rf"\bssh key\b.*{_ABSENT}",
+    ),
+    (
+        failures.NO_IMAGE,
+        rf"\b(?:image|template)\b.*{_ABSENT}",
+        r"can ?not find (?:the )?requested image",
+        r"/images/[^' ]+'? was not found",
+    ),
+    (
+        failures.BAD_IMAGE,
+        r"invalid image ?ref",
+        r"image \S+ is not active",
+        r"\binvalid (?:image|template|os)\b",
+    ),
+    (
+        failures.NO_SIZE,
+        rf"\b(?:flavou?r|instance type)\b.*{_ABSENT}",
+        r"invalid flavor ?ref",
+        r"/machineTypes/[^' ]+'? (?:was not found|does not exist)",
+    ),
+    (
+        failures.BAD_SIZE,
+        r"\b(?:size|plan|flavou?r|instance type)\b.{0,40} (?:is|are) not (?:available|supported)",
+    ),
+    (
+        failures.WRONG_SIZE,
+        r"\binvalid (?:size|plan|flavou?r|(?:instance|machine|server) type)\b",
+    ),
+    (failures.BAD_KEY, r"\binvalid (?:ssh|key) ?(?:key|pair)s?\b"),
+    (failures.NO_NODE, rf"\b(?:server|instance|node|vm)\b.*{_ABSENT}"),
+    (failures.BAD_METADATA, r"invalid metadata", r"metadata (?:property )?(?:key|value)"),
+    (
+        failures.BAD_NAME,
+        r"\ban invalid 'name' value",
+        r"\b(?:server|host|instance|vm) ?name (?:is|has)\b",
+        r"\bname\b.{0,20}\b(?:is|are) (?:too long|not valid|invalid)",
+        r"\b(?:host)?names? (?:must|may|can) (?:only |not )?(?:be|contain|start|begin|end|match)",
+        r"only valid hostname characters",
+        r"invalid (?:host|server|vm|instance) ?name",
+    ),
+    (failures.STATE, r"while it is in (?:vm|task)_state", r"in an invalid state"),
+    (
+        failures.UNREACHABLE,
+        r"name or service not known",
+        r"getaddrinfo failed",
+        r"connection (?:refused|reset)",
+    ),
+    (
+        failures.CREDENTIALS,
+        r"unauthori[sz]ed",
+        r"(?:invalid|bad|wrong) credentials",
+        r"authentication failed",
+    ),
+)
+
+_QUOTED: Final = re.compile(r"(?<!\w)(['\"`])(?:(?!\1).){0,300}\1(?!\w)")
+
+
+def telling(sentence: str) -> Meaning | None:
+    """Return what a sentence means that needs neither code nor status."""
+    return _first(_TELLING, sentence)
+
+
+def limit(sentence: str) -> Meaning | None:
+    """Return whether a sentence speaks of requests that are too many, of quota or of capacity."""
+    text = _QUOTED.sub("''", sentence)
+    if _RATE.search(text):
+        return failures.SLOWER
+    if _QUOTA.search(text) and not _LENGTH.search(text):
+        return failures.QUOTA
+    if _CAPACITY.search(text) and not _PERMISSION.search(text):
+        return failures.CAPACITY
+    return None
+
+
+def other(sentence: str) -> Meaning | None:
+    """Return what else a sentence means."""
+    return _first(_OTHERS, sentence)
+
+
+def speaks_of_permission(sentence: str) -> bool:
+    """Whether a sentence says that these credentials may not do this."""
+    return _PERMISSION.search(sentence) is not None
+
+
+def _first(table: _Table, sentence: str) -> Meaning | None:
+    return next((meaning for pattern, meaning in table if pattern.search(sentence)), None)

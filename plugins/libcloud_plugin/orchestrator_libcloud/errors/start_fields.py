@@ -1,0 +1,67 @@
+"""The parameter of a start that a provider's refusal names, in our words."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from orchestrator_libcloud.errors.refusal import Refusal
+
+_NAMES: Final[dict[str, str]] = {
+    "name": "name hostname label title servername instancename vmname displayname computername",
+    "image": (
+        "image imageref imageid imagename template templateid distribution os osid sourceimage "
+        "imagereference disksource"
+    ),
+    "size": (
+        "size sizeid flavor flavorref flavorid type plan planid machinetype instancetype vmsize "
+        "commercialtype serviceofferingid hardwareprofile servertype"
+    ),
+    "keyname": "keyname keypair keypairname sshkey sshkeys sshkeyids keypairs authorizedkeys",
+    "metadata": "metadata tags labels tag",
+}
+_OURS: Final = {word: ours for ours, words in _NAMES.items() for word in words.split()}
+
+_NOVA: Final = re.compile(r"Invalid input for field/attribute (?P<field>[^\n]{1,255}?)\. Value: ")
+"""``nova/api/validation/validators.py``: the last part of the path to what does not fit."""
+
+_IN_SENTENCE: Final = (
+    re.compile(r"\bfor field '(?:resource\.)?(?P<field>[\w.\[\]]{1,100})"),  # Google
+    re.compile(r"\bfor (?:parameter )?(?P<field>InstanceType|ImageId|KeyName)\b"),  # Amazon
+    re.compile(r"\bparameter [`'\"]?(?P<field>\w{1,64})[`'\"]? (?:is|has|value)\b", re.IGNORECASE),
+)
+
+_SERVER: Final = (
+    "server networks uuid fixed_ip port block_device_mapping block_device_mapping_v2 boot_index "
+    "source_type destination_type volume_size device_name delete_on_termination guest_format "
+    "disk_bus device_type no_device volume_id snapshot_id volume_type availability_zone "
+    "user_data config_drive min_count max_count security_groups adminPass accessIPv4 accessIPv6 "
+    "description host hypervisor_hostname personality path contents trusted_image_certificates "
+    "OS-DCF:diskConfig return_reservation_id"
+)
+_OTHERS_OF_NOVA: Final = frozenset(_SERVER.split())
+"""What else a server has; any other word is the key of an entry of its metadata."""
+
+
+def quoted(sentence: str) -> str | None:
+    """Return the parameter that stands at a fixed place of a provider's sentence."""
+    nova = _NOVA.match(sentence.strip())
+    if nova is not None:
+        if ours := named(nova["field"]):
+            return ours
+        is_other = nova["field"] in _OTHERS_OF_NOVA or nova["field"].isdecimal()
+        return None if is_other else "metadata"
+    found = (pattern.search(sentence) for pattern in _IN_SENTENCE)
+    return next((ours for match in found if match and (ours := named(match["field"]))), None)
+
+
+def given(refusal: Refusal) -> str | None:
+    """Return the parameter that a refusal names beside its sentence."""
+    return named(refusal.field) if refusal.field else None
+
+
+def named(field: str) -> str | None:
+    """Return our word for a provider's: ``name`` for ``resource.name`` or ``metadata.name``."""
+    parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in re.split(r"[./\[\]]+", field)]
+    known = [_OURS[part] for part in parts if part in _OURS]
+    return known[-1] if known else None

@@ -1,0 +1,193 @@
+"""How ``requests`` reaches the network for Libcloud: under the terms of the call under way.
+
+Without a call it does as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from orchestrator_core import NonsenseAnswer, OrchestratorError
+from orchestrator_libcloud.http.call import Call, current
+from orchestrator_libcloud.http.connections import POOLS
+from orchestrator_libcloud.http.error_answer import ErrorAnswer
+
+_NEVER: Final = Retry(0, redirect=False, read=False)
+_FIRST_ERROR: Final = 400
+_PAGE: Final = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!doctype html|html)\b", re.IGNORECASE)
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Adapter(HTTPAdapter):
+    """Sends requests and reads answers no longer, larger or elsewhere than the call may.
+
+    Args:
+        cert_file: the client's own certificate, where the cloud wants one.
+        key_file: its key.
+    """
+
+    def __init__(self, cert_file: str | None = None, key_file: str | None = None) -> None:
+        certificate = {"cert_file": cert_file, "key_file": key_file}
+        self._certificate = {name: value for name, value in certificate.items() if value}
+        super().__init__(max_retries=_NEVER)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of connections."""
+        super().init_poolmanager(*args, **{**kwargs, **self._certificate})
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the pools of connections through a proxy."""
+        manager = super().proxy_manager_for(proxy, **kwargs, **self._certificate)
+        if not proxy.lower().startswith("socks"):  # such connections are of their own kind
+            manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            # Its own way is to forget the pools; an answer that somebody keeps would keep one.
+            for key in manager.pools.keys():  # noqa: SIM118 - it refuses to be iterated over
+                manager.pools[key].close()
+        super().close()
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; the answer's body is read, and bounded, by whoever asks for it.
+
+        Raises:
+            CloudTimeout: when the call's time is over.
+            NonsenseAnswer: when the answer leads to another place.
+        """
+        call = current()
+        if call is None:
+            return super().send(request, *args, **kwargs)
+        call.trail.begin_request(request.method, request.url, request.body)
+        call.trail.request = request
+        kwargs["timeout"] = call.seconds_left()
+        if not call.terms.verify_tls:
+            kwargs["verify"] = False
+        elif call.terms.ca_file:
+            kwargs["verify"] = str(call.terms.ca_file)
+        elif kwargs.get("verify") is False:
+            kwargs["verify"] = True  # KubeVirt's driver trusts everybody unless told otherwise
+        try:
+            response = super().send(request, *args, **kwargs)
+        except OrchestratorError:
+            raise
+        except Exception:
+            call.check()
+            raise
+        call.trail.answered(response.status_code, response.headers)
+        response.raw = _Bounded(response.raw, call)
+        _stay(request, response, call)
+        if response.status_code >= _FIRST_ERROR:
+            _keep_error(request, response, call)
+        return response
+
+
+class _Bounded:
+    """The body of an answer; what is too much of it is not read."""
+
+    def __init__(self, raw: Any, call: Call) -> None:
+        self._raw = raw
+        self._call = call
+        self._left = call.terms.max_bytes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def stream(self, amt: int = 2**16, **kwargs: Any) -> Iterator[bytes]:
+        """Yield the body, decompressed, in parts of at most ``amt`` bytes.
+
+        Raises:
+            CloudTimeout: when the call's time is over.
+            NonsenseAnswer: when there is more than the call may read.
+        """
+        said = self._raw.headers.get("Content-Length", "")
+        self._allow(int(said) if said.isdecimal() else 0)
+        is_first = self._raw.status < _FIRST_ERROR
+        try:
+            for part in self._raw.stream(amt, **kwargs):
+                if is_first and part:
+                    self._refuse_page(part)
+                    is_first = False
+                self._allow(len(part))
+                self._left -= len(part)
+                yield part
+        except (OrchestratorError, GeneratorExit):
+            raise
+        except Exception:
+            self._call.check()
+            raise
+        self._call.check()  # an abort ends the connection, and so do some whole bodies
+
+    def _refuse_page(self, start: bytes) -> None:
+        """Refuse a page of HTML where an answer should be.
+
+        A proxy or a login page sends it with 200. Drivers that look for XML elements take such a
+        page for a list with nothing on it.
+        """
+        if _PAGE.match(start) is None:
+            return
+        self._raw.close()
+        raise self._call.end(
+            NonsenseAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
+        )
+
+    def _allow(self, size: int) -> None:
+        """Give the connection up, which cannot be used again, rather than read so many bytes."""
+        if self._call.deadline.passed:
+            self._raw.close()
+            self._call.check()
+        if size > self._left:
+            self._raw.close()
+            terms = self._call.terms
+            raise self._call.end(
+                NonsenseAnswer(
+                    f"Cloud {terms.cloud} gave an answer of more than "
+                    f"{terms.max_answer} MiB, the limit set by max_answer"
+                )
+            )
+
+
+def _stay(request: Any, response: requests.Response, call: Call) -> None:
+    """Refuse a redirect to another place: credentials travel in headers of many names."""
+    if not response.is_redirect:
+        return
+    here = urlsplit(request.url)
+    try:
+        there = urlsplit(urljoin(request.url, response.headers["location"]))
+        is_here = _place(here) == _place(there) or _is_upgrade(here, there)
+    except ValueError:
+        is_here = False
+    if not is_here:
+        response.raw.close()
+        raise call.end(
+            NonsenseAnswer(
+                f"Cloud {call.terms.cloud} sends us on to another address, "
+                "where its credentials are not sent"
+            )
+        )
+
+
+def _keep_error(request: Any, response: requests.Response, call: Call) -> None:
+    """Read an error answer now: drivers lose its body, which alone says what was refused."""
+    path = urlsplit(request.url).path
+    answer = ErrorAnswer.of(request.method, path, response.status_code, response.content)
+    call.trail.keep_error(answer)
+
+
+def _place(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+
+
+def _is_upgrade(here: SplitResult, there: SplitResult) -> bool:
+    upgrade = [("http", here.hostname, 80), ("https", here.hostname, 443)]
+    return [_place(here), _place(there)] == upgrade

@@ -1,0 +1,211 @@
+"""What one call has sent and what came back: what an error needs to tell the truth."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from orchestrator_core import CloudError
+from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.http.requests_sent import SentRequest, is_nothing_done, may_change
+from orchestrator_libcloud.http.secret_names import is_secret_name
+
+_SAYS_WHEN: Final = frozenset({403, 413, 429, 503})
+_FIRST_ERROR: Final = 400
+_SHORTEST_TOKEN: Final = 6
+_AUTHORIZATION: Final = frozenset({"authorization", "proxy-authorization", "cookie", "signature"})
+
+
+class Trail:
+    """Kept by the transport while a call runs, read by whoever translates its failure.
+
+    Attributes:
+        status: HTTP status of the answer to the last request; None without an answer.
+        retry_after: seconds that this answer asks us to wait, where it does.
+        error: the answer to the last request, if it is an error.
+        request: the last request, as ``requests`` sent it; None where a driver has connections of
+            its own.
+        verdict: why the transport itself ended the call, whatever the driver makes of it.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.retry_after: float | None = None
+        self.error: ErrorAnswer | None = None
+        self.request: Any = None
+        self.verdict: CloudError | None = None
+        self._is_change = False
+        self._has_begun = True
+        self._sees_all = False
+        self._is_aside = False
+        self._requests: list[SentRequest] = []
+
+    def prepare_change(self) -> None:
+        """Say that this call will change something, and that it only looks things up so far."""
+        self._is_change = True
+        self._has_begun = False
+
+    def begin_change(self, *, sees_all: bool = False) -> None:
+        """Say that the next request may change something.
+
+        Args:
+            sees_all: whether every request of the driver is seen here, so that none was sent
+                where none was seen.
+        """
+        self._has_begun = True
+        self._sees_all = sees_all
+        self._requests = []
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the call changes something."""
+        return self._is_change
+
+    @property
+    def has_begun_change(self) -> bool:
+        """Whether the call changes something and is past its look-ups."""
+        return self._is_change and self._has_begun
+
+    @property
+    def nothing_done(self) -> bool:
+        """Whether it is certain that the cloud did nothing of what was asked for.
+
+        It is not where a driver has connections of its own: nothing is known of them here.
+        """
+        return not self._has_begun or (
+            bool(self._requests) and all(request.may_be_repeated for request in self._requests)
+        )
+
+    @property
+    def refused_whole(self) -> bool | None:
+        """Whether nothing was done: every request of the change was itself refused.
+
+        False when one of them was carried out, None when that is not known.
+        """
+        if not self._requests and self._sees_all:
+            return True  # the driver itself refused the arguments
+        return True if self.nothing_done else is_nothing_done(self._requests)
+
+    @property
+    def count_sent(self) -> int:
+        """How many requests were sent, in part at least, of those that are seen here."""
+        return sum(request.is_sent for request in self._requests)
+
+    @property
+    def is_answered_well(self) -> bool:
+        """Whether the last request has an answer that is no error."""
+        return self.status is not None and self.status < _FIRST_ERROR
+
+    @property
+    def is_change_sent(self) -> bool:
+        """Whether a request of the change was accepted, or may have been unseen by us."""
+        return not self._requests or any(request.is_accepted for request in self._requests)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
+        before, self._is_aside = self._is_aside, True
+        try:
+            yield
+        finally:
+            self._is_aside = before
+
+    def begin_request(self, method: str = "POST", url: str = "", body: object = None) -> None:
+        """Forget the last answer: a request begins, its connection perhaps not yet made."""
+        self.status = self.retry_after = self.error = None
+        # Of a read it is told whether it was sent at all.
+        changes = not self._is_change or may_change(method, url, body)
+        self._requests.append(SentRequest(changes and not self._is_aside))
+
+    def sent(self) -> None:
+        """Note that the request is on its way, in part at least. Safe to repeat."""
+        if self._requests:
+            self._requests[-1].is_sent = True
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Note the answer's status and headers, whose names may be in any case."""
+        self.status = status
+        if self._requests:
+            self._requests[-1].status = status
+        if status in _SAYS_WHEN:
+            self.retry_after = seconds_until(headers.get("Retry-After"))
+
+    def keep_error(self, answer: ErrorAnswer) -> None:
+        """Keep the answer to the last request, which is an error."""
+        self.error = answer
+        if self._requests:
+            self._requests[-1].error = answer
+
+    def carried(self) -> tuple[list[str], list[str]]:
+        """Return the secrets that the last request carried, and the host that it went to."""
+        if self.request is None:
+            return [], []
+        url = urlsplit(self.request.url)
+        pairs = [*self.request.headers.items(), *parse_qsl(url.query)]
+        secrets = [
+            str(value)
+            for name, value in pairs
+            if str(name).lower() in _AUTHORIZATION or is_secret_name(str(name))
+        ]
+        words = [word for secret in secrets for word in (secret, *secret.split()[1:])]
+        hosts = [host for host in (url.hostname, url.netloc) if host]
+        return [word for word in words if len(word) >= _SHORTEST_TOKEN], hosts
+
+    def tokens(self) -> Iterator[str]:
+        """Yield the tokens that the last request carried.
+
+        A signature is none: it is another one each time, and opens nothing.
+        """
+        if self.request is None:
+            return
+        query = parse_qsl(urlsplit(self.request.url).query)
+        for name, value in [*self.request.headers.items(), *query]:
+            lower, text = str(name).lower(), str(value)
+            if lower == "cookie":
+                yield from (part.partition("=")[2].strip() for part in text.split(";"))
+            elif lower.endswith("authorization"):
+                scheme, _, token = text.partition(" ")
+                yield from () if " " in token else (token or scheme,)
+            elif is_secret_name(lower):
+                yield text
+
+    def decide(self, verdict: CloudError) -> CloudError:
+        """Keep the first reason why the transport ended the call; return it to be raised."""
+        if self.verdict is None:
+            self.verdict = verdict
+        return self.verdict
+
+
+def seconds_until(retry_after: object) -> float | None:
+    """Return how long a ``Retry-After`` asks to wait: a number of seconds or an HTTP date.
+
+    None when it says nothing that can be used, or a moment that has passed.
+    """
+    seconds = _number(retry_after)
+    if seconds is None and isinstance(retry_after, str):
+        seconds = _until(retry_after)
+    return seconds if seconds is not None and math.isfinite(seconds) and seconds > 0 else None
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _until(date: str) -> float | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return (moment - dt.datetime.now(dt.UTC)).total_seconds()

@@ -1,0 +1,1 @@
+"""Lists that are complete or an error, for each provider."""

@@ -1,0 +1,149 @@
+"""Sizes that a caller composes of amounts, which no list can name.
+
+Such an id says how many CPUs and how much memory a node is to have. Whether a machine of that kind
+exists is for the cloud to decide.
+
+Sources: Google, "Create a VM with a custom machine type" (the name's form, and ``machineType``
+as a partial URL); KubeVirt, "Resources requests and limits"; CloudSigma API 2.0, "Servers";
+Kamatera, "Server options". The table in the README is made of :data:`FORMS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orchestrator_libcloud.nodes.states import modules
+
+_DRIVERS: Final = "libcloud.compute.drivers."
+
+Make = Callable[[Any, str, "re.Match[str]"], Any | None]
+"""Makes a size of a driver, an id and how it fits the form; None where the driver cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the ids of composed sizes are written at one provider.
+
+    Attributes:
+        words: the form, for people; capital letters stand for amounts and names.
+        example: one id.
+        meaning: what the amounts are, for people.
+        pattern: matches the whole id.
+        make: makes the size.
+    """
+
+    words: str
+    example: str
+    meaning: str
+    pattern: re.Pattern[str]
+    make: Make
+
+
+def composed(driver: Any, wanted: str) -> Any | None:
+    """Return the Libcloud size that an id composes; None where it composes none.
+
+    Args:
+        driver: the Libcloud driver object.
+        wanted: the size's id, as a caller gave it.
+    """
+    form = form_of(driver)
+    match = None if form is None else form.pattern.fullmatch(wanted)
+    return None if form is None or match is None else form.make(driver, wanted, match)
+
+
+def form_of(driver: Any) -> Form | None:
+    """Return how composed sizes are written at a driver's provider; None where there are none."""
+    if any(cls.__name__ in _WITHOUT for cls in type(driver).__mro__):
+        return None
+    known = modules(driver)
+    return next((form for name, form in FORMS.items() if _DRIVERS + name in known), None)
+
+
+def _google(driver: Any, wanted: str, match: re.Match[str]) -> Any | None:
+    zone = getattr(driver, "zone", None)
+    if zone is None:
+        return None
+    cpus = match["cpus"]
+    # The driver sends nothing of a size but this link, which may be a part of a URL.
+    link = f"zones/{zone.name}/machineTypes/{wanted}"
+    extra: dict[str, Any] = {"selfLink": link}
+    if cpus.isdecimal():
+        extra["guestCpus"] = int(cpus)
+    return _size(driver, wanted, int(match["mb"]), None, extra)
+
+
+def _kubevirt(driver: Any, wanted: str, match: re.Match[str]) -> Any:
+    return _size(driver, wanted, int(match["mb"]), None, {"cpu": int(match["cpus"])})
+
+
+def _cloudsigma(driver: Any, wanted: str, match: re.Match[str]) -> Any:
+    size = _size(driver, wanted, int(match["mb"]), int(match["gb"]), {})
+    size.cpu = int(match["cpus"])
+    return size
+
+
+def _kamatera(driver: Any, wanted: str, match: re.Match[str]) -> Any:
+    return driver.ex_get_size(
+        int(match["mb"]),
+        int(match["gb"]),
+        match["kind"],
+        int(match["cpus"]),
+        monthlyTrafficPackage=match["traffic"],
+        id=wanted,
+    )
+
+
+def _size(driver: Any, size_id: str, ram: int, disk: int | None, extra: dict[str, Any]) -> Any:
+    base = importlib.import_module("libcloud.compute.base")
+    return base.NodeSize(
+        size_id, size_id, ram, disk, bandwidth=None, price=None, driver=driver, extra=extra
+    )
+
+
+_AMOUNT: Final = r"[1-9][0-9]{0,8}"
+_WITHOUT: Final = frozenset({"CloudSigma_1_0_NodeDriver"})
+"""Classes of those modules that count CPUs in another unit."""
+
+FORMS: Final[dict[str, Form]] = {
+    "cloudsigma": Form(
+        "`custom-CPUS-MB-GB`",
+        "`custom-2-4096-20`",
+        "cores of 2 GHz, memory in MB, disk in GB (API 2.0)",
+        re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})-(?P<gb>{_AMOUNT})"),
+        _cloudsigma,
+    ),
+    "gce": Form(
+        "`[FAMILY-]custom-CPUS-MB[-ext]`",
+        "`custom-4-8192`, `e2-custom-2-4096`, `e2-custom-small-2048`, `n2-custom-4-8192-ext`",
+        "vCPUs or the name of a share of one, memory in MB; without a family N1; the settings "
+        "must name the zone (`region`)",
+        re.compile(
+            r"(?:[a-z][a-z0-9]*-)?custom-"
+            rf"(?P<cpus>{_AMOUNT}|micro|small|medium)-(?P<mb>{_AMOUNT})(?:-[a-z0-9]+)*"
+        ),
+        _google,
+    ),
+    "kamatera": Form(
+        "`CPUSTYPE-MBMB-GBGB[-TRAFFIC]`",
+        "`2B-4096MB-50GB`, `4A-8192MB-100GB-t5000`",
+        "CPUs and the letter of their type, memory in MB, disk in GB, the traffic package",
+        re.compile(
+            rf"(?P<cpus>{_AMOUNT})(?P<kind>[A-Z])-(?P<mb>{_AMOUNT})MB-(?P<gb>{_AMOUNT})GB"
+            r"(?:-(?P<traffic>[A-Za-z0-9]{1,32}))?"
+        ),
+        _kamatera,
+    ),
+    "kubevirt": Form(
+        "`custom-CPUS-MB`",
+        "`custom-2-4096`",
+        "vCPUs and memory in MiB, which the VM requests and is limited to; the list has only the "
+        "sizes of VMs that are there",
+        re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
+        _kubevirt,
+    ),
+}
+"""A driver's module to how its composed sizes are written."""

@@ -1,0 +1,146 @@
+"""Calls a driver's lists so that they come whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Final
+
+from orchestrator_libcloud.http.call import current
+from orchestrator_libcloud.listing.provider_gaps import spares
+from orchestrator_libcloud.listing.provider_lists import LISTS, Lists, Who
+from orchestrator_libcloud.nodes.state_maps import forget_unknown, tell_unknown
+from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.odd_items.answer_tape import Recorder, Tape, Unrecorded
+from orchestrator_libcloud.odd_items.odd_items import Mender
+from orchestrator_libcloud.odd_items.odd_refusals import named_refusal
+from orchestrator_libcloud.odd_items.odd_trials import identified, is_mendable
+from orchestrator_libcloud.paging.paging import ListStopped, Pager, Rule
+
+_DRIVERS: Final = "libcloud.compute.drivers."
+_NOTHING_KNOWN: Final = Lists("not known", Who.NOBODY, "not known")
+
+
+def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: Any) -> list[Any]:
+    """Call one of a driver's lists and return everything that is on it, each thing once.
+
+    An item that the driver cannot read is shown without the field that is odd. A request that
+    fails ends the list.
+
+    Args:
+        driver: the Libcloud driver object, lent to this thread alone.
+        name: the list's name, as ``list_nodes``.
+        call: the driver's method of that name.
+        given: what to call it with.
+
+    Raises:
+        NonsenseAnswer: when the provider repeats a page, leaves out its list, or gives an item
+            that cannot be shown, which the message names.
+        CloudError: when there is more that cannot be fetched.
+        Exception: what a request failed with.
+    """
+    lists = lists_of(driver) or _NOTHING_KNOWN
+    own = lists.lists.get(name) if not given else None
+
+    def run() -> list[Any]:
+        if lists.first is not None:
+            getattr(driver, lists.first)()
+        return identified(call(**given) if own is None else own(driver))
+
+    forget_unknown(driver)
+    call_now = current()
+    memory = None if call_now is None else call_now.terms.odd_items
+    tape = Tape(name.removeprefix("list_").removesuffix("s"), memory)
+    with _pagers(driver, lists, tape) as pagers:
+        found = _made(tape, run, pagers)
+    tell_unknown(driver, found)
+    if name in lists.shared_ids or all(pager.pages <= 1 for pager in pagers):
+        return found
+    # What was made or deleted meanwhile has moved others from one page to the next.
+    once: dict[Any, Any] = {}
+    for thing in found:
+        once.setdefault(thing.id, thing)
+    return list(once.values())
+
+
+def _made(tape: Tape, run: Callable[[], list[Any]], pagers: list[Pager]) -> list[Any]:
+    """Return what a driver makes of the answers, of odd ones too.
+
+    Args:
+        tape: records the answers.
+        run: has the driver make the list.
+        pagers: those that the answers go through.
+    """
+    try:
+        try:
+            found = run()
+            return Mender(tape, run).shown(found) if tape.known else found
+        except Unrecorded:
+            return Mender(tape, run).made_anew()  # a known mend does not do any more
+        except ListStopped as stopped:
+            error = stopped.error
+            if tape.request_of(error) is None:  # it was sent, and is not to be had
+                raise
+        except Exception as fallen:  # noqa: BLE001 - drivers raise whatever they like
+            error = fallen
+        passed_over = [refusal for pager in pagers for refusal in pager.passed_over]
+        if error in passed_over:  # a refusal that the driver does not do without
+            raise named_refusal(tape, run, tape.kind, error) or error
+        if not is_mendable(error, tape):
+            raise error
+        if tape.known:
+            return Mender(tape, run).made_anew()
+        return Mender(tape, run).mended(error)
+    except ListStopped as stopped:
+        named = named_refusal(tape, run, tape.kind, stopped.error)
+        raise named or stopped.error from (stopped.error if named else None)
+
+
+def lists_of(driver: Any) -> Lists | None:
+    """Return what is known of a driver's lists; None for a driver newer than the table."""
+    names = (module.removeprefix(_DRIVERS) for module in modules(driver))
+    return next((LISTS[name] for name in names if name in LISTS), None)
+
+
+@contextmanager
+def _pagers(driver: Any, lists: Lists, tape: Tape) -> Iterator[list[Pager]]:
+    # Where no rule is known, the driver does with a refusal what it likes.
+    may_fail = partial(spares, driver) if lists.rule is not None else _anything
+    rule = (lists.rule or Rule)()
+    with ExitStack() as stack:
+        recorders = [
+            (owner, name, Recorder(tape, rule, getattr(owner, name), name, may_fail))
+            for owner, name in _places(driver, lists.stands_before)
+        ]
+        for owner, name, recorder in recorders:
+            stack.enter_context(_instead(owner, name, recorder))
+        yield [recorder.pager for _, _, recorder in recorders]
+
+
+def _anything(_error: Exception, _path: str) -> bool:
+    return True
+
+
+def _places(driver: Any, paths: Iterable[str]) -> Iterator[tuple[Any, str]]:
+    for path in paths:
+        *way, name = path.split(".")
+        owner = driver
+        for step in way:
+            owner = getattr(owner, step, None)
+        if hasattr(owner, name):
+            yield owner, name
+
+
+@contextmanager
+def _instead(owner: Any, name: str, other: Any) -> Iterator[None]:
+    # On the object, which is this thread's own; the class is everybody's.
+    before = vars(owner).get(name)
+    setattr(owner, name, other)
+    try:
+        yield
+    finally:
+        if before is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)

@@ -1,0 +1,100 @@
+"""Parts of Amazon's instances: a filter of the ids between the marker and the end of the part.
+
+``DescribeInstances`` cannot sort, and its ``NextToken`` means a place in an order that is not
+told. But a filter's values may have wildcards: ``i-0a*`` is every instance whose id begins so. A
+whole list, once fetched, tells which beginnings a part needs. What was started or ended since then
+makes a part longer or shorter, and never hides an instance.
+
+Source: AWS, "Filter resources using the CLI and API" (wildcards; 200 values in a request).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any, Final
+
+from orchestrator_libcloud.listing.fetch_all import whole
+from orchestrator_libcloud.nodes.states import modules
+
+_AMAZON: Final = "libcloud.compute.drivers.ec2"
+_ID: Final = re.compile(r"i-([0-9a-f]{8,17})")
+_DIGITS: Final = 8
+"""Digits that every id has."""
+
+_MOST_VALUES: Final = 100
+_MOST_KNOWN: Final = 200_000
+_WORTH: Final = 4
+"""A part is asked for where the whole list is so many times as long."""
+
+
+def has_ranges(driver: Any) -> bool:
+    """Return whether a driver's provider filters instances by the beginnings of their ids."""
+    # Other classes of that module are of clouds that need not know wildcards.
+    is_amazons = "EC2NodeDriver" in (cls.__name__ for cls in type(driver).__mro__)
+    return is_amazons and _AMAZON in modules(driver)
+
+
+class IdRanges:
+    """Gets parts of the instances of one cloud, of which a whole list was seen."""
+
+    def __init__(self) -> None:
+        self._known: tuple[str, ...] = ()
+        self._is_refused = False
+
+    def learn(self, ids: Sequence[str]) -> None:
+        """Remember the ids of a whole list, where they are all of Amazon's form."""
+        usable = len(ids) <= _MOST_KNOWN and all(map(_ID.fullmatch, ids))
+        self._known = tuple(sorted(ids)) if usable else ()
+
+    def part(self, driver: Any, limit: int, marker: str | None) -> list[Any] | None:
+        """Return the instances from the marker to the end of a part or further; None if unsure.
+
+        Args:
+            driver: the Libcloud driver object.
+            limit: how many are wanted.
+            marker: the id after which they begin.
+        """
+        known = self._known
+        if self._is_refused or len(known) < _WORTH * limit:
+            return None
+        if marker is not None and not _ID.fullmatch(marker):
+            return None
+        begin = 0 if marker is None else bisect_right(known, marker)
+        end = begin + limit  # one more than the part has, so that its end is seen
+        low = "0" * _DIGITS if marker is None else marker[2:]
+        high = known[end][2:] if end < len(known) else "f" * _DIGITS
+        beginnings = [f"i-{digits}" for digits in cover(low, high)]
+        filters = {"instance-id": [f"{one}*" for one in beginnings]}
+        found = whole(driver, "list_nodes", driver.list_nodes, ex_filters=filters)
+        ids = sorted(str(node.id) for node in found)
+        if not self._is_plausible(ids, beginnings):
+            return None
+        after = len(ids) if marker is None else len(ids) - bisect_right(ids, marker)
+        return found if after >= limit or end >= len(known) else None
+
+    def _is_plausible(self, ids: list[str], beginnings: list[str]) -> bool:
+        """Return whether a filtered answer can be whole: it has what is known, or most of it."""
+        known = self._known
+        first = bisect_left(known, beginnings[0])
+        last = bisect_right(known, f"{beginnings[-1]}g")
+        expected = known[first:last]
+        missing = len(set(expected).difference(ids))
+        if expected and missing == len(expected):
+            self._is_refused = True  # a cloud that does not know wildcards
+        return 2 * missing <= len(expected) and all(map(_ID.fullmatch, ids))
+
+
+def cover(low: str, high: str) -> list[str]:
+    """Return beginnings of one length of all ids from one to another, in their order.
+
+    Args:
+        low: the hexadecimal digits of an id, 8 or more.
+        high: those of one that is not lower.
+    """
+    for length in range(_DIGITS, 0, -1):
+        first, last = int(low[:length], 16), int(high[:length], 16)
+        if last - first < _MOST_VALUES:
+            return [f"{number:0{length}x}" for number in range(first, last + 1)]
+    raise AssertionError  # a hundred values are more than the sixteen of one digit

@@ -1,0 +1,106 @@
+"""Parts of lists, by id: how much of a list each provider is asked for.
+
+``limit`` and ``marker`` go by id. A provider whose pages come in another order cannot be asked for
+"the first ten after this id", and its page tokens or page numbers say nothing about ids. Where its
+API can narrow a list by ids all the same, or a driver asks once more for each item, less than the
+whole is asked for. :data:`WAYS` says how it is with each driver; the README's table is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from orchestrator_core import Unsupported
+from orchestrator_libcloud.listing import cut_lists
+from orchestrator_libcloud.listing.id_ranges import IdRanges, has_ranges
+from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.openstack.pages import Pager, has_pages
+
+_DRIVERS: Final = "libcloud.compute.drivers."
+
+UNSORTED: Final = "pages come in an order that the API does not tell"
+NUMBERED: Final = "pages are numbered: what comes or goes meanwhile moves items between them"
+WHOLE: Final = "the API has no pages, as far as is known"
+
+
+class Parts:
+    """Gets parts of the lists of one cloud, in each of its threads."""
+
+    def __init__(self) -> None:
+        self._sorted = Pager()
+        self._ranges = IdRanges()
+
+    def part(self, driver: Any, name: str, limit: int, marker: str | None) -> list[Any] | None:
+        """Return at least the first ``limit`` items after the marker; None for the whole list.
+
+        Args:
+            driver: the Libcloud driver object.
+            name: ``list_nodes`` or ``list_images``.
+            limit: how many are wanted.
+            marker: the id after which they begin.
+
+        Raises:
+            Unsupported: when this provider can be asked for nothing less than the whole list.
+        """
+        if has_pages(driver):
+            return self._sorted.part(driver, name, limit, marker)
+        if has_ranges(driver) and name == "list_nodes":
+            return self._ranges.part(driver, limit, marker)
+        if cut_lists.can_cut(driver, name):
+            return cut_lists.part(driver, name, limit, marker)
+        raise Unsupported(
+            f"Provider {driver.name} cannot begin a list after an id: {way_of(driver)}"
+        )
+
+    def learn(self, driver: Any, name: str, ids: Sequence[str]) -> None:
+        """Remember what a whole list had, where that helps to ask for a part of it."""
+        if name == "list_nodes" and has_ranges(driver):
+            self._ranges.learn(ids)
+
+
+def way_of(driver: Any) -> str:
+    """Return why a driver's lists are asked for whole, or how they are asked for in part."""
+    known = modules(driver)
+    return next((way for name, way in WAYS.items() if _DRIVERS + name in known), WHOLE)
+
+
+_SORTED: Final = "nodes and images: the API sorts by id, and only the part is asked for"
+_CUT: Final = (
+    "nodes: listed whole, in pages; what is asked for each node, only for those of the part"
+)
+
+WAYS: Final[dict[str, str]] = {
+    "openstack": _SORTED,
+    "ec2": (
+        "nodes of Amazon itself: `DescribeInstances` with a filter of the ids between the marker "
+        "and the end of the part, after one whole list; images whole: " + UNSORTED
+    ),
+    "azure_arm": _CUT,
+    "upcloud": _CUT,
+    "abiquo": UNSORTED,
+    "auroracompute": NUMBERED,
+    "cloudsigma": NUMBERED,
+    "cloudstack": NUMBERED,
+    "digitalocean": NUMBERED,
+    "dimensiondata": NUMBERED,
+    "ecs": NUMBERED,
+    "equinixmetal": NUMBERED,
+    "exoscale": NUMBERED,
+    "gce": "pages go by name within each zone, and nodes by a number that cannot be sorted by",
+    "gandi": NUMBERED,
+    "ikoula": NUMBERED,
+    "internetsolutions": NUMBERED,
+    "ktucloud": NUMBERED,
+    "kubevirt": "pages go by namespace and name, nodes by a UID",
+    "linode": NUMBERED,
+    "maxihost": NUMBERED,
+    "ntta": NUMBERED,
+    "nttcis": NUMBERED,
+    "onapp": NUMBERED,
+    "outscale": UNSORTED,
+    "rackspace": _SORTED,
+    "scaleway": NUMBERED,
+    "vultr": UNSORTED,
+}
+"""A driver's module to how parts of its lists are asked for; others have no pages."""

@@ -1,0 +1,1 @@
+"""A driver's objects as those of the contract: states, addresses, markers."""

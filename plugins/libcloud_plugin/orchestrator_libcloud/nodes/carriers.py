@@ -1,0 +1,239 @@
+"""How the core's marker travels: what of a node carries it, for each provider.
+
+A carrier is used only where it is known to come back whole in the provider's lists: what the
+core does not find there, it takes for never started. The tests hold the table against
+Libcloud's signatures, and the README's table against this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Protocol
+
+from orchestrator_core import InvalidParameter
+from orchestrator_libcloud.capabilities import takes
+from orchestrator_libcloud.nodes.marker import MARKER_KEY, MARKER_LENGTH, divided, is_marker, keyed
+from orchestrator_libcloud.nodes.states import modules
+
+Arguments = Mapping[str, Any]
+
+_PREFIX: Final = f"{MARKER_KEY}:"
+_DRIVERS: Final = "libcloud.compute.drivers."
+_TOKEN_LENGTH: Final = 64
+
+
+class Carrier(Protocol):
+    """One way for a marker to travel."""
+
+    @property
+    def how(self) -> str:
+        """What carries it, for people."""
+
+    @property
+    def argument(self) -> str:
+        """The parameter of ``create_node`` that it needs."""
+
+    def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
+        """Return the arguments of ``create_node`` with the marker among them.
+
+        Raises:
+            InvalidParameter: when it does not fit.
+        """
+
+    def read(self, name: str, extra: Any) -> str | None:
+        """Return the marker of a node with this name and this extra, as JSON."""
+
+    def shown(self, name: str) -> str:
+        """Return the name that the node was to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Tags or metadata that have keys.
+
+    Attributes:
+        argument: the parameter, a dict.
+        inner: the key under which that dict has another one for them.
+        token: the parameter that makes one node of a start that arrives twice.
+        echo: where in ``extra`` the provider gives the token back.
+    """
+
+    how: str
+    argument: str = "ex_metadata"
+    inner: str | None = None
+    token: str | None = None
+    echo: str | None = None
+
+    def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
+        """Add the marker under its key."""
+        added = _nested(arguments, self.argument, self.inner, {MARKER_KEY: marker})
+        if self.token is not None and len(marker) <= _TOKEN_LENGTH:
+            added[self.token] = marker
+        return added
+
+    def read(self, name: str, extra: Any) -> str | None:
+        """Look under the key, else at the token: that one nobody can take off."""
+        token = extra.get(self.echo) if self.echo is not None else None
+        return keyed(extra) or (token if is_marker(token) else None)
+
+    def shown(self, name: str) -> str:
+        """Return the name as it is."""
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Tags that are words.
+
+    Attributes:
+        argument: the parameter, a list.
+        inner: the key of that list, where the parameter is a dict.
+        place: where in ``extra`` they come back.
+    """
+
+    how: str
+    argument: str
+    inner: str | None = None
+    place: str = "tags"
+
+    def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
+        """Add a word of key and marker."""
+        return _nested(arguments, self.argument, self.inner, [_PREFIX + marker])
+
+    def read(self, name: str, extra: Any) -> str | None:
+        """Look for such a word."""
+        words = extra.get(self.place)
+        found = map(_unprefixed, words) if isinstance(words, list) else ()
+        return next(filter(None, found), None)
+
+    def shown(self, name: str) -> str:
+        """Return the name as it is."""
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that nobody else can set from here, such as a description.
+
+    Attributes:
+        argument: the parameter, and where in ``extra`` it comes back.
+    """
+
+    how: str
+    argument: str
+
+    def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
+        """Let key and marker be the text."""
+        return {**arguments, self.argument: _PREFIX + marker}
+
+    def read(self, name: str, extra: Any) -> str | None:
+        """Look at the text."""
+        return _unprefixed(extra.get(self.argument))
+
+    def shown(self, name: str) -> str:
+        """Return the name as it is."""
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The node's own name, with the marker at its end.
+
+    Attributes:
+        longest: how many characters the provider takes.
+    """
+
+    how: str
+    longest: int
+    argument: str = "name"
+
+    def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
+        """Add the marker to the name."""
+        if not is_marker(marker):
+            raise InvalidParameter("marker", "must be 12 and 32 hexadecimal digits: 0a-1b")
+        free = self.longest - MARKER_LENGTH - 1
+        name = arguments["name"]
+        if len(name) > free:
+            raise InvalidParameter("name", f"must be at most {free} characters")
+        return {**arguments, "name": f"{name}-{marker}"}
+
+    def read(self, name: str, extra: Any) -> str | None:
+        """Look at the name's end."""
+        return divided(name)[1]
+
+    def shown(self, name: str) -> str:
+        """Return the name without its end."""
+        return divided(name)[0]
+
+
+def _nested(arguments: Arguments, argument: str, inner: str | None, value: Any) -> dict[str, Any]:
+    """Return the arguments with a dict or list added to what is there."""
+    whole = value if inner is None else {inner: value}
+    there = arguments.get(argument)
+    return {**arguments, argument: {**there, **whole} if isinstance(there, dict) else whole}
+
+
+def _unprefixed(word: Any) -> str | None:
+    if not isinstance(word, str) or not word.startswith(_PREFIX):
+        return None
+    return word.removeprefix(_PREFIX) or None
+
+
+_METADATA: Final = Pairs(f"metadata `{MARKER_KEY}`")
+
+CARRIERS: Final[dict[str, Carrier | None]] = {
+    "azure_arm": Pairs(f"tag `{MARKER_KEY}`", argument="ex_tags"),
+    "brightbox": Name("the end of the name, which may have 255 characters with it", 255),
+    "cloudscale": Pairs(f"tag `{MARKER_KEY}`", argument="ex_create_attr", inner="tags"),
+    "digitalocean": Labels(f"tag `{_PREFIX}...`", argument="ex_create_attr", inner="tags"),
+    "ec2": Pairs(
+        f"tag `{MARKER_KEY}`, and the start's client token: sent twice, it makes one node",
+        token="ex_clienttoken",  # noqa: S106 - Amazon's name for a start's own id
+        echo="client_token",
+    ),
+    # It knows no tags: Libcloud sends them and Nimbus passes over them.
+    "ec2.NimbusNodeDriver": None,
+    "equinixmetal": Text("the description", "description"),
+    "scaleway": Labels(f"tag `{_PREFIX}...`", argument="ex_tags"),
+    "upcloud": Name("the end of the title, which may have 255 characters with it", 255),
+}
+"""A driver's module, or its class, to what carries a marker; None where nothing does.
+
+Every other driver that takes ``ex_metadata`` carries it there. Left out with a reason:
+
+* CloudStack and its like, Google's labels, KubeVirt, libvirt: names have at most 63 characters,
+  of which 17 would be left; gridscale's have 64, vSphere's 80.
+* CloudStack's display name, Alibaba's and Gandi's descriptions, KubeVirt's labels: what can be
+  set does not come back through Libcloud, or Libcloud itself refuses the start.
+* Linode's tags: Libcloud refuses a start without a password for root.
+* Vultr's ``tag``: Vultr has replaced it, and need not give it back.
+* Abiquo, Kamatera, Maxihost, OVH, RimuHosting, vCloud, VPS.net: how long a name may be is
+  not known.
+"""
+
+
+def carrier_of(driver: Any) -> Carrier | None:
+    """Return what carries a marker; None where nothing can.
+
+    Takes a driver object or its class.
+    """
+    return _carrier_of(driver if isinstance(driver, type) else type(driver))
+
+
+@lru_cache(maxsize=128)  # asked for every node of every list
+def _carrier_of(driver_class: type[Any]) -> Carrier | None:
+    for cls, module in zip(driver_class.__mro__, modules(driver_class), strict=True):
+        short = module.removeprefix(_DRIVERS)
+        for name in (f"{short}.{cls.__name__}", short):
+            if name in CARRIERS:
+                return CARRIERS[name]
+    return _METADATA if _METADATA.argument in takes(driver_class, "create_node") else None
+
+
+def why_none(driver: Any) -> str | None:
+    """Say why a node of this provider cannot be found by its marker; None if it can."""
+    if carrier_of(driver) is not None:
+        return None
+    return f"Provider {driver.name} keeps nothing with a node by which its start can be found"

@@ -1,0 +1,153 @@
+"""Libcloud's objects as those of the contract."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from orchestrator_core import Image, Location, Node, NonsenseAnswer, Size
+from orchestrator_libcloud.nodes.addresses import addresses_of
+from orchestrator_libcloud.nodes.carriers import carrier_of
+from orchestrator_libcloud.nodes.marker import without_marker
+from orchestrator_libcloud.nodes.states import modules, state_of
+from orchestrator_libcloud.nodes.to_json import plain, split, text
+
+_CPU_NAMES: Final = (
+    "cpu",
+    "vcpus",
+    "vcpu",
+    "cpus",
+    "cores",
+    "vcpu_count",
+    "cpu_count",
+    "guestCpus",
+)
+_UNUSABLE: Final = frozenset(
+    {
+        *("pending", "failed", "invalid", "deregistered", "transient", "error", "disabled"),
+        *("queued", "saving", "uploading", "importing", "killed", "deleted", "pending_delete"),
+        *("deactivated", "preparing"),
+    }
+)
+"""States of images in Amazon's and Glance's words from which nothing can be started. An image in
+a state that is in neither's documentation is shown."""
+_IMAGE_STATES: Final = {
+    "libcloud.compute.drivers.ec2": "state",
+    "libcloud.compute.drivers.openstack": "status",
+}
+"""Where these drivers say of an image whether a node can be started from it already."""
+
+
+def to_node(node: Any) -> Node:
+    """Return a node; secrets of its ``extra`` and the core's marker apart.
+
+    Raises:
+        NonsenseAnswer: when it has no id.
+    """
+    public, secrets = split(node.extra)
+    marker, name = _mark(node, public)
+    public_ips, private_ips = addresses_of(node)
+    return Node(
+        id=node_id(node),
+        name=name,
+        state=state_of(node),
+        public_ips=public_ips,
+        private_ips=private_ips,
+        extra=without_marker(public, marker),
+        secrets=without_marker(secrets, marker),
+        marker=marker,
+    )
+
+
+def node_id(node: Any) -> str:
+    """Return a node's id.
+
+    Libcloud's libvirt driver gives a domain's number as such, which changes at each start; the
+    domain's own uuid stays.
+
+    Raises:
+        NonsenseAnswer: when it has none.
+    """
+    driver = getattr(node, "driver", None)
+    if "libcloud.compute.drivers.libvirt_driver" in modules(driver):
+        return str(node.extra["uuid"])
+    return _identity(node)
+
+
+def node_marker(node: Any) -> str | None:
+    """Return the marker that a node carries, None without one."""
+    extra = plain(node.extra)
+    return _mark(node, extra if isinstance(extra, dict) else {})[0]
+
+
+def _mark(node: Any, extra: Any) -> tuple[str | None, str]:
+    """Return a node's marker, and its name as its creator wished it."""
+    carrier = carrier_of(getattr(node, "driver", None))
+    name = _name(node)
+    return (None, name) if carrier is None else (carrier.read(name, extra), carrier.shown(name))
+
+
+def to_image(image: Any) -> Image:
+    """Return an image."""
+    return Image(id=_identity(image), name=_name(image), extra=split(image.extra)[0])
+
+
+def is_usable(image: Any) -> bool:
+    """Whether a node can be started from an image now, as far as its driver tells."""
+    for module in modules(image.driver):
+        if module in _IMAGE_STATES:
+            state = (image.extra or {}).get(_IMAGE_STATES[module])
+            return not isinstance(state, str) or state.lower() not in _UNUSABLE
+    return True
+
+
+def to_size(size: Any) -> Size:
+    """Return a size; memory in MB, disk in GB, None where the provider does not say."""
+    extra = split(size.extra)[0]
+    candidates = [getattr(size, name, None) for name in _CPU_NAMES]
+    candidates += [extra.get(name) for name in _CPU_NAMES]
+    cpus = (number for number in map(_number, candidates) if number is not None)
+    return Size(
+        id=_identity(size),
+        name=_name(size),
+        ram=_whole(size.ram),
+        disk=_whole(size.disk),
+        cpu=next(cpus, None),
+        extra=extra,
+    )
+
+
+def to_location(location: Any) -> Location:
+    """Return a location."""
+    country = location.country
+    return Location(
+        id=_identity(location),
+        name=_name(location),
+        country=text(str(country)) if country else None,
+    )
+
+
+def _identity(thing: Any) -> str:
+    # Libcloud's constructors make text of everything, of nothing too.
+    if thing is None or thing.id in (None, "", "None"):
+        raise NonsenseAnswer("The cloud gave something without an id")
+    return text(str(thing.id))
+
+
+def _name(thing: Any) -> str:
+    return text(str(thing.name)) if thing.name not in (None, "") else _identity(thing)
+
+
+def _number(value: Any) -> int | float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else round(number)

@@ -1,0 +1,81 @@
+"""Requests that a cloud refused because of an odd value that they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from requests import RequestException
+
+from orchestrator_core import (
+    CloudTimeout,
+    CloudUnreachable,
+    CredentialsRefused,
+    NonsenseAnswer,
+    QuotaExceeded,
+    RateLimited,
+)
+from orchestrator_libcloud.answers.item_places import field_name, label
+from orchestrator_libcloud.errors.item_refusals import status_of
+from orchestrator_libcloud.errors.meaning import meaning_of
+from orchestrator_libcloud.http.call import current
+from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.nodes.odd_log import cloud_name
+from orchestrator_libcloud.odd_items.answer_tape import Tape
+from orchestrator_libcloud.odd_items.odd_sources import source_of
+
+_STATUSES: Final = frozenset({400, 404, 405, 406, 410, 414, 422, 431})
+_OTHERWISE: Final = (
+    CloudTimeout,
+    CloudUnreachable,
+    CredentialsRefused,
+    QuotaExceeded,
+    RateLimited,
+)
+"""What a refusal with such a status may mean as well, by the provider's own code."""
+
+
+def may_be_mismade(error: Exception) -> bool:
+    """Whether a request was refused for what it says, and not for who asks or how often."""
+    if isinstance(error, RequestException) and isinstance(error, ValueError):
+        return True  # an URL or a header that cannot be sent
+    if _status(error) not in _STATUSES:
+        return False
+    meaning, _ = meaning_of(error, None, _trail(), starts=False)
+    return meaning is None or not issubclass(meaning.error, _OTHERWISE)
+
+
+def _status(error: Exception) -> int | None:
+    """Return the status of a refusal, also where the driver could not read it."""
+    return status_of(error) or _trail().status
+
+
+def _trail() -> Trail:
+    call = current()
+    return Trail() if call is None else call.trail
+
+
+def named_refusal(
+    tape: Tape, run: Callable[[], Any], kind: str, error: Exception
+) -> NonsenseAnswer | None:
+    """Return an error that names the item of which a refused request was made, if that is known.
+
+    Args:
+        tape: the answers of the call; the refused request is its last.
+        run: has the driver make its list of them.
+        kind: what is listed.
+        error: the refusal.
+    """
+    if not may_be_mismade(error) or (found := source_of(tape, run)) is None:
+        return None
+    number, path = found
+    tree = tape.entries[number].tree
+    return NonsenseAnswer(
+        f"{cloud_name()} gave {label(kind, tree, path)} with a field that leads to nothing: "
+        f"{field_name(tree, path)} (its request {_answered(error)})"
+    )
+
+
+def _answered(error: Exception) -> str:
+    status = _status(error)
+    return "cannot be sent" if status is None else f"was answered with {status}"

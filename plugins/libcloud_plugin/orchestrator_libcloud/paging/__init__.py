@@ -1,0 +1,1 @@
+"""Lists that a provider sends in pages."""

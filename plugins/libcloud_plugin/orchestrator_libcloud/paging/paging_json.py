@@ -1,0 +1,174 @@
+"""How the lists of the APIs that speak JSON go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from orchestrator_core import NonsenseAnswer
+from orchestrator_libcloud.paging.paging import More, Rule, cut_short, query
+
+_AROUND: Final = frozenset({"links", "meta", "metadata", "warning", "warnings", "unreachables"})
+"""What is on a page besides its items."""
+
+
+class JsonPages(Rule):
+    """Pages that are objects with lists in them; a page must have the lists of the first.
+
+    Args:
+        further: takes a page and says what comes next.
+        depth: how many levels of objects the lists are in.
+        strict: whether each page has every list, be it empty.
+        drop: what would send the driver itself for more.
+    """
+
+    def __init__(
+        self,
+        further: Callable[[Any], More | None],
+        *,
+        depth: int = 1,
+        strict: bool = True,
+        drop: tuple[str, ...] = (),
+    ) -> None:
+        self._further = further
+        self._depth = depth
+        self._strict = strict
+        self._drop = drop
+
+    def items(self, page: Any) -> Any:
+        """Return the lists of a page."""
+        if not isinstance(page, dict):
+            return page
+        found = {key: value for key, value in page.items() if _is_collection(key, value)}
+        return found if any(found.values()) else {}
+
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Ask the API's own function; what is no object is whole."""
+        return self._further(page) if isinstance(page, dict) else None
+
+    def join(self, whole: Any, page: Any) -> None:
+        """Add the lists of a page to those of the first."""
+        if self._strict and self._missing(whole, page):
+            raise NonsenseAnswer("The cloud gave a page of a list without the list")
+        add(whole, page, self._depth)
+
+    def _missing(self, whole: Any, page: Any) -> bool:
+        wanted = {key for key, value in whole.items() if _is_collection(key, value)}
+        return not isinstance(page, dict) or not wanted <= page.keys()
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Return the first answer, all lists in it.
+
+        Raises:
+            NonsenseAnswer: when there is no list.
+        """
+        if isinstance(whole, dict):
+            if self._strict and not any(_is_collection(*item) for item in whole.items()):
+                raise NonsenseAnswer("The cloud gave an answer without the list")
+            for key in self._drop:
+                whole.pop(key, None)
+        return answer
+
+
+def _is_collection(key: str, value: Any) -> bool:
+    return isinstance(value, list | dict) and key not in _AROUND and not key.endswith("_links")
+
+
+def add(whole: dict[str, Any], page: dict[str, Any], depth: int) -> None:
+    """Add the lists of a page to those of another, through so many levels of objects."""
+    for key, value in page.items():
+        if key in _AROUND or key.endswith("_links"):
+            continue
+        known = whole.setdefault(key, value)
+        if known is value:
+            continue
+        if isinstance(known, list) and isinstance(value, list):
+            known.extend(value)
+        elif depth > 0 and isinstance(known, dict) and isinstance(value, dict):
+            add(known, value, depth - 1)
+
+
+def azure(page: Any) -> More | None:
+    """Azure: ``nextLink`` is the whole address of the next page."""
+    link = page.get("nextLink")
+    return More(query(link), urlsplit(link).path) if link else None
+
+
+def digitalocean(page: Any) -> More | None:
+    """DigitalOcean: ``links.pages.next``, 20 or ``per_page`` at a time."""
+    link = page.get("links", {}).get("pages", {}).get("next")
+    return More(query(link)) if link else None
+
+
+def linode(page: Any) -> More | None:
+    """Linode: ``page`` of ``pages``, 100 or ``page_size`` at a time."""
+    if "pages" not in page:
+        raise NonsenseAnswer("The cloud does not say of a list how many pages it has")
+    return More({"page": page["page"] + 1}) if page["page"] < page["pages"] else None
+
+
+def equinix(page: Any) -> More | None:
+    """Equinix Metal: ``meta.current_page`` of ``meta.last_page``, 10 or ``per_page`` at a time."""
+    meta = page.get("meta") or {}
+    current, last = meta.get("current_page", 1), meta.get("last_page", 1)
+    return More({"page": current + 1}) if current < last else None
+
+
+def vultr(page: Any) -> More | None:
+    """Vultr: ``meta.links.next`` is the cursor, 100 or ``per_page`` at a time."""
+    cursor = page["meta"]["links"]["next"]
+    return More({"cursor": cursor}) if cursor else None
+
+
+def openstack(page: Any) -> More | None:
+    """OpenStack: ``servers_links`` and the like of Nova, 1000 at a time; Glance's ``next``, 25."""
+    links = [
+        link["href"]
+        for key, value in page.items()
+        if key.endswith("_links") and isinstance(value, list)
+        for link in value
+        if link.get("rel") == "next"
+    ]
+    link = links[0] if links else page.get("next")
+    return More(query(link)) if link else None
+
+
+class Openstack(JsonPages):
+    """OpenStack; Rackspace's first API speaks XML and gives a thousand at most, without a link."""
+
+    _MOST: Final = 1000
+
+    def __init__(self) -> None:
+        super().__init__(openstack, drop=("next",))
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Refuse a full page without a link; take off the links that the driver would follow."""
+        if isinstance(whole, dict):
+            for key in [key for key in whole if key.endswith("_links")]:
+                whole.pop(key)
+        elif len(whole) >= self._MOST:
+            raise cut_short()
+        return super().finish(whole, answer)
+
+
+class Vultr(JsonPages):
+    """Vultr; its first API gives everything at once."""
+
+    def __init__(self) -> None:
+        super().__init__(vultr)
+
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Follow the cursor; an object of objects by their ids is the first API's whole list."""
+        return None if _is_by_id(page) else super().more(page, answer, asked)
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Take off the cursor that the driver would follow."""
+        if isinstance(whole, dict) and not _is_by_id(whole):
+            whole["meta"]["links"]["next"] = ""
+        return super().finish(whole, answer)
+
+
+def _is_by_id(page: Any) -> bool:
+    is_object = isinstance(page, dict) and bool(page) and "meta" not in page
+    return is_object and all(isinstance(value, dict) for value in page.values())

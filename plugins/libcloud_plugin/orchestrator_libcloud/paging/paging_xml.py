@@ -1,0 +1,136 @@
+"""How the lists of the APIs that speak XML go on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+from orchestrator_core import NonsenseAnswer
+from orchestrator_libcloud.paging.paging import More, Rule, cut_short, query
+
+_AMAZON: Final = "libcloud.compute.drivers.ec2"
+
+
+def _name(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _is_xml(page: Any) -> bool:
+    return hasattr(page, "iter") and hasattr(page, "tag")
+
+
+def _text(page: Any, name: str) -> str:
+    found = (child.text for child in page if _name(child) == name)
+    return next(found, None) or ""
+
+
+class XmlPages(Rule):
+    """Pages whose items are children of the root."""
+
+    def items(self, page: Any) -> Any:
+        """Return all that the items of a page say."""
+        if not _is_xml(page):
+            return []
+        parts = (part for item in self.elements(page) for part in item.iter())
+        return [(part.tag, part.text, *part.items()) for part in parts]
+
+    def elements(self, page: Any) -> Iterator[Any]:
+        """Yield the items of a page."""
+        yield from (child for child in page if _name(child) not in ("link", "totalSize"))
+
+    def join(self, whole: Any, page: Any) -> None:
+        """Add the items of a page to those of the first."""
+        whole.extend(list(self.elements(page)))
+
+
+class Amazon(XmlPages):
+    """Amazon and its like: ``nextToken``; a page may be empty and have one all the same."""
+
+    def elements(self, page: Any) -> Iterator[Any]:
+        """Yield the items of a page, which stand in sets below the root."""
+        yield from (item for part in page for item in part)
+
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Follow the token.
+
+        Raises:
+            NonsenseAnswer: when the page has no set of instances where the driver looks for it. The
+                driver takes such a page for a cloud without instances.
+        """
+        if not _is_xml(page):
+            return None
+        wanted = f"{{{sys.modules[_AMAZON].NAMESPACE}}}reservationSet"
+        if _name(page) == "DescribeInstancesResponse" and page.find(wanted) is None:
+            raise NonsenseAnswer("The cloud left the instances out of its answer")
+        token = _text(page, "nextToken")
+        return More({"NextToken": token}) if token else None
+
+    def join(self, whole: Any, page: Any) -> None:
+        """Add to each set of the first page the same set of this one."""
+        sets = {part.tag: part for part in whole}
+        for part in page:
+            if part.tag in sets:
+                sets[part.tag].extend(list(part))
+            elif len(part):
+                whole.append(part)
+
+
+class Alibaba(Amazon):
+    """Alibaba: ``TotalCount`` with ``PageNumber``, 10 at a time; sizes go by ``NextToken``."""
+
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Count where there is a count, else follow the token."""
+        total, size = _text(page, "TotalCount"), _text(page, "PageSize")
+        if not total.isdecimal() or not size.isdecimal():
+            token = _text(page, "NextToken")
+            return More({"NextToken": token}) if token else None
+        if asked * int(size) >= int(total):
+            return None
+        if not self.items(page):
+            raise cut_short()
+        return More({"PageNumber": asked + 1, "PageSize": size})
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Return the first answer, for which the driver counts no further page."""
+        for child in whole:
+            if _name(child) == "TotalCount":
+                child.text = "0"
+        return answer
+
+
+class Mcp(XmlPages):
+    """Dimension Data and NTT: ``pageNumber``, 250 at a time, told by the root's attributes."""
+
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Go on after a full page."""
+        here, size = page.get("pageCount", ""), page.get("pageSize", "")
+        if not here.isdecimal() or not size.isdecimal() or int(here) < int(size):
+            return None
+        if not self.items(page):
+            raise cut_short()
+        return More({"pageNumber": int(page.get("pageNumber", asked)) + 1})
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Return the first answer, after which the driver expects no other."""
+        if whole.get("pageCount") is not None:
+            whole.set("pageCount", "0")
+        return answer
+
+
+class Abiquo(XmlPages):
+    """Abiquo: a link ``next`` on the page, 25 at a time."""
+
+    def more(self, page: Any, answer: Any, asked: int) -> More | None:
+        """Follow the link."""
+        links = [link for link in page if _name(link) == "link"] if _is_xml(page) else []
+        found = (link.get("href") for link in links if link.get("rel") == "next")
+        link = next(found, None)
+        return More(query(link)) if link else None
+
+    def finish(self, whole: Any, answer: Any) -> Any:
+        """Refuse what has fewer items than it says."""
+        total = _text(whole, "totalSize") if _is_xml(whole) else ""
+        if total.isdecimal() and int(total) > len(list(self.elements(whole))):
+            raise cut_short()
+        return answer

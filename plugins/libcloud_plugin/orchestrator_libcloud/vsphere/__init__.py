@@ -1,0 +1,1 @@
+"""vSphere: connections and actions that Libcloud's driver lacks."""

@@ -1,0 +1,62 @@
+"""Actions on vSphere VMs.
+
+Libcloud's own wait ten seconds between two looks at a task and lose the reason when one fails;
+its reboot takes nothing, the answer to ``RebootGuest``, for a task and fails.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from orchestrator_core import CloudError
+from orchestrator_libcloud.http.call import current
+
+MODULE: Final = "libcloud.compute.drivers.vsphere"
+_FIRST_LOOK: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+"""Seconds between two looks at a task; they double from the first on."""
+
+
+def destroy(driver: Any, node: Any, _: Any) -> bool:
+    """Switch a VM off if it is on, then delete it with its files."""
+    vm = driver.find_by_uuid(node.id)
+    if str(vm.runtime.powerState) != "poweredOff":
+        _wait(vm.PowerOff())
+    _wait(vm.Destroy())
+    return True
+
+
+def power_off(driver: Any, node: Any, _: Any) -> bool:
+    """Switch a VM off."""
+    _wait(driver.find_by_uuid(node.id).PowerOff())
+    return True
+
+
+def power_on(driver: Any, node: Any, _: Any) -> bool:
+    """Switch a VM on."""
+    _wait(driver.find_by_uuid(node.id).PowerOn())
+    return True
+
+
+def reboot(driver: Any, node: Any, _: Any) -> bool:
+    """Ask a VM's guest to restart, which takes VMware Tools in it; there is no task for it."""
+    driver.find_by_uuid(node.id).RebootGuest()
+    return True
+
+
+def _wait(task: Any) -> None:
+    """Wait until a task has ended; raise the fault that it ended with."""
+    pause = _FIRST_LOOK
+    while True:
+        info = task.info
+        if info.state == "success":
+            return
+        if info.state == "error":
+            if isinstance(info.error, Exception):
+                raise info.error
+            raise CloudError("The vSphere server's task failed without a reason")
+        if (call := current()) is not None:
+            call.check()
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,0 +1,220 @@
+"""vSphere's connections, under the terms of the cloud that they belong to.
+
+Libcloud's driver connects through pyVmomi, past our transport. pyVmomi trusts every certificate
+of a server called ``localhost``, which is what a tunnel looks like, knows neither our ``ca_file``
+nor our proxy, and waits without an end for the versions that a server speaks. Here the driver
+gets a stand-in for ``pyVim.connect`` that logs in over a connection of ours: its certificate is
+verified unless the settings say ``verify_tls = false``, and each request ends with its call.
+
+Source: https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/ (ServiceInstance,
+SessionManager.Login), ``/sdk/vimServiceVersions.xml``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import ssl
+from functools import cache
+from http.client import HTTPResponse
+from typing import Any, Final
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+from orchestrator_core import CloudUnreachable, NonsenseAnswer, PluginError
+from orchestrator_libcloud.http.call import Call, Terms, current
+from orchestrator_libcloud.vsphere.answers import bounded
+
+_VERSIONS: Final = "/sdk/vimServiceVersions.xml"
+_MAX_VERSIONS: Final = 2**20
+_OK: Final = 200
+_LEAVE_SECONDS: Final = 2.0
+"""What a logout at the end of the process may take."""
+
+
+def install(driver_module: Any) -> str | None:
+    """Have Libcloud's vSphere driver log in by :class:`_Connect`; return what is missing.
+
+    Safe to repeat.
+    """
+    if driver_module.pyvmomi is None:
+        return "pyvmomi"
+    driver_module.connect = _Connect()
+    driver_module.asyncio = _Asyncio()
+    return None
+
+
+def cause(error: Exception) -> Exception | None:
+    """Return the error that Libcloud's constructor hides behind "Cannot connect to vSphere"."""
+    inner = error.__context__
+    if type(error).__name__ == "LibcloudError" and isinstance(inner, Exception):
+        return inner
+    return None
+
+
+class _Asyncio:
+    """Stands for ``asyncio`` in Libcloud's driver, which never ends its loops and their threads."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    def new_event_loop(self) -> _Asyncio:
+        """Return what runs one coroutine."""
+        return self
+
+    def set_event_loop(self, _: Any) -> None:
+        """Do nothing: a loop is there for as long as its coroutine runs."""
+
+    def run_until_complete(self, work: Any) -> Any:
+        """Run a coroutine in a loop that ends with it."""
+        return asyncio.run(work)
+
+
+class _Connect:
+    """Stands for the module ``pyVim.connect`` in Libcloud's driver."""
+
+    # The names are pyVim's.
+    def SmartConnect(  # noqa: N802
+        self,
+        *,
+        host: str,
+        port: int,
+        user: str,
+        pwd: str,
+        sslContext: ssl.SSLContext | None = None,  # noqa: N803
+    ) -> Any:
+        """Log in; return the service instance.
+
+        Args:
+            host: the server.
+            port: of its API, with TLS.
+            user: the name to log in with.
+            pwd: its password.
+            sslContext: what Libcloud's driver makes of ``ca_cert`` and ``verify_ssl`` among the
+                settings' ``arguments``; our own ``ca_file`` and ``verify_tls`` without it.
+        """
+        call = current()
+        terms = call.terms if call is not None else Terms()
+        where = {
+            "host": host,
+            "port": int(port),
+            "sslContext": sslContext or tls_context(terms),
+            **_proxy(terms),
+        }
+        stub = _stub_class()(call, **where, version=_version(_stub_class()(call, **where)))
+        vim = importlib.import_module("pyVmomi").vim
+        instance = vim.ServiceInstance("ServiceInstance", stub)
+        instance.RetrieveContent().sessionManager.Login(user, pwd, None)
+        if call is not None:
+            call.opened.add(stub)
+        return instance
+
+    def Disconnect(self, instance: Any) -> None:  # noqa: N802
+        """Log out as the process ends, unless the server keeps it waiting."""
+        stub = instance._stub  # noqa: SLF001 - pyVmomi offers no other way
+        stub.leave(_LEAVE_SECONDS)
+        try:
+            instance.content.sessionManager.Logout()
+        except Exception:  # noqa: BLE001 - the server ends the session by itself later
+            return
+
+
+def tls_context(terms: Terms) -> ssl.SSLContext:
+    """Return how a cloud's certificate is verified under its terms."""
+    context = ssl.create_default_context(cafile=str(terms.ca_file) if terms.ca_file else None)
+    if not terms.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _proxy(terms: Terms) -> dict[str, Any]:
+    if terms.proxy is None:
+        return {}
+    proxy = urlsplit(terms.proxy)
+    if proxy.scheme != "http" or proxy.username is not None or proxy.hostname is None:
+        raise PluginError("vSphere is reached through an http:// proxy without a login only")
+    return {"httpProxyHost": proxy.hostname, "httpProxyPort": proxy.port or 80}
+
+
+def _version(stub: Any) -> str:
+    """Return the newest version of the API that both sides know.
+
+    Raises:
+        CloudUnreachable: when the server has no such API.
+    """
+    connection = stub.GetConnection()
+    try:
+        connection.request("GET", _VERSIONS)
+        answer = connection.getresponse()
+        text = answer.read(_MAX_VERSIONS)
+    finally:
+        connection.close()
+    if answer.status != _OK:
+        raise CloudUnreachable("There is no vSphere server at the host of the settings")
+    try:
+        root = ET.fromstring(text)  # noqa: S314 - bounded; expat limits entities
+    except ET.ParseError as error:
+        raise NonsenseAnswer("The host of the settings does not answer as vSphere does") from error
+    spoken = {found.text for found in root.iter() if found.tag == "version"}
+    support = importlib.import_module("pyVmomi.VmomiSupport")
+    for version in support.GetServiceVersions("vim25"):
+        if support.versionIdMap[version] in spoken:
+            return str(version)
+    raise CloudUnreachable("The vSphere server speaks no version of the API that pyVmomi knows")
+
+
+@cache
+def _stub_class() -> Any:
+    adapter = importlib.import_module("pyVmomi.SoapAdapter")
+
+    class Stub(adapter.SoapStubAdapter):  # type: ignore[misc, name-defined]
+        """Sends SOAP requests; each within the time of the call that it belongs to."""
+
+        def __init__(self, call: Call | None, **given: Any) -> None:
+            super().__init__(path="/sdk", **given)
+            self._call = call
+            self._seconds: float | None = None
+
+        def InvokeMethod(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+            """Send a request; a call that is over ends with its own error."""
+            try:
+                return super().InvokeMethod(*args, **kwargs)
+            except Exception:
+                if self._call is not None:
+                    self._call.check()
+                raise
+
+        def close(self) -> None:
+            """Close every idle connection."""
+            self.DropConnections()
+
+        def __del__(self) -> None:
+            with contextlib.suppress(AttributeError):  # it was never made whole
+                self.close()
+
+        def leave(self, seconds: float) -> None:
+            """Let no request wait longer than this from now on: no call is under way."""
+            self._call, self._seconds = None, seconds
+            self.DropConnections()
+
+        def GetConnection(self) -> Any:  # noqa: N802
+            """Return a connection that is open and known to the call."""
+            # Libcloud's driver asks for each VM in a thread of its own, which has no call.
+            self._call = call = current() or self._call
+            seconds = self._seconds if call is None else call.seconds_left()
+            if seconds is not None:
+                self.schemeArgs["timeout"] = seconds
+            connection = super().GetConnection()
+            connection.timeout = seconds
+            if connection.sock is None:  # closed by the server after its last answer
+                connection.connect()
+            connection.sock.settimeout(seconds)
+            # A connection is used again by later calls, which have limits of their own.
+            connection.response_class = HTTPResponse if call is None else bounded(call)
+            if call is not None:
+                call.attach(connection.sock)
+            return connection
+
+    return Stub
