@@ -15,8 +15,8 @@ from orchestrator_core.broker.direct import DirectBroker
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.extensions import Extensions
+from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
@@ -42,16 +42,22 @@ def create_app(settings: Settings | None = None) -> Application:
     if settings is None:
         settings = current()
     configure_logging(settings.server)
-    house = make_house(settings, "web", lenient=proven())
+    components = make_components(settings, "web", lenient=proven())
     if _first(run_directory()):
-        _report(house.plugins, house.registry)
+        _report(components.plugins, components.registry)
     return build_application(
-        Services(settings, house.plugins, house.registry, house.extensions, house.broker)
+        Services(
+            settings,
+            components.plugins,
+            components.registry,
+            components.extensions,
+            components.broker,
+        )
     )
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Components:
     """Everything below the API, put together."""
 
     plugins: Plugins
@@ -60,14 +66,14 @@ class House:
     broker: Broker
 
 
-def make_house(
+def make_components(
     settings: Settings,
     kind: str,
     plugins: Plugins | None = None,
     directory: Path | None = None,
     *,
     lenient: bool = False,
-) -> House:
+) -> Components:
     """Put everything together that a process needs to work on clouds.
 
     Args:
@@ -86,10 +92,10 @@ def make_house(
     directory = directory or run_directory()
     inventory = CloudInventory()
     if settings.state is None:
-        surroundings = Surroundings(directory, inventory)
-        registry, extensions = build(settings, plugins, surroundings, lenient=lenient)
+        host = HostEnvironment(directory, inventory)
+        registry, extensions = build(settings, plugins, host, lenient=lenient)
         _tell_stale()
-        return House(plugins, registry, extensions, DirectBroker(registry))
+        return Components(plugins, registry, extensions, DirectBroker(registry))
     # SQLAlchemy is loaded only where a database is used.
     from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
     from orchestrator_core.state import same_database  # noqa: PLC0415
@@ -102,11 +108,11 @@ def make_house(
     same_database.remember(database, directory)
     ensure_plugins(database, plugins.used(settings))
     plugins.require(settings.plugins.require)
-    surroundings = Surroundings(directory, inventory, PluginState(database))
-    registry, extensions = build(settings, plugins, surroundings, lenient=lenient)
+    host = HostEnvironment(directory, inventory, PluginState(database))
+    registry, extensions = build(settings, plugins, host, lenient=lenient)
     broker = build_durable(settings.state, database, registry, inventory, kind)
     _tell_stale()
-    return House(plugins, registry, extensions, broker)
+    return Components(plugins, registry, extensions, broker)
 
 
 def _tell_stale() -> None:

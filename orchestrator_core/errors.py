@@ -6,7 +6,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
     ├── SettingsError              the settings file or the environment is wrong
     ├── PluginError                a plugin cannot be used
     ├── StateUnavailable           the database cannot be had
-    │   └── CommitLost             and what was to be written may be written
+    │   └── CommitUnconfirmed             and what was to be written may be written
     ├── Held                       it waits until an operator lets it go on
     │   ├── DestroyHeld            nothing is destroyed: frozen, or out of a backup
     │   └── AssignHeld             nobody is given a VM: the database is out of a backup
@@ -37,7 +37,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
         ├── CloudUnreachable       no connection, or it broke
         ├── CredentialsRefused     the cloud refused our credentials
         ├── RateLimited            the cloud asks us to slow down
-        ├── NonsenseAnswer         the answer is not what the contract says
+        ├── InvalidAnswer         the answer is not what the contract says
         └── ReleasedNotDestroyed   released, but the VM is still there
 
 Example, in a driver::
@@ -111,7 +111,7 @@ class StateUnavailable(OrchestratorError):
         self.why = ""
 
 
-class CommitLost(StateUnavailable):
+class CommitUnconfirmed(StateUnavailable):
     """The database did not confirm a commit, so that the change may be recorded or not."""
 
 
@@ -385,10 +385,10 @@ class RateLimited(CloudError):
     transient = True
 
 
-class NonsenseAnswer(CloudError):
+class InvalidAnswer(CloudError):
     """The cloud's answer cannot be understood, is too large, or breaks the contract."""
 
-    code = "nonsense_answer"
+    code = "invalid_answer"
 
 
 class ReleasedNotDestroyed(CloudError):

@@ -52,7 +52,7 @@ def abandon(connection: Connection, operation_id: str, who: Requester, why: str)
     if operation.step is Step.ASSIGN:
         _end_assignment(connection, operation, who)
     elif operation.step is Step.RELEASE:
-        release.give_back(connection, operation, who)
+        release.undo_release(connection, operation, who)
     elif operation.node_id is not None and operation.step in (Step.DESTROY, Step.CONFIRM):
         destruction.keep(connection, operation)
 
@@ -66,7 +66,7 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
     return Conflict(f"Operation {operation_id} runs just now; try again")
 
 
-def become_another(connection: Connection, who: Requester) -> None:
+def detach_copy(connection: Connection, who: Requester) -> None:
     """Let this copy of an installation be one of its own, beside the original.
 
     Every assignment goes on without a lease, and says so in its history; one that waits for its
@@ -78,7 +78,7 @@ def become_another(connection: Connection, who: Requester) -> None:
         Conflict: when nobody has said or seen that it is a copy, something is worked on just
             now, or has to be settled; nothing is changed then.
     """
-    copied_at = installation.hold_id(connection)
+    copied_at = installation.lock_id_exclusive(connection)
     if copied_at is None:
         raise Conflict(
             "Nothing says that this database is a copy: it is where it was. If it is one all the "
@@ -92,7 +92,7 @@ def become_another(connection: Connection, who: Requester) -> None:
                 "begun: wait until it is settled, or abandon it"
             )
         abandon(connection, operation.id, who, _NOT_OURS)
-    for operation_id in acquire.under_way(connection, "start_vm", _SEEN_WITHIN):
+    for operation_id in acquire.in_flight(connection, "start_vm", _SEEN_WITHIN):
         raise _nothing_to_decide(connection, operation_id)
     for operation_id in updates.unfinished(connection, "start_vm", copied_at):
         raise Conflict(

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator_core.broker.changes.in_flight import UnderWay
+from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.operations.change import (
     Acted,
     Assigned,
@@ -20,7 +20,7 @@ from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
-    from orchestrator_core.broker.queries import Records
+    from orchestrator_core.broker.queries import OperationQueries
 
 T = TypeVar("T")
 
@@ -32,11 +32,11 @@ class Broker(ABC):
     :class:`~orchestrator_core.broker.durable.DurableBroker` records everything first.
     """
 
-    records: Records | None = None
+    records: OperationQueries | None = None
     """What was recorded; None where nothing is."""
 
     def __init__(self) -> None:
-        self.under_way = UnderWay()
+        self.in_flight = InFlight()
 
     @abstractmethod
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
@@ -120,4 +120,4 @@ class Broker(ABC):
 
     async def stop(self) -> None:
         """Let every change under way end, and everything go; the process is about to end."""
-        await self.under_way.drain()
+        await self.in_flight.drain()

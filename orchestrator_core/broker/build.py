@@ -33,9 +33,11 @@ def build_durable(
         kind: of this process: ``web`` or ``worker``.
     """
     held = database.write_now(
-        lambda connection: installation.look_around(connection, database.place)
+        lambda connection: installation.check_location(connection, database.place)
     )
     if held and kind == "web":  # a durable worker tells it with its heartbeat
         _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
-    recorder = Recorder(database, Process(database, kind, state.lease, state.clock_jump), state)
+    recorder = Recorder(
+        database, Process(database, kind, state.process_timeout, state.clock_jump), state
+    )
     return DurableBroker(registry, recorder, inventory)

@@ -29,7 +29,7 @@ from orchestrator_core.broker.operations.change import (
     VmReference,
 )
 from orchestrator_core.broker.operations.operation import Operation
-from orchestrator_core.broker.queries import Records
+from orchestrator_core.broker.queries import OperationQueries
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
@@ -59,7 +59,7 @@ class DurableBroker(Broker):
         super().__init__()
         self.database = recorder.database
         self.process = recorder.process
-        self.records = Records(recorder.database)
+        self.records = OperationQueries(recorder.database)
         self._registry = registry
         self._recorder = recorder
         self._inventory = inventory

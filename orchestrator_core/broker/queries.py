@@ -34,7 +34,7 @@ class Look:
     error_message: str | None
 
 
-class Records:
+class OperationQueries:
     """Reads operations, assignments and processes.
 
     Args:

@@ -21,8 +21,8 @@ from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
 from orchestrator_core.log import configure_logging
@@ -67,8 +67,8 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         if reload and database is not None:
             _check_reload(database)
         state = _state(database)
-        surroundings = Surroundings(Path(directory), CloudInventory(), state)
-        registry, _extensions = build(settings, plugins, surroundings)
+        host = HostEnvironment(Path(directory), CloudInventory(), state)
+        registry, _extensions = build(settings, plugins, host)
         findings = [] if database is None else [_of_database(database, connect=connect)]
         findings += asyncio.run(_findings(registry, connect=connect))
     for cloud in registry.clouds.values():

@@ -98,7 +98,7 @@ def _moved(database: Database) -> str:
     from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
 
     place = database.place
-    moved = database.read_now(lambda connection: installation.is_elsewhere(connection, place))
+    moved = database.read_now(lambda connection: installation.is_moved(connection, place))
     return installation.MOVED if moved else ""
 
 
@@ -168,8 +168,8 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
 
         def confirmed(connection: Connection) -> str:
             if new_installation:
-                installation.has_moved(connection, place)  # no server may have run on it yet
-                admin.become_another(connection, operator())
+                installation.hold_if_moved(connection, place)  # no server may have run on it yet
+                admin.detach_copy(connection, operator())
             installation.confirm(connection, place, new_id=new_installation)
             return installation.read(connection).held
 

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import NodeNotFound, NonsenseAnswer
+from orchestrator_core.errors import InvalidAnswer, NodeNotFound
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -30,7 +30,7 @@ class Backend:
         plug: the plugin's object.
     """
 
-    def __init__(self, settings: AssignmentSettings, plug: Plug) -> None:
+    def __init__(self, settings: AssignmentSettings, handle: PluginHandle) -> None:
         self.name = settings.name
         self.settings = settings
         self.guard = Guard(
@@ -38,7 +38,7 @@ class Backend:
             {"backend": settings.name},
             settings,
             {**ASSIGNMENT_DEADLINES, **settings.deadlines},
-            plug,
+            handle,
         )
         self._flights = SingleFlight()
 
@@ -78,7 +78,7 @@ class Backend:
         """Return the one VM that is meant; in so many seconds, or by the operation's own deadline.
 
         Raises:
-            NonsenseAnswer: when the backend gives another VM than the one with that id.
+            InvalidAnswer: when the backend gives another VM than the one with that id.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> Vm:
@@ -157,10 +157,10 @@ class Backend:
         """Do nothing if a backend's answer is about the VM that it was asked about.
 
         Raises:
-            NonsenseAnswer: when it is about another: that one must not be destroyed.
+            InvalidAnswer: when it is about another: that one must not be destroyed.
         """
         if wanted is not None and given != wanted:
-            raise NonsenseAnswer(
+            raise InvalidAnswer(
                 f"{self.guard.title} was asked about node {wanted!r} in {hook} "
                 f"and answered about node {given!r}"
             )

@@ -12,9 +12,9 @@ from marshmallow import ValidationError
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.extensions import Extension, Extensions
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.host_environment import HostEnvironment
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.clouds.surroundings import Surroundings
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
 from orchestrator_core.plugins.contract import is_simulated, settings_schema
 from orchestrator_core.plugins.hooks import Hooks
@@ -40,7 +40,7 @@ _TITLES = {Kind.CLOUD: "Cloud", Kind.ASSIGNMENT: "Backend", Kind.EXTENSION: "Ext
 
 
 def build(
-    settings: Settings, plugins: Plugins, surroundings: Surroundings, *, lenient: bool = False
+    settings: Settings, plugins: Plugins, host: HostEnvironment, *, lenient: bool = False
 ) -> tuple[Registry, Extensions]:
     """Make every configured cloud, backend and extension.
 
@@ -50,7 +50,7 @@ def build(
     Args:
         settings: of the server.
         plugins: those that were found.
-        surroundings: what plugins get.
+        host: what plugins get.
         lenient: whether the settings were good once: one that is wrong now, since its file or its
             plugin is away, leaves only its cloud unavailable until that is back.
 
@@ -58,18 +58,18 @@ def build(
         SettingsError: naming every plugin that is not installed and every key that a
             plugin's own schema does not take.
     """
-    builder = _Builder(settings, plugins, surroundings, lenient=lenient)
+    builder = _Builder(settings, plugins, host, lenient=lenient)
     clouds = [
-        Cloud(_with_destroy(section, plugins), plug)
-        for section, plug in builder.make(Kind.CLOUD, settings.clouds)
+        Cloud(_with_destroy(section, plugins), handle)
+        for section, handle in builder.make(Kind.CLOUD, settings.clouds)
     ]
     backends = [
-        Backend(section, plug)
-        for section, plug in builder.make(Kind.ASSIGNMENT, settings.assignments)
+        Backend(section, handle)
+        for section, handle in builder.make(Kind.ASSIGNMENT, settings.assignments)
     ]
     extensions = [
-        Extension(section, plug.current, plug.failure)
-        for section, plug in builder.make(Kind.EXTENSION, settings.extensions)
+        Extension(section, handle.current, handle.failure)
+        for section, handle in builder.make(Kind.EXTENSION, settings.extensions)
     ]
     if builder.wrong:
         raise SettingsError("\n".join(builder.wrong))
@@ -80,20 +80,20 @@ def build(
 
 class _Builder:
     def __init__(
-        self, settings: Settings, plugins: Plugins, surroundings: Surroundings, *, lenient: bool
+        self, settings: Settings, plugins: Plugins, host: HostEnvironment, *, lenient: bool
     ) -> None:
         self._lenient = lenient
         self._settings = settings
         self._plugins = plugins
-        self._surroundings = surroundings
+        self._host = host
         self.wrong: list[str] = []
 
-    def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, Plug]]:
+    def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, PluginHandle]]:
         """Return each section with its plugin's object, or with the reason why it has none."""
-        made: list[tuple[_S, Plug]] = []
+        made: list[tuple[_S, PluginHandle]] = []
         for section in sections.values():
             try:
-                plug = self._one(kind, section)
+                handle = self._one(kind, section)
             except SettingsError as error:
                 # Without an extension nothing may be served: the worker tries again instead.
                 if self._lenient and kind is not Kind.EXTENSION:
@@ -101,10 +101,10 @@ class _Builder:
                 else:
                     self.wrong.append(error.message)
             else:
-                made.append((section, plug))
+                made.append((section, handle))
         return made
 
-    def _later(self, kind: Kind, section: _Section, error: OrchestratorError) -> Plug:
+    def _later(self, kind: Kind, section: _Section, error: OrchestratorError) -> PluginHandle:
         """Return a place without a plugin's object, which is filled once that can be made."""
         table, _, _ = _names(section)
         _log.error("not available", of=f"{table}.{section.name}", why=error.message)
@@ -113,9 +113,9 @@ class _Builder:
             self._plugins.find_again(self._settings.plugins)
             return self._one(kind, section).hooks(f"{_TITLES[kind]} {section.name}")
 
-        return Plug(None, "its plugin or a file that it needs is not there", make=make)
+        return PluginHandle(None, "its plugin or a file that it needs is not there", make=make)
 
-    def _one(self, kind: Kind, section: _Section) -> Plug:
+    def _one(self, kind: Kind, section: _Section) -> PluginHandle:
         table, key, plugin_name = _names(section)
         path = (table, section.name)
         record = self._plugins.get(kind, plugin_name)
@@ -126,17 +126,17 @@ class _Builder:
             is_away = record.state is State.FAILED and record.stage != "migrations"
             if self._lenient and is_away:
                 raise SettingsError(f"[{table}.{section.name}]: {_unusable(record)}")
-            return Plug(None, _unusable(record))
+            return PluginHandle(None, _unusable(record))
 
         def construct() -> Hooks:
             return self._construct(record, section, path, (key, *_core_keys(section)))
 
         try:
-            return Plug(construct(), make=construct)
+            return PluginHandle(construct(), make=construct)
         except SettingsError:
             raise
         except OrchestratorError as error:
-            return Plug(None, error.message, make=construct)
+            return PluginHandle(None, error.message, make=construct)
 
     def _construct(
         self, record: PluginRecord, section: _Section, path: tuple[str, str], known: tuple[str, ...]
@@ -153,7 +153,7 @@ class _Builder:
             schema = settings_schema(record.factory)()
             own = load_section(schema, section.plugin, self._settings, path, known)
             endpoint = Endpoint.of({"given": section.plugin, "loaded": own})
-            plugin = record.factory(self._surroundings.context(record.kind, name), own)
+            plugin = record.factory(self._host.context(record.kind, name), own)
             return Hooks(record.kind, title, plugin, endpoint)
         except (SettingsError, KeyboardInterrupt):
             raise

@@ -30,7 +30,7 @@ from typing import Final, TypeVar
 import structlog
 
 from orchestrator_core.clouds.aborter import Abort, Aborter
-from orchestrator_core.clouds.ticket import Ticket
+from orchestrator_core.clouds.pending_call import PendingCall
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
 from orchestrator_core.fair_queue import FairQueue
@@ -93,8 +93,8 @@ class Bulkhead:
         self._inside = 0
         self._aborter = Aborter(f"{title} abort")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: FairQueue[Ticket] = FairQueue(threads)
-        self._done: deque[Ticket] = deque()
+        self._queue: FairQueue[PendingCall] = FairQueue(threads)
+        self._done: deque[PendingCall] = deque()
         self._taken = 0
         self._taken_at_last_tick = 0
         self._ticking = False
@@ -139,23 +139,23 @@ class Bulkhead:
         if loop is not self._loop:
             self._loop, self._ticking, self._announced = loop, False, False
         future: asyncio.Future[T] = loop.create_future()
-        ticket = Ticket(job, seconds, future, abort)
-        ticket.origin = origins[0]
-        timer = loop.call_later(seconds, self._expire, ticket, total or seconds)
+        pending = PendingCall(job, seconds, future, abort)
+        pending.origin = origins[0]
+        timer = loop.call_later(seconds, self._expire, pending, total or seconds)
         self._inside += 1
         try:
-            self._submit(ticket, origins)
+            self._submit(pending, origins)
             if shared is not None:
-                shared.on_join = partial(self._join, ticket)
+                shared.on_join = partial(self._join, pending)
             return await future
         finally:
             timer.cancel()
             if shared is not None:
                 shared.on_join = None
             self._inside -= 1
-            if not ticket.ended:
-                self._leave(ticket)
-            del ticket, timer, future  # or an error would hold them, and they the error
+            if not pending.ended:
+                self._leave(pending)
+            del pending, timer, future  # or an error would hold them, and they the error
 
     @property
     def load(self) -> Load:
@@ -196,28 +196,28 @@ class Bulkhead:
             return
         with self._lock:
             pushed_out = (self._queue.push_out(one) for one in origins)
-            ticket = next((one for one in pushed_out if one is not None), None)
-        if ticket is None:
+            pending = next((one for one in pushed_out if one is not None), None)
+        if pending is None:
             raise self._busy()
-        if ticket.future is not None and not ticket.future.done():
-            ticket.future.set_exception(self._busy())
+        if pending.future is not None and not pending.future.done():
+            pending.future.set_exception(self._busy())
 
     def _busy(self) -> CloudBusy:
         return CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
 
-    def _submit(self, ticket: Ticket, origins: Sequence[Origin]) -> None:
+    def _submit(self, pending: PendingCall, origins: Sequence[Origin]) -> None:
         with self._lock:
-            self._queue.add(ticket, origins)
+            self._queue.add(pending, origins)
             nobody = self._awake == 0
             self._awake += nobody
         if nobody:
             self._wake_one()
         self._tick_later()
 
-    def _join(self, ticket: Ticket, one: Origin) -> None:
+    def _join(self, pending: PendingCall, one: Origin) -> None:
         """Let a call that waits take the turn of one more caller, if that comes first."""
         with self._lock:
-            self._queue.join(ticket, one)
+            self._queue.join(pending, one)
         self._tick_later()
 
     def _wake_one(self) -> None:
@@ -265,49 +265,49 @@ class Bulkhead:
         if self._queue:
             self._tick_later()  # one that ended may allow for more than its thread takes
 
-    def _expire(self, ticket: Ticket, total: float) -> None:
-        if ticket.future is None or ticket.future.done():
+    def _expire(self, pending: PendingCall, total: float) -> None:
+        if pending.future is None or pending.future.done():
             return
-        if ticket.begun:
+        if pending.begun:
             error = CloudTimeout(f"{self.title} did not answer within {total:g} s")
         else:
             error = NeverAsked(f"{self.title} had no thread free within {total:g} s")
-        ticket.future.set_exception(error)
+        pending.future.set_exception(error)
 
-    def _leave(self, ticket: Ticket) -> None:
+    def _leave(self, pending: PendingCall) -> None:
         """Nobody waits for this call any more: take back what it holds."""
         with self._lock:
-            if not ticket.begun:
-                self._queue.remove(ticket)
+            if not pending.begun:
+                self._queue.remove(pending)
                 return
-            if ticket.ended:
+            if pending.ended:
                 return
-            ticket.overdue = True
+            pending.overdue = True
             self._overdue += 1
-            self._overdue_of[ticket.origin.caller] += 1
-        ticket.deadline.end()
-        if ticket.abort is not None:
-            self._aborter.tell(ticket.abort, ticket.deadline)
-        self._write_off_later(ticket)
+            self._overdue_of[pending.origin.caller] += 1
+        pending.deadline.end()
+        if pending.abort is not None:
+            self._aborter.tell(pending.abort, pending.deadline)
+        self._write_off_later(pending)
 
-    def _write_off_later(self, ticket: Ticket) -> None:
+    def _write_off_later(self, pending: PendingCall) -> None:
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_later(GRACE, self._write_off, ticket)
+            self._loop.call_later(GRACE, self._write_off, pending)
 
-    def _write_off(self, ticket: Ticket) -> None:
+    def _write_off(self, pending: PendingCall) -> None:
         """Replace the thread of a call that does not end, if not too many hang already."""
         with self._lock:
-            if ticket.ended:
+            if pending.ended:
                 return
-            ticket.lost = self._lost < self._limit
-            if ticket.lost:
+            pending.lost = self._lost < self._limit
+            if pending.lost:
                 self._lost += 1
-                self._queue.release(ticket)
+                self._queue.release(pending)
                 self._running -= 1
                 self._awake -= 1
                 self._threads -= 1
-        if not ticket.lost:
-            self._write_off_later(ticket)
+        if not pending.lost:
+            self._write_off_later(pending)
             return
         _log.warning("thread lost", of=self.title, lost=self._lost)
         self._tick_later()
@@ -316,40 +316,40 @@ class Bulkhead:
 
     def _work(self, bell: SimpleQueue[_Ring]) -> None:
         while bell.get() is _Ring.WORK:
-            while (ticket := self._next()) is not None:
-                if not ticket.is_settled:
-                    ticket.run()
-                replaced = self._end(ticket)
-                self._done.append(ticket)
+            while (pending := self._next()) is not None:
+                if not pending.is_settled:
+                    pending.run()
+                replaced = self._end(pending)
+                self._done.append(pending)
                 self._announce()
-                del ticket  # or its result would stay alive until the next call
+                del pending  # or its result would stay alive until the next call
                 if replaced:
                     return
 
-    def _next(self) -> Ticket | None:
+    def _next(self) -> PendingCall | None:
         with self._lock:
-            ticket = self._queue.take()
-            if ticket is None:
+            pending = self._queue.take()
+            if pending is None:
                 self._awake -= 1
                 return None
             self._taken += 1
             self._running += 1
-            ticket.begun = True
-            return ticket
+            pending.begun = True
+            return pending
 
-    def _end(self, ticket: Ticket) -> bool:
+    def _end(self, pending: PendingCall) -> bool:
         """Note that a call has ended; whether its thread has been replaced meanwhile."""
         with self._lock:
-            ticket.ended = True
-            if not ticket.lost:
-                self._queue.release(ticket)
+            pending.ended = True
+            if not pending.lost:
+                self._queue.release(pending)
                 self._running -= 1
-            if not ticket.overdue:
+            if not pending.overdue:
                 return False
             self._overdue -= 1
-            self._overdue_of[ticket.origin.caller] -= 1
+            self._overdue_of[pending.origin.caller] -= 1
             self._overdue_of += Counter()  # without those that have none
-            if not ticket.lost:
+            if not pending.lost:
                 return False
             self._lost -= 1
         _log.warning("lost thread came back", of=self.title, lost=self._lost)

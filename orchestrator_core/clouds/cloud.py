@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 from orchestrator_core.clouds.driver import NO_HINTS, PAGES, Driver
 from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError
@@ -81,7 +81,7 @@ class Cloud:
         plug: the plugin's object.
     """
 
-    def __init__(self, settings: CloudSettings, plug: Plug) -> None:
+    def __init__(self, settings: CloudSettings, handle: PluginHandle) -> None:
         self.name = settings.name
         self.settings = settings
         self.guard = Guard(
@@ -89,7 +89,7 @@ class Cloud:
             {"cloud": settings.name},
             settings,
             {**CLOUD_DEADLINES, **settings.deadlines},
-            plug,
+            handle,
         )
         self._label = settings.provider_label
         self._description: CloudDescription | None = None

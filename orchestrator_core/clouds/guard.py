@@ -14,7 +14,7 @@ from orchestrator_core.clouds.bulkhead import Bulkhead, Load, NeverAsked
 from orchestrator_core.clouds.journal import Journal
 from orchestrator_core.clouds.pauses import Pauses
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CloudBusy,
@@ -22,7 +22,7 @@ from orchestrator_core.errors import (
     CloudTimeout,
     CloudUnavailable,
     CredentialsRefused,
-    NonsenseAnswer,
+    InvalidAnswer,
     OrchestratorError,
     RateLimited,
     RequestError,
@@ -39,7 +39,7 @@ Job = Callable[[Hooks, Deadline], T]
 _LOCAL_THREADS: Final = 4
 """As few as can be divided among callers; one that computes needs the interpreter's lock."""
 
-_ANSWERS = (RequestError, CredentialsRefused, NonsenseAnswer)
+_ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
 """Errors that show that the cloud is there."""
 
 _UNTOLD = (CloudBusy, NeverAsked, RateLimited)
@@ -76,7 +76,7 @@ class Guard:
         labels: Mapping[str, str],
         settings: GuardSettings,
         deadlines: Mapping[str, float],
-        plug: Plug,
+        handle: PluginHandle,
     ) -> None:
         self.title = title
         self.journal = Journal(labels)
@@ -84,7 +84,7 @@ class Guard:
             title, failures=settings.breaker.failures, seconds=settings.breaker.seconds
         )
         self._pauses = Pauses(title)
-        self._plug = plug
+        self._handle = handle
         self._deadlines = deadlines
         self._most_attempts = settings.retries + 1
         self._bulkhead = Bulkhead(title, threads=settings.threads, queue=settings.queue)
@@ -95,7 +95,7 @@ class Guard:
     @property
     def failure(self) -> str:
         """Why the plugin cannot be used; empty when it can."""
-        return self._plug.failure
+        return self._handle.failure
 
     @property
     def hooks(self) -> Hooks:
@@ -105,9 +105,9 @@ class Guard:
             CloudUnavailable: when the plugin cannot be used; whether it can meanwhile is tried.
         """
         try:
-            return self._plug.hooks(self.title)
+            return self._handle.hooks(self.title)
         except CloudUnavailable:
-            self._plug.try_again(self.compute, self.seconds("check"))
+            self._handle.try_again(self.compute, self.seconds("check"))
             raise
 
     @property
@@ -219,7 +219,7 @@ class Guard:
 
     async def close(self) -> None:
         """Let go of connections and threads; a plugin that fails in it holds nobody up."""
-        await self._plug.close(self.compute)
+        await self._handle.close(self.compute)
         self._bulkhead.close()
         self._local.close()
 
@@ -243,7 +243,7 @@ class Guard:
             if isinstance(raised, RateLimited) and raised.retry_after:
                 self._pauses.begin(operation, raised.retry_after)
             if raised is None:
-                self._plug.accepted(hooks)
+                self._handle.accepted(hooks)
             self._judge(raised, probe=probe)
             self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
             del raised  # or it would hold this frame, and the frame it
@@ -270,7 +270,7 @@ class Guard:
     async def _renew(self, refused: Hooks, whole: Deadline) -> bool:
         """Have the plugin's object made anew; whether it makes sense to ask once more."""
         try:
-            renewed = await self._plug.renew(refused, self.compute, whole.remaining())
+            renewed = await self._handle.renew(refused, self.compute, whole.remaining())
         except OrchestratorError as failure:
             self.journal.renewed(failure)
             return False

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from orchestrator_core.app import make_house
+from orchestrator_core.app import make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.errors import SettingsError
@@ -43,12 +43,12 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         missing = (("state",), "is missing; without a database there is nothing to carry on with")
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
-    house = make_house(settings, "worker", lenient=proven())
+    components = make_components(settings, "worker", lenient=proven())
     spare_the_collector()
-    broker = house.broker
+    broker = components.broker
     if not isinstance(broker, DurableBroker):
         raise SettingsError("state: is missing")
-    worker = DurableWorker(broker, house.registry, settings.state)
+    worker = DurableWorker(broker, components.registry, settings.state)
 
     async def live() -> None:
         loop = asyncio.get_running_loop()
@@ -64,9 +64,9 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
             if watching is not None:
                 watching.cancel()
             await broker.stop()
-            await house.registry.close()
+            await components.registry.close()
             beating.cancel()
-            house.extensions.close()
+            components.extensions.close()
 
     asyncio.run(live())
 

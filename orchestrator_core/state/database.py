@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from orchestrator_core.errors import CommitLost, OrchestratorError, StateUnavailable
+from orchestrator_core.errors import CommitUnconfirmed, OrchestratorError, StateUnavailable
 from orchestrator_core.fair_threads import FairThreads
 from orchestrator_core.state import damage, sqlite_errors, sqlite_file
 from orchestrator_core.state.engines import make_engine
@@ -29,7 +29,7 @@ from orchestrator_core.state.failures import Failures
 from orchestrator_core.state.lock_wait import LockTimeoutError, waiting_since
 from orchestrator_core.state.place import postgresql_place, sqlite_place
 from orchestrator_core.state.url import parse_url
-from orchestrator_core.state.writers import CommitError, Work, Writer, undone
+from orchestrator_core.state.writers import CommitError, Work, Writer, is_retryable
 
 T = TypeVar("T")
 
@@ -194,7 +194,7 @@ class Database:
             try:
                 return self._read_once(work)
             except DBAPIError as error:
-                if not undone(error):
+                if not is_retryable(error):
                     raise
                 # The connection was dead, and all others are made anew.
                 return self._read_once(work)
@@ -229,7 +229,7 @@ class Database:
         if not why:
             return cause
         # The driver's words may hold an inner address: they go to the log alone.
-        told = CommitLost() if isinstance(error, CommitError) else StateUnavailable()
+        told = CommitUnconfirmed() if isinstance(error, CommitError) else StateUnavailable()
         told.why = why
         self._failures.tell(told.why, writes=writes)
         return told

@@ -38,7 +38,7 @@ class Installation:
         return self.frozen or self.restored
 
 
-def found(connection: Connection, place: str) -> None:
+def create(connection: Connection, place: str) -> None:
     """Make the row, if it is not there."""
     connection.execute(
         insert_unless_there(connection.dialect.name, installation).values(
@@ -51,7 +51,7 @@ def found(connection: Connection, place: str) -> None:
     )
 
 
-def keep_id(connection: Connection) -> str:
+def lock_id_shared(connection: Connection) -> str:
     """Return the id; it stays the same before this transaction ends.
 
     Many starts share a transaction, of which only the first has to ask.
@@ -68,7 +68,7 @@ def keep_id(connection: Connection) -> str:
     return found
 
 
-def hold_id(connection: Connection) -> float | None:
+def lock_id_exclusive(connection: Connection) -> float | None:
     """Wait until nobody counts on the id any more; return since when destroying is held up."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(_ID))))
@@ -87,26 +87,26 @@ def read(connection: Connection) -> Installation:
     return Installation(row.id, frozen, restored)
 
 
-def look_around(connection: Connection, place: str) -> str:
+def check_location(connection: Connection, place: str) -> str:
     """Hold destroying up if the database is not where it was; return why it is held, or nothing.
 
     A copy that was started somewhere else knows of VMs that are not its own, and one that was
     moved may be older than its clouds.
     """
-    has_moved(connection, place)
+    hold_if_moved(connection, place)
     return read(connection).restored
 
 
 MOVED: Final = "the database is not where it was; it may be a copy or a backup"
 
 
-def is_elsewhere(connection: Connection, place: str) -> bool:
+def is_moved(connection: Connection, place: str) -> bool:
     """Whether the database is not where it was; nothing is changed."""
     was: str = connection.execute(select(installation.c.place)).scalar_one()
     return was != place
 
 
-def has_moved(connection: Connection, place: str) -> bool:
+def hold_if_moved(connection: Connection, place: str) -> bool:
     """Hold destroying up if the database is not where it was; whether that was not known yet."""
     held = connection.execute(
         update(installation)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.lent import lent
+from orchestrator_core.state.guard_transaction import guard_transaction
 from orchestrator_core.state.writers import Work
 
 T = TypeVar("T")
@@ -34,11 +34,11 @@ class PluginState:
 
     def read(self, work: Work[T]) -> T:
         """Run statements that change nothing."""
-        return self._open().read_now(lent(work))
+        return self._open().read_now(guard_transaction(work))
 
     def write(self, work: Work[T]) -> T:
         """Run statements in one transaction."""
-        return self._open().write_now(lent(work))
+        return self._open().write_now(guard_transaction(work))
 
     def _open(self) -> Database:
         if self._database.closed:

@@ -12,10 +12,10 @@ from orchestrator_core.errors import PluginError
 from orchestrator_core.plugins.migrations import Migrations
 from orchestrator_core.state.catalog import referred_tables, things
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.lent import lent
+from orchestrator_core.state.guard_transaction import guard_transaction
 from orchestrator_core.state.plugin_schema import PluginSchema, look
 from orchestrator_core.state.upgrade import configuration, lock
-from orchestrator_core.state.writers import undone
+from orchestrator_core.state.writers import is_retryable
 
 
 def upgrade_plugin(database: Database, migrations: Migrations) -> tuple[PluginSchema, PluginSchema]:
@@ -64,9 +64,9 @@ def _run(connection: Connection, migrations: Migrations, before: PluginSchema) -
     config = configuration(connection, migrations.folder)
     config.attributes.update(version_table=migrations.version_table, on_version_apply=note)
     try:
-        lent(lambda _: command.upgrade(config, "head"))(connection)
+        guard_transaction(lambda _: command.upgrade(config, "head"))(connection)
     except Exception as error:
-        if isinstance(error, DBAPIError) and undone(error):
+        if isinstance(error, DBAPIError) and is_retryable(error):
             raise  # it is nobody's fault, and is done again
         last = done[-1] if done else before.revision
         after = f"after {last}" if last else "at the first"

@@ -57,7 +57,7 @@ def _upgrade(connection: Connection, database: Database) -> tuple[int | None, in
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head()
     assert head is not None
-    installation.found(connection, database.place)
+    installation.create(connection, database.place)
     connection.execute(
         update(installation_table).values(
             oldest_reader=getattr(scripts.get_revision(head).module, "oldest_reader", int(head))

@@ -24,7 +24,7 @@ Work = Callable[[Connection], T]
 _TRIES: Final = 5
 
 _REPEATABLE: Final = frozenset({"40001", "40P01"})
-"""PostgreSQL's serialization failure and deadlock: the transaction was undone, try again."""
+"""PostgreSQL's serialization failure and deadlock: the transaction was is_retryable, try again."""
 
 _MOST_IN_ONE_COMMIT: Final = 64
 
@@ -124,7 +124,7 @@ class Writer:
         try:
             self._run(batch, _MOST_IN_ONE_COMMIT)
         except Exception as error:  # noqa: BLE001 - whose it is shows when each is alone
-            if _is_silence(error) or (len(batch) == 1 and not undone(error)):
+            if _is_silence(error) or (len(batch) == 1 and not is_retryable(error)):
                 for job in batch:
                     job.error = error
                 return
@@ -136,7 +136,7 @@ class Writer:
             try:
                 self._run([job], 1)
             except Exception as error:  # noqa: BLE001 - it is its caller's
-                if attempt == _TRIES or not undone(error):
+                if attempt == _TRIES or not is_retryable(error):
                     job.error = error
                     return
             else:
@@ -196,8 +196,8 @@ class CommitError(Exception):
         self.cause = cause
 
 
-def undone(error: Exception) -> bool:
-    """Whether a transaction may be repeated: it was undone, or its connection was long dead.
+def is_retryable(error: Exception) -> bool:
+    """Whether a transaction may be repeated: it was is_retryable, or its connection was long dead.
 
     Who has waited for a silent connection is told so: to wait as long again is no help.
     """

@@ -14,7 +14,7 @@ from orchestrator_core import CloudDescription, Node, PluginContext, hookimpl
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.process.process import Process
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
@@ -72,17 +72,20 @@ def recorder(sqlite: MakeUrl) -> Iterator[Recorder]:
 def recorder_of(database: Database) -> Iterator[Recorder]:
     process = Process(database, "web", 30.0)
     process.start()
-    state = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)
+    state = StateSettings(Secret("(plain)", plain=""), retry_delay=0.01, max_retry_delay=0.01)
     yield Recorder(database, process, state)
     process.stop()
 
 
 def cloud_of(listings: Sequence[Sequence[str]], destroy: Literal["own", "all"] = "all") -> Cloud:
     hooks = Hooks(Kind.CLOUD, "Cloud test", OnlyLists(listings))
-    return Cloud(CloudSettings("test", driver="test", destroy=destroy), Plug(hooks))
+    return Cloud(CloudSettings("test", driver="test", destroy=destroy), PluginHandle(hooks))
 
 
-STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
+STATE = (
+    'url = "sqlite:///state.db"\n'
+    "orphan_scan_interval = 0.3\nretry_delay = 0.1\nmax_retry_delay = 0.3"
+)
 
 Command = Callable[..., str]
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -24,7 +24,7 @@ from orchestrator_core.broker.operations.operation import (
 )
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import (
     CloudError,
@@ -101,7 +101,9 @@ class Plugin:
 
 def cloud_of(story: Story) -> Cloud:
     hooks = Hooks(Kind.CLOUD, "Cloud test", Plugin(story))
-    return Cloud(CloudSettings("test", driver="test", destroy="all", retries=0), Plug(hooks))
+    return Cloud(
+        CloudSettings("test", driver="test", destroy="all", retries=0), PluginHandle(hooks)
+    )
 
 
 class Play:
@@ -141,7 +143,7 @@ class Play:
         for _ in range(times):
             if operation.state is not OperationState.PENDING:
                 break
-            taken = await self._recorder.take_again(operation, None, Deadline(5.0))
+            taken = await self._recorder.reacquire(operation, None, Deadline(5.0))
             assert taken is not None
             operation = await self._destroyer.resume(taken, self.cloud)
         return operation

@@ -17,7 +17,7 @@ from orchestrator_core.broker.ledger.vm import AssignmentState, Claim
 from orchestrator_core.broker.operations import acquire, inserts
 from orchestrator_core.broker.operations.operation import Draft, Operation, Requester, Step
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.errors import Conflict, NodeNotFound
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
@@ -39,13 +39,13 @@ START = Draft("start_vm", "sky", Step.START, WHO, {}, 60.0)
 
 def become(connection: Connection) -> None:
     installation.hold(connection, "the database came out of a backup")
-    admin.become_another(connection, WHO)
+    admin.detach_copy(connection, WHO)
     installation.confirm(connection, "here", new_id=True)
 
 
 def lost_start(connection: Connection) -> Operation:
     operation = inserts.record(connection, START, PROCESS)
-    acquire.let_go(connection, operation, "the process that ran it is gone")
+    acquire.reclaim(connection, operation, "the process that ran it is gone")
     return operation
 
 
@@ -54,16 +54,16 @@ def lost_expiry(connection: Connection) -> Operation:
     claim = Claim(wanted, "given", WHO, uptime(), AssignmentState.ACTIVE, lease=60.0)
     assignments.claim(connection, claim)
     connection.execute(update(assignment_rows).values(lease_expires_at=now() - 1.0))
-    ((operation_id, _),) = leases.take_back(connection, 1)
+    ((operation_id, _),) = leases.expire_leases(connection, 1)
     (claimed,) = acquire.claim_due(connection, PROCESS, {"sky": None}, 1)
-    acquire.let_go(connection, claimed, "the process that ran it is gone")
+    acquire.reclaim(connection, claimed, "the process that ran it is gone")
     assert claimed.id == operation_id
     return claimed
 
 
 def moved_and_started(connection: Connection) -> Operation:
     """Its server has seen that the database is not where it was, and goes on starting VMs."""
-    assert installation.has_moved(connection, "elsewhere")
+    assert installation.hold_if_moved(connection, "elsewhere")
     return lost_start(connection)
 
 
@@ -110,7 +110,9 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
 ) -> None:
     """Who waits until the id may change must not see what was before."""
     database, looked = postgres_database, Looked()
-    cloud = Cloud(CloudSettings("sky", "test"), Plug(Hooks(Kind.CLOUD, "Cloud sky", looked)))
+    cloud = Cloud(
+        CloudSettings("sky", "test"), PluginHandle(Hooks(Kind.CLOUD, "Cloud sky", looked))
+    )
 
     def lost(connection: Connection) -> None:
         lost_start(connection)
@@ -122,7 +124,7 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
         database.engine.connect() as first,
         first.begin() as confirming,
     ):
-        admin.become_another(first, WHO)
+        admin.detach_copy(first, WHO)
         (claimed,) = database.write_now(
             lambda c: acquire.claim_due(c, recorder.process.id, {"sky": None}, 1)
         )

@@ -13,17 +13,17 @@ from orchestrator_core.broker.process import process_identity
 
 
 def test_one_that_is_there_has_not_ended() -> None:
-    assert not process_identity.has_ended(process_identity.birth_certificate())
+    assert not process_identity.has_ended(process_identity.read_process_identity())
 
 
 def test_another_that_has_its_number_by_now_is_not_it() -> None:
-    before, _, began = process_identity.birth_certificate().rpartition("/")
+    before, _, began = process_identity.read_process_identity().rpartition("/")
     assert process_identity.has_ended(f"{before}/{int(began) - 1}")
 
 
 def test_one_that_was_killed_has_ended() -> None:
     module = process_identity.__name__
-    told = f"from {module} import *; print(birth_certificate(), flush=True); input()"
+    told = f"from {module} import *; print(read_process_identity(), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
@@ -39,7 +39,7 @@ def test_one_that_was_killed_has_ended() -> None:
 
 def test_one_that_is_hidden_may_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with ``hidepid``, or systemd's ``ProtectProc``."""
-    certificate = process_identity.birth_certificate()
+    certificate = process_identity.read_process_identity()
     for path in ("sys/kernel/random/boot_id", "self/ns/pid"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).symlink_to(Path("/proc") / path)

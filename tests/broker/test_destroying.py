@@ -62,7 +62,7 @@ async def destroyed(
     for _ in range(attempts):
         if operation.final:
             break
-        claimed = await recorder.take_again(operation, None, _patience())
+        claimed = await recorder.reacquire(operation, None, _patience())
         assert claimed is not None
         operation = await destroyer.resume(claimed, cloud)
     await cloud.close()
@@ -138,7 +138,7 @@ async def begun(recorder: Recorder, cloud: Cloud) -> Operation:
 
 async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) -> Operation:
     """Go on with an operation as though its cloud had to be asked once more."""
-    claimed = await recorder.take_again(operation, None, _patience())
+    claimed = await recorder.reacquire(operation, None, _patience())
     assert claimed is not None
     return await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
 
@@ -171,9 +171,9 @@ async def test_what_somebody_holds_by_now_is_not_destroyed(recorder: Recorder) -
 async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recorder) -> None:
     cloud = cloud_of([["1"]])
     operation = await begun(recorder, cloud)
-    claimed = await recorder.take_again(operation, None, _patience())
+    claimed = await recorder.reacquire(operation, None, _patience())
     assert claimed is not None
-    await recorder.database.write(lambda c: acquire.let_go(c, claimed, "silent"))
+    await recorder.database.write(lambda c: acquire.reclaim(c, claimed, "silent"))
     before = len(asked)
     with pytest.raises(Superseded):
         await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
@@ -252,7 +252,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
     cloud = cloud_of([["1"], ["1"], []])
     operation = await begun(recorder, cloud)
     await recorder.database.write(lambda c: vms.set_state(c, "test", "1", VmState.GONE))
-    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), keep=0.0)
+    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), retention=0.0)
 
     async def swept() -> int:
         await recorder.database.write(lambda c: housekeeping.sweep(c, settings))
@@ -296,7 +296,7 @@ async def test_a_start_that_is_told_late_brings_no_vm_back(
     early = await start()
     operation = await begun(recorder, cloud)
     its = await start() if later else early
-    claimed = await recorder.take_again(operation, None, _patience())
+    claimed = await recorder.reacquire(operation, None, _patience())
     assert claimed is not None
     key = VmKey("test", "1", "one")
     await recorder.database.write(lambda c: vms.started(c, key, its.id, its.made_at))

@@ -34,7 +34,8 @@ def serve_leases(serve: Serve, tmp_path: Path, database_url: str) -> Iterator[Ca
 
     def start(workers: int = 1) -> Api:
         cloud = f'store = "file:{tmp_path}/cloud.db"'
-        state = f'url = "{database_url}"\npause = 0.1\nlongest_pause = 0.5\nlook = 86400'
+        state = f'url = "{database_url}"\nretry_delay = 0.1\nmax_retry_delay = 0.5\n'
+        state += "orphan_scan_interval = 86400"
         server = serve(settings(state, cloud), workers=workers)
         server.wait_for_log("durable worker ready")
         apis.append(Api(server))
@@ -212,7 +213,7 @@ def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Datab
         leases.renew(first, "fake_driver", "1", 60.0, None)
         wait_for(lambda: open_database.read_now(leases.any_run_out), bool)
         with ThreadPoolExecutor(1) as thread:
-            taking = thread.submit(open_database.write_now, lambda c: leases.take_back(c, 10))
+            taking = thread.submit(open_database.write_now, lambda c: leases.expire_leases(c, 10))
             wait_for(lambda: waits_for_a_row(open_database), bool)
             renewing.commit()
             assert taking.result() == []
@@ -222,9 +223,9 @@ def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Datab
 def test_what_one_worker_takes_back_is_left_to_it(open_database: Database) -> None:
     wait_for(lambda: open_database.read_now(leases.any_run_out), bool)
     with open_database.engine.connect() as first, first.begin() as taking:
-        assert len(leases.take_back(first, 10)) == 1
+        assert len(leases.expire_leases(first, 10)) == 1
         # Neither of them waits: the first has not committed yet.
-        assert open_database.write_now(lambda c: leases.take_back(c, 10)) == []
+        assert open_database.write_now(lambda c: leases.expire_leases(c, 10)) == []
         with pytest.raises(Refused, match="has run out"):
             open_database.write_now(lambda c: leases.renew(c, "fake_driver", "1", 60.0, None))
         taking.commit()

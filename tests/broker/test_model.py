@@ -23,7 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core import faultpoints
-from orchestrator_core.app import make_house
+from orchestrator_core.app import make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.ledger import leases
 from orchestrator_core.broker.operations.change import AssignOrder, Change, StartOrder, VmReference
@@ -83,8 +83,9 @@ class World:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         config = folder / "orchestrator.toml"
-        state = f'url = "{url}"\npause = 0.01\nlongest_pause = 0.02\nlook = 86400'
-        store = f'store = "file:{folder}/cloud.db"\nvisibility = 0.05\nthreads = 4'
+        state = f'url = "{url}"\nretry_delay = 0.01\nmax_retry_delay = 0.02\n'
+        state += "orphan_scan_interval = 86400"
+        store = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.05\nthreads = 4'
         config.write_text(toml(state, store))
         self.settings = load_settings(config, {})
         self.loop = asyncio.new_event_loop()
@@ -92,8 +93,8 @@ class World:
 
     def begin(self) -> DurableBroker:
         """A new process takes over."""
-        self.house = make_house(self.settings, "web")
-        broker = self.house.broker
+        self.components = make_components(self.settings, "web")
+        broker = self.components.broker
         assert isinstance(broker, DurableBroker)
         self.run(broker.start())
         return broker
@@ -114,17 +115,17 @@ class World:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        guard = self.house.registry.cloud(None).guard
+        guard = self.components.registry.cloud(None).guard
         while guard.load.running or guard.load.overdue:  # noqa: ASYNC110
             await asyncio.sleep(0.001)  # what the cloud was asked for it does
         await broker.database.write(lambda c: c.execute(delete(processes)))
-        await self.house.registry.close()
+        await self.components.registry.close()
         broker.database.close()
 
     def worker(self) -> DurableWorker:
         state = self.settings.state
         assert state is not None
-        return DurableWorker(self.broker, self.house.registry, state, poll=0.01)
+        return DurableWorker(self.broker, self.components.registry, state, poll=0.01)
 
     async def time_passes(self, node: str) -> None:
         """A VM's lease ends, if it has one, and a durable worker looks what is to be done."""
@@ -160,7 +161,7 @@ class World:
 
     def close(self) -> None:
         self.run(self.broker.stop())
-        self.run(self.house.registry.close())
+        self.run(self.components.registry.close())
         self.loop.close()
         self._folder.cleanup()
 
@@ -223,7 +224,7 @@ class Model(RuleBasedStateMachine):
 
     async def _one(self, action: str, which: int, user: str, number: int | None) -> None:
         broker = self.world.broker
-        cloud = self.world.house.registry.cloud(None)
+        cloud = self.world.components.registry.cloud(None)
         key = None
         if number is not None:
             key = KeyUse("PUT", f"/{action}/{which}/{user}", str(number), "digest", 3600.0)
@@ -276,7 +277,7 @@ class Model(RuleBasedStateMachine):
     def the_cloud_is_what_the_rows_say(self) -> None:
         if not hasattr(self, "world"):
             return
-        _, nodes = self.world.run(self.world.house.registry.cloud(None).list_all())
+        _, nodes = self.world.run(self.world.components.registry.cloud(None).list_all())
         there = {node.id for node in nodes} - {"1", "2"}
         rows = self.world.broker.database.read_now(_rows)
         present, keyed, open_assignments, expired = rows

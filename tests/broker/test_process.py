@@ -30,7 +30,7 @@ from orchestrator_core.broker.process import process as processes
 from orchestrator_core.broker.process.process import Process
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CommitLost, StateUnavailable, Superseded
+from orchestrator_core.errors import CommitUnconfirmed, StateUnavailable, Superseded
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
@@ -70,7 +70,7 @@ async def now(recorder: Recorder, operation: Operation) -> Operation:
     return found
 
 
-async def let_go(recorder: Recorder, operation: Operation) -> None:
+async def reclaim(recorder: Recorder, operation: Operation) -> None:
     while (await now(recorder, operation)).state is OperationState.RUNNING:  # noqa: ASYNC110 - a row
         await asyncio.sleep(BEAT)
     assert (await now(recorder, operation)).error_code == "process_lost"
@@ -85,7 +85,7 @@ async def test_a_change_that_fails_between_two_steps_is_let_go(recorder: Recorde
         await asyncio.ensure_future(change())
     found = await recorder.database.read(lambda c: updates.get(c, str(failed.value)))
     assert found is not None
-    await let_go(recorder, found)
+    await reclaim(recorder, found)
 
 
 async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Recorder) -> None:
@@ -104,15 +104,15 @@ async def test_what_goes_on_after_its_change_is_kept_until_it_ends(recorder: Rec
     await asyncio.sleep(2 * (SETTLING + BEAT))
     assert (await now(recorder, operation)).state is OperationState.RUNNING
     end.set()
-    await let_go(recorder, operation)
+    await reclaim(recorder, operation)
 
 
 async def test_what_is_taken_again_waits_for_room_in_its_cloud(recorder: Recorder) -> None:
     waiting, other = await record(recorder), await record(recorder)
     due = Progress(OperationState.PENDING, Step.CONFIRM)
     waiting = await recorder.progress(waiting, due)
-    assert await recorder.take_again(waiting, 1, Deadline(0.2)) is None
-    taking = asyncio.ensure_future(recorder.take_again(waiting, 1, Deadline(30.0)))
+    assert await recorder.reacquire(waiting, 1, Deadline(0.2)) is None
+    taking = asyncio.ensure_future(recorder.reacquire(waiting, 1, Deadline(30.0)))
     await asyncio.sleep(0.02)
     await recorder.progress(other, Progress(OperationState.SUCCEEDED, Step.CONFIRM))
     taken = await taking
@@ -144,7 +144,7 @@ async def test_who_was_buried_alive_has_lost_what_it_was_about_to_begin(
 ) -> None:
     permit = recorder.permit()
     me = recorder.process.id
-    await recorder.database.write(lambda c: processes.bury(c, [me]))
+    await recorder.database.write(lambda c: processes.remove_dead(c, [me]))
     while me not in await recorder.database.read(_names):  # noqa: ASYNC110 - a row
         await asyncio.sleep(BEAT)
     with pytest.raises(StateUnavailable):
@@ -257,7 +257,7 @@ async def test_which_vm_a_start_has_made_is_known_although_another_one_goes_on_w
     if ended:
         await recorder.progress(operation, Progress(OperationState.FAILED, Step.START))
     else:
-        await recorder.database.write(lambda c: acquire.let_go(c, operation, "gone"))
+        await recorder.database.write(lambda c: acquire.reclaim(c, operation, "gone"))
     node = Node("4711", "x")
     with pytest.raises(Superseded):
         await Starter(recorder)._succeeded(operation, CloudDescription("test", "Test"), node)
@@ -272,7 +272,7 @@ async def test_what_is_held_for_long_fills_no_history(recorder: Recorder) -> Non
     for code in ("destroy_held", "destroy_held", "destroy_held", "destroy_limit"):
         made = Progress(OperationState.PENDING, Step.DESTROY, error_code=code, error_message="no")
         operation = await recorder.progress(operation, made)
-        taken = await recorder.take_again(operation, None, Deadline(5.0))
+        taken = await recorder.reacquire(operation, None, Deadline(5.0))
         assert taken is not None
         operation = taken
     told = await recorder.database.read(lambda c: attempts.of(c, operation.id))
@@ -301,7 +301,7 @@ class BreaksInTheCommit:
         done = await self._write(work)
         if not self.is_lost:
             self.is_lost, self.is_away = True, not self._back
-            raise CommitLost
+            raise CommitUnconfirmed
         return done
 
     async def read(self, work: Work[Any]) -> Any:

@@ -22,7 +22,7 @@ from orchestrator_core.broker.operations.change import AssignOrder, Change, VmRe
 from orchestrator_core.broker.operations.operation import Operation, OperationState, Requester
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import CloudError, CloudTimeout, Refused
 from orchestrator_core.plugins.hooks import Hooks
@@ -81,7 +81,7 @@ class Terse:
 async def terse() -> AsyncIterator[tuple[Terse, Backend]]:
     itself = Terse()
     hooks = Hooks(Kind.ASSIGNMENT, "Backend terse", itself)
-    backend = Backend(AssignmentSettings("terse", backend="terse", retries=0), Plug(hooks))
+    backend = Backend(AssignmentSettings("terse", backend="terse", retries=0), PluginHandle(hooks))
     yield itself, backend
     await backend.close()
 
@@ -89,7 +89,7 @@ async def terse() -> AsyncIterator[tuple[Terse, Backend]]:
 async def again(recorder: Recorder, operation_id: str | None) -> Operation:
     found = await recorder.database.read(lambda c: updates.get(c, operation_id or ""))
     assert found is not None
-    taken = await recorder.take_again(found, None, Deadline(5.0))
+    taken = await recorder.reacquire(found, None, Deadline(5.0))
     assert taken is not None
     return taken
 
@@ -203,7 +203,7 @@ async def test_what_is_told_as_not_begun_does_not_begin(
     settings = AssignmentSettings(
         "terse", backend="terse", retries=0, deadlines={**ASSIGNMENT_DEADLINES, "assign_vm": 0.1}
     )
-    backend = Backend(settings, Plug(Hooks(Kind.ASSIGNMENT, "Backend terse", itself)))
+    backend = Backend(settings, PluginHandle(Hooks(Kind.ASSIGNMENT, "Backend terse", itself)))
     permit = LatePermit()
     change = Change(cloud, permit, Requester("somebody", "request"))
     with pytest.raises(CloudTimeout) as late:
@@ -274,8 +274,8 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     recorder: Recorder,
 ) -> None:
     cloud = cloud_of([["1"]])
-    plug = Plug(Hooks(Kind.ASSIGNMENT, "Backend agreeable", Agreeable()))
-    backend = Backend(AssignmentSettings("agreeable", backend="agreeable"), plug)
+    handle = PluginHandle(Hooks(Kind.ASSIGNMENT, "Backend agreeable", Agreeable()))
+    backend = Backend(AssignmentSettings("agreeable", backend="agreeable"), handle)
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     order = AssignOrder(VmReference("1"), "ada", "app", lease=0.001)
     await Assigner(recorder, NO_CLOUDS).begin(change, backend, order)
@@ -283,10 +283,10 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 
     def lose(connection: Connection) -> Operation:
         """Let a process take an expiry and be gone, before somebody protects the VM."""
-        ((operation_id, _),) = leases.take_back(connection, 1)
+        ((operation_id, _),) = leases.expire_leases(connection, 1)
         (claimed,) = acquire.claim_due(connection, "gone", {"test": None}, 1)
         assert claimed.id == operation_id
-        acquire.let_go(connection, claimed, "the process that ran it is gone")
+        acquire.reclaim(connection, claimed, "the process that ran it is gone")
         vms.protect(connection, VmKey("test", "1", "one"), protected=True)
         (again,) = acquire.claim_due(connection, recorder.process.id, {"test": None}, 1)
         return again

@@ -90,9 +90,13 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_storm_of_kills(serve: Serve, tmp_path: Path, url: str) -> None:
-    cloud = f'store = "file:{tmp_path}/cloud.db"\nvisibility = 1\nrelease_wait = 1'
+    cloud = f'store = "file:{tmp_path}/cloud.db"\nvisibility_timeout = 1\nrelease_wait = 1'
     server = serve(
-        settings(f'url = "{url}"\npause = 0.1\nlongest_pause = 0.5\nlook = 1', cloud), workers=3
+        settings(
+            f'url = "{url}"\nretry_delay = 0.1\nmax_retry_delay = 0.5\norphan_scan_interval = 1',
+            cloud,
+        ),
+        workers=3,
     )
     server.wait_for_log("durable worker ready")
     until = time.monotonic() + SECONDS
@@ -131,11 +135,11 @@ def check(api: Api, clients: list[Client], url: str) -> None:
 
 
 def _open(connection: Connection) -> int:
-    under_way = select(operations.c.id).where(operations.c.finished_at.is_(None))
+    in_flight = select(operations.c.id).where(operations.c.finished_at.is_(None))
     on_lease = select(assignments.c.id).where(
         assignments.c.ended_at.is_(None), assignments.c.lease_expires_at.is_not(None)
     )
-    both = union_all(under_way, on_lease).subquery()
+    both = union_all(in_flight, on_lease).subquery()
     return connection.execute(select(func.count()).select_from(both)).scalar_one()
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator_core.broker.changes.in_flight import UnderWay
+from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import CloudError
 
@@ -14,25 +14,25 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_once_begun_it_goes_on_without_its_caller() -> None:
-    under_way, ended = UnderWay(), asyncio.Event()
+    in_flight, ended = InFlight(), asyncio.Event()
 
     async def change(permit: Permit) -> None:
         permit.begin()
         await asyncio.sleep(0.05)
         ended.set()
 
-    caller = asyncio.ensure_future(under_way.run(change))
+    caller = asyncio.ensure_future(in_flight.run(change))
     await asyncio.sleep(0.01)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert not ended.is_set()
-    await under_way.drain()
+    await in_flight.drain()
     assert ended.is_set()
 
 
 async def test_before_it_begins_it_is_dropped_with_its_caller() -> None:
-    under_way, dropped = UnderWay(), False
+    in_flight, dropped = InFlight(), False
 
     async def change(permit: Permit) -> None:
         nonlocal dropped
@@ -43,10 +43,10 @@ async def test_before_it_begins_it_is_dropped_with_its_caller() -> None:
             raise
         permit.begin()
 
-    caller = asyncio.ensure_future(under_way.run(change))
+    caller = asyncio.ensure_future(in_flight.run(change))
     await asyncio.sleep(0.01)
     caller.cancel()
-    await under_way.drain()
+    await in_flight.drain()
     assert dropped
 
 

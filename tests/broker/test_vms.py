@@ -187,7 +187,7 @@ def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
 def refuse(operation: Operation) -> Callable[[Connection], None]:
     def work(connection: Connection) -> None:
         failed = Progress(OperationState.FAILED, operation.step, error_code="conflict")
-        destruction.give_back(connection, updates.progress(connection, operation, failed))
+        destruction.undo_destroy(connection, updates.progress(connection, operation, failed))
 
     return work
 

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator_core import CloudDescription, Deadline, Image, Node, hookimpl
 from orchestrator_core.clouds.cloud import Cloud, Question
-from orchestrator_core.clouds.plug import Plug
+from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.model import StartRequest
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
@@ -85,7 +85,7 @@ def make_cloud() -> Iterator[MakeCloud]:
     def build(plugin: Any, *, renewed: Any = None, **settings: Any) -> Cloud:
         make = (lambda: hooks_of(renewed())) if renewed else None
         section = CloudSettings("test", driver="test", **settings)
-        clouds.append(Cloud(section, Plug(hooks_of(plugin), make=make)))
+        clouds.append(Cloud(section, PluginHandle(hooks_of(plugin), make=make)))
         return clouds[-1]
 
     yield build

@@ -99,24 +99,24 @@ class Calls(RuleBasedStateMachine):
         super().__init__()
         self.clock = Clock()
         self.breaker = Breaker("Cloud test", failures=FAILURES, seconds=SECONDS, clock=self.clock)
-        self.under_way: list[bool] = []
+        self.in_flight: list[bool] = []
 
     @rule()
     def begin(self) -> None:
         circuit = self.breaker.circuit
-        if circuit is Circuit.OPEN or any(self.under_way):
+        if circuit is Circuit.OPEN or any(self.in_flight):
             with pytest.raises(CircuitOpen) as caught:
                 self.breaker.admit()
             assert caught.value.retry_after
             assert caught.value.retry_after > 0
         else:
-            self.under_way.append(self.breaker.admit())
-            assert self.under_way[-1] == (circuit is Circuit.HALF_OPEN)
+            self.in_flight.append(self.breaker.admit())
+            assert self.in_flight[-1] == (circuit is Circuit.HALF_OPEN)
 
     @rule(which=st.integers(0, 10), how=st.sampled_from(["answered", "failed", "ended"]))
     def end(self, which: int, how: str) -> None:
-        if self.under_way:
-            probe = self.under_way.pop(which % len(self.under_way))
+        if self.in_flight:
+            probe = self.in_flight.pop(which % len(self.in_flight))
             why: tuple[Any, ...] = ("it is down",) if how == "failed" else ()
             getattr(self.breaker, how)(*why, probe=probe)
             if probe and how == "answered":
@@ -128,11 +128,11 @@ class Calls(RuleBasedStateMachine):
 
     @invariant()
     def at_most_one_probe(self) -> None:
-        assert sum(self.under_way) <= 1
+        assert sum(self.in_flight) <= 1
 
     def teardown(self) -> None:
         """Whatever happened: a cloud that is back is found."""
-        for probe in self.under_way:
+        for probe in self.in_flight:
             self.breaker.ended(probe=probe)
         self.clock.now += 8 * SECONDS
         self.breaker.answered(probe=self.breaker.admit())

@@ -21,9 +21,9 @@ from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
     Deadline,
+    InvalidAnswer,
     Node,
     NodeNotFound,
-    NonsenseAnswer,
     RateLimited,
     Unsupported,
     hookimpl,
@@ -99,7 +99,7 @@ async def test_a_rate_limit_is_waited_for_by_all_who_ask_the_same(make_cloud: Ma
 
 
 @pytest.mark.parametrize(
-    "error", [NodeNotFound("x"), NonsenseAnswer("x"), CloudError("x"), ValueError("x")]
+    "error", [NodeNotFound("x"), InvalidAnswer("x"), CloudError("x"), ValueError("x")]
 )
 async def test_other_failures_are_not_repeated(make_cloud: MakeCloud, error: Exception) -> None:
     plugin = Plugin(failing(error, 99))
@@ -165,7 +165,7 @@ async def test_and_not_again_and_again(make_cloud: MakeCloud) -> None:
 async def test_credentials_that_were_taken_and_then_refused_are_read_anew_soon(
     make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator_core.clouds.plug.ACCEPTED_SECONDS", 0.0)
+    monkeypatch.setattr("orchestrator_core.clouds.plugin_handle.ACCEPTED_SECONDS", 0.0)
     made: list[Plugin] = []
 
     def answer(number: int, _deadline: Deadline) -> Any:
@@ -340,7 +340,7 @@ async def test_those_who_wait_for_a_repeat_are_bounded_too(make_cloud: MakeCloud
         (CloudError("odd"), "closed"),
         (RateLimited("slow"), "closed"),
         (CredentialsRefused("401"), "closed"),
-        (NonsenseAnswer("x"), "closed"),
+        (InvalidAnswer("x"), "closed"),
         (NodeNotFound("x"), "closed"),
     ],
 )
@@ -411,7 +411,7 @@ async def test_two_who_are_refused_at_once_share_the_renewal(make_cloud: MakeClo
 async def test_one_call_has_the_credentials_read_anew_once_however_often_that_may_be(
     make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator_core.clouds.plug.RENEWAL_SECONDS", 0.0)
+    monkeypatch.setattr("orchestrator_core.clouds.plugin_handle.RENEWAL_SECONDS", 0.0)
     made: list[Plugin] = []
 
     def renewed() -> Plugin:

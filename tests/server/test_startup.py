@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator_core.errors import CommitLost, OrchestratorError, PluginError, StateUnavailable
+from orchestrator_core.errors import (
+    CommitUnconfirmed,
+    OrchestratorError,
+    PluginError,
+    StateUnavailable,
+)
 from orchestrator_core.server.lifespan import Startup
 from tests import loopback
 from tests.databases import MakeUrl
@@ -37,7 +42,9 @@ async def fail(error: Exception) -> tuple[Startup, str]:
     return startup, told[0]["message"]
 
 
-@pytest.mark.parametrize("error", [StateUnavailable(), CommitLost(), PluginError("no such plugin")])
+@pytest.mark.parametrize(
+    "error", [StateUnavailable(), CommitUnconfirmed(), PluginError("no such plugin")]
+)
 async def test_an_error_of_ours_is_one_line(error: OrchestratorError) -> None:
     startup, said = await fail(error)
     assert said == error.message

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from orchestrator_core.api.application import build_application
 from orchestrator_core.api.services import Services
-from orchestrator_core.app import make_house
+from orchestrator_core.app import make_components
 from orchestrator_core.cli.main import main
 from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
 from orchestrator_core.settings.load import load_settings
@@ -92,11 +92,13 @@ async def ask(config: Path) -> list[httpx2.Response]:
     run = config.parent / "run"
     run.mkdir()
     try:
-        house = make_house(loaded, "web", directory=run)
-        await house.broker.start()
+        components = make_components(loaded, "web", directory=run)
+        await components.broker.start()
     except OrchestratorError:
         return []
-    services = Services(loaded, house.plugins, house.registry, house.extensions, house.broker)
+    services = Services(
+        loaded, components.plugins, components.registry, components.extensions, components.broker
+    )
     app: Any = build_application(services)
     transport = httpx2.ASGITransport(app=app)
     try:
@@ -105,7 +107,7 @@ async def ask(config: Path) -> list[httpx2.Response]:
         ) as client:
             return [await client.get(path) for path in READS]
     finally:
-        await house.broker.stop()
+        await components.broker.stop()
 
 
 def run(seed: Path, folder: Path, how: Damage, number: int) -> None:

@@ -26,7 +26,7 @@ def test_a_promoted_server_destroys_nothing_until_somebody_has_looked() -> None:
         database = Database(url, Path())
         upgrade(database)
         before = database.place
-        assert database.write_now(lambda c: installation.look_around(c, before)) == ""
+        assert database.write_now(lambda c: installation.check_location(c, before)) == ""
         database.close()
         server.stop()
         owner = (folder / "PG_VERSION").stat()
@@ -36,8 +36,8 @@ def test_a_promoted_server_destroys_nothing_until_somebody_has_looked() -> None:
         promote(folder, server.get_uri())
         database = Database(url, Path())
         after = database.place
-        held = database.write_now(lambda c: installation.look_around(c, after))
+        held = database.write_now(lambda c: installation.check_location(c, after))
         assert "not where it was" in held
         database.write_now(lambda c: installation.confirm(c, after, new_id=False))
-        assert database.write_now(lambda c: installation.look_around(c, after)) == ""
+        assert database.write_now(lambda c: installation.check_location(c, after)) == ""
         database.close()

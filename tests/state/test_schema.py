@@ -63,7 +63,7 @@ def upgrade_to(database: Database, number: int) -> None:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(_SCRIPTS))
         command.upgrade(config, f"{number:04}")
-        installation.found(connection, "somewhere")
+        installation.create(connection, "somewhere")
 
     database.write_now(work)
 

@@ -90,7 +90,7 @@ class CloudResource(Resource):
                 call, lambda wanted: work(wanted, permit), permit
             )
 
-        return await self.services.broker.under_way.run(permitted)
+        return await self.services.broker.in_flight.run(permitted)
 
     def call(
         self,

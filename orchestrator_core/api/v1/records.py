@@ -17,7 +17,7 @@ from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
 from orchestrator_core.settings.faults import nearest
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
-    from orchestrator_core.broker.queries import Records
+    from orchestrator_core.broker.queries import OperationQueries
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Any)
@@ -49,7 +49,7 @@ class RecordsResource(Resource):
         return await watched(self._services, req, operation, parameters, work)
 
     @property
-    def records(self) -> Records:
+    def records(self) -> OperationQueries:
         """What was recorded.
 
         Raises:
@@ -101,7 +101,7 @@ class RecordsResource(Resource):
             filters["cloud"] = await self._cloud(records, filters["cloud"])
         return filters
 
-    async def _cloud(self, records: Records, named: str) -> str:
+    async def _cloud(self, records: OperationQueries, named: str) -> str:
         """Return the name of a cloud that is configured, or that rows are left of."""
         registry = self._services.registry
         try:

@@ -254,7 +254,7 @@ def _claim(
         vm = vms.get(connection, assignment.cloud, assignment.node_id)
         assert vm is not None
         try:
-            safety.check_right(vm, cloud)
+            safety.check_may_destroy(vm, cloud)
         except Refused as error:
             raise Refused(f"A lease ends with destroying the VM: {error.message}") from None
     return assignment, new

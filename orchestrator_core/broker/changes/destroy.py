@@ -41,9 +41,9 @@ from orchestrator_core.errors import (
     CloudUnavailable,
     DestroyHeld,
     DestroyLimit,
+    InvalidAnswer,
     NodeNotFound,
     NodeTerminated,
-    NonsenseAnswer,
     OrchestratorError,
     RateLimited,
     Unsupported,
@@ -193,7 +193,7 @@ class Destroyer:
         try:
             permit = self._recorder.permit()
             there = await self._recorder.database.write(
-                lambda connection: destruction.take_again(
+                lambda connection: destruction.prepare_retry(
                     connection, operation, cloud.settings, self._recorder.clock
                 )
             )
@@ -291,7 +291,7 @@ class Destroyer:
             await self._recorder.progress(operation, made, self._take_back)
         elif outcome.is_refusal(error):
             made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, destruction.give_back)
+            await self._recorder.progress(operation, made, destruction.undo_destroy)
         else:
             made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
@@ -299,7 +299,7 @@ class Destroyer:
     @staticmethod
     def _take_back(connection: Connection, operation: Operation) -> None:
         keys.forget(connection, operation)
-        destruction.give_back(connection, operation)
+        destruction.undo_destroy(connection, operation)
 
 
 async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
@@ -320,4 +320,4 @@ def _is_failed_look(error: OrchestratorError) -> bool:
     not asked at all, or whose answer is about another VM, nothing is done.
     """
     not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
-    return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)
+    return isinstance(error, CloudError) and not isinstance(error, not_asked | InvalidAnswer)

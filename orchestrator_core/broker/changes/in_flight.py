@@ -16,7 +16,7 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
-class UnderWay:
+class InFlight:
     """All changes of this process that have not ended."""
 
     def __init__(self) -> None:

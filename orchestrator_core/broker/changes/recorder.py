@@ -25,7 +25,7 @@ from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CloudBusy,
-    CommitLost,
+    CommitUnconfirmed,
     OrchestratorError,
     StateUnavailable,
     Superseded,
@@ -84,7 +84,7 @@ class Recorder:
     def pause(self, operation: Operation) -> float:
         """Return the seconds until an operation's next attempt."""
         settings = self._settings
-        return outcome.backoff(operation.attempts, settings.pause, settings.longest_pause)
+        return outcome.backoff(operation.attempts, settings.retry_delay, settings.max_retry_delay)
 
     def look_pause(self, looks: int) -> float:
         """Return the seconds until it is looked again whether an accepted deletion is done.
@@ -96,8 +96,8 @@ class Recorder:
             looks: how often the VM was looked for since the cloud took its deletion.
         """
         settings = self._settings
-        first = min(_FIRST_CONFIRMATION, settings.pause)
-        return outcome.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.longest_pause)
+        first = min(_FIRST_CONFIRMATION, settings.retry_delay)
+        return outcome.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.max_retry_delay)
 
     async def next_look(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until it is looked again what has come of an unanswered change.
@@ -187,7 +187,7 @@ class Recorder:
 
         try:
             return await self.database.write(kept)
-        except CommitLost:
+        except CommitUnconfirmed:
             if await self._find(done[0][0].id) is None:
                 raise
             return done[0]
@@ -200,7 +200,7 @@ class Recorder:
     async def _record(
         self, change: Change, draft: Draft, undo: Also, also: Also | None
     ) -> Operation:
-        limit = change.cloud.settings.changes
+        limit = change.cloud.settings.max_concurrent_changes
 
         def work(connection: Connection) -> Operation | None:
             if acquire.room(connection, draft.cloud, limit) == 0:
@@ -244,7 +244,7 @@ class Recorder:
     ) -> Operation | None:
         try:
             return await self.database.write(work)
-        except CommitLost:
+        except CommitUnconfirmed:
             pass  # it may be recorded
         try:
             return await self._recorded(draft.operation_id)
@@ -359,7 +359,7 @@ class Recorder:
             async with asyncio.timeout(_PAUSE):
                 await self._ending.wait()
 
-    async def take_again(
+    async def reacquire(
         self, operation: Operation, limit: int | None, deadline: Deadline
     ) -> Operation | None:
         """Wait until an operation is due again and its cloud has room for it, and take it.

@@ -235,8 +235,8 @@ class Releaser:
                 return operation
             if operation.error_code in outcome.HELD:
                 return operation  # nobody has to wait for what an operator or an hour will let go
-            limit = cloud.settings.changes
-            taken = await self._recorder.take_again(operation, limit, deadline)
+            limit = cloud.settings.max_concurrent_changes
+            taken = await self._recorder.reacquire(operation, limit, deadline)
             if taken is None:
                 return operation
             operation = taken
@@ -288,7 +288,7 @@ class Releaser:
             await self._recorder.progress(operation, made, _nothing_done)
         elif outcome.is_refusal(error):
             made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, give_back)
+            await self._recorder.progress(operation, made, undo_release)
         else:
             made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
             await self._recorder.progress(operation, made)
@@ -312,7 +312,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
         row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
         if row.state != VmState.PRESENT:
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
-        safety.check_right(row, cloud)
+        safety.check_may_destroy(row, cloud)
         held = assignments.holding(connection, cloud.name, vm.id_vm)
         if held is None and (generation is not None or not backend.external):
             raise Refused(f"Node {vm.id_vm} is not assigned")
@@ -345,12 +345,14 @@ def _look(
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is not None and vm.state == VmState.RELEASING:
-        safety.check_right(vm, cloud)
+        safety.check_may_destroy(vm, cloud)
         safety.check_rate(connection, cloud, clock)
     return assignments.of_operation(connection, operation)
 
 
-def give_back(connection: Connection, operation: Operation, who: Requester | None = None) -> None:
+def undo_release(
+    connection: Connection, operation: Operation, who: Requester | None = None
+) -> None:
     """Let the VM be its holder's again: it was certainly not released.
 
     A lease that has run out is no more: it would run out again at once.
@@ -370,7 +372,7 @@ def give_back(connection: Connection, operation: Operation, who: Requester | Non
 
 def _nothing_done(connection: Connection, operation: Operation) -> None:
     keys.forget(connection, operation)
-    give_back(connection, operation)
+    undo_release(connection, operation)
 
 
 def _text(operation: Operation) -> str:

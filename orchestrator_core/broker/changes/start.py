@@ -151,7 +151,7 @@ class Starter:
         await self._recorder.progress(operation, made)
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
-        grace = cloud.settings.visibility
+        grace = cloud.settings.visibility_timeout
         soon = await self._recorder.next_look(operation, grace)
         if soon is not None:
             return await self._recorder.progress(operation, outcome.look_again(operation, soon))
@@ -198,7 +198,7 @@ class Starter:
 
 def _marker(connection: Connection, operation: Operation) -> str:
     # Read each time: an operator may make the database another installation's meanwhile.
-    return marker_of(installation.keep_id(connection), operation.id)
+    return marker_of(installation.lock_id_shared(connection), operation.id)
 
 
 def _empty_looks(connection: Connection, operation: Operation) -> int:

@@ -85,7 +85,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
         seen = {"of_vm": assignment.vm_id, "new_generation": assignment.generation}
         connection.execute(_RAISE_AND_SEE if active else _RAISE, seen)
         by = claimed.requester
-        tell(connection, assignment, claimed.state, Cause(by, by.operation_id))
+        add_event(connection, assignment, claimed.state, Cause(by, by.operation_id))
         return assignment, True
     holder = holding(connection, cloud, node_id)
     if holder is None:
@@ -321,11 +321,11 @@ def move(
         statement, values["new_result"] = _BEGIN, result
     if not connection.execute(statement, values).rowcount:
         return False
-    tell(connection, assignment, state, cause)
+    add_event(connection, assignment, state, cause)
     return True
 
 
-def tell(
+def add_event(
     connection: Connection, assignment: Assignment, state: AssignmentState, cause: Cause
 ) -> None:
     """Write into an assignment's history."""

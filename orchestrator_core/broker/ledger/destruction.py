@@ -37,7 +37,7 @@ def is_held(connection: Connection, operation: Operation) -> bool:
 def _set_destroying(
     connection: Connection, vm: Row[Any], cloud: CloudSettings, clock: ClockWatch
 ) -> None:
-    safety.check_right(vm, cloud)
+    safety.check_may_destroy(vm, cloud)
     if vm.destroy_began_at is None:
         safety.check_rate(connection, cloud, clock)
     vms.set_state(connection, vm.cloud, vm.node_id, VmState.DESTROYING)
@@ -95,7 +95,7 @@ def _saw_it_go(connection: Connection, operation: Operation) -> bool:
     return vms.has_gone_since(connection, key, operation.made_at)
 
 
-def take_again(
+def prepare_retry(
     connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
 ) -> bool:
     """See to it that the VM may be destroyed just now; False when another operation saw it go.
@@ -130,7 +130,7 @@ def end_assignment(connection: Connection, operation: Operation, why: str) -> No
         )
 
 
-def give_back(connection: Connection, operation: Operation) -> None:
+def undo_destroy(connection: Connection, operation: Operation) -> None:
     """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
     state = keep(connection, operation)
     if state is VmState.PRESENT:

@@ -152,7 +152,7 @@ def tell_renewed(connection: Connection, assignment: Assignment, operation: Oper
     """Write a renewal into an assignment's history."""
     by = Requester(operation.caller, operation.request_id)
     cause = Cause(by, operation.id, _RENEWED)
-    assignments.tell(connection, assignment, AssignmentState.ACTIVE, cause)
+    assignments.add_event(connection, assignment, AssignmentState.ACTIVE, cause)
 
 
 def any_run_out(connection: Connection) -> bool:
@@ -165,7 +165,7 @@ def run_out(connection: Connection) -> list[Assignment]:
     return [Assignment(*row) for row in connection.execute(_RUN_OUT, {"most": 1000})]
 
 
-def take_back(connection: Connection, most: int) -> list[tuple[str, Assignment]]:
+def expire_leases(connection: Connection, most: int) -> list[tuple[str, Assignment]]:
     """Take VMs out of the hands of holders whose leases have run out.
 
     What somebody else works on at the same moment is left to them.
@@ -199,7 +199,7 @@ def _take_back(connection: Connection, assignment: Assignment) -> str | None:
     )
     operation_id = inserts.schedule(connection, draft)
     cause = Cause(_OURSELVES, operation_id, EXPIRED)
-    assignments.tell(connection, assignment, AssignmentState.RELEASING, cause)
+    assignments.add_event(connection, assignment, AssignmentState.RELEASING, cause)
     vms.set_state(connection, assignment.cloud, assignment.node_id, VmState.RELEASING)
     return operation_id
 
@@ -223,7 +223,7 @@ def drop_all(connection: Connection, who: Requester, why: str) -> None:
     """Let every assignment go on without a lease; its history says who wants that, and why."""
     for row in connection.execute(_DROP_ALL).all():
         assignment = Assignment(*row)
-        assignments.tell(
+        assignments.add_event(
             connection, assignment, AssignmentState(assignment.state), Cause(who, why=why)
         )
 

@@ -82,6 +82,6 @@ def _go_on(
     if result is not None:
         values["assigned_at"] = func.coalesce(table.c.assigned_at, now())
     connection.execute(update(table).where(table.c.id == assignment.id).values(values))
-    assignments.tell(
+    assignments.add_event(
         connection, assignment, state, Cause(operation_id=stop.id, why=stop.error_code)
     )

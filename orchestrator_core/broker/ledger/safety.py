@@ -18,7 +18,7 @@ from orchestrator_core.state.tables import vms
 _HOUR: Final = 3600.0
 
 
-def check_right(vm: Row[Any], cloud: CloudSettings) -> None:
+def check_may_destroy(vm: Row[Any], cloud: CloudSettings) -> None:
     """Do nothing if this VM may ever be destroyed by us.
 
     Raises:

@@ -26,7 +26,7 @@ def anything_due(connection: Connection, lease: float) -> bool:
     return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
 
 
-def under_way(connection: Connection, kind: str, lease: float) -> Sequence[str]:
+def in_flight(connection: Connection, kind: str, lease: float) -> Sequence[str]:
     """Return the operations of a kind that living processes run, by their ids."""
     table = operations
     query = select(table.c.id).where(
@@ -154,7 +154,7 @@ def _take(connection: Connection, process: str, which: ColumnElement[bool]) -> l
     return [Operation.of(row) for row in rows]
 
 
-def let_go(connection: Connection, operation: Operation, why: str) -> None:
+def reclaim(connection: Connection, operation: Operation, why: str) -> None:
     """Make an operation due whose process is gone; what its attempt has done is not known."""
     table = operations
     written = connection.execute(
@@ -179,7 +179,7 @@ def let_go(connection: Connection, operation: Operation, why: str) -> None:
         attempts.end(connection, operation, "lost", written, ("process_lost", why))
 
 
-def let_go_of_the_dead(connection: Connection, lease: float) -> int:
+def reclaim_lost(connection: Connection, lease: float) -> int:
     """Make every operation due whose process was silent for longer than its lease.
 
     Args:
@@ -190,7 +190,7 @@ def let_go_of_the_dead(connection: Connection, lease: float) -> int:
         select(*operations.c).where(_is_lost(lease)).with_for_update(skip_locked=True)
     ).all()
     for row in dead:
-        let_go(connection, Operation.of(row), "the process that ran it is gone")
+        reclaim(connection, Operation.of(row), "the process that ran it is gone")
     return len(dead)
 
 

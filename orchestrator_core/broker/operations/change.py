@@ -62,7 +62,7 @@ class Change:
     """What every kind of change needs to know.
 
     Attributes:
-        permit: of :meth:`UnderWay.run`; asked just before the first step that changes
+        permit: of :meth:`InFlight.run`; asked just before the first step that changes
             anything.
         hints: what the caller wants the cloud's driver to know.
         recorded: told of the operation as soon as it is recorded, if somebody waits for that.

@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 _OURSELVES: Final = Requester("orchestrator", "look")
 
 
-class Looker:
+class OrphanScanner:
     """Looks through clouds, each once in a while, whichever process comes first.
 
     Args:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core.broker.operations import acquire
 from orchestrator_core.broker.process.alerts import Notices
-from orchestrator_core.broker.process.process_identity import birth_certificate, has_ended
+from orchestrator_core.broker.process.process_identity import has_ended, read_process_identity
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.resources import core_version
 from orchestrator_core.state import installation
@@ -165,7 +165,7 @@ class Process:
                 kind=self._kind,
                 host=socket.gethostname(),
                 pid=os.getpid(),
-                birth=birth_certificate(),
+                birth=read_process_identity(),
                 version=core_version(),
                 started_at=now(),
                 seen_at=now(),
@@ -185,7 +185,7 @@ class Process:
         _age(connection)
         self._let_go_of_the_forgotten(connection)
         # A server that is restored or fails over keeps its address, and we our connections' pool.
-        if connection.dialect.name == "postgresql" and installation.has_moved(
+        if connection.dialect.name == "postgresql" and installation.hold_if_moved(
             connection, postgresql_place(connection)
         ):
             _log.error("nothing is destroyed", why=installation.MOVED)
@@ -199,12 +199,12 @@ class Process:
         found = acquire.forgotten(connection, self.id, tuple(self._running), _SETTLING)
         for operation in found:
             if (operation.id, operation.generation) in self._forgotten:
-                acquire.let_go(connection, operation, _LOST)
+                acquire.reclaim(connection, operation, _LOST)
         self._found = {(operation.id, operation.generation) for operation in found}
 
     def _leave(self, connection: Connection) -> None:
         for operation in acquire.forgotten(connection, self.id):
-            acquire.let_go(connection, operation, _LOST)
+            acquire.reclaim(connection, operation, _LOST)
         connection.execute(delete(processes).where(processes.c.id == self.id))
 
 
@@ -225,7 +225,7 @@ def ended(connection: Connection) -> list[str]:
     return [row.id for row in rows if has_ended(row.birth)]
 
 
-def bury(connection: Connection, ids: list[str]) -> None:
+def remove_dead(connection: Connection, ids: list[str]) -> None:
     """Take processes for dead at once, without waiting for their leases to end."""
     connection.execute(delete(processes).where(processes.c.id.in_(ids)))
 

@@ -11,7 +11,7 @@ _START_TIME: Final = 19
 """Which word of ``/proc/PID/stat`` after the command's name it is (proc(5), starttime)."""
 
 
-def birth_certificate() -> str:
+def read_process_identity() -> str:
     """Return what no other process has: boot, namespace of pids, pid, and when it began."""
     return f"{_here()}/{os.getpid()}/{_began(os.getpid())}"
 

@@ -18,7 +18,7 @@ from orchestrator_core.broker.ledger.vm import Assignment
 from orchestrator_core.broker.operations import acquire, unclaimed
 from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.broker.operations.turns import Turns
-from orchestrator_core.broker.orphans.scan import Looker
+from orchestrator_core.broker.orphans.scan import OrphanScanner
 from orchestrator_core.broker.process import process
 from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.clouds.registry import Registry
@@ -60,9 +60,13 @@ class DurableWorker:
         self._process = broker.process
         self._settings = settings
         self._poll = poll
-        self._looker = Looker(broker.database, registry, settings.look, self._process.clock)
+        self._orphan_scanner = OrphanScanner(
+            broker.database, registry, settings.orphan_scan_interval, self._process.clock
+        )
         self._looking: asyncio.Task[None] | None = None
-        self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
+        self._limits = {
+            name: cloud.settings.max_concurrent_changes for name, cloud in registry.clouds.items()
+        }
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._end = asyncio.Event()
         self._slot_free = asyncio.Event()
@@ -106,7 +110,7 @@ class DurableWorker:
         self._look_around()
         if run_out:
             due = await self._take_back() or due
-        free = self._settings.slots - len(self._tasks)
+        free = self._settings.concurrency - len(self._tasks)
         if free <= 0:
             return
         if not due and not dead:
@@ -130,7 +134,7 @@ class DurableWorker:
     def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
         seen = (
             leases.any_run_out(connection),
-            acquire.anything_due(connection, self._settings.lease),
+            acquire.anything_due(connection, self._settings.process_timeout),
             process.ended(connection),
         )
         self._process.clock.check(connection)
@@ -153,19 +157,19 @@ class DurableWorker:
         return bool(taken)
 
     def _expire(self, connection: Connection) -> list[tuple[str, Assignment]]:
-        taken = leases.take_back(connection, _TAKEN_BACK)
+        taken = leases.expire_leases(connection, _TAKEN_BACK)
         self._process.clock.check(connection)
         return taken
 
     def _claim(
         self, connection: Connection, most: int, running: Counter[str], dead: list[str]
     ) -> list[Operation]:
-        process.bury(connection, dead)
+        process.remove_dead(connection, dead)
         clock = self._process.clock
         steady = clock.is_steady()
         if steady:
-            acquire.let_go_of_the_dead(connection, self._settings.lease)
-        slots = self._settings.slots
+            acquire.reclaim_lost(connection, self._settings.process_timeout)
+        slots = self._settings.concurrency
         turns = Turns(running, slots - spare_of(slots))
         claimed = acquire.claim_due(connection, self._process.id, self._limits, most, turns)
         clock.check(connection)
@@ -202,7 +206,7 @@ class DurableWorker:
 
     async def _find_orphans(self) -> None:
         try:
-            await self._looker.turn()
+            await self._orphan_scanner.turn()
         except (StateUnavailable, ClockInDoubt):
             pass
         except OrchestratorError as error:
@@ -230,7 +234,7 @@ class DurableWorker:
         self._process.clock.check(connection)
 
     def _tell_stranded(self, connection: Connection) -> list[Operation]:
-        told = unclaimed.tell(connection, self._limits, self._settings.lease)
+        told = unclaimed.tell(connection, self._limits, self._settings.process_timeout)
         self._process.clock.check(connection)
         return told
 

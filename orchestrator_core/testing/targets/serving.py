@@ -15,7 +15,7 @@ import uvicorn
 
 from orchestrator_core.api.application import build_application
 from orchestrator_core.api.services import Services
-from orchestrator_core.app import House, make_house
+from orchestrator_core.app import Components, make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.driver import NO_HINTS, Driver
@@ -31,9 +31,9 @@ from orchestrator_core.testing.targets.witness import Witness, watched_log
 
 _STATE: Final[Mapping[str, Any]] = {
     "worker": False,
-    "pause": 0.05,
-    "longest_pause": 0.5,
-    "look": 3600,
+    "retry_delay": 0.05,
+    "max_retry_delay": 0.5,
+    "orphan_scan_interval": 3600,
 }
 
 _POLL: Final = 0.05
@@ -100,8 +100,8 @@ def serving(
                 record.factory = (factories or {}).get(record.name, record.factory)
         run_directory = directory / "run"
         run_directory.mkdir(exist_ok=True)
-        house = make_house(checked, "web", plugins, run_directory)
-        with _Server(checked, house) as server:
+        components = make_components(checked, "web", plugins, run_directory)
+        with _Server(checked, components) as server:
             api = Api(server.url)
             try:
                 yield Served(
@@ -120,17 +120,23 @@ def serving(
 class _Server:
     """A thread with an event loop: uvicorn, and the durable worker beside it."""
 
-    def __init__(self, settings: Settings, house: House) -> None:
-        services = Services(settings, house.plugins, house.registry, house.extensions, house.broker)
+    def __init__(self, settings: Settings, components: Components) -> None:
+        services = Services(
+            settings,
+            components.plugins,
+            components.registry,
+            components.extensions,
+            components.broker,
+        )
         config = uvicorn.Config(
             build_application(services), lifespan="on", ws="none", log_config=None
         )
         self._server = uvicorn.Server(config)
-        assert isinstance(house.broker, DurableBroker)
+        assert isinstance(components.broker, DurableBroker)
         assert settings.state is not None
-        self._registry = house.registry
+        self._registry = components.registry
         self._loop = asyncio.new_event_loop()
-        self._worker = DurableWorker(house.broker, house.registry, settings.state, _POLL)
+        self._worker = DurableWorker(components.broker, components.registry, settings.state, _POLL)
         # With the protocol named, asyncio sends small answers at once; else each takes 40 ms.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))

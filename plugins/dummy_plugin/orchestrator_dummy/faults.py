@@ -14,7 +14,7 @@ from orchestrator_core import (
     CloudUnreachable,
     Conflict,
     CredentialsRefused,
-    NonsenseAnswer,
+    InvalidAnswer,
     OrchestratorError,
     QuotaExceeded,
 )
@@ -52,7 +52,7 @@ ERRORS: Final[Mapping[str, tuple[type[OrchestratorError], str]]] = {
     "credentials": (CredentialsRefused, "refused our credentials"),
     "quota": (QuotaExceeded, "has no quota left"),
     "conflict": (Conflict, "says that the state does not allow this"),
-    "nonsense": (NonsenseAnswer, "answered nonsense"),
+    "nonsense": (InvalidAnswer, "answered nonsense"),
 }
 """What ``error`` may be: the error that is raised, and what its message says of the cloud."""
 

@@ -27,9 +27,9 @@ from orchestrator_core import (
     hookimpl,
 )
 from orchestrator_dummy.driver import DummyDriver, DummySettings
-from orchestrator_dummy.fates import UNHARMED, Fate, Fates
 from orchestrator_dummy.faults import ERRORS, Fault, Faults, FaultsSchema
-from orchestrator_dummy.hints import HINTS, hinted
+from orchestrator_dummy.outcomes import UNHARMED, Fate, Fates
+from orchestrator_dummy.request_faults import HINTS, hinted
 from orchestrator_dummy.waits import Waits
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_dummy.fates import UNHARMED
 from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, FaultsSchema
-from orchestrator_dummy.hints import HintsSchema, hinted
+from orchestrator_dummy.outcomes import UNHARMED
+from orchestrator_dummy.request_faults import HintsSchema, hinted
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SETTINGS, REQUESTS = README.split("## For one request")

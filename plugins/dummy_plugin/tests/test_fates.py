@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from orchestrator_core import CloudError, Deadline
 from orchestrator_dummy import FaultInjectionDriver
 from orchestrator_dummy.distribution import parse
-from orchestrator_dummy.fates import Fate, Fates
 from orchestrator_dummy.faults import CHANGES, READS, Fault, Faults
+from orchestrator_dummy.outcomes import Fate, Fates
 
 Make = Callable[..., FaultInjectionDriver]
 

@@ -28,7 +28,7 @@ class Compute(Protocol):
     def __call__(self, job: Callable[[], T], seconds: float) -> Awaitable[T]: ...  # noqa: D102
 
 
-class Plug:
+class PluginHandle:
     """Holds one plugin's object.
 
     Args:

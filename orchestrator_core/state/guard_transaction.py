@@ -14,7 +14,7 @@ T = TypeVar("T")
 _ENDING: Final = ("commit", "rollback", "close")
 
 
-def lent(work: Work[T]) -> Work[T]:
+def guard_transaction(work: Work[T]) -> Work[T]:
     """Return a plugin's work so that it harms nobody who is in the same transaction.
 
     It raises PluginError where the work would end the transaction, or the thread that it runs in.

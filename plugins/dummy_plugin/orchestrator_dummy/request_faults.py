@@ -9,8 +9,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from orchestrator_core import InvalidParameter
-from orchestrator_dummy.fates import Fate
 from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, one_of, seconds
+from orchestrator_dummy.outcomes import Fate
 
 _NONE = "none"
 

@@ -16,7 +16,7 @@ from orchestrator_core.plugins.record import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class HostEnvironment:
     """The same for every plugin of a process.
 
     Attributes:

@@ -18,7 +18,7 @@ NOT_RUN: Final = CloudTimeout("not run")
 """Stands for the outcome of a call that no thread has finished."""
 
 
-class Ticket:
+class PendingCall:
     """A call, with all that the bulkhead remembers of it.
 
     Attributes:
