@@ -100,6 +100,11 @@ _OPERATIONS: Final = (
     ("unknown_outcome", "It is not known whether the change was carried out.", _LOOK),
     ("release_unknown", "It is not known whether the assignment was released.", _LOOK),
     ("caller_left", "The caller closed the connection before anything was sent.", "Repeat it."),
+    (
+        "unknown_kind",
+        "It is of a kind, or at a step, that no running durable worker knows.",
+        "Ask the operator: a server of the version that recorded it carries on with it.",
+    ),
     ("process_lost", "The process that worked on it ended.", _GONE_ON),
     ("abandoned", "The attempt was given up; another one follows.", _GONE_ON),
     ("deadline", "The time of the operation is over.", _LOOK),

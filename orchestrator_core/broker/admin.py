@@ -6,11 +6,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker.changes import release
-from orchestrator_core.broker.ledger import assignments, destruction, leases
-from orchestrator_core.broker.ledger.vm import AssignmentState, Cause
+from orchestrator_core.broker.handlers import HANDLERS
+from orchestrator_core.broker.ledger import leases
 from orchestrator_core.broker.operations import acquire, updates
-from orchestrator_core.broker.operations.operation import Operation, Requester, Step
+from orchestrator_core.broker.operations.kinds import KNOWN_STEPS
+from orchestrator_core.broker.operations.operation import Requester
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
 from orchestrator_core.state import installation
 
@@ -44,17 +44,18 @@ def abandon(connection: Connection, operation_id: str, who: Requester, why: str)
 
     Raises:
         NotFound: when there is no such operation.
-        Conflict: when it runs just now, or has ended.
+        Conflict: when it runs just now, or has ended, or its kind is not known here; nothing may
+            be committed then.
     """
     operation = updates.abandon(connection, operation_id, f"abandoned by {who.caller}: {why}")
     if operation is None:
         raise _nothing_to_decide(connection, operation_id)
-    if operation.step is Step.ASSIGN:
-        _end_assignment(connection, operation, who)
-    elif operation.step is Step.RELEASE:
-        release.undo_release(connection, operation, who)
-    elif operation.node_id is not None and operation.step in (Step.DESTROY, Step.CONFIRM):
-        destruction.keep(connection, operation)
+    if (operation.kind, operation.step) not in KNOWN_STEPS:
+        raise Conflict(
+            f"This version does not know {operation.kind} at step {operation.step}: abandon "
+            "it with the version of the server that recorded it"
+        )
+    HANDLERS[operation.kind].abandon(connection, operation, who)
 
 
 def _nothing_to_decide(connection: Connection, operation_id: str) -> OrchestratorError:
@@ -99,10 +100,3 @@ def detach_copy(connection: Connection, who: Requester) -> None:
             f"Operation {operation_id} is a start that is not settled yet: wait until it is, or "
             "abandon it"
         )
-
-
-def _end_assignment(connection: Connection, operation: Operation, who: Requester) -> None:
-    assignment = assignments.of_operation(connection, operation)
-    if assignment is not None:
-        cause = Cause(who, operation.id, "abandoned")
-        assignments.move(connection, assignment, AssignmentState.ENDED, cause)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.operations.change import (
-    Acted,
     Assigned,
     AssignOrder,
     Change,
+    Made,
     Started,
     StartOrder,
     VmReference,
@@ -47,8 +47,8 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
-        """Destroy, reboot or switch a VM: ``operation`` is ``stop_vm`` or one of ``POWER``.
+    async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
+        """Destroy, reboot or switch a VM: ``operation`` is ``stop_vm`` or switches it.
 
         Raises:
             NodeNotFound: when there is none.

@@ -13,10 +13,12 @@ from orchestrator_core.broker.operations.change import (
     Assigned,
     AssignOrder,
     Change,
+    Made,
     Started,
     StartOrder,
     VmReference,
 )
+from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -63,7 +65,7 @@ class DirectBroker(Broker):
             raise
         return Started(description, node)
 
-    async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
+    async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
         """Destroy, reboot or switch a VM.
 
         Raises:
@@ -78,7 +80,8 @@ class DirectBroker(Broker):
 
         step = steps.act(operation, vm, change.permit, examine)
         try:
-            return Acted(await cloud.change(operation, step, change.permit, change.hints))
+            node_id = await cloud.change(operation, step, change.permit, change.hints)
+            return Acted(node_id, KINDS[operation].done)
         except NodeNotFound as error:
             if operation == "stop_vm" and vm.node is not None:
                 await absence.check(cloud, error, vm.node)

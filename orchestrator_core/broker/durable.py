@@ -15,15 +15,16 @@ from orchestrator_core.broker.changes.release import Releaser
 from orchestrator_core.broker.changes.renew import Renewer
 from orchestrator_core.broker.changes.start import Starter
 from orchestrator_core.broker.changes.visibility import until_shown
+from orchestrator_core.broker.handlers import HANDLERS
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.ledger import held_names, queries
 from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.operations import outcome, status
 from orchestrator_core.broker.operations.change import (
-    Acted,
     Assigned,
     AssignOrder,
     Change,
+    Made,
     Started,
     StartOrder,
     VmReference,
@@ -68,14 +69,17 @@ class DurableBroker(Broker):
         self._switch = Switch(recorder)
         namesakes = Namesakes(registry)
         self._assigner = Assigner(recorder, namesakes)
-        self._releaser = Releaser(recorder, self._destroyer, namesakes)
+        self._releaser = Releaser(recorder, namesakes)
         self._renewer = Renewer(recorder)
+        self._handlers = {
+            name: handler.make(recorder, namesakes) for name, handler in HANDLERS.items()
+        }
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM, once."""
         return await self._starter.begin(change, order)
 
-    async def act(self, change: Change, operation: str, vm: VmReference) -> Acted:
+    async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
         """Destroy a VM until it is gone, or switch it."""
         if operation == "stop_vm":
             return await self._destroyer.begin(change, vm)
@@ -123,19 +127,11 @@ class DurableBroker(Broker):
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has claimed."""
         cloud = self._registry.clouds[operation.cloud]
-        if operation.kind == "start_vm":
-            return await self._starter.resume(operation, cloud)
-        if operation.kind == "stop_vm":
-            return await self._destroyer.resume(operation, cloud)
-        if operation.kind not in ("assign_vm", "release_vm"):
-            return await self._switch.resume(operation)
         try:
             backend = self._registry.backend(cloud)
         except NoAssignmentBackend:
             backend = None
-        if operation.kind == "release_vm":
-            return await self._releaser.resume(operation, cloud, backend)
-        return await self._assigner.resume(operation, cloud, backend)
+        return await self._handlers[operation.kind].resume(operation, cloud, backend)
 
     async def give_up(self, operation: Operation) -> Operation:
         """Let an operation whose time is over wait for somebody to look at it."""

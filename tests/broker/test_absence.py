@@ -145,7 +145,7 @@ class Play:
                 break
             taken = await self._recorder.reacquire(operation, None, Deadline(5.0))
             assert taken is not None
-            operation = await self._destroyer.resume(taken, self.cloud)
+            operation = await self._destroyer.resume(taken, self.cloud, None)
         return operation
 
     async def retry(self, operation: Operation) -> Operation:

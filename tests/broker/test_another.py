@@ -128,7 +128,7 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
         (claimed,) = database.write_now(
             lambda c: acquire.claim_due(c, recorder.process.id, {"sky": None}, 1)
         )
-        settling = asyncio.ensure_future(Starter(recorder).resume(claimed, cloud))
+        settling = asyncio.ensure_future(Starter(recorder).resume(claimed, cloud, None))
         await asyncio.to_thread(wait_for, lambda: waits_for_a_row(database), bool)
         installation.confirm(first, "here", new_id=True)
         confirming.commit()

@@ -64,7 +64,7 @@ async def destroyed(
             break
         claimed = await recorder.reacquire(operation, None, _patience())
         assert claimed is not None
-        operation = await destroyer.resume(claimed, cloud)
+        operation = await destroyer.resume(claimed, cloud, None)
     await cloud.close()
     return operation
 
@@ -140,7 +140,7 @@ async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) ->
     """Go on with an operation as though its cloud had to be asked once more."""
     claimed = await recorder.reacquire(operation, None, _patience())
     assert claimed is not None
-    return await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
+    return await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud, None)
 
 
 def hold(connection: Connection) -> None:
@@ -176,7 +176,7 @@ async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recor
     await recorder.database.write(lambda c: acquire.reclaim(c, claimed, "silent"))
     before = len(asked)
     with pytest.raises(Superseded):
-        await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud)
+        await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud, None)
     assert len(asked) == before
     await cloud.close()
 
@@ -300,7 +300,7 @@ async def test_a_start_that_is_told_late_brings_no_vm_back(
     assert claimed is not None
     key = VmKey("test", "1", "one")
     await recorder.database.write(lambda c: vms.started(c, key, its.id, its.made_at))
-    ended = await Destroyer(recorder).resume(claimed, cloud)
+    ended = await Destroyer(recorder).resume(claimed, cloud, None)
     assert ended.state is OperationState.SUCCEEDED
     row = await recorder.database.read(lambda c: vms.get(c, "test", "1"))
     assert (row is not None) == later

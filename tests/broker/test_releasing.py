@@ -100,7 +100,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     cloud, (_, backend) = cloud_of([["1"]]), terse
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
-    releaser, before = Releaser(recorder, Destroyer(recorder), NO_CLOUDS), len(asked)
+    releaser, before = Releaser(recorder, NO_CLOUDS), len(asked)
     with pytest.raises(CloudTimeout) as lost:
         await releaser.begin(change, backend, VmReference("1"), 1)
     operation = await again(recorder, lost.value.operation_id)
@@ -293,9 +293,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 
     operation = await recorder.database.write(lose)
     assert operation.unsettled
-    waits = await Releaser(recorder, Destroyer(recorder), NO_CLOUDS).resume(
-        operation, cloud, backend
-    )
+    waits = await Releaser(recorder, NO_CLOUDS).resume(operation, cloud, backend)
     assert (waits.state, waits.error_code) == (OperationState.PENDING, "refused")
     held = await _holder(recorder)
     assert held is not None

@@ -11,7 +11,6 @@ from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answers, encoding, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
 from orchestrator_core.api.v1.change import ChangeResource
-from orchestrator_core.api.v1.operations import told_of
 from orchestrator_core.api.v1.paging import Page, page_of
 from orchestrator_core.broker.operations.change import Assigned, AssignOrder, Change, VmReference
 from orchestrator_core.model import Vm
@@ -26,10 +25,6 @@ class _AssignmentResource(ChangeResource[Assigned]):
     ) -> None:
         """Make the change."""
         await self.carry_out(req, resp, cloud)
-
-    def answer(self, made: Assigned) -> dict[str, Any]:
-        """Return what the backend says, and what the ledger adds to it."""
-        return {**answers.shape_assignment(made.result), **told_of(made.more)}
 
 
 class _EmulatedResource(_AssignmentResource):

@@ -13,12 +13,12 @@ from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding, operations, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
-from orchestrator_core.broker.operations.change import Acted, Assigned, Change, Started
+from orchestrator_core.broker.operations.change import Change, Made
 from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, KeyReused
 
-M = TypeVar("M", Started, Acted, Assigned)
+M = TypeVar("M", bound=Made)
 
 
 class ChangeResource(CloudResource, Generic[M]):
@@ -33,10 +33,6 @@ class ChangeResource(CloudResource, Generic[M]):
 
     async def make(self, change: Change, wanted: Parameters) -> M:
         """Make the change."""
-        raise NotImplementedError
-
-    def answer(self, made: M) -> dict[str, Any]:
-        """Return the answer's keys."""
         raise NotImplementedError
 
     async def carry_out(self, req: Request, resp: Response, cloud: str | None) -> None:
@@ -66,7 +62,7 @@ class ChangeResource(CloudResource, Generic[M]):
         making = self.change(call, work)
         try:
             if recorded is None:
-                resp.data = encoding.encode(self.answer(await making))
+                resp.data = encoding.encode(operations.shape_made(await making))
             else:
                 _accepted(req, resp, await _first(recorded, making))
         except KeyInUse:

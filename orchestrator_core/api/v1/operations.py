@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import page_of
 from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
-from orchestrator_core.broker.operations.change import MORE, POWER
-from orchestrator_core.broker.operations.operation import KINDS, Attempt, Operation, OperationState
-from orchestrator_core.model import AssignmentResult, CloudDescription, Node, NodeState
+from orchestrator_core.broker.operations.change import Acted, Made, Started
+from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.operations.operation import Attempt, Operation, OperationState
 
 _FILTERS: Final = {
     "cloud": "cloud",
@@ -27,7 +26,7 @@ _FILTERS: Final = {
 }
 """What a query may ask for, and the column that says it."""
 
-_CHOICES: Final = {"state": tuple(OperationState), "kind": KINDS}
+_CHOICES: Final = {"state": tuple(OperationState), "kind": tuple(KINDS)}
 
 
 def when(seconds: float | None) -> str | None:
@@ -63,7 +62,7 @@ def _shape_operation(operation: Operation) -> dict[str, Any]:
         "caller": operation.caller,
         "request_id": operation.request_id,
         "parameters": operation.parameters,
-        "result": None if operation.result is None else _answer_of(operation),
+        "result": _shape_result(operation),
         "error": error,
         "attempts": operation.attempts,
         "created_at": when(operation.made_at),
@@ -73,6 +72,13 @@ def _shape_operation(operation: Operation) -> dict[str, Any]:
     }
 
 
+def _shape_result(operation: Operation) -> dict[str, Any] | None:
+    """Return the answer of an operation; None without one, or of a kind of a later version."""
+    if operation.result is None or operation.kind not in KINDS:
+        return None
+    return answer_of(operation)
+
+
 def answer_of(operation: Operation) -> dict[str, Any]:
     """Return the keys of the answer that an operation's caller got, or would have got.
 
@@ -80,43 +86,20 @@ def answer_of(operation: Operation) -> dict[str, Any]:
         StateUnavailable: when its row is damaged.
     """
     with readable(f"operation {operation.id}"):
-        return _answer_of(operation)
+        return shape_made(KINDS[operation.kind].made(operation))
 
 
-def _answer_of(operation: Operation) -> dict[str, Any]:
-    result = dict(operation.result or {})
-    if operation.kind == "start_vm":
-        cloud, node = result["cloud"], dict(result["node"])
-        node["state"] = NodeState(node["state"])
-        shaped = answers.shape_node(CloudDescription(**cloud), Node(**node), secrets=True)
-        return {"nodes": shaped}
-    if operation.kind == "stop_vm":
-        return {"result": f"Node {result['node_id']} deleted"}
-    if operation.kind == "adopt_vm":
-        return {"result": f"Node {result['node_id']} adopted"}
-    if operation.kind in POWER:
-        return {"result": f"Node {result['node_id']} {POWER[operation.kind]}"}
-    return assignment_answer(operation, result)
-
-
-def assignment_answer(operation: Operation, result: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to an assign, a renewal or a release."""
-    text, more = result["result"], {}
-    if operation.kind == "release_vm":
-        done = result["deletion"] == "done"
-        text = f"{text} and {'deleted' if done else 'deletion pending'}"
-        more = {"deletion": result["deletion"], "operation": operation.id}
-    else:
-        more = told_of({key: result[key] for key in MORE if key in result})
-    told = AssignmentResult(result["id"], result["id_vm"], text)
-    return {**answers.shape_assignment(told), **more}
-
-
-def told_of(more: Mapping[str, object]) -> dict[str, Any]:
-    """Return what an assignment's answer says beside the backend's, its time as text."""
-    told = dict(more)
-    at = told.get("lease_expires_at")
-    return {**told, "lease_expires_at": when(at)} if isinstance(at, float) else told
+def shape_made(made: Made) -> dict[str, Any]:
+    """Return the keys of the answer to a change, whether it was made just now or before."""
+    if isinstance(made, Started):
+        return {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
+    if isinstance(made, Acted):
+        return {"result": f"Node {made.node_id} {made.done}"}
+    more = dict(made.more)
+    expires_at = more.get("lease_expires_at")
+    if isinstance(expires_at, float):
+        more["lease_expires_at"] = when(expires_at)
+    return {**answers.shape_assignment(made.result), **more}
 
 
 def _shape_attempt(attempt: Attempt) -> dict[str, Any]:

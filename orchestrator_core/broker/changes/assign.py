@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from typing import Final
 
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes import usable
+from orchestrator_core.broker.changes.attempt import FirstAttempt
+from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Also, Recorder
 from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.ledger import assignments, safety, vms
@@ -17,18 +17,18 @@ from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, Cause, Claim
 from orchestrator_core.broker.operations import inserts, keys, outcome, updates
 from orchestrator_core.broker.operations.change import (
-    MORE,
     Assigned,
     AssignOrder,
     Change,
     VmReference,
 )
+from orchestrator_core.broker.operations.kinds import ASSIGN
 from orchestrator_core.broker.operations.operation import (
     Draft,
     Operation,
     OperationState,
     Progress,
-    Step,
+    Requester,
 )
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
@@ -39,10 +39,8 @@ from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import ClockWatch
 from orchestrator_core.uptime import uptime
 
-_DEADLINE: Final = 86_400.0
 
-
-class Assigner:
+class Assigner(Handler):
     """Assigns VMs.
 
     A backend that keeps assignments of its own is asked after the VM is claimed in the ledger,
@@ -55,8 +53,13 @@ class Assigner:
     """
 
     def __init__(self, recorder: Recorder, namesakes: Namesakes) -> None:
-        self._recorder = recorder
+        super().__init__(recorder)
         self._namesakes = namesakes
+
+    @classmethod
+    def make(cls, recorder: Recorder, namesakes: Namesakes) -> Assigner:
+        """Return the handler of a broker."""
+        return cls(recorder, namesakes)
 
     async def begin(self, change: Change, backend: Backend, order: AssignOrder) -> Assigned:
         """Assign a VM for a caller."""
@@ -79,15 +82,7 @@ class Assigner:
         }
         if order.lease is not None:
             parameters["lease"] = order.lease
-        draft = Draft(
-            "assign_vm",
-            cloud.name,
-            Step.ASSIGN,
-            change.requester,
-            parameters,
-            _DEADLINE,
-            found.id_vm,
-        ).named()
+        draft = ASSIGN.draft(cloud.name, change.requester, parameters, found.id_vm).named()
         state = AssignmentState.ASSIGNING if backend.external else AssignmentState.ACTIVE
         claim = Claim(wanted, backend.name, draft.requester, asked_at, state, lease=order.lease)
         if backend.external:
@@ -141,14 +136,20 @@ class Assigner:
             made = outcome.paused(operation, "unknown_outcome", why, unsettled=True)
             return await self._not_shown(operation, backend, made)
         except OrchestratorError as error:
-            after = self._recorder.pause(operation)
-            made = outcome.again(operation, error, after, unsettled=True)
-            return await self._recorder.progress(operation, made)
+            return await self._recorder.retry(operation, error, unsettled=True)
         if record.user != assignment.user:
             made = _ended(operation, "The backend does not show the assignment")
             return await self._not_shown(operation, backend, made, _end("not_assigned"))
         result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
         return (await self._succeed(operation, assignment, result)).operation or operation
+
+    @staticmethod
+    def abandon(connection: Connection, operation: Operation, who: Requester) -> None:
+        """End the assignment."""
+        assignment = assignments.of_operation(connection, operation)
+        if assignment is not None:
+            cause = Cause(who, operation.id, "abandoned")
+            assignments.move(connection, assignment, AssignmentState.ENDED, cause)
 
     async def _not_shown(
         self, operation: Operation, backend: Backend, made: Progress, also: Also | None = None
@@ -171,9 +172,9 @@ class Assigner:
             of = replace(draft, assignment_id=assignment.id)
             return inserts.succeeded(connection, of, answer, self._recorder.process.id), answer
 
-        operation, answer = await self._recorder.record_done(change, work)
+        operation, _ = await self._recorder.record_done(change, work)
         faultpoints.reached("assign.settled")
-        return assigned(answer, operation)
+        return _assigned(operation)
 
     async def _outside(
         self, change: Change, backend: Backend, claim: Claim, draft: Draft
@@ -193,17 +194,11 @@ class Assigner:
         operation = await self._recorder.record(change, draft, _nothing_done, also)
         assignment, new = claimed[0]
         if not new:
-            return assigned(answer_of(assignment), operation)
+            return _assigned(operation)
         faultpoints.reached("assign.recorded")
-        try:
+        attempt = FirstAttempt(self._recorder, change, operation, _nothing_done)
+        async with attempt.calling(lambda error: attempt.fail(error, _end("refused"))):
             result = await backend.assign_vm(claim.wanted, change.permit)
-        except asyncio.CancelledError:
-            self._recorder.caller_left(change, operation, _nothing_done)
-            raise
-        except OrchestratorError as error:
-            error.operation_id = operation.id
-            await self._failed(change, operation, error)
-            raise
         faultpoints.reached("assign.answered")
         done = await self._succeed(operation, assignment, result)
         faultpoints.reached("assign.settled")
@@ -222,18 +217,7 @@ class Assigner:
             assignments.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
 
         done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
-        return assigned(answer, await self._recorder.progress(operation, done, also))
-
-    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        if change.permit.withdraw() or outcome.is_invalid(error):
-            made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, _nothing_done)
-        elif outcome.is_refusal(error):
-            made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, _end("refused"))
-        else:
-            made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
-            await self._recorder.progress(operation, made)
+        return _assigned(await self._recorder.progress(operation, done, also))
 
 
 def _claim(
@@ -299,8 +283,7 @@ def answer_of(assignment: Assignment) -> JsonObject:
     return answer
 
 
-def assigned(answer: JsonObject, operation: Operation) -> Assigned:
-    """Return what a caller is told of an assignment."""
-    more: dict[str, object] = {key: answer[key] for key in MORE if key in answer}
-    result = AssignmentResult(answer["id"], answer["id_vm"], answer["result"])
-    return Assigned(result, operation, more)
+def _assigned(operation: Operation) -> Assigned:
+    made = ASSIGN.made(operation)
+    assert isinstance(made, Assigned)
+    return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,22 +11,26 @@ from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes import absence, sightings, steps
+from orchestrator_core.broker.changes.attempt import FirstAttempt
 from orchestrator_core.broker.changes.confirm_gone import Confirmation
+from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.ledger import assignments, destruction, safety, vms
 from orchestrator_core.broker.ledger.ownership import NotOwn
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import keys, outcome
-from orchestrator_core.broker.operations.change import Acted, Change, VmReference
+from orchestrator_core.broker.operations.change import Change, Made, VmReference
+from orchestrator_core.broker.operations.kinds import STOP
 from orchestrator_core.broker.operations.operation import (
     Attempt,
-    Draft,
     Operation,
     OperationState,
     Progress,
+    Requester,
     Step,
 )
+from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
@@ -91,7 +94,7 @@ def _repeat(
     return steps.act("stop_vm", VmReference(operation.node_id), permit, examine)
 
 
-class Destroyer:
+class Destroyer(Handler):
     """Destroys VMs, for callers and for what must be done after them.
 
     Args:
@@ -99,24 +102,16 @@ class Destroyer:
     """
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+        super().__init__(recorder)
         self._confirmation = Confirmation(recorder)
 
-    async def begin(self, change: Change, vm: VmReference) -> Acted:
+    async def begin(self, change: Change, vm: VmReference) -> Made:
         """Destroy a VM for a caller; return once the cloud has accepted it."""
         cloud = change.cloud
         deadline = Deadline(cloud.guard.seconds("stop_vm"))
         node_id = await self._resolve(cloud, vm, deadline)
-        draft = Draft(
-            "stop_vm",
-            cloud.name,
-            Step.DESTROY,
-            change.requester,
-            {"node": vm.node, "hostname": vm.hostname},
-            destruction.DEADLINE,
-            node_id,
-        )
-
+        parameters = {"node": vm.node, "hostname": vm.hostname}
+        draft = STOP.draft(cloud.name, change.requester, parameters, node_id)
         held: list[bool] = []
 
         def also(connection: Connection, operation: Operation) -> None:
@@ -126,7 +121,7 @@ class Destroyer:
             destruction.end_assignment(connection, operation, assignments.STOPPED)
 
         try:
-            operation = await self._recorder.record(change, draft, self._take_back, also)
+            operation = await self._recorder.record(change, draft, _undo, also)
         except NotOwn:
             # Of a node that does not exist the caller is told that, as by any other cloud.
             await _check_there(cloud, node_id, deadline)
@@ -134,37 +129,22 @@ class Destroyer:
         faultpoints.reached("stop.recorded")
         change.permit.check = self._check_again(operation, change.permit.check)
         step = steps.act("stop_vm", VmReference(node_id), change.permit)
-        try:
-            await until_shown(
-                self._recorder,
-                cloud,
-                VmReference(node_id),
-                deadline,
-                lambda seconds: cloud.change("stop_vm", step, change.permit, change.hints, seconds),
-            )
-        except asyncio.CancelledError:
-            self._recorder.caller_left(change, operation, self._take_back)
-            raise
-        except NodeTerminated as error:
-            error.operation_id = operation.id
-            if held == [True]:
-                return Acted(node_id, await self._confirmation.gone(operation))
-            await self._confirmation.gone(operation, error)
-            raise
-        except NodeNotFound as error:
-            error.operation_id = operation.id
-            waits = await self._confirmation.not_there(operation, cloud, error)
-            if waits.error_code in _BELIEVED:
-                raise
-            # The caller must not take the plugin's word for it either.
-            failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
-            failed.operation_id = operation.id
-            raise failed from error
-        except OrchestratorError as error:
-            error.operation_id = operation.id
-            begun = not change.permit.withdraw() or _is_failed_look(error)
-            await self._refused_or_lost(operation, error, begun=begun)
-            raise
+        attempt = FirstAttempt(self._recorder, change, operation, _undo)
+        async with attempt.calling(lambda error: self._failed(attempt, error)):
+            try:
+                await until_shown(
+                    self._recorder,
+                    cloud,
+                    VmReference(node_id),
+                    deadline,
+                    lambda seconds: cloud.change(
+                        "stop_vm", step, change.permit, change.hints, seconds
+                    ),
+                )
+            except NodeTerminated:
+                if held != [True]:
+                    raise
+                return STOP.made(await self._confirmation.gone(operation))
         faultpoints.reached("stop.answered")
         accepted = Progress(
             OperationState.PENDING,
@@ -174,13 +154,40 @@ class Destroyer:
         )
         operation = await self._recorder.progress(operation, accepted)
         faultpoints.reached("stop.settled")
-        return Acted(node_id, operation)
+        return STOP.made(operation)
 
-    async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
+    async def _failed(self, attempt: FirstAttempt, error: OrchestratorError) -> None:
+        """Write down what an error of the first attempt means.
+
+        Raises:
+            CloudError: instead of a NodeNotFound that the cloud contradicts itself.
+        """
+        operation, cloud = attempt.operation, attempt.change.cloud
+        if isinstance(error, NodeTerminated):
+            await self._confirmation.gone(operation, error)
+        elif isinstance(error, NodeNotFound):
+            waits = await self._confirmation.not_there(operation, cloud, error)
+            if waits.error_code not in _BELIEVED:
+                # The caller must not take the plugin's word for it either.
+                failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
+                failed.operation_id = operation.id
+                raise failed from error
+        else:
+            begun = not attempt.change.permit.withdraw() or _is_failed_look(error)
+            await attempt.fail(error, destruction.undo_destroy, begun=begun)
+
+    async def resume(
+        self, operation: Operation, cloud: Cloud, backend: Backend | None
+    ) -> Operation:
         """Go on destroying: ask the cloud, or look whether the VM is gone."""
         if operation.step is Step.CONFIRM:
             return await self._confirmation.look(operation, cloud)
         return await self.ask(operation, cloud)
+
+    @staticmethod
+    def abandon(connection: Connection, operation: Operation, who: Requester) -> None:  # noqa: ARG004 - an override
+        """Leave the VM as it is, without a holder."""
+        destruction.keep(connection, operation)
 
     async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
         """Ask the cloud to destroy the VM, if that may be done just now.
@@ -283,23 +290,10 @@ class Destroyer:
 
         return check_again
 
-    async def _refused_or_lost(
-        self, operation: Operation, error: OrchestratorError, *, begun: bool
-    ) -> None:
-        if not begun or outcome.is_invalid(error):
-            made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, self._take_back)
-        elif outcome.is_refusal(error):
-            made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, destruction.undo_destroy)
-        else:
-            made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
-            await self._recorder.progress(operation, made)
 
-    @staticmethod
-    def _take_back(connection: Connection, operation: Operation) -> None:
-        keys.forget(connection, operation)
-        destruction.undo_destroy(connection, operation)
+def _undo(connection: Connection, operation: Operation) -> None:
+    keys.forget(connection, operation)
+    destruction.undo_destroy(connection, operation)
 
 
 async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:

@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core.broker.ledger import assignments, vms
-from orchestrator_core.broker.ledger.destruction import DEADLINE
 from orchestrator_core.broker.ledger.vm import VmKey, VmState
 from orchestrator_core.broker.operations import inserts
-from orchestrator_core.broker.operations.operation import Attempt, Draft, Operation, Requester, Step
+from orchestrator_core.broker.operations.kinds import STOP
+from orchestrator_core.broker.operations.operation import Attempt, Operation, Requester, Step
 from orchestrator_core.errors import OrchestratorError, RequestError, Unsupported
 from orchestrator_core.model import Node
 
@@ -73,5 +73,4 @@ def write(connection: Connection, start: Operation, node: Node, *, destroy: bool
         return  # an operator has found it before, and given it to somebody
     vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
     parameters = {"node": node.id, "hostname": node.name, **_CAUSE}
-    draft = Draft("stop_vm", key.cloud, Step.DESTROY, _OURSELVES, parameters, DEADLINE, node.id)
-    inserts.schedule(connection, draft)
+    inserts.schedule(connection, STOP.draft(key.cloud, _OURSELVES, parameters, node.id))

@@ -86,6 +86,19 @@ class Recorder:
         settings = self._settings
         return outcome.backoff(operation.attempts, settings.retry_delay, settings.max_retry_delay)
 
+    async def retry(
+        self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
+    ) -> Operation:
+        """Write down that an attempt failed and that another one follows after a pause.
+
+        Args:
+            operation: of which an attempt runs.
+            error: why it failed.
+            unsettled: whether the attempt may have done what it was to do all the same.
+        """
+        made = outcome.again(operation, error, self.pause(operation), unsettled=unsettled)
+        return await self.progress(operation, made)
+
     def look_pause(self, looks: int) -> float:
         """Return the seconds until it is looked again whether an accepted deletion is done.
 

@@ -7,10 +7,18 @@ import asyncio
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
+from orchestrator_core.broker.changes.attempt import FirstAttempt
 from orchestrator_core.broker.changes.destroy import HELD_LOOK, Destroyer
+from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Also, Recorder
-from orchestrator_core.broker.ledger import assignments, held_names, leases, safety, vms
-from orchestrator_core.broker.ledger.destruction import DEADLINE
+from orchestrator_core.broker.ledger import (
+    assignments,
+    destruction,
+    held_names,
+    leases,
+    safety,
+    vms,
+)
 from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.ledger.vm import (
     Assignment,
@@ -22,8 +30,8 @@ from orchestrator_core.broker.ledger.vm import (
 )
 from orchestrator_core.broker.operations import keys, outcome, updates
 from orchestrator_core.broker.operations.change import Assigned, Change, VmReference
+from orchestrator_core.broker.operations.kinds import RELEASE
 from orchestrator_core.broker.operations.operation import (
-    Draft,
     Operation,
     OperationState,
     Progress,
@@ -48,19 +56,23 @@ from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import ClockWatch
 
 
-class Releaser:
+class Releaser(Handler):
     """Releases VMs and sees to it that they are destroyed.
 
     Args:
         recorder: of this process.
-        destroyer: destroys what was released.
         namesakes: refuses VMs that a backend cannot tell from others.
     """
 
-    def __init__(self, recorder: Recorder, destroyer: Destroyer, namesakes: Namesakes) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Recorder, namesakes: Namesakes) -> None:
+        super().__init__(recorder)
         self._namesakes = namesakes
-        self._destroyer = destroyer
+        self._destroyer = Destroyer(recorder)
+
+    @classmethod
+    def make(cls, recorder: Recorder, namesakes: Namesakes) -> Releaser:
+        """Return the handler of a broker."""
+        return cls(recorder, namesakes)
 
     async def begin(
         self, change: Change, backend: Backend, vm: VmReference, generation: int | None
@@ -72,38 +84,25 @@ class Releaser:
             raise Unsupported(f"Cloud {cloud.name} does not support stop_vm: {reason}")
         found = await self._resolve(backend, cloud.name, vm)
         await self._namesakes.check_release(backend, cloud, found)
-        draft = Draft(
-            "release_vm",
-            cloud.name,
-            Step.RELEASE,
-            change.requester,
-            {"node": found.id_vm, "hostname": found.hostname},
-            DEADLINE,
-            found.id_vm,
-        )
+        parameters = {"node": found.id_vm, "hostname": found.hostname}
+        draft = RELEASE.draft(cloud.name, change.requester, parameters, found.id_vm)
         take = _taker(change, backend, found, generation)
         operation = await self._recorder.record(change, draft, _nothing_done, take)
         faultpoints.reached("release.recorded")
-        try:
+        attempt = FirstAttempt(self._recorder, change, operation, _nothing_done)
+        async with attempt.calling(lambda error: attempt.fail(error, undo_release)):
             released = await backend.release_vm(cloud.name, found, change.permit)
-        except asyncio.CancelledError:
-            self._recorder.caller_left(change, operation, _nothing_done)
-            raise
-        except OrchestratorError as error:
-            error.operation_id = operation.id
-            await self._failed(change, operation, error)
-            raise
         faultpoints.reached("release.answered")
         at_once = cloud.settings.release_wait > 0
         operation = await self._released(operation, _answer(released), at_once=at_once)
         faultpoints.reached("release.settled")
         if not at_once:
-            return assigned(operation)
+            return _assigned(operation)
         destroying = self._recorder.go_on(operation, self._destroy(operation, cloud))
         await asyncio.wait({destroying}, timeout=cloud.settings.release_wait)
         if destroying.done() and destroying.exception() is None:
             operation = destroying.result()
-        return assigned(operation)
+        return _assigned(operation)
 
     async def _resolve(self, backend: Backend, cloud: str, vm: VmReference) -> Vm:
         """Return the VM that is meant; where the ledger alone decides, one that is gone too."""
@@ -122,7 +121,7 @@ class Releaser:
     ) -> Operation:
         """Go on: have the VM released, find out whether it is, or destroy it."""
         if operation.step is not Step.RELEASE:
-            return await self._destroyer.resume(operation, cloud)
+            return await self._destroyer.resume(operation, cloud, backend)
         if backend is None:
             why = f"Cloud {cloud.name} has no assignment backend any more"
             return await self._unknown(operation, why)
@@ -130,6 +129,14 @@ class Releaser:
         if operation.unsettled and (backend.external or not leases.is_expiry(operation)):
             return await self._settle(operation, cloud, backend)
         return await self._ask(operation, cloud, backend)
+
+    @staticmethod
+    def abandon(connection: Connection, operation: Operation, who: Requester) -> None:
+        """Give the VM back to its holder, or leave it where it is released already."""
+        if operation.step is Step.RELEASE:
+            undo_release(connection, operation, who)
+        else:
+            destruction.keep(connection, operation)
 
     async def _ask(self, operation: Operation, cloud: Cloud, backend: Backend) -> Operation:
         """Release a VM that the backend was certainly not asked for yet.
@@ -147,7 +154,7 @@ class Releaser:
             made = outcome.again(operation, error, HELD_LOOK)
             return await self._recorder.progress(operation, made)
         except OrchestratorError as error:
-            return await self._again(operation, error)
+            return await self._recorder.retry(operation, error)
         if backend.external:
             operation = await self._call(operation, cloud, backend, assignment, permit)
         else:
@@ -177,7 +184,7 @@ class Releaser:
             return await self._settle(operation, cloud, backend, error)
         except OrchestratorError as error:
             begun = not permit.withdraw() and not outcome.is_refusal(error)
-            return await self._again(operation, error, unsettled=begun)
+            return await self._recorder.retry(operation, error, unsettled=begun)
         faultpoints.reached("expire.answered")
         return await self._released(operation, _answer(released))
 
@@ -207,30 +214,23 @@ class Releaser:
         except RequestError as error:
             why = f"The backend does not tell whose the VM is: {error.message}"
         except OrchestratorError as error:
-            return await self._again(operation, error, unsettled=refusal is None)
+            return await self._recorder.retry(operation, error, unsettled=refusal is None)
         else:
             if not shown.user:
                 return await self._released(operation, _answer_of(operation, shown))
             why = "The backend still shows a user"
         if refusal is not None:
-            return await self._again(operation, refusal)
+            return await self._recorder.retry(operation, refusal)
         soon = await self._recorder.next_look(operation, backend.guard.seconds("release_vm"))
         if soon is not None:
             return await self._recorder.progress(operation, outcome.look_again(operation, soon))
         return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
 
-    async def _again(
-        self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
-    ) -> Operation:
-        after = self._recorder.pause(operation)
-        made = outcome.again(operation, error, after, unsettled=unsettled)
-        return await self._recorder.progress(operation, made)
-
     async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
         """Destroy what is released, for as long as the caller is to wait."""
         deadline = Deadline(cloud.settings.release_wait)
         while True:
-            operation = await self._destroyer.resume(operation, cloud)
+            operation = await self._destroyer.resume(operation, cloud, None)
             if operation.final or operation.state is OperationState.PAUSED:
                 return operation
             if operation.error_code in outcome.HELD:
@@ -281,17 +281,6 @@ class Releaser:
     async def _unknown(self, operation: Operation, why: str) -> Operation:
         made = outcome.paused(operation, "release_unknown", why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
-
-    async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        if change.permit.withdraw() or outcome.is_invalid(error):
-            made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, _nothing_done)
-        elif outcome.is_refusal(error):
-            made = outcome.failed(operation, error)
-            await self._recorder.progress(operation, made, undo_release)
-        else:
-            made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
-            await self._recorder.progress(operation, made)
 
 
 def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | None:
@@ -389,10 +378,7 @@ def _answer(result: AssignmentResult) -> JsonObject:
     return {"id": result.id, "id_vm": result.id_vm, "result": result.result}
 
 
-def assigned(operation: Operation) -> Assigned:
-    """Return a release's answer as its operation has it by now."""
-    answer = operation.result or {}
-    done = answer.get("deletion") == "done"
-    text = f"{answer['result']} and {'deleted' if done else 'deletion pending'}"
-    result = AssignmentResult(answer["id"], answer["id_vm"], text)
-    return Assigned(result, operation, {"deletion": answer["deletion"], "operation": operation.id})
+def _assigned(operation: Operation) -> Assigned:
+    made = RELEASE.made(operation)
+    assert isinstance(made, Assigned)
+    return made

@@ -8,12 +8,13 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
-from orchestrator_core.broker.changes.assign import answer_of, assigned
+from orchestrator_core.broker.changes.assign import answer_of
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.ledger import leases
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.change import Assigned, Change, VmReference
-from orchestrator_core.broker.operations.operation import Draft, Operation, Step
+from orchestrator_core.broker.operations.kinds import RENEW
+from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import InvalidParameter, OrchestratorError
 from orchestrator_core.model import JsonObject
@@ -61,8 +62,7 @@ class Renewer:
             "lease": seconds,
             "generation": generation,
         }
-        # No step of its own: servers of the version before must be able to show it.
-        draft = Draft("renew_vm", cloud, Step.ASSIGN, change.requester, parameters, 0.0, node_id)
+        draft = RENEW.draft(cloud, change.requester, parameters, node_id)
 
         def work(connection: Connection) -> tuple[Operation, JsonObject]:
             renewed = leases.renew(connection, cloud, node_id, seconds, generation)
@@ -74,6 +74,8 @@ class Renewer:
             return operation, answer
 
         change.permit.begin()
-        operation, answer = await self._recorder.record_done(change, work)
+        operation, _ = await self._recorder.record_done(change, work)
         faultpoints.reached("renew.settled")
-        return assigned(answer, operation)
+        made = RENEW.made(operation)
+        assert isinstance(made, Assigned)
+        return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,20 +9,21 @@ from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes import half_made, steps
-from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.attempt import FirstAttempt
+from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.markers import marker_of
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import attempts, keys, outcome, updates
 from orchestrator_core.broker.operations.change import Change, Started, StartOrder
+from orchestrator_core.broker.operations.kinds import START
 from orchestrator_core.broker.operations.operation import (
     Attempt,
-    Draft,
     Operation,
     OperationState,
     Progress,
-    Step,
 )
+from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
 from orchestrator_core.model import CloudDescription, JsonObject, Node
@@ -34,25 +34,19 @@ _EMPTY_LOOKS: Final = 3
 
 _EMPTY: Final = "empty_listing"
 
-_DEADLINE: Final = 86_400.0
-"""Seconds after which a start that cannot be settled waits for somebody to look at it."""
 
-
-class Starter:
+class Starter(Handler):
     """Starts VMs, and settles starts whose end nobody saw.
 
     Args:
         recorder: of this process.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
     async def begin(self, change: Change, order: StartOrder) -> Started:
         """Start a VM for a caller."""
         cloud = change.cloud
         parameters = {"name": order.name, "image": order.image, "size": order.size}
-        draft = Draft("start_vm", cloud.name, Step.START, change.requester, parameters, _DEADLINE)
+        draft = START.draft(cloud.name, change.requester, parameters)
         markers: list[str] = []
 
         def also(connection: Connection, operation: Operation) -> None:
@@ -62,21 +56,17 @@ class Starter:
         faultpoints.reached("start.recorded")
         (marker,) = markers
         step = steps.start(cloud, order, change.permit, marker)
-        try:
+        attempt = FirstAttempt(self._recorder, change, operation, _forget_key)
+        async with attempt.calling(lambda error: self._failed(change, operation, error)):
             description, node = await cloud.change("start_vm", step, change.permit, change.hints)
-        except asyncio.CancelledError:
-            self._recorder.caller_left(change, operation, _forget_key)
-            raise
-        except OrchestratorError as error:
-            error.operation_id = operation.id
-            await self._failed(change, operation, error)
-            raise
         faultpoints.reached("start.answered")
         operation = await self._succeeded(operation, description, node)
         faultpoints.reached("start.settled")
         return Started(description, node, operation)
 
-    async def resume(self, operation: Operation, cloud: Cloud) -> Operation:
+    async def resume(
+        self, operation: Operation, cloud: Cloud, backend: Backend | None
+    ) -> Operation:
         """Find out what a start has done; never start a second time."""
         # As a write, which sees what is committed by then: to keep the id may mean to wait.
         marker = await self._recorder.database.write(lambda c: _marker(c, operation))
@@ -90,7 +80,7 @@ class Starter:
                 operation, outcome.paused(operation, "unknown_outcome", why, unsettled=True)
             )
         except OrchestratorError as error:
-            return await self._look_again(operation, error)
+            return await self._recorder.retry(operation, error, unsettled=True)
         return await self._found(operation, cloud, description, node)
 
     async def _found(
@@ -147,8 +137,7 @@ class Starter:
             made = outcome.failed(operation, error)
             await self._recorder.progress(operation, made, _forget_key)
             return
-        made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
-        await self._recorder.progress(operation, made)
+        await self._recorder.retry(operation, error, unsettled=True)
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
         grace = cloud.settings.visibility_timeout
@@ -161,7 +150,7 @@ class Starter:
         try:
             description, nodes = await cloud.list_all()
         except OrchestratorError as error:
-            return await self._look_again(operation, error)
+            return await self._recorder.retry(operation, error, unsettled=True)
         found = next((node for node in nodes if node.marker == marker), None)
         if found is not None:
             return await self._found(operation, cloud, description, found)
@@ -189,11 +178,6 @@ class Starter:
 
     async def _attempts(self, operation: Operation) -> list[Attempt]:
         return await self._recorder.database.read(lambda c: attempts.of(c, operation.id))
-
-    async def _look_again(self, operation: Operation, error: OrchestratorError) -> Operation:
-        after = self._recorder.pause(operation)
-        made = outcome.again(operation, error, after, unsettled=True)
-        return await self._recorder.progress(operation, made)
 
 
 def _marker(connection: Connection, operation: Operation) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row
 
@@ -13,9 +13,6 @@ from orchestrator_core.broker.operations.operation import Operation, Step
 from orchestrator_core.errors import Refused
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import LAG, ClockWatch
-
-DEADLINE: Final = 7 * 86_400.0
-"""Seconds after which a VM that will not go waits for somebody to look at it."""
 
 
 def take(

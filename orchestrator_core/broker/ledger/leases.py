@@ -6,6 +6,7 @@ statement looks and writes at once, and finds what the other has written.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import (
@@ -20,11 +21,11 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker.ledger import assignments, vms
-from orchestrator_core.broker.ledger.destruction import DEADLINE
 from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, Cause, VmState
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.change import VmReference
-from orchestrator_core.broker.operations.operation import Draft, Operation, Requester, Step
+from orchestrator_core.broker.operations.kinds import RELEASE
+from orchestrator_core.broker.operations.operation import Operation, Requester, Step
 from orchestrator_core.errors import InvalidParameter, Refused
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
@@ -187,17 +188,9 @@ def _take_back(connection: Connection, assignment: Assignment) -> str | None:
     found = connection.execute(_TAKE_BACK, {"of_assignment": assignment.id}).first()
     if found is None:
         return None
-    draft = Draft(
-        "release_vm",
-        assignment.cloud,
-        Step.RELEASE,
-        _OURSELVES,
-        {"node": assignment.node_id, "hostname": assignment.hostname, **_CAUSE},
-        DEADLINE,
-        assignment.node_id,
-        assignment.id,
-    )
-    operation_id = inserts.schedule(connection, draft)
+    parameters = {"node": assignment.node_id, "hostname": assignment.hostname, **_CAUSE}
+    draft = RELEASE.draft(assignment.cloud, _OURSELVES, parameters, assignment.node_id)
+    operation_id = inserts.schedule(connection, replace(draft, assignment_id=assignment.id))
     cause = Cause(_OURSELVES, operation_id, EXPIRED)
     assignments.add_event(connection, assignment, AssignmentState.RELEASING, cause)
     vms.set_state(connection, assignment.cloud, assignment.node_id, VmState.RELEASING)

@@ -17,11 +17,7 @@ from orchestrator_core.state.tables import operations, processes
 def anything_due(connection: Connection, lease: float) -> bool:
     """Whether there is anything to claim, or to take from a process that is gone."""
     table = operations
-    due = select(table.c.id).where(
-        table.c.finished_at.is_(None),
-        table.c.state == OperationState.PENDING,
-        table.c.next_attempt_at <= now(),
-    )
+    due = select(table.c.id).where(*DUE)
     lost = select(table.c.id).where(_is_lost(lease))
     return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
 

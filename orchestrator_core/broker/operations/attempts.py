@@ -27,7 +27,7 @@ def end(
     row = {
         "operation_id": operation.id,
         "number": operation.attempts,
-        "step": operation.step.value,
+        "step": str(operation.step),
         "process": operation.owner,
         "began_at": operation.attempt_began_at,
         "ended_at": ended_at,

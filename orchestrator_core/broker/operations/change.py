@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Final
 
 from orchestrator_core.broker.operations.operation import Operation, Requester
@@ -13,12 +12,6 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.model import AssignmentResult, CloudDescription, JsonObject, Node
-
-POWER: Final[Mapping[str, str]] = MappingProxyType(
-    {"reboot_vm": "rebooted", "power_on_vm": "powered on", "power_off_vm": "powered off"}
-)
-"""Hooks that change a node and leave it there, and what has become of it then."""
-
 
 MORE: Final = ("assignment", "generation", "lease_expires_at")
 """What the answer to an assign or a renewal has beside the backend's, where there is a ledger."""
@@ -101,9 +94,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """A VM that something was done to."""
+    """A VM that something was done to.
+
+    Attributes:
+        done: what was done to it, as in "Node 7 rebooted".
+    """
 
     node_id: str
+    done: str
     operation: Operation | None = None
 
     @property
@@ -133,3 +131,7 @@ class Assigned:
     def told(self) -> AssignmentResult:
         """What extensions see of it."""
         return self.result
+
+
+Made = Started | Acted | Assigned
+"""What comes of a change."""

@@ -28,20 +28,6 @@ FINAL: Final = frozenset(
 )
 
 
-KINDS: Final = (
-    "start_vm",
-    "stop_vm",
-    "reboot_vm",
-    "power_on_vm",
-    "power_off_vm",
-    "assign_vm",
-    "renew_vm",
-    "release_vm",
-    "adopt_vm",
-)
-"""What operations do: each is the name of a hook, or of what the core does by itself."""
-
-
 class Step(StrEnum):
     """What an operation does next, or did last."""
 
@@ -52,6 +38,9 @@ class Step(StrEnum):
     ASSIGN = "assign"
     RELEASE = "release"
     ADOPT = "adopt"
+
+
+_STEPS: Final = frozenset(Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +115,8 @@ class Operation:
     """One row of ``operations``. Times are seconds since 1970 by the database's clock.
 
     Attributes:
+        step: a plain text where a server of a later version has recorded a step that this one
+            does not know.
         owner: the process that runs it now.
         process: the one that ran it last.
     """
@@ -134,7 +125,7 @@ class Operation:
     kind: str
     cloud: str
     state: OperationState
-    step: Step
+    step: Step | str
     unsettled: bool
     caller: str
     request_id: str
@@ -168,12 +159,14 @@ class Operation:
             StateUnavailable: when the row is damaged, or was written by a newer version.
         """
         try:
-            state, step = OperationState(values["state"]), Step(values["step"])
+            state = OperationState(values["state"])
         except ValueError as error:
             unreadable = StateUnavailable()
             unreadable.why = f"operation {values['id']} in the database cannot be read: {error}"
             raise unreadable from None
-        return cls(**{**values, "state": state, "step": step})
+        step = values["step"]
+        known = Step(step) if step in _STEPS else step
+        return cls(**{**values, "state": state, "step": known})
 
     @property
     def final(self) -> bool:
@@ -205,7 +198,7 @@ class Progress:
     """
 
     state: OperationState
-    step: Step
+    step: Step | str
     unsettled: bool = False
     after: float = 0.0
     node_id: str | None = None

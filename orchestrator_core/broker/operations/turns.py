@@ -8,14 +8,24 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
 
+from orchestrator_core.broker.operations.kinds import KNOWN_STEPS
 from orchestrator_core.broker.operations.operation import Operation, OperationState
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations
+
+IS_KNOWN: Final = (operations.c.kind + " " + operations.c.step).in_(
+    [f"{kind} {step}" for kind, step in KNOWN_STEPS]
+)
+"""The condition that this server knows an operation's kind and step.
+
+A server of a later version may have recorded others; they are left to it.
+"""
 
 DUE: Final = (
     operations.c.finished_at.is_(None),
     operations.c.state == OperationState.PENDING,
     operations.c.next_attempt_at <= now(),
+    IS_KNOWN,
 )
 """Conditions of an operation's row that is due."""
 

@@ -1,22 +1,26 @@
-"""Operations of clouds that no durable worker has: they wait, and say why."""
+"""Operations that no durable worker takes: of clouds or of kinds that none of them knows."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
 from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.broker.operations.turns import IS_KNOWN
 from orchestrator_core.errors import UnknownCloud
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations
 
-_WHY: Final = "No durable worker that has this cloud in its settings takes it; so nothing is done"
+UNKNOWN_KIND: Final = "unknown_kind"
+
+_NO_CLOUD: Final = "No durable worker that has this cloud in its settings takes it; nothing is done"
+_NO_KIND: Final = "No durable worker knows this kind of operation at this step; nothing is done"
 
 
 def tell(connection: Connection, clouds: Collection[str], patience: float) -> list[Operation]:
-    """Give operations that nobody takes their error; return those that had another, or none.
+    """Give operations that no worker takes their error; return those that had another, or none.
 
     One whose time is over is paused, as it would be after its last attempt.
 
@@ -30,21 +34,22 @@ def tell(connection: Connection, clouds: Collection[str], patience: float) -> li
         table.c.finished_at.is_(None), table.c.state == OperationState.RUNNING
     )
     is_over = table.c.deadline_at <= now()
+    no_cloud = and_(table.c.cloud.not_in(list(clouds)), table.c.cloud.not_in(at_work))
+    code = case((no_cloud, UnknownCloud.code), else_=UNKNOWN_KIND)
     rows = connection.execute(
         update(table)
         .where(
             table.c.finished_at.is_(None),
             table.c.state == OperationState.PENDING,
             table.c.next_attempt_at <= now() - patience,
-            table.c.cloud.not_in(list(clouds)),
-            table.c.cloud.not_in(at_work),
-            or_(func.coalesce(table.c.error_code, "") != UnknownCloud.code, is_over),
+            or_(no_cloud, not_(IS_KNOWN)),
+            or_(func.coalesce(table.c.error_code, "") != code, is_over),
         )
         .values(
             state=case((is_over, OperationState.PAUSED.value), else_=table.c.state),
             next_attempt_at=case((is_over, None), else_=table.c.next_attempt_at),
-            error_code=UnknownCloud.code,
-            error_message=_WHY,
+            error_code=code,
+            error_message=case((no_cloud, _NO_CLOUD), else_=_NO_KIND),
         )
         .returning(*table.c)
     )

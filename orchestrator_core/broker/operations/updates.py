@@ -131,7 +131,7 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
     values: dict[str, Any] = {
         "operation_id": operation.id,
         "seen_generation": operation.generation,
-        "new_step": made.step.value,
+        "new_step": str(made.step),
         "new_unsettled": made.unsettled,
         "new_node_id": made.node_id,
         "answer": made.answer,

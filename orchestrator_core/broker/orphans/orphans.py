@@ -9,16 +9,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, delete, select, update
 
 from orchestrator_core.broker.ledger import assignments, vms
-from orchestrator_core.broker.ledger.destruction import DEADLINE
 from orchestrator_core.broker.ledger.markers import read_marker
 from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
 from orchestrator_core.broker.operations import inserts
+from orchestrator_core.broker.operations.kinds import ADOPT, STOP
 from orchestrator_core.broker.operations.operation import (
     FINAL,
-    Draft,
     OperationState,
     Requester,
-    Step,
 )
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import Node, NodeState
@@ -241,7 +239,7 @@ def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
 def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
     """Take a VM for our own from now on, an orphan or any other; return the operation's id."""
     parameters = {"node": key.node_id}
-    draft = Draft("adopt_vm", key.cloud, Step.ADOPT, who, parameters, 0.0, key.node_id)
+    draft = ADOPT.draft(key.cloud, who, parameters, key.node_id)
     operation_id = inserts.succeeded(connection, draft, {"node_id": key.node_id}).id
     its = (one for one in find(connection, key.cloud) if one.node_id == key.node_id)
     vms.adopt(connection, key, next((one.operation_id for one in its), None))
@@ -261,8 +259,7 @@ def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
     # Nobody can claim it from now on; whether it may be destroyed this hour is asked later.
     vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
     parameters = {"node": key.node_id, "hostname": None}
-    draft = Draft("stop_vm", key.cloud, Step.DESTROY, who, parameters, DEADLINE, key.node_id)
-    return inserts.schedule(connection, draft)
+    return inserts.schedule(connection, STOP.draft(key.cloud, who, parameters, key.node_id))
 
 
 def _check_destroyable(connection: Connection, key: VmKey) -> None:

@@ -1,0 +1,27 @@
+"""The handlers of the kinds of operation that are not done when they are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from orchestrator_core.broker.changes.assign import Assigner
+from orchestrator_core.broker.changes.destroy import Destroyer
+from orchestrator_core.broker.changes.handler import Handler
+from orchestrator_core.broker.changes.power import Switch
+from orchestrator_core.broker.changes.release import Releaser
+from orchestrator_core.broker.changes.start import Starter
+from orchestrator_core.broker.operations import kinds
+
+HANDLERS: Final[Mapping[str, type[Handler]]] = MappingProxyType(
+    {
+        kinds.START.name: Starter,
+        kinds.STOP.name: Destroyer,
+        kinds.REBOOT.name: Switch,
+        kinds.POWER_ON.name: Switch,
+        kinds.POWER_OFF.name: Switch,
+        kinds.ASSIGN.name: Assigner,
+        kinds.RELEASE.name: Releaser,
+    }
+)
