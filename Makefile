@@ -14,7 +14,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check test soak bench docs behaviours error-codes lock audit changelog clean
+.PHONY: help install run check test soak bench docs behaviours states error-codes lock audit changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ docs: install ## Build the pages into build/docs; warnings are errors
 
 behaviours: install ## Write the page of the conformance kit's behaviours anew
 	$(BIN)/python -m orchestrator_core.testing.runner.page docs/plugins/behaviours.md
+
+states: install ## Write the page of the states anew
+	$(BIN)/python -m orchestrator_core.broker.states_page docs/states.md
 
 error-codes: install ## Write the tables of error codes anew
 	$(BIN)/python -m orchestrator_core.api.error_page docs/api-v1.md

@@ -9,16 +9,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from orchestrator_core.broker.ledger import assignments, vms
-from orchestrator_core.broker.ledger.vm import AssignmentState, Cause, Claim, VmState
+from orchestrator_core.broker.ledger.vm import Cause, Claim
 from orchestrator_core.broker.operations import inserts, updates
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
+from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade

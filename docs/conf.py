@@ -6,11 +6,17 @@ from typing import Any, Protocol
 from sphinx.application import Sphinx
 
 project = "Orchestrator"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinxcontrib.mermaid",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+]
 html_theme = "furo"
 html_title = "Orchestrator"
 html_copy_source = html_show_sourcelink = False
 myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]
 
 # Every name of ours that a text refers to must be there; those of others have no pages here.
 nitpicky = True
@@ -18,7 +24,10 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(?!orchestrator_core\b).*\..*"),
     (r"py:.*", r"[a-z]+|None|ValueError"),
     (r"py:.*", r"ColumnElement|Connection|T"),  # SQLAlchemy's, which is not loaded for the pages
-    (r"py:.*", r"orchestrator_core\.testing\.suite\.Suite"),  # what pytest collects, no name to use
+    (
+        r"py:.*",
+        r"orchestrator_core\.testing\.targets\.suite\.Suite",
+    ),  # what pytest collects, no name to use
 ]
 
 add_module_names = False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from orchestrator_core.broker.operations.operation import OperationState
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.cli.naming import recorded_cloud
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 from orchestrator_core.errors import OrchestratorError

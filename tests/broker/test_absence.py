@@ -12,16 +12,11 @@ from orchestrator_core.broker.changes.destroy import Destroyer
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.direct import DirectBroker
 from orchestrator_core.broker.ledger import vms
-from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.operations import updates
 from orchestrator_core.broker.operations.change import Change, StartOrder, VmReference
-from orchestrator_core.broker.operations.operation import (
-    Attempt,
-    Operation,
-    OperationState,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Attempt, Operation, Requester
+from orchestrator_core.broker.states import OperationState, Step, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plugin_handle import PluginHandle

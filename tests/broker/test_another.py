@@ -13,9 +13,10 @@ from orchestrator_core import CloudDescription, Node, hookimpl
 from orchestrator_core.broker import admin
 from orchestrator_core.broker.changes.start import Starter
 from orchestrator_core.broker.ledger import assignments, leases
-from orchestrator_core.broker.ledger.vm import AssignmentState, Claim
+from orchestrator_core.broker.ledger.vm import Claim
 from orchestrator_core.broker.operations import acquire, inserts
-from orchestrator_core.broker.operations.operation import Draft, Operation, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Operation, Requester
+from orchestrator_core.broker.states import AssignmentState, Step
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.errors import Conflict, NodeNotFound

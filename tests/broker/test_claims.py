@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from orchestrator_core.broker.operations import acquire, inserts
-from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.operations.turns import Turns
+from orchestrator_core.broker.states import Step
 from orchestrator_core.state.database import Database
 
 PROCESS = "p" * 32

@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from orchestrator_core.broker.ledger import leases
 from orchestrator_core.broker.operations import acquire, inserts, keys
-from orchestrator_core.broker.operations.operation import Draft, KeyUse, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, KeyUse, Requester
 from orchestrator_core.broker.process.process import Process
+from orchestrator_core.broker.states import Step
 from orchestrator_core.errors import Refused
 from orchestrator_core.state import clock_hold, clock_watch, engines
 from orchestrator_core.state.clock import now

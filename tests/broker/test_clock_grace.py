@@ -16,8 +16,9 @@ from orchestrator_core.broker.ledger import assignments, destruction, safety
 from orchestrator_core.broker.ledger.vm import Assignment
 from orchestrator_core.broker.operations import inserts, updates
 from orchestrator_core.broker.operations.change import Change, VmReference
-from orchestrator_core.broker.operations.operation import Draft, KeyUse, Operation, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, KeyUse, Operation, Requester
 from orchestrator_core.broker.process.process import Process
+from orchestrator_core.broker.states import Step
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import DestroyLimit, KeyInUse
 from orchestrator_core.settings.model import CloudSettings, StateSettings

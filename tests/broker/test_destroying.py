@@ -14,16 +14,11 @@ from orchestrator_core import Deadline
 from orchestrator_core.broker.changes.destroy import Destroyer
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.ledger import assignments, safety, vms
-from orchestrator_core.broker.ledger.vm import AssignmentState, Cause, Claim, VmKey, VmState
+from orchestrator_core.broker.ledger.vm import Cause, Claim, VmKey
 from orchestrator_core.broker.operations import acquire, inserts, updates
 from orchestrator_core.broker.operations.change import Change, VmReference
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    Operation,
-    OperationState,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Draft, Operation, Requester
+from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
 from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit

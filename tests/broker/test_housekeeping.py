@@ -9,7 +9,8 @@ from sqlalchemy import Connection, update
 
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.operations import inserts, keys, updates
-from orchestrator_core.broker.operations.operation import Draft, KeyUse, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, KeyUse, Requester
+from orchestrator_core.broker.states import Step
 from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, update
 from orchestrator_core import Node
 from orchestrator_core.broker.ledger import assignments, lookup, vms
 from orchestrator_core.broker.ledger.markers import marker_of
-from orchestrator_core.broker.ledger.vm import AssignmentState, Claim, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger.vm import Claim, VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts, updates
-from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.orphans import orphans, scan
+from orchestrator_core.broker.states import AssignmentState, Step, VmState
 from orchestrator_core.model import AssignRequest, Vm
 from orchestrator_core.settings.model import CloudSettings, OrphanSettings
 from orchestrator_core.state import installation, tables

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, update
 from structlog.testing import capture_logs
 
 from orchestrator_core.broker.operations import inserts
-from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.process import alerts
 from orchestrator_core.broker.process.alerts import Notices
 from orchestrator_core.broker.process.process import Process
+from orchestrator_core.broker.states import Step
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database

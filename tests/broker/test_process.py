@@ -18,16 +18,10 @@ from orchestrator_core.broker.changes.start import Starter
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.operations import acquire, attempts, inserts, updates
 from orchestrator_core.broker.operations.change import Change
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
 from orchestrator_core.broker.process import process as processes
 from orchestrator_core.broker.process.process import Process
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CommitUnconfirmed, StateUnavailable, Superseded

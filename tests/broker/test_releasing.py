@@ -16,10 +16,11 @@ from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.release import Releaser
 from orchestrator_core.broker.ledger import assignments, leases, vms
 from orchestrator_core.broker.ledger.namesakes import Namesakes
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, VmKey
+from orchestrator_core.broker.ledger.vm import Assignment, VmKey
 from orchestrator_core.broker.operations import acquire, updates
 from orchestrator_core.broker.operations.change import AssignOrder, Change, VmReference
-from orchestrator_core.broker.operations.operation import Operation, OperationState, Requester
+from orchestrator_core.broker.operations.operation import Operation, Requester
+from orchestrator_core.broker.states import AssignmentState, OperationState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plugin_handle import PluginHandle

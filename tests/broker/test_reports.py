@@ -7,10 +7,11 @@ from dataclasses import replace
 from sqlalchemy import Connection, delete, update
 
 from orchestrator_core.broker.ledger import vms
-from orchestrator_core.broker.ledger.vm import VmKey, VmState
+from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import inserts
-from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.operations.status import statuses
+from orchestrator_core.broker.states import Step, VmState
 from orchestrator_core.model import OperationStatus
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations

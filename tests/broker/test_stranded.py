@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from orchestrator_core.broker.operations import inserts, unclaimed
-from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Requester
+from orchestrator_core.broker.states import Step
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations

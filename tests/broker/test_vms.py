@@ -13,24 +13,11 @@ from sqlalchemy import Connection, Row, select, update
 
 from orchestrator_core.broker.ledger import assignments, destruction, vms
 from orchestrator_core.broker.ledger.markers import marker_of
-from orchestrator_core.broker.ledger.vm import (
-    AssignmentState,
-    Cause,
-    Claim,
-    VmKey,
-    VmOrigin,
-    VmState,
-)
+from orchestrator_core.broker.ledger.vm import Cause, Claim, VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts, updates
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
 from orchestrator_core.broker.orphans import orphans
+from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import AssignRequest, Node, Vm
 from orchestrator_core.state.clock import now

@@ -7,13 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from orchestrator_core.broker.operations import inserts, updates
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    OperationState,
-    Progress,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Draft, Progress, Requester
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
 from tests.cli.conftest import Run

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, select, text
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.operations import acquire, inserts
-from orchestrator_core.broker.operations.operation import Draft, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Requester
+from orchestrator_core.broker.states import Step
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms as rows
 from tests.databases import waits_for_a_row

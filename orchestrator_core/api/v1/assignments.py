@@ -13,7 +13,8 @@ from orchestrator_core.api.v1 import encoding
 from orchestrator_core.api.v1.operations import when
 from orchestrator_core.api.v1.paging import page_of
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent, AssignmentState
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
+from orchestrator_core.broker.states import AssignmentState
 
 _FILTERS: Final = {
     "cloud": "cloud",

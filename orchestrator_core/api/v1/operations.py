@@ -14,7 +14,8 @@ from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
 from orchestrator_core.broker.operations.change import Acted, Made, Started
 from orchestrator_core.broker.operations.kinds import KINDS
-from orchestrator_core.broker.operations.operation import Attempt, Operation, OperationState
+from orchestrator_core.broker.operations.operation import Attempt, Operation
+from orchestrator_core.broker.states import OperationState
 
 _FILTERS: Final = {
     "cloud": "cloud",

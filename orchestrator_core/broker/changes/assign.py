@@ -14,7 +14,7 @@ from orchestrator_core.broker.changes.recorder import Also, Recorder
 from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.ledger import assignments, safety, vms
 from orchestrator_core.broker.ledger.namesakes import Namesakes
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, Cause, Claim
+from orchestrator_core.broker.ledger.vm import Assignment, Cause, Claim
 from orchestrator_core.broker.operations import inserts, keys, outcome, updates
 from orchestrator_core.broker.operations.change import (
     Assigned,
@@ -23,13 +23,8 @@ from orchestrator_core.broker.operations.change import (
     VmReference,
 )
 from orchestrator_core.broker.operations.kinds import ASSIGN
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-)
+from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
+from orchestrator_core.broker.states import AssignmentState, OperationState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.deadline import Deadline

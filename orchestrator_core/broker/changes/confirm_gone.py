@@ -12,13 +12,8 @@ from orchestrator_core.broker.changes import absence, sightings
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.ledger import destruction
 from orchestrator_core.broker.operations import attempts, keys, outcome
-from orchestrator_core.broker.operations.operation import (
-    Attempt,
-    Operation,
-    OperationState,
-    Progress,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError
 from orchestrator_core.model import Node, NodeState

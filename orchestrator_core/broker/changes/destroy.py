@@ -22,14 +22,8 @@ from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import keys, outcome
 from orchestrator_core.broker.operations.change import Change, Made, VmReference
 from orchestrator_core.broker.operations.kinds import STOP
-from orchestrator_core.broker.operations.operation import (
-    Attempt,
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress, Requester
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud

@@ -12,10 +12,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from orchestrator_core.broker.ledger import assignments, vms
-from orchestrator_core.broker.ledger.vm import VmKey, VmState
+from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.kinds import STOP
-from orchestrator_core.broker.operations.operation import Attempt, Operation, Requester, Step
+from orchestrator_core.broker.operations.operation import Attempt, Operation, Requester
+from orchestrator_core.broker.states import Step, VmState
 from orchestrator_core.errors import OrchestratorError, RequestError, Unsupported
 from orchestrator_core.model import Node
 

@@ -11,11 +11,8 @@ from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.operations import keys, outcome
 from orchestrator_core.broker.operations.change import Change, Made, VmReference
 from orchestrator_core.broker.operations.kinds import KINDS
-from orchestrator_core.broker.operations.operation import (
-    Operation,
-    OperationState,
-    Progress,
-)
+from orchestrator_core.broker.operations.operation import Operation, Progress
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.deadline import Deadline

@@ -13,14 +13,9 @@ from sqlalchemy import Connection
 from orchestrator_core.broker.changes.room import RoomTurns
 from orchestrator_core.broker.operations import acquire, attempts, inserts, outcome, updates
 from orchestrator_core.broker.operations.change import Change
-from orchestrator_core.broker.operations.operation import (
-    Draft,
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-)
+from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
 from orchestrator_core.broker.process.process import Process
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (

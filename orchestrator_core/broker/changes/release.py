@@ -20,24 +20,12 @@ from orchestrator_core.broker.ledger import (
     vms,
 )
 from orchestrator_core.broker.ledger.namesakes import Namesakes
-from orchestrator_core.broker.ledger.vm import (
-    Assignment,
-    AssignmentState,
-    Cause,
-    VmKey,
-    VmOrigin,
-    VmState,
-)
+from orchestrator_core.broker.ledger.vm import Assignment, Cause, VmKey, VmOrigin
 from orchestrator_core.broker.operations import keys, outcome, updates
 from orchestrator_core.broker.operations.change import Assigned, Change, VmReference
 from orchestrator_core.broker.operations.kinds import RELEASE
-from orchestrator_core.broker.operations.operation import (
-    Operation,
-    OperationState,
-    Progress,
-    Requester,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import Operation, Progress, Requester
+from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from orchestrator_core.broker.changes.absence import STILL_THERE
-from orchestrator_core.broker.operations.operation import Attempt, Operation, Step
+from orchestrator_core.broker.operations.operation import Attempt, Operation
+from orchestrator_core.broker.states import Step
 from orchestrator_core.model import Node, NodeState
 
 CHANGED: Final = "state_changed"

@@ -7,6 +7,7 @@ has not ended (a unique index), and whoever claims, releases or destroys it lock
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -24,16 +25,9 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker.ledger import vms
-from orchestrator_core.broker.ledger.vm import (
-    Assignment,
-    AssignmentState,
-    Cause,
-    Claim,
-    VmKey,
-    VmOrigin,
-    VmState,
-)
+from orchestrator_core.broker.ledger.vm import Assignment, Cause, Claim, VmKey, VmOrigin
 from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.states import ASSIGNMENT, AssignmentState, VmState
 from orchestrator_core.errors import AssignHeld, Refused
 from orchestrator_core.model import JsonObject
 from orchestrator_core.state import clock_hold, installation
@@ -271,26 +265,31 @@ def of_operation(connection: Connection, operation: Operation) -> Assignment | N
     return get(connection, operation.assignment_id)
 
 
-def _move(**values: Any) -> Update:
+def _move(state: AssignmentState, **values: Any) -> Update:
     """Return the statement that brings an assignment from the state it was seen in to another."""
     return (
         update(assignments)
         .where(
             assignments.c.id == bindparam("of_assignment"),
             assignments.c.state == bindparam("seen_state"),
+            assignments.c.state != AssignmentState.ENDED.value,  # only a failed stop undoes that
+            assignments.c.state.in_([one.value for one in ASSIGNMENT.sources(state)]),
         )
-        .values(state=bindparam("new_state"), **values)
+        .values(state=state.value, **values)
     )
 
 
-_MOVE: Final = _move()
-
-_BEGIN: Final = _move(
-    assigned_at=func.coalesce(assignments.c.assigned_at, now()),
-    result=func.coalesce(bindparam("new_result", type_=Json), assignments.c.result),
-)
-
-_END: Final = _move(ended_at=now(), end_reason=bindparam("why"))
+_MOVE: Final[Mapping[AssignmentState, Update]] = {
+    AssignmentState.RELEASING: _move(AssignmentState.RELEASING),
+    AssignmentState.ACTIVE: _move(
+        AssignmentState.ACTIVE,
+        assigned_at=func.coalesce(assignments.c.assigned_at, now()),
+        result=func.coalesce(bindparam("new_result", type_=Json), assignments.c.result),
+    ),
+    AssignmentState.ENDED: _move(
+        AssignmentState.ENDED, ended_at=now(), end_reason=bindparam("why")
+    ),
+}
 
 
 def move(
@@ -312,13 +311,12 @@ def move(
     values: dict[str, Any] = {
         "of_assignment": assignment.id,
         "seen_state": assignment.state,
-        "new_state": state.value,
     }
-    statement = _MOVE
+    statement = _MOVE[state]
     if state is AssignmentState.ENDED:
-        statement, values["why"] = _END, cause.why
+        values["why"] = cause.why
     elif state is AssignmentState.ACTIVE:
-        statement, values["new_result"] = _BEGIN, result
+        values["new_result"] = result
     if not connection.execute(statement, values).rowcount:
         return False
     add_event(connection, assignment, state, cause)

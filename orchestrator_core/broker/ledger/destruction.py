@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from orchestrator_core.broker.ledger import assignments, restore, safety, vms
-from orchestrator_core.broker.ledger.vm import AssignmentState, Cause, VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger.vm import Cause, VmKey, VmOrigin
 from orchestrator_core.broker.operations import attempts, updates
-from orchestrator_core.broker.operations.operation import Operation, Step
+from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.states import AssignmentState, Step, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import LAG, ClockWatch

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from sqlalchemy import Connection, select
 
 from orchestrator_core.broker.ledger.namesakes import fold
-from orchestrator_core.broker.ledger.vm import AssignmentState
+from orchestrator_core.broker.states import AssignmentState
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import Vm, VmStatus
 from orchestrator_core.state.tables import assignments

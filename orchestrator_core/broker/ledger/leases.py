@@ -21,11 +21,12 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker.ledger import assignments, vms
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, Cause, VmState
+from orchestrator_core.broker.ledger.vm import Assignment, Cause
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.change import VmReference
 from orchestrator_core.broker.operations.kinds import RELEASE
-from orchestrator_core.broker.operations.operation import Operation, Requester, Step
+from orchestrator_core.broker.operations.operation import Operation, Requester
+from orchestrator_core.broker.states import AssignmentState, Step, VmState
 from orchestrator_core.errors import InvalidParameter, Refused
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, bindparam, select
 
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent, VmState
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
+from orchestrator_core.broker.states import VmState
 from orchestrator_core.model import Vm, VmStatus
 from orchestrator_core.state.tables import assignment_events, assignments, orphans
 from orchestrator_core.state.tables import vms as vm_rows

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from orchestrator_core.broker.ledger import assignments
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentState, Cause
-from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.broker.ledger.vm import Assignment, Cause
+from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.states import AssignmentState, OperationState
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignment_events, operations
 from orchestrator_core.state.tables import assignments as assignment_rows

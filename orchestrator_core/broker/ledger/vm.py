@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator_core.broker.operations.operation import Requester
+from orchestrator_core.broker.states import AssignmentState
 from orchestrator_core.model import AssignRequest, JsonObject
 
 
@@ -19,15 +20,6 @@ class VmOrigin(StrEnum):
     GIVEN = "given"
 
 
-class VmState(StrEnum):
-    """What is being done with a VM."""
-
-    PRESENT = "present"
-    RELEASING = "releasing"
-    DESTROYING = "destroying"
-    GONE = "gone"
-
-
 @dataclass(frozen=True, slots=True)
 class VmKey:
     """A VM by its cloud and the cloud's id of it; ``name`` where it is known."""
@@ -35,15 +27,6 @@ class VmKey:
     cloud: str
     node_id: str
     name: str | None = None
-
-
-class AssignmentState(StrEnum):
-    """Where an assignment stands."""
-
-    ASSIGNING = "assigning"
-    ACTIVE = "active"
-    RELEASING = "releasing"
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)

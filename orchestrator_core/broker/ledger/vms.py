@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     String,
     Text,
+    Update,
     and_,
     bindparam,
     delete,
@@ -23,7 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
+from orchestrator_core.broker.states import VM, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_of, insert_unless_there
@@ -45,23 +47,28 @@ _NAMED: Final = and_(
 
 _LOCK: Final = _FIND.with_for_update()
 
-_SET_STATE: Final = (
-    update(vms)
-    .where(
-        vms.c.cloud == bindparam("of_cloud"),
-        vms.c.node_id == bindparam("wanted"),
-        vms.c.gone_at.is_(None),
+
+def _set_state(state: VmState, **values: Any) -> Update:
+    """Return the statement that brings a VM that is not gone to a state."""
+    return (
+        update(vms)
+        .where(
+            vms.c.cloud == bindparam("of_cloud"),
+            vms.c.node_id == bindparam("wanted"),
+            vms.c.gone_at.is_(None),
+            vms.c.state.in_([one.value for one in VM.sources(state)]),
+        )
+        .values(state=state.value, **values)
     )
-    .values(state=bindparam("new_state"))
-)
+
 
 _SET: Final = {
-    VmState.PRESENT: _SET_STATE.values(destroy_began_at=None),
-    VmState.RELEASING: _SET_STATE,
-    VmState.DESTROYING: _SET_STATE.values(
-        destroy_began_at=func.coalesce(vms.c.destroy_began_at, now())
+    VmState.PRESENT: _set_state(VmState.PRESENT, destroy_began_at=None),
+    VmState.RELEASING: _set_state(VmState.RELEASING),
+    VmState.DESTROYING: _set_state(
+        VmState.DESTROYING, destroy_began_at=func.coalesce(vms.c.destroy_began_at, now())
     ),
-    VmState.GONE: _SET_STATE.values(gone_at=now()),
+    VmState.GONE: _set_state(VmState.GONE, gone_at=now()),
 }
 
 
@@ -191,9 +198,8 @@ def note_and_lock(
 
 
 def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
-    """Write down what is being done with a VM."""
-    values = {"of_cloud": cloud, "wanted": node_id, "new_state": state.value}
-    connection.execute(_SET[state], values)
+    """Write down what is being done with a VM; do nothing with one that is gone."""
+    connection.execute(_SET[state], {"of_cloud": cloud, "wanted": node_id})
 
 
 def set_present(connection: Connection, cloud: str, node_id: str) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
 from orchestrator_core.broker.operations import attempts
-from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.broker.operations.turns import DUE, Turns
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations, processes
 

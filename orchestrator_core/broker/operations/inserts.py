@@ -8,7 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Double, bindparam
 
 from orchestrator_core.broker.operations import keys
-from orchestrator_core.broker.operations.operation import Draft, Operation, OperationState
+from orchestrator_core.broker.operations.operation import Draft, Operation
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.model import JsonObject
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrator_core.broker.operations.change import MORE, Acted, Assigned, Made, Started
-from orchestrator_core.broker.operations.operation import Draft, Operation, Requester, Step
+from orchestrator_core.broker.operations.operation import Draft, Operation, Requester
+from orchestrator_core.broker.states import Step
 from orchestrator_core.model import (
     AssignmentResult,
     CloudDescription,

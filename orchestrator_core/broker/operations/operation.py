@@ -4,40 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any, Final
 
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.model import JsonObject
 from orchestrator_core.state.identifiers import new_id
 
-
-class OperationState(StrEnum):
-    """Where an operation stands."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    PAUSED = "paused"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    ABANDONED = "abandoned"
-
-
 FINAL: Final = frozenset(
     {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABANDONED}
 )
-
-
-class Step(StrEnum):
-    """What an operation does next, or did last."""
-
-    START = "start"
-    DESTROY = "destroy"
-    CONFIRM = "confirm"
-    POWER = "power"
-    ASSIGN = "assign"
-    RELEASE = "release"
-    ADOPT = "adopt"
 
 
 _STEPS: Final = frozenset(Step)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from orchestrator_core.broker.operations.operation import Operation, OperationState, Progress, Step
+from orchestrator_core.broker.operations.operation import Operation, Progress
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.errors import (
     CloudError,
     DestroyHeld,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, and_, select
 
-from orchestrator_core.broker.operations.operation import OperationState
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.model import OperationStatus
 from orchestrator_core.state.tables import operations, vms
 

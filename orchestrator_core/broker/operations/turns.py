@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
 
 from orchestrator_core.broker.operations.kinds import KNOWN_STEPS
-from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations
 

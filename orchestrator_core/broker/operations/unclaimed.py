@@ -7,8 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
-from orchestrator_core.broker.operations.operation import Operation, OperationState
+from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.broker.operations.turns import IS_KNOWN
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.errors import UnknownCloud
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations

@@ -22,13 +22,8 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker.operations import attempts, outcome
-from orchestrator_core.broker.operations.operation import (
-    FINAL,
-    Operation,
-    OperationState,
-    Progress,
-    Step,
-)
+from orchestrator_core.broker.operations.operation import FINAL, Operation, Progress
+from orchestrator_core.broker.states import OPERATION, OperationState, Step
 from orchestrator_core.errors import Superseded
 from orchestrator_core.redaction import redact
 from orchestrator_core.state.clock import now
@@ -100,7 +95,8 @@ _GO_ON: Final = _progress(
 TAKING_AWAY: Final = (Step.RELEASE, Step.DESTROY, Step.CONFIRM)
 
 _STATEMENTS: Final[Mapping[OperationState, Update]] = {
-    **dict.fromkeys(FINAL, _END),
+    OperationState.SUCCEEDED: _END,
+    OperationState.FAILED: _END,
     OperationState.PAUSED: _PAUSE,
     OperationState.PENDING: _WAIT,
     OperationState.RUNNING: _GO_ON,
@@ -274,6 +270,11 @@ def unfinished(connection: Connection, kind: str, since: float | None) -> Sequen
     return connection.execute(query).scalars().all()
 
 
+def _waiting(target: OperationState) -> list[str]:
+    """Return the states from which an operator brings an operation that no process runs."""
+    return [one.value for one in OPERATION.sources(target) if one is not OperationState.RUNNING]
+
+
 def make_due(connection: Connection, operation_id: str) -> bool:
     """Have a paused or waiting operation tried again at once, with a new budget of attempts."""
     table = operations
@@ -281,7 +282,7 @@ def make_due(connection: Connection, operation_id: str) -> bool:
         update(table)
         .where(
             table.c.id == operation_id,
-            table.c.state.in_([OperationState.PENDING, OperationState.PAUSED]),
+            table.c.state.in_(_waiting(OperationState.PENDING)),
         )
         .values(
             state=OperationState.PENDING,
@@ -300,7 +301,7 @@ def abandon(connection: Connection, operation_id: str, why: str) -> Operation | 
         update(table)
         .where(
             table.c.id == operation_id,
-            table.c.state.in_([OperationState.PENDING, OperationState.PAUSED]),
+            table.c.state.in_(_waiting(OperationState.ABANDONED)),
         )
         .values(
             state=OperationState.ABANDONED,

@@ -10,14 +10,11 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, delete, select, 
 
 from orchestrator_core.broker.ledger import assignments, vms
 from orchestrator_core.broker.ledger.markers import read_marker
-from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin, VmState
+from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.kinds import ADOPT, STOP
-from orchestrator_core.broker.operations.operation import (
-    FINAL,
-    OperationState,
-    Requester,
-)
+from orchestrator_core.broker.operations.operation import FINAL, Requester
+from orchestrator_core.broker.states import OperationState, VmState
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import Node, NodeState
 from orchestrator_core.settings.model import OrphanSettings

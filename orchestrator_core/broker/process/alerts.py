@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from orchestrator_core.broker.ledger import leases
 from orchestrator_core.broker.operations import acquire
-from orchestrator_core.broker.operations.operation import OperationState
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations

@@ -7,10 +7,11 @@ from typing import Final
 from sqlalchemy import Connection, and_, delete, or_, select
 
 from orchestrator_core.broker.ledger import safety
-from orchestrator_core.broker.ledger.vm import VmOrigin, VmState
+from orchestrator_core.broker.ledger.vm import VmOrigin
 from orchestrator_core.broker.operations import keys, updates
 from orchestrator_core.broker.orphans import orphans
 from orchestrator_core.broker.process import process
+from orchestrator_core.broker.states import VmState
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now

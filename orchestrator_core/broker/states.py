@@ -1,0 +1,185 @@
+"""The states of operations, VMs and assignments, and the transitions between them.
+
+The statements that write a state take their conditions from here, so that a transition that is
+not listed is refused by the database. The page of the states is made of it, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
+
+S = TypeVar("S", bound=StrEnum)
+
+
+class OperationState(StrEnum):
+    """The state of an operation."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+class Step(StrEnum):
+    """The step that an operation takes next, or took last."""
+
+    START = "start"
+    DESTROY = "destroy"
+    CONFIRM = "confirm"
+    POWER = "power"
+    ASSIGN = "assign"
+    RELEASE = "release"
+    ADOPT = "adopt"
+
+
+class VmState(StrEnum):
+    """What is being done with a VM."""
+
+    PRESENT = "present"
+    RELEASING = "releasing"
+    DESTROYING = "destroying"
+    GONE = "gone"
+
+
+class AssignmentState(StrEnum):
+    """The state of an assignment."""
+
+    ASSIGNING = "assigning"
+    ACTIVE = "active"
+    RELEASING = "releasing"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine(Generic[S]):
+    """The states of one thing.
+
+    Attributes:
+        name: what has the states.
+        states: each state, with one line that says what it means.
+        initial: the states that a new row may have.
+        transitions: why a row may go from the first state to the second. That a row is written
+            with the state that it has already is no transition, and always legal.
+    """
+
+    name: str
+    states: Mapping[S, str]
+    initial: frozenset[S]
+    transitions: Mapping[tuple[S, S], str]
+
+    def sources(self, target: S) -> tuple[S, ...]:
+        """Return the states from which a row may come to a state, that state included."""
+        return tuple(one for one in self.states if self.allows(one, target))
+
+    def allows(self, source: S, target: S) -> bool:
+        """Return whether a row may go from one state to another."""
+        return source == target or (source, target) in self.transitions
+
+    def forbidden(self) -> Iterator[tuple[S, S]]:
+        """Return each pair of states between which there is no transition."""
+        for source in self.states:
+            for target in self.states:
+                if not self.allows(source, target):
+                    yield source, target
+
+
+OPERATION: Final = StateMachine(
+    "operation",
+    MappingProxyType(
+        {
+            OperationState.PENDING: "The next attempt is due at next_attempt_at.",
+            OperationState.RUNNING: "A process makes an attempt.",
+            OperationState.PAUSED: "An operator has to retry or to abandon it; error says why.",
+            OperationState.SUCCEEDED: "It is done.",
+            OperationState.FAILED: "It was refused, or it is certain that it was not done.",
+            OperationState.ABANDONED: "An operator has ended it; what it did is not known.",
+        }
+    ),
+    frozenset({OperationState.PENDING, OperationState.RUNNING, OperationState.SUCCEEDED}),
+    MappingProxyType(
+        {
+            (OperationState.PENDING, OperationState.RUNNING): "a process acquires it",
+            (OperationState.PENDING, OperationState.PAUSED): "no worker took it in time",
+            (OperationState.PENDING, OperationState.ABANDONED): "an operator abandons it",
+            (OperationState.RUNNING, OperationState.PENDING): "another attempt is needed",
+            (
+                OperationState.RUNNING,
+                OperationState.PAUSED,
+            ): "it cannot be decided, or took too long",
+            (OperationState.RUNNING, OperationState.SUCCEEDED): "it is done",
+            (OperationState.RUNNING, OperationState.FAILED): "it was not done",
+            (OperationState.PAUSED, OperationState.PENDING): "an operator retries it",
+            (OperationState.PAUSED, OperationState.ABANDONED): "an operator abandons it",
+        }
+    ),
+)
+
+STEPS: Final[Mapping[Step, str]] = MappingProxyType(
+    {
+        Step.START: "Start the VM, or find out whether it was started.",
+        Step.DESTROY: "Ask the cloud to destroy the VM.",
+        Step.CONFIRM: "Wait until the cloud shows that the VM is gone.",
+        Step.POWER: "Reboot the VM, or switch it on or off.",
+        Step.ASSIGN: "Assign the VM, or find out whether it was assigned.",
+        Step.RELEASE: "Release the VM at its backend, or find out whether it was released.",
+        Step.ADOPT: "Take the VM for one of this installation's own.",
+    }
+)
+
+VM: Final = StateMachine(
+    "VM",
+    MappingProxyType(
+        {
+            VmState.PRESENT: "It may be assigned.",
+            VmState.RELEASING: "An operation releases it, to destroy it then.",
+            VmState.DESTROYING: "An operation destroys it.",
+            VmState.GONE: "Its cloud has confirmed that it is gone.",
+        }
+    ),
+    frozenset({VmState.PRESENT}),
+    MappingProxyType(
+        {
+            (VmState.PRESENT, VmState.RELEASING): "a release, or the end of a lease, is recorded",
+            (VmState.PRESENT, VmState.DESTROYING): "a stop is recorded",
+            (VmState.PRESENT, VmState.GONE): "its cloud shows it as terminated",
+            (VmState.RELEASING, VmState.PRESENT): "the release was refused or abandoned",
+            (VmState.RELEASING, VmState.DESTROYING): "it is released",
+            (VmState.RELEASING, VmState.GONE): "its cloud has lost it",
+            (VmState.DESTROYING, VmState.PRESENT): "the stop was refused or abandoned",
+            (VmState.DESTROYING, VmState.RELEASING): "as before, while a release goes on",
+            (VmState.DESTROYING, VmState.GONE): "its cloud has destroyed it",
+        }
+    ),
+)
+
+ASSIGNMENT: Final = StateMachine(
+    "assignment",
+    MappingProxyType(
+        {
+            AssignmentState.ASSIGNING: "The VM is claimed; the backend has not answered yet.",
+            AssignmentState.ACTIVE: "The user holds the VM.",
+            AssignmentState.RELEASING: "A release is recorded.",
+            AssignmentState.ENDED: "It is over; end_reason says why.",
+        }
+    ),
+    frozenset({AssignmentState.ASSIGNING, AssignmentState.ACTIVE}),
+    MappingProxyType(
+        {
+            (AssignmentState.ASSIGNING, AssignmentState.ACTIVE): "the backend has assigned the VM",
+            (AssignmentState.ASSIGNING, AssignmentState.ENDED): "it was refused, or stopped",
+            (AssignmentState.ACTIVE, AssignmentState.RELEASING): "a release, or the end of a lease",
+            (AssignmentState.ACTIVE, AssignmentState.ENDED): "a stop of the VM is recorded",
+            (AssignmentState.RELEASING, AssignmentState.ACTIVE): "the release was refused",
+            (AssignmentState.RELEASING, AssignmentState.ENDED): "the VM is released",
+            (AssignmentState.ENDED, AssignmentState.ASSIGNING): "the stop that ended it failed",
+            (AssignmentState.ENDED, AssignmentState.ACTIVE): "the stop that ended it failed",
+            (AssignmentState.ENDED, AssignmentState.RELEASING): "the stop that ended it failed",
+        }
+    ),
+)
