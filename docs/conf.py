@@ -11,6 +11,7 @@ extensions = [
     "sphinxcontrib.mermaid",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "stevedore.sphinxext",
 ]
 html_theme = "furo"
 html_title = "Orchestrator"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from orchestrator_core.errors import PluginError
-from orchestrator_core.plugins.loader import load_plugins, said
+from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.plugins.manager import said
 from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.load import load_settings
 

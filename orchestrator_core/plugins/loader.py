@@ -1,18 +1,15 @@
-"""Decides for each plugin found whether it is used, and imports it behind a guard."""
+"""The plugins of this installation: which of them the settings and their versions let in."""
 
 from __future__ import annotations
 
 import importlib
-from collections import defaultdict
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from orchestrator_core.deprecation import noticed
 from orchestrator_core.errors import PluginError
-from orchestrator_core.plugins.contract import deprecated_parts, implemented_hooks
 from orchestrator_core.plugins.discovery import CORE_DISTRIBUTION, discover
-from orchestrator_core.plugins.migrations import migrations_of
+from orchestrator_core.plugins.manager import PluginManager
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
 from orchestrator_core.resources import core_version
 from orchestrator_core.settings.model import PluginSettings, Settings
@@ -80,10 +77,8 @@ def _load_all(settings: PluginSettings) -> list[PluginRecord]:
     records = discover()
     for record in records:
         _filter(record, settings)
-    _refuse_clashes(records)
-    for record in records:
-        if record.state is State.FOUND:
-            _load(record)
+    for kind in Kind:
+        PluginManager(kind, [record for record in records if record.kind is kind])
     return records
 
 
@@ -108,58 +103,6 @@ def _filter(record: PluginRecord, settings: PluginSettings) -> None:
 
 def _core_fits(specifier: str) -> bool:
     return SpecifierSet(specifier).contains(core_version(), prereleases=True)
-
-
-def _refuse_clashes(records: list[PluginRecord]) -> None:
-    """Two packages, one name: to pick one by chance could hand credentials to the wrong one."""
-    claims: dict[tuple[Kind, str], list[PluginRecord]] = defaultdict(list)
-    for record in records:
-        if record.state is State.FOUND:
-            claims[record.kind, record.name].append(record)
-    for rivals in claims.values():
-        for record in rivals if len(rivals) > 1 else ():
-            others = ", ".join(r.distribution for r in rivals if r is not record)
-            record.end(
-                State.FAILED,
-                "name",
-                f"the name {record.name!r} is also claimed by {others}; "
-                "deny one of them in [plugins]",
-            )
-
-
-def _load(record: PluginRecord) -> None:
-    try:
-        with noticed() as names:
-            factory = record.entry_point.load()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - SystemExit at import must not end the server
-        record.end(State.FAILED, "import", said(error))
-        return
-    stage = "hooks"
-    try:
-        hooks = implemented_hooks(record.kind, factory)
-        record.deprecations = (*names, *deprecated_parts(record.kind, factory))
-        stage = "migrations"
-        record.migrations = migrations_of(record.kind.value, record.name, factory)
-    except PluginError as error:
-        record.end(State.FAILED, stage, error.message)
-        return
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a class may raise from any attribute
-        record.end(State.FAILED, stage, said(error))
-        return
-    record.state, record.factory, record.hooks = State.LOADED, factory, hooks
-
-
-def said(error: BaseException) -> str:
-    """Return an error's class and text on one line; its text may be code of the plugin too."""
-    try:
-        text = " ".join(str(error).split())
-    except BaseException:  # noqa: BLE001
-        text = "(an error whose text cannot be read)"
-    return f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _require(records: list[PluginRecord], required: tuple[str, ...]) -> None:

@@ -1,0 +1,117 @@
+"""stevedore's manager of extensions, with the guarantees that the core gives.
+
+stevedore (https://docs.openstack.org/stevedore) loads entry points one by one. Its own manager
+reads them from a cache on disk, lets an AssertionError and SystemExit of a plugin through, and
+takes the last one where two packages claim a name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from stevedore.extension import Extension, ExtensionManager
+
+from orchestrator_core.deprecation import noticed
+from orchestrator_core.errors import PluginError
+from orchestrator_core.plugins.contract import deprecated_parts, implemented_hooks
+from orchestrator_core.plugins.migrations import migrations_of
+from orchestrator_core.plugins.record import Kind, PluginRecord, State
+
+
+class PluginManager(ExtensionManager[Any]):
+    """Imports the plugins of one kind, and records how each import ended.
+
+    Args:
+        kind: of the plugins.
+        records: every plugin of that kind, as discovery found it; plugins in the state FOUND are
+            imported, in this order.
+    """
+
+    def __init__(self, kind: Kind, records: Sequence[PluginRecord]) -> None:
+        self.records = records
+        refuse_clashes(records)
+        super().__init__(kind.group, on_load_failure_callback=_record_failure)
+
+    def list_entry_points(self) -> list[EntryPoint]:
+        """Return the entry points to load, as the installation has them now."""
+        return [one.entry_point for one in self.records if one.state is State.FOUND]
+
+    def record_of(self, entry_point: EntryPoint) -> PluginRecord:
+        """Return the record of an entry point that this manager loads."""
+        # By identity: two packages may have entry points that are equal.
+        return next(one for one in self.records if one.entry_point is entry_point)
+
+    def _load_one_plugin(
+        self,
+        ep: EntryPoint,
+        invoke_on_load: bool,  # noqa: FBT001 - as stevedore calls it
+        invoke_args: tuple[Any, ...],
+        invoke_kwds: dict[str, Any],
+    ) -> Extension[Any] | None:
+        """Import a plugin and read its contract; return None when that failed."""
+        try:
+            with noticed() as names:
+                found = super()._load_one_plugin(ep, invoke_on_load, invoke_args, invoke_kwds)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit must not end the server
+            _record_failure(self, ep, error)
+            return None
+        assert found is not None
+        is_loaded = _read_contract(self.record_of(ep), found.plugin, names)
+        return found if is_loaded else None
+
+
+def refuse_clashes(records: Sequence[PluginRecord]) -> None:
+    """Refuse plugins that claim one name: credentials could reach the wrong one of them."""
+    claims: dict[tuple[Kind, str], list[PluginRecord]] = defaultdict(list)
+    for record in records:
+        if record.state is State.FOUND:
+            claims[record.kind, record.name].append(record)
+    for rivals in claims.values():
+        for record in rivals if len(rivals) > 1 else ():
+            others = ", ".join(r.distribution for r in rivals if r is not record)
+            record.end(
+                State.FAILED,
+                "name",
+                f"the name {record.name!r} is also claimed by {others}; "
+                "deny one of them in [plugins]",
+            )
+
+
+def said(error: BaseException) -> str:
+    """Return an error's class and text on one line; its text may be code of the plugin too."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # noqa: BLE001
+        text = "(an error whose text cannot be read)"
+    return f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _record_failure(
+    manager: ExtensionManager[Any], entry_point: EntryPoint, error: BaseException
+) -> None:
+    assert isinstance(manager, PluginManager)
+    manager.record_of(entry_point).end(State.FAILED, "import", said(error))
+
+
+def _read_contract(record: PluginRecord, factory: Any, names: Sequence[str]) -> bool:
+    """Read hooks and migrations of an imported plugin; return whether both could be read."""
+    stage = "hooks"
+    try:
+        hooks = implemented_hooks(record.kind, factory)
+        record.deprecations = (*names, *deprecated_parts(record.kind, factory))
+        stage = "migrations"
+        record.migrations = migrations_of(record.kind.value, record.name, factory)
+    except PluginError as error:
+        record.end(State.FAILED, stage, error.message)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a class may raise from any attribute
+        record.end(State.FAILED, stage, said(error))
+    else:
+        record.state, record.factory, record.hooks = State.LOADED, factory, hooks
+    return record.state is State.LOADED
