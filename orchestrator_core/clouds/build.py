@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
@@ -76,6 +77,13 @@ def build(
     has_state = settings.state is not None
     registry = Registry(clouds, backends, settings.default_cloud, has_state=has_state)
     return registry, Extensions(extensions)
+
+
+@functools.cache
+def _schema(factory: Any) -> Schema:
+    """Return one schema for all clouds of a plugin: making one takes as long as loading with it."""
+    schema: Schema = settings_schema(factory)()
+    return schema
 
 
 class _Builder:
@@ -150,7 +158,7 @@ class _Builder:
         title = f"{_TITLES[record.kind]} {name}"
         endpoint = Endpoint.of(section.plugin)
         try:
-            schema = settings_schema(record.factory)()
+            schema = _schema(record.factory)
             own = load_section(schema, section.plugin, self._settings, path, known)
             endpoint = Endpoint.of({"given": section.plugin, "loaded": own})
             plugin = record.factory(self._host.context(record.kind, name), own)

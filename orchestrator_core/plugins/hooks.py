@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache, cached_property
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -47,14 +48,17 @@ class Hooks:
     ) -> None:
         self.title = title
         self._spoken = Spoken(title, endpoint or Endpoint())
-        self._plugins = manager(kind)
-        self._plugins.register(plugin)
-        callers = self._plugins.get_hookcallers(plugin) or []
-        self._hooks: dict[str, Callable[..., Any]] = {caller.name: caller for caller in callers}
+        self._kind = kind
         self._reasons: Mapping[str, str] | None = None
         self._declined: set[str] = set()
         self._plugin = plugin
-        self.abort = self._abort if "abort" in self._hooks else None
+
+    @cached_property
+    def _hooks(self) -> Mapping[str, Callable[..., Any]]:
+        """The callers of the implemented hooks; made at the first use, which many clouds lack."""
+        plugins = manager(self._kind)
+        plugins.register(self._plugin)
+        return {caller.name: caller for caller in plugins.get_hookcallers(self._plugin) or []}
 
     def trait(self, name: str, *, default: bool) -> bool:
         """What the plugin's class says of itself by an attribute."""
@@ -67,11 +71,12 @@ class Hooks:
 
     def supports(self, hook: str) -> bool:
         """Whether the plugin implements this hook, whatever it says of this one cloud."""
-        return hook in self._hooks
+        factory = type(self._plugin)
+        return hook in _implemented(self._kind, factory)  # type: ignore[arg-type]  # it is hashable
 
     def offers(self, hook: str) -> bool:
         """Whether the plugin implements this hook and is not known to refuse it. Never blocks."""
-        return hook in self._hooks and hook not in self._declined and hook not in self._known()
+        return self.supports(hook) and hook not in self._declined and hook not in self._known()
 
     def decline(self, hook: str) -> None:
         """Note that the plugin has refused a hook which the core can do without."""
@@ -154,6 +159,11 @@ class Hooks:
         self._hold_to(hook, answer, expected)
         return answer
 
+    @property
+    def abort(self) -> Callable[[Deadline], None] | None:
+        """How a call is asked to end; None where the plugin cannot be asked."""
+        return self._abort if self.supports("abort") else None
+
     def _abort(self, deadline: Deadline) -> None:
         with suppress(OrchestratorError):
             self._call("abort", {"deadline": deadline})
@@ -179,6 +189,14 @@ class Hooks:
 
     def _nonsense(self, hook: str, why: str) -> InvalidAnswer:
         return InvalidAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
+
+
+@cache
+def _implemented(kind: Kind, factory: type[object]) -> frozenset[str]:
+    """Return the hooks that a plugin's class implements; asked of pluggy once for all clouds."""
+    plugins = manager(kind)
+    plugins.register(factory)
+    return frozenset(caller.name for caller in plugins.get_hookcallers(factory) or ())
 
 
 def _without_its_way(error: OrchestratorError) -> OrchestratorError:

@@ -46,7 +46,8 @@ class Store:
     """Nodes by number.
 
     Args:
-        path: the file; made if it is not there.
+        path: the file; made if it is not there: at once if it is durable, else at its first use,
+            so that a cloud which is never used costs nothing.
         durable: whether what was added must survive a power cut.
         first: how many nodes a new file begins with.
     """
@@ -55,9 +56,22 @@ class Store:
         self._path = path
         self._synchronous = "FULL" if durable else "OFF"
         self._local = threading.local()
-        prepare(path, first)
-        self._announced = Generation(path.with_name(f"{path.name}-generation"))
+        self._first = first
+        self._opening = threading.Lock()
+        self._opened: Generation | None = self._open() if durable else None
         self._seen: tuple[int, float | None, list[Row]] = (-1, None, [])
+
+    def _open(self) -> Generation:
+        prepare(self._path, self._first)
+        return Generation(self._path.with_name(f"{self._path.name}-generation"))
+
+    @property
+    def _announced(self) -> Generation:
+        """The generation of the file, which is made if it is not there yet."""
+        if self._opened is None:
+            with self._opening:
+                self._opened = self._opened or self._open()
+        return self._opened
 
     def rows(self) -> list[Row]:
         """Return every node; without asking SQLite if nobody has written since the last time."""
@@ -135,6 +149,7 @@ class Store:
         """One connection for each thread, opened after the worker was forked."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
+            _ = self._announced
             connection = connect(self._path)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             self._local.connection = connection
