@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -71,8 +71,10 @@ class Hooks:
 
     def supports(self, hook: str) -> bool:
         """Whether the plugin implements this hook, whatever it says of this one cloud."""
-        factory = type(self._plugin)
-        return hook in _implemented(self._kind, factory)  # type: ignore[arg-type]  # it is hashable
+        key = (self._kind, type(self._plugin))
+        if key not in _IMPLEMENTED:
+            _IMPLEMENTED[key] = frozenset(self._hooks)
+        return hook in _IMPLEMENTED[key]
 
     def offers(self, hook: str) -> bool:
         """Whether the plugin implements this hook and is not known to refuse it. Never blocks."""
@@ -191,12 +193,8 @@ class Hooks:
         return InvalidAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
 
 
-@cache
-def _implemented(kind: Kind, factory: type[object]) -> frozenset[str]:
-    """Return the hooks that a plugin's class implements; asked of pluggy once for all clouds."""
-    plugins = manager(kind)
-    plugins.register(factory)
-    return frozenset(caller.name for caller in plugins.get_hookcallers(factory) or ())
+_IMPLEMENTED: Final[dict[tuple[Kind, type], frozenset[str]]] = {}
+"""The hooks that a plugin's class implements, asked of pluggy once for all its clouds."""
 
 
 def _without_its_way(error: OrchestratorError) -> OrchestratorError:

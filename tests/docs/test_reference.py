@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_core.plugins import loader
+from orchestrator_core.plugins import loader, manager
 from orchestrator_core.plugins.record import Kind, State
 from tests.contract.history import read
 from tests.docs.blocks import FOLDER, PAGES, ROOT
@@ -136,7 +136,8 @@ def test_class_attributes_and_the_kit_s_options_are_there() -> None:
 
 def ends() -> set[tuple[str, str]]:
     """Every state and stage that the loader ends a plugin with."""
-    nodes = list(ast.walk(ast.parse(inspect.getsource(loader))))
+    sources = [inspect.getsource(module) for module in (loader, manager)]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     found = set()
     for node in nodes:
         match node:
