@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Run
 
-LIBCLOUD = '[clouds.aws]\ndriver = "libcloud"\nprovider = "ec2"\nkey = "k"\nsecret = "env:HOME"\n'
+LIBCLOUD = '[clouds.aws]\ndriver = "libcloud"\nprovider = "ec2"\nkey = "k"\nsecret = "env:PATH"\n'
 DUMMY = '[clouds.trial]\ndriver = "dummy"\n'
 STATE = '[state]\nurl = "sqlite:///state.db"\n'
 ALL, OWN = 'destroy = "all"\n', 'destroy = "own"\n'
