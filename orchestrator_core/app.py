@@ -17,6 +17,7 @@ from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.extensions import Extensions
 from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import Plugins, load_plugins
 from orchestrator_core.plugins.record import State
@@ -97,20 +98,19 @@ def make_components(
         _tell_stale()
         return Components(plugins, registry, extensions, DirectBroker(registry))
     # SQLAlchemy is loaded only where a database is used.
-    from orchestrator_core.broker.build import build_durable  # noqa: PLC0415
-    from orchestrator_core.state import same_database  # noqa: PLC0415
-    from orchestrator_core.state.open import ensure, ensure_plugins, open_database  # noqa: PLC0415
+    from orchestrator_core.broker.build import build_durable, prepare_entry  # noqa: PLC0415
+    from orchestrator_core.state.open import open_database  # noqa: PLC0415
     from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415
 
     database = open_database(settings)
-    same_database.check(database, directory)
-    ensure(database, may_make=not same_database.has_had_one(database, directory))
-    same_database.remember(database, directory)
-    ensure_plugins(database, plugins.used(settings))
+    entry = prepare_entry(settings.state, database, directory, plugins.used(settings), kind)
+    entry.check()
     plugins.require(settings.plugins.require)
     host = HostEnvironment(directory, inventory, PluginState(database))
     registry, extensions = build(settings, plugins, host, lenient=lenient)
-    broker = build_durable(settings.state, database, registry, inventory, kind)
+    if entry.is_late and extensions.has_failed:
+        raise StateUnavailable  # without its extensions it may serve nothing: it tries again
+    broker = build_durable(settings.state, database, registry, inventory, entry)
     _tell_stale()
     return Components(plugins, registry, extensions, broker)
 

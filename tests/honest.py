@@ -7,9 +7,8 @@ An honest client sends a request again, unchanged, in these cases only:
 2. 409 ``idempotency_key_in_use``: its change is still under way.
 3. 503 ``state_unavailable``, which has a Retry-After, and 503 ``superseded``, where the test takes
    the database away: a process that could not beat is taken for dead, and its work taken over.
-4. No answer within its own time limit, only while the database is away: a worker that starts then
-   serves nothing until the database is back.
 
+Each answer comes within a minute, also while the database is away (docs/when-the-machine-fails.md).
 A start that a killed worker had begun may fail as ``not_started``: nothing was started, and the
 client begins a new one under a new key. Everything else is a failure.
 """
@@ -28,8 +27,8 @@ import httpx2
 
 from tests.loopback import DOCUMENTED
 
-PATIENCE: Final = 75.0
-"""Seconds for one answer: a silent database is given up after 45."""
+PATIENCE: Final = 60.0
+"""Seconds for one answer: a silent database is given up after 45, and a new connection after 10."""
 
 _PAUSE: Final = 0.1
 _LONGEST: Final = 300.0
@@ -47,7 +46,6 @@ class Tally:
         failures: what no client should have seen.
         resets: connections that ended before their answer.
         waits: answers 503 ``state_unavailable`` or ``superseded``.
-        timeouts: requests without an answer in time while the database was away.
         not_started: starts that ended so.
         slowest: seconds of the slowest answer.
         started: the ids of the VMs of each successful start, by key.
@@ -57,7 +55,6 @@ class Tally:
     failures: list[str] = field(default_factory=list)
     requests: int = 0
     resets: int = 0
-    timeouts: int = 0
     waits: int = 0
     excused: int = 0
     not_started: int = 0
@@ -68,8 +65,7 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{self.requests} requests, {len(self.failures)} failures, {self.resets} resets, "
-            f"{self.waits} waits for the database, {self.timeouts} timeouts while it was away, "
-            f"{self.excused} excused, "
+            f"{self.waits} waits for the database, {self.excused} excused, "
             f"{len(self.started)} starts, {self.not_started} not started, "
             f"{len(self.stopped)} stops, slowest answer {self.slowest:.1f} s"
         )
@@ -176,10 +172,7 @@ class Honest(threading.Thread):
             except httpx2.TransportError as error:
                 said = repr(error)
                 if isinstance(error, httpx2.TimeoutException):
-                    if not self._may_wait(began):
-                        break
-                    self._tally.timeouts += 1
-                    continue
+                    break
                 self._tally.resets += 1
                 time.sleep(_PAUSE)
                 continue

@@ -41,8 +41,15 @@ class Proxy:
         for way in ways:
             way.clear()
 
+    def refuse(self) -> None:
+        """End every connection that there is or that comes, until :meth:`resume`."""
+        self._refuses = True
+        for one in self._open:
+            _end(one)
+
     def resume(self) -> None:
         """Hand on what was held, and all that comes."""
+        self._refuses = False
         self.to_server.set()
         self.to_client.set()
 
@@ -65,7 +72,7 @@ class Proxy:
             except OSError:
                 return  # it is closed
             self.connections += 1
-            if self._target is None:
+            if self._target is None or self._refuses:
                 here.close()
                 continue
             try:

@@ -30,6 +30,7 @@ from orchestrator_core.broker.operations.change import (
     VmReference,
 )
 from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.process.entry import Entry
 from orchestrator_core.broker.queries import OperationQueries
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
@@ -49,6 +50,7 @@ class DurableBroker(Broker):
         registry: the configured clouds and backends.
         recorder: of this process, which lives from :meth:`start` to :meth:`stop`.
         inventory: what the backends are told.
+        entry: of this process into its database.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class DurableBroker(Broker):
         registry: Registry,
         recorder: Recorder,
         inventory: CloudInventory,
+        entry: Entry,
     ) -> None:
         super().__init__()
         self.database = recorder.database
@@ -64,6 +67,7 @@ class DurableBroker(Broker):
         self._registry = registry
         self._recorder = recorder
         self._inventory = inventory
+        self._entry = entry
         self._starter = Starter(recorder)
         self._destroyer = Destroyer(recorder)
         self._switch = Switch(recorder)
@@ -154,13 +158,15 @@ class DurableBroker(Broker):
         return self.database.read_now(lambda connection: status.statuses(connection, ids))
 
     async def start(self) -> None:
-        """Enter the rows as a living process."""
+        """Enter the rows as a living process, now or once the database is back."""
         self._inventory.connect(self._registry, self._known_vms, self._what_became_of)
-        await asyncio.to_thread(self.process.start)
+        await asyncio.to_thread(self._entry.enter)
 
     async def stop(self) -> None:
         """Let every change end, and leave the rows."""
         await super().stop()
         await self._recorder.drain()
+        if self._entry.give_up():
+            return  # there is no row, and a connection that is silent would hold up the end
         await asyncio.to_thread(self.process.stop)
         self.database.close()

@@ -93,6 +93,11 @@ class Extensions:
     def __init__(self, extensions: Sequence[Extension]) -> None:
         self.all = tuple(extensions)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether one of them could not be set up."""
+        return any(extension.failure for extension in self.all)
+
     async def around(
         self,
         call: Call,

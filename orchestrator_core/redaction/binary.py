@@ -11,6 +11,7 @@ import string
 from binascii import a2b_base64, unhexlify
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from orchestrator_core.redaction.escapes import unescaped
@@ -37,7 +38,7 @@ _TO_BASE64: Final = _table(_BASE64, "A").translate(bytes.maketrans(b"-_", b"+/")
 _TO_HEX: Final = _table(_HEX, "0")
 _KINDS: Final = _table(b"", ".", x=_BASE64)
 _HEX_KINDS: Final = _table(b"", ".", x=_HEX, s=b" :-")
-_PRINTABLE: Final = _table(b"", ".", x=b"\t\n\r" + bytes(range(32, 127)))
+_PRINTABLE: Final = _table(b"", ".", x=b"\t\n\r" + bytes(range(32, 127)), z=b"\0")
 
 _LONG_LINE: Final = b"x" * 60
 _WRAPPED: Final = re.compile(
@@ -45,22 +46,38 @@ _WRAPPED: Final = re.compile(
 )
 """Base64 in lines of 64 (PEM, RFC 7468) or 76 columns (MIME, RFC 2045)."""
 
-_EIGHT_BYTES: Final = b"s".join([b"xx"] * 8)
-_SEPARATED: Final = re.compile(rb"[0-9A-Fa-f]{2}(?:[ :-][0-9A-Fa-f]{2}){7,}+")
+_BYTES: Final = b"s".join([b"xx"] * 6)
+_SEPARATED: Final = re.compile(rb"[0-9A-Fa-f]{2}(?:[ :-][0-9A-Fa-f]{2}){5,}+")
 
 _SPACE: Final = re.compile(rb"\s+")
 _SEPARATOR: Final = re.compile(rb"[ :-]")
 
-_LEAST: Final = 11
-"""Digits of base64 that eight bytes take."""
+_LEAST: Final = 9
+"""Digits of base64 that eight bytes take, without two that an escape may have taken."""
 
-_LEAST_TEXT: Final = b"x" * _LEAST
-_TEXT: Final = re.compile(rb"x{%d,}" % _LEAST)
+_LEAST_ESCAPED: Final = 9
+"""Bytes of a text of eight characters with an escape among them."""
+
+_LEAST_TEXT: Final = b"x" * _LEAST_ESCAPED
+_TEXT: Final = re.compile(rb"x{%d,}" % _LEAST_ESCAPED)
 _UTF8: Final = re.compile(
     rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
     rb"|[\xf0-\xf4][\x80-\xbf]{3}){8,}+"
 )
 """Text of at least eleven bytes, where it is not ASCII: four characters can be as many."""
+
+_LEAST_WIDE: Final = b"xz" * (_LEAST_ESCAPED - 1) + b"x"
+_WIDE: Final = re.compile(rb"x(?:zx){%d,}" % (_LEAST_ESCAPED - 1))
+"""ASCII in UTF-16: whichever byte comes first, zeros stand between the others."""
+
+_LITTLE_SIGN: Final = re.compile(rb"[%\\&]\0")
+_BIG_SIGN: Final = re.compile(rb"\0[%\\&]")
+"""What begins an escape, in UTF-16: a text that is not ASCII holds no further layer without one."""
+
+_WIDE_REACH: Final = 4096
+"""Bytes of UTF-16 before and behind such a sign that are read."""
+
+_MOST_SIGNS: Final = 64
 
 _GAP: Final = b"\x01"
 """Between decoded pieces; it stands in no secret and is not printable."""
@@ -74,13 +91,11 @@ def all_views(view: View, *, is_ascii: bool = True, depth: int = DEPTH) -> Itera
         is_ascii: whether all secrets are, so that what holds one in a further layer is too.
         depth: layers of base64 or hexadecimal that are undone.
     """
-    last = view
-    for last in unescaped(view):
-        yield last
-    if depth and len(last.text) >= _LEAST:
-        yield from _decoded(last, depth - 1, is_ascii=is_ascii)
-    if depth and last is not view:  # "%" before hexadecimal digits need not be an escape
-        yield from _decoded(view, depth - 1, is_ascii=is_ascii)
+    for unescaped_view in unescaped(view):
+        yield unescaped_view
+        # Not the last one alone: "%" before digits of base64 or hexadecimal need not be an escape.
+        if depth and len(unescaped_view.text) >= _LEAST:
+            yield from _decoded(unescaped_view, depth - 1, is_ascii=is_ascii)
 
 
 def _decoded(view: View, depth: int, *, is_ascii: bool) -> Iterator[View]:
@@ -92,40 +107,95 @@ def _decoded(view: View, depth: int, *, is_ascii: bool) -> Iterator[View]:
     if _LONG_LINE in raw.translate(_KINDS):
         for match in _WRAPPED.finditer(raw):
             collage.add_base64(*_joined(match, _SPACE))
-    if _EIGHT_BYTES in raw.translate(_HEX_KINDS):
+    if _BYTES in raw.translate(_HEX_KINDS):
         for match in _SEPARATED.finditer(raw):
             collage.add_hex(*_joined(match, _SEPARATOR))
     data = _GAP.join(collage.data)
     whole = View(None, data, ends=collage.ends(), parent=view, source=collage)
     yield whole
-    for begin, end in _texts(data, is_ascii=is_ascii):
-        ends = tuple(place - begin for place in whole.ends if begin < place <= end)
-        part = View(data[begin:end].decode("latin-1"), ends=ends, parent=whole, source=_From(begin))
-        inner = all_views(part, is_ascii=is_ascii, depth=depth)
-        next(inner)  # which is a part of the whole
+    for part, source in _texts(data, is_ascii=is_ascii):
+        ends = tuple(source.moved(place) for place in whole.ends if source.holds(place))
+        found = View(part, ends=ends, parent=whole, source=source)
+        inner = all_views(found, is_ascii=is_ascii, depth=depth)
+        if not source.is_wide:
+            next(inner)  # which is a part of the whole
         yield from inner
 
 
-def _texts(data: bytes, *, is_ascii: bool) -> Iterator[tuple[int, int]]:
-    """Yield where texts stand in decoded bytes: what is none holds no further layer."""
-    if not is_ascii:
-        yield from (match.span() for match in _UTF8.finditer(data))
-        return
+def _texts(data: bytes, *, is_ascii: bool) -> Iterator[tuple[str, _From]]:
+    """Yield the texts in decoded bytes: what is none holds no further layer."""
     kinds = data.translate(_PRINTABLE)
-    if _LEAST_TEXT in kinds:
-        yield from (match.span() for match in _TEXT.finditer(kinds))
+    if not is_ascii:
+        for match in _UTF8.finditer(data):
+            yield match[0].decode("latin-1"), _From(*match.span())
+    elif _LEAST_TEXT in kinds:
+        for match in _TEXT.finditer(kinds):
+            begin, end = match.span()
+            yield data[begin:end].decode("latin-1"), _From(begin, end)
+    if _LEAST_WIDE in kinds:
+        for match in _WIDE.finditer(kinds):
+            begin, end = match.span()
+            yield data[begin:end:2].decode("latin-1"), _From(begin, end, is_wide=True)
+    if not is_ascii:
+        yield from _wide_texts(data)
 
 
 class _From:
-    """The place of a part in its whole."""
+    """The place of a text in the bytes that it was decoded from.
 
-    def __init__(self, begin: int) -> None:
-        self._begin = begin
+    Args:
+        begin: where it begins ...
+        end: ... and ends.
+        is_wide: whether each of its characters takes two bytes.
+    """
+
+    def __init__(self, begin: int, end: int, *, is_wide: bool = False) -> None:
+        self._begin, self._end = begin, end
+        self._width = 2 if is_wide else 1
+        self.is_wide = is_wide
 
     def start(self, index: int) -> int:
-        return self._begin + index
+        """Return where the character at ``index`` begins."""
+        return self._begin + index * self._width
 
-    stop = start
+    def stop(self, index: int) -> int:
+        """Return where the character before ``index`` ends."""
+        return self._begin + (index - 1) * self._width + 1
+
+    def holds(self, place: int) -> bool:
+        """Whether a place of the bytes lies in the text."""
+        return self._begin < place <= self._end
+
+    def moved(self, place: int) -> int:
+        """Return how many characters stand before a place of the bytes."""
+        return -(-(place - self._begin) // self._width)
+
+
+def _wide_texts(data: bytes) -> Iterator[tuple[str, _From]]:
+    """Yield texts in UTF-16 that are not ASCII alone, where an escape stands in them."""
+    yield from _texts_of(data, _LITTLE_SIGN, is_big=False)
+    yield from _texts_of(data, _BIG_SIGN, is_big=True)
+
+
+def _texts_of(data: bytes, sign: re.Pattern[bytes], *, is_big: bool) -> Iterator[tuple[str, _From]]:
+    lasts = [0, 0]  # at an even and at an odd place
+    for match in islice(sign.finditer(data), _MOST_SIGNS):
+        parity = match.start() % 2
+        if match.start() < lasts[parity]:
+            continue
+        begin = max(parity, match.start() - _WIDE_REACH)
+        lasts[parity] = match.start() + _WIDE_REACH
+        units = data[begin : match.start() + _WIDE_REACH]
+        units = units[: len(units) // 2 * 2]
+        text = "".join(map(chr, memoryview(_little(units) if is_big else units).cast("H")))
+        yield text, _From(begin, begin + len(units), is_wide=True)
+
+
+def _little(units: bytes) -> bytes:
+    """Return UTF-16 with the bytes of each unit exchanged."""
+    exchanged = bytearray(units)
+    exchanged[::2], exchanged[1::2] = units[1::2], units[::2]
+    return bytes(exchanged)
 
 
 def _joined(match: re.Match[bytes], gap: re.Pattern[bytes]) -> tuple[bytes, list[int]]:

@@ -22,10 +22,22 @@ _ESCAPES: Final = re.compile(
     r"|\\U(?P<eight>[0-9A-Fa-f]{8})"
     r"|\\(?P<octal>[0-3][0-7]{2})"
     r"|\\(?P<sign>[^A-Za-z0-9]|[abefnrtv0])"
-    r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
+    r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+    r"|(?P<halves>[\ud800-\udbff][\udc00-\udfff])",
     re.DOTALL,
 )
-"""Sources: RFC 3986, 2.1; RFC 8259, 7; the Python reference, "String literals"; HTML, 13.5."""
+"""Sources: RFC 3986, 2.1; RFC 8259, 7; the Python reference, "String literals"; HTML, 13.5.
+
+The halves of a surrogate pair are joined too: a stray backslash delays the first one by a layer.
+"""
+
+_HALF: Final = re.compile(r"[\ud800-\udbff]")
+_INVALID: Final = re.compile(r"[\udc80-\udcff]")
+_ESCAPED: Final = 0xDC00
+"""What ``surrogateescape`` adds to a byte that is not UTF-8 (PEP 383)."""
+
+STRAYS: Final = ("%", "%u", "\\", "\\u", "\\x", "&", "&#", "&#x")
+"""Beginnings of escapes, which swallow the first characters of what follows them."""
 
 _SIGNS: Final = dict(zip("abefnrtv0", "\a\b\x1b\f\n\r\t\v\0", strict=True))
 _LAST_CHARACTER: Final = 0x10FFFF
@@ -37,7 +49,7 @@ def unescaped(view: View) -> Iterator[View]:
     yield view
     for _ in range(PASSES):
         text = view.text
-        if "%" not in text and "\\" not in text and "&" not in text:
+        if not _may_hold_escapes(text):
             return
         after = _undo(view)
         if after is None:
@@ -46,9 +58,27 @@ def unescaped(view: View) -> Iterator[View]:
         yield view
 
 
+def _may_hold_escapes(text: str) -> bool:
+    if "%" in text or "\\" in text or "&" in text:
+        return True
+    return not text.isascii() and _HALF.search(text) is not None
+
+
 def plain(text: str) -> str:
     """Return a text without escapes."""
     return list(unescaped(View(text)))[-1].text
+
+
+def swallowed(text: str) -> Iterator[str]:
+    """Yield what a text reads when the beginning of an escape stands before it.
+
+    ``%`` before ``41-rest`` makes ``A-rest``: what is written so cannot be told from an escape, so
+    that it has to be known as a form of the text.
+    """
+    for stray in STRAYS:
+        match = _ESCAPES.match(stray + text)
+        if match is not None and match.end() > len(stray):
+            yield from (view.text for view in list(unescaped(View(stray + text)))[1:])
 
 
 class _Breaks:
@@ -129,21 +159,27 @@ def _meaning(match: re.Match[str]) -> Iterator[tuple[str, int]]:
         for char in html.unescape(found):
             yield char, width
             width = 0
+    elif kind == "halves":
+        yield _joined(found), len(found)
     elif kind == "pair":
-        pair = (int(found[2:6], 16), int(found[8:], 16))
-        yield "".join(map(chr, pair)).encode("utf-16", "surrogatepass").decode("utf-16"), len(found)
+        yield _joined(chr(int(found[2:6], 16)) + chr(int(found[8:], 16))), len(found)
     else:
         assert kind is not None
         number = int(match[kind], 8 if kind == "octal" else 16)
         yield chr(number) if number <= _LAST_CHARACTER else _BEYOND, len(found)
 
 
+def _joined(halves: str) -> str:
+    """Return the character that a surrogate pair stands for."""
+    return halves.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
 def _of_bytes(raw: bytes, width: int) -> Iterator[tuple[str, int]]:
-    """Yield the characters of bytes that are UTF-8, or else each byte as one."""
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-        yield from ((char, width) for char in text)
-        return
-    yield from ((char, width if char.isascii() else width * len(char.encode())) for char in text)
+    """Yield the characters of bytes: each byte that is not UTF-8 as one of Latin-1."""
+    for char in raw.decode(errors="surrogateescape"):
+        if char.isascii():
+            yield char, width
+        elif _INVALID.match(char):
+            yield chr(ord(char) - _ESCAPED), width
+        else:
+            yield char, width * len(char.encode())

@@ -7,10 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from orchestrator_core.redaction.escapes import plain
+from orchestrator_core.redaction.escapes import plain, swallowed
 from orchestrator_core.redaction.views import fold
 
 LEAST: Final = 8
@@ -22,6 +23,15 @@ not be read, and the marks would tell what it is.
 
 SHORTEST_WORD: Final = 4
 """Characters from which on a shorter one is removed where it stands alone as a value."""
+
+_SHORTEST_REST: Final = 6
+"""Characters that an escape leaves of a secret, which is then recognised by them ...
+"""
+
+_SHORTEST_ODD: Final = 5
+"""... and where no text has the character that the escape gives."""
+
+_SIGNS: Final = ("%", "\\", "&")
 
 _NORMAL_FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -74,20 +84,50 @@ def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from texts(item, name)
 
 
-def forms(secret: str) -> set[bytes]:
-    """Return the bytes by which a secret is known, folded; none is shorter than :data:`LEAST`."""
+@lru_cache(maxsize=2048)  # a block of secrets is compiled anew with each that joins it
+def forms(secret: str) -> frozenset[bytes]:
+    """Return the bytes by which a secret is known, folded.
+
+    Those that begin with what an escape took may be shorter than :data:`LEAST`; no other is.
+    """
     written = {secret, *(unicodedata.normalize(kind, secret) for kind in _NORMAL_FORMS)}
     written |= {" ".join(text.split()) for text in written}
     written |= {text.replace(" ", "+") for text in written}  # HTML forms write a blank so
     written |= {plain(text) for text in written}
+    written |= {text[:-1] for text in written if text.endswith(_SIGNS)}  # which take what follows
+    written = {text for text in written if len(text) >= LEAST}
+    written |= {form for text in written for form in swallowed(text) if _is_kept(form)}
+    # A stray backslash parts the first byte of UTF-8 from the rest of it.
+    written |= {_as_latin(text[:1]) + text[1:] for text in written}
     # What is not UTF-8 is read as Latin-1, and so may UTF-8 beside it be.
-    written |= {text.encode("utf-8", "surrogatepass").decode("latin-1") for text in written}
-    found = {fold(text) for text in written if len(text) >= LEAST}
+    written |= {_as_latin(text) for text in written}
+    found = {fold(text) for text in written}
     for encoding in ("utf-16-le", "utf-16-be"):
-        found |= {
-            text.encode(encoding, "surrogatepass").lower() for text in written if len(text) >= LEAST
-        }
-    return found
+        found |= {text.encode(encoding, "surrogatepass").lower() for text in written}
+    return frozenset(found)
+
+
+def shorn(secret: str) -> frozenset[bytes]:
+    """Return what is left of a secret where an escape took the first digits of its base64.
+
+    Two digits of hexadecimal are one byte. Two of base64 are a part of three, of which the rest
+    may not be read either.
+    """
+    whole = fold(secret)
+    return frozenset(whole[lost:] for lost in (1, 2, 3) if len(secret) >= LEAST)
+
+
+def _is_kept(form: str) -> bool:
+    """Whether a form that begins with what an escape stands for is no word by chance."""
+    first = form[0]
+    is_odd = not (first.isascii() and first.isprintable())
+    if first.isspace():
+        return len(form) >= LEAST
+    return len(form) >= (_SHORTEST_ODD if is_odd else _SHORTEST_REST)
+
+
+def _as_latin(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _of_url(secret: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
 
-from orchestrator_core.redaction.forms import LEAST, SHORTEST_WORD, forms
+from orchestrator_core.redaction.forms import LEAST, SHORTEST_WORD, forms, shorn
 from orchestrator_core.redaction.views import View, fold
 
 Span = tuple[int, int]
@@ -33,7 +33,9 @@ class Matcher:
 
     def __init__(self, secrets: Collection[str]) -> None:
         found = sorted({form for secret in secrets for form in forms(secret)})
-        self._forms = BytesAhoCorasick(found) if found else None
+        rests = sorted({rest for secret in secrets for rest in shorn(secret)}.difference(found))
+        self._count = len(found)  # what comes after them counts in base64 and hexadecimal alone
+        self._forms = BytesAhoCorasick(found + rests) if found else None
         self._by_head: dict[bytes, list[bytes]] = {}
         for form in found:
             self._by_head.setdefault(form[:LEAST], []).append(form)
@@ -42,12 +44,24 @@ class Matcher:
         self.is_ascii = all(secret.isascii() for secret in secrets)
         self._short = _short_pattern({fold(one) for one in secrets if len(one) < LEAST})
 
+    def is_clear(self, folded: bytes) -> bool:
+        """Whether neither a secret nor a short one stands in what has no escapes.
+
+        Args:
+            folded: a text's bytes, as :func:`~orchestrator_core.redaction.views.fold` makes them.
+        """
+        forms, short = self._forms, self._short
+        return (forms is None or not forms.find_matches_as_indexes(folded)) and (
+            short is None or short.search(folded) is None
+        )
+
     def spans(self, view: View) -> Iterator[Span]:
         """Yield where secrets stand in the original of a view."""
         folded = view.folded
         if self._forms is not None:
-            for _, begin, end in self._forms.find_matches_as_indexes(folded, overlapping=True):
-                yield view.span(begin, end)
+            for form, begin, end in self._forms.find_matches_as_indexes(folded, overlapping=True):
+                if form < self._count or view.is_binary:
+                    yield view.span(begin, end)
             for cut in view.ends:
                 yield from self._cut_off(view, cut)
         if self._short is not None:

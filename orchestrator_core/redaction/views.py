@@ -12,6 +12,8 @@ from typing import Final, Protocol
 
 _CUT: Final = re.compile(r"…|\.\.\.")
 _MOST_CUTS: Final = 16
+_CONTINUED: Final = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that no character begins with (RFC 3629, 3)."""
 
 
 class Source(Protocol):
@@ -75,13 +77,17 @@ class View:
         """Return where a part of the folded bytes begins and ends in the original."""
         text = self._text
         if text is not None and len(text) != len(self.folded):
-            begin = len(self.folded[:begin].decode("utf-8", "surrogatepass"))
-            end = len(self.folded[:end].decode("utf-8", "surrogatepass"))
+            begin, end = _characters(self.folded[: begin + 1]) - 1, _characters(self.folded[:end])
         view = self
         while view._source is not None and view._parent is not None:
             begin, end = view._source.start(begin), view._source.stop(end)
             view = view._parent
         return begin, end
+
+
+def _characters(data: bytes) -> int:
+    """Return how many characters begin in UTF-8, which may end within one."""
+    return len(data.translate(None, delete=_CONTINUED))
 
 
 def fold(text: str) -> bytes:

@@ -19,6 +19,7 @@ import structlog
 
 from orchestrator_core.run_directory import inherit, inherited
 from orchestrator_core.settings import kept_files
+from orchestrator_core.settings.exposure import keep_handed
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import current, prove, take
 
@@ -65,6 +66,7 @@ def take_over() -> Settings | None:
 def _take(settings: Settings, files: dict[Path, bytes], facts: frozenset[str]) -> Settings:
     inherit(facts)
     kept_files.take_over(files)
+    keep_handed(settings)
     take(settings)
     prove()
     return settings

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from marshmallow import Schema
 
-from orchestrator_core.redaction import LEAST, keep_named, keep_secret, texts
+from orchestrator_core.redaction import LEAST, keep_named, keep_plain, keep_secret, texts
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
 from orchestrator_core.settings.secrets import Secret, is_reference
 
 
@@ -27,6 +28,25 @@ def keep_references(settings: Settings) -> None:
             if is_reference(text):
                 with suppress(ValueError):
                     Secret(text).reveal()
+
+
+def keep_handed(settings: Settings) -> None:
+    """Have every secret removed that stands in settings which this process has not read itself.
+
+    A process that is handed them has read no file and no variable: it knows no secret.
+    """
+    base = BASE_DIRECTORY.set(base_directory(settings.file))
+    try:
+        keep_references(settings)
+        found = [*settings.auth.tokens.values(), *([settings.state.url] if settings.state else [])]
+        for secret in found:
+            with suppress(ValueError):
+                if is_reference(secret.reference):
+                    keep_secret(secret.reveal(), secret.reference)
+                else:
+                    keep_plain(secret.reveal())
+    finally:
+        BASE_DIRECTORY.reset(base)
 
 
 def keep_marked(schema: Schema, loaded: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,7 @@ class Database:
             sqlite_file.check(self._file)
             self._watch = sqlite_file.Watch(self._file)
         self.closed = False
+        self._reserved_for: int | None = None
         self._examined_at = -_EXAMINED_AGAIN
         self._failures = Failures()
         self._readers = FairThreads(_THREADS, "state-read")
@@ -126,7 +128,7 @@ class Database:
                 where it broke off in the commit itself.
             Exception: what the work raises; nothing is changed then.
         """
-        self._check_file()
+        self._check_open()
         try:
             done = await self._writer.submit(work)
         except OrchestratorError as error:
@@ -143,7 +145,7 @@ class Database:
         Raises:
             StateUnavailable: when the database cannot be had.
         """
-        self._check_file()
+        self._check_open()
         asked_at = time.monotonic()
         try:
             found: T = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
@@ -163,6 +165,18 @@ class Database:
         """As :meth:`read`, for threads and commands: blocks."""
         return self._told(lambda: self._read(work, time.monotonic()), writes=False)
 
+    def reserve(self, thread: int | None) -> None:
+        """Refuse every use by another thread, until :meth:`open_to_all`.
+
+        Args:
+            thread: the identifier of the one that may go on.
+        """
+        self._reserved_for = thread
+
+    def open_to_all(self) -> None:
+        """End what :meth:`reserve` began."""
+        self._reserved_for = None
+
     def checkpoint(self) -> None:
         """Have what was committed written into an SQLite database's file itself; blocks.
 
@@ -170,7 +184,7 @@ class Database:
         """
         if not self.is_sqlite:
             return
-        self._check_file()
+        self._check_open()
         try:
             raw = self._reading.raw_connection()
             try:
@@ -203,6 +217,11 @@ class Database:
         with self._reading.connect() as connection, connection.begin():
             return work(connection)
 
+    def _check_open(self) -> None:
+        if self._reserved_for not in (None, threading.get_ident()):
+            raise StateUnavailable
+        self._check_file()
+
     def _check_file(self) -> None:
         if self._watch is not None and self._watch.has_lost_it():
             lost = StateUnavailable()
@@ -211,7 +230,7 @@ class Database:
             raise lost
 
     def _told(self, call: Callable[[], T], *, writes: bool) -> T:
-        self._check_file()
+        self._check_open()
         try:
             done = call()
         except Exception as error:  # noqa: BLE001 - it may come of a damaged file

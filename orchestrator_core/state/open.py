@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import structlog
 
@@ -79,12 +80,25 @@ def ensure(database: Database, *, may_make: bool = True) -> None:
     database.read_now(schema.check)
 
 
-def ensure_plugins(database: Database, records: Iterable[PluginRecord]) -> None:
-    """Make the tables of plugins that have none yet; end those whose tables must be upgraded.
+@dataclass(frozen=True, slots=True)
+class TableFault:
+    """A plugin that cannot use its tables, and why."""
+
+    record: PluginRecord
+    error: PluginError
+
+    def end(self) -> None:
+        """Use the plugin no more."""
+        self.record.end(State.FAILED, "migrations", self.error.message)
+
+
+def ensure_plugins(database: Database, records: Iterable[PluginRecord]) -> list[TableFault]:
+    """Make the tables of plugins that have none yet; return those whose tables cannot be used.
 
     Raises:
         StateUnavailable: when the database cannot be had.
     """
+    faults: list[TableFault] = []
     for record in records:
         if record.state is State.LOADED and record.migrations is not None:
             try:
@@ -96,7 +110,8 @@ def ensure_plugins(database: Database, records: Iterable[PluginRecord]) -> None:
                     why=error.message,
                     exc_info=error.__cause__,
                 )
-                record.end(State.FAILED, "migrations", error.message)
+                faults.append(TableFault(record, error))
+    return faults
 
 
 def _ensure(database: Database, record: PluginRecord, migrations: Migrations) -> None:

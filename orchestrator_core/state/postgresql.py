@@ -6,6 +6,7 @@ transaction mode each transaction may run in another one: https://www.pgbouncer.
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any, Final, TypeVar
 
@@ -114,30 +115,58 @@ class PatientConnection(psycopg.Connection[Any]):
 class Connector:
     """Makes the connections of one engine.
 
-    Who comes right after an attempt that took long and failed fails with it: where a server's
-    machine is gone, all that wait would otherwise wait for an attempt each, one after another.
+    After an attempt that took long and failed, all others fail at once until one has succeeded:
+    where a server's machine is gone, each caller would otherwise wait for an attempt of its own.
+    A thread makes the next attempts, so that no caller waits for them.
     """
 
     def __init__(self) -> None:
         self._failure = ""
-        self._shut_until = 0.0
+        self._next = 0.0
+        self._trying = threading.Lock()
         self._told = False
 
     def connect(
         self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]
     ) -> PatientConnection:
         """Connect; for SQLAlchemy's event ``do_connect``."""
+        if self._failure:
+            failure = psycopg.OperationalError(self._failure)
+            self._try_again(arguments, named)
+            raise failure
+        return self._attempt(arguments, named)
+
+    def _attempt(self, arguments: list[Any], named: dict[str, Any]) -> PatientConnection:
         began = time.monotonic()
-        if began < self._shut_until:
-            raise psycopg.OperationalError(self._failure)
         try:
-            return self._connect(*arguments, **named)
+            connection = self._connect(*arguments, **named)
         except psycopg.OperationalError as error:
             ended = time.monotonic()
             if ended - began >= _LONG_SECONDS:
+                self._next = ended + _SHUT_SECONDS
                 self._failure = str(error)
-                self._shut_until = ended + _SHUT_SECONDS
+            else:
+                self._failure = ""  # the server answers, although it refuses
             raise
+        self._failure = ""
+        return connection
+
+    def _try_again(self, arguments: list[Any], named: dict[str, Any]) -> None:
+        """Begin an attempt in a thread, unless one is under way or has just ended."""
+        if time.monotonic() < self._next or not self._trying.acquire(blocking=False):
+            return
+
+        def attempt() -> None:
+            try:
+                self._attempt(arguments, named).close()
+            except psycopg.OperationalError:
+                pass  # the next callers are told
+            except (psycopg.Error, SettingsError):
+                self._failure = ""  # the next caller makes an attempt, and is told what is wrong
+            finally:
+                self._trying.release()
+
+        threading.Thread(target=attempt, name="state-connect", daemon=True).start()
 
     def _connect(self, *arguments: Any, **named: Any) -> PatientConnection:
         connection = PatientConnection.connect(*arguments, **named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from orchestrator_core.state.engines import make_engine
 from orchestrator_core.state.writers import Writer
 from tests.databases import MakeUrl
 from tests.proxy import Proxy, proxied
+from tests.storm import wait_until
 
 PATIENCE = 10.0
 
@@ -176,6 +178,34 @@ def test_the_kernel_looks_for_a_lost_machine_within_half_a_minute(far: Far) -> N
             assert option(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert idle + probes == 30
             assert option(tcp, socket.TCP_USER_TIMEOUT) == 30_000
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_caller_waits_for_an_attempt_while_the_outage_is_known(
+    far: Far, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator_core.state.postgresql._LONG_SECONDS", 0.0)
+    monkeypatch.setattr("orchestrator_core.state.postgresql._SHUT_SECONDS", 0.05)
+    far.proxy.refuse()
+    with pytest.raises(StateUnavailable):
+        far.use(way)
+    far.proxy.resume()
+    far.proxy.hold(far.proxy.to_client)  # an attempt takes ten seconds from now on
+    for _ in range(5):
+        began = time.monotonic()
+        with pytest.raises(StateUnavailable):
+            far.use(way)
+        assert time.monotonic() - began < 1.0
+        time.sleep(0.06)
+    far.proxy.resume()
+    wait_until(lambda: works(far, way), PATIENCE)
+
+
+def works(far: Far, way: Way) -> bool:
+    try:
+        return far.use(way) == 1
+    except StateUnavailable:
+        return False
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from odd_ways import WAYS, Item, at, changed, items_of, named, parsed
 from recorded_clouds import LISTS, Recorded, class_names, recorded
 
 from orchestrator_core import NodeState, OrchestratorError
+from orchestrator_libcloud.odd_items import odd_search
 
 CLOUDS: Final = {
     "abiquo": "test_abiquo.AbiquoNodeDriverTest",
@@ -82,6 +83,9 @@ _OF_ANOTHER_KIND: Final = {
 }
 """Fields that say what kind of thing an item is: with another value it is not of the list."""
 
+_STATE_OF_ANOTHER_FIELD: Final = frozenset({"gridscale"})
+"""Drivers of which ``status`` does not tell the state: Gridscale's ``power`` does."""
+
 _EXAMPLES: Final = 3
 """How many changes of each list the short run tries."""
 _SOAK: Final = 300
@@ -135,13 +139,18 @@ class Bench:
             self._before[listed], self._bodies[listed] = before, bodies
             self.changes[listed] = changes
 
+    def names(self, change: Change) -> list[str]:
+        """Return the names on the way to a change's field."""
+        tree = parsed(self._bodies[change.listed][change.item.body])
+        return named(tree, change.item, change.way_to)
+
     def come_of(self, change: Change) -> str:
         """Say what comes of a change: ``whole``, ``named`` or ``none``; anything else fails."""
         bodies = self._bodies[change.listed]
         old = bodies[change.item.body]
         other = (*change.other.path, *change.way_to) if change.other else None
         new = changed(old, (*change.item.path, *change.way_to), change.way, other)
-        names = named(parsed(old), change.item, change.way_to)
+        names = self.names(change)
         if new is None or names[-1] in self._other_kind(change.listed):
             return "none"
 
@@ -176,7 +185,8 @@ class Bench:
         assert not others - Counter(map(repr, after)), where
         if not self._holds_id(change, thing):
             assert thing.id in {one.id for one in after}, where
-        if names == ["status"] and change.way == "unknown value" and hasattr(thing, "state"):
+        tells_state = names == ["status"] and self._name not in _STATE_OF_ANOTHER_FIELD
+        if tells_state and change.way == "unknown value" and hasattr(thing, "state"):
             state = next(one.state for one in after if one.id == thing.id)
             assert state is NodeState.UNKNOWN, where
 
@@ -263,3 +273,59 @@ def test_a_vm_without_a_network_profile() -> None:
         ]
         assert changes
         assert {bench.come_of(change) for change in changes} == {"whole"}
+
+
+def _changes(bench: Bench, listed: str, field: str, way: str) -> list[Change]:
+    return [
+        change
+        for change in bench.changes[listed]
+        if change.way == way and ".".join(bench.names(change)) == field
+    ]
+
+
+def test_a_field_that_a_driver_looks_up_in_a_text_of_its_own() -> None:
+    with recorded(CLOUDS["azure"]) as cloud:
+        assert cloud is not None
+        bench = Bench("azure", cloud)
+        changes = _changes(bench, "list_locations", "ComputeCapabilities", "missing")
+        assert changes
+        assert {bench.come_of(change) for change in changes} == {"whole"}
+
+
+def test_an_error_about_none_names_the_missing_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(odd_search, "empty_values", lambda *_: ())
+    monkeypatch.setattr(odd_search, "filled_values", lambda *_: ())
+    with recorded(CLOUDS["azure"]) as cloud:
+        assert cloud is not None
+        bench = Bench("azure", cloud)
+        changes = _changes(bench, "list_locations", "ComputeCapabilities", "missing")
+        assert changes
+        assert {bench.come_of(change) for change in changes} == {"named"}
+
+
+@pytest.mark.parametrize("name", ["abiquo", "gce"])
+def test_two_images_with_one_id_are_both_shown(name: str) -> None:
+    with recorded(CLOUDS[name]) as cloud:
+        assert cloud is not None
+        bench = Bench(name, cloud)
+        changes = _changes(bench, "list_images", "id", "that of another item")
+        assert changes
+        assert {bench.come_of(change) for change in changes[:8]} == {"whole"}
+
+
+def test_an_odd_plan_leaves_the_states_of_other_nodes() -> None:
+    with recorded(CLOUDS["vultr"]) as cloud:
+        assert cloud is not None
+        bench = Bench("vultr", cloud)
+        changes = _changes(bench, "list_nodes", "plan", "white space")
+        assert changes
+        assert {bench.come_of(change) for change in changes} == {"whole"}
+
+
+def test_an_error_names_the_list_in_which_a_driver_finds_nothing() -> None:
+    with recorded(CLOUDS["openstack"]) as cloud:
+        assert cloud is not None
+        bench = Bench("openstack", cloud)
+        changes = _changes(bench, "list_nodes", "links.0.rel", "white space")
+        assert changes
+        assert {bench.come_of(change) for change in changes} == {"named"}

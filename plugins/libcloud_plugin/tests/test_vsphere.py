@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from orchestrator_core import (
     PluginError,
     QuotaExceeded,
     Unsupported,
+    redact,
 )
 from orchestrator_libcloud import LibcloudDriver
 
@@ -83,6 +85,16 @@ def test_verification_is_off_only_where_the_settings_say_so(
     assert "Login" in cloud.seen
     assert "verify_tls is false" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+def test_its_session_is_known_to_the_core(start: Start, deadline: Deadline) -> None:
+    driver, cloud = start()
+    cloud.cookie, cloud.key = secrets.token_hex(20), secrets.token_hex(16)
+    driver.list_nodes(deadline=deadline)
+    assert redact(f"{cloud.cookie} and {cloud.key}") == "*** and ***"
+    cloud.cookie = secrets.token_hex(20)  # a server may renew it at any time
+    driver.list_nodes(deadline=deadline)
+    assert redact(cloud.cookie) == "***"
 
 
 def test_a_trusted_server_is_used(start: Start, deadline: Deadline) -> None:

@@ -55,6 +55,8 @@ class Vsphere:
         fault: the fault that each task ends with, where it has one.
         delay: seconds before each SOAP answer.
         padding: bytes of white space in front of each SOAP answer.
+        key: the key of each session.
+        cookie: the session that SOAP answers set, where there is one.
         packing: how SOAP answers are packed, ``gzip`` or ``deflate``; not at all without it.
         seen: method names of SOAP requests, and paths of others, as they came.
         bodies: their bodies.
@@ -68,6 +70,8 @@ class Vsphere:
         self.delay = 0.0
         self.padding = 0
         self.packing = ""
+        self.cookie = ""
+        self.key = "k"
         self.password = "s3cret"
         self.seen: list[str] = []
         self.bodies: list[str] = []
@@ -91,7 +95,7 @@ class Vsphere:
     def on_login(self, body: str) -> tuple[int, str]:
         if f">{self.password}</password>" not in body:
             return 500, _fault("InvalidLogin", "Cannot complete login: incorrect user name")
-        session = "<key>k</key><userName>u</userName><fullName>u</fullName>"
+        session = f"<key>{self.key}</key><userName>u</userName><fullName>u</fullName>"
         times = "".join(
             f"<{name}>2026-01-01T00:00:00Z</{name}>" for name in ("loginTime", "lastActiveTime")
         )
@@ -233,6 +237,9 @@ def serving(cloud: Vsphere, authority: trustme.CA, *names: str) -> Iterator[int]
             self.send_response(status)
             if packing:
                 self.send_header("Content-Encoding", packing)
+            if cloud.cookie:
+                cookie = f'vmware_soap_session="{cloud.cookie}"; Path=/; HttpOnly; Secure;'
+                self.send_header("Set-Cookie", cookie)
             self.send_header("Content-Type", "text/xml")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

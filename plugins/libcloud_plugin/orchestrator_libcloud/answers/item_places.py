@@ -181,6 +181,8 @@ def described(value: Any) -> str:
 
 
 def looks_odd(value: Any) -> bool:
-    """Whether a value is empty, very long or not ASCII."""
+    """Whether a value is empty, white space, very long or not ASCII."""
     told = value.text if is_element(value) and not len(value) else value
-    return is_blank(told) or (isinstance(told, str) and (len(told) > _LONG or not told.isascii()))
+    if isinstance(told, str):
+        return not told.strip() or len(told) > _LONG or not told.isascii()
+    return is_blank(told)

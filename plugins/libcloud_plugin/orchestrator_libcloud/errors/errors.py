@@ -17,11 +17,11 @@ from orchestrator_core import (
     NodeNotFound,
     NotFound,
     OrchestratorError,
-    register_secret,
 )
 from orchestrator_libcloud.errors.failures import UNKNOWN
 from orchestrator_libcloud.errors.meaning import meaning_of
 from orchestrator_libcloud.errors.refusal import Refusal
+from orchestrator_libcloud.http import tokens
 from orchestrator_libcloud.http.exchange import Trail, seconds_until
 from orchestrator_libcloud.http.redaction import Redactor
 
@@ -89,9 +89,8 @@ def _not_missing(error: Exception, cloud: str, trail: Trail, source: Source) -> 
 
 
 def _register(trail: Trail) -> None:
-    """Have the tokens removed from the log that the last request carried: drivers get some."""
-    for token in trail.tokens():
-        register_secret(token)
+    """Have the tokens removed from the log that the last request carried, whatever its scheme."""
+    tokens.register(trail.tokens())
 
 
 def _told(error: OrchestratorError, trail: Trail) -> OrchestratorError:

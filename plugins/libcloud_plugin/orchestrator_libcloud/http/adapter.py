@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from orchestrator_core import InvalidAnswer, OrchestratorError
+from orchestrator_libcloud.http import tokens
 from orchestrator_libcloud.http.call import Call, current
 from orchestrator_libcloud.http.connections import POOLS
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
@@ -70,6 +71,7 @@ class Adapter(HTTPAdapter):
             return super().send(request, *args, **kwargs)
         call.trail.begin_request(request.method, request.url, request.body)
         call.trail.request = request
+        tokens.register(tokens.of_request(request))
         kwargs["timeout"] = call.seconds_left()
         if not call.terms.verify_tls:
             kwargs["verify"] = False
@@ -87,6 +89,7 @@ class Adapter(HTTPAdapter):
         call.trail.answered(response.status_code, response.headers)
         response.raw = _Bounded(response.raw, call)
         _stay(request, response, call)
+        tokens.register(tokens.of_answer(request, response))
         if response.status_code >= _FIRST_ERROR:
             _keep_error(request, response, call)
         return response

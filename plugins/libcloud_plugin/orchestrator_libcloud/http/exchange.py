@@ -14,6 +14,7 @@ from orchestrator_core import CloudError
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
 from orchestrator_libcloud.http.requests_sent import SentRequest, is_nothing_done, may_change
 from orchestrator_libcloud.http.secret_names import is_secret_name
+from orchestrator_libcloud.http.tokens import of_request
 
 _SAYS_WHEN: Final = frozenset({403, 413, 429, 503})
 _FIRST_ERROR: Final = 400
@@ -157,22 +158,9 @@ class Trail:
         return [word for word in words if len(word) >= _SHORTEST_TOKEN], hosts
 
     def tokens(self) -> Iterator[str]:
-        """Yield the tokens that the last request carried.
-
-        A signature is none: it is another one each time, and opens nothing.
-        """
-        if self.request is None:
-            return
-        query = parse_qsl(urlsplit(self.request.url).query)
-        for name, value in [*self.request.headers.items(), *query]:
-            lower, text = str(name).lower(), str(value)
-            if lower == "cookie":
-                yield from (part.partition("=")[2].strip() for part in text.split(";"))
-            elif lower.endswith("authorization"):
-                scheme, _, token = text.partition(" ")
-                yield from () if " " in token else (token or scheme,)
-            elif is_secret_name(lower):
-                yield text
+        """Yield the tokens that the last request carried."""
+        if self.request is not None:
+            yield from of_request(self.request, is_last=True)
 
     def decide(self, verdict: CloudError) -> CloudError:
         """Keep the first reason why the transport ended the call; return it to be raised."""

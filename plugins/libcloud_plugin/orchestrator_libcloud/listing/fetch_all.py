@@ -12,6 +12,7 @@ from orchestrator_libcloud.listing.provider_gaps import spares
 from orchestrator_libcloud.listing.provider_lists import LISTS, Lists, Who
 from orchestrator_libcloud.nodes.state_maps import forget_unknown, tell_unknown
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.nodes.to_json import plain
 from orchestrator_libcloud.odd_items.answer_tape import Recorder, Tape, Unrecorded
 from orchestrator_libcloud.odd_items.odd_items import Mender
 from orchestrator_libcloud.odd_items.odd_refusals import named_refusal
@@ -57,11 +58,31 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
     tell_unknown(driver, found)
     if name in lists.shared_ids or all(pager.pages <= 1 for pager in pagers):
         return found
-    # What was made or deleted meanwhile has moved others from one page to the next.
-    once: dict[Any, Any] = {}
+    return _each_once(found)
+
+
+def _each_once(found: list[Any]) -> list[Any]:
+    """Return the things of several pages without those that moved from one page to the next.
+
+    Different things with one id all stay: hiding one of them would lose it.
+    """
+    known: dict[Any, list[Any]] = {}
+    kept = []
     for thing in found:
-        once.setdefault(thing.id, thing)
-    return list(once.values())
+        same_id = known.setdefault(thing.id, [])
+        if not any(_is_same_thing(thing, other) for other in same_id):
+            same_id.append(thing)
+            kept.append(thing)
+    return kept
+
+
+def _is_same_thing(one: Any, other: Any) -> bool:
+    """Whether two things with one id are one thing, read twice."""
+    if getattr(one, "name", None) != getattr(other, "name", None):
+        return False
+    # A node's state and addresses may change between two pages; an image is what it was.
+    extras = [plain(getattr(thing, "extra", None)) for thing in (one, other)]
+    return hasattr(one, "state") or extras[0] == extras[1]
 
 
 def _made(tape: Tape, run: Callable[[], list[Any]], pagers: list[Pager]) -> list[Any]:

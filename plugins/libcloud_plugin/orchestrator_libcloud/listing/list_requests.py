@@ -22,6 +22,40 @@ _BAREMETAL: Final = "baremetal"
 _VAPP: Final = "application/vnd.vmware.vcloud.vApp+xml"
 
 
+def abiquo_images(driver: Any) -> list[Any]:
+    """Return every template of the repositories of the user's data centres, each once.
+
+    Libcloud passes over a template whose id another one has too.
+    """
+    link: Any = importlib.import_module("libcloud.common.abiquo").get_href
+    enterprise = driver._get_enterprise_id()  # noqa: SLF001 - as the driver's own list asks
+    repositories = _abiquo_answer(
+        driver, f"/admin/enterprises/{enterprise}/datacenterrepositories/", "DCRS"
+    ).findall("datacenterRepository")
+    found: dict[tuple[str, str | None], Any] = {}
+    for repository in repositories:
+        centre = link(repository, "datacenter").rpartition("/")[2]
+        for path in driver.connection.cache["locations"].values():
+            mine = _abiquo_answer(driver, path, "VDC")
+            if link(mine, "location").rpartition("/")[2] != centre:
+                continue
+            hypervisor = {"hypervisorTypeName": mine.findtext("hypervisorType")}
+            path_of_templates = link(repository, "virtualmachinetemplates")
+            templates = _abiquo_answer(driver, path_of_templates, "VMTPLS", hypervisor)
+            for template in templates.findall("virtualMachineTemplate"):
+                image = driver._to_nodeimage(  # noqa: SLF001 - the driver's only place for it
+                    template, driver, link(repository, "edit")
+                )
+                # Data centres share repositories, and templates fit several hypervisors.
+                found.setdefault((image.id, image.extra["url"]), image)
+    return list(found.values())
+
+
+def _abiquo_answer(driver: Any, path: str, kind: str, params: Any = None) -> Any:
+    headers = {"Accept": getattr(driver, f"{kind}_MIME_TYPE")}
+    return driver.connection.request(path, params, headers=headers).object
+
+
 def abiquo_locations(driver: Any) -> list[Any]:
     """Return the data centres of the user's virtual ones; Libcloud gives their URLs as texts."""
     make = importlib.import_module("libcloud.compute.base").NodeLocation

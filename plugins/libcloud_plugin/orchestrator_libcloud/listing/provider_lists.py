@@ -108,7 +108,10 @@ LISTS: Final[dict[str, Lists]] = {
         "an error when a list is shorter than its `totalSize`",
         "Libcloud asks once for each list, and for the locations only at the start",
         rule=paging_xml.Abiquo,
-        lists={"list_locations": list_requests.abiquo_locations},
+        lists={
+            "list_images": list_requests.abiquo_images,
+            "list_locations": list_requests.abiquo_locations,
+        },
         first="ex_populate_cache",
     ),
     "auroracompute": _CLOUDSTACK,

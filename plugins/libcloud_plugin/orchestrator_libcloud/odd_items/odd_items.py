@@ -123,21 +123,32 @@ class Mender:
         edits: Edits = {}
         for _ in range(_ROUNDS):
             mends = self._search.mends_for(edits, outcome, error)
-            # The first may be enough where there are other items, which the search cut off.
-            for new in (mends[:1], mends) if len(mends) > 1 else (mends,):
-                trial = {number: dict(some) for number, some in edits.items()}
-                for mend in new:
-                    self._spread(mend, trial)
-                outcome = self._trials.attempt(trial, may_ask=True)
+            for extended in self._extended(edits, mends):
+                outcome = self._trials.attempt(extended, may_ask=True)
                 if outcome.found is not None:
                     break
-            edits = trial
+            edits = extended
             if outcome.found is not None:
                 found = self._shown(outcome.found, edits)
                 self._tell(edits)
                 self._remember(edits)
                 return found
         raise error
+
+    def _extended(self, edits: Edits, mends: list[Mend]) -> Iterator[Edits]:
+        """Yield the edits with further mends, the fewest first."""
+        # The first may be enough where there are other items, which the search cut off.
+        for new in (mends[:1], mends) if len(mends) > 1 else (mends,):
+            alone: Edits = {number: dict(some) for number, some in edits.items()}
+            for mend in new:
+                put(alone, mend.number, mend.path, mend.value)
+            # A driver may do without the same field of other items: these are not odd.
+            yield alone
+            spread: Edits = {number: dict(some) for number, some in edits.items()}
+            for mend in new:
+                self._spread(mend, spread)
+            if spread != alone:
+                yield spread
 
     def _remember(self, edits: Edits) -> None:
         for number, some in edits.items():

@@ -12,12 +12,9 @@ from orchestrator_core import InvalidAnswer
 from orchestrator_libcloud.answers.answer_trees import (
     GONE,
     Path,
-    children,
     groups,
     is_element,
-    resolved,
     spelled,
-    unresolved,
     value_at,
     walk,
 )
@@ -37,6 +34,7 @@ from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.nodes.odd_log import cloud_name
 from orchestrator_libcloud.odd_items.answer_edits import Edits, is_cut, is_in, is_same, put
 from orchestrator_libcloud.odd_items.answer_tape import Unrecorded
+from orchestrator_libcloud.odd_items.item_peers import donors, lacking_fields
 from orchestrator_libcloud.odd_items.odd_refusals import may_be_mismade
 from orchestrator_libcloud.odd_items.odd_trials import NoIdentity, Outcome, Trials
 from orchestrator_libcloud.odd_items.odd_values import Pair, empty_values, filled_values
@@ -254,8 +252,13 @@ class Search:
             for number, path, node in places
             if base.missing and isinstance(node, dict) and base.missing not in node
         )
+        lacking = (
+            (item.number, path)
+            for item in items
+            for path in lacking_fields(self._tape.entries[item.number].tree, item)
+        )
         others = ((number, path) for number, path, _ in places)
-        for number, path in (*reversed(base.trace.asked), *missing, *others):
+        for number, path in (*reversed(base.trace.asked), *missing, *lacking, *others):
             is_root = not path or any(i.number == number and i.path == path for i in items)
             is_done = (number, path) in seen or is_cut(small.get(number, {}), path)
             if not (is_root or is_done) and may_change(self._tape.entries[number].tree, path):
@@ -268,14 +271,8 @@ class Search:
 
     def _donors(self, item: Place | None, path: Path) -> Iterator[Any]:
         """Yield what other items of the same answer have at the same place."""
-        if item is None:
-            return
-        tree = self._tape.entries[item.number].tree
-        names = resolved(value_at(tree, item.path), path[len(item.path) :])
-        group = value_at(tree, item.group)
-        for step, other in list(children(group))[:8]:
-            if step != item.step and (there := unresolved(other, names)) is not None:
-                yield value_at(other, there)
+        if item is not None:
+            yield from donors(self._tape.entries[item.number].tree, item, path)
 
     def _is_same_thing(self, trial: Edits, outcome: Outcome) -> bool:
         """Whether what is made of either of two made-up values is the same thing."""
@@ -295,13 +292,28 @@ class Search:
         if isinstance(error, KeyError):
             missing = [m for m in found if self._last_name(m.number, m.path) == error.args[0]]
             found = [m for m in missing if m.odd is GONE] or found
+        else:
+            found = self._looked_up(found, base, error) or found
         # Python quotes what it cannot read, or the name of its type.
         quoted = [mend for mend in found if _is_quoted(mend.odd, error)]
         found = quoted or found
         found = self._of_last_item(found, base) or found
+        if isinstance(error, StopIteration):
+            return self.refused(found[0])  # nothing fitted in the list that was searched last
         if base.fault == (NoIdentity,):
             found.sort(key=lambda mend: self._last_name(mend.number, mend.path).lower() not in IDS)
         return self.refused(min(found, key=lambda mend: self._is_ordinary(mend, items)))
+
+    def _looked_up(self, found: list[Mend], base: Outcome, error: Exception) -> list[Mend]:
+        """Return the fields without missing ones that no trace shows as looked up.
+
+        An error about None or about an id may come from one of these: they then go last.
+        """
+        asked = set(base.trace.asked)
+        unseen = [m for m in found if m.odd is GONE and (m.number, m.path) not in asked]
+        seen = [m for m in found if m.odd is not GONE or (m.number, m.path) in asked]
+        may_be_unseen = _is_about_none(error) or base.fault == (NoIdentity,)
+        return [*seen, *unseen] if may_be_unseen else seen
 
     def _of_last_item(self, found: list[Mend], base: Outcome) -> list[Mend]:
         """Return the fields of the item that the driver had when it fell."""
@@ -316,12 +328,12 @@ class Search:
         item = next(
             (i for i in items if i.number == mend.number and is_in(i.path, mend.path)), None
         )
-        donors = list(self._donors(item, mend.path))
-        kinds = {type(one) for one in donors if one is not None and one is not GONE}
+        peers = list(self._donors(item, mend.path))
+        kinds = {type(one) for one in peers if one is not None and one is not GONE}
         outside = 3 if items and item is None else 0
         if kinds and type(mend.odd) not in kinds:
             return outside
-        is_usual = any(is_same(one, mend.odd) for one in donors)
+        is_usual = any(is_same(one, mend.odd) for one in peers)
         return outside + (1 if looks_odd(mend.odd) and not is_usual else 2)
 
     def refused(self, mend: Mend) -> UnreadableItem:
@@ -347,8 +359,15 @@ class Search:
         return field_name(self._tape.entries[mend.number].tree, mend.path)
 
 
+def _is_about_none(error: Exception) -> bool:
+    return isinstance(error, AttributeError | TypeError) and "'NoneType'" in str(error)
+
+
 def _is_quoted(odd: Any, error: Exception) -> bool:
     value = odd.text if is_element(odd) else odd
     if isinstance(error, AttributeError | TypeError):
+        if is_element(odd) and len(odd):
+            return False  # it has children: a driver does not read it as None
+        value = None if odd is GONE else value
         return f"'{type(value).__name__}'" in str(error)
     return isinstance(value, str) and bool(value) and repr(value) in str(error)

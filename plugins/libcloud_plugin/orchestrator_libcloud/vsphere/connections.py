@@ -22,13 +22,17 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from orchestrator_core import CloudUnreachable, InvalidAnswer, PluginError
+from orchestrator_core import CloudUnreachable, InvalidAnswer, PluginError, register_secret
+from orchestrator_libcloud.http import tokens
 from orchestrator_libcloud.http.call import Call, Terms, current
 from orchestrator_libcloud.vsphere.answers import bounded
 
 _VERSIONS: Final = "/sdk/vimServiceVersions.xml"
 _MAX_VERSIONS: Final = 2**20
 _OK: Final = 200
+_LEAST_KEY: Final = 16
+"""Characters of a session's key; a shorter one would be a word of other texts."""
+
 _LEAVE_SECONDS: Final = 2.0
 """What a logout at the end of the process may take."""
 
@@ -105,7 +109,9 @@ class _Connect:
         stub = _stub_class()(call, **where, version=_version(_stub_class()(call, **where)))
         vim = importlib.import_module("pyVmomi").vim
         instance = vim.ServiceInstance("ServiceInstance", stub)
-        instance.RetrieveContent().sessionManager.Login(user, pwd, None)
+        session = instance.RetrieveContent().sessionManager.Login(user, pwd, None)
+        if len(session.key) >= _LEAST_KEY:
+            register_secret(session.key)
         if call is not None:
             call.opened.add(stub)
         return instance
@@ -176,6 +182,7 @@ def _stub_class() -> Any:
             super().__init__(path="/sdk", **given)
             self._call = call
             self._seconds: float | None = None
+            self._registered = ""
 
         def InvokeMethod(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
             """Send a request; a call that is over ends with its own error."""
@@ -185,6 +192,14 @@ def _stub_class() -> Any:
                 if self._call is not None:
                     self._call.check()
                 raise
+            finally:
+                self._register()
+
+        def _register(self) -> None:
+            """Have the session's cookie removed from messages and the log, once it is known."""
+            if self.cookie != self._registered:
+                self._registered = self.cookie
+                tokens.register(tokens.of_cookies(self.cookie))
 
         def close(self) -> None:
             """Close every idle connection."""
