@@ -179,7 +179,7 @@ def test_the_core_must_be_in_the_range_that_the_package_declares(
 def test_a_core_before_its_release_counts_as_what_it_is(
     install: Install, monkeypatch: pytest.MonkeyPatch, core: str, wanted: str, *, fits: bool
 ) -> None:
-    monkeypatch.setattr(loader, "version", lambda _: core)
+    monkeypatch.setattr(loader, "core_version", lambda: core)
     install("a", requires=(f"vm-orchestrator{wanted}",))
     record = only(load())
     assert record.state is (State.LOADED if fits else State.INCOMPATIBLE)
