@@ -37,7 +37,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
         ├── CloudUnreachable       no connection, or it broke
         ├── CredentialsRefused     the cloud refused our credentials
         ├── RateLimited            the cloud asks us to slow down
-        ├── InvalidAnswer         the answer is not what the contract says
+        ├── NonsenseAnswer         the answer is not what the contract says
         └── ReleasedNotDestroyed   released, but the VM is still there
 
 Example, in a driver::
@@ -385,10 +385,10 @@ class RateLimited(CloudError):
     transient = True
 
 
-class InvalidAnswer(CloudError):
+class NonsenseAnswer(CloudError):
     """The cloud's answer cannot be understood, is too large, or breaks the contract."""
 
-    code = "invalid_answer"
+    code = "nonsense_answer"
 
 
 class ReleasedNotDestroyed(CloudError):

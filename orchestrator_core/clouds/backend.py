@@ -10,7 +10,7 @@ from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import InvalidAnswer, NodeNotFound
+from orchestrator_core.errors import NodeNotFound, NonsenseAnswer
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -78,7 +78,7 @@ class Backend:
         """Return the one VM that is meant; in so many seconds, or by the operation's own deadline.
 
         Raises:
-            InvalidAnswer: when the backend gives another VM than the one with that id.
+            NonsenseAnswer: when the backend gives another VM than the one with that id.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> Vm:
@@ -157,10 +157,10 @@ class Backend:
         """Do nothing if a backend's answer is about the VM that it was asked about.
 
         Raises:
-            InvalidAnswer: when it is about another: that one must not be destroyed.
+            NonsenseAnswer: when it is about another: that one must not be destroyed.
         """
         if wanted is not None and given != wanted:
-            raise InvalidAnswer(
+            raise NonsenseAnswer(
                 f"{self.guard.title} was asked about node {wanted!r} in {hook} "
                 f"and answered about node {given!r}"
             )

@@ -12,8 +12,8 @@ from orchestrator_core.clouds.living import choose_living
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
-    InvalidAnswer,
     NodeNotFound,
+    NonsenseAnswer,
     NotFound,
     SizeNotFound,
     Unsupported,
@@ -92,7 +92,7 @@ class Driver:
 
         Raises:
             NodeNotFound: when there is none.
-            InvalidAnswer: when the plugin returns a node with another id.
+            NonsenseAnswer: when the plugin returns a node with another id.
         """
         listed = self._hooks.supports("list_nodes")
         if self._hooks.supports("get_node") and (_PLAIN_ID.fullmatch(node_id) or not listed):
@@ -165,10 +165,10 @@ class Driver:
         """Return what a plugin gave, if it is what it was asked for.
 
         Raises:
-            InvalidAnswer: when it has another id.
+            NonsenseAnswer: when it has another id.
         """
         if thing.id != wanted:
-            raise InvalidAnswer(
+            raise NonsenseAnswer(
                 f"{self._hooks.title} was asked for {wanted!r} in {hook} and gave {thing.id!r}"
             )
         return thing
@@ -195,12 +195,12 @@ class Driver:
         """Return a part of a list, if it goes by id and begins after its marker.
 
         Raises:
-            InvalidAnswer: when it does not: callers who walk through the list would miss items.
+            NonsenseAnswer: when it does not: callers who walk through the list would miss items.
         """
         ids = [getattr(thing, "id") for thing in things]  # noqa: B009 - each class here has one
         begins = [marker] if marker is not None else []
         if any(later <= earlier for earlier, later in pairwise([*begins, *ids])):
-            raise InvalidAnswer(f"{self._hooks.title} gave a part in {hook} that is not by id")
+            raise NonsenseAnswer(f"{self._hooks.title} gave a part in {hook} that is not by id")
         return things
 
     def _many(self, hook: str, expected: type[M]) -> Sequence[M]:

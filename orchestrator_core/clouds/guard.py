@@ -22,7 +22,7 @@ from orchestrator_core.errors import (
     CloudTimeout,
     CloudUnavailable,
     CredentialsRefused,
-    InvalidAnswer,
+    NonsenseAnswer,
     OrchestratorError,
     RateLimited,
     RequestError,
@@ -39,7 +39,7 @@ Job = Callable[[Hooks, Deadline], T]
 _LOCAL_THREADS: Final = 4
 """As few as can be divided among callers; one that computes needs the interpreter's lock."""
 
-_ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
+_ANSWERS = (RequestError, CredentialsRefused, NonsenseAnswer)
 """Errors that show that the cloud is there."""
 
 _UNTOLD = (CloudBusy, NeverAsked, RateLimited)

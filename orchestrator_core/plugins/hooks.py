@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 import structlog
 
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudError, InvalidAnswer, OrchestratorError, Unsupported
+from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
 from orchestrator_core.model import AssignmentResult
 from orchestrator_core.plugins.conformity import fault, no_list
 from orchestrator_core.plugins.contract import manager
@@ -141,7 +141,7 @@ class Hooks:
         """Call a hook that returns one object.
 
         Raises:
-            InvalidAnswer: when it is something else, or holds what it should not.
+            NonsenseAnswer: when it is something else, or holds what it should not.
         """
         answer = self.call(hook, **arguments)
         self._hold_to(hook, (answer,), expected, listed=False)
@@ -153,7 +153,7 @@ class Hooks:
         """Call a hook that returns a list.
 
         Raises:
-            InvalidAnswer: when it is no list, or a list of something else.
+            NonsenseAnswer: when it is no list, or a list of something else.
         """
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):
@@ -189,8 +189,8 @@ class Hooks:
         if wrong is not None:
             raise self._nonsense(hook, wrong)
 
-    def _nonsense(self, hook: str, why: str) -> InvalidAnswer:
-        return InvalidAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
+    def _nonsense(self, hook: str, why: str) -> NonsenseAnswer:
+        return NonsenseAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
 
 
 _IMPLEMENTED: Final[dict[tuple[Kind, type], frozenset[str]]] = {}

@@ -90,27 +90,27 @@ class StateSettings:
 
     Attributes:
         url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``.
-        process_timeout: how long a process may be silent before its work is taken over.
-        retention: how long finished rows are kept.
-        idempotency_retention: how long an Idempotency-Key is kept.
+        lease: how long a process may be silent before its work is taken over.
+        keep: how long finished rows are kept.
+        keep_keys: how long an Idempotency-Key is kept.
         worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
-        concurrency: how many operations one durable worker carries out at the same time.
-        retry_delay: until the second attempt of an operation; each later pause is twice as long ...
-        max_retry_delay: ... up to this.
-        orphan_scan_interval: how often each cloud is looked through for VMs that nobody owns.
+        slots: how many operations one durable worker carries out at the same time.
+        pause: until the second attempt of an operation; each later pause is twice as long ...
+        longest_pause: ... up to this.
+        look: how often each cloud is looked through for VMs that nobody owns.
         clock_jump: by how much the database's clock may jump against that of a machine; after a
             larger jump no lease ends until an operator has confirmed it.
     """
 
     url: Secret
-    process_timeout: float = 30.0
-    retention: float = 30 * 86_400.0
-    idempotency_retention: float = 86_400.0
+    lease: float = 30.0
+    keep: float = 30 * 86_400.0
+    keep_keys: float = 86_400.0
     worker: bool = True
-    concurrency: int = 16
-    retry_delay: float = 1.0
-    max_retry_delay: float = 60.0
-    orphan_scan_interval: float = 300.0
+    slots: int = 16
+    pause: float = 1.0
+    longest_pause: float = 60.0
+    look: float = 300.0
     clock_jump: float = 300.0
 
 
@@ -164,9 +164,9 @@ class CloudSettings:
             where any may. None in what was read from a file that does not say; the clouds that are
             made of it have one of the two: ``own``, save where the driver is a simulation.
         destroys_per_hour: how many VMs may be destroyed within an hour; None for any number.
-        max_concurrent_changes: how many operations may be under way at the same time, over all
+        changes: how many operations may be under way at the same time, over all
             processes and machines; None for any number.
-        visibility_timeout: seconds after which everything that exists shows in its lists.
+        visibility: seconds after which everything that exists shows in its lists.
         release_wait: seconds that a release waits for the VM to be gone.
         orphans: what becomes of VMs that carry our marker and that nobody owns.
     """
@@ -184,8 +184,8 @@ class CloudSettings:
     deadlines: Mapping[str, float] = field(default_factory=dict)
     destroy: Literal["own", "all"] | None = None
     destroys_per_hour: int | None = None
-    max_concurrent_changes: int | None = None
-    visibility_timeout: float = 120.0
+    changes: int | None = None
+    visibility: float = 120.0
     release_wait: float = 30.0
     orphans: OrphanSettings = field(default_factory=OrphanSettings)
     plugin: Mapping[str, Any] = field(default_factory=dict)

@@ -349,7 +349,7 @@ def test_a_lease_that_ends_by_a_jump_is_held_for_an_operator(
     """With a real server, a durable worker and a PostgreSQL whose clock jumps by an hour."""
     url = postgres()
     move = shift_postgresql(url)
-    with running(settings(f'url = "{url}"\nlease = 2\nretry_delay = 0.1'), tmp_path) as server:
+    with running(settings(f'url = "{url}"\nlease = 2\npause = 0.1'), tmp_path) as server:
         server.wait_for_log("durable worker ready")
         api = Api(server)
         node = api.started()
@@ -374,7 +374,7 @@ def test_a_renewed_lease_goes_on_when_the_clock_is_confirmed(
 ) -> None:
     url = postgres()
     move = shift_postgresql(url)
-    with running(settings(f'url = "{url}"\nlease = 2\nretry_delay = 0.1'), tmp_path) as server:
+    with running(settings(f'url = "{url}"\nlease = 2\npause = 0.1'), tmp_path) as server:
         server.wait_for_log("durable worker ready")
         api = Api(server)
         kept, back = api.started(), api.started()

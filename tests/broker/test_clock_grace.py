@@ -36,7 +36,7 @@ __all__ = ["moved"]
 VISIBILITY = 60.0
 TOLERATED = 290.0
 
-CLOUD = CloudSettings("sky", driver="test", destroys_per_hour=1, visibility_timeout=VISIBILITY)
+CLOUD = CloudSettings("sky", driver="test", destroys_per_hour=1, visibility=VISIBILITY)
 
 
 def jumped(moved: Moved, process: Process, seconds: float, *, confirmed: bool) -> None:
@@ -165,7 +165,7 @@ async def test_a_caller_waits_for_a_young_vm_and_a_lost_start_is_looked_for_in_s
     process = watching(moved, "web")
     recorder = Recorder(moved.database, process, StateSettings(Secret("(plain)", plain="")))
     cloud = cloud_of([["1"]])
-    cloud.settings = replace(cloud.settings, visibility_timeout=VISIBILITY)
+    cloud.settings = replace(cloud.settings, visibility=VISIBILITY)
     moved.do(started)
     lost = moved.do(attempt)
     jumped(moved, process, seconds, confirmed=confirmed)

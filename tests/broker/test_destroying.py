@@ -246,7 +246,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
     cloud = cloud_of([["1"], ["1"], []])
     operation = await begun(recorder, cloud)
     await recorder.database.write(lambda c: vms.set_state(c, "test", "1", VmState.GONE))
-    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), retention=0.0)
+    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), keep=0.0)
 
     async def swept() -> int:
         await recorder.database.write(lambda c: housekeeping.sweep(c, settings))

@@ -83,9 +83,9 @@ class World:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         config = folder / "orchestrator.toml"
-        state = f'url = "{url}"\nretry_delay = 0.01\nmax_retry_delay = 0.02\n'
-        state += "orphan_scan_interval = 86400"
-        store = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.05\nthreads = 4'
+        state = f'url = "{url}"\npause = 0.01\nlongest_pause = 0.02\n'
+        state += "look = 86400"
+        store = f'store = "file:{folder}/cloud.db"\nvisibility = 0.05\nthreads = 4'
         config.write_text(toml(state, store))
         self.settings = load_settings(config, {})
         self.loop = asyncio.new_event_loop()

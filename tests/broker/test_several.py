@@ -36,9 +36,7 @@ def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Ap
 
     def one(cloud: str = "") -> Api:
         store = f'store = "file:{tmp_path}/cloud.db"\nrelease_wait = 0\n{cloud}'
-        state = (
-            f'url = "{url}"\nlease = 2\nconcurrency = 4\nretry_delay = 0.1\nmax_retry_delay = 0.5'
-        )
+        state = f'url = "{url}"\nlease = 2\nslots = 4\npause = 0.1\nlongest_pause = 0.5'
         faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.5"
         server = serve(settings(state, f"{store}\n{faults}"))
         server.wait_for_log("durable worker ready")
@@ -170,7 +168,7 @@ def test_a_worker_that_comes_back_does_no_harm(start: Callable[[], Api]) -> None
 def test_the_limit_of_a_cloud_holds_over_all_processes(
     start: Callable[[str], Api],
 ) -> None:
-    one, two = start("max_concurrent_changes = 3"), start("max_concurrent_changes = 3")
+    one, two = start("changes = 3"), start("changes = 3")
     nodes = assigned(one)
     for node in nodes:
         (one if int(node) % 2 else two).release(node)

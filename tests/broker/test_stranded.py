@@ -44,7 +44,7 @@ def toml(database_url: str, tmp_path: Path) -> str:
 operations = ["stop_vm"]
 error_rate = 1
 """
-    return settings(f'url = "{database_url}"\nretry_delay = 60', cloud)
+    return settings(f'url = "{database_url}"\npause = 60', cloud)
 
 
 def unknown(operation: Json) -> bool:

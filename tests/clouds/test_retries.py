@@ -24,7 +24,7 @@ SAFE = errors.CloudError("refused whole", repeat_is_safe=True)
         (errors.CloudTimeout("x"), False, False),
         (errors.CloudBusy("x"), False, False),
         (errors.CircuitOpen("x"), False, False),
-        (errors.InvalidAnswer("x"), False, False),
+        (errors.NonsenseAnswer("x"), False, False),
         (errors.NodeNotFound("x"), False, False),
         (errors.Unsupported("x"), False, False),
     ],

@@ -27,7 +27,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def settings(url: str, more: str = CLOUD + BACKEND) -> str:
-    return f'{DUMMY}[state]\nurl = "{url}"\nretry_delay = 0.1\n{more}'
+    return f'{DUMMY}[state]\nurl = "{url}"\npause = 0.1\n{more}'
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def fill(file: Path) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("long")
-    toml = settings('url = "sqlite:///s.db"\nworker = false\nretention = 1e12')
+    toml = settings('url = "sqlite:///s.db"\nworker = false\nkeep = 1e12')
     with running(toml, directory) as one:
         fill(directory / "s.db")
         yield one

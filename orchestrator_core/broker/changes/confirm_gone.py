@@ -113,7 +113,7 @@ class Confirmation:
         if young is None:
             young = await self._recorder.database.read(
                 lambda connection: destruction.is_young(
-                    connection, operation, cloud.settings.visibility_timeout, self._recorder.clock
+                    connection, operation, cloud.settings.visibility, self._recorder.clock
                 )
             )
         if young:

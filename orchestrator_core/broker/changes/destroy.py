@@ -38,9 +38,9 @@ from orchestrator_core.errors import (
     CloudUnavailable,
     DestroyHeld,
     DestroyLimit,
-    InvalidAnswer,
     NodeNotFound,
     NodeTerminated,
+    NonsenseAnswer,
     OrchestratorError,
     RateLimited,
     Unsupported,
@@ -308,4 +308,4 @@ def _is_failed_look(error: OrchestratorError) -> bool:
     not asked at all, or whose answer is about another VM, nothing is done.
     """
     not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
-    return isinstance(error, CloudError) and not isinstance(error, not_asked | InvalidAnswer)
+    return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)

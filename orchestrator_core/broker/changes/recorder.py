@@ -79,7 +79,7 @@ class Recorder:
     def pause(self, operation: Operation) -> float:
         """Return the seconds until an operation's next attempt."""
         settings = self._settings
-        return outcome.backoff(operation.attempts, settings.retry_delay, settings.max_retry_delay)
+        return outcome.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
     async def retry(
         self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
@@ -104,8 +104,8 @@ class Recorder:
             looks: how often the VM was looked for since the cloud took its deletion.
         """
         settings = self._settings
-        first = min(_FIRST_CONFIRMATION, settings.retry_delay)
-        return outcome.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.max_retry_delay)
+        first = min(_FIRST_CONFIRMATION, settings.pause)
+        return outcome.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.longest_pause)
 
     async def next_look(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until it is looked again what has come of an unanswered change.
@@ -208,7 +208,7 @@ class Recorder:
     async def _record(
         self, change: Change, draft: Draft, undo: Also, also: Also | None
     ) -> Operation:
-        limit = change.cloud.settings.max_concurrent_changes
+        limit = change.cloud.settings.changes
 
         def work(connection: Connection) -> Operation | None:
             if acquire.room(connection, draft.cloud, limit) == 0:

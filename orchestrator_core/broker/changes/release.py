@@ -223,7 +223,7 @@ class Releaser(Handler):
                 return operation
             if operation.error_code in outcome.HELD:
                 return operation  # nobody has to wait for what an operator or an hour will let go
-            limit = cloud.settings.max_concurrent_changes
+            limit = cloud.settings.changes
             taken = await self._recorder.reacquire(operation, limit, deadline)
             if taken is None:
                 return operation

@@ -136,7 +136,7 @@ class Starter(Handler):
         await self._recorder.retry(operation, error, unsettled=True)
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
-        grace = cloud.settings.visibility_timeout
+        grace = cloud.settings.visibility
         soon = await self._recorder.next_look(operation, grace)
         if soon is not None:
             return await self._recorder.progress(operation, outcome.look_again(operation, soon))

@@ -86,7 +86,7 @@ def which(driver: Driver, vm: VmReference) -> Node:
     Raises:
         NodeNotFound: when there is none.
         InvalidParameter: when the name fits several, or another than the id.
-        InvalidAnswer: when the plugin shows another node than the one asked for.
+        NonsenseAnswer: when the plugin shows another node than the one asked for.
     """
     if vm.hostname is None:
         assert vm.node is not None

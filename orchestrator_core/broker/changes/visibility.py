@@ -64,7 +64,7 @@ async def until_shown(
 
 
 async def _is_young(recorder: Recorder, cloud: Cloud, vm: VmReference) -> bool:
-    visibility = cloud.settings.visibility_timeout
+    visibility = cloud.settings.visibility
 
     def read(connection: Connection) -> bool:
         # A jump of the database's clock makes no VM older.

@@ -27,11 +27,11 @@ _DEAD_FOR: Final = 86_400.0
 def sweep(connection: Connection, settings: StateSettings) -> None:
     """Delete what was kept for long enough. Nothing that has not ended is ever deleted."""
     keys.forget_old(connection)
-    updates.forget_finished(connection, settings.retention, _MOST)
+    updates.forget_finished(connection, settings.keep, _MOST)
     process.forget_dead(connection, _DEAD_FOR)
-    _forget_assignments(connection, settings.retention)
-    _forget_vms(connection, settings.retention)
-    orphans.forget_ignored(connection, settings.retention)
+    _forget_assignments(connection, settings.keep)
+    _forget_vms(connection, settings.keep)
+    orphans.forget_ignored(connection, settings.keep)
     clock_hold.forget_anchors(connection, _DEAD_FOR)
 
 

@@ -61,12 +61,10 @@ class DurableWorker:
         self._settings = settings
         self._poll = poll
         self._orphan_scanner = OrphanScanner(
-            broker.database, registry, settings.orphan_scan_interval, self._process.clock
+            broker.database, registry, settings.look, self._process.clock
         )
         self._looking: asyncio.Task[None] | None = None
-        self._limits = {
-            name: cloud.settings.max_concurrent_changes for name, cloud in registry.clouds.items()
-        }
+        self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._end = asyncio.Event()
         self._slot_free = asyncio.Event()
@@ -110,7 +108,7 @@ class DurableWorker:
         self._look_around()
         if run_out:
             due = await self._take_back() or due
-        free = self._settings.concurrency - len(self._tasks)
+        free = self._settings.slots - len(self._tasks)
         if free <= 0:
             return
         if not due and not dead:
@@ -134,7 +132,7 @@ class DurableWorker:
     def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
         seen = (
             leases.any_run_out(connection),
-            acquire.anything_due(connection, self._settings.process_timeout),
+            acquire.anything_due(connection, self._settings.lease),
             process.ended(connection),
         )
         self._process.clock.check(connection)
@@ -168,8 +166,8 @@ class DurableWorker:
         clock = self._process.clock
         steady = clock.is_steady()
         if steady:
-            acquire.reclaim_lost(connection, self._settings.process_timeout)
-        slots = self._settings.concurrency
+            acquire.reclaim_lost(connection, self._settings.lease)
+        slots = self._settings.slots
         turns = Turns(running, slots - spare_of(slots))
         claimed = acquire.claim_due(connection, self._process.id, self._limits, most, turns)
         clock.check(connection)
@@ -234,7 +232,7 @@ class DurableWorker:
         self._process.clock.check(connection)
 
     def _tell_stranded(self, connection: Connection) -> list[Operation]:
-        told = unclaimed.tell(connection, self._limits, self._settings.process_timeout)
+        told = unclaimed.tell(connection, self._limits, self._settings.lease)
         self._process.clock.check(connection)
         return told
 

@@ -14,7 +14,7 @@ from marshmallow import Schema, ValidationError
 from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
-    InvalidAnswer,
+    NonsenseAnswer,
     RateLimited,
     Refused,
     redact,
@@ -46,7 +46,7 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
     Raises:
         Refused: with Cistern's reason, whatever the HTTP status.
         CredentialsRefused, RateLimited, CloudUnreachable: by the HTTP status.
-        InvalidAnswer: when it is anything else than what was asked for.
+        NonsenseAnswer: when it is anything else than what was asked for.
     """
     payload = _json(answer.body)
     reason = _refusal(payload)
@@ -54,14 +54,14 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
         raise Refused(reason)
     check_status(title, answer)
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise InvalidAnswer(f"{title} answered with HTTP {answer.status} and without a reason")
+        raise NonsenseAnswer(f"{title} answered with HTTP {answer.status} and without a reason")
     if not isinstance(payload, dict):
-        raise InvalidAnswer(f"{title} gave an answer that is not a JSON object")
+        raise NonsenseAnswer(f"{title} gave an answer that is not a JSON object")
     try:
         return cast("dict[str, Any]", schema.load(payload))
     except ValidationError as error:
         fault = _first_fault(error.messages)
-        raise InvalidAnswer(f"{title} gave an answer of the wrong shape ({fault})") from None
+        raise NonsenseAnswer(f"{title} gave an answer of the wrong shape ({fault})") from None
 
 
 def check_status(title: str, answer: Answer) -> None:

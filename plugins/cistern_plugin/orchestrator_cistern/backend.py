@@ -14,8 +14,8 @@ from orchestrator_core import (
     AssignmentResult,
     AssignRequest,
     Deadline,
-    InvalidAnswer,
     InvalidParameter,
+    NonsenseAnswer,
     PluginContext,
     Vm,
     hookimpl,
@@ -73,7 +73,7 @@ class CisternBackend:
         """Give a VM to a user and an application; asked once only.
 
         :raises Refused: with Cistern's reason.
-        :raises InvalidAnswer: when Cistern says that it assigned another VM.
+        :raises NonsenseAnswer: when Cistern says that it assigned another VM.
         """
         body = {
             "hostname": _hostname(request.vm),
@@ -89,7 +89,7 @@ class CisternBackend:
         """Take a VM back from its user; asked once only.
 
         :raises Refused: with Cistern's reason.
-        :raises InvalidAnswer: when Cistern says that it released another VM. The one
+        :raises NonsenseAnswer: when Cistern says that it released another VM. The one
             that was meant must not be destroyed then.
         """
         path = ("vm", "release", cloud)
@@ -113,7 +113,7 @@ class CisternBackend:
         said = read(self._title, answer, _RESULT)
         id_vm = said["id_vm"]
         if id_vm is not None and id_vm != vm.id_vm:
-            raise InvalidAnswer(
+            raise NonsenseAnswer(
                 f"{self._title} was asked about node {vm.id_vm!r} and says that it {done} "
                 f"node {clean(id_vm)!r}"
             )

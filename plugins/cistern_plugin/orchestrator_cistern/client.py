@@ -18,7 +18,7 @@ import httpx2
 from orchestrator_cistern.answers import Answer
 from orchestrator_cistern.failures import StaleConnection, translate
 from orchestrator_cistern.network import BoundedTransport, Exchange
-from orchestrator_core import CredentialsRefused, Deadline, InvalidAnswer, Secret
+from orchestrator_core import CredentialsRefused, Deadline, NonsenseAnswer, Secret
 
 MAX_ANSWER: Final = 32 * 1024 * 1024
 """Bytes; about 150,000 VMs."""
@@ -50,7 +50,7 @@ class CisternClient:
         """Get something; asked a second time when a kept connection turns out to be closed.
 
         Raises:
-            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, InvalidAnswer: when
+            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, NonsenseAnswer: when
                 there is no whole answer.
         """
         try:
@@ -104,7 +104,7 @@ class CisternClient:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > MAX_ANSWER:
-                raise InvalidAnswer(f"{self._title} gave an answer of more than 32 MiB")
+                raise NonsenseAnswer(f"{self._title} gave an answer of more than 32 MiB")
         return bytes(body)
 
     def _headers(self, content: bytes | None) -> dict[str, str]:

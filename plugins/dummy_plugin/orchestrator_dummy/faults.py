@@ -14,7 +14,7 @@ from orchestrator_core import (
     CloudUnreachable,
     Conflict,
     CredentialsRefused,
-    InvalidAnswer,
+    NonsenseAnswer,
     OrchestratorError,
     QuotaExceeded,
 )
@@ -52,7 +52,7 @@ ERRORS: Final[Mapping[str, tuple[type[OrchestratorError], str]]] = {
     "credentials": (CredentialsRefused, "refused our credentials"),
     "quota": (QuotaExceeded, "has no quota left"),
     "conflict": (Conflict, "says that the state does not allow this"),
-    "nonsense": (InvalidAnswer, "answered nonsense"),
+    "nonsense": (NonsenseAnswer, "answered nonsense"),
 }
 """What ``error`` may be: the error that is raised, and what its message says of the cloud."""
 

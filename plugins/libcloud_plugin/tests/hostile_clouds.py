@@ -109,8 +109,8 @@ def _in_a_minute(peer: Peer) -> object:
 _HTML = b"<html><body>The server could not be found. <b>nginx</body>"
 _LATE = ("CloudTimeout", 0, 504, "did not answer in time", 0.6)
 _CUT = ("CloudUnreachable", 1, 502)
-_NONSENSE = ("InvalidAnswer", 0, 502, "understood")
-_LARGE = ("InvalidAnswer", 0, 502, "more than 1 MiB")
+_NONSENSE = ("NonsenseAnswer", 0, 502, "understood")
+_LARGE = ("NonsenseAnswer", 0, 502, "more than 1 MiB")
 
 CASES: dict[str, Case] = {
     "silent": Case(hostile.silent, *_LATE),
@@ -127,10 +127,10 @@ CASES: dict[str, Case] = {
     "504": Case(answer(504, _HTML), "CloudTimeout", 1, 504, "too long itself"),
     "520 of a proxy": Case(answer(520, b""), "CloudError", 1, 502, "a fault of its own"),
     "broken XML": Case(
-        answer(200, b"<a><b", "application/xml"), "InvalidAnswer", 0, 502, "understood"
+        answer(200, b"<a><b", "application/xml"), "NonsenseAnswer", 0, 502, "understood"
     ),
     "broken JSON": Case(
-        answer(200, b'{"a": [1, 2', "application/json"), "InvalidAnswer", 0, 502, "understood"
+        answer(200, b'{"a": [1, 2', "application/json"), "NonsenseAnswer", 0, 502, "understood"
     ),
     "401": Case(
         answer(401, b"no"), "CredentialsRefused", 0, 502, "refused the credentials", safe=True

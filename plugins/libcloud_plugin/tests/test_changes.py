@@ -15,7 +15,7 @@ from orchestrator_core import (
     CredentialsRefused,
     Deadline,
     Image,
-    InvalidAnswer,
+    NonsenseAnswer,
     PluginContext,
     RateLimited,
     RequestError,
@@ -146,7 +146,7 @@ def test_an_answer_without_its_list_is_no_empty_list(
 ) -> None:
     server.behaviour = xml(body)
     for ask in (ec2.list_nodes, lambda deadline: ec2.get_node(node_id="i-1", deadline=deadline)):
-        with pytest.raises(InvalidAnswer):
+        with pytest.raises(NonsenseAnswer):
             ask(deadline=Deadline(10))
 
 

@@ -13,7 +13,7 @@ import pytest
 from hostile_clouds import CASES, SECRETS, Case
 from hostile_server import HostileServer, answer
 
-from orchestrator_core import CloudError, CloudTimeout, Deadline, InvalidAnswer
+from orchestrator_core import CloudError, CloudTimeout, Deadline, NonsenseAnswer
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.http.call import Call, Terms, under
 from orchestrator_libcloud.http.exchange import Trail
@@ -67,7 +67,7 @@ def test_what_becomes_of_it(outscale: LibcloudDriver, server: HostileServer, cas
 def test_bounds_and_redirects(outscale: LibcloudDriver, server: HostileServer) -> None:
     for behaviour in (hostile.stream(100), hostile.redirect(1, "https")):
         server.behaviour = behaviour
-        with pytest.raises(InvalidAnswer, match=r"MiB|another address"):
+        with pytest.raises(NonsenseAnswer, match=r"MiB|another address"):
             outscale.list_nodes(deadline=Deadline(10))
 
 

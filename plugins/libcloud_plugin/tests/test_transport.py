@@ -16,7 +16,7 @@ from orchestrator_core import (
     CloudTimeout,
     CloudUnreachable,
     Deadline,
-    InvalidAnswer,
+    NonsenseAnswer,
     RateLimited,
 )
 from orchestrator_libcloud import LibcloudDriver
@@ -110,7 +110,7 @@ def test_a_cloud_that_is_not_there(at: Any, deadline: Deadline) -> None:
 
 def test_answers_that_are_no_xml(at: Any, answers: Answers, deadline: Deadline) -> None:
     port, _ = answers(body=b"<html>Welcome!")
-    with pytest.raises(InvalidAnswer):
+    with pytest.raises(NonsenseAnswer):
         at(port).list_nodes(deadline=deadline)
 
 

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator_core import InvalidAnswer, InvalidParameter, StartRequest
+from orchestrator_core import InvalidParameter, NonsenseAnswer, StartRequest
 from orchestrator_libcloud.capabilities import method, needed, takes
 from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.http.exchange import Trail
@@ -49,7 +49,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
     Raises:
         InvalidParameter: for what the provider does not take; nothing was created then.
         Unsupported: when the provider wants more than a request can say.
-        InvalidAnswer: when the provider did not answer with one node.
+        NonsenseAnswer: when the provider did not answer with one node.
     """
     create = method(driver, "create_node", BY_REQUEST)
     wished = {
@@ -61,7 +61,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
     trail.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
     node = create(**arguments)
     if node is None or isinstance(node, list):
-        raise InvalidAnswer("The cloud did not answer a start with one node")
+        raise NonsenseAnswer("The cloud did not answer a start with one node")
     return node
 
 

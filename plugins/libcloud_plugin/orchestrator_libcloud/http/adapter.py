@@ -14,7 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from orchestrator_core import InvalidAnswer, OrchestratorError
+from orchestrator_core import NonsenseAnswer, OrchestratorError
 from orchestrator_libcloud.http import tokens
 from orchestrator_libcloud.http.call import Call, current
 from orchestrator_libcloud.http.connections import POOLS
@@ -64,7 +64,7 @@ class Adapter(HTTPAdapter):
 
         Raises:
             CloudTimeout: when the call's time is over.
-            InvalidAnswer: when the answer leads to another place.
+            NonsenseAnswer: when the answer leads to another place.
         """
         call = current()
         if call is None:
@@ -111,7 +111,7 @@ class _Bounded:
 
         Raises:
             CloudTimeout: when the call's time is over.
-            InvalidAnswer: when there is more than the call may read.
+            NonsenseAnswer: when there is more than the call may read.
         """
         said = self._raw.headers.get("Content-Length", "")
         self._allow(int(said) if said.isdecimal() else 0)
@@ -141,7 +141,7 @@ class _Bounded:
             return
         self._raw.close()
         raise self._call.end(
-            InvalidAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
+            NonsenseAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
         )
 
     def _allow(self, size: int) -> None:
@@ -153,7 +153,7 @@ class _Bounded:
             self._raw.close()
             terms = self._call.terms
             raise self._call.end(
-                InvalidAnswer(
+                NonsenseAnswer(
                     f"Cloud {terms.cloud} gave an answer of more than "
                     f"{terms.max_answer} MiB, the limit set by max_answer"
                 )
@@ -173,7 +173,7 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
     if not is_here:
         response.raw.close()
         raise call.end(
-            InvalidAnswer(
+            NonsenseAnswer(
                 f"Cloud {call.terms.cloud} sends us on to another address, "
                 "where its credentials are not sent"
             )

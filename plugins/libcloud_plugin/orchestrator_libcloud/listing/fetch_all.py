@@ -36,7 +36,7 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
         given: what to call it with.
 
     Raises:
-        InvalidAnswer: when the provider repeats a page, leaves out its list, or gives an item
+        NonsenseAnswer: when the provider repeats a page, leaves out its list, or gives an item
             that cannot be shown, which the message names.
         CloudError: when there is more that cannot be fetched.
         Exception: what a request failed with.

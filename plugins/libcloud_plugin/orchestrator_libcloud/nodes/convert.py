@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from orchestrator_core import Image, InvalidAnswer, Location, Node, Size
+from orchestrator_core import Image, Location, Node, NonsenseAnswer, Size
 from orchestrator_libcloud.nodes.addresses import addresses_of
 from orchestrator_libcloud.nodes.carriers import carrier_of
 from orchestrator_libcloud.nodes.marker import without_marker
@@ -42,7 +42,7 @@ def to_node(node: Any) -> Node:
     """Return a node; secrets of its ``extra`` and the core's marker apart.
 
     Raises:
-        InvalidAnswer: when it has no id.
+        NonsenseAnswer: when it has no id.
     """
     public, secrets = split(node.extra)
     marker, name = _mark(node, public)
@@ -66,7 +66,7 @@ def node_id(node: Any) -> str:
     domain's own uuid stays.
 
     Raises:
-        InvalidAnswer: when it has none.
+        NonsenseAnswer: when it has none.
     """
     driver = getattr(node, "driver", None)
     if "libcloud.compute.drivers.libvirt_driver" in modules(driver):
@@ -130,7 +130,7 @@ def to_location(location: Any) -> Location:
 def _identity(thing: Any) -> str:
     # Libcloud's constructors make text of everything, of nothing too.
     if thing is None or thing.id in (None, "", "None"):
-        raise InvalidAnswer("The cloud gave something without an id")
+        raise NonsenseAnswer("The cloud gave something without an id")
     return text(str(thing.id))
 
 

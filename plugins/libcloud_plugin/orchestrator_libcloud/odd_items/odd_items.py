@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from orchestrator_core import InvalidAnswer
+from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.answers.answer_trees import (
     GONE,
     children,
@@ -65,7 +65,7 @@ class Mender:
         """Return the list without the mends that were known, which did not help this time.
 
         Raises:
-            InvalidAnswer: as :meth:`mended`.
+            NonsenseAnswer: as :meth:`mended`.
             Exception: what the driver fails with, where no item can be found.
         """
         self._tape.memory.forget(self._tape.kind)
@@ -83,7 +83,7 @@ class Mender:
             error: what it failed with.
 
         Raises:
-            InvalidAnswer: names the item and its field, where the item cannot be shown.
+            NonsenseAnswer: names the item and its field, where the item cannot be shown.
             Exception: ``error``, where no item can be found.
         """
         outcome = Outcome(fault=fault_of(error, self._tape))
@@ -100,7 +100,7 @@ class Mender:
             named = self._named(stopped.error)
             raise named or stopped from (stopped.error if named else None)
 
-    def _named(self, refusal: Exception) -> InvalidAnswer | None:
+    def _named(self, refusal: Exception) -> NonsenseAnswer | None:
         """Return an error that names the item over which a trial's request was refused."""
         if not may_be_mismade(refusal):
             return None

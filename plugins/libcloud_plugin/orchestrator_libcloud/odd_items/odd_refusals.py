@@ -11,7 +11,7 @@ from orchestrator_core import (
     CloudTimeout,
     CloudUnreachable,
     CredentialsRefused,
-    InvalidAnswer,
+    NonsenseAnswer,
     QuotaExceeded,
     RateLimited,
 )
@@ -57,7 +57,7 @@ def _trail() -> Trail:
 
 def named_refusal(
     tape: Tape, run: Callable[[], Any], kind: str, error: Exception
-) -> InvalidAnswer | None:
+) -> NonsenseAnswer | None:
     """Return an error that names the item of which a refused request was made, if that is known.
 
     Args:
@@ -70,7 +70,7 @@ def named_refusal(
         return None
     number, path = found
     tree = tape.entries[number].tree
-    return InvalidAnswer(
+    return NonsenseAnswer(
         f"{cloud_name()} gave {label(kind, tree, path)} with a field that leads to nothing: "
         f"{field_name(tree, path)} (its request {_answered(error)})"
     )

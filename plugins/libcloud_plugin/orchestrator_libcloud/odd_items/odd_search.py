@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator_core import InvalidAnswer
+from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.answers.answer_trees import (
     GONE,
     Path,
@@ -63,7 +63,7 @@ class Mend:
     item: Place | None = None
 
 
-class UnreadableItem(InvalidAnswer):
+class UnreadableItem(NonsenseAnswer):
     """A list cannot be made because of one item.
 
     Attributes:
@@ -75,7 +75,7 @@ class UnreadableItem(InvalidAnswer):
         self.mend = mend
 
 
-class OutOfTime(InvalidAnswer):
+class OutOfTime(NonsenseAnswer):
     """Looking for the odd item takes too long."""
 
 
