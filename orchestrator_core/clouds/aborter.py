@@ -10,7 +10,7 @@ from typing import Final
 from orchestrator_core.deadline import Deadline
 
 Abort = Callable[[Deadline], object]
-"""Aborts the call that has this deadline; may block, and never raises."""
+"""A function that aborts the call with the given deadline; it may block, and never raises."""
 
 _MOST_WAITING: Final = 1024
 """Number of aborts that wait at most while a plugin's ``abort`` hangs; further ones are dropped."""
@@ -19,7 +19,7 @@ _IDLE_SECONDS: Final = 10.0
 
 
 class Aborter:
-    """Runs ``abort`` in a separate thread, which lives only while there are aborts to run.
+    """Queue of aborts, run in a separate thread that lives only while there are aborts to run.
 
     Args:
         name: the name of the thread.

@@ -19,7 +19,7 @@ from orchestrator_core.settings.model import AssignmentSettings
 T = TypeVar("T")
 
 Shape = Callable[[Sequence[Vm]], T]
-"""Turns a backend's list into the caller's result."""
+"""A function that turns a backend's list into the caller's result."""
 
 
 class Backend:

@@ -23,7 +23,10 @@ from orchestrator_core.settings.model import CloudSettings
 T = TypeVar("T")
 
 Shape = Callable[[CloudDescription, Any], T]
-"""Turns a cloud's answer into the caller's result; equal shapes run once for all who wait."""
+"""A function that turns a cloud's answer into the caller's result.
+
+Equal shapes of one answer run once for all waiting callers.
+"""
 
 _MOST_SHAPES: Final = 8
 """Number of shaped results that are cached with one answer at most."""

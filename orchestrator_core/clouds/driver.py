@@ -117,8 +117,8 @@ class Driver:
     def get_image(self, image_id: str) -> Image:
         """Return one image, from the list if the plugin does not implement ``get_image``.
 
-        If the plugin does not list images either, return the id unchecked as an image; the plugin
-        then decides itself.
+        If the plugin does not list images either, return an image with the unchecked id; the
+        plugin then checks the id itself.
         """
         if self._hooks.supports("get_image"):
             image = self._one("get_image", Image, image_id=image_id)

@@ -47,7 +47,7 @@ class Extension:
     def watches(self) -> bool:
         """Whether the extension observes the ends of calls.
 
-        It is True for an extension that could not be loaded, so that its failure shows.
+        It is True for an extension that could not be loaded; each call then logs the failure.
         """
         return self._hooks is None or self._hooks.supports("after_call")
 

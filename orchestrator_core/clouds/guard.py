@@ -39,7 +39,8 @@ Job = Callable[[Hooks, Deadline], T]
 _LOCAL_THREADS: Final = 4
 """The smallest number that can be divided among callers.
 
-More threads would not help, because a thread that computes needs the interpreter's lock."""
+More threads would not help, because a thread that computes needs the interpreter's lock.
+"""
 
 _ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
 """Errors which show that the cloud is up."""
@@ -62,7 +63,7 @@ class GuardSettings(Protocol):
 
 
 class Guard:
-    """Calls the hooks of one plugin so that its failures do not affect other plugins.
+    """The guard of one plugin, which keeps the plugin's failures from affecting other plugins.
 
     Args:
         title: the beginning of every message, for example ``Cloud aws``.

@@ -28,7 +28,7 @@ class Permit:
 
     @property
     def begun(self) -> bool:
-        """Whether something may have been changed already."""
+        """Whether the change has begun, so that the cloud may have changed already."""
         return self._begun
 
     def begin(self) -> None:

@@ -23,13 +23,13 @@ ACCEPTED_SECONDS: Final = 2.0
 
 
 class Compute(Protocol):
-    """Runs blocking code in a thread, for at most the given seconds."""
+    """A function that runs blocking code in a thread, for at most the given seconds."""
 
     def __call__(self, job: Callable[[], T], seconds: float) -> Awaitable[T]: ...  # noqa: D102
 
 
 class PluginHandle:
-    """Holds one plugin's object.
+    """The handle of one plugin's object.
 
     Args:
         hooks: the hooks of the plugin; None when the plugin cannot be used.

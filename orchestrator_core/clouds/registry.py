@@ -13,7 +13,7 @@ from orchestrator_core.settings.schema import DEFAULT
 
 
 class Registry:
-    """Finds clouds and backends by the names that callers use.
+    """Clouds and backends, found by the names that callers use.
 
     Args:
         clouds: every configured cloud, usable or not.

@@ -21,11 +21,12 @@ from orchestrator_core.model import Node, NodeState
 _LOOKS: Final = 13
 """Number of looks after an accepted deletion before the deletion is requested again.
 
-The delays grow from a quarter of a second to a minute, so this takes about three minutes."""
+The delays grow from a quarter of a second to a minute, so this takes about three minutes.
+"""
 
 
 class Confirmation:
-    """Checks whether VMs are gone, and records the states in which they were seen.
+    """Checks of whether VMs are gone, and records of the states in which they were seen.
 
     Args:
         recorder: the recorder of this process.
@@ -152,7 +153,7 @@ class Confirmation:
         empty = sum(attempt.error_code == absence.EMPTY for attempt in ended)
         found = await absence.doubt(cloud, operation.node_id, empty)
         if was_accepted and found is not None and found.code == absence.CONTRADICTION:
-            # The plugin can only look into the list, which has just shown less than it does now.
+            # The plugin gets single VMs from the list, which has just shown fewer VMs than now.
             return replace(found, code=absence.STILL_THERE)
         agreed = empty or any(attempt.error_code == absence.UNLISTED for attempt in ended[-1:])
         if found is not None or was_accepted or agreed:

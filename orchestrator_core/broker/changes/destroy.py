@@ -181,7 +181,7 @@ class Destroyer(Handler):
 
     @staticmethod
     def abandon(connection: Connection, operation: Operation, who: Requester) -> None:  # noqa: ARG004 - an override
-        """Leave the VM as it is, without a holder."""
+        """Keep the VM as it is, without a holder."""
         destruction.keep(connection, operation)
 
     async def ask(self, operation: Operation, cloud: Cloud) -> Operation:

@@ -14,7 +14,7 @@ from orchestrator_core.clouds.cloud import Cloud
 
 
 class Handler(ABC):
-    """Resumes operations of one kind whose callers no longer wait.
+    """The base class of handlers, which resume operations whose callers no longer wait.
 
     Args:
         recorder: the recorder of this process.

@@ -55,7 +55,7 @@ _PAUSE: Final = 5.0
 
 
 class Recorder:
-    """Records the operations of this process.
+    """The recorder of the operations of this process.
 
     Args:
         database: the database that holds the operations.
@@ -439,7 +439,7 @@ class Recorder:
         self.process.runs(operation_id, task)
 
     async def drain(self) -> None:
-        """Wait until everything is recorded; a write that still fails is tried once more."""
+        """Wait until everything is recorded; try failing writes once more, then lose them."""
         self._ending.set()
         if self._late:
             await asyncio.wait(self._late)

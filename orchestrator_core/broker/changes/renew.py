@@ -21,7 +21,7 @@ from orchestrator_core.model import JsonObject
 
 
 class Renewer:
-    """Renews the leases of VMs.
+    """The renewal of leases, for callers.
 
     Args:
         recorder: the recorder of this process.

@@ -30,7 +30,7 @@ _OURSELVES: Final = Requester("orchestrator", "look")
 
 
 class OrphanScanner:
-    """Scans each cloud once in every interval, in whichever process comes first.
+    """Orphan scanner, which scans each cloud once per interval, in the process that is first.
 
     Args:
         database: the database that holds the orphans.

@@ -22,7 +22,7 @@ _PATIENCE: Final = 60.0
 
 
 class Notices:
-    """Checks the database with each heartbeat, and logs the alerts.
+    """Checks of the database with each heartbeat, which log the alerts.
 
     Args:
         kind: the kind of this process. A durable worker reports holds; a web worker reports that

@@ -40,7 +40,7 @@ _TAKEN_BACK: Final = 20
 
 
 class DurableWorker:
-    """Runs due operations until it is stopped.
+    """Worker that runs due operations until it is stopped.
 
     Args:
         broker: the broker that makes the attempts.
@@ -79,7 +79,7 @@ class DurableWorker:
         self._slot_free.set()
 
     async def run(self) -> None:
-        """Work until :meth:`stop`."""
+        """Run due operations until :meth:`stop`."""
         while not self._end.is_set():
             try:
                 await self._turn()
