@@ -1,1 +1,1 @@
-"""Assignment backends that are part of the core."""
+"""Assignment backends that ship with the core."""

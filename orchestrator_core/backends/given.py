@@ -1,4 +1,4 @@
-"""The default assignment backend: it gives away VMs that are there, to whoever names one.
+"""The default assignment backend, which assigns an existing VM to the caller that names it.
 
 Settings::
 
@@ -8,7 +8,7 @@ Settings::
     [assignments.given]
     backend = "given"
 
-It needs nothing beside the server's own database: who holds what is the core's ledger.
+It needs only the server's own database: the core's ledger records the holder of each VM.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from orchestrator_core import (
 
 
 class GivenBackend:
-    """Knows every node of a cloud as a VM that can be assigned."""
+    """Assignment backend that offers every node of a cloud as a VM."""
 
     external: ClassVar[bool] = False
 
@@ -43,14 +43,14 @@ class GivenBackend:
 
     @hookimpl
     def check(self) -> None:
-        """It is there if the server is."""
+        """Succeed always, because the backend runs within the server."""
 
     @hookimpl
     def list_vms(self, cloud: str, deadline: Deadline) -> Sequence[Vm]:
-        """Return every node of the cloud, and what the ledger says of it.
+        """Return every node of the cloud, with its assignment from the ledger.
 
-        A terminated node that nobody holds is left out: other clouds show it no longer. One in
-        another state in which it cannot be assigned is faulty.
+        A terminated node without a holder is left out, because other clouds no longer show such a
+        node. A free node in another unusable state is ``FAULTY``.
         """
         nodes = self._inventory.list_nodes(cloud, deadline)
         known = self._inventory.ledger(cloud)
@@ -65,9 +65,9 @@ class GivenBackend:
     def resolve_vm(
         self, cloud: str, node: str | None, hostname: str | None, deadline: Deadline
     ) -> Vm:
-        """Return the VM as its cloud has it now, ``FAULTY`` in a state in which nobody gets it.
+        """Return the VM as its cloud shows it now; ``FAULTY`` if its state is unusable.
 
-        :raises NodeNotFound: when it is terminated, too: nobody can be meant by its name.
+        :raises NodeNotFound: when the node does not exist, or is terminated.
         """
         if hostname is None:
             assert node is not None
@@ -84,9 +84,9 @@ class GivenBackend:
 
     @hookimpl
     def assign_vm(self, request: AssignRequest) -> AssignmentResult:
-        """Allow it, if the VM can be used: that nobody else holds it is the ledger's to say.
+        """Allow the assignment of a usable VM; the ledger ensures that there is no other holder.
 
-        :raises Refused: with the state that the VM is in.
+        :raises Refused: when the VM is in an unusable state; the message names the state.
         """
         node_id = request.vm.id_vm
         if request.vm.status == VmStatus.FAULTY.value:
@@ -98,12 +98,12 @@ class GivenBackend:
 
     @hookimpl
     def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:
-        """Allow it."""
+        """Allow every release."""
         return AssignmentResult(0, vm.id_vm, f"Node {vm.id_vm} released")
 
 
 def _unheld(cloud: str, node: Node) -> Vm:
-    """Return a VM that nobody holds; a faulty one's description is its node's state."""
+    """Return a VM without a holder; the description of a faulty VM is the node's state."""
     vm = Vm(id=0, id_vm=node.id, hostname=node.name, cloud=cloud)
     if not node.state.is_usable:
         vm.status, vm.status_desc = VmStatus.FAULTY.value, node.state.name
@@ -111,9 +111,9 @@ def _unheld(cloud: str, node: Node) -> Vm:
 
 
 def _shown(cloud: str, node: Node, known: Vm | None) -> Vm:
-    """Return a VM as the ledger has it; whether a free one can be had, its node's state tells.
+    """Return a VM as the ledger records it; ``FAULTY`` if it is free but its node is unusable.
 
-    The ledger knows no name of a VM that it was told of by its id alone.
+    The ledger has no hostname for a VM that was recorded by its id alone.
     """
     vm = known or Vm(id=0, id_vm=node.id, hostname=node.name, cloud=cloud)
     vm = vm if vm.hostname else replace(vm, hostname=node.name)

@@ -1,7 +1,7 @@
-"""One configured cloud: its hooks, its threads, its deadline.
+"""Configured clouds and backends: their hooks, threads and deadlines.
 
-``bulkhead`` keeps the calls of one cloud apart from all others, ``driver`` is the typed way
-into its plugin, ``cloud`` joins the two, ``backend`` does the same for an assignment backend,
-``extensions`` stand around every call, ``registry`` knows clouds and backends by name and
-``build`` makes them all from the settings.
+``bulkhead`` separates the calls of one cloud from those of all others. ``driver`` is the typed
+interface to its plugin. ``cloud`` combines the two, and ``backend`` does the same for an
+assignment backend. ``extensions`` run before and after every call. ``registry`` finds clouds and
+backends by name, and ``build`` creates all of them from the settings.
 """

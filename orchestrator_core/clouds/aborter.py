@@ -1,4 +1,4 @@
-"""Tells a plugin which of its calls nobody waits for any more."""
+"""Aborts of a plugin's calls for which no caller waits any more."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Final
 from orchestrator_core.deadline import Deadline
 
 Abort = Callable[[Deadline], object]
-"""Makes the call end that was given this deadline; may block, and never raises."""
+"""A function that aborts the call with the given deadline; it may block, and never raises."""
 
 _MOST_WAITING: Final = 1024
-"""A plugin whose ``abort`` hangs is told of no more calls than these."""
+"""Number of aborts that wait at most while a plugin's ``abort`` hangs; further ones are dropped."""
 
 _IDLE_SECONDS: Final = 10.0
 
 
 class Aborter:
-    """Runs ``abort`` in a thread of its own, which lives only while there is something to do.
+    """Queue of aborts, run in a separate thread that lives only while there are aborts to run.
 
     Args:
-        name: the thread's.
+        name: the name of the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,7 +32,7 @@ class Aborter:
         self._alive = False
 
     def tell(self, abort: Abort, deadline: Deadline) -> None:
-        """Have ``abort(deadline)`` called soon; never blocks."""
+        """Schedule ``abort(deadline)`` to run soon; never block."""
         try:
             self._queue.put_nowait((abort, deadline))
         except Full:
@@ -43,7 +43,7 @@ class Aborter:
             self._alive = True
         try:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
-        except RuntimeError:  # the machine has none left; the next call tries again
+        except RuntimeError:  # The machine has no thread left; the next call tries again.
             self._alive = False
 
     def _work(self) -> None:

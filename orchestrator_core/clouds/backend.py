@@ -1,4 +1,4 @@
-"""A configured assignment backend: guarded as a cloud is."""
+"""A configured assignment backend, with the same protection as a cloud."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from orchestrator_core.settings.model import AssignmentSettings
 T = TypeVar("T")
 
 Shape = Callable[[Sequence[Vm]], T]
-"""Makes of a backend's list what a caller gets."""
+"""A function that turns a backend's list into the caller's result."""
 
 
 class Backend:
-    """One ``[assignments.NAME]`` of the settings; every method waits without a thread.
+    """One section ``[assignments.NAME]`` of the settings; every method waits without a thread.
 
     Args:
-        settings: the core's part of them.
-        plug: the plugin's object.
+        settings: the core's part of the section.
+        handle: the handle of the plugin's object.
     """
 
     def __init__(self, settings: AssignmentSettings, handle: PluginHandle) -> None:
@@ -44,23 +44,23 @@ class Backend:
 
     @property
     def failure(self) -> str:
-        """Why the plugin cannot be used; empty when it can."""
+        """The reason why the plugin cannot be used; empty when it can."""
         return self.guard.failure
 
     @property
     def external(self) -> bool:
-        """Whether it keeps assignments of its own, so that an answer of its can be lost."""
+        """Whether the backend keeps its own assignments, so that its answers can be lost."""
         return self.guard.hooks.trait("external", default=True)
 
     @property
     def by_hostname(self) -> bool:
-        """Whether it can be told which VM is meant only by the VM's hostname."""
+        """Whether the backend identifies a VM only by its hostname."""
         return self.guard.hooks.trait("by_hostname", default=False)
 
     async def list_vms(self, cloud: str, shape: Shape[T]) -> T:
-        """Every VM of that cloud that the backend knows, shaped in the backend's threads.
+        """Return every VM of a cloud that the backend knows, shaped in the backend's threads.
 
-        Who asks the same at the same time is given the same answer.
+        Concurrent callers with the same question share one answer.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> T:
@@ -75,10 +75,10 @@ class Backend:
     async def resolve_vm(
         self, cloud: str, node: str | None, hostname: str | None, seconds: float | None = None
     ) -> Vm:
-        """Return the one VM that is meant; in so many seconds, or by the operation's own deadline.
+        """Return the requested VM, within the given seconds or the operation's own deadline.
 
         Raises:
-            NonsenseAnswer: when the backend gives another VM than the one with that id.
+            InvalidAnswer: when the backend returns another VM than the one with the given id.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> Vm:
@@ -92,20 +92,21 @@ class Backend:
         return vm
 
     async def shown_vm(self, cloud: str, node_id: str) -> Vm:
-        """One VM with its user, as the backend's list shows it just now.
+        """Return a VM with its user, as the backend's list shows it now.
 
-        A list may hide what is faulty: of a VM that only :meth:`resolve_vm` knows, a user is
-        believed, and that there is none is not.
+        The list may hide faulty VMs. If only :meth:`resolve_vm` knows the VM, a user in its answer
+        is believed, but a missing user is not.
 
         Raises:
-            NodeNotFound: when whose it is does not show.
+            NodeNotFound: when the backend does not show who uses the VM.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> list[Vm]:
             known = hooks.many("list_vms", Vm, cloud=cloud, deadline=deadline)
             return [vm for vm in known if vm.id_vm == node_id]
 
-        # Whoever joined another's flight might be shown what was before its own change.
+        # Not through the shared reads: a read that began earlier may show the state before this
+        # caller's own change.
         shown, _ = await self.guard.call("list_vms", job)
         if shown:
             return next((vm for vm in shown if vm.user), shown[0])
@@ -115,7 +116,7 @@ class Backend:
         return found
 
     async def assign_vm(self, request: AssignRequest, permit: Permit) -> AssignmentResult:
-        """Give a VM to a user and an application."""
+        """Assign a VM to a user and an application."""
 
         def job(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
             result = hooks.one("assign_vm", AssignmentResult, request=request, deadline=deadline)
@@ -125,7 +126,7 @@ class Backend:
         return await self._change("assign_vm", job, permit)
 
     async def release_vm(self, cloud: str, vm: Vm, permit: Permit) -> AssignmentResult:
-        """Take a VM back from its user."""
+        """Release a VM from its user."""
 
         def job(hooks: Hooks, deadline: Deadline) -> AssignmentResult:
             result = hooks.one(
@@ -137,11 +138,11 @@ class Backend:
         return await self._change("release_vm", job, permit)
 
     async def check(self) -> None:
-        """Whether the backend can be reached."""
+        """Check that the backend can be reached."""
         await self.guard.call("check", _check)
 
     async def reason_against(self, operation: str) -> str | None:
-        """Say why the backend does not offer an operation; None when it does."""
+        """Return why the backend does not offer an operation; None when it does."""
         if self.failure:
             return self.failure
         hooks = self.guard.hooks
@@ -150,14 +151,14 @@ class Backend:
         )
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
+        """Close connections and end threads."""
         await self.guard.close()
 
     def _hold_to(self, hook: str, given: str, wanted: str | None) -> None:
-        """Do nothing if a backend's answer is about the VM that it was asked about.
+        """Check that a backend's answer is about the requested VM.
 
         Raises:
-            NonsenseAnswer: when it is about another: that one must not be destroyed.
+            InvalidAnswer: when the answer is about another VM, which must not be destroyed.
         """
         if wanted is not None and given != wanted:
             raise NonsenseAnswer(

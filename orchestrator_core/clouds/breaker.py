@@ -1,4 +1,4 @@
-"""Stops asking a cloud that fails again and again, and finds out when it is back."""
+"""The circuit breaker, which stops calls to a failing cloud and probes whether it is back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator_core.errors import CircuitOpen
 
 
 class Circuit(Enum):
-    """How a breaker stands: closed lets calls through, open does not, half-open lets one."""
+    """The state of a breaker: closed admits calls, open refuses them, half-open admits one."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -18,14 +18,14 @@ class Circuit(Enum):
 
 
 class Breaker:
-    """Counts failures in a row; used from one event loop at a time.
+    """Counter of consecutive failures; used from one event loop at a time.
 
     Args:
-        title: ``Cloud aws`` say; begins every message.
-        failures: how many in a row open it.
-        seconds: how long it stays open before one call is let through as a probe. It
-            doubles with each probe that fails, up to eight times as long.
-        clock: seconds that only go forward.
+        title: the beginning of every message, for example ``Cloud aws``.
+        failures: the number of consecutive failures that opens the circuit.
+        seconds: the time for which the circuit stays open before one call is admitted as a probe.
+            It doubles with each probe that fails, up to eight times the value.
+        clock: a clock in seconds that never goes backwards.
     """
 
     def __init__(
@@ -48,22 +48,22 @@ class Breaker:
 
     @property
     def circuit(self) -> Circuit:
-        """How it stands now."""
+        """The current state of the circuit."""
         if not self._opened:
             return Circuit.CLOSED
         return Circuit.OPEN if self._clock() < self._open_until else Circuit.HALF_OPEN
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until a call may be let through again; None when one may be now."""
+        """Seconds until a call may be admitted again; None when one may be admitted now."""
         left = self._open_until - self._clock()
         return left if self._opened and left > 0 else None
 
     def admit(self) -> bool:
-        """Let a call through, or not; whether it is a probe.
+        """Admit a call; return whether it is a probe.
 
         Raises:
-            CircuitOpen: while the circuit is open, or half-open with its probe under way.
+            CircuitOpen: when the circuit is open, or half-open with its probe still running.
         """
         now = self._clock()
         if not self._opened:
@@ -77,14 +77,14 @@ class Breaker:
         return True
 
     def answered(self, *, probe: bool) -> None:
-        """Note that the cloud answered, be it with a refusal."""
+        """Record that the cloud answered, possibly with a refusal."""
         if self._opened and not probe:
-            return  # a call from before the circuit opened says nothing of now
+            return  # A call that began before the circuit opened does not show the current state.
         self.failures = self._opened = 0
         self._probing = False
 
     def failed(self, why: str, *, probe: bool) -> None:
-        """Note that the cloud did not answer, or could not."""
+        """Record that the cloud failed or did not answer."""
         self.failures += 1
         self._why = why
         if probe or (not self._opened and self.failures >= self._most):
@@ -94,6 +94,6 @@ class Breaker:
             self._probing = False
 
     def ended(self, *, probe: bool) -> None:
-        """Note that a call ended without telling anything of the cloud."""
+        """Record the end of a call that shows nothing about the cloud's state."""
         if probe:
             self._probing = False

@@ -1,4 +1,4 @@
-"""Makes the configured clouds and backends out of settings and loaded plugins."""
+"""Creation of the configured clouds and backends from the settings and loaded plugins."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ _TITLES = {Kind.CLOUD: "Cloud", Kind.ASSIGNMENT: "Backend", Kind.EXTENSION: "Ext
 def build(
     settings: Settings, plugins: Plugins, host: HostEnvironment, *, lenient: bool = False
 ) -> tuple[Registry, Extensions]:
-    """Make every configured cloud, backend and extension.
+    """Create every configured cloud, backend and extension.
 
-    A plugin that did not load, or whose object cannot be made, leaves its clouds unavailable
-    and everything else as it is.
+    If a plugin did not load, or its object cannot be created, only its clouds are unavailable.
 
     Args:
-        settings: of the server.
-        plugins: those that were found.
-        host: what plugins get.
-        lenient: whether the settings were good once: one that is wrong now, since its file or its
-            plugin is away, leaves only its cloud unavailable until that is back.
+        settings: the settings of the server.
+        plugins: the plugins that were found.
+        host: the environment that is passed to plugins.
+        lenient: whether the settings were valid before. A section that is invalid now, because its
+            file or its plugin is missing, then makes only its cloud unavailable until the missing
+            part is back.
 
     Raises:
-        SettingsError: naming every plugin that is not installed and every key that a
-            plugin's own schema does not take.
+        SettingsError: naming every plugin that is not installed and every key that a plugin's own
+            schema does not accept.
     """
     builder = _Builder(settings, plugins, host, lenient=lenient)
     clouds = [
@@ -81,7 +81,10 @@ def build(
 
 @functools.cache
 def _schema(factory: Any) -> Schema:
-    """Return one schema for all clouds of a plugin: making one takes as long as loading with it."""
+    """Return one schema for all clouds of a plugin.
+
+    Creating a schema takes as long as loading a section with it.
+    """
     schema: Schema = settings_schema(factory)()
     return schema
 
@@ -97,13 +100,14 @@ class _Builder:
         self.wrong: list[str] = []
 
     def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, PluginHandle]]:
-        """Return each section with its plugin's object, or with the reason why it has none."""
+        """Return each section with the handle of its plugin's object, or of the failure."""
         made: list[tuple[_S, PluginHandle]] = []
         for section in sections.values():
             try:
                 handle = self._one(kind, section)
             except SettingsError as error:
-                # Without an extension nothing may be served: the worker tries again instead.
+                # Nothing may be served without an extension. The error is therefore raised, and
+                # the worker tries again.
                 if self._lenient and kind is not Kind.EXTENSION:
                     made.append((section, self._later(kind, section, error)))
                 else:
@@ -113,7 +117,7 @@ class _Builder:
         return made
 
     def _later(self, kind: Kind, section: _Section, error: OrchestratorError) -> PluginHandle:
-        """Return a place without a plugin's object, which is filled once that can be made."""
+        """Return a handle without a plugin's object; the object is created once it can be."""
         table, _, _ = _names(section)
         _log.error("not available", of=f"{table}.{section.name}", why=error.message)
 
@@ -149,10 +153,10 @@ class _Builder:
     def _construct(
         self, record: PluginRecord, section: _Section, path: tuple[str, str], known: tuple[str, ...]
     ) -> Hooks:
-        """Let the plugin's own code check its settings and make its object.
+        """Check the plugin's settings and create its object, with the plugin's own code.
 
         Raises:
-            OrchestratorError: instead of whatever the plugin raises.
+            OrchestratorError: in place of any error that the plugin raises.
         """
         name = section.name
         title = f"{_TITLES[record.kind]} {name}"
@@ -168,7 +172,8 @@ class _Builder:
         except OrchestratorError as error:
             raise Spoken(title, endpoint).clean(error, "__init__", {}) from error.__cause__
         except ValidationError as error:
-            # Of the constructor, which knows more than the schema: whether there is a [state], say.
+            # Raised by the constructor, which knows more than the schema: for example, whether the
+            # server has a [state].
             found = faults(error.messages, None, path)
             raise settings_error(found, self._settings.file, self._settings.origins) from None
         except BaseException as error:  # noqa: BLE001 - one plugin must not stop the others
@@ -193,7 +198,8 @@ class _Builder:
 def _with_destroy(section: CloudSettings, plugins: Plugins) -> CloudSettings:
     """Return a cloud's settings with the default of ``destroy`` filled in.
 
-    A plugin that is not loaded says nothing of itself: its cloud has the careful default.
+    If the plugin is not loaded, it is unknown whether it is simulated: the cloud gets the safer
+    default, ``own``.
     """
     if section.destroy is not None:
         return section
@@ -203,7 +209,7 @@ def _with_destroy(section: CloudSettings, plugins: Plugins) -> CloudSettings:
 
 
 def _unusable(record: PluginRecord) -> str:
-    """Say why a plugin is not used; in full where an operator can help at once."""
+    """Return why a plugin is not used, with details if an operator can fix it at once."""
     why = f": {record.message}" if record.stage == "migrations" else ""
     return f"its plugin {record.name} is {record.state.value}{why}"
 

@@ -1,17 +1,18 @@
-"""The threads of one cloud, so that a cloud that hangs costs nobody else anything.
+"""The threads of one cloud, separate from all others, so that a hanging cloud affects no other.
 
 Callers are coroutines: they wait without a thread, in a bounded queue, up to a deadline
-that is enforced here and not by the driver. Threads and places are divided among callers, changes
-ahead of reads (:mod:`orchestrator_core.fair_queue`).
+that is enforced here and not by the driver. Threads and queue places are divided among callers,
+changes ahead of reads (:mod:`orchestrator_core.fair_queue`).
 
-Handing over between the event loop and a thread costs more than a fast driver's whole
-answer, so it is done for many calls at once: a thread that is awake takes one call after
-the other, a second one joins in only when the first makes no headway, and results
-are announced to the loop once for as many as there are. No result waits longer than a tick.
+A handover between the event loop and a thread costs more than the whole answer of a fast driver.
+It is therefore done for many calls at once. A thread that is awake takes one call after the other,
+a second thread joins only when the first makes no progress, and all finished results are
+announced to the loop together. No result waits longer than a tick.
 
-A call that nobody waits for any more is overdue. The driver is asked to abort it, and when its
-thread still does not come back it is lost: another takes its place, up to as many as the
-bulkhead has, so that hanging threads are bounded and yet a few of them stop nobody.
+A call is overdue when it still runs and its caller no longer waits. The driver is asked to abort
+the call. If the thread still does not return, it is lost and another thread replaces it. At most
+as many threads are replaced as the bulkhead has, so the number of hanging threads is bounded, and
+a few hanging threads block no caller.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 TICK: Final = 0.001
-"""Seconds without headway after which another thread joins in."""
+"""Seconds without progress after which another thread joins."""
 
 GRACE: Final = 1.0
-"""Seconds that an overdue call has to end before its thread is lost."""
+"""Seconds within which an overdue call must end before its thread counts as lost."""
 
 
 class NeverAsked(CloudTimeout):
@@ -58,15 +59,15 @@ class _Ring(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a bulkhead is doing, in this process.
+    """The load of a bulkhead in this process.
 
     Attributes:
-        threads: how many calls may run at the same time.
-        running: how many do.
-        queue: how many more may wait.
-        waiting: how many do.
-        overdue: running calls that nobody waits for, lost ones included.
-        lost: threads that did not come back and have been replaced.
+        threads: the number of calls that may run at the same time.
+        running: the number of calls that run.
+        queue: the number of further calls that may wait.
+        waiting: the number of calls that wait.
+        overdue: the number of running calls without a waiting caller, including lost ones.
+        lost: the number of threads that did not return and were replaced.
     """
 
     threads: int
@@ -81,9 +82,9 @@ class Bulkhead:
     """A bounded pool of threads behind a bounded queue; used from one event loop at a time.
 
     Args:
-        title: ``Cloud aws`` say; begins every message and names the threads.
-        threads: how many calls may run at the same time.
-        queue: how many more may wait.
+        title: the beginning of every message and thread name, for example ``Cloud aws``.
+        threads: the number of calls that may run at the same time.
+        queue: the number of further calls that may wait.
     """
 
     def __init__(self, title: str, *, threads: int, queue: int) -> None:
@@ -120,17 +121,17 @@ class Bulkhead:
         """Run ``job`` in one of the threads and return its result.
 
         Args:
-            job: ordinary blocking code; it is given its deadline.
-            seconds: how long the caller waits, queueing included.
-            abort: makes the job end that was given this deadline; called when it
-                still runs at its deadline, or when the caller has left.
-            total: seconds to speak of at the deadline, when this is a part of a longer wait.
+            job: ordinary blocking code; it receives its deadline.
+            seconds: the time that the caller waits, including time in the queue.
+            abort: aborts the job that has this deadline; called when the job still runs at its
+                deadline, or when the caller has left.
+            total: the seconds to name in the timeout error, if this wait is part of a longer one.
 
         Raises:
             CloudBusy: at once, when threads and queue are full or every thread hangs; later, when
-                the call has to make room for one of a caller that has fewer.
+                the call must make room for one of a caller that has fewer calls.
             CloudTimeout: at the deadline; the job may still be running then.
-            NeverAsked: at the deadline too, when the job was never begun.
+            NeverAsked: at the deadline, when the job has not begun.
         """
         shared = sharers.get()
         origins = [origin.get()] if shared is None else shared.origins
@@ -155,11 +156,11 @@ class Bulkhead:
             self._inside -= 1
             if not pending.ended:
                 self._leave(pending)
-            del pending, timer, future  # or an error would hold them, and they the error
+            del pending, timer, future  # Otherwise they and the error would keep each other alive.
 
     @property
     def load(self) -> Load:
-        """What is going on in here."""
+        """The current load of the bulkhead."""
         with self._lock:
             return Load(
                 threads=self._limit,
@@ -171,7 +172,7 @@ class Bulkhead:
             )
 
     def close(self) -> None:
-        """Let the threads end, each after what it is doing; a later call would make new ones."""
+        """End each thread after its current call; a later call would start new threads."""
         for _ in range(self._threads):
             self._bell.put(_Ring.END)
         self._bell = SimpleQueue()
@@ -180,12 +181,12 @@ class Bulkhead:
     # --- in the event loop --------------------------------------------------------------
 
     def _make_room(self, origins: Sequence[Origin]) -> None:
-        """Refuse a call for which there is no place, or take the place of another one.
+        """Find a place for a new call, if necessary that of another waiting call.
 
         Raises:
-            CloudBusy: when there is none.
+            CloudBusy: when there is no place.
         """
-        # One caller's calls that do not end must leave a thread to the others.
+        # The hanging calls of one caller must leave a thread to the others.
         spare = self._limit - self._queue.caller_limit
         overdue_of_one = max(self._overdue_of[one.caller] for one in origins)
         if max(self._overdue, overdue_of_one + spare) >= 2 * self._limit:
@@ -215,20 +216,20 @@ class Bulkhead:
         self._tick_later()
 
     def _join(self, pending: PendingCall, one: Origin) -> None:
-        """Let a call that waits take the turn of one more caller, if that comes first."""
+        """Add a caller to a waiting call, which then runs in the earliest turn of its callers."""
         with self._lock:
             self._queue.join(pending, one)
         self._tick_later()
 
     def _wake_one(self) -> None:
-        """Wake an idle thread, or make one; it is counted as awake already."""
+        """Wake an idle thread, or start one; ``_awake`` already counts it."""
         if self._awake > self._threads:
             # Daemons: a thread that hangs in an SDK must not keep the process from ending.
             name = f"{self.title} {next(self._made)}"
             thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the machine has none left; the next tick tries again
+            except RuntimeError:  # The machine has no thread left; the next tick tries again.
                 with self._lock:
                     self._awake -= 1
                 return
@@ -241,8 +242,8 @@ class Bulkhead:
             self._loop.call_later(TICK, self._tick)
 
     def _tick(self) -> None:
-        # The flag falls before the results are fetched: a thread that still saw it up has
-        # put its result there before.
+        # Clear the flag before fetching the results: a thread that still saw the flag set has
+        # stored its result before, so this fetch includes that result.
         self._ticking = False
         self._deliver()
         if not self._queue or self._awake >= self._limit:
@@ -252,7 +253,7 @@ class Bulkhead:
             is_ready = self._queue.is_ready
             self._awake += is_stuck and is_ready
         if not is_ready:
-            return  # what waits has to leave the idle threads to others
+            return  # The waiting calls must leave the idle threads to other callers.
         if is_stuck:
             self._wake_one()
         self._taken_at_last_tick = self._taken
@@ -263,7 +264,7 @@ class Bulkhead:
         while self._done:
             self._done.popleft().deliver()
         if self._queue:
-            self._tick_later()  # one that ended may allow for more than its thread takes
+            self._tick_later()  # The end of a call may allow more calls than its own thread takes.
 
     def _expire(self, pending: PendingCall, total: float) -> None:
         if pending.future is None or pending.future.done():
@@ -275,7 +276,7 @@ class Bulkhead:
         pending.future.set_exception(error)
 
     def _leave(self, pending: PendingCall) -> None:
-        """Nobody waits for this call any more: take back what it holds."""
+        """Free the place of a call whose caller no longer waits; abort the call if it runs."""
         with self._lock:
             if not pending.begun:
                 self._queue.remove(pending)
@@ -295,7 +296,7 @@ class Bulkhead:
             self._loop.call_later(GRACE, self._write_off, pending)
 
     def _write_off(self, pending: PendingCall) -> None:
-        """Replace the thread of a call that does not end, if not too many hang already."""
+        """Replace the thread of a call that does not end, unless too many are lost already."""
         with self._lock:
             if pending.ended:
                 return
@@ -322,7 +323,7 @@ class Bulkhead:
                 replaced = self._end(pending)
                 self._done.append(pending)
                 self._announce()
-                del pending  # or its result would stay alive until the next call
+                del pending  # Otherwise its result would stay in memory until the next call.
                 if replaced:
                     return
 
@@ -338,7 +339,7 @@ class Bulkhead:
             return pending
 
     def _end(self, pending: PendingCall) -> bool:
-        """Note that a call has ended; whether its thread has been replaced meanwhile."""
+        """Record the end of a call; return whether its thread was replaced meanwhile."""
         with self._lock:
             pending.ended = True
             if not pending.lost:
@@ -348,7 +349,7 @@ class Bulkhead:
                 return False
             self._overdue -= 1
             self._overdue_of[pending.origin.caller] -= 1
-            self._overdue_of += Counter()  # without those that have none
+            self._overdue_of += Counter()  # Drops the callers whose count is zero.
             if not pending.lost:
                 return False
             self._lost -= 1
@@ -356,7 +357,7 @@ class Bulkhead:
         return True
 
     def _announce(self) -> None:
-        """Tell the loop of results, unless it will look within a tick anyway."""
+        """Announce results to the event loop, unless it will look within a tick anyway."""
         if self._announced or (self._ticking and self._queue):
             return
         self._announced = True
@@ -364,4 +365,4 @@ class Bulkhead:
         try:
             self._loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:
-            self._announced = False  # the loop is closed: the server is gone, and who asked
+            self._announced = False  # The loop is closed: the server and its callers are gone.

@@ -1,4 +1,4 @@
-"""A configured cloud: its reads are shared, its changes are made once, its plugin is guarded."""
+"""A configured cloud, with shared reads, changes that are made once, and a guarded plugin."""
 
 from __future__ import annotations
 
@@ -23,20 +23,24 @@ from orchestrator_core.settings.model import CloudSettings
 T = TypeVar("T")
 
 Shape = Callable[[CloudDescription, Any], T]
-"""Makes of a cloud's answer what a caller gets; equal ones are run once for all who wait."""
+"""A function that turns a cloud's answer into the caller's result.
+
+Equal shapes of one answer run once for all waiting callers.
+"""
 
 _MOST_SHAPES: Final = 8
-"""How many shapes of one kept answer are kept with it."""
+"""Number of shaped results that are cached with one answer at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[T]):
-    """What is asked of a cloud.
+    """A read of a cloud.
 
     Attributes:
-        operation: a method of :class:`Driver` that changes nothing.
-        shape: run in the cloud's threads too, since long answers take long to shape.
-        parameters: the method's, in its order.
+        operation: the name of a method of :class:`Driver` that changes nothing.
+        shape: the function that shapes the answer. It runs in the cloud's threads too, because
+            shaping a long answer takes long.
+        parameters: the parameters of the method, in its order.
     """
 
     operation: str
@@ -46,11 +50,11 @@ class Question(Generic[T]):
 
 @dataclass(slots=True)
 class _Answer:
-    """What a cloud said.
+    """The answer of a cloud.
 
     Attributes:
-        begun: when it was asked, on the monotonic clock: it is no younger than that.
-        shaped: what has been made of it already.
+        begun: the time of the call, on the monotonic clock; the answer may be as old as that.
+        shaped: the shaped results of the answer so far.
     """
 
     value: Any
@@ -61,11 +65,11 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """A read's answer, shaped.
+    """The shaped answer of a read.
 
     Attributes:
-        age: seconds since the cloud was asked for it.
-        attempts: how many times it was asked.
+        age: the seconds since the cloud was called.
+        attempts: the number of calls that the read took.
     """
 
     value: T
@@ -74,11 +78,11 @@ class Reading(Generic[T]):
 
 
 class Cloud:
-    """One ``[clouds.NAME]`` of the settings.
+    """One section ``[clouds.NAME]`` of the settings.
 
     Args:
-        settings: the core's part of them.
-        plug: the plugin's object.
+        settings: the core's part of the section.
+        handle: the handle of the plugin's object.
     """
 
     def __init__(self, settings: CloudSettings, handle: PluginHandle) -> None:
@@ -100,12 +104,12 @@ class Cloud:
 
     @property
     def failure(self) -> str:
-        """Why the plugin cannot be used; empty when it can."""
+        """The reason why the plugin cannot be used; empty when it can."""
         return self.guard.failure
 
     @property
     def hint_names(self) -> tuple[str, ...]:
-        """The hints that its driver knows.
+        """The names of the hints that the cloud's driver knows.
 
         Raises:
             CloudUnavailable: when the plugin cannot be used.
@@ -118,12 +122,12 @@ class Cloud:
         max_age: float = math.inf,
         hints: Mapping[str, str] = NO_HINTS,
     ) -> Reading[T]:
-        """Ask the cloud, or join who asks the same already, or use what was kept.
+        """Return the answer of a read: a new one, that of a running equal read, or a cached one.
 
         Args:
-            question: what is asked.
-            max_age: seconds; what was kept for longer will not do.
-            hints: what the caller wants the driver to know.
+            question: the read.
+            max_age: the age in seconds from which a cached answer is not used.
+            hints: the caller's hints for the driver.
 
         Raises:
             OrchestratorError: see :meth:`Guard.call`.
@@ -149,14 +153,16 @@ class Cloud:
         hints: Mapping[str, str] = NO_HINTS,
         seconds: float | None = None,
     ) -> T:
-        """Change something in the cloud; reads that began before its end are not joined after it.
+        """Change something in the cloud.
+
+        A read that began before the end of the change is not shared with later callers.
 
         Args:
-            operation: whose deadline holds.
-            job: given the driver for this call.
-            permit: asked by the job just before it changes anything.
-            hints: what the caller wants the driver to know.
-            seconds: how long it may take; None for the operation's own deadline.
+            operation: the operation, which determines the deadline.
+            job: the function that makes the change with the driver of this call.
+            permit: the permit, which the job asks just before it changes anything.
+            hints: the caller's hints for the driver.
+            seconds: the time limit; None for the operation's own deadline.
 
         Raises:
             OrchestratorError: see :meth:`Guard.call`.
@@ -170,37 +176,37 @@ class Cloud:
         )
 
     async def find_marked(self, marker: str) -> tuple[CloudDescription, Node]:
-        """The node that was started with this marker.
+        """Return the node that was started with a marker.
 
         Raises:
-            NodeNotFound: when no node carries it.
-            Unsupported: when this cloud's nodes cannot carry any.
+            NodeNotFound: when no node carries the marker.
+            Unsupported: when the nodes of this cloud cannot carry markers.
         """
         return await self._look_up("find_node", lambda driver: driver.find_node(marker))
 
     async def list_all(self) -> tuple[CloudDescription, Sequence[Node]]:
-        """Every node, asked for now."""
+        """Return every node, read from the cloud now."""
         return await self._look_up("list_nodes", lambda driver: driver.list_nodes())
 
     async def look_at(
         self, node_id: str, seconds: float | None = None
     ) -> tuple[CloudDescription, Node]:
-        """One node, asked for now; in so many seconds, or by the operation's own deadline.
+        """Return one node, read now, within the given seconds or the operation's own deadline.
 
         Raises:
-            NodeNotFound: when there is none.
+            NodeNotFound: when there is no such node.
         """
         return await self._look_up("get_node", lambda driver: driver.get_node(node_id), seconds)
 
     async def find_named(
         self, name: str, seconds: float | None = None
     ) -> tuple[CloudDescription, Node]:
-        """The one living node of that name, asked for now, as :meth:`look_at`.
+        """Return the one living node with a name, read now, as :meth:`look_at`.
 
         Raises:
-            NodeNotFound: when there is none.
-            NodeTerminated: when only nodes that have ended had it.
-            InvalidParameter: when there are several; it names them.
+            NodeNotFound: when no node has the name.
+            NodeTerminated: when only terminated nodes have the name.
+            InvalidParameter: when several living nodes have the name; the error names them.
         """
         return await self._look_up("list_nodes", lambda driver: driver.node_named(name), seconds)
 
@@ -215,7 +221,10 @@ class Cloud:
         return found
 
     def describe(self, driver: Driver) -> CloudDescription:
-        """What this cloud is, under the label of the settings. May import an SDK: blocks."""
+        """Return the description of this cloud, with the label of the settings.
+
+        The call blocks, because it may import an SDK.
+        """
         if self._description is None:
             described = driver.describe()
             if self._label:
@@ -224,7 +233,7 @@ class Cloud:
         return self._description
 
     async def description(self) -> CloudDescription | OrchestratorError:
-        """What this cloud is, or why that cannot be said."""
+        """Return the description of this cloud, or the error that prevents it."""
         if self._description is not None:
             return self._description
         try:
@@ -237,18 +246,18 @@ class Cloud:
             return error
 
     async def check(self) -> None:
-        """Find out whether the cloud can be reached with these credentials."""
+        """Check that the cloud can be reached with its credentials."""
         await self.guard.call("check", lambda hooks, deadline: Driver(hooks, deadline).check())
 
     def kept_for(self, operation: str) -> float:
-        """Seconds that answers to this operation are kept; 0 when they are not."""
+        """Return the seconds for which answers to an operation are cached; 0 for never."""
         return self._kept_for.get(operation, 0.0)
 
     def pages(self, operation: str) -> bool:
-        """Whether a part of this list is better asked for than cut out of the whole.
+        """Return whether a page of this list should be read alone, not cut out of the whole list.
 
-        A list that is kept serves every part of it. And where the plugin has no pages the whole
-        list is one question, whose answer all callers share.
+        A cached list serves every page. If the plugin has no pages, the whole list is one read,
+        whose answer all callers share.
 
         Raises:
             CloudUnavailable: when the plugin cannot be used.
@@ -257,7 +266,7 @@ class Cloud:
         return hook is not None and not self.kept_for(operation) and self.guard.hooks.offers(hook)
 
     async def reason_against(self, operation: str) -> str | None:
-        """Say why this cloud does not offer an operation; None when it does.
+        """Return why this cloud does not offer an operation; None when it does.
 
         Raises:
             CloudUnavailable: when the plugin cannot be used.
@@ -268,7 +277,7 @@ class Cloud:
         )
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
+        """Close connections and end threads."""
         await self.guard.close()
 
     async def _ask(

@@ -1,4 +1,4 @@
-"""The typed way into a cloud's plugin: one method for each hook, and the fallbacks."""
+"""The typed interface to a cloud's plugin: one method for each hook, with the fallbacks."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ M = TypeVar("M")
 
 
 PAGES: Final = {"list_nodes": "page_nodes", "list_images": "page_images"}
-"""A hook that returns a whole list to the one that returns a part of it."""
+"""The hooks that return a whole list, each with the hook that returns one page of it."""
 
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*")
-"""Ids that mean the same whether or not a plugin escapes them in a URL (RFC 3986, 2.3)."""
+"""Ids that stay the same whether or not a plugin escapes them in a URL (RFC 3986, 2.3)."""
 
 
 class Driver:
-    """One cloud's hooks for one call. Every method blocks; call it in that cloud's threads.
+    """The hooks of one cloud for one call. Every method blocks; call it in that cloud's threads.
 
     Args:
-        hooks: the plugin's.
-        deadline: the call's.
-        hints: what the caller wants this driver to know.
+        hooks: the hooks of the plugin.
+        deadline: the deadline of the call.
+        hints: the caller's hints for the driver.
 
     Each method raises :class:`~orchestrator_core.errors.Unsupported` when the plugin does not
-    implement the hook, and what the hook's own documentation says.
+    implement the hook, and the errors that the hook's own documentation names.
     """
 
     __slots__ = ("_hooks", "deadline", "hints")
@@ -57,42 +57,42 @@ class Driver:
         self.hints = hints
 
     def describe(self) -> CloudDescription:
-        """What this cloud is."""
+        """Return the description of this cloud."""
         return self._hooks.one("describe", CloudDescription)
 
     def check(self) -> None:
-        """Whether the cloud can be reached with these credentials."""
+        """Check that the cloud can be reached with its credentials."""
         if self._hooks.supports("check"):
             self._hooks.call("check", deadline=self.deadline)
         else:
             self.list_nodes()
 
     def list_nodes(self, limit: int | None = None, marker: str | None = None) -> Sequence[Node]:
-        """Every node; with a limit at least the first ones after the marker, by id."""
+        """Return every node; with a limit, at least the first ones after the marker, by id."""
         return self._part_or_all("list_nodes", Node, limit, marker)
 
     def list_images(self, limit: int | None = None, marker: str | None = None) -> Sequence[Image]:
-        """Every image; with a limit at least the first ones after the marker, by id."""
+        """Return every image; with a limit, at least the first ones after the marker, by id."""
         return self._part_or_all("list_images", Image, limit, marker)
 
     def list_sizes(self) -> Sequence[Size]:
-        """Every size."""
+        """Return every size."""
         return self._many("list_sizes", Size)
 
     def list_locations(self) -> Sequence[Location]:
-        """Every location."""
+        """Return every location."""
         return self._many("list_locations", Location)
 
     def get_node(self, node_id: str) -> Node:
-        """Return one node, from the list where the plugin cannot get one alone.
+        """Return one node, from the list if the plugin does not implement ``get_node``.
 
-        An id with a character that has a meaning in a URL is looked up in the list too, where there
-        is one. A plugin that forgets to escape it gets another node, and may write the id that it
-        was asked for into its answer: then the answer does not show the mistake.
+        An id with a character that has a meaning in a URL is also looked up in the list, if the
+        plugin has one. A plugin that forgets to escape such an id gets another node. It may copy
+        the requested id into its answer, so that the answer does not show the mistake.
 
         Raises:
-            NodeNotFound: when there is none.
-            NonsenseAnswer: when the plugin returns a node with another id.
+            NodeNotFound: when there is no such node.
+            InvalidAnswer: when the plugin returns a node with another id.
         """
         listed = self._hooks.supports("list_nodes")
         if self._hooks.supports("get_node") and (_PLAIN_ID.fullmatch(node_id) or not listed):
@@ -103,7 +103,7 @@ class Driver:
     def look_up(self, node_id: str) -> Node:
         """Return one node before it is changed, as :meth:`get_node`.
 
-        It asks the list where this one cloud cannot get a node alone.
+        Use the list if this particular cloud does not offer ``get_node``.
         """
         reason = self._hooks.reason_against("get_node")
         if reason is not None and self._hooks.supports("list_nodes"):
@@ -111,13 +111,14 @@ class Driver:
         return self.get_node(node_id)
 
     def find_node(self, marker: str) -> Node:
-        """The node that was started with this marker."""
+        """Return the node that was started with a marker."""
         return self._one("find_node", Node, marker=marker)
 
     def get_image(self, image_id: str) -> Image:
-        """One image, from the list where the plugin cannot get one alone.
+        """Return one image, from the list if the plugin does not implement ``get_image``.
 
-        A plugin that knows no images at all is handed the id as it came, to judge for itself.
+        If the plugin does not list images either, return an image with the unchecked id; the
+        plugin then checks the id itself.
         """
         if self._hooks.supports("get_image"):
             image = self._one("get_image", Image, image_id=image_id)
@@ -127,7 +128,7 @@ class Driver:
         return _pick(self.list_images(), image_id, ImageNotFound, "image")
 
     def get_size(self, size_id: str) -> Size:
-        """One size, from the list where the plugin cannot get one alone; as for images."""
+        """Return one size, with the same fallbacks as :meth:`get_image`."""
         if self._hooks.supports("get_size"):
             size = self._one("get_size", Size, size_id=size_id)
             return self._exactly("get_size", size, size_id)
@@ -136,12 +137,12 @@ class Driver:
         return _pick(self.list_sizes(), size_id, SizeNotFound, "size")
 
     def node_named(self, name: str) -> Node:
-        """Return the one living node of that name.
+        """Return the one living node with a name.
 
         Raises:
-            NodeNotFound: when there is none.
-            NodeTerminated: when only nodes that have ended had that name; it names them.
-            InvalidParameter: when there are several; it names them.
+            NodeNotFound: when no node has the name.
+            NodeTerminated: when only terminated nodes have the name; the error names them.
+            InvalidParameter: when several living nodes have the name; the error names them.
         """
         return choose_living((node for node in self.list_nodes() if node.name == name), name)
 
@@ -150,22 +151,22 @@ class Driver:
         return self._one("start_vm", Node, request=request)
 
     def act(self, hook: str, node_id: str) -> None:
-        """Do to a node what the hook's name says: ``stop_vm``, ``reboot_vm`` ..."""
+        """Call a hook that changes a node: ``stop_vm``, ``reboot_vm`` ..."""
         self._hooks.call(hook, node_id=node_id, deadline=self.deadline, hints=self.hints)
 
     def require(self, hook: str) -> None:
-        """Find out that an operation is not offered before anything else is done for it.
+        """Check that the plugin implements a hook, before anything else is done for the operation.
 
         Raises:
-            Unsupported: when the plugin does not implement it.
+            Unsupported: when the plugin does not implement the hook.
         """
         self._hooks.require(hook)
 
     def _exactly(self, hook: str, thing: T, wanted: str) -> T:
-        """Return what a plugin gave, if it is what it was asked for.
+        """Return a plugin's answer if it has the requested id.
 
         Raises:
-            NonsenseAnswer: when it has another id.
+            InvalidAnswer: when the answer has another id.
         """
         if thing.id != wanted:
             raise NonsenseAnswer(
@@ -192,10 +193,10 @@ class Driver:
         return self._many(hook, expected)
 
     def _ordered(self, hook: str, things: Sequence[M], marker: str | None) -> Sequence[M]:
-        """Return a part of a list, if it goes by id and begins after its marker.
+        """Return a page of a list if it is sorted by id and begins after its marker.
 
         Raises:
-            NonsenseAnswer: when it does not: callers who walk through the list would miss items.
+            InvalidAnswer: when it is not; callers that read page after page would miss items.
         """
         ids = [getattr(thing, "id") for thing in things]  # noqa: B009 - each class here has one
         begins = [marker] if marker is not None else []

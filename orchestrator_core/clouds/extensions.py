@@ -26,12 +26,12 @@ _TELLS_WHY: Final = "list_plugins"
 
 
 class Extension:
-    """One ``[extensions.NAME]`` of the settings, in threads of its own.
+    """One section ``[extensions.NAME]`` of the settings, with its own threads.
 
     Args:
-        settings: the core's part of them.
-        hooks: None when the plugin cannot be used.
-        failure: then, why not.
+        settings: the core's part of the section.
+        hooks: the hooks of the plugin; None when the plugin cannot be used.
+        failure: the reason why the plugin cannot be used; empty when it can.
     """
 
     def __init__(self, settings: ExtensionSettings, hooks: Hooks | None, failure: str = "") -> None:
@@ -45,15 +45,21 @@ class Extension:
 
     @property
     def watches(self) -> bool:
-        """Whether it sees how calls end; one that could not be loaded fails instead."""
+        """Whether the extension observes the ends of calls.
+
+        It is True for an extension that could not be loaded; each call then logs the failure.
+        """
         return self._hooks is None or self._hooks.supports("after_call")
 
     async def before_call(self, call: Call) -> None:
-        """Let the extension deny or change the call.
+        """Call the extension before the call; it may deny or change the call.
+
+        An extension that could not be set up does not deny ``list_plugins``, the report that shows
+        the reason.
 
         Raises:
-            Forbidden: when it denies, or when it fails and the settings say ``deny``. One that
-                could not be set up does not deny the report that tells why.
+            Forbidden: when the extension denies the call, or when it fails and its setting
+                ``on_failure`` is ``deny``.
         """
         if self._hooks is None and call.operation == _TELLS_WHY:
             return
@@ -67,14 +73,14 @@ class Extension:
                 raise Forbidden(f"Denied, because the extension {self.name} failed") from None
 
     async def after_call(self, call: Call, outcome: Outcome) -> None:
-        """Let the extension see how the call ended; that it fails changes nothing."""
+        """Notify the extension of a call's outcome; its failure is only logged."""
         try:
             await self._run("after_call", call=call, outcome=outcome)
         except OrchestratorError as error:
             _log.error("extension failed", extension=self.name, why=error.message)
 
     def close(self) -> None:
-        """Let go of threads."""
+        """End the threads of the extension."""
         self._bulkhead.close()
 
     async def _run(self, hook: str, **arguments: Any) -> None:
@@ -95,7 +101,7 @@ class Extensions:
 
     @property
     def has_failed(self) -> bool:
-        """Whether one of them could not be set up."""
+        """Whether an extension could not be set up."""
         return any(extension.failure for extension in self.all)
 
     async def around(
@@ -104,15 +110,15 @@ class Extensions:
         work: Callable[[dict[str, Any]], Awaitable[T]],
         permit: Permit | None = None,
     ) -> T:
-        """Make a call with the extensions around it.
+        """Run a call, with every extension called before and after it.
 
         Args:
-            call: what the caller asked for.
-            work: makes it, with the parameters that the extensions left.
-            permit: a change's.
+            call: the caller's call.
+            work: the function that runs the call, with the parameters as the extensions left them.
+            permit: the permit of a change; None for a read.
 
         Raises:
-            Forbidden: when an extension denies it.
+            Forbidden: when an extension denies the call.
         """
         begun = time.monotonic()
         outcome = Outcome()
@@ -139,17 +145,17 @@ class Extensions:
             faultpoints.reached("call.ended")
             watching = [extension for extension in self.all if extension.watches]
             if watching and _is_in_parts(outcome.result):
-                # Extensions are promised the text itself.
+                # The contract promises extensions the text itself.
                 outcome.result = await asyncio.to_thread(bytes, outcome.result)
             for extension in watching:
                 await extension.after_call(call, outcome)
 
     def close(self) -> None:
-        """Let go of threads."""
+        """End the threads of all extensions."""
         for extension in self.all:
             extension.close()
 
 
 def _is_in_parts(result: object) -> bool:
-    """Whether this is the text of a list, which may be long and stand in a file."""
+    """Return whether a result is the text of a list, which may be long and lie in a file."""
     return not isinstance(result, bytes) and hasattr(result, "__bytes__")

@@ -1,4 +1,4 @@
-"""The way into one plugin: breaker, threads, deadline, retries, credentials; and the log of it."""
+"""The protection around one plugin: breaker, threads, deadline, retries, credentials and log."""
 
 from __future__ import annotations
 
@@ -34,20 +34,23 @@ from orchestrator_core.settings.model import BreakerSettings
 T = TypeVar("T")
 
 Job = Callable[[Hooks, Deadline], T]
-"""Blocking code, given the plugin's hooks and the deadline of its attempt."""
+"""Blocking code, which receives the plugin's hooks and the deadline of its attempt."""
 
 _LOCAL_THREADS: Final = 4
-"""As few as can be divided among callers; one that computes needs the interpreter's lock."""
+"""The smallest number that can be divided among callers.
 
-_ANSWERS = (RequestError, CredentialsRefused, NonsenseAnswer)
-"""Errors that show that the cloud is there."""
+More threads would not help, because a thread that computes needs the interpreter's lock.
+"""
+
+_ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
+"""Errors which show that the cloud is up."""
 
 _UNTOLD = (CloudBusy, NeverAsked, RateLimited)
-"""Errors that tell nothing of whether it is."""
+"""Errors which do not show whether the cloud is up."""
 
 
 class GuardSettings(Protocol):
-    """What a section of the settings says about calls."""
+    """The call settings of a section."""
 
     @property
     def threads(self) -> int: ...  # noqa: D102
@@ -60,14 +63,14 @@ class GuardSettings(Protocol):
 
 
 class Guard:
-    """Calls one plugin's hooks so that nothing it does harms anybody else.
+    """The guard of one plugin, which keeps the plugin's failures from affecting other plugins.
 
     Args:
-        title: ``Cloud aws`` say; begins every message.
-        labels: what every log line carries, ``{"cloud": "aws"}`` say.
-        settings: threads, queue, retries, breaker.
-        deadlines: seconds by operation.
-        plug: the plugin's object.
+        title: the beginning of every message, for example ``Cloud aws``.
+        labels: the fields of every log line, for example ``{"cloud": "aws"}``.
+        settings: the settings of threads, queue, retries and breaker.
+        deadlines: the deadlines in seconds, by operation.
+        handle: the handle of the plugin's object.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Guard:
 
     @property
     def failure(self) -> str:
-        """Why the plugin cannot be used; empty when it can."""
+        """The reason why the plugin cannot be used; empty when it can."""
         return self._handle.failure
 
     @property
@@ -102,7 +105,8 @@ class Guard:
         """The plugin's hooks.
 
         Raises:
-            CloudUnavailable: when the plugin cannot be used; whether it can meanwhile is tried.
+            CloudUnavailable: when the plugin cannot be used. Its creation is then tried again in
+                the background.
         """
         try:
             return self._handle.hooks(self.title)
@@ -112,11 +116,11 @@ class Guard:
 
     @property
     def load(self) -> Load:
-        """What its threads are doing."""
+        """The current load of the plugin's threads."""
         return self._bulkhead.load
 
     def seconds(self, operation: str) -> float:
-        """How long an operation may take, queueing and repeats included."""
+        """Return the deadline of an operation in seconds, including queueing and retries."""
         return self._deadlines[operation]
 
     async def call(
@@ -126,18 +130,19 @@ class Guard:
         permit: Permit | None = None,
         seconds: float | None = None,
     ) -> tuple[T, int]:
-        """Run a job until it has an answer that counts; return it with the number of attempts.
+        """Run a job, with retries; return its result and the number of attempts.
 
         Args:
-            operation: whose deadline holds, ``list_nodes`` say.
-            job: run in one of the plugin's threads.
-            permit: a change's; before it begins the job may be repeated as a read may.
-            seconds: how long it may take; None for the operation's own deadline.
+            operation: the operation, which determines the deadline, for example ``list_nodes``.
+            job: the job, which runs in one of the plugin's threads.
+            permit: the permit of a change. Until the change has begun, the job may be retried like
+                a read.
+            seconds: the time limit; None for the operation's own deadline.
 
         Raises:
-            CloudUnavailable, CloudBusy, CircuitOpen: at once, without asking the plugin.
+            CloudUnavailable, CloudBusy, CircuitOpen: at once, without calling the plugin.
             CloudTimeout: at the deadline.
-            OrchestratorError: whatever the job raises; ``attempts`` is set on it.
+            OrchestratorError: any error of the job, with its ``attempts`` set.
         """
         whole = Deadline(self._deadlines[operation] if seconds is None else seconds)
         attempt, renewed = 0, False
@@ -180,12 +185,12 @@ class Guard:
         """Run a job that changes something, as :meth:`call` does.
 
         Args:
-            operation: whose deadline holds.
-            job: run in one of the plugin's threads.
-            permit: asked by the job before it changes anything.
-            ended: called when the job has ended, in its thread, and when its caller has an
-                answer, which may come sooner.
-            seconds: as for :meth:`call`.
+            operation: the operation, which determines the deadline.
+            job: the job, which runs in one of the plugin's threads.
+            permit: the permit, which the job asks before it changes anything.
+            ended: a function that is called twice: in the thread when the job has ended, and when
+                the caller has its answer, which may be earlier.
+            seconds: the time limit, as for :meth:`call`.
         """
 
         def work(hooks: Hooks, deadline: Deadline) -> T:
@@ -211,14 +216,14 @@ class Guard:
                 del self._waiting[caller]
 
     async def compute(self, job: Callable[[], T], seconds: float) -> T:
-        """Run what does not ask the cloud but would hold up the event loop.
+        """Run a job that does not call the cloud but would block the event loop.
 
-        It has threads of its own, so that it works although the cloud's all hang.
+        It runs in separate threads, so it works even if all threads of the cloud hang.
         """
         return await self._local.run(lambda _: job(), seconds)
 
     async def close(self) -> None:
-        """Let go of connections and threads; a plugin that fails in it holds nobody up."""
+        """Close connections and end threads; a failure of the plugin's ``close`` is ignored."""
         await self._handle.close(self.compute)
         self._bulkhead.close()
         self._local.close()
@@ -246,7 +251,7 @@ class Guard:
                 self._handle.accepted(hooks)
             self._judge(raised, probe=probe)
             self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
-            del raised  # or it would hold this frame, and the frame it
+            del raised  # Otherwise the error and this frame would keep each other alive.
 
     def _admit(self, operation: str) -> bool:
         try:
@@ -257,7 +262,7 @@ class Guard:
             raise
 
     def _judge(self, error: BaseException | None, *, probe: bool) -> None:
-        """Tell the breaker what the end of a call means."""
+        """Report the end of a call to the breaker."""
         if error is None or isinstance(error, _ANSWERS):
             self.breaker.answered(probe=probe)
         elif isinstance(error, _UNTOLD) or not isinstance(error, CloudError):
@@ -268,7 +273,7 @@ class Guard:
             self.breaker.answered(probe=probe)
 
     async def _renew(self, refused: Hooks, whole: Deadline) -> bool:
-        """Have the plugin's object made anew; whether it makes sense to ask once more."""
+        """Create the plugin's object again; return whether the call should be retried."""
         try:
             renewed = await self._handle.renew(refused, self.compute, whole.remaining())
         except OrchestratorError as failure:

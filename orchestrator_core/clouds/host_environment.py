@@ -1,4 +1,4 @@
-"""What plugins' objects are told of the server that they are in."""
+"""The server's environment, as it is passed to the objects of plugins."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from orchestrator_core.plugins.record import Kind
 
 @dataclass(frozen=True, slots=True)
 class HostEnvironment:
-    """The same for every plugin of a process.
+    """The environment that all plugins of a process share.
 
     Attributes:
-        state: None where nothing is kept.
+        state: the database for plugins; None for a server without one.
     """
 
     run_directory: Path
@@ -28,7 +28,7 @@ class HostEnvironment:
     state: State | None = None
 
     def context(self, kind: Kind, name: str) -> PluginContext:
-        """Return the place of the cloud, backend or extension of that name."""
+        """Return the context for the cloud, backend or extension with a name."""
         if kind is Kind.CLOUD:
             return PluginContext(name, self.run_directory, state=self.state)
         context = BackendContext if kind is Kind.ASSIGNMENT else ExtensionContext

@@ -1,4 +1,4 @@
-"""What became of each call into a plugin: a line in the log, and the last ones remembered."""
+"""Outcomes of the calls into a plugin: one log line for each, and the last ones in memory."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The last call that ended well, or the last that did not.
+    """The last successful call, or the last failed one.
 
     Attributes:
-        at: when it ended.
-        error_code: the error's stable word; None when it ended well.
+        at: the time at which the call ended.
+        error_code: the stable code of the error; None for a successful call.
     """
 
     operation: str
@@ -30,14 +30,14 @@ class Event:
 
 
 class Journal:
-    """Of one cloud or backend, in this process.
+    """The journal of one cloud or backend in this process.
 
     Args:
-        labels: what every line carries, ``{"cloud": "aws"}`` say.
+        labels: the fields of every log line, for example ``{"cloud": "aws"}``.
 
     Attributes:
-        last_success: the last call that ended well.
-        last_error: the last that did not, save those that were the caller's own affair.
+        last_success: the last successful call.
+        last_error: the last failed call, except those that failed because of the caller's request.
     """
 
     def __init__(self, labels: Mapping[str, str]) -> None:
@@ -46,11 +46,11 @@ class Journal:
         self.last_error: Event | None = None
 
     def not_called(self, operation: str, refusal: OrchestratorError) -> None:
-        """Note a call that was refused here, before the plugin."""
+        """Log a call that was refused here, before it reached the plugin."""
         self._log.debug("cloud not called", operation=operation, outcome=refusal.code)
 
     def renewed(self, failure: OrchestratorError | None) -> None:
-        """Note that credentials were read anew, or why they could not be."""
+        """Log that the credentials were read again, or why they could not be."""
         if failure is None:
             self._log.info("credentials read anew")
         else:
@@ -59,7 +59,7 @@ class Journal:
     def ended(
         self, operation: str, attempt: int, seconds: float, error: BaseException | None
     ) -> None:
-        """Note how an attempt ended."""
+        """Log and remember the end of an attempt."""
         line = {"operation": operation, "attempt": attempt, "duration": round(seconds, 4)}
         if error is None:
             self.last_success = Event(operation, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Rules about a node's state: which nodes a name can mean, and which can be assigned."""
+"""Rules about a node's state: the nodes that a name can mean, and those that can be assigned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from orchestrator_core.model import Node, NodeState
 
 
 def is_living(node: Node) -> bool:
-    """Return whether a node still exists: EC2 shows terminated instances for about an hour.
+    """Return whether a node still exists; clouds may list nodes that do not.
+
+    EC2, for example, shows terminated instances for about an hour.
 
     Source: AWS, "Terminate Amazon EC2 instances".
     """
@@ -17,24 +19,24 @@ def is_living(node: Node) -> bool:
 
 
 def check_living(node: Node) -> None:
-    """Do nothing if a node still exists.
+    """Check that a node still exists.
 
     Raises:
-        NodeTerminated: when it does not.
+        NodeTerminated: when the node is terminated.
     """
     if not is_living(node):
         raise NodeTerminated(f"Node {node.id} ({node.name}) is terminated", (node.id,))
 
 
 def choose_living(named: Iterable[Node], name: str) -> Node:
-    """Return the one living node among those that have a name.
+    """Return the one living node among the nodes with a name.
 
-    A node that is being deleted is meant only where no other has its name.
+    A node that is being deleted is chosen only if no other living node has the name.
 
     Raises:
-        NodeNotFound: when there is none.
-        NodeTerminated: when all of them are terminated; it names them.
-        InvalidParameter: when several are living; it names them.
+        NodeNotFound: when there is no node.
+        NodeTerminated: when all the nodes are terminated; the error names them.
+        InvalidParameter: when several nodes are living; the error names them.
     """
     found = list(named)
     living = [node for node in found if is_living(node)]
@@ -54,11 +56,11 @@ def choose_living(named: Iterable[Node], name: str) -> Node:
 
 
 def check_usable(node: Node) -> None:
-    """Do nothing if a node can be given to a user.
+    """Check that a node can be assigned to a user.
 
     Raises:
-        NodeTerminated: when it has ended for good.
-        Refused: when it is in another state in which it is of no use.
+        NodeTerminated: when the node is terminated.
+        Refused: when the node is in another unusable state.
     """
     check_living(node)
     if not node.state.is_usable:

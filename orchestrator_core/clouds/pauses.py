@@ -1,4 +1,4 @@
-"""Keeps to a cloud's wish to be asked for something less often."""
+"""Cooldowns of a cloud's operations, as the cloud's rate limits request them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final
 from orchestrator_core.errors import RateLimited
 
 LONGEST_SECONDS: Final = 60.0
-"""A cloud may name any time; after this one it is asked again, and can say so again."""
+"""The longest cooldown in seconds, whatever a cloud requests; the cloud may then request more."""
 
 
 class Pauses:
-    """Which operations must wait; clouds limit them one by one.
+    """The cooldowns of one cloud, by operation, because clouds limit each operation separately.
 
     Args:
-        title: ``Cloud aws`` say; begins every message.
-        clock: seconds that only go forward.
+        title: the beginning of every message, for example ``Cloud aws``.
+        clock: a clock in seconds that never goes backwards.
     """
 
     def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,15 +26,15 @@ class Pauses:
         self._until: dict[str, float] = {}
 
     def begin(self, operation: str, seconds: float) -> None:
-        """Let this operation wait for so many seconds, as a rate limit's ``Retry-After`` asks."""
+        """Begin a cooldown of an operation, for the seconds that ``Retry-After`` requests."""
         until = self._clock() + min(seconds, LONGEST_SECONDS)
         self._until[operation] = max(until, self._until.get(operation, 0.0))
 
     def check(self, operation: str) -> None:
-        """Do nothing when the operation need not wait.
+        """Check that an operation has no cooldown.
 
         Raises:
-            RateLimited: when it must, with the seconds that are left; the cloud is not asked.
+            RateLimited: during a cooldown, with the remaining seconds; the cloud is not called.
         """
         left = self._until.get(operation, 0.0) - self._clock()
         if left > 0:

@@ -1,4 +1,4 @@
-"""One call on its way through a bulkhead: queued, running, and delivered at most once."""
+"""One call in a bulkhead: queued, running, and delivered at most once."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from orchestrator_core.errors import CloudTimeout
 from orchestrator_core.origin import SERVER, origin
 
 Job = Callable[[Deadline], Any]
-"""Ordinary blocking code; it is given its deadline."""
+"""Ordinary blocking code, which receives its deadline."""
 
 NOT_RUN: Final = CloudTimeout("not run")
-"""Stands for the outcome of a call that no thread has finished."""
+"""The outcome of a call that no thread has finished."""
 
 
 class PendingCall:
-    """A call, with all that the bulkhead remembers of it.
+    """A call, with its state in the bulkhead.
 
     Attributes:
-        begun: whether a thread has taken it.
-        origin: that of the caller that it was begun for.
-        ended: whether that thread is through with it.
-        overdue: whether it was still running when the last one left who waited for it.
-        lost: whether its thread has been replaced since.
+        begun: whether a thread has taken the call.
+        origin: the origin of the caller for which the call was created.
+        ended: whether the thread has finished the call.
+        overdue: whether the call was still running when the last waiting caller left.
+        lost: whether the thread of the call has been replaced.
     """
 
     __slots__ = (
@@ -57,12 +57,12 @@ class PendingCall:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nobody waits for it any more: it has its result, or its caller left."""
+        """Whether no caller waits any more: the call has its result, or its caller left."""
         return self.future is None or self.future.done()
 
     def run(self) -> None:
         """Run the job, in a thread of the cloud."""
-        origin.set(self.origin)  # for what the job asks of the database
+        origin.set(self.origin)  # For the job's requests to the database.
         try:
             self.result = self.job(self.deadline)
             self.error = None
@@ -70,14 +70,15 @@ class PendingCall:
             self.error = error
 
     def deliver(self) -> None:
-        """Hand the result to the coroutine that waits for it, in its loop."""
+        """Pass the result to the waiting coroutine, in its event loop."""
         future, result, error = self.future, self.result, self.error
-        # An error knows the frames that it came through, and they know this ticket. If it knew
-        # the error in turn, all that the call has touched would stay until the collector's round.
+        # An error refers to the frames that it passed through, and the frames refer to this call.
+        # If the call also referred to the error, this cycle would keep all objects of the call
+        # alive until the garbage collector runs.
         self.future = self.result = self.error = None
         if future is None or future.done():
-            return  # the caller left, or the deadline passed
-        if isinstance(error, StopIteration):  # the one exception that no future takes
+            return  # The caller left, or the deadline passed.
+        if isinstance(error, StopIteration):  # The one exception that a future does not accept.
             future.set_exception(RuntimeError("the job raised StopIteration"))
         elif error is not None:
             future.set_exception(error)

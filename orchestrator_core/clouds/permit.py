@@ -1,4 +1,4 @@
-"""The moment from which a change is under way and no caller can take it back."""
+"""Permits, which fix the moment from which a change has begun and cannot be withdrawn."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from orchestrator_core.errors import CloudError
 
 
 class Withdrawn(CloudError):
-    """The change was given up before it began."""
+    """The change was withdrawn before it began."""
 
 
 class Permit:
-    """Whether a change may still begin; asked in a cloud's thread, withdrawn in the event loop.
+    """The permit of a change to begin; asked in a cloud's thread, withdrawn in the event loop.
 
     Attributes:
-        attempts: how many times the cloud has been asked for it.
-        check: asked first; raises when this process must not begin anything.
+        attempts: the number of attempts of the change in the cloud.
+        check: a function that runs first and raises when this process must not begin anything.
     """
 
     def __init__(self) -> None:
@@ -28,15 +28,15 @@ class Permit:
 
     @property
     def begun(self) -> bool:
-        """Whether something may have been changed already."""
+        """Whether the change has begun, so that the cloud may have changed already."""
         return self._begun
 
     def begin(self) -> None:
-        """From here on the change is under way. May be called again, for a repeat.
+        """Mark the change as begun; a retry calls this method again.
 
         Raises:
-            Withdrawn: when it was withdrawn before.
-            OrchestratorError: what ``check`` raises.
+            Withdrawn: when the permit was withdrawn before.
+            OrchestratorError: any error that ``check`` raises.
         """
         if self.check is not None:
             self.check()
@@ -46,10 +46,10 @@ class Permit:
             self._begun = True
 
     def withdraw(self) -> bool:
-        """Let the change not begin any more; False when it has begun already.
+        """Prevent the change from beginning; return False when it has begun already.
 
-        Whoever writes down that nothing was begun asks this first: a thread that comes late
-        would begin it after that.
+        Call this before recording that nothing was begun. Otherwise a late thread could begin the
+        change after that.
         """
         with self._lock:
             self._withdrawn = not self._begun

@@ -1,4 +1,4 @@
-"""A plugin's object in its place, and how it is exchanged for one with fresh credentials."""
+"""The handle of a plugin's object, which can be replaced by one with fresh credentials."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from orchestrator_core.settings.deadlines import CLOSE_SECONDS
 T = TypeVar("T")
 
 RENEWAL_SECONDS: Final = 10.0
-"""Credentials that are refused are not read anew more often than this."""
+"""Seconds between two reads of refused credentials at least."""
 
 ACCEPTED_SECONDS: Final = 2.0
-"""The same for credentials that the cloud has taken meanwhile: they may have been revoked since."""
+"""The same for credentials that the cloud has accepted: they may have been revoked since."""
 
 
 class Compute(Protocol):
-    """Runs blocking code in a thread, for so many seconds at most."""
+    """A function that runs blocking code in a thread, for at most the given seconds."""
 
     def __call__(self, job: Callable[[], T], seconds: float) -> Awaitable[T]: ...  # noqa: D102
 
 
 class PluginHandle:
-    """Holds one plugin's object.
+    """The handle of one plugin's object.
 
     Args:
-        hooks: None when the plugin cannot be used.
-        failure: then, why not; shown to callers.
-        make: makes a new object, with its secrets read anew; blocks, raises our errors.
+        hooks: the hooks of the plugin; None when the plugin cannot be used.
+        failure: the reason why the plugin cannot be used; shown to callers.
+        make: a function that creates a new object and reads its secrets again; it blocks, and
+            raises an OrchestratorError.
 
     Attributes:
         current: the hooks of the object in use.
@@ -52,7 +53,7 @@ class PluginHandle:
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def hooks(self, title: str) -> Hooks:
-        """The plugin's hooks.
+        """Return the plugin's hooks.
 
         Raises:
             CloudUnavailable: when the plugin cannot be used.
@@ -62,25 +63,25 @@ class PluginHandle:
         return self.current
 
     def accepted(self, hooks: Hooks) -> None:
-        """Note that the cloud took an object's credentials.
+        """Record that the cloud accepted an object's credentials.
 
-        A refusal that comes after that is another one, and worth a renewal soon. A password that is
-        wrong is tried no more often for it, since it is never taken.
+        A later refusal is a new one, so the credentials may be renewed soon. A wrong password is
+        not tried more often, because the cloud never accepts it.
         """
         if hooks is self.current:
             self._is_accepted = True
 
     async def renew(self, refused: Hooks, compute: Compute, seconds: float) -> bool:
-        """Exchange an object whose credentials were refused; whether there is another one now.
+        """Replace an object whose credentials were refused; return whether there is a new one now.
 
-        The old one is closed; calls that it still serves go on.
+        The old object is closed; the calls that it still serves continue.
 
         Raises:
-            OrchestratorError: when no new one can be made.
+            OrchestratorError: when no new object can be created.
         """
         async with self._renewing:
             if self.current is not refused:
-                return True  # somebody else was quicker
+                return True  # Another call has renewed the object already.
             pause = ACCEPTED_SECONDS if self._is_accepted else RENEWAL_SECONDS
             if self._make is None or time.monotonic() < self._renewed_at + pause:
                 return False
@@ -91,10 +92,10 @@ class PluginHandle:
         return True
 
     def try_again(self, compute: Compute, seconds: float) -> None:
-        """Begin to make the object that could not be made, unless that was tried just now.
+        """Begin to create the object again, unless that was tried a moment ago.
 
-        What it needs, a file with its secret say, may only have been away for a while. Must be
-        called on the event loop.
+        A file that the object needs, for example one with a secret, may have been missing only for
+        a while. Call this method on the event loop.
         """
         is_soon = time.monotonic() < self._renewed_at + RENEWAL_SECONDS
         if self._make is None or self.current is not None or is_soon:
@@ -111,12 +112,12 @@ class PluginHandle:
             self.failure = error.message
 
     def _keep(self, task: asyncio.Future[Any]) -> None:
-        """Hold a task until it has ended: asyncio itself does not."""
+        """Keep a reference to a task until it ends, because asyncio does not."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self, compute: Compute) -> None:
-        """Have the plugin let go of its connections; one that fails in it holds nobody up."""
+        """Close the plugin's connections; a failure of the plugin's ``close`` is ignored."""
         if self.current is not None:
             await _close(self.current, compute)
 

@@ -13,12 +13,12 @@ from orchestrator_core.settings.schema import DEFAULT
 
 
 class Registry:
-    """Looks clouds up as callers name them.
+    """Clouds and backends, found by the names that callers use.
 
     Args:
         clouds: every configured cloud, usable or not.
         backends: every configured assignment backend, usable or not.
-        default: the name of the cloud that serves when a caller names none.
+        default: the name of the cloud for callers that name none.
         has_state: whether the server has a database.
     """
 
@@ -36,10 +36,10 @@ class Registry:
         self._has_state = has_state
 
     def cloud(self, name: str | None) -> Cloud:
-        """Return the cloud of that name; the default one for None and ``default``.
+        """Return the cloud with a name; the default cloud for None and ``default``.
 
         Raises:
-            UnknownCloud: when there is none.
+            UnknownCloud: when there is no such cloud.
         """
         wanted = self._default if name is None or name == DEFAULT else name
         cloud = self.clouds.get(wanted) if wanted is not None else None
@@ -51,7 +51,7 @@ class Registry:
         """Return the backend that assigns VMs of this cloud.
 
         Raises:
-            NoAssignmentBackend: when the settings name none, or one that cannot do anything.
+            NoAssignmentBackend: when the settings name none, or one that needs a missing database.
         """
         name = cloud.settings.assignment
         if name is None:
@@ -62,7 +62,7 @@ class Registry:
         return self.backends[name]
 
     def lack(self, backend: Backend) -> str:
-        """Return what a backend needs that this server does not have; empty for nothing."""
+        """Return the requirement of a backend that this server lacks; empty for none."""
         if self._has_state or backend.failure or backend.external:
             return ""
         return "needs a database; this server has no [state]"
@@ -70,7 +70,7 @@ class Registry:
     def reason_against_destroying(self, cloud: Cloud) -> str | None:
         """Return why this server destroys no VM of a cloud; None when it destroys some.
 
-        It reads as what follows the cloud's name.
+        The text continues a sentence that begins with the cloud's name.
         """
         if self._has_state or cloud.settings.destroy == "all":
             return None
@@ -81,20 +81,20 @@ class Registry:
         )
 
     def seconds(self, cloud: Cloud, operation: str) -> float:
-        """Return how long an operation of a cloud, or of its backend, may take.
+        """Return the deadline in seconds of an operation of a cloud, or of its backend.
 
         Raises:
-            NoAssignmentBackend: when it is a backend's, and the cloud has none.
+            NoAssignmentBackend: when the operation needs a backend, and the cloud has none.
         """
         if operation in ASSIGNMENT_DEADLINES:
             return self.backend(cloud).guard.seconds(operation)
         if operation in LEDGER_DEADLINES:
-            self.backend(cloud)  # without one nothing is ever assigned
+            self.backend(cloud)  # Raises: without a backend, no VM is ever assigned.
             return LEDGER_DEADLINES[operation]
         return cloud.guard.seconds(operation)
 
     async def close(self) -> None:
-        """Let go of all threads and connections."""
+        """Close all connections and end all threads."""
         clouds = (cloud.close() for cloud in self.clouds.values())
         backends = (backend.close() for backend in self.backends.values())
         await asyncio.gather(*clouds, *backends)

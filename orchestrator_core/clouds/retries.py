@@ -1,4 +1,4 @@
-"""When to ask a cloud once more, and how long to wait before."""
+"""The rule for retries: whether to call a cloud again, and the wait before that."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Final
 from orchestrator_core.errors import CloudError, OrchestratorError
 
 FIRST_SECONDS: Final = 0.2
-"""The longest wait before the second attempt; it doubles with each further one."""
+"""The longest wait in seconds before the second attempt; it doubles with each further attempt."""
 
 LONGEST_SECONDS: Final = 5.0
 
 _LEAST_LEFT: Final = 0.05
-"""Seconds that an attempt must have before its deadline to be worth it."""
+"""Seconds that an attempt needs at least before the deadline; else it is not made."""
 
 
 def pause(
     error: OrchestratorError, attempt: int, most: int, left: float, *, unchanged: bool
 ) -> float | None:
-    """Return how many seconds to wait before the next attempt, None to give up.
+    """Return the seconds to wait before the next attempt; None to stop retrying.
 
-    Exponential backoff with full jitter, but never less than what the cloud asks for.
+    The wait is an exponential backoff with full jitter, but never less than the cloud requests.
 
     Args:
-        error: how the last attempt ended.
-        attempt: its number, from 1.
-        most: how many attempts there may be.
-        left: seconds until the deadline.
-        unchanged: whether the attempt can have changed nothing: a read, or a change that had
+        error: the error of the last attempt.
+        attempt: the number of the last attempt, from 1.
+        most: the highest number of attempts.
+        left: the seconds until the deadline.
+        unchanged: whether the attempt has certainly changed nothing: a read, or a change that had
             not begun.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.

@@ -1,4 +1,4 @@
-"""The same work asked for by several at the same time is done once."""
+"""Sharing of work: equal work that several callers request at the same time is done once."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class _Flight:
 
 
 class SingleFlight:
-    """Work under way, by its key; run from one event loop, forgotten from any thread.
+    """Running work, by its key; run from one event loop, forgotten from any thread.
 
-    Work goes on for as long as somebody waits for it: when the last one has left it is
-    cancelled.
+    Work continues while a caller waits for it. When the last caller leaves, the work is cancelled.
     """
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight] = {}
 
     async def run(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return what ``work`` returns, or raise what it raises.
+        """Return the result of ``work``, or raise its error.
 
         Args:
-            key: the same for the same work. Work of this key that is under way is joined.
-            work: begins it.
+            key: the key, equal for equal work; running work with this key is joined.
+            work: the function that begins the work.
         """
         flight = self._flights.get(key)
         if flight is None or flight.task.done():
             flight = self._begin(key, work)
         else:
-            # It may wait in the turn of a caller that has much: it goes by each one's turn.
+            # The work may wait in the turn of a caller with many calls. Now it may also run in
+            # the turn of this caller.
             flight.sharers.join(origin.get())
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         flight.waiters.add(waiter)
@@ -53,10 +53,10 @@ class SingleFlight:
             if not flight.waiters and not flight.task.done():
                 self._drop(key, flight)
                 flight.task.cancel()
-            del flight, waiter  # or an error would hold them, and they the error
+            del flight, waiter  # Otherwise they and the error would keep each other alive.
 
     def forget(self) -> None:
-        """Let nobody join what is under way now; who waits for it already gets it."""
+        """Prevent new callers from joining running work; callers that wait still get its result."""
         self._flights.clear()
 
     def _begin(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> _Flight:
@@ -76,7 +76,7 @@ class SingleFlight:
 
     def _drop(self, key: Hashable, flight: _Flight) -> None:
         if self._flights.get(key) is flight:
-            self._flights.pop(key, None)  # forget() may have been first, in another thread
+            self._flights.pop(key, None)  # forget() may have run first, in another thread.
 
 
 def _hand_out(task: asyncio.Task[Any], waiters: set[asyncio.Future[Any]]) -> None:
@@ -87,7 +87,7 @@ def _hand_out(task: asyncio.Task[Any], waiters: set[asyncio.Future[Any]]) -> Non
     error = task.exception()
     for waiter in waiters:
         if waiter.done():
-            continue  # it left in this very moment
+            continue  # The caller has just left.
         if error is None:
             waiter.set_result(task.result())
         else:

@@ -1,1 +1,1 @@
-"""Changes of VMs and assignments: each step that is made at a cloud or a backend."""
+"""Changes of VMs and assignments, and the steps they take in clouds and backends."""

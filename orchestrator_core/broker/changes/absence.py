@@ -1,4 +1,4 @@
-"""Whether a VM that a plugin calls missing is gone from its cloud."""
+"""Evidence that a VM which a plugin reports as missing is gone from its cloud."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator_core.errors import CloudError, NodeNotFound, OrchestratorError
 from orchestrator_core.model import Node, NodeState
 
 EMPTY_LISTINGS: Final = 3
-"""How many listings without any VM, one after the other, are believed."""
+"""Number of consecutive listings without any VM after which an empty listing is believed."""
 
 EMPTY: Final = "empty_listing"
 UNLISTED: Final = "not_listed"
@@ -20,18 +20,18 @@ CONTRADICTION: Final = "contradiction"
 STILL_THERE: Final = "still_there"
 
 _PAUSE: Final = 1.0
-"""Seconds between two listings that one caller waits for."""
+"""Seconds between two listings while a caller waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A reason why a VM need not be gone although a plugin calls it missing.
+    """A reason to doubt that a VM is gone although its plugin reports it as missing.
 
     Attributes:
-        code: for the operation that waits because of it.
-        message: for people.
-        is_contradiction: whether the cloud failed or contradicts its plugin; else the plugin may
-            be right, and the listing only is no proof of it.
+        code: the error code of the operation that waits because of the doubt.
+        message: the explanation for people.
+        is_contradiction: whether the cloud failed or contradicts its plugin. If False, the plugin
+            may be right, but the listing does not prove it.
     """
 
     code: str
@@ -40,14 +40,14 @@ class Doubt:
 
 
 async def doubt(cloud: Cloud, node_id: str, empty_before: int) -> Doubt | None:
-    """Return why a VM need not be gone; None when a complete listing agrees that it is.
+    """Return the reason to doubt that a VM is gone; None when a complete listing confirms it.
 
-    A cloud that cannot list is believed without one.
+    A plugin that cannot list VMs is believed without a listing.
 
     Args:
-        cloud: the VM's.
-        node_id: the VM that the plugin calls missing.
-        empty_before: how many listings in a row showed no VM at all.
+        cloud: the VM's cloud.
+        node_id: the id of the VM that the plugin reports as missing.
+        empty_before: the number of consecutive listings so far that showed no VM at all.
     """
     if await cloud.reason_against("list_nodes") is not None:
         return None
@@ -71,20 +71,20 @@ def _doubt(nodes: Sequence[Node], node_id: str, empty_before: int) -> Doubt | No
 
 
 def once_more(node_id: str) -> Doubt:
-    """Return the doubt about a VM that was there before, and that one listing does not show.
+    """Return the doubt about a VM that existed before and is missing from one listing.
 
-    One answer of a cloud may be short. Nothing asked for the VM's end yet, so that a second one,
-    of another attempt, has to agree.
+    A single listing may be incomplete. No deletion of the VM was requested yet, so a second
+    listing, in another attempt, must confirm that the VM is gone.
     """
     why = f"The cloud does not list node {node_id} any more, which is looked at once more"
     return Doubt(UNLISTED, why, is_contradiction=False)
 
 
 async def check(cloud: Cloud, error: NodeNotFound, node_id: str) -> None:
-    """Do nothing if a VM that a plugin calls missing is gone, for a caller who waits.
+    """Confirm, while a caller waits, that a VM which a plugin reports as missing is gone.
 
     Raises:
-        CloudError: when the cloud's list shows it, or cannot be had.
+        CloudError: when the cloud's list shows the VM, or the list cannot be read.
     """
     for empty_before in range(EMPTY_LISTINGS):
         found = await doubt(cloud, node_id, empty_before)

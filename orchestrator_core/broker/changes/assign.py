@@ -1,4 +1,4 @@
-"""Giving a VM to a user and an application, and to nobody else."""
+"""Assignment of a VM to one user and one application."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from orchestrator_core.uptime import uptime
 
 
 class Assigner(Handler):
-    """Assigns VMs.
+    """Handler that assigns VMs.
 
-    A backend that keeps assignments of its own is asked after the VM is claimed in the ledger,
-    so that nobody can get it meanwhile; one that does not is asked before: then
-    the claim is all, in one transaction.
+    An external backend keeps its own assignments. It is called after the VM is claimed in the
+    ledger, so that no other caller can get the VM meanwhile. Any other backend is called before
+    the claim; the claim then completes the assignment in one transaction.
 
     Args:
-        recorder: of this process.
-        namesakes: refuses VMs that a backend cannot tell from others.
+        recorder: the recorder of this process.
+        namesakes: the check that refuses VMs which a backend cannot tell apart from others.
     """
 
     def __init__(self, recorder: Recorder, namesakes: Namesakes) -> None:
@@ -53,7 +53,7 @@ class Assigner(Handler):
 
     @classmethod
     def make(cls, recorder: Recorder, namesakes: Namesakes) -> Assigner:
-        """Return the handler of a broker."""
+        """Return an assigner for a broker."""
         return cls(recorder, namesakes)
 
     async def begin(self, change: Change, backend: Backend, order: AssignOrder) -> Assigned:
@@ -86,11 +86,13 @@ class Assigner(Handler):
         return await self._inside(change, claim, draft, result)
 
     async def _choose(self, cloud: Cloud, backend: Backend, vm: VmReference) -> Vm:
-        """Return the VM that is meant, once its cloud shows it; an outside backend's is looked at.
+        """Return the requested VM once its cloud shows it.
+
+        A VM that an external backend chose is checked in its cloud as well.
 
         Raises:
-            NodeNotFound: when there is none, or it has ended.
-            Refused: when it is in a state in which it is of no use, or cannot be told from
+            NodeNotFound: when the VM does not exist, or has ended.
+            Refused: when the VM is in an unusable state, or the backend cannot tell it apart from
                 another VM.
         """
         deadline = Deadline(backend.guard.seconds("resolve_vm"))
@@ -112,7 +114,7 @@ class Assigner(Handler):
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Find out from what the backend shows what has become of an assignment."""
+        """Determine the outcome of an assignment from the user that the backend shows."""
         if backend is None:
             why = f"Cloud {cloud.name} has no assignment backend any more"
             made = outcome.paused(operation, "unknown_outcome", why, unsettled=True)
@@ -149,7 +151,10 @@ class Assigner(Handler):
     async def _not_shown(
         self, operation: Operation, backend: Backend, made: Progress, also: Also | None = None
     ) -> Operation:
-        """Write down what has come of an assignment once the backend cannot still be at it."""
+        """Record an outcome once the backend's deadline for the assignment has passed.
+
+        Until then, schedule another look instead.
+        """
         soon = await self._recorder.next_look(operation, backend.guard.seconds("assign_vm"))
         if soon is not None:
             made, also = outcome.look_again(operation, soon), None
@@ -207,7 +212,7 @@ class Assigner(Handler):
 
         def also(connection: Connection, written: Operation) -> None:
             if assignment.state == AssignmentState.ENDED:
-                return  # by a stop: if nothing comes of that, the assignment takes this answer
+                return  # Ended by a stop. If that stop fails, the assignment takes this answer.
             cause = Cause(operation_id=written.id)
             assignments.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
 
@@ -218,9 +223,9 @@ class Assigner(Handler):
 def _claim(
     connection: Connection, claim: Claim, cloud: CloudSettings, clock: ClockWatch
 ) -> tuple[Assignment, bool]:
-    """As :func:`ledger.claim`; a lease only where the VM may be destroyed at its end.
+    """Claim a VM as :func:`ledger.claim` does; refuse a lease if the VM may not be destroyed.
 
-    A VM that went since the backend was asked counts as gone although the database's clock has
+    A VM that has gone since the backend was asked counts as gone even if the database's clock has
     jumped meanwhile.
 
     Raises:
@@ -240,7 +245,7 @@ def _claim(
 
 
 def _end(why: str) -> Also:
-    """Return what else is written when an assignment comes to nothing."""
+    """Return the statements that end an assignment which was not made."""
 
     def also(connection: Connection, operation: Operation) -> None:
         assignment = assignments.of_operation(connection, operation)
@@ -252,7 +257,7 @@ def _end(why: str) -> Also:
 
 
 def _nothing_done(connection: Connection, operation: Operation) -> None:
-    """The same, and the key may be used again."""
+    """End an assignment that has not begun, and free its idempotency key."""
     _end("not_begun")(connection, operation)
     keys.forget(connection, operation)
 
@@ -264,7 +269,10 @@ def _ended(operation: Operation, why: str) -> Progress:
 
 
 def answer_of(assignment: Assignment) -> JsonObject:
-    """Return what the holder of an assignment is told; the ledger's number where there is none."""
+    """Return the answer for the holder of an assignment.
+
+    Its ``id`` is the backend's; the ledger's number of the VM where the backend has none.
+    """
     told = dict(assignment.result or {})
     answer = {
         **told,

@@ -1,4 +1,4 @@
-"""The first attempt of an operation, which its caller waits for."""
+"""The first attempt of an operation, while its caller waits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from orchestrator_core.errors import OrchestratorError
 
 @dataclass(frozen=True, slots=True)
 class FirstAttempt:
-    """One recorded operation of a caller, from the call to what is written of its end.
+    """The first attempt of a recorded operation, from the call to the recorded outcome.
 
     Args:
-        recorder: of this process.
-        change: the caller's.
-        operation: as it was recorded.
-        undo: written when nothing was begun for it; the caller's key may be used again then.
+        recorder: the recorder of this process.
+        change: the caller's change.
+        operation: the operation as it was recorded.
+        undo: the statements for a change that has not begun. They free the caller's idempotency
+            key.
     """
 
     recorder: Recorder
@@ -34,13 +35,13 @@ class FirstAttempt:
     async def calling(
         self, failed: Callable[[OrchestratorError], Awaitable[object]]
     ) -> AsyncIterator[None]:
-        """Run the call of a cloud or a backend that is the body.
+        """Run the ``with`` block, which calls a cloud or a backend.
 
         Args:
-            failed: writes down what an error of the call means; it may raise another one.
+            failed: the function that records an error of the call; it may raise another error.
 
         Raises:
-            OrchestratorError: what the call raised, with the operation's id.
+            OrchestratorError: the error of the call, with the operation's id.
         """
         try:
             yield
@@ -55,11 +56,11 @@ class FirstAttempt:
     async def fail(
         self, error: OrchestratorError, refused: Also, *, begun: bool | None = None
     ) -> Operation:
-        """Write down what an error means: nothing begun, refused, or still to be found out.
+        """Record an error of the call as not begun, refused, or of unknown outcome.
 
         Args:
-            error: what the call raised.
-            refused: written when the cloud or the backend certainly has not done it.
+            error: the error that the call raised.
+            refused: the statements for a change that the cloud or the backend certainly refused.
             begun: whether the call may have reached the cloud; None to ask the permit.
         """
         if begun is None:

@@ -1,4 +1,4 @@
-"""Finding out whether a VM is gone, until its cloud confirms it."""
+"""Confirmation that a deleted VM is gone from its cloud."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from orchestrator_core.errors import NodeNotFound, OrchestratorError
 from orchestrator_core.model import Node, NodeState
 
 _LOOKS: Final = 13
-"""How many times an accepted deletion is looked for before it is asked for again: the pauses grow
-from a quarter of a second to a minute, so that this takes about three minutes."""
+"""Number of looks after an accepted deletion before the deletion is requested again.
+
+The delays grow from a quarter of a second to a minute, so this takes about three minutes.
+"""
 
 
 class Confirmation:
-    """Looks whether VMs are gone, and writes down what was seen of them.
+    """Checks of whether VMs are gone, and records of the states in which they were seen.
 
     Args:
-        recorder: of this process.
+        recorder: the recorder of this process.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -36,18 +38,20 @@ class Confirmation:
     async def look(
         self, operation: Operation, cloud: Cloud, *, has_asked: bool = False
     ) -> Operation:
-        """Look whether the VM is gone; ask again if it has not gone for long.
+        """Check whether the VM is gone; request the deletion again if it takes too long.
 
         Args:
-            operation: whose deletion the cloud has accepted.
-            cloud: the VM's.
-            has_asked: whether that was in this very attempt, from which on looks are counted.
+            operation: the operation whose deletion the cloud has accepted.
+            cloud: the VM's cloud.
+            has_asked: whether this same attempt requested the deletion. Looks are counted from
+                there.
         """
         assert operation.node_id is not None
         try:
             _, node = await cloud.look_at(operation.node_id)
         except NodeNotFound as error:
-            # The cloud knew it when it took the deletion: it is gone, and not yet to be seen.
+            # The cloud knew the VM when it accepted the deletion. So the VM is gone, and not one
+            # that a cloud does not show yet.
             return await self.not_there(operation, cloud, error, young=False)
         except OrchestratorError as error:
             made = outcome.again(operation, error, self._recorder.pause(operation))
@@ -63,14 +67,14 @@ class Confirmation:
         return await self.still_there(operation, node, Step.DESTROY if is_due else Step.CONFIRM)
 
     async def changed(self, operation: Operation, node: Node) -> Operation:
-        """Leave a VM alone that a person has switched on again."""
+        """Pause the operation, because a person has switched the VM on again."""
         made = outcome.paused(operation, sightings.CHANGED, sightings.explain(operation, node))
         return await self._recorder.progress(operation, made)
 
     async def still_there(
         self, operation: Operation, node: Node, step: Step = Step.CONFIRM
     ) -> Operation:
-        """Write down that the VM is there, and at which step the operation goes on."""
+        """Record that the VM still exists, and the step at which the operation continues."""
         looks = await self._looks(operation)
         made = Progress(
             OperationState.PENDING,
@@ -87,7 +91,7 @@ class Confirmation:
         )
 
     async def attempts(self, operation: Operation) -> list[Attempt]:
-        """Return the attempts of an operation that have ended, in their order."""
+        """Return the ended attempts of an operation, in order."""
         return await self._recorder.database.read(
             lambda connection: attempts.of(connection, operation.id)
         )
@@ -100,13 +104,13 @@ class Confirmation:
         *,
         young: bool | None = None,
     ) -> Operation:
-        """Believe that there is no such VM, which the plugin says, or wait for more evidence.
+        """Record that the VM is gone, as the plugin reports, or wait for more evidence.
 
         Args:
-            operation: whose VM it is.
-            cloud: the VM's.
-            error: what the plugin raised.
-            young: False where the deletion was accepted; None where only the VM's age decides
+            operation: the operation that destroys the VM.
+            cloud: the VM's cloud.
+            error: the error that the plugin raised.
+            young: False when the cloud has accepted the deletion; None to decide by the VM's age
                 whether the cloud may not show it yet.
         """
         was_known = young is not None
@@ -121,7 +125,7 @@ class Confirmation:
         else:
             doubt = await self._doubt(operation, cloud, was_accepted=was_known)
         if doubt is None:
-            # Nobody has asked for it before, so that it never was there.
+            # No earlier attempt requested the deletion, so the VM never existed.
             failed = operation.kind == "stop_vm" and operation.attempts == 1 and not was_known
             return await self.gone(operation, error if failed else None)
         made = Progress(
@@ -136,10 +140,11 @@ class Confirmation:
     async def _doubt(
         self, operation: Operation, cloud: Cloud, *, was_accepted: bool
     ) -> absence.Doubt | None:
-        """Return why the VM need not be gone although its plugin says so; None for no doubt.
+        """Return the reason to doubt a plugin that reports the VM as missing; None for no doubt.
 
-        A plugin that gets one VM alone is believed once the cloud has accepted the deletion.
-        Before that nothing was deleted, and its word would be the only sign that the VM is gone.
+        A plugin that implements ``get_node`` is believed once the cloud has accepted the
+        deletion. Before that nothing was deleted, and the plugin's answer would be the only sign
+        that the VM is gone.
         """
         assert operation.node_id is not None
         if was_accepted and await cloud.reason_against("get_node") is None:
@@ -148,7 +153,7 @@ class Confirmation:
         empty = sum(attempt.error_code == absence.EMPTY for attempt in ended)
         found = await absence.doubt(cloud, operation.node_id, empty)
         if was_accepted and found is not None and found.code == absence.CONTRADICTION:
-            # The plugin has no other way than the list, which shows more than it did just now.
+            # The plugin gets single VMs from the list, which has just shown fewer VMs than now.
             return replace(found, code=absence.STILL_THERE)
         agreed = empty or any(attempt.error_code == absence.UNLISTED for attempt in ended[-1:])
         if found is not None or was_accepted or agreed:
@@ -159,7 +164,7 @@ class Confirmation:
         return absence.once_more(operation.node_id) if was_there else None
 
     async def gone(self, operation: Operation, error: OrchestratorError | None = None) -> Operation:
-        """Write down that the VM is gone; with an error, that it never was there."""
+        """Record that the VM is gone; with an error, that it never existed."""
         faultpoints.reached("destroy.gone")
 
         def also(connection: Connection, written: Operation) -> None:

@@ -1,4 +1,4 @@
-"""Destroying a VM until its cloud confirms that it is gone."""
+"""Destruction of a VM, repeated until its cloud confirms that the VM is gone."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from orchestrator_core.errors import (
 from orchestrator_core.model import Node
 
 HELD_LOOK: Final = 15.0
-"""Seconds until what may not be destroyed just now is looked at again."""
+"""Seconds until a held destruction is tried again."""
 
 
 _BELIEVED: Final = (
@@ -58,11 +58,11 @@ _BELIEVED: Final = (
     absence.UNLISTED,
     "not_visible_yet",
 )
-"""What an operation says whose caller is told that there is no such VM."""
+"""Error codes of a waiting operation whose caller gets NodeNotFound."""
 
 
 class _StateChanged(OrchestratorError):
-    """The VM is not as it was seen since its deletion was asked for first."""
+    """The VM's state has changed since its deletion was first requested."""
 
     code = sightings.CHANGED
 
@@ -70,9 +70,10 @@ class _StateChanged(OrchestratorError):
 def _repeat(
     operation: Operation, permit: Permit, ended: list[Attempt], seen: list[Node]
 ) -> Callable[[Driver], str]:
-    """Return the step that destroys a VM as it was seen before, and keeps it in ``seen``.
+    """Return the step that destroys a VM; the step stores the node that it saw in ``seen``.
 
-    It raises _StateChanged where the deletion was asked for before, and the VM has changed since.
+    The step raises _StateChanged when the deletion was requested before and the VM has changed
+    since then.
     """
     assert operation.node_id is not None
     before = sightings.of(ended) if sightings.was_asked(ended) else None
@@ -89,10 +90,10 @@ def _repeat(
 
 
 class Destroyer(Handler):
-    """Destroys VMs, for callers and for what must be done after them.
+    """Handler that destroys VMs, for callers and for the durable worker.
 
     Args:
-        recorder: of this process.
+        recorder: the recorder of this process.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -100,7 +101,7 @@ class Destroyer(Handler):
         self._confirmation = Confirmation(recorder)
 
     async def begin(self, change: Change, vm: VmReference) -> Made:
-        """Destroy a VM for a caller; return once the cloud has accepted it."""
+        """Destroy a VM for a caller; return once the cloud has accepted the deletion."""
         cloud = change.cloud
         deadline = Deadline(cloud.guard.seconds("stop_vm"))
         node_id = await self._resolve(cloud, vm, deadline)
@@ -117,7 +118,7 @@ class Destroyer(Handler):
         try:
             operation = await self._recorder.record(change, draft, _undo, also)
         except NotOwn:
-            # Of a node that does not exist the caller is told that, as by any other cloud.
+            # A node that does not exist gets NodeNotFound, as in a cloud with destroy = "all".
             await _check_there(cloud, node_id, deadline)
             raise
         faultpoints.reached("stop.recorded")
@@ -151,10 +152,10 @@ class Destroyer(Handler):
         return STOP.made(operation)
 
     async def _failed(self, attempt: FirstAttempt, error: OrchestratorError) -> None:
-        """Write down what an error of the first attempt means.
+        """Record an error of the first attempt.
 
         Raises:
-            CloudError: instead of a NodeNotFound that the cloud contradicts itself.
+            CloudError: in place of a NodeNotFound that the cloud's own list contradicts.
         """
         operation, cloud = attempt.operation, attempt.change.cloud
         if isinstance(error, NodeTerminated):
@@ -162,7 +163,7 @@ class Destroyer(Handler):
         elif isinstance(error, NodeNotFound):
             waits = await self._confirmation.not_there(operation, cloud, error)
             if waits.error_code not in _BELIEVED:
-                # The caller must not take the plugin's word for it either.
+                # The caller must not believe the plugin's NodeNotFound either.
                 failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
                 failed.operation_id = operation.id
                 raise failed from error
@@ -173,21 +174,21 @@ class Destroyer(Handler):
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Go on destroying: ask the cloud, or look whether the VM is gone."""
+        """Continue a destruction: request the deletion, or check whether the VM is gone."""
         if operation.step is Step.CONFIRM:
             return await self._confirmation.look(operation, cloud)
         return await self.ask(operation, cloud)
 
     @staticmethod
     def abandon(connection: Connection, operation: Operation, who: Requester) -> None:  # noqa: ARG004 - an override
-        """Leave the VM as it is, without a holder."""
+        """Keep the VM as it is, without a holder."""
         destruction.keep(connection, operation)
 
     async def ask(self, operation: Operation, cloud: Cloud) -> Operation:
-        """Ask the cloud to destroy the VM, if that may be done just now.
+        """Request the deletion of the VM, unless destruction is held.
 
-        Where it may have been asked before, the VM must be as it was seen since then: a person
-        may have switched it on again.
+        If an earlier attempt may have requested it, the VM must not have changed since then: a
+        person may have switched it on again.
         """
         ended: list[Attempt] = []
         seen: list[Node] = []
@@ -218,14 +219,14 @@ class Destroyer(Handler):
         ended: list[Attempt],
         seen: list[Node],
     ) -> Operation:
-        """Write down why a deletion was not accepted.
+        """Record why a deletion was not accepted.
 
         Args:
-            operation: whose it is.
-            cloud: the VM's.
-            error: what was raised.
+            operation: the operation that requested the deletion.
+            cloud: the VM's cloud.
+            error: the error that was raised.
             ended: the attempts before this one.
-            seen: the VM as the cloud showed it, where it did.
+            seen: the node that the cloud showed; empty when it showed none.
         """
         if isinstance(error, NodeTerminated):
             return await self._confirmation.gone(operation)
@@ -247,10 +248,12 @@ class Destroyer(Handler):
         return await self._recorder.progress(operation, made)
 
     async def _resolve(self, cloud: Cloud, vm: VmReference, deadline: Deadline) -> str:
-        """Return the VM that is meant: by a name that no living VM has, one of ours that ended.
+        """Return the id of the requested VM.
+
+        If no living VM has the name, return our own VM among the terminated ones with that name.
 
         Raises:
-            NodeTerminated: when none or several of those that ended are ours.
+            NodeTerminated: when none or several of the terminated VMs are our own.
         """
         try:
             return await until_shown(
@@ -272,9 +275,9 @@ class Destroyer(Handler):
     def _check_again(
         self, operation: Operation, check: Callable[[], None] | None
     ) -> Callable[[], None]:
-        """Return what a cloud's thread asks just before it destroys, at each repeat as well.
+        """Return the check that a cloud's thread runs before it destroys, and before each retry.
 
-        It may have waited for a thread or for a repeat, and somebody have frozen everything.
+        The call may have waited for a thread or for a retry; a freeze may have been set meanwhile.
         """
 
         def check_again() -> None:
@@ -291,10 +294,10 @@ def _undo(connection: Connection, operation: Operation) -> None:
 
 
 async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
-    """Return if a cloud shows a living node of this id, or cannot say.
+    """Check that a living node has this id; accept a cloud that cannot answer.
 
     Raises:
-        NodeNotFound: when it shows that there is none, or that it has ended.
+        NodeNotFound: when the cloud shows that the node does not exist, or has ended.
     """
     with suppress(CloudError, Unsupported):
         _, node = await cloud.look_at(node_id, deadline.remaining())
@@ -302,10 +305,10 @@ async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
 
 
 def _is_failed_look(error: OrchestratorError) -> bool:
-    """Return whether the cloud failed at the look that comes before a deletion.
+    """Return whether the cloud failed at the look-up that precedes a deletion.
 
-    The VM is destroyed later, as when the cloud fails at the deletion itself. Of a cloud that was
-    not asked at all, or whose answer is about another VM, nothing is done.
+    The VM is then destroyed later, as when the cloud fails at the deletion itself. If the cloud
+    was not called at all, or answered about another VM, nothing is done.
     """
     not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
     return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)

@@ -1,7 +1,7 @@
-"""VMs of starts that were refused after the cloud had made something.
+"""VMs left behind by starts that the cloud refused after it had created the VM.
 
-A refusal may come from a later step than the creation: the tags, a network, a disk. Its VM is not
-what was asked for and no caller was told of it, so that it is destroyed.
+The refusal may come from a step after the creation: the tags, a network, a disk. Such a VM is not
+what the caller requested, and no caller has received its id. It is therefore destroyed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _CAUSE: Final = {"cause": "half_made"}
 
 
 def refusal(attempts: Sequence[Attempt]) -> tuple[str, str] | None:
-    """Return code and message of the refusal that a start's first attempt ended with.
+    """Return the code and message of the refusal with which a start's first attempt ended.
 
     Args:
-        attempts: of the start, in their order.
+        attempts: the attempts of the start, in order.
 
     Returns:
-        None when it ended otherwise: its answer was lost, or the cloud failed.
+        The code and the message; None when the answer was lost, or the cloud failed.
     """
     first = attempts[0] if attempts else None
     if first is None or first.step != Step.START or first.error_code not in _refusals():
@@ -40,7 +40,7 @@ def refusal(attempts: Sequence[Attempt]) -> tuple[str, str] | None:
 
 
 def _refusals() -> set[str]:
-    """Return the codes of errors by which a start is refused, those of plugins' own too."""
+    """Return the codes of all errors that refuse a start, including those of plugins."""
     found: set[str] = set()
     waiting: list[type[OrchestratorError]] = [RequestError, Unsupported]
     while waiting:
@@ -51,19 +51,19 @@ def _refusals() -> set[str]:
 
 
 def explain(message: str, node: Node, *, destroyed: bool) -> str:
-    """Return what the operation of a refused start says whose VM was found."""
+    """Return the error message of a refused start whose VM was found."""
     what = "is being destroyed" if destroyed else "still runs; this cloud destroys none"
     return f"{message}; the cloud had made node {node.id} of it all the same, which {what}"
 
 
 def write(connection: Connection, start: Operation, node: Node, *, destroy: bool) -> None:
-    """Write down a half-made VM as our own, and have a durable worker destroy it.
+    """Record a half-made VM as our own, and schedule its destruction by a durable worker.
 
     Args:
-        connection: of a transaction.
-        start: the operation that made it.
+        connection: the connection of a transaction.
+        start: the operation that created the VM.
         node: the VM.
-        destroy: whether the cloud can.
+        destroy: whether the cloud supports destroying it.
     """
     key = VmKey(start.cloud, node.id, node.name)
     vms.started(connection, key, start.id, start.made_at)
@@ -71,7 +71,7 @@ def write(connection: Connection, start: Operation, node: Node, *, destroy: bool
     if not destroy or row is None or row.state != VmState.PRESENT:
         return
     if assignments.holding(connection, key.cloud, key.node_id) is not None:
-        return  # an operator has found it before, and given it to somebody
+        return  # An operator has found the VM before and assigned it.
     vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
     parameters = {"node": node.id, "hostname": node.name, **_CAUSE}
     inserts.schedule(connection, STOP.draft(key.cloud, _OURSELVES, parameters, node.id))

@@ -1,4 +1,4 @@
-"""The interface of the code that carries on with operations of one kind."""
+"""The interface of the code that resumes the operations of one kind."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from orchestrator_core.clouds.cloud import Cloud
 
 
 class Handler(ABC):
-    """Carries on with operations that no caller waits for any more.
+    """The base class of handlers, which resume operations whose callers no longer wait.
 
     Args:
-        recorder: of this process.
+        recorder: the recorder of this process.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -25,11 +25,11 @@ class Handler(ABC):
 
     @classmethod
     def make(cls, recorder: Recorder, namesakes: Namesakes) -> Handler:  # noqa: ARG003
-        """Return the handler of a broker.
+        """Return a handler for a broker.
 
         Args:
-            recorder: of this process.
-            namesakes: refuses VMs that a backend cannot tell from others.
+            recorder: the recorder of this process.
+            namesakes: the check that refuses VMs which a backend cannot tell apart from others.
         """
         return cls(recorder)
 
@@ -40,15 +40,15 @@ class Handler(ABC):
         """Make one attempt of an operation that this process has acquired.
 
         Args:
-            operation: as it was acquired.
-            cloud: the operation's.
+            operation: the operation as it was acquired.
+            cloud: the cloud of the operation.
             backend: the cloud's assignment backend; None when it has none.
 
         Returns:
-            The operation as it was written after the attempt.
+            The operation as recorded after the attempt.
         """
 
     @staticmethod
     def abandon(connection: Connection, operation: Operation, who: Requester) -> None:
-        """Write what else becomes of an operation that an operator abandons; here, nothing."""
+        """Write the side effects of an abandoned operation; by default there are none."""
         del connection, operation, who

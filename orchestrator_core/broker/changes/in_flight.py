@@ -1,4 +1,4 @@
-"""Changes under way: they run to their end, whether or not their callers stay to see it."""
+"""Changes in flight, which run to their end even if their callers leave."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class InFlight:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, change: Callable[[Permit], Coroutine[Any, Any, T]]) -> T:
-        """Make a change; when the caller leaves it is dropped if it has not begun.
+        """Run a change; if the caller leaves before the change has begun, cancel it.
 
         Args:
-            change: given the permit that it must ask before it changes anything.
+            change: the change; it must ask the permit that it receives before it changes anything.
         """
         permit = Permit()
         task = asyncio.ensure_future(change(permit))
@@ -39,16 +39,16 @@ class InFlight:
                 task.cancel()
             raise
         finally:
-            del task  # or an error would hold it, and it the error
+            del task  # Otherwise the task and its error would keep each other alive.
 
     async def drain(self) -> None:
-        """Wait until every change has ended; the process is about to end."""
+        """Wait until every change has ended, before the process ends."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        # An outage of the database has its own line, and one for each caller would fill the log.
+        # A database outage is logged once elsewhere; a line for each caller would flood the log.
         if error is not None and not isinstance(error, StateUnavailable):
             _log.info("change failed", why=str(error))

@@ -1,4 +1,4 @@
-"""Rebooting a VM and switching it on or off: once, and never a second time by itself."""
+"""Reboots of VMs, and switching VMs on and off; none of these is ever retried."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from orchestrator_core.errors import OrchestratorError
 
 
 class Switch(Handler):
-    """Reboots VMs and switches them on and off.
+    """Handler that reboots VMs and switches them on and off.
 
     Args:
-        recorder: of this process.
+        recorder: the recorder of this process.
     """
 
     async def begin(self, change: Change, hook: str, vm: VmReference) -> Made:
-        """Do to a VM what the hook's name says."""
+        """Call the hook of that name for a VM."""
         cloud = change.cloud
         deadline = Deadline(cloud.guard.seconds(hook))
         node_id = await until_shown(
@@ -58,7 +58,7 @@ class Switch(Handler):
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """End an operation whose outcome nobody saw: to reboot twice would be worse."""
+        """End an operation of unknown outcome as failed, because a second reboot would be worse."""
         lost = Progress(
             OperationState.FAILED,
             operation.step,

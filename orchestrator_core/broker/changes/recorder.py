@@ -1,4 +1,4 @@
-"""Writes down what becomes of operations that this process runs."""
+"""Recording of the operations that this process runs, and of their progress."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from orchestrator_core.state.clock_watch import LAG, ClockWatch
 from orchestrator_core.state.database import Database
 
 Also = Callable[[Connection, Operation], Operation | None]
-"""What else is written in the same transaction; may return the operation as it is then."""
+"""Further statements of the same transaction; may return the operation as changed by them."""
 
 T = TypeVar("T")
 
@@ -39,28 +39,28 @@ _log = structlog.get_logger(__name__)
 _FIRST_LOOK: Final = 0.02
 _LONGEST_LOOK: Final = 0.5
 _FIRST_CONFIRMATION: Final = 0.25
-"""Seconds between the first looks whether an accepted deletion is done ..."""
+"""Seconds between the first looks at a VM whose deletion was accepted."""
 _SOON_CONFIRMED: Final = 4
-"""... and how many of them there are."""
+"""Number of these first looks."""
 
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
-"""Seconds between the tries to write down what has happened already, while somebody waits."""
+"""Seconds between the tries to record what has already happened, while a caller waits."""
 _MOST_TRYING: Final = 5.0
-"""Seconds after which nothing more is tried while somebody waits.
+"""Seconds after which no further try begins while a caller waits.
 
-A database that has fallen silent takes 45 s of each try; its caller is to be answered after one.
+Each try takes 45 s when the database has fallen silent; the caller must be answered after one.
 """
 _PAUSE: Final = 5.0
-"""The same when nobody waits any more."""
+"""Seconds between the tries to record when no caller waits."""
 
 
 class Recorder:
-    """Records operations for this process.
+    """The recorder of the operations of this process.
 
     Args:
-        database: where to.
-        process: this one.
-        settings: how long the pauses between attempts are.
+        database: the database that holds the operations.
+        process: this process.
+        settings: the settings, with the retry delays.
     """
 
     def __init__(self, database: Database, process: Process, settings: StateSettings) -> None:
@@ -73,51 +73,51 @@ class Recorder:
 
     @property
     def clock(self) -> ClockWatch:
-        """What this process makes of the database's clock."""
+        """The watch of this process over the database's clock."""
         return self.process.clock
 
     def pause(self, operation: Operation) -> float:
-        """Return the seconds until an operation's next attempt."""
+        """Return the retry delay of an operation: the seconds until its next attempt."""
         settings = self._settings
         return outcome.backoff(operation.attempts, settings.pause, settings.longest_pause)
 
     async def retry(
         self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
     ) -> Operation:
-        """Write down that an attempt failed and that another one follows after a pause.
+        """Record that an attempt failed and that another one follows after the retry delay.
 
         Args:
-            operation: of which an attempt runs.
-            error: why it failed.
-            unsettled: whether the attempt may have done what it was to do all the same.
+            operation: the operation whose attempt failed.
+            error: the error of the attempt.
+            unsettled: whether the attempt may have taken effect nevertheless.
         """
         made = outcome.again(operation, error, self.pause(operation), unsettled=unsettled)
         return await self.progress(operation, made)
 
     def look_pause(self, looks: int) -> float:
-        """Return the seconds until it is looked again whether an accepted deletion is done.
+        """Return the seconds until the next look at a VM whose deletion was accepted.
 
-        Most clouds delete a VM within a second or two, some take minutes: the looks of the first
-        second come one soon after the other, and each later one after twice as long.
+        Most clouds delete a VM within a second or two; some take minutes. The looks of the first
+        second are therefore close together, and each later delay is twice as long as the last.
 
         Args:
-            looks: how often the VM was looked for since the cloud took its deletion.
+            looks: the number of looks since the cloud accepted the deletion.
         """
         settings = self._settings
         first = min(_FIRST_CONFIRMATION, settings.pause)
         return outcome.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.longest_pause)
 
     async def next_look(self, operation: Operation, grace: float) -> float | None:
-        """Return the seconds until it is looked again what has come of an unanswered change.
+        """Return the seconds until the next look for the effect of an unanswered change.
 
-        A jump of the database's clock does not shorten the grace.
+        A jump of the database's clock does not shorten the grace period.
 
         Args:
-            operation: of which nothing shows.
-            grace: seconds for which what was asked for may still come to be.
+            operation: the operation whose effect does not show yet.
+            grace: the seconds within which the change may still take effect.
 
         Returns:
-            None once that is over.
+            The seconds; None once the grace period is over.
         """
         ended, gained = await self.database.read(
             lambda c: (attempts.of(c, operation.id), self.clock.gained(c, grace + LAG))
@@ -126,10 +126,12 @@ class Recorder:
         return min(left, self.pause(operation)) if left > 0 else None
 
     def permit(self) -> Permit:
-        """Return a permit for an attempt that no caller waits for; ask the rows only after that.
+        """Return a permit for an attempt without a waiting caller.
+
+        Get the permit before reading the rows on which the attempt relies.
 
         Raises:
-            StateUnavailable: when this process may be taken for dead.
+            StateUnavailable: when other processes may consider this one dead.
         """
         permit = Permit()
         permit.check = self.process.lease()
@@ -141,22 +143,24 @@ class Recorder:
         """Record an operation whose first attempt begins now, once the cloud has room for it.
 
         Args:
-            change: the caller's.
-            draft: what is recorded.
-            undo: written if the caller leaves before anything has begun.
-            also: written in the same transaction.
+            change: the caller's change.
+            draft: the operation to record.
+            undo: the statements to run if the caller leaves before the change has begun.
+            also: further statements of the same transaction.
 
         Raises:
-            KeyInUse: when the requester's key stands for another operation.
+            KeyInUse: when the requester's idempotency key stands for another operation.
             CloudBusy: when there was no room in time.
-            StateUnavailable: when nothing can be recorded, or this process may be taken for dead.
+            StateUnavailable: when nothing can be recorded, or other processes may consider this
+                one dead.
         """
         change.permit.check = self.process.lease()
         draft = draft.named()
         writing = asyncio.ensure_future(self._record(change, draft, undo, also))
-        # Before the row can show: between its commit and our hearing of it much can happen.
+        # Register the task before the row can be visible. A heartbeat may come between the commit
+        # and the moment at which this coroutine learns of it.
         self.process.runs(draft.operation_id, writing)
-        self._hold(draft.operation_id)  # so that nothing is between its end and what comes then
+        self._hold(draft.operation_id)  # No gap between the end of the write and the next step.
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -168,12 +172,12 @@ class Recorder:
     async def record_done(
         self, change: Change, work: Callable[[Connection], tuple[Operation, T]]
     ) -> tuple[Operation, T]:
-        """Record an operation that is done in the very transaction that records it.
+        """Record an operation that is complete within the transaction that records it.
 
         Raises:
-            KeyInUse: when the requester's key stands for another operation.
+            KeyInUse: when the requester's idempotency key stands for another operation.
             StateUnavailable: when nothing can be recorded.
-            Exception: what the work raises; nothing is recorded then.
+            Exception: any error that the work raises; nothing is recorded then.
         """
 
         def record(connection: Connection) -> tuple[Operation, T]:
@@ -201,7 +205,7 @@ class Recorder:
             return done[0]
 
     def _keep_keys(self, connection: Connection, requester: Requester) -> None:
-        """See to it that no key expires by a jump of the clock that no heartbeat has seen yet."""
+        """Notice a clock jump before any heartbeat does, so that it expires no idempotency key."""
         if requester.key is not None:
             self.clock.notice(connection)
 
@@ -219,7 +223,7 @@ class Recorder:
 
         if limit is None:
             recorded = await self._write_record(draft, work, undo)
-            assert recorded is not None  # there is always room
+            assert recorded is not None  # Without a limit there is always room.
             return recorded
         deadline = Deadline(change.cloud.guard.seconds("check"))
         with suppress(TimeoutError):
@@ -238,7 +242,7 @@ class Recorder:
         undo: Also,
         deadline: Deadline,
     ) -> Operation | None:
-        """Record an operation as soon as there is room; None if there is none in time."""
+        """Record an operation as soon as the cloud has room; return None if it has none in time."""
         look = _FIRST_LOOK
         while (operation := await self._write_record(draft, work, undo)) is None:
             if deadline.remaining() <= look:
@@ -253,7 +257,7 @@ class Recorder:
         try:
             return await self.database.write(work)
         except CommitUnconfirmed:
-            pass  # it may be recorded
+            pass  # The operation may be recorded nevertheless.
         try:
             return await self._recorded(draft.operation_id)
         except StateUnavailable:
@@ -261,10 +265,10 @@ class Recorder:
             raise
 
     async def _recorded(self, operation_id: str) -> Operation:
-        """Return an operation if the commit that was not answered has recorded it.
+        """Return an operation if its unconfirmed commit has recorded it.
 
         Raises:
-            StateUnavailable: when it does not show that it has: it still may.
+            StateUnavailable: when the operation does not show; the commit may still take effect.
         """
         found = await self._find(operation_id)
         if found is None or found.owner != self.process.id:
@@ -272,7 +276,7 @@ class Recorder:
         return found
 
     async def _find(self, operation_id: str) -> Operation | None:
-        """Return an operation after a commit that was not answered; None if it does not show."""
+        """Return an operation after an unconfirmed commit; None if it does not show."""
         patience = Deadline(_MOST_TRYING)
         for pause in _TRIES:
             await asyncio.sleep(pause)
@@ -283,7 +287,10 @@ class Recorder:
         return None
 
     async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
-        """Nobody has begun what its caller was told could not be recorded: see to it."""
+        """End an operation as not begun if its unconfirmed commit has recorded it after all.
+
+        Its caller has received StateUnavailable, so the operation must not begin.
+        """
         while True:
             await self._rest()
             try:
@@ -303,20 +310,20 @@ class Recorder:
         also: Also | None = None,
         known: Callable[[Connection], None] | None = None,
     ) -> Operation:
-        """Write down what an attempt has come to.
+        """Record the result of an attempt.
 
-        Where the database is away for longer it is written as soon as it is back, if this
-        process lives until then.
+        If the database stays unreachable, the result is recorded as soon as the database is back,
+        provided that this process lives until then.
 
         Args:
-            operation: of which an attempt runs.
-            made: what it has come to.
-            also: written in the same transaction.
-            known: written if another process has taken the operation over.
+            operation: the operation whose attempt runs.
+            made: the result of the attempt.
+            also: further statements of the same transaction.
+            known: the statements to run if another process has taken over the operation.
 
         Raises:
-            Superseded: when another process has taken the operation over.
-            StateUnavailable: when it cannot be written now.
+            Superseded: when another process has taken over the operation.
+            StateUnavailable: when the result cannot be recorded now.
         """
 
         def work(connection: Connection) -> Operation:
@@ -341,10 +348,10 @@ class Recorder:
     async def _superseded(
         self, operation: Operation, made: Progress, known: Callable[[Connection], None] | None
     ) -> Operation:
-        """Return what a try has written that broke off in its commit.
+        """Return the operation if an earlier try of ours, unconfirmed in its commit, wrote it.
 
         Raises:
-            Superseded: when it was none of ours.
+            Superseded: when another process wrote it.
         """
         found = await self.database.read(lambda c: updates.written(c, operation, made))
         if found is not None:
@@ -370,16 +377,16 @@ class Recorder:
     async def reacquire(
         self, operation: Operation, limit: int | None, deadline: Deadline
     ) -> Operation | None:
-        """Wait until an operation is due again and its cloud has room for it, and take it.
+        """Wait until an operation is due again and its cloud has room for it, then acquire it.
 
         Args:
-            operation: that this process has had a moment ago.
-            limit: how many may be under way in its cloud; None for any number.
-            deadline: until when to wait.
+            operation: an operation that this process has just run.
+            limit: the number of changes that may be in flight in the cloud; None for any number.
+            deadline: the time at which to stop waiting.
 
         Returns:
-            None when that would be after the deadline, or when another process takes it: then
-            it is somebody else's.
+            The acquired operation; None when it would be due after the deadline, or when another
+            process acquires it.
         """
 
         def work(connection: Connection) -> Operation | None:
@@ -401,21 +408,22 @@ class Recorder:
             look = min(2 * look, _LONGEST_LOOK) or _FIRST_LOOK
 
     def caller_left(self, change: Change, operation: Operation, undo: Also) -> None:
-        """Write down that an operation was not begun, since its caller has left.
+        """Record that an operation has not begun, because its caller has left.
 
-        Of one that has begun that cannot be said: it is let go, and settled.
+        An operation that has begun is not recorded here: it is reclaimed, and its outcome is
+        determined later.
         """
         if change.permit.withdraw():
             self.later(operation, _caller_left(operation), undo)
 
     def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
-        """Write down what an attempt has come to, although nobody waits for it any more."""
+        """Record the result of an attempt in the background; no caller waits for it."""
         self.go_on(operation, self.progress(operation, made, also))
 
     def go_on(
         self, operation: Operation, work: Coroutine[Any, Any, Operation]
     ) -> asyncio.Task[Operation]:
-        """Let work go on whether or not somebody waits for it; the process ends after it."""
+        """Run work to its end whether or not a caller waits; :meth:`drain` waits for it."""
         return self._keep(operation.id, work)
 
     def _keep(self, operation_id: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -431,13 +439,16 @@ class Recorder:
         self.process.runs(operation_id, task)
 
     async def drain(self) -> None:
-        """Wait until everything is written; what cannot be is tried once more, and lost."""
+        """Wait until everything is recorded; try failing writes once more, then lose them."""
         self._ending.set()
         if self._late:
             await asyncio.wait(self._late)
 
     async def _insist(self, work: Callable[[Connection], Operation]) -> Operation:
-        """The cloud has done its part: a database that is away for a moment is waited for."""
+        """Write, and wait for a database that is briefly unreachable.
+
+        The cloud has acted already, so the result must not be dropped at the first error.
+        """
         patience = Deadline(_MOST_TRYING)
         for pause in _TRIES:
             try:
@@ -459,7 +470,7 @@ class Recorder:
 
 
 def _caller_left(operation: Operation) -> Progress:
-    """Return what becomes of an operation whose caller left before it began."""
+    """Return the result of an operation whose caller left before it began."""
     return Progress(
         OperationState.FAILED,
         operation.step,
@@ -469,7 +480,7 @@ def _caller_left(operation: Operation) -> Progress:
 
 
 def _not_recorded(operation: Operation) -> Progress:
-    """Return what becomes of an operation whose caller was told that it could not be recorded."""
+    """Return the result of an operation whose caller was refused with StateUnavailable."""
     return Progress(
         OperationState.FAILED,
         operation.step,

@@ -1,4 +1,4 @@
-"""Taking a VM back from its user, then destroying it, however long that takes."""
+"""Release of a VM from its user, followed by its destruction, however long that takes."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ from orchestrator_core.state.clock_watch import ClockWatch
 
 
 class Releaser(Handler):
-    """Releases VMs and sees to it that they are destroyed.
+    """Handler that releases VMs and then destroys them.
 
     Args:
-        recorder: of this process.
-        namesakes: refuses VMs that a backend cannot tell from others.
+        recorder: the recorder of this process.
+        namesakes: the check that refuses VMs which a backend cannot tell apart from others.
     """
 
     def __init__(self, recorder: Recorder, namesakes: Namesakes) -> None:
@@ -59,13 +59,13 @@ class Releaser(Handler):
 
     @classmethod
     def make(cls, recorder: Recorder, namesakes: Namesakes) -> Releaser:
-        """Return the handler of a broker."""
+        """Return a releaser for a broker."""
         return cls(recorder, namesakes)
 
     async def begin(
         self, change: Change, backend: Backend, vm: VmReference, generation: int | None
     ) -> Assigned:
-        """Release a VM for a caller; return once it is gone, or after a while."""
+        """Release a VM for a caller; return once it is gone, or after ``release_wait`` seconds."""
         cloud = change.cloud
         reason = await cloud.reason_against("stop_vm")
         if reason is not None:
@@ -93,7 +93,7 @@ class Releaser(Handler):
         return _assigned(operation)
 
     async def _resolve(self, backend: Backend, cloud: str, vm: VmReference) -> Vm:
-        """Return the VM that is meant; where the ledger alone decides, one that is gone too."""
+        """Return the requested VM; without an external backend, also one that is already gone."""
         try:
             return await backend.resolve_vm(cloud, vm.node, vm.hostname)
         except NodeNotFound:
@@ -107,29 +107,29 @@ class Releaser(Handler):
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Go on: have the VM released, find out whether it is, or destroy it."""
+        """Continue: release the VM, determine whether it is released, or destroy it."""
         if operation.step is not Step.RELEASE:
             return await self._destroyer.resume(operation, cloud, backend)
         if backend is None:
             why = f"Cloud {cloud.name} has no assignment backend any more"
             return await self._unknown(operation, why)
-        # An expired lease that the ledger alone ends has nobody to be asked: it is as at first.
+        # If the ledger alone expires a lease, no backend can be asked: begin the release again.
         if operation.unsettled and (backend.external or not leases.is_expiry(operation)):
             return await self._settle(operation, cloud, backend)
         return await self._ask(operation, cloud, backend)
 
     @staticmethod
     def abandon(connection: Connection, operation: Operation, who: Requester) -> None:
-        """Give the VM back to its holder, or leave it where it is released already."""
+        """Return the VM to its holder; keep it without a holder if it is already released."""
         if operation.step is Step.RELEASE:
             undo_release(connection, operation, who)
         else:
             destruction.keep(connection, operation)
 
     async def _ask(self, operation: Operation, cloud: Cloud, backend: Backend) -> Operation:
-        """Release a VM that the backend was certainly not asked for yet.
+        """Release a VM whose release was certainly not requested from the backend yet.
 
-        Nobody waits for it: as long as the VM may not be destroyed, all is left as it is.
+        No caller waits for it. While the VM may not be destroyed, nothing is changed.
         """
         try:
             permit = self._recorder.permit()
@@ -158,7 +158,7 @@ class Releaser(Handler):
         assignment: Assignment | None,
         permit: Permit,
     ) -> Operation:
-        """Ask a backend to release what it shows as this assignment's."""
+        """Release the VM in the backend, unless it shows another user than the assignment's."""
         try:
             assert operation.node_id is not None
             found = await backend.resolve_vm(cloud.name, operation.node_id, None)
@@ -183,16 +183,16 @@ class Releaser(Handler):
         backend: Backend,
         refusal: OrchestratorError | None = None,
     ) -> Operation:
-        """Find out from what the backend shows whether a VM is released.
+        """Determine from the user that the backend shows whether a VM is released.
 
-        A VM that it does not show is not free for that: it may be faulty and hidden, or the
-        backend may have lost its memory.
+        A VM that the backend does not show is not considered free: the backend may hide it as
+        faulty, or may have lost its data.
 
         Args:
             operation: the release.
-            cloud: the VM's.
-            backend: that is asked.
-            refusal: what the backend said, if it certainly has not released it just now.
+            cloud: the VM's cloud.
+            backend: the backend to ask.
+            refusal: the backend's error, if it certainly has not released the VM just now.
         """
         if not backend.external:
             return await self._released(operation, _answer_of(operation, None))
@@ -215,15 +215,15 @@ class Releaser(Handler):
         return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
 
     async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
-        """Destroy what is released, for as long as the caller is to wait."""
+        """Destroy a released VM, for at most the time that the caller waits."""
         deadline = Deadline(cloud.settings.release_wait)
         while True:
             operation = await self._destroyer.resume(operation, cloud, None)
             if operation.final or operation.state is OperationState.PAUSED:
                 return operation
             if operation.error_code in outcome.HELD:
-                return operation  # nobody has to wait for what an operator or an hour will let go
-            limit = cloud.settings.changes
+                return operation  # Held: an operator or the next hour must allow it first.
+            limit = cloud.settings.max_concurrent_changes
             taken = await self._recorder.reacquire(operation, limit, deadline)
             if taken is None:
                 return operation
@@ -232,12 +232,12 @@ class Releaser(Handler):
     async def _released(
         self, operation: Operation, answer: JsonObject, *, at_once: bool = False
     ) -> Operation:
-        """The backend has let go: the VM is nobody's, and is destroyed from here on.
+        """Record that the backend has released the VM: end the assignment, then destroy the VM.
 
         Args:
             operation: the release.
-            answer: the backend's.
-            at_once: whether this process destroys it; else a durable worker does.
+            answer: the backend's answer.
+            at_once: whether this process destroys the VM; otherwise a durable worker does.
         """
         if not answer["id"]:
             answer = {**answer, "id": await self._number(operation)}
@@ -257,7 +257,7 @@ class Releaser(Handler):
         return await self._recorder.progress(operation, going_on, also)
 
     async def _number(self, operation: Operation) -> int:
-        """Return the ledger's own number for a VM whose backend has none."""
+        """Return the ledger's number of a VM for which the backend has none."""
 
         def work(connection: Connection) -> int:
             assert operation.node_id is not None
@@ -272,7 +272,7 @@ class Releaser(Handler):
 
 
 def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | None:
-    """Return the assignment that is meant; None when there is none."""
+    """Return the assignment of the requested VM; None when there is none."""
     try:
         node_id = leases.which(connection, cloud, vm)
     except Refused:
@@ -281,7 +281,7 @@ def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | N
 
 
 def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Also:
-    """Return what takes a VM out of its holder's hands in the transaction that records it."""
+    """Return the statements that mark a VM as being released, for the recording transaction."""
     cloud: CloudSettings = change.cloud.settings
 
     def take(connection: Connection, operation: Operation) -> Operation:
@@ -311,11 +311,11 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
 def _look(
     connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
 ) -> Assignment | None:
-    """Return whose VM it is that is to be released, if it may be destroyed just now.
+    """Return the assignment to be released, after checking that the VM may be destroyed now.
 
     Raises:
-        DestroyHeld, DestroyLimit, Refused: when it may not.
-        Superseded: when another process is about to do it.
+        DestroyHeld, DestroyLimit, Refused: when the VM may not be destroyed.
+        Superseded: when another process has taken over the operation.
     """
     updates.check_ours(connection, operation)
     safety.check_held(connection)
@@ -330,14 +330,14 @@ def _look(
 def undo_release(
     connection: Connection, operation: Operation, who: Requester | None = None
 ) -> None:
-    """Let the VM be its holder's again: it was certainly not released.
+    """Restore the assignment of a VM that was certainly not released.
 
-    A lease that has run out is no more: it would run out again at once.
+    An expired lease is dropped, because it would expire again at once.
     """
     assert operation.node_id is not None
     vm = vms.lock(connection, operation.cloud, operation.node_id)
     if vm is None or vm.state != VmState.RELEASING:
-        return  # somebody has stopped it meanwhile, which has ended the assignment
+        return  # A stop has ended the assignment meanwhile.
     assignment = assignments.of_operation(connection, operation)
     if assignment is not None:
         cause = Cause(who, operation.id, operation.error_code)
@@ -357,7 +357,10 @@ def _text(operation: Operation) -> str:
 
 
 def _answer_of(operation: Operation, shown: Vm | None) -> JsonObject:
-    """Return a release's answer where the backend gave none, but shows the VM, or does not."""
+    """Return the answer of a release for which the backend returned no result.
+
+    Its ``id`` is that of the VM which the backend shows, or 0.
+    """
     identity = shown.id if shown is not None else 0
     return {"id": identity, "id_vm": operation.node_id, "result": _text(operation)}
 

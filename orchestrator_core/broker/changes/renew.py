@@ -1,4 +1,4 @@
-"""Renewing the lease of a VM: the ledger's work alone, whatever its cloud is doing."""
+"""Renewal of a VM's lease, which needs the ledger alone and works while the cloud is down."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from orchestrator_core.model import JsonObject
 
 
 class Renewer:
-    """Renews leases.
+    """The renewal of leases, for callers.
 
     Args:
-        recorder: of this process.
+        recorder: the recorder of this process.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
     async def _which(self, cloud: Cloud, vm: VmReference) -> str:
-        """Return the VM that is meant; the cloud is asked only which of several holders' lives.
+        """Return the id of the requested VM.
+
+        The cloud is called only if several assigned VMs have the name, to find the living one.
 
         Raises:
             InvalidParameter, Refused: as :func:`leases.which`.
@@ -53,7 +55,7 @@ class Renewer:
     async def begin(
         self, change: Change, vm: VmReference, seconds: float, generation: int | None
     ) -> Assigned:
-        """Renew a lease for a caller; it is an operation that is over as soon as it is recorded."""
+        """Renew a lease for a caller; the operation is complete as soon as it is recorded."""
         cloud = change.cloud.name
         node_id = await self._which(change.cloud, vm)
         parameters = {

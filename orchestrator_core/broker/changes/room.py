@@ -1,4 +1,4 @@
-"""Turns of callers that wait for room among the changes of a cloud."""
+"""Turns of callers that wait for a free place among a cloud's concurrent changes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class _Gate:
 
 
 class RoomTurns:
-    """Lets one change of a cloud at a time look for room; the others wait in their callers' turn.
+    """Turns in which the waiting changes of a cloud look for room, one at a time.
 
-    If each of them looked for itself, the room that becomes free would go to whoever has most
-    changes waiting, and each look is a transaction.
+    The other changes wait, and the callers take turns. If each change looked for itself, a free
+    place would go to the caller with the most waiting changes. Each look is also a transaction.
     """
 
     def __init__(self) -> None:
@@ -28,10 +28,10 @@ class RoomTurns:
 
     @asynccontextmanager
     async def turn(self, cloud: str, seconds: float) -> AsyncIterator[None]:
-        """Wait for a turn, and have it until the block ends.
+        """Wait for a turn, and keep it until the block ends.
 
         Raises:
-            TimeoutError: when it does not come within so many seconds.
+            TimeoutError: when the turn does not come within the given seconds.
         """
         gate = self._gates.setdefault(cloud, _Gate())
         if gate.is_taken:
@@ -50,7 +50,7 @@ class RoomTurns:
                 await turn
         except BaseException:
             if turn.done() and not turn.cancelled():
-                self._pass_on(gate)  # it came, but too late
+                self._pass_on(gate)  # The turn came, but too late.
             raise
         finally:
             gate.waiting.remove(turn)
@@ -60,5 +60,5 @@ class RoomTurns:
         while (turn := gate.waiting.pop()) is not None:
             if not turn.done():
                 turn.set_result(None)
-                return  # the gate stays taken
+                return  # The gate stays taken.
         gate.is_taken = False

@@ -1,4 +1,4 @@
-"""Starting a VM: once, whatever becomes of the answer or of this process."""
+"""Start of a VM: exactly once, even if the answer is lost or this process dies."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from orchestrator_core.model import CloudDescription, JsonObject, Node
 from orchestrator_core.state import installation
 
 _EMPTY_LOOKS: Final = 3
-"""How many times a cloud that shows no VM at all must do so to be believed."""
+"""Number of listings without any VM after which an empty listing is believed."""
 
 _EMPTY: Final = "empty_listing"
 
 
 class Starter(Handler):
-    """Starts VMs, and settles starts whose end nobody saw.
+    """Handler that starts VMs, and determines the outcome of interrupted starts.
 
     Args:
-        recorder: of this process.
+        recorder: the recorder of this process.
     """
 
     async def begin(self, change: Change, order: StartOrder) -> Started:
@@ -63,8 +63,9 @@ class Starter(Handler):
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Find out what a start has done; never start a second time."""
-        # As a write, which sees what is committed by then: to keep the id may mean to wait.
+        """Determine the outcome of a start; never start a second time."""
+        # A write transaction: locking the installation's id may wait for another transaction,
+        # whose commit must be visible afterwards.
         marker = await self._recorder.database.write(lambda c: _marker(c, operation))
         try:
             description, node = await cloud.find_marked(marker)
@@ -82,7 +83,7 @@ class Starter(Handler):
     async def _found(
         self, operation: Operation, cloud: Cloud, description: CloudDescription, node: Node
     ) -> Operation:
-        """Write down the VM of a start that nobody saw the end of, or that was refused."""
+        """Record the VM of a start whose answer was lost, or that was refused."""
         refusal = half_made.refusal(await self._attempts(operation))
         if refusal is None:
             return await self._succeeded(operation, description, node)
@@ -96,7 +97,7 @@ class Starter(Handler):
             error_message=half_made.explain(message, node, destroyed=destroys),
         )
 
-        # The key stays: it stands for a start that has made something.
+        # Keep the idempotency key: the start has created a VM.
         def also(connection: Connection, written: Operation) -> None:
             half_made.write(connection, written, node, destroy=destroys)
 
@@ -117,17 +118,17 @@ class Starter(Handler):
             vms.started(connection, vm, written.id, written.made_at)
 
         def known(connection: Connection) -> None:
-            # One that was taken for failed has left an orphan, which is looked for.
+            # If the start was recorded as failed, its VM is an orphan, which the scan finds.
             if updates.tell_node(connection, operation, node.id):
                 also(connection, operation)
 
         return await self._recorder.progress(operation, made, also, known)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
-        """Write down what an error means: nothing was started, or that has to be found out."""
+        """Record an error of a start: nothing was started, or the outcome is unknown."""
         nothing_done = change.permit.withdraw() or outcome.is_nothing_done(error)
         if nothing_done is None and await change.cloud.reason_against("find_node") is not None:
-            # Nothing better than the plugin's error can be had.
+            # Without find_node, the plugin's error is the only evidence.
             nothing_done = outcome.is_refusal(error) or None
         if nothing_done:
             made = outcome.failed(operation, error)
@@ -177,12 +178,12 @@ class Starter(Handler):
 
 
 def _marker(connection: Connection, operation: Operation) -> str:
-    # Read each time: an operator may make the database another installation's meanwhile.
+    # Read each time: an operator may turn the database into another installation meanwhile.
     return marker_of(installation.lock_id_shared(connection), operation.id)
 
 
 def _empty_looks(connection: Connection, operation: Operation) -> int:
-    """Return how often the cloud has shown no VM at all."""
+    """Return the number of attempts in which the cloud showed no VM at all."""
     return sum(one.error_code == _EMPTY for one in attempts.of(connection, operation.id))
 
 
@@ -191,7 +192,7 @@ def _forget_key(connection: Connection, operation: Operation) -> None:
 
 
 def _answer(description: CloudDescription, node: Node) -> JsonObject:
-    """Everything that an answer shows, with the names of secrets but not the secrets."""
+    """Return everything that an answer shows, with the names of secrets but not their values."""
     shown: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -206,7 +207,7 @@ def _answer(description: CloudDescription, node: Node) -> JsonObject:
 
 
 def _struck_out(secrets: Any) -> Any:
-    """Return the same objects with null for every value."""
+    """Return the same nested objects with null in place of every value."""
     if isinstance(secrets, dict):
         return {key: _struck_out(value) for key, value in secrets.items()}
     return None

@@ -1,4 +1,4 @@
-"""What is done in a cloud's threads, one blocking step at a time."""
+"""Blocking steps that run in a cloud's threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def start(
 ) -> Callable[[Driver], tuple[CloudDescription, Node]]:
     """Return the step that starts a node.
 
-    It raises ImageNotFound and SizeNotFound before anything is created.
+    The step raises ImageNotFound and SizeNotFound before anything is created.
     """
 
     def step(driver: Driver) -> tuple[CloudDescription, Node]:
@@ -52,18 +52,19 @@ def act(
     permit: Permit,
     examine: Callable[[Node], None] | None = None,
 ) -> Callable[[Driver], str]:
-    """Return the step that destroys, reboots or switches a node, and returns its id.
+    """Return the step that destroys, reboots or switches a node, and returns the node's id.
 
     Args:
-        operation: the hook.
-        vm: the node that is meant.
-        permit: asked just before the hook is called.
-        examine: given the node as the cloud shows it just before that; it may raise.
+        operation: the hook to call.
+        vm: the requested node.
+        permit: the permit that is asked just before the hook is called.
+        examine: a function that receives the node as the cloud shows it just before that; it may
+            raise.
 
-    The step looks the node up first, so that a plugin that takes an id for another node's cannot
-    change a node which nobody named. It raises NodeNotFound when there is no such node,
-    NodeTerminated when the cloud shows that it has ended, and InvalidParameter when the name fits
-    several nodes, or another than the id.
+    The step looks the node up first, so that a plugin that confuses ids cannot change a node
+    other than the requested one. It raises NodeNotFound when there is no such node, NodeTerminated
+    when the cloud shows that the node has ended, and InvalidParameter when several nodes have the
+    name, or when the name belongs to another node than the id.
     """
 
     def step(driver: Driver) -> str:
@@ -81,12 +82,13 @@ def act(
 
 
 def which(driver: Driver, vm: VmReference) -> Node:
-    """Return the node that is meant, as the cloud shows it now.
+    """Return the requested node, as the cloud shows it now.
 
     Raises:
-        NodeNotFound: when there is none.
-        InvalidParameter: when the name fits several, or another than the id.
-        NonsenseAnswer: when the plugin shows another node than the one asked for.
+        NodeNotFound: when there is no such node.
+        InvalidParameter: when several nodes have the name, or the name belongs to another node
+            than the id.
+        InvalidAnswer: when the plugin returns another node than the requested one.
     """
     if vm.hostname is None:
         assert vm.node is not None
@@ -95,12 +97,12 @@ def which(driver: Driver, vm: VmReference) -> Node:
 
 
 async def resolve(cloud: Cloud, vm: VmReference, seconds: float | None = None) -> str:
-    """Return the id of the node that is meant; asks the cloud only for a name.
+    """Return the id of the requested node; call the cloud only if a name is given.
 
     Args:
-        cloud: the node's.
-        vm: what a caller means.
-        seconds: how long the cloud may take; None for its own deadline.
+        cloud: the node's cloud.
+        vm: the caller's reference to the node.
+        seconds: the time limit of the cloud; None for the cloud's own deadline.
 
     Raises:
         NodeNotFound, InvalidParameter: as :func:`which`.

@@ -1,4 +1,4 @@
-"""The look at a VM's cloud before an outside backend assigns the VM."""
+"""The check of a VM in its cloud before an external backend assigns the VM."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ _log = structlog.get_logger(__name__)
 
 
 async def check_shown(cloud: Cloud, vm: Vm, seconds: float | None = None) -> None:
-    """Do nothing if a VM that a backend has chosen can be given to a user.
+    """Check that a VM which a backend has chosen can be assigned to a user.
 
     A backend that keeps its own list may not have noticed that a VM failed or was terminated in
-    the provider's console. A cloud that cannot be asked, or fails, keeps no VM from its user: the
-    backend has decided then.
+    the provider's console. If the cloud cannot be asked, or fails, the backend's decision stands.
 
     Args:
-        cloud: the VM's.
-        vm: as the backend gave it.
-        seconds: how long the look may take; None for the cloud's own deadline.
+        cloud: the VM's cloud.
+        vm: the VM as the backend returned it.
+        seconds: the time limit of the check; None for the cloud's own deadline.
 
     Raises:
         NodeNotFound: when the cloud has no such VM, or shows it as terminated.
-        Refused: with the state in which it is of no use.
+        Refused: when the VM is in an unusable state; the message names the state.
     """
     try:
         _, node = await cloud.look_at(vm.id_vm, seconds)

@@ -1,4 +1,4 @@
-"""The wait for a cloud to show a VM that was started here a moment ago."""
+"""The wait until a cloud shows a VM that was started here a moment ago."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orchestrator_core.state.tables import vms
 T = TypeVar("T")
 
 Ask = Callable[[float | None], Awaitable[T]]
-"""Asks a cloud or a backend; given the seconds that it may take, None for its own deadline."""
+"""A call of a cloud or a backend; its argument is the time limit in seconds, None for its own."""
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
@@ -31,21 +31,21 @@ _GROWTH: Final = 1.5
 async def until_shown(
     recorder: Recorder, cloud: Cloud, vm: VmReference, deadline: Deadline, ask: Ask[T]
 ) -> T:
-    """Ask for a VM again while its cloud need not show it yet; return the answer.
+    """Repeat a call while the cloud may not show a new VM yet; return the answer.
 
-    Clouds are eventually consistent: an instance of EC2 may be unknown to the next calls for some
-    seconds after its start has named it. No thread is held between two asks.
+    Clouds are eventually consistent: for some seconds after a start has returned an instance's id,
+    other calls of EC2 may not know the instance. No thread is held between two calls.
 
     Args:
-        recorder: knows the VMs that were started here, and what the database's clock is worth.
-        cloud: the VM's; ``visibility`` of its settings is how long it may take.
+        recorder: the recorder, with the VMs that were started here and the database's clock.
+        cloud: the VM's cloud; its setting ``visibility_timeout`` is the longest wait.
         vm: the VM, by its id or its name.
-        deadline: of the whole operation; no ask begins after it.
-        ask: raises NodeNotFound when the VM does not show.
+        deadline: the deadline of the whole operation; no call begins after it.
+        ask: the call; it raises NodeNotFound when the VM does not show.
 
     Raises:
-        NodeNotFound: when the VM was not started here, not within ``visibility``, was seen since,
-            or does not show before the deadline.
+        NodeNotFound: when the VM was not started here, was started longer ago than
+            ``visibility_timeout``, was seen since, or does not show before the deadline.
 
     Source: Amazon EC2 API Reference, "Eventual consistency".
     """
@@ -67,7 +67,7 @@ async def _is_young(recorder: Recorder, cloud: Cloud, vm: VmReference) -> bool:
     visibility = cloud.settings.visibility
 
     def read(connection: Connection) -> bool:
-        # A jump of the database's clock makes no VM older.
+        # A jump of the database's clock must not make a VM look older.
         seconds = visibility + recorder.clock.gained(connection, visibility + LAG)
         return _has_young(connection, cloud.name, vm, seconds)
 
@@ -78,7 +78,7 @@ async def _is_young(recorder: Recorder, cloud: Cloud, vm: VmReference) -> bool:
 
 
 def _has_young(connection: Connection, cloud: str, vm: VmReference, seconds: float) -> bool:
-    """Return whether a VM was started here so short a time ago, and not seen since."""
+    """Return whether a VM was started here within the given seconds, and not seen since."""
     query = select(vms.c.id).where(
         vms.c.cloud == cloud,
         vms.c.gone_at.is_(None),

@@ -1,4 +1,7 @@
-"""VMs that carry our marker and that nobody owns: what was seen of them, and decisions."""
+"""Rows of orphans, and the decisions about them.
+
+An orphan is a VM that carries this installation's marker and that no row of the ledger owns.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ REASONS: Final[Mapping[str, str]] = {
     "second_of_one": "its operation has started another VM as well",
     "gone_before": "its cloud said that it was gone, and shows it again",
 }
-"""Why a VM is thought to be ours and nobody's."""
+"""Reasons for which a VM counts as an orphan, with their explanations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,9 @@ class Orphan:
 def note(
     connection: Connection, cloud: str, installation: str, nodes: Sequence[Node]
 ) -> list[Orphan]:
-    """Compare a complete listing with the rows; return who was seen in it that nobody owns.
+    """Compare a complete listing with the rows; return the orphans that it shows.
 
-    A listing that shows nothing at all changes nothing.
+    An empty listing changes nothing.
     """
     if not nodes:
         return []
@@ -74,7 +77,8 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
     started_by = _operation(installation, node)
     if started_by is None or node.state is NodeState.TERMINATED:
         return None
-    # First, since the start that has succeeded by now has written the VM's row as well.
+    # Read the operation before the VM's rows: a start that has succeeded by then has written the
+    # VM's row in the same transaction.
     operation = connection.execute(
         select(operations.c.state, operations.c.node_id).where(operations.c.id == started_by)
     ).first()
@@ -94,15 +98,15 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
 
 
 def _operation(installation: str, node: Node) -> str | None:
-    """Return the operation that has started a VM by its marker; None if it carries none of ours."""
+    """Return the id of the operation in a VM's marker; None if the VM has no marker of ours."""
     marker = read_marker(node.marker or "")
     return marker[1] if marker is not None and marker[0] == installation else None
 
 
 def _forget_others(connection: Connection, cloud: str, seen: Mapping[str, object]) -> None:
-    """What a listing with something in it does not show is nobody's orphan any more.
+    """Forget orphans that a non-empty listing no longer contains.
 
-    A decision to ignore one is kept for as long as it is nobody's: it may show again.
+    Keep a decision to ignore an orphan while no row owns its VM, because the VM may show again.
     """
     for orphan in find(connection, cloud):
         ever = vms.ever(connection, VmKey(cloud, orphan.node_id))
@@ -112,7 +116,7 @@ def _forget_others(connection: Connection, cloud: str, seen: Mapping[str, object
 
 
 def forget_ignored(connection: Connection, unseen: float) -> int:
-    """Forget the decisions about VMs that were not seen for so many seconds; return how many."""
+    """Delete ignored orphans that were not seen for the given seconds; return their number."""
     ignored = (orphans.c.ignored_at.is_not(None), orphans.c.last_seen_at < now() - unseen)
     return connection.execute(delete(orphans).where(*ignored)).rowcount
 
@@ -121,7 +125,7 @@ def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
     marker = read_marker(node.marker or "")
     assert marker is not None
     this = (orphans.c.cloud == cloud, orphans.c.node_id == node.id)
-    # Where ids are used again it is another VM, about which nobody has decided.
+    # A provider may reuse an id: another marker means another VM, without a decision so far.
     connection.execute(delete(orphans).where(*this, orphans.c.marker != node.marker))
     connection.execute(
         insert_unless_there(connection.dialect.name, orphans).values(
@@ -150,7 +154,7 @@ def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
 
 
 def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
-    """Return all orphans, or one cloud's."""
+    """Return all orphans, or those of one cloud."""
     query = select(orphans).order_by(orphans.c.cloud, orphans.c.node_id)
     if cloud is not None:
         query = query.where(orphans.c.cloud == cloud)
@@ -158,23 +162,23 @@ def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
 
 
 _STALE: Final = 3600.0
-"""Seconds after which a section that shows an orphan no longer is not asked first about it."""
+"""Seconds after which a section that no longer shows an orphan is not preferred for it."""
 
 
 def once(connection: Connection, found: Sequence[Orphan]) -> list[Orphan]:
-    """Return orphans without those that another section of the settings shows as well.
+    """Return each orphan once, although several sections of the settings may show it.
 
-    Two sections of one account, provider and region list the same VMs. A marker is that of one
-    start, so that equal ids with equal markers are one VM. It is told of in the section whose
-    operation has started it, else in the one that saw it first.
+    Two sections of one account, provider and region list the same VMs. A marker belongs to one
+    start, so equal ids with equal markers are one VM. The VM is reported in the section whose
+    operation has started it, otherwise in the section that saw it first.
 
-    Its rows in the other sections stay: nobody may be given the VM there either.
+    The rows of the other sections stay, so that the VM cannot be assigned there either.
     """
     return [orphan for orphan in found if _primary(connection, orphan) == orphan.cloud]
 
 
 def _primary(connection: Connection, orphan: Orphan) -> str:
-    """Return the cloud in whose section an orphan is told of."""
+    """Return the cloud in whose section an orphan is reported."""
     rows = connection.execute(select(orphans).where(*_same(orphan.node_id, orphan.marker))).all()
     if len(rows) <= 1:
         return orphan.cloud
@@ -199,7 +203,7 @@ def _same(node_id: str, marker: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _markers(cloud: str, node_id: str) -> ScalarSelect[Any]:
-    """Return the marker of a section's orphan, as a part of a statement."""
+    """Return the subquery for the marker of a section's orphan."""
     return (
         select(orphans.c.marker)
         .where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
@@ -208,7 +212,7 @@ def _markers(cloud: str, node_id: str) -> ScalarSelect[Any]:
 
 
 def forget_everywhere(connection: Connection, cloud: str, node_id: str) -> None:
-    """As :func:`forget`, in every section of the settings that shows this VM."""
+    """Delete an orphan's rows, as :func:`forget`, in every section that shows the VM."""
     marker = connection.execute(select(_markers(cloud, node_id))).scalar()
     forget(connection, cloud, node_id)
     if marker is not None:
@@ -216,25 +220,25 @@ def forget_everywhere(connection: Connection, cloud: str, node_id: str) -> None:
 
 
 def forget(connection: Connection, cloud: str, node_id: str) -> None:
-    """Delete an orphan's row: it is somebody's now, or gone."""
+    """Delete an orphan's row, because the VM is owned now, or gone."""
     connection.execute(
         delete(orphans).where(orphans.c.cloud == cloud, orphans.c.node_id == node_id)
     )
 
 
 def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
-    """Never destroy an orphan, and do not count it; whether there is such a one."""
+    """Exclude an orphan from destruction and from the counts; return whether it exists."""
     marker = connection.execute(select(_markers(cloud, node_id))).scalar()
     if marker is None:
         return False
-    # In the other sections of the same account too, or it would be told of there from now on.
+    # Also in the other sections of the same account; otherwise they would report it from now on.
     ignored = update(orphans).where(*_same(node_id, marker))
     connection.execute(ignored.values(ignored_at=now(), ignored_by=who))
     return True
 
 
 def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
-    """Take a VM for our own from now on, an orphan or any other; return the operation's id."""
+    """Make a VM, orphan or not, our own from now on; return the operation's id."""
     parameters = {"node": key.node_id}
     draft = ADOPT.draft(key.cloud, who, parameters, key.node_id)
     operation_id = inserts.succeeded(connection, draft, {"node_id": key.node_id}).id
@@ -245,15 +249,17 @@ def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
 
 
 def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
-    """Have a VM destroyed by a durable worker as one of our own; return the operation's id.
+    """Schedule the destruction of a VM by a durable worker; return the operation's id.
+
+    The VM is adopted first.
 
     Raises:
-        Refused: when somebody holds it, or it is neither an orphan nor our own; nothing is
-            written then.
+        Refused: when the VM is assigned or protected, or is neither an orphan nor our own. Nothing
+            is written then.
     """
     _check_destroyable(connection, key)
     adopt(connection, key, who)
-    # Nobody can claim it from now on; whether it may be destroyed this hour is asked later.
+    # No caller can claim the VM from now on. The hourly limit is checked later, by the worker.
     vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
     parameters = {"node": key.node_id, "hostname": None}
     return inserts.schedule(connection, STOP.draft(key.cloud, who, parameters, key.node_id))
@@ -279,7 +285,7 @@ def _check_destroyable(connection: Connection, key: VmKey) -> None:
 
 
 def is_to_be_destroyed(orphan: Orphan, rule: OrphanSettings, clock: float) -> bool:
-    """Whether a rule of the settings says so."""
+    """Return whether a rule of the settings requires the destruction of an orphan."""
     return (
         rule.destroy
         and orphan.ignored_at is None

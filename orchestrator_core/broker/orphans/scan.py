@@ -1,4 +1,4 @@
-"""The look for VMs that nobody owns, one complete listing of each cloud at a time."""
+"""The orphan scan, which uses one complete listing of each cloud."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _OURSELVES: Final = Requester("orchestrator", "look")
 
 
 class OrphanScanner:
-    """Looks through clouds, each once in a while, whichever process comes first.
+    """Orphan scanner, which scans each cloud once per interval, in the process that is first.
 
     Args:
-        database: where what was seen is kept.
-        registry: the clouds.
-        interval: seconds between two looks at one cloud.
-        clock: the database's; nothing is concluded from its jumps.
+        database: the database that holds the orphans.
+        registry: the registry of the clouds.
+        interval: the seconds between two scans of one cloud.
+        clock: the watch over the database's clock; nothing is concluded from a jump of the clock.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class OrphanScanner:
         self._interval = interval
 
     async def turn(self) -> None:
-        """Look through every cloud that is due."""
+        """Scan every cloud that is due."""
         usable = [name for name, cloud in self._registry.clouds.items() if not cloud.failure]
         for name in await self._database.write(
             lambda connection: _claim(connection, usable, self._interval)
@@ -117,8 +117,8 @@ def clock_of(connection: Connection) -> float:
 def _draw_conclusions(
     connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]
 ) -> None:
-    """Hold everything up if the cloud knows more than the database; destroy by the rule."""
-    # Whoever confirms has seen those that were there by then: only a new one raises new doubt.
+    """Hold destruction if the cloud has VMs unknown to the database; destroy orphans by rule."""
+    # An operator who confirms has seen the orphans of that time; only a new one raises new doubt.
     if any(orphan.reason == orphans.UNKNOWN and orphan.times_seen == 1 for orphan in seen):
         installation.doubt(
             connection,
@@ -129,5 +129,5 @@ def _draw_conclusions(
     for orphan in seen:
         if orphans.is_to_be_destroyed(orphan, cloud.orphans, clock):
             key = VmKey(orphan.cloud, orphan.node_id, orphan.name)
-            with suppress(Refused):  # it was given to somebody just now
+            with suppress(Refused):  # The VM was assigned or protected meanwhile.
                 orphans.destroy(connection, key, _OURSELVES)

@@ -1,1 +1,1 @@
-"""This process among those that work on one database: identity, heartbeat, clock."""
+"""A process among those that share one database: its identity, heartbeat and clock."""

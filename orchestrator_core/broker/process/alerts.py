@@ -1,4 +1,4 @@
-"""What an operator has to know, and finds in the log although nobody asked for anything."""
+"""Alerts in the log about conditions that an operator must know of."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from orchestrator_core.uptime import uptime
 _log = structlog.get_logger(__name__)
 
 _PATIENCE: Final = 60.0
-"""Seconds for which what is due may wait, and a durable worker may be silent."""
+"""Seconds for which a due operation may wait, and a durable worker may be silent."""
 
 
 class Notices:
-    """Looks at the rows with each heartbeat.
+    """Checks of the database with each heartbeat, which log the alerts.
 
     Args:
-        kind: of this process: a durable worker tells of holds, a web worker that there is no
-            durable one.
+        kind: the kind of this process. A durable worker reports holds; a web worker reports that
+            no durable worker is alive.
     """
 
     def __init__(self, kind: str) -> None:
@@ -36,7 +36,7 @@ class Notices:
         self._next = uptime() + _PATIENCE
 
     def look(self, connection: Connection) -> None:
-        """Tell what has changed since the last look, and what still waits for somebody."""
+        """Log the holds that began or ended since the last look, or a missing durable worker."""
         if self._kind == "worker":
             self._tell_held(installation.read(connection).held)
             self._tell_clock(clock_hold.read(connection).why)

@@ -1,4 +1,4 @@
-"""The entry of a process into its database: checks first, then its row among the processes."""
+"""The entry of a process into its database: the checks, then its row among the processes."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from orchestrator_core.state.open import TableFault
 _log = structlog.get_logger(__name__)
 
 _PATIENCE: Final = 3.0
-"""Seconds for which a process that may be late waits for the database before it goes on."""
+"""Seconds for which a process that may be late waits for the database before it continues."""
 
 _PAUSE: Final = 1.0
-"""Seconds between two tries while the database is away."""
+"""Seconds between two tries while the database is unreachable."""
 
 
 class Entry:
-    """The steps after which a process may use its database, each made once.
+    """The steps that a process completes once before it may use its database.
 
-    A process that may be late goes on without a database that does not answer. A thread then
-    repeats the steps, and the database refuses every other thread until the last one is made:
-    nothing is read, recorded or begun by a process that has no row.
+    A process that may be late continues without a database that does not answer. A thread then
+    repeats the steps, and the database refuses every other thread until the last step succeeds.
+    A process without a row therefore reads, records and begins nothing.
 
     Args:
-        database: of the process.
-        process: whose row is entered last.
-        check: everything before that; returns the plugins whose tables cannot be used.
+        database: the database of the process.
+        process: the process whose row is inserted last.
+        check: all steps before that; returns the faults of plugins whose tables cannot be used.
         may_be_late: whether another process of this server has used this database already, so
-            that its schema and its tables need not be made.
+            that its schema and its tables need not be created.
 
     Attributes:
         is_late: whether the process serves without the database for now.
@@ -62,11 +62,11 @@ class Entry:
         self._thread: threading.Thread | None = None
 
     def check(self) -> None:
-        """Make the checks; blocks for some seconds where the process may be late.
+        """Run the checks; block for some seconds at most if the process may be late.
 
         Raises:
-            StateUnavailable: when the database cannot be had, and the process may not be late.
-            SettingsError: when the database cannot be used, with what to do.
+            StateUnavailable: when the database is unreachable, and the process may not be late.
+            SettingsError: when the database cannot be used; the message says what to do.
         """
         self._make(self._run_check)
         if not self.is_late:
@@ -74,15 +74,15 @@ class Entry:
                 fault.end()
 
     def enter(self) -> None:
-        """Enter the row of the process; as :meth:`check`, but without waiting where it is late.
+        """Insert the row of the process, as :meth:`check`, but without waiting if it is late.
 
         Raises:
-            StateUnavailable: when the database cannot be had, and the process may not be late.
+            StateUnavailable: when the database is unreachable, and the process may not be late.
         """
         self._make(self.process.start, is_last=True)
 
     def give_up(self) -> bool:
-        """Stop trying; return whether the process has never entered."""
+        """Stop trying; return whether the process is still late."""
         self._given_up.set()
         with self._lock:
             return self.is_late
@@ -101,7 +101,7 @@ class Entry:
         self._thread = thread
         thread.start()
         if self.is_late:
-            return  # the thread waits for the one before it
+            return  # The new thread waits for the previous one.
         done.wait(_PATIENCE)
         with self._lock:
             if not done.is_set():
@@ -129,7 +129,7 @@ class Entry:
             try:
                 step()
             except StateUnavailable:
-                self._given_up.wait(_PAUSE)  # the log says why already
+                self._given_up.wait(_PAUSE)  # The reason is logged already.
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller raises it
                 self._end(done, error)
                 return
@@ -140,14 +140,14 @@ class Entry:
     def _end(
         self, done: threading.Event, error: Exception | None, *, is_last: bool = False
     ) -> None:
-        """Note how a step has ended; end a process that serves already and must not go on.
+        """Record the end of a step; after an error, end a process that already serves.
 
-        The process that takes its place meets the same error at its start, and tells it.
+        The process that replaces it meets the same error at its start, and reports it.
         """
         with self._lock:
             done.set()
             if self.is_late and error is None and self._faults:
-                error = self._faults[0].error  # its clouds are served already
+                error = self._faults[0].error  # The clouds of that plugin are served already.
             self._error = error
             if error is None and is_last:
                 self.is_late = False

@@ -1,8 +1,9 @@
-"""This process among all that work on one database: its name, its heartbeat, its lease.
+"""This process among those that share one database: its id, heartbeat and process_timeout.
 
-A process that is silent for longer than the lease is taken for dead, and its operations are
-taken over. It must not do harm if it comes back: what it writes is refused by the rows'
-generations, and it begins nothing with a cloud while it is not sure of its lease.
+A process that is silent for longer than the process_timeout is considered dead, and other
+processes take over its operations. It must do no harm if it comes back. Its writes are therefore
+refused by the fences of the rows, and it begins nothing in a cloud while other processes may
+consider it dead.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from orchestrator_core.uptime import uptime
 _log = structlog.get_logger(__name__)
 
 _BEATS: Final = 5
-"""How many heartbeats there are in a lease."""
+"""Number of heartbeats within the process_timeout."""
 
 _AHEAD: Final = 1.0
-"""Seconds that a row may be in the future: two connections may see a clock be slewed."""
+"""Seconds that a row may be in the future: two connections may read a clock that is slewed."""
 
 _SETTLING: Final = 10.0
-"""Seconds after which an operation that nobody here knows of is given up."""
+"""Seconds after which an operation that no task of this process runs is reclaimed."""
 
 _LOST: Final = "its outcome could not be written down"
 
@@ -50,14 +51,15 @@ class Process:
     """One process that runs operations.
 
     Args:
-        database: where it says that it lives.
+        database: the database that holds the heartbeats.
         kind: ``web`` or ``worker``.
-        lease: seconds of silence after which it is taken for dead.
-        clock_jump: seconds by which the database's clock may jump.
+        lease: the process_timeout: the seconds of silence after which the process is considered
+            dead.
+        clock_jump: the seconds by which the database's clock may jump.
 
     Attributes:
-        id: its name in the rows.
-        clock: what it makes of the database's clock.
+        id: the id of the process in the rows.
+        clock: the watch of the process over the database's clock.
     """
 
     def __init__(
@@ -78,17 +80,17 @@ class Process:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Enter the rows, and stay there until :meth:`stop`.
+        """Insert the row of this process, and send heartbeats until :meth:`stop`.
 
         Raises:
-            StateUnavailable: when the database cannot be had.
+            StateUnavailable: when the database is unreachable.
         """
         self._beat(self._enter)
         self._thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave the rows: what this process still runs may be taken over at once."""
+        """Delete the row of this process; others may take over its operations at once."""
         self._end.set()
         if self._thread is not None:
             self._thread.join()
@@ -99,7 +101,7 @@ class Process:
             _log.warning("could not sign off", process=self.id)
 
     def runs(self, operation_id: str, task: asyncio.Task[Any]) -> None:
-        """Do not give an operation up before this task has ended, however it ends."""
+        """Register a task of an operation; do not reclaim the operation before the task ends."""
         self._running.setdefault(operation_id, set()).add(task)
         task.add_done_callback(lambda ended: self._ended(operation_id, ended))
 
@@ -110,22 +112,23 @@ class Process:
             del self._running[operation_id]
 
     def check_lease(self) -> None:
-        """Do nothing if nobody can have taken this process for dead.
+        """Check that no other process can consider this one dead.
 
         Raises:
-            StateUnavailable: if somebody may have.
+            StateUnavailable: when another process may consider this one dead.
         """
         if uptime() >= self._sure_until:
             raise StateUnavailable
 
     def lease(self) -> Callable[[], None]:
-        """Return a check that fails for ever once somebody may have taken this process for dead.
+        """Return a check that fails for ever once another process may consider this one dead.
 
-        Whoever comes back from a long sleep has lost what it was about to begin, although its
-        next heartbeat makes it sure of its lease again.
+        A process that wakes from a long sleep has lost the operation that it was about to begin,
+        although its next heartbeat makes it count as alive again.
 
         Raises:
-            StateUnavailable: if somebody may have already; so does the check.
+            StateUnavailable: when another process may consider this one dead already. The check
+                raises the same error.
         """
         lapses = self._lapses
 
@@ -142,7 +145,7 @@ class Process:
             try:
                 self._beat(self._stay)
             except StateUnavailable:
-                pass  # which stands in the log already
+                pass  # The outage is logged already.
             except OrchestratorError as error:
                 _log.warning("heartbeat failed", process=self.id, why=error.message)
             except Exception:  # noqa: BLE001 - it must go on beating
@@ -152,10 +155,10 @@ class Process:
         begun = uptime()
         self._found = self._forgotten
         self._database.write_now(work)
-        self._forgotten = self._found  # only now: the work may have run twice
+        self._forgotten = self._found  # Only after the commit: the work may have run twice.
         if begun >= self._sure_until:
             self._lapses += 1
-        # Others count from the row's own time, which is no earlier than this beat's beginning.
+        # Other processes count from the row's time, which is not before the start of this beat.
         self._sure_until = begun + self._lease * (1 - 1 / _BEATS)
 
     def _enter(self, connection: Connection) -> None:
@@ -184,7 +187,8 @@ class Process:
         self.clock.observe(connection)
         _age(connection)
         self._let_go_of_the_forgotten(connection)
-        # A server that is restored or fails over keeps its address, and we our connections' pool.
+        # A server that is restored or fails over keeps its address, and this process keeps its
+        # connection pool, so a move of the database must be looked for here.
         if connection.dialect.name == "postgresql" and installation.hold_if_moved(
             connection, postgresql_place(connection)
         ):
@@ -192,9 +196,10 @@ class Process:
         self._notices.look(connection)
 
     def _let_go_of_the_forgotten(self, connection: Connection) -> None:
-        """Give up what nobody here knows of at two heartbeats: of one the news may be on its way.
+        """Reclaim operations that no task of this process runs at two consecutive heartbeats.
 
-        A commit may take long, and an event loop that is busy hears late of its end.
+        One heartbeat is not enough: a commit may take long, and a busy event loop learns of its
+        end late.
         """
         found = acquire.forgotten(connection, self.id, tuple(self._running), _SETTLING)
         for operation in found:
@@ -209,10 +214,10 @@ class Process:
 
 
 def _age(connection: Connection) -> None:
-    """Let a process that was seen in the future be seen now.
+    """Set the last heartbeats that lie in the future to the current time.
 
-    Only a clock that was set back makes such a row. A dead process would live on in it for as long
-    as the jump.
+    Only a clock that was set back makes such a row. Without this, a dead process would count as
+    alive for the length of the jump.
     """
     table = processes
     ahead = table.c.seen_at > now() + _AHEAD
@@ -220,24 +225,24 @@ def _age(connection: Connection) -> None:
 
 
 def ended(connection: Connection) -> list[str]:
-    """Return the processes of this machine that have ended without signing off."""
+    """Return the ids of this machine's processes that ended without deleting their rows."""
     rows = connection.execute(select(processes.c.id, processes.c.birth))
     return [row.id for row in rows if has_ended(row.birth)]
 
 
 def remove_dead(connection: Connection, ids: list[str]) -> None:
-    """Take processes for dead at once, without waiting for their leases to end."""
+    """Delete the rows of ended processes at once, without waiting for the process_timeout."""
     connection.execute(delete(processes).where(processes.c.id.in_(ids)))
 
 
 def forget_dead(connection: Connection, silent: float) -> int:
-    """Delete processes that were silent for so many seconds and run nothing; return how many."""
+    """Delete the rows of processes that were silent for the given seconds; return their number."""
     table = processes
     return connection.execute(delete(table).where(table.c.seen_at < now() - silent)).rowcount
 
 
 def all_processes(connection: Connection) -> list[dict[str, object]]:
-    """Return every process that the rows know, with the seconds since it was seen."""
+    """Return every recorded process, with the seconds since its last heartbeat."""
     table = processes
     query = select(*table.c, (now() - table.c.seen_at).label("silent")).order_by(table.c.id)
     return [row._asdict() for row in connection.execute(query)]

@@ -1,4 +1,4 @@
-"""Tells a process of this machine that has ended from one that is only silent."""
+"""Identity of a process, which tells an ended process of this machine from a silent one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _START_TIME: Final = 19
-"""Which word of ``/proc/PID/stat`` after the command's name it is (proc(5), starttime)."""
+"""Index of the start time in ``/proc/PID/stat``, after the command's name (proc(5), starttime)."""
 
 
 def read_process_identity() -> str:
-    """Return what no other process has: boot, namespace of pids, pid, and when it began."""
+    """Return the unique identity of this process: boot, pid namespace, pid, and start time."""
     return f"{_here()}/{os.getpid()}/{_began(os.getpid())}"
 
 
 def has_ended(certificate: str) -> bool:
-    """Whether a process has certainly ended; False for one of another machine or container."""
+    """Return whether a process has certainly ended.
+
+    The answer is False for a process of another machine or container.
+    """
     here, _, rest = certificate.rpartition("/")
     here, _, pid = here.rpartition("/")
     if here != _here() or not pid.isdecimal():
@@ -35,7 +38,7 @@ def _here() -> str:
 
 
 def _is_there(pid: int) -> bool:
-    """Whether a process is there that ``/proc`` does not show (proc(5), hidepid)."""
+    """Return whether a process exists that ``/proc`` does not show (proc(5), hidepid)."""
     try:
         os.kill(pid, 0)
     except OSError as error:
@@ -44,9 +47,9 @@ def _is_there(pid: int) -> bool:
 
 
 def _began(pid: int) -> str | None:
-    """Return when a process began, in the kernel's own counting.
+    """Return the start time of a process, in the kernel's unit.
 
-    It is empty for one that has ended, and None where nothing is shown of it.
+    It is empty for a process that has ended, and None for one that ``/proc`` does not show.
     """
     try:
         stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")

@@ -1,1 +1,1 @@
-"""The durable worker, and the deletion of old rows."""
+"""The durable worker, and its deletion of old rows."""

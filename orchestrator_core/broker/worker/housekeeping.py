@@ -1,4 +1,4 @@
-"""Deletes what has ended long ago, a little at a time."""
+"""Deletion of old rows, a limited number at a time."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments, operations, vms
 
 _MOST: Final = 1000
-"""Rows of one kind in one transaction."""
+"""Number of rows of one kind that one transaction deletes at most."""
 
 _DEAD_FOR: Final = 86_400.0
-"""Seconds for which a process that is gone still shows."""
+"""Seconds for which the row of a dead process is kept."""
 
 
 def sweep(connection: Connection, settings: StateSettings) -> None:
-    """Delete what was kept for long enough. Nothing that has not ended is ever deleted."""
+    """Delete rows that were kept for long enough; never delete a row that has not ended."""
     keys.forget_old(connection)
     updates.forget_finished(connection, settings.keep, _MOST)
     process.forget_dead(connection, _DEAD_FOR)
@@ -43,10 +43,12 @@ def _forget_assignments(connection: Connection, keep: float) -> None:
 def _forget_vms(connection: Connection, keep: float) -> None:
     """Delete the rows of VMs that are gone, and of nodes that no listing has ever shown.
 
-    A caller may have named such a node, or an outside backend have assigned it: it need not exist.
+    A node without a listing need not exist: a caller may have named it, or an external backend may
+    have assigned it.
     """
     held = select(assignments.c.vm_id).where(assignments.c.vm_id == vms.c.id)
-    # That it has gone is all that tells who would still destroy it from a VM with the same id.
+    # An unfinished operation still needs the row: only ``gone_at`` tells its VM from a later VM
+    # with the same id.
     meant = select(operations.c.id).where(
         operations.c.cloud == vms.c.cloud,
         operations.c.node_id == vms.c.node_id,
@@ -63,7 +65,7 @@ def _forget_vms(connection: Connection, keep: float) -> None:
     old = (
         select(vms.c.id)
         .where(or_(vms.c.gone_at < now() - keep, named_alone), ~held.exists(), ~meant.exists())
-        # How many were destroyed is counted by these rows, however soon the rest is forgotten.
+        # The hourly limit counts destructions by these rows, even if the retention is shorter.
         .where(~safety.counts(vms.c.destroy_began_at))
         .limit(_MOST)
     )

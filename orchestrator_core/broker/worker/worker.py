@@ -1,4 +1,4 @@
-"""The durable worker: carries on with every operation that nobody waits for any more."""
+"""The durable worker, which resumes every operation whose caller no longer waits."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from orchestrator_core.state.clock_watch import ClockInDoubt
 _log = structlog.get_logger(__name__)
 
 _LOOK: Final = 1.0
-"""Seconds between two questions of whether a cloud is due to be looked through."""
+"""Seconds between two checks whether a cloud is due for an orphan scan."""
 
 _HOUSEKEEPING: Final = 60.0
 
 _TAKEN_BACK: Final = 20
-"""VMs whose leases have run out, taken back in one transaction."""
+"""Number of leases that one transaction expires at most."""
 
 
 class DurableWorker:
-    """Runs what is due until it is told to stop.
+    """Worker that runs due operations until it is stopped.
 
     Args:
-        broker: makes the attempts.
-        registry: the clouds that it can reach.
-        settings: how much it does at the same time, and when others are dead.
-        poll: seconds between two looks for what is due.
+        broker: the broker that makes the attempts.
+        registry: the registry of the clouds that this worker can reach.
+        settings: the settings, with the concurrency and the process_timeout.
+        poll: the seconds between two looks for due operations.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class DurableWorker:
         self._swept = -_HOUSEKEEPING
 
     def stop(self) -> None:
-        """Take nothing new; :meth:`run` returns when what is under way has ended."""
+        """Acquire nothing more; :meth:`run` returns when the running attempts have ended."""
         self._end.set()
         self._slot_free.set()
 
     async def run(self) -> None:
-        """Work until :meth:`stop`."""
+        """Run due operations until :meth:`stop`."""
         while not self._end.is_set():
             try:
                 await self._turn()
             except (StateUnavailable, ClockInDoubt):
-                pass  # which stands in the log already
+                pass  # The outage or the clock jump is logged already.
             except OrchestratorError as error:
                 _log.warning("durable worker waits", why=error.message)
             except Exception:  # noqa: BLE001 - whatever it was, others may be due
@@ -93,16 +93,16 @@ class DurableWorker:
             await asyncio.wait(tasks)
 
     async def _rest(self) -> None:
-        """Wait until it is time to look again, or until there is room for more of what is due."""
+        """Wait until the next look, or until a slot is free for another due operation."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._poll):
                 await self._slot_free.wait()
         self._slot_free.clear()
 
     async def _turn(self) -> None:
-        """Take what is due."""
+        """Expire leases, and acquire due operations."""
         database = self._broker.database
-        # First of all: whatever comes is decided by the database's clock.
+        # First, because it checks the database's clock, which decides everything below.
         run_out, due, dead = await database.read(self._look)
         await self._keep_house()
         self._look_around()
@@ -122,7 +122,7 @@ class DurableWorker:
             self._process.runs(operation.id, task)
             self._tasks[task] = operation.caller
             task.add_done_callback(self._ended)
-        self._more = due  # there may be: of one caller not all slots are taken
+        self._more = due  # More may be due: one caller does not get all slots.
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
@@ -139,7 +139,7 @@ class DurableWorker:
         return seen
 
     async def _take_back(self) -> bool:
-        """Record releases of VMs whose leases have run out; whether there were any."""
+        """Record releases of VMs with expired leases; return whether there were any."""
         taken = await self._broker.database.write(self._expire)
         if taken:
             faultpoints.reached("expire.recorded")
@@ -151,7 +151,7 @@ class DurableWorker:
                 node=assignment.node_id,
             )
         if len(taken) == _TAKEN_BACK:
-            self._slot_free.set()  # there may be more: look again at once
+            self._slot_free.set()  # More leases may have expired: look again at once.
         return bool(taken)
 
     def _expire(self, connection: Connection) -> list[tuple[str, Assignment]]:
