@@ -3,10 +3,10 @@
 Three things keep this memory otherwise:
 
 - Objects in cycles wait for a full collection, which comes after a million allocations. SDKs make
-such cycles of a connection and its answer.
+  such cycles of a connection and its answer.
 - The C library keeps freed blocks in the arena of each thread.
 - The C library raises its own threshold up to 32 MiB, and does not return smaller blocks at once
-(mallopt(3), M_MMAP_THRESHOLD). One long list would hold its memory until the process ends.
+  (mallopt(3), M_MMAP_THRESHOLD). One long list would hold its memory until the process ends.
 
 Fewer arenas (MALLOC_ARENA_MAX) would make the threads wait for each other and return nothing.
 """

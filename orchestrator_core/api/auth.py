@@ -63,7 +63,7 @@ class Authenticator:
     def _check_local(self, req: falcon.asgi.Request) -> None:
         """Refuse a request from elsewhere while no token is required.
 
-        The settings prevent gunicorn from listening on a public address. For other ASGI servers
+        Under gunicorn the server refuses to listen on a public address. Under other ASGI servers
         only the address of each request can be checked.
         """
         server = req.scope.get("server")

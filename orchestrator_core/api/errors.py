@@ -48,7 +48,7 @@ class TooManyRequests(errors.OrchestratorError):
     """The caller has as many requests in flight as it may have.
 
     Args:
-        limit: how many those are.
+        limit: the most requests of one caller that may be in flight.
     """
 
     # 429 and not 503: the server works and serves other callers (RFC 6585, 4).
@@ -63,7 +63,7 @@ class TooManyRequests(errors.OrchestratorError):
 
 
 class BodyRefused(errors.OrchestratorError):
-    """The body is too large, too slow or not JSON; ``status`` says which."""
+    """A refusal of a body that is too large, too slow or not JSON; ``status`` says which."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -87,12 +87,12 @@ class NoSuchRecord(errors.OrchestratorError):
 
 
 class RecordedError(errors.OrchestratorError):
-    """The error that an operation ended with, told again.
+    """The recorded error of an operation, raised again.
 
     Args:
-        code: of the error.
-        message: of the error.
-        operation_id: of the operation.
+        code: the code of the recorded error.
+        message: the message of the recorded error.
+        operation_id: the id of the operation.
     """
 
     def __init__(self, code: str, message: str, operation_id: str) -> None:
@@ -112,7 +112,7 @@ class NoCloudAnswered(errors.CloudError):
     """None of the clouds that were asked at once answered.
 
     Args:
-        clouds: what became of each.
+        clouds: the report of each cloud.
     """
 
     code = "no_cloud_answered"

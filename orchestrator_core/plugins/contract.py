@@ -96,7 +96,7 @@ def settings_schema(factory: Any) -> Any:
 
 
 def is_simulated(factory: Any) -> bool:
-    """Return whether a driver is a simulation, whose VMs have no value to lose."""
+    """Return whether a driver is a simulation, whose VMs can be lost without harm."""
     return getattr(factory, "is_simulated", False) is True
 
 

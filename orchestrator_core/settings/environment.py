@@ -21,7 +21,7 @@ class EnvironmentText(str):
             parsed = tomllib.loads(f"value = {self}")
         except (tomllib.TOMLDecodeError, RecursionError):
             return str(self)
-        return parsed["value"] if len(parsed) == 1 else str(self)  # more keys: not one value
+        return parsed["value"] if len(parsed) == 1 else str(self)  # else the text has more keys
 
     def as_text(self) -> str:
         """Return the text, without its quotes if it is a TOML string."""

@@ -79,8 +79,8 @@ class CloudResource(Resource):
 
         Args:
             call: the caller's call.
-            work: the function that makes the change with the parameters from the extensions and
-                with the permit.
+            work: the function that makes the change with the parameters from the extensions, after
+                it has asked the permit.
         """
 
         async def permitted(permit: Permit) -> T:

@@ -20,7 +20,7 @@ from orchestrator_core.model import CloudDescription, Node
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """The encoder of a list's answer; a long list is encoded here too, since that takes long."""
+    """The function that shapes and encodes a list; both take long for a long list."""
 
     key: str
     shape: Callable[[CloudDescription, Sequence[Any]], list[dict[str, Any]]]
