@@ -1,7 +1,7 @@
 """Orchestrator: one HTTP API in front of every cloud.
 
-The names below are all that a plugin may use of the core; the list is closed and
-kept by a test. A plugin's class looks like this::
+The names below are the only ones of the core that a plugin may use. A test checks this closed list.
+A plugin's class looks like this::
 
     from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
@@ -131,7 +131,7 @@ __all__ = [
 ]
 
 DEPRECATED: dict[str, DeprecatedName] = {}
-"""Names that were public and still work; docs/plugins/versioning.md says for how long."""
+"""Former public names that still work; docs/plugins/versioning.md says for how long."""
 
-if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+if not TYPE_CHECKING:  # a type checker would accept any name
     __getattr__ = deprecated_names(__name__, DEPRECATED)

@@ -1,4 +1,4 @@
-"""The one place where the parts meet: settings, plugins, clouds, broker, API."""
+"""The application, made from settings, plugins, clouds, broker and API."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _log = structlog.get_logger("orchestrator")
 
 
 def create_app(settings: Settings | None = None) -> Application:
-    """Make the ASGI application.
+    """Return the ASGI application.
 
     Args:
-        settings: without them ``ORCHESTRATOR_CONFIG`` names the file.
+        settings: the settings; by default those of the file that ``ORCHESTRATOR_CONFIG`` names.
 
     Raises:
         SettingsError: when the settings are wrong.
-        PluginError: when a plugin that they require is not there.
+        PluginError: when a plugin that they require is missing.
     """
     if settings is None:
         settings = current()
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Application:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Everything below the API, put together."""
+    """The objects below the API that a process works with."""
 
     plugins: Plugins
     registry: Registry
@@ -75,19 +75,19 @@ def make_components(
     *,
     lenient: bool = False,
 ) -> Components:
-    """Put everything together that a process needs to work on clouds.
+    """Return the objects that a process needs to work on clouds.
 
     Args:
-        settings: of the server.
-        kind: of the process: ``web`` or ``worker``.
-        plugins: those that are loaded already; without them they are found and loaded here.
-        directory: the run directory; without it that of this process.
-        lenient: whether the settings were good once: a cloud whose plugin or file is away now is
-            then unavailable, and keeps no other from being served.
+        settings: the settings of the server.
+        kind: the kind of the process: ``web`` or ``worker``.
+        plugins: the plugins that are already loaded; by default they are found and loaded here.
+        directory: the run directory; by default that of this process.
+        lenient: whether the settings have worked once. A cloud whose plugin or file is missing now
+            is then unavailable, and the other clouds are served.
 
     Raises:
         SettingsError: when the settings are wrong, or the database needs an upgrade.
-        PluginError: when a plugin that they require is not there.
+        PluginError: when a plugin that they require is missing.
     """
     plugins = plugins or load_plugins(settings.plugins)
     directory = directory or run_directory()
@@ -97,7 +97,7 @@ def make_components(
         registry, extensions = build(settings, plugins, host, lenient=lenient)
         _tell_stale()
         return Components(plugins, registry, extensions, DirectBroker(registry))
-    # SQLAlchemy is loaded only where a database is used.
+    # SQLAlchemy is loaded only if a database is used.
     from orchestrator_core.broker.build import build_durable, prepare_entry  # noqa: PLC0415
     from orchestrator_core.state.open import open_database  # noqa: PLC0415
     from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415
@@ -109,7 +109,7 @@ def make_components(
     host = HostEnvironment(directory, inventory, PluginState(database))
     registry, extensions = build(settings, plugins, host, lenient=lenient)
     if entry.is_late and extensions.has_failed:
-        raise StateUnavailable  # without its extensions it may serve nothing: it tries again
+        raise StateUnavailable  # it must not serve without its extensions: try again
     broker = build_durable(settings.state, database, registry, inventory, entry)
     _tell_stale()
     return Components(plugins, registry, extensions, broker)
@@ -121,11 +121,11 @@ def _tell_stale() -> None:
 
 
 def _first(directory: Path) -> bool:
-    """Whether this is the first process with these settings: one report is enough."""
+    """Return whether this is the first process with these settings; one report is enough."""
     try:
         path = directory / f"reported-{generation()}"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError:  # it is there, or cannot be made: serving goes before a report
+    except OSError:  # it exists, or cannot be made: serving is more important
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What the core hands to a plugin when it makes its object."""
+"""The objects that the core passes to a plugin's constructor."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.model import Node, OperationStatus, Vm
 
-if TYPE_CHECKING:  # SQLAlchemy is loaded only where there is a database
+if TYPE_CHECKING:  # SQLAlchemy is loaded only if there is a database
     from sqlalchemy import ColumnElement, Connection
 
 T = TypeVar("T")
 
 
 class State(Protocol):
-    """The server's database, for tables of a plugin's own. Every method blocks, in any thread.
+    """The server's database, for a plugin's own tables. Every method blocks, in any thread.
 
-    ``work`` gets SQLAlchemy's connection in a transaction that is begun and ended for it, and does
-    nothing but statements on the plugin's own tables: it may be run again from the start (after a
-    deadlock, say), others' statements may be in the same transaction, and they wait while it
-    computes. It returns values, and no cursor: the connection is not its any more. What it raises
-    undoes what it has written, and is raised here.
+    ``work`` receives SQLAlchemy's connection in a transaction that the core begins and ends. It
+    must only run statements on the plugin's own tables. It may be run again from the start, for
+    example after a deadlock. Other statements may be in the same transaction, and they wait while
+    ``work`` computes. It returns values and not a cursor, because the connection is not available
+    afterwards. If it raises an error, its changes are rolled back and the error is raised here.
 
     .. versionadded:: 0.1
     """
 
     @property
     def now(self) -> ColumnElement[float]:
-        """The database's clock, for statements, in seconds since 1970.
+        """Return the database's clock for use in statements, in seconds since 1970.
 
-        Whatever expires must go by it, since the machines' own clocks differ.
+        Use this clock for everything that expires, because the clocks of the machines differ.
         """
         ...
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run statements that change nothing; return what the work returns.
+        """Run statements that change nothing; return the result of ``work``.
 
         Raises:
-            StateUnavailable: when the database cannot be had, or the server is ending.
+            StateUnavailable: when the database is unreachable, or the server is stopping.
         """
         ...
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Run statements in one transaction; return what they return, once it is committed.
+        """Run statements in one transaction; return the result of ``work`` after the commit.
 
         Raises:
-            StateUnavailable: when the database cannot be had, or the server is ending; nothing is
-                changed then, save where the connection broke in the commit itself.
+            StateUnavailable: when the database is unreachable, or the server is stopping. Nothing
+                has been changed then, unless the connection broke during the commit itself.
         """
         ...
 
@@ -60,10 +60,10 @@ class PluginContext:
 
     Attributes:
         name: the cloud's (or backend's) name in the settings.
-        run_directory: a private directory that all processes of this server share
-            and that is gone when the server ends.
-        state: the server's database; None where the settings have no [state]. A constructor
-            only keeps it: ``orchestrator check`` makes objects too, with whatever database.
+        run_directory: a private directory that all processes of this server share and that is
+            removed when the server ends.
+        state: the server's database; None if the settings have no [state]. A constructor must only
+            store it: ``orchestrator check`` makes objects too, with any database.
 
             .. versionadded:: 0.1
     """
@@ -74,9 +74,9 @@ class PluginContext:
 
 
 class Inventory(Protocol):
-    """What the core knows of VMs, on a server with [state]. Every method blocks.
+    """The core's knowledge of VMs, on a server with [state]. Every method blocks.
 
-    Each raises what the cloud's own hooks raise, and CloudTimeout at the deadline.
+    Each method raises the errors of the cloud's own hooks, and CloudTimeout at the deadline.
     """
 
     def list_nodes(self, cloud: str, deadline: Deadline) -> Sequence[Node]:
@@ -88,18 +88,18 @@ class Inventory(Protocol):
         ...
 
     def node_named(self, cloud: str, hostname: str, deadline: Deadline) -> Node:
-        """Return the one node of that name."""
+        """Return the one node with that name."""
         ...
 
     def ledger(self, cloud: str) -> Mapping[str, Vm]:
-        """Return the VMs of a cloud that the ledger knows, with their users, by node id."""
+        """Return the VMs of a cloud that are in the ledger, with their users, by node id."""
         ...
 
     def operations(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
-        """Return what has become of changes, by the ids under which they were to be recorded.
+        """Return the status of changes, by the ids under which they were to be recorded.
 
-        One that is missing was not recorded, or was deleted long after its end; a start is told of
-        for as long as its VM is there.
+        A missing id was not recorded, or was deleted long after its end. A start is included for as
+        long as its VM exists.
 
         .. versionadded:: 0.1
         """
@@ -111,7 +111,7 @@ class BackendContext(PluginContext):
     """An assignment backend's place in the running server.
 
     Attributes:
-        inventory: what the core knows of VMs.
+        inventory: the core's knowledge of VMs.
     """
 
     inventory: Inventory
@@ -122,7 +122,7 @@ class ExtensionContext(PluginContext):
     """An extension's place in the running server.
 
     Attributes:
-        inventory: what the core knows of VMs.
+        inventory: the core's knowledge of VMs.
 
     .. versionadded:: 0.1
     """

@@ -1,16 +1,16 @@
-"""How a part of the contract goes: it is announced for one minor version at least, then removed.
+"""The deprecation of parts of the contract, at least one minor version before their removal.
 
-A hook, or an argument of one, is marked in the specs by pluggy's own options::
+A hook, or an argument of one, is marked in the specs with pluggy's own options::
 
     @hookspec(firstresult=True, warn_on_impl=Deprecation("0.3", "implement list_volumes"))
     @hookspec(firstresult=True, warn_on_impl_args={"hints": Deprecation("0.3", "take deadline")})
 
-A public name leaves ``__all__`` for the table of its module, whose ``__getattr__`` gives it on::
+A public name moves from ``__all__`` to the table of its module, whose ``__getattr__`` returns it::
 
     DEPRECATED = {"Machine": DeprecatedName(Node, "0.3", "use Node")}
 
-Whoever loads a plugin collects what is said of it (:func:`noticed`): a server that takes warnings
-for errors must not lose a plugin by them.
+The code that loads a plugin collects its deprecations (:func:`noticed`). A server that turns
+warnings into errors must not lose a plugin because of them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _NOTICED: ContextVar[list[str] | None] = ContextVar("orchestrator_deprecations",
 
 
 class Deprecation(DeprecationWarning):
-    """Marks a hook, or an argument of one.
+    """A mark for a deprecated hook, or for an argument of one.
 
     Args:
-        since: the minor version that announced it, ``0.3`` say.
-        instead: what to do instead, as a command: ``implement list_volumes``.
+        since: the minor version that announced the deprecation, for example ``0.3``.
+        instead: the replacement as a command: ``implement list_volumes``.
     """
 
     def __init__(self, since: str, instead: str) -> None:
@@ -41,12 +41,12 @@ class Deprecation(DeprecationWarning):
 
 @dataclass(frozen=True, slots=True)
 class DeprecatedName:
-    """What a public name that is to go still stands for.
+    """A deprecated public name.
 
     Attributes:
-        replacement: the object: that of the new name, or the old one itself.
-        since: the minor version that announced it.
-        instead: what to do instead, as a command: ``use Node``.
+        replacement: the object of the new name, or the old object itself.
+        since: the minor version that announced the deprecation.
+        instead: the replacement as a command: ``use Node``.
     """
 
     replacement: Any
@@ -55,11 +55,11 @@ class DeprecatedName:
 
 
 def deprecated_names(module: str, table: Mapping[str, DeprecatedName]) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a module with public names that are to go.
+    """Return the ``__getattr__`` of a module with deprecated public names.
 
     Args:
-        module: its name.
-        table: by name; looked at anew each time.
+        module: the name of the module.
+        table: the deprecated names; it is read again at each access.
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the module's
@@ -79,7 +79,7 @@ def deprecated_names(module: str, table: Mapping[str, DeprecatedName]) -> Callab
 
 @contextmanager
 def noticed() -> Iterator[list[str]]:
-    """Collect what this thread would be warned of because of public names, and do not warn."""
+    """Collect this thread's warnings about deprecated public names instead of showing them."""
     notices: list[str] = []
     token = _NOTICED.set(notices)
     try:

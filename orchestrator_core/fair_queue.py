@@ -1,4 +1,4 @@
-"""A queue that divides threads and places among callers, changes ahead of reads."""
+"""A queue that divides threads and places among callers, with changes ahead of reads."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from orchestrator_core.origin import Lane, Origin
 T = TypeVar("T")
 
 _CHANGES_IN_A_ROW: Final = 4
-"""How many changes are taken one after the other while a read waits that could be taken."""
+"""The most changes that are taken in a row while a read waits that could be taken."""
 
 _FEWEST_TO_DIVIDE: Final = 4
-"""Threads from which on some are kept free; of fewer none can be spared."""
+"""The smallest number of threads of which some are kept free."""
 
 
 def spare_of(threads: int) -> int:
-    """Return how many of so many threads one caller, or one lane, has to leave to others."""
+    """Return how many of the threads one caller, or one lane, has to leave to others."""
     return 0 if threads < _FEWEST_TO_DIVIDE else max(1, threads // 8)
 
 
 class FairQueue(Generic[T]):
-    """Items that wait, and counts of those that were taken and run.
+    """Waiting items, and counts of the items that were taken and are running.
 
-    A lane gets all threads but :func:`spare_of` them, and so does a caller; a caller in one lane
-    leaves as many again. So a caller that floods one lane
-    leaves a thread to another caller in the same lane, and one to the other lane. Within these
-    limits no thread is left idle while an item waits.
+    A lane may use all threads except :func:`spare_of` them, and so may a caller. A caller in one
+    lane leaves twice as many free. A caller that floods one lane therefore leaves a thread to
+    another caller in the same lane, and one to the other lane. Within these limits no thread is
+    idle while an item waits.
 
-    Of the callers that wait in a lane the one with the fewest running items is next; among
-    equals they take turns. A read is taken after four changes in a row at the latest.
+    Of the callers that wait in a lane, the one with the fewest running items is next. Equal callers
+    take turns. A read is taken after at most four changes in a row.
 
-    It has no lock: its user holds one.
+    The queue has no lock; its user must hold one.
 
     Args:
-        threads: how many items run at the same time; None for a queue that only orders, whose
-            items are taken with :meth:`pop`.
+        threads: the number of items that run at the same time; None for a queue that only orders
+            items, which are taken with :meth:`pop`.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -56,7 +56,7 @@ class FairQueue(Generic[T]):
         self._changes_in_a_row = 0
 
     def __len__(self) -> int:
-        """How many items wait."""
+        """Return how many items wait."""
         return len(self._places)
 
     def waiting_of(self, caller: str) -> int:
@@ -68,17 +68,17 @@ class FairQueue(Generic[T]):
         return sum(self._running.get(caller, ()))
 
     def running_in(self, one: Origin) -> int:
-        """Return how many items run that were taken in the turn of an origin."""
+        """Return how many running items were taken in the turn of an origin."""
         return self._running.get(one.caller, [0, 0])[one.lane]
 
     def add(self, item: T, origins: Sequence[Origin]) -> None:
-        """Let an item wait, in the turn of each of these origins; the first turn takes it."""
+        """Add an item to the turns of these origins; the first turn takes it."""
         self._places[item] = []
         for one in origins:
             self.join(item, one)
 
     def join(self, item: T, one: Origin) -> None:
-        """Let an item that waits wait in the turn of one more origin."""
+        """Add a waiting item to the turn of one more origin."""
         places = self._places.get(item)
         if places is None or one in places:
             return
@@ -86,7 +86,7 @@ class FairQueue(Generic[T]):
         self._lanes[one.lane].setdefault(one.caller, OrderedDict())[item] = None
 
     def remove(self, item: T) -> bool:
-        """Take an item out that waits; whether it did."""
+        """Remove a waiting item; return whether it was waiting."""
         places = self._places.pop(item, None)
         if places is None:
             return False
@@ -99,11 +99,12 @@ class FairQueue(Generic[T]):
         return True
 
     def push_out(self, newcomer: Origin) -> T | None:
-        """Take out an item that has to make room for a newcomer; None if none has to.
+        """Remove and return an item that has to make room for a newcomer; None if there is none.
 
-        It is the newest item of the caller that has most, if that caller has more than the
-        newcomer even after that, and a read where there is one. A change makes room for itself
-        among the reads of its own caller. What several callers wait for stays.
+        It is the newest item of the caller with the most items, and a read if that caller has one.
+        That caller must then still have at least as many items as the newcomer's caller. Otherwise
+        a change replaces a read of its own caller. An item for which several callers wait is never
+        removed.
         """
         most = max(self._waiting_callers(), key=self._total, default=None)
         if most is None:
@@ -119,13 +120,13 @@ class FairQueue(Generic[T]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether :meth:`take` would return an item."""
+        """Return whether :meth:`take` would return an item."""
         return bool(self._places) and any(
             self._next(lane) is not None for lane in (Lane.CHANGE, Lane.READ)
         )
 
     def take(self) -> T | None:
-        """Return the item that is to run next, counted as running; None if none may run now."""
+        """Return the next item and count it as running; None if none may run now."""
         found = self._first()
         if found is None:
             return None
@@ -136,12 +137,12 @@ class FairQueue(Generic[T]):
         return item
 
     def pop(self) -> T | None:
-        """Return the item that is next, without counting it as running; None if none waits."""
+        """Return the next item without counting it as running; None if none waits."""
         found = self._first()
         return None if found is None else found[0]
 
     def release(self, item: T) -> None:
-        """Count an item as running no more."""
+        """Stop counting an item as running."""
         one = self._charged.pop(item)
         running = self._running[one.caller]
         running[one.lane] -= 1
@@ -166,7 +167,7 @@ class FairQueue(Generic[T]):
         item = next(iter(queue[caller]))
         self.remove(item)
         if caller in queue:
-            queue.move_to_end(caller)  # the turn of the others comes first
+            queue.move_to_end(caller)  # the other callers' turns come first
         if lane is Lane.CHANGE and self._lanes[Lane.READ]:
             self._changes_in_a_row += 1
         else:

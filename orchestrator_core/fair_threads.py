@@ -1,4 +1,4 @@
-"""Threads and a queue of jobs that are divided among callers."""
+"""Threads, and a queue of jobs that is divided among callers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class FairThreads:
-    """A pool of threads whose work is taken in the turn of its callers.
+    """A pool of threads that runs the work of callers in turn.
 
     Args:
-        threads: how many there are.
-        name: begins the threads' names.
+        threads: the number of threads.
+        name: the beginning of the threads' names.
     """
 
     def __init__(self, threads: int, name: str) -> None:
@@ -28,7 +28,7 @@ class FairThreads:
         self._lock = threading.Lock()
 
     def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run a work in one of the threads, in the turn of the caller that it is for."""
+        """Run work in one of the threads, in the turn of the current caller."""
         future: Future[T] = Future()
 
         def run() -> None:
@@ -47,8 +47,8 @@ class FairThreads:
         return future
 
     def shutdown(self) -> None:
-        """Run what was submitted, and end the threads."""
-        while self._queue:  # each of them runs in the end, though the pool takes nothing new
+        """Run all submitted work, then end the threads."""
+        while self._queue:  # the loop runs all of it, though the pool takes no new work
             self._threads.submit(self._run_next).result()
         self._threads.shutdown()
 
@@ -57,7 +57,7 @@ class FairThreads:
             with self._lock:
                 run = self._queue.take()
             if run is None:
-                return  # what waits has to leave this thread to others
+                return  # the waiting work has to leave this thread to others
             try:
                 run()
             finally:
@@ -66,9 +66,10 @@ class FairThreads:
 
 
 class FairInbox(Generic[T]):
-    """Jobs for threads that take them in the turn of their callers.
+    """Jobs for threads, which take them in the turn of their callers.
 
-    As of a :class:`queue.SimpleQueue`, but for the order; None is the end, and has no turn.
+    It works as a :class:`queue.SimpleQueue`, except for the order. None marks the end and has no
+    turn.
     """
 
     def __init__(self) -> None:
@@ -77,18 +78,18 @@ class FairInbox(Generic[T]):
         self._lock = threading.Lock()
 
     def put(self, job: T | None) -> None:
-        """Add a job of the caller that this is done for, or the end."""
+        """Add a job of the current caller, or the end."""
         if job is not None:
             with self._lock:
                 self._jobs.add(job, [origin.get()])
         self._tokens.put(job is not None)
 
     def get(self) -> T | None:
-        """Wait for a job, or for the end."""
+        """Return the next job, or None for the end; wait for either."""
         return self._next() if self._tokens.get() else None
 
     def get_nowait(self) -> T | None:
-        """Return a job, or None for the end.
+        """Return the next job, or None for the end, without waiting.
 
         Raises:
             queue.Empty: when nothing waits.
@@ -98,5 +99,5 @@ class FairInbox(Generic[T]):
     def _next(self) -> T:
         with self._lock:
             job = self._jobs.pop()
-        assert job is not None  # there is one for each token
+        assert job is not None  # there is a job for each token
         return job

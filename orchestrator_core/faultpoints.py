@@ -1,8 +1,9 @@
 """Named places between two steps at which a test can have the process killed.
 
-``ORCHESTRATOR_FAULT_POINTS="start.answered"`` kills it with SIGKILL when it gets there;
-``"start.answered@FILE"`` only if the file is there, which is taken away first, so that it
-happens once. Several are separated by commas. Without the variable a point costs nothing.
+``ORCHESTRATOR_FAULT_POINTS="start.answered"`` kills the process with SIGKILL when it reaches that
+place. ``"start.answered@FILE"`` kills it only if the file exists. The file is removed first, so
+that this happens only once. Several places are separated by commas. Without the variable a place
+costs nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _points: Final = _armed(os.environ.get(VARIABLE, ""))
 
 
 def reached(name: str) -> None:
-    """Die here, if a test wants it."""
+    """Kill this process if a test has asked for it at this place."""
     if _points and name in _points:
         _die(_points[name])
 

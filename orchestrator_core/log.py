@@ -1,4 +1,4 @@
-"""Log lines: structured, to standard error, with every known secret struck out."""
+"""The log lines: structured, sent to standard error, and with every known secret removed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.model import ServerSettings
 
 request_id: ContextVar[str | None] = ContextVar("orchestrator_request_id", default=None)
-"""The request that is being served; every line logged for it carries it. What several
-requests share, such as a read of a cloud, carries the first one's."""
+"""The id of the request that is being served; every line logged for it contains the id. The lines
+of work that several requests share, such as a read of a cloud, have the id of the first one.
+"""
 
 
 def configure_logging(settings: ServerSettings) -> None:
-    """Send our own lines, and warnings of the libraries below us, to standard error."""
+    """Send the core's log lines, and the warnings of its libraries, to standard error."""
     level = getattr(logging, settings.log_level.upper())
     stream = LogStream(sys.stderr)
     structlog.configure(
@@ -43,7 +44,7 @@ def configure_logging(settings: ServerSettings) -> None:
 def _log_uncaught(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Log what ends this process; Python itself would print it with every secret in it."""
+    """Log the error that ends this process; Python would print it with all secrets."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     else:
@@ -51,14 +52,14 @@ def _log_uncaught(
 
 
 def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Log what a finalizer has raised."""
+    """Log an error from a finalizer."""
     error = unraisable.exc_value
     where = type(unraisable.object).__name__
     structlog.get_logger(__name__).error("error in a finalizer", object=where, exc_info=error)
 
 
 def _log_of_thread(failed: threading.ExceptHookArgs) -> None:
-    """Log what has ended a thread, one of a plugin's say."""
+    """Log the error that has ended a thread, for example one of a plugin's."""
     if failed.exc_value is None or issubclass(failed.exc_type, SystemExit):
         return
     name = None if failed.thread is None else failed.thread.name
@@ -66,7 +67,7 @@ def _log_of_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def formatter(settings: ServerSettings) -> logging.Formatter:
-    """Return a formatter that gives lines of the standard library's logging our form."""
+    """Return a formatter that gives the lines of the standard library's logging the same form."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_before(),
         processors=[
@@ -86,7 +87,7 @@ def _before() -> list[Any]:
 
 def _after(settings: ServerSettings) -> list[Any]:
     if settings.log_format == "json":
-        # Without the values of local variables: each is cut, and half a secret is not recognised.
+        # Local variables are omitted: their values are cut, and half a secret is not recognised.
         transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         structured = structlog.processors.ExceptionRenderer(transform)
         return [structured, _Redacted(structlog.processors.JSONRenderer())]
@@ -104,26 +105,26 @@ def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
 
 
 _OURS: Final = frozenset({"timestamp", "level", "pid", "request_id", "cloud", "operation"})
-"""What a line says in words of the core's, of the settings, and of the request itself."""
+"""Keys whose values are words of the core, of the settings, or of the request itself."""
 
 _LEAST_ENCODED: Final = 11
 _SHORT: Final = (int, float, bool, NoneType)
 
 
 class _Redacted:
-    """A renderer's lines without secrets."""
+    """A renderer that removes secrets from another renderer's lines."""
 
     def __init__(self, renderer: Callable[..., Any]) -> None:
         self._render = renderer
 
     def __call__(self, logger: Any, method: str, event: dict[str, Any]) -> Any:
-        """Return a line."""
+        """Return a redacted line."""
         is_plain = all(key in _OURS or _is_short(value) for key, value in event.items())
         line = self._render(logger, method, event)
         return redact_line(line, is_plain=is_plain) if isinstance(line, str) else line
 
 
 def _is_short(value: Any) -> bool:
-    """Whether a value is too short for a secret in base64, which has eleven digits at least."""
+    """Return whether a value is too short for a secret in base64, which has at least 11 digits."""
     kind = type(value)
     return kind in _SHORT or (kind is str and len(value) < _LEAST_ENCODED)

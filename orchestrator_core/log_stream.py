@@ -1,4 +1,4 @@
-"""The stream of the log: writing to it neither fails nor blocks for long."""
+"""The stream of the log, to which writing neither fails nor blocks for long."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from contextlib import suppress
 from typing import Any, Final
 
 _PART: Final = 2048
-"""Characters written at once: a pipe that polls as writable takes a page without blocking."""
+"""The characters written at once: a pipe that polls as writable takes a page without blocking."""
 
 _PATIENCE: Final = 0.5
-"""Seconds for which a reader of a full pipe is waited for before lines are dropped."""
+"""The seconds to wait for the reader of a full pipe before lines are dropped."""
 
 
 class LogStream:
-    """Standard error for log lines.
+    """The standard error stream for log lines.
 
-    The reader of a pipe may end or stand still, and a disk may be full. A server must go on then:
-    lines that cannot be written are dropped, and their number is told once lines can be written
-    again.
+    The reader of a pipe may end or stall, and a disk may be full. The server has to continue in
+    these cases. Lines that cannot be written are dropped, and their number is logged once writing
+    works again.
 
     Args:
-        stream: a text stream, such as ``sys.stderr``.
+        stream: the text stream, such as ``sys.stderr``.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -47,7 +47,7 @@ class LogStream:
         """Do nothing: each line is flushed as it is written."""
 
     def isatty(self) -> bool:
-        """Whether a person reads it."""
+        """Return whether the stream is a terminal."""
         return bool(self._stream.isatty())
 
     def _write(self, text: str) -> bool:
@@ -64,7 +64,7 @@ class LogStream:
     def _is_writable(self) -> bool:
         if self._pipe is None:
             return True
-        # Who did not read in time once is not waited for again: each line would cost as much.
+        # After the first dropped line there is no more waiting: each line would take as long.
         patience = 0.0 if self._dropped else _PATIENCE
         ends_at = time.monotonic() + patience
         poll = select.poll()
@@ -75,7 +75,7 @@ class LogStream:
 
 
 def _pipe_of(stream: Any) -> int | None:
-    """Return the descriptor of a stream that is a pipe or a socket; None for anything else."""
+    """Return the descriptor of a stream that is a pipe or a socket; None for any other."""
     with suppress(OSError, ValueError, AttributeError):
         descriptor: int = stream.fileno()
         mode = os.fstat(descriptor).st_mode

@@ -1,10 +1,12 @@
-"""Returns the memory of long answers to the system.
+"""The return of the memory of long answers to the operating system.
 
-Three things keep it otherwise. Objects in cycles, as SDKs make them of a connection and its answer,
-wait for a full collection, which comes after a million allocations. The C library keeps freed
-blocks in the arena of each thread. And it raises its own threshold up to 32 MiB, below which
-blocks are not returned at once (mallopt(3), M_MMAP_THRESHOLD), so that one long list would hold
-its memory for as long as the process lives.
+Three things keep this memory otherwise:
+
+- Objects in cycles wait for a full collection, which comes after a million allocations. SDKs make
+  such cycles of a connection and its answer.
+- The C library keeps freed blocks in the arena of each thread.
+- The C library raises its own threshold up to 32 MiB, and does not return smaller blocks at once
+  (mallopt(3), M_MMAP_THRESHOLD). One long list would hold its memory until the process ends.
 
 Fewer arenas (MALLOC_ARENA_MAX) would make the threads wait for each other and return nothing.
 """
@@ -20,8 +22,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 _DELAY: Final = 2.0
-"""Seconds to wait: the objects that the answer was made of are let go meanwhile. A collection
-then takes some milliseconds, and 30 where an SDK has left 8,000 parsed nodes in a cycle."""
+"""The seconds to wait, so that the answer's objects are released first. A collection then takes
+some milliseconds, or 30 ms if an SDK has left 8,000 parsed nodes in a cycle.
+"""
 
 _INTERVAL: Final = 10.0
 
@@ -39,7 +42,7 @@ def _find_trim() -> Callable[[int], Any] | None:
 
 
 class _Giver:
-    """Gives memory back a while after it was asked to, at most every 10 seconds."""
+    """A timer that returns memory some time after a request, at most every 10 seconds."""
 
     def __init__(self) -> None:
         self._trim = _find_trim()
@@ -63,12 +66,12 @@ class _Giver:
             self._last = time.monotonic()
         gc.collect()
         if self._trim is not None:
-            self._trim(0)  # ctypes lets go of Python's lock meanwhile
+            self._trim(0)  # ctypes releases Python's lock meanwhile
 
 
 _giver = _Giver()
 
 
 def give_back_soon() -> None:
-    """Have the memory that a long answer took returned to the system, some seconds from now."""
+    """Return the memory of a long answer to the system some seconds from now."""
     _giver.ask()

@@ -1,4 +1,4 @@
-"""The caller and the lane of the work that is being done, for queues that divide it fairly."""
+"""The caller and the lane of the current work, for queues that divide work fairly."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final, NamedTuple
 
 
 class Lane(IntEnum):
-    """The part of a queue that a piece of work waits in; changes go ahead of reads."""
+    """The part of a queue in which work waits; changes go ahead of reads."""
 
     CHANGE = 0
     READ = 1
 
 
 class Origin(NamedTuple):
-    """Where a piece of work comes from.
+    """The source of a piece of work.
 
     Attributes:
-        caller: one text for each caller; empty for work of the server itself.
-        lane: changes of callers and reads are queued apart.
+        caller: the unique text of a caller; empty for work of the server itself.
+        lane: the lane of the work; changes of callers and reads are queued separately.
     """
 
     caller: str = ""
@@ -28,27 +28,27 @@ class Origin(NamedTuple):
 
 
 def caller_key(name: str) -> str:
-    """Return what stands for a caller with a name; callers without one go by their address."""
+    """Return the key of a caller with a name; the key of other callers is their address."""
     return f"caller {name}"
 
 
 SERVER: Final = Origin()
 
 origin: ContextVar[Origin] = ContextVar("orchestrator_origin", default=SERVER)
-"""The origin of the work of this task; every request has its own."""
+"""The origin of this task's work; every request has its own."""
 
 
 class Sharers:
     """The origins of callers that wait for one shared piece of work.
 
-    Used from the event loop alone.
+    Used only from the event loop.
 
     Args:
-        first: the origin that the work was begun for.
+        first: the origin for which the work was begun.
 
     Attributes:
-        origins: each one once, the first one first.
-        on_join: told of each further one, while the work waits in a queue.
+        origins: all origins without repetition, in the order in which they joined.
+        on_join: the function that is called with each further origin while the work is queued.
     """
 
     __slots__ = ("on_join", "origins")
@@ -58,7 +58,7 @@ class Sharers:
         self.on_join: Callable[[Origin], None] | None = None
 
     def join(self, one: Origin) -> None:
-        """Note that a caller waits for the work, too."""
+        """Add the origin of another caller that waits for the work."""
         if one in self.origins:
             return
         self.origins.append(one)
@@ -67,4 +67,4 @@ class Sharers:
 
 
 sharers: ContextVar[Sharers | None] = ContextVar("orchestrator_sharers", default=None)
-"""The callers that wait for the work of this task, where several may do so."""
+"""The callers that wait for this task's work, if several may do so."""

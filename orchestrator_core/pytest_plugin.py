@@ -1,11 +1,11 @@
-"""Pytest's part of the conformance kit: entry point ``orchestrator`` in ``pytest11``.
+"""The pytest plugin of the conformance kit: entry point ``orchestrator`` in ``pytest11``.
 
-It is loaded wherever the core is installed, and does nothing until a test of the kit is
-collected. Switch it off with ``-p no:orchestrator``.
+It is loaded wherever the core is installed, and does nothing until a test of the kit is collected.
+Switch it off with ``-p no:orchestrator``.
 
-It sees to it that nothing passes silently: a behaviour whose hooks are not claimed is replaced by
-its documented refusal, one that is skipped or marked as an expected failure fails, and one that a
-class overrides or deletes is a failure of its own.
+It ensures that nothing passes silently. A behaviour whose hooks are not claimed is replaced by its
+documented refusal. A behaviour that is skipped or marked as an expected failure fails. A behaviour
+that a class overrides or deletes is reported as a separate failure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ for _file in _FILES:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what the kit can write."""
+    """Add the option for the kit's report."""
     group = parser.getgroup("orchestrator", "Orchestrator's conformance kit")
     group.addoption(
         "--conformance-json", metavar="FILE", help="Write what became of each behaviour as JSON."
@@ -45,17 +45,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Under pytest-xdist nothing is collected here: wait for what other processes tell."""
+    """Prepare for the results of other processes: under pytest-xdist no test is collected here."""
     if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Others(config), "orchestrator-others")
 
 
 @pytest.fixture
 def orchestrator_api(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Serve the API with one plugin alone, for tests of your own.
+    """Serve the API with only one plugin, for your own tests.
 
-    ``orchestrator_api("cloud", "nimbus", {"region": "x"})`` gives an
-    :class:`~orchestrator_core.testing.Api`; the settings are the plugin's own. The cloud is called
+    ``orchestrator_api("cloud", "nimbus", {"region": "x"})`` returns an
+    :class:`~orchestrator_core.testing.Api`. The settings are the plugin's own. The cloud's name is
     ``cloud``: ``api.get("/nodes/cloud")``. The servers end with the test.
     """
     from orchestrator_core.testing.runner.fixture import servers  # noqa: PLC0415 - only if it is used
@@ -65,7 +65,7 @@ def orchestrator_api(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> None:
-    """See each class of the kit's tests, and load the rest of this plugin at the first one."""
+    """Collect each class of the kit's tests; load the rest of this plugin at the first one."""
     if isinstance(obj, type) and name.startswith("Test") and _is_suite(obj):
         _kit(collector.config).suites.append((collector, obj))
 
@@ -75,7 +75,7 @@ def _is_suite(cls: type) -> bool:
 
 
 def _kit(config: pytest.Config) -> Any:
-    """Return the rest of this plugin, which is loaded only where it is used."""
+    """Return the rest of this plugin, which is loaded only if it is used."""
     kit = config.stash.get(_KIT, None)
     if kit is None:
         from orchestrator_core.testing.runner.conformance import Conformance  # noqa: PLC0415
@@ -86,20 +86,20 @@ def _kit(config: pytest.Config) -> Any:
 
 
 class _Others:
-    """Loads the rest of this plugin when another process tells the first result."""
+    """A loader of the rest of this plugin, for the first result from another process."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """See to it that a result of the kit is taken."""
+        """Pass a result of the kit on."""
         if any(name == _PROPERTY for name, _ in report.user_properties):
             self._kit().pytest_runtest_logreport(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """See to it that it is known what another process was to show."""
+        """Pass on which behaviours another process was to check."""
         if _PROMISED in getattr(node, "workeroutput", {}):
             self._kit().pytest_testnodedown(node)
 

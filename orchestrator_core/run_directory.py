@@ -1,4 +1,4 @@
-"""One private directory for all processes of one server, gone when the server ends."""
+"""The private directory of all processes of one server, which is removed when the server ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator_core.errors import SettingsError
 VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
 DATABASE: Final = "database"
 DATABASE_FACTS: Final = f"{DATABASE}-*"
-"""The names of files that tell which databases the processes of a server have had."""
+"""The names of the files that record which databases the processes of a server have used."""
 
 _PREFIX: Final = "orchestrator-"
 _FRESH_SECONDS: Final = 3600.0
@@ -27,9 +27,9 @@ _FRESH_SECONDS: Final = 3600.0
 def run_directory() -> Path:
     """Return this server's run directory; make it if this is the server's first process.
 
-    Under gunicorn the first process makes it and the workers inherit its name. Other ASGI
-    servers start their workers with ``multiprocessing``: there the parent's pid and start
-    time name it.
+    Under gunicorn the first process makes the directory and the workers inherit its name. Other
+    ASGI servers start their workers with ``multiprocessing``. There the directory is named after
+    the parent's pid and start time.
     """
     named = os.environ.get(VARIABLE)
     if named:
@@ -57,25 +57,25 @@ _facts: set[str] = set()
 
 
 def inherit(facts: Iterable[str]) -> None:
-    """Know facts, and let processes that are forked from now on know them.
+    """Add facts to this process and to those that are forked from it later.
 
     Args:
-        facts: the names of empty files of the run directory, whatever becomes of that.
+        facts: the names of empty files of the run directory, which are kept even without that.
     """
     _facts.update(facts)
 
 
 def inherited() -> frozenset[str]:
-    """Return the facts that this process was told."""
+    """Return the facts of this process, including those it inherited."""
     return frozenset(_facts)
 
 
 class Keeper:
-    """Makes a server's run directory again where somebody has removed it, and what tells facts.
+    """A guard that restores a server's run directory and its facts if they are removed.
 
     Args:
         directory: the run directory.
-        facts: empty files that must not be forgotten, by a pattern.
+        facts: the pattern of the empty files that must not be lost.
     """
 
     def __init__(self, directory: Path, facts: str) -> None:
@@ -83,12 +83,12 @@ class Keeper:
         self._facts = facts
 
     def look(self) -> None:
-        """Remember what is there, and make again what is not; to be called often."""
+        """Remember the existing facts and restore the missing ones; to be called often."""
         with suppress(OSError):
             if not self._directory.is_dir():
                 self._directory.mkdir(mode=0o700)
             if self._directory.stat().st_uid != os.getuid():
-                return  # somebody else has taken its name
+                return  # another user has taken its name
             there = {file.name for file in self._directory.glob(self._facts)}
             inherit(there)
             for name in _facts - there:
@@ -96,11 +96,13 @@ class Keeper:
 
 
 class Freshener:
-    """Lets nobody who cleans up take a server's files for forgotten: some are written only once.
+    """A guard that keeps a server's files recent, so that no cleaner of old files removes them.
+
+    Some of the files are written only once.
 
     Args:
         directory: the run directory.
-        but: files that tell something by their times.
+        but: the pattern of the files whose times have a meaning.
     """
 
     def __init__(self, directory: Path, but: str) -> None:
@@ -109,7 +111,7 @@ class Freshener:
         self._next = time.monotonic() + _FRESH_SECONDS
 
     def look(self) -> None:
-        """Touch them, once in a while; to be called often."""
+        """Touch the files from time to time; to be called often."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _FRESH_SECONDS
@@ -128,5 +130,5 @@ def _started(pid: int) -> str:
 
 
 def _remove(path: Path, maker: int) -> None:
-    if os.getpid() == maker:  # and not in a forked child on its way out
+    if os.getpid() == maker:  # and not in a forked child that ends
         shutil.rmtree(path, ignore_errors=True)

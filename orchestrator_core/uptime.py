@@ -1,4 +1,4 @@
-"""A clock of this machine that goes on while it sleeps, as the database's does."""
+"""A clock of this machine that continues while it sleeps, as the database's clock does."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import time
 
 
 def uptime() -> float:
-    """Return the seconds since the machine was started; nobody sets this clock."""
+    """Return the seconds since the machine was started; this clock cannot be set."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

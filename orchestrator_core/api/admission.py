@@ -1,4 +1,4 @@
-"""Admission of requests: callers take turns, and each has a bounded number in flight."""
+"""The admission of requests: callers take turns, each with a limit of requests in flight."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from orchestrator_core.fair_queue import FairQueue
 from orchestrator_core.origin import Origin
 
 RELEASE: Final = "orchestrator.release"
-"""The key of an ASGI scope under which the function is that ends a request's being in flight."""
+"""The key of an ASGI scope that holds the function which ends the request's time in flight."""
 
 _REQUESTS_PER_TURN: Final = 1
-"""Requests that go on in one round of the event loop. A caller with 700 connections otherwise
-has 700 requests worked on in one round, and those of others wait for all of them."""
+"""Requests that continue in one round of the event loop. Without this limit a caller with 700
+connections would have 700 requests processed in one round, and the requests of all other callers
+would wait for them.
+"""
 
 
 class Admission:
-    """Lets requests go on in the turn of their callers; counts those in flight.
+    """A queue in which callers take turns, and a count of each caller's requests in flight.
 
     Used from one event loop at a time.
 
     Args:
-        limit: how many requests of one caller may be in flight in this process.
+        limit: the most requests of one caller that may be in flight in this process.
     """
 
     def __init__(self, limit: int) -> None:
@@ -37,7 +39,7 @@ class Admission:
         self._is_turning = False
 
     async def wait_for_turn(self, one: Origin) -> None:
-        """Wait until it is the caller's turn: at once, unless many requests have just come."""
+        """Wait for the caller's turn; return at once unless many requests have just arrived."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._left, self._is_turning = loop, _REQUESTS_PER_TURN, False
@@ -55,10 +57,10 @@ class Admission:
             self._waiting.remove(turn)
 
     def enter(self, caller: str) -> Callable[[], None]:
-        """Count a request as in flight; return the function that ends that.
+        """Count a request as in flight and return the function that ends this.
 
         Raises:
-            TooManyRequests: when the caller has as many already as it may.
+            TooManyRequests: when the caller already has as many requests in flight as allowed.
         """
         if self._in_flight[caller] >= self._limit:
             raise TooManyRequests(self._limit)
@@ -88,7 +90,7 @@ class Admission:
 
 
 def release(scope: dict[str, Any]) -> None:
-    """Count the request of an ASGI scope as in flight no more."""
+    """Stop counting the request of an ASGI scope as in flight."""
     leave = scope.pop(RELEASE, None)
     if leave is not None:
         leave()

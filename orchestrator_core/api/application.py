@@ -26,10 +26,10 @@ _Send = Callable[[_Message], Awaitable[None]]
 
 
 class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
-    """A Falcon app that drops a client which stalls in its body.
+    """A Falcon application that drops a client which stalls while it sends its body.
 
     Args:
-        body_timeout: seconds for the whole body.
+        body_timeout: the seconds allowed for the whole body.
     """
 
     def __init__(self, *, body_timeout: float, **kwargs: Any) -> None:
@@ -64,11 +64,11 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
 
 
 class _LimitedBody:
-    """Hands on a request's body, up to a time limit for all of it.
+    """A request's body with one time limit for all of it.
 
     Args:
-        receive: the server's.
-        seconds: from the first look at the body to its end.
+        receive: the server's ``receive``.
+        seconds: the time limit, counted from the creation of this object.
     """
 
     def __init__(self, receive: _Receive, seconds: float) -> None:
@@ -81,14 +81,15 @@ class _LimitedBody:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the body has been received to its end."""
+        """Return whether the body has been received to its end."""
         return self._whole
 
     async def receive_later(self) -> _Message:
-        """Return an empty part at first, then as :meth:`receive`.
+        """Return an empty part on the first call; later act as :meth:`receive`.
 
-        Falcon asks for the first part before it looks for the route. The caller would be asked for
-        a token only once it has sent a part of its body, or be told to send it (RFC 9110, 10.1.1).
+        Falcon asks for the first part before it looks up the route. Without the empty part, a
+        caller without a token would be refused only after it had sent a part of its body, or had
+        been asked to send it (RFC 9110, 10.1.1).
         """
         if self._is_asked:
             return await self.receive()
@@ -96,17 +97,17 @@ class _LimitedBody:
         return {"type": "http.request", "body": b"", "more_body": True}
 
     async def receive(self) -> _Message:
-        """Return the next message of the server.
+        """Return the server's next message.
 
         Raises:
-            BodyRefused: when the body takes too long, comes in tiny parts, or breaks off.
+            BodyRefused: when the body takes too long, arrives in tiny parts, or breaks off.
         """
         if self._whole:
-            return await self._receive()  # from here on it only tells of a disconnect
+            return await self._receive()  # after the body's end it only reports a disconnect
         message = await self._next_part()
         if message["type"] == "http.disconnect":
-            # Falcon takes this for the end of the body: what came might be read as all of it
-            # (RFC 9112, section 8: an incomplete message is an error).
+            # Falcon takes a disconnect for the end of the body, so that an incomplete body might be
+            # read as a complete one (RFC 9112, section 8: an incomplete message is an error).
             raise errors.BodyRefused(400, "incomplete_body", "The body broke off")
         if self._parts.add(len(message.get("body", b""))):
             raise errors.BodyRefused(
@@ -123,7 +124,8 @@ class _LimitedBody:
                 message = await self._receive()
         except TimeoutError:
             raise self._late() from None
-        # A part that is there already is handed out without a wait, which alone notices the time.
+        # A part that has already arrived is returned without waiting, and only a wait checks the
+        # time.
         if asyncio.get_running_loop().time() > self._ends_at:
             raise self._late()
         return message
@@ -135,7 +137,7 @@ class _LimitedBody:
 
 
 def _read_once(scope: _Message) -> None:
-    """Turn what the specification calls iterables into what can be read again."""
+    """Replace the scope's iterables, as the ASGI specification calls them, by lists and tuples."""
     scope["headers"] = [(name, value) for name, value in scope["headers"]]
     scope["server"] = tuple(scope.get("server") or ()) or None
 
@@ -143,8 +145,8 @@ def _read_once(scope: _Message) -> None:
 def _below_prefix(scope: _Message) -> _Message:
     """Return a scope whose path begins at the API and whose root path has no final slash.
 
-    A proxy may take the prefix away (nginx with a path in ``proxy_pass``) or leave it, and some
-    servers add it again, as the ASGI specification has it.
+    A proxy may remove the prefix (nginx with a path in ``proxy_pass``) or keep it. Some servers add
+    it again, as the ASGI specification describes.
     """
     prefix = scope["root_path"].rstrip("/")
     path = scope["path"]
@@ -154,7 +156,7 @@ def _below_prefix(scope: _Message) -> _Message:
 
 
 def build_application(services: Services) -> Application:
-    """Make the application with every version's routes."""
+    """Return the application with the routes of every version."""
     settings = services.settings
     app = Application(
         body_timeout=settings.server.body_timeout,

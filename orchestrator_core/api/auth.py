@@ -1,4 +1,4 @@
-"""Who is calling: the caller's name by the token that came with the request."""
+"""Authentication: the caller's name, found by the token in the request."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ ANONYMOUS = "anonymous"
 
 
 class Authenticator:
-    """Compares tokens in constant time, all of them each time.
+    """A check of a request's token that compares it with all tokens, each in constant time.
 
     Args:
-        settings: with mode ``none`` every caller is let in as ``anonymous``.
-        hosts: with mode ``none`` the names that are served beside those of this machine.
+        settings: the authentication settings; with mode ``none`` every caller is admitted as
+            ``anonymous``.
+        hosts: the host names that are served with mode ``none`` besides those of this machine.
     """
 
     def __init__(self, settings: AuthSettings, hosts: Collection[str] = ()) -> None:
         self._open = settings.mode == "none"
         self._hosts = frozenset(host.lower() for host in hosts)
         self._own: set[str] = {"127.0.0.1"}
-        # Digests have one length, so that a comparison tells nothing of the token's.
+        # All digests have the same length, so that a comparison reveals nothing of a token's
+        # length.
         self._callers = [
             (_digest(token.reveal().encode()), name)
             for name, token in sorted(settings.tokens.items())
@@ -38,8 +40,8 @@ class Authenticator:
         """Return the caller's name.
 
         Raises:
-            Unauthenticated: when no valid token came along.
-            Forbidden: when none is asked for, and the request is not one of this machine.
+            Unauthenticated: when the request has no valid token.
+            Forbidden: when no token is required, and the request does not come from this machine.
         """
         if self._open:
             self._check_local(req)
@@ -49,7 +51,7 @@ class Authenticator:
             raise Unauthenticated(
                 "A token is needed: Authorization: Bearer TOKEN, or X-Auth-Token: TOKEN"
             )
-        given = _digest(token.encode("latin-1"))  # as the bytes came
+        given = _digest(token.encode("latin-1"))  # the bytes as they were sent
         found = None
         for digest, name in self._callers:
             if hmac.compare_digest(given, digest):
@@ -59,10 +61,14 @@ class Authenticator:
         return found
 
     def _check_local(self, req: falcon.asgi.Request) -> None:
-        """Gunicorn is kept from listening openly; other ASGI servers can only be watched."""
+        """Refuse a request from elsewhere while no token is required.
+
+        Under gunicorn the server refuses to listen on a public address. Under other ASGI servers
+        only the address of each request can be checked.
+        """
         server = req.scope.get("server")
         if server and _is_unix_socket(*server):
-            return  # which no browser reaches
+            return  # no browser can reach a Unix socket
         check_host(req, self._hosts)
         check_origin(req)
         if server and server[0] not in self._own:
@@ -75,7 +81,7 @@ class Authenticator:
 
 
 def _is_unix_socket(host: str, port: object) -> bool:
-    # ASGI says (path, None); gunicorn gives the first two characters of the path.
+    # ASGI specifies (path, None); gunicorn passes the first two characters of the path.
     return isinstance(port, str) or (port is None and "/" in host)
 
 

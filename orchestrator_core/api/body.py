@@ -1,4 +1,4 @@
-"""Reads a request's body as strictly as JSON can be read."""
+"""The strict reader of a request's JSON body."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.fair_threads import FairThreads
 
 MAX_DEPTH: Final = 32
-"""How deep objects and lists may be nested."""
+"""The greatest depth of nested objects and lists."""
 
 MAX_MEMBERS: Final = 10_000
 """The most members and items that all objects and lists of a body have together.
 
-Parsing 10,000 of them takes about 5 ms, whatever they are; a body of 1 MiB has room for
-half a million, which take 60 to 100 ms during which the event loop stands still, since the
-parser holds Python's lock.
+Parsing 10,000 of them takes about 5 ms, whatever they are. A body of 1 MiB has room for half a
+million, which take 60 to 100 ms. During that time the event loop stands still, since the parser
+holds Python's lock.
 """
 
 _IN_LOOP: Final = 16_384
-"""Bytes up to which a body is parsed on the event loop: a thread would cost more than that."""
+"""The most bytes of a body that is parsed on the event loop; for these a thread would cost more."""
 
 _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-"""A text of JSON, or one without an end. Possessive: no byte is looked at twice."""
+"""A JSON text, terminated or not. The possessive quantifiers read each byte only once."""
 
 _DRAIN_FACTOR: Final = 8
 
 _parsers: Final = FairThreads(4, "body")
-"""Threads that parse large bodies, in the turn of their callers; made when there is one."""
+"""Threads that parse large bodies, with callers taking turns; made for the first large body."""
 
 
 async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]:
-    """Return the JSON object that is the body.
+    """Return the JSON object in a request's body.
 
     Args:
         req: the request.
-        max_body: its greatest size in bytes.
+        max_body: the greatest size of the body in bytes.
 
     Raises:
-        BodyRefused: 413 or 415.
-        InvalidParameter: for anything that is not one strict JSON object in UTF-8:
-            no NaN, no infinite number, no key twice, no half surrogate.
+        BodyRefused: with status 413 or 415.
+        InvalidParameter: when the body is not one strict JSON object in UTF-8: NaN, infinite
+            numbers, duplicate keys and half surrogates are refused.
     """
     _check_type(req)
     raw = await _read(req, max_body)
@@ -81,9 +81,9 @@ async def _read(req: falcon.asgi.Request, max_body: int) -> bytes:
         if size <= max_body:
             chunks.append(chunk)
         elif size > _DRAIN_FACTOR * max_body:
-            break  # a client that sends this much will have to do without a clean answer
+            break  # a client that sends this much gets no clean answer
     if size > max_body:
-        # Read to its end first: most clients look at the answer only after sending.
+        # The rest was read first, because most clients read the answer only after sending all.
         raise _too_large(max_body)
     return b"".join(chunks)
 
@@ -93,12 +93,12 @@ def _too_large(max_body: int) -> BodyRefused:
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """Parse one strict JSON object.
+    """Return the one strict JSON object in the bytes.
 
     Raises:
-        InvalidParameter: naming what is wrong with it.
+        InvalidParameter: when they are anything else; the message names the fault.
     """
-    # RFC 8259, 8.1 allows to ignore the mark, which some clients always send.
+    # RFC 8259, 8.1 allows a parser to ignore the byte order mark, which some clients always send.
     raw = raw.removeprefix(codecs.BOM_UTF8)
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InvalidParameter("body", "is UTF-16; JSON is sent as UTF-8")
@@ -107,7 +107,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if _has_too_many_members(raw):
         raise InvalidParameter("body", f"has more than {MAX_MEMBERS} members and items")
     try:
-        # orjson refuses what is not strict, json sees keys that come twice.
+        # orjson refuses JSON that is not strict; json detects duplicate keys.
         orjson.loads(raw)
         value = json.loads(raw, object_pairs_hook=_unique)
     except RecursionError:
@@ -125,10 +125,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def _has_too_many_members(raw: bytes) -> bool:
-    """Whether a body has more members and items than it may, without parsing it."""
+    """Return whether a body has too many members and items, without parsing it."""
     if _separators(raw, 0, len(raw)) <= MAX_MEMBERS:
         return False
-    # Some of them may stand in texts. A loop in Python lets the event loop go on meanwhile.
+    # Some of the separators may be inside texts. A loop in Python lets the event loop run
+    # meanwhile.
     count = end = 0
     for text in _TEXT.finditer(raw):
         count += _separators(raw, end, text.start())
@@ -152,7 +153,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _deeper(value: Any, limit: int) -> bool:
-    """Whether ``value`` is nested deeper than ``limit``; without recursion of its own."""
+    """Return whether ``value`` is nested deeper than ``limit``, without recursion."""
     level = [value]
     for _ in range(limit):
         level = [inner for item in level for inner in _inside(item)]

@@ -1,4 +1,4 @@
-"""The limit on how many parts a request's body comes in."""
+"""The limit on the number of parts in which a request's body arrives."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _FREE_PARTS: Final = 1024
 
 
 class PartCounter:
-    """Counts the parts of one body: 1,024 of any size may come, and one more for each 64 bytes.
+    """A counter of one body's parts: 1,024 of any size are allowed, and one more for each 64 bytes.
 
-    Each part costs the event loop some microseconds, whatever is in it: 24 MB in chunks of one
-    byte would take as long as thousands of requests.
+    Each part costs the event loop some microseconds, whatever its size. 24 MB in chunks of one byte
+    would take as long as thousands of requests.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class PartCounter:
         self._bytes = 0
 
     def add(self, size: int) -> bool:
-        """Count a part of so many bytes; return whether these are too many parts."""
+        """Count a part of this size in bytes; return whether the body has too many parts."""
         self._parts += 1
         self._bytes += size
         return self._parts > _FREE_PARTS + self._bytes // LEAST_PART

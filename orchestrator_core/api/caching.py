@@ -1,4 +1,4 @@
-"""What a request and an answer say about kept answers (RFC 9111)."""
+"""The headers of requests and answers that concern cached answers (RFC 9111)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _MAX_AGE = re.compile(r"max-age=\"?(\d{1,9})\"?")
 
 
 def acceptable_age(req: Request) -> float:
-    """Return how old an answer may be for this request, in seconds.
+    """Return the greatest age in seconds that an answer to this request may have.
 
-    ``no-cache``, ``no-store`` and ``max-age`` are heeded (RFC 9111, 5.2.1), and ``Pragma`` of
-    clients that know no better (5.4).
+    ``no-cache``, ``no-store`` and ``max-age`` are honoured (RFC 9111, 5.2.1). So is ``Pragma``, for
+    clients that do not send ``Cache-Control`` (5.4).
     """
     header = req.get_header("Cache-Control")
     if header is None:
@@ -30,6 +30,6 @@ def acceptable_age(req: Request) -> float:
 
 
 def tell_age(resp: Response, age: float, kept_for: float) -> None:
-    """Tell how old an answer is, and for how long it is good (RFC 9111, 5.1 and 5.2.2.1)."""
+    """Set the headers for an answer's age and lifetime (RFC 9111, 5.1 and 5.2.2.1)."""
     resp.set_header("Age", str(int(age)))
     resp.set_header("Cache-Control", f"private, max-age={int(kept_for)}")

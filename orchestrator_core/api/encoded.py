@@ -18,14 +18,14 @@ from orchestrator_core.api.resource import Response
 _log = structlog.get_logger(__name__)
 
 IN_MEMORY: Final = 1_048_576
-"""Bytes of one answer that are kept in memory; a client may take hours to read the rest."""
+"""The bytes of one answer that stay in memory; a client may take hours to read the rest."""
 
 _BLOCK: Final = 262_144
 _SHORT: Final = 65_536
 
 
 class _File:
-    """A file without a name, which is closed with this object."""
+    """A file without a name that is closed when this object is collected."""
 
     def __init__(self) -> None:
         with tempfile.TemporaryFile(buffering=0) as file:
@@ -44,7 +44,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class _InFile:
-    """A part of the text that stands in a file."""
+    """A part of the text that is stored in a file."""
 
     file: _File
     start: int
@@ -57,11 +57,11 @@ class _InFile:
 class Encoded:
     """The text of an answer, which several callers may read at the same time.
 
-    The file has no name and goes with this object. Where none can be written, on a full disk
-    say, the text stays in memory.
+    The file has no name and disappears with this object. If no file can be written, for example on
+    a full disk, the text stays in memory. Creating this object blocks, so do it in a thread.
 
     Args:
-        parts: of the text, in their order; taken one by one. Blocks: build it in a thread.
+        parts: the parts of the text in order; they are consumed one by one.
     """
 
     def __init__(self, parts: Iterable[bytes | Encoded]) -> None:
@@ -93,7 +93,7 @@ class Encoded:
         )
 
     async def portions(self) -> AsyncIterator[bytes]:
-        """Yield the text."""
+        """Yield the text in blocks."""
         for piece in self._pieces:
             if isinstance(piece, bytes):
                 yield piece
@@ -123,7 +123,7 @@ Answer = bytes | Encoded
 
 
 def answer_with(resp: Response, answer: Answer) -> None:
-    """Have a response answer with an encoded text."""
+    """Set an encoded text as the body of a response."""
     if isinstance(answer, bytes):
         resp.data = answer
     elif len(answer) <= _SHORT:

@@ -1,6 +1,6 @@
-"""The tables of error codes in the pages, made out of the code.
+"""The tables of error codes in the pages, generated from the code.
 
-``make error-codes`` writes them anew.
+``make error-codes`` writes them again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OF_OPERATIONS: Final = (
 
 
 def error_tables() -> str:
-    """Return both tables, as Markdown between the lines that mark their place in a page."""
+    """Return both tables as Markdown, between the lines that mark their place in a page."""
     head = "| status | `error_code` | what it means | what to do |\n| --- | --- | --- | --- |"
     return "\n".join(
         (
@@ -43,10 +43,10 @@ def error_tables() -> str:
 
 
 def with_tables(page: str) -> str:
-    """Return a page with the tables as they are now.
+    """Return a page with the current tables.
 
     Raises:
-        ValueError: when the page has no place for them.
+        ValueError: when the page lacks the marking lines.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)

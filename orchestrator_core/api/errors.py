@@ -1,4 +1,4 @@
-"""Gives every error its HTTP status: the only place where the two meet."""
+"""The HTTP status of every error; no other module connects the two."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
     errors.CloudTimeout: 504,
     errors.RateLimited: 429,
 }
-"""An error's status is that of its nearest ancestor in this table."""
+"""The statuses of error classes. An error has the status of its nearest ancestor in this table."""
 
 
 class Unauthenticated(errors.OrchestratorError):
@@ -48,10 +48,10 @@ class TooManyRequests(errors.OrchestratorError):
     """The caller has as many requests in flight as it may have.
 
     Args:
-        limit: how many those are.
+        limit: the most requests of one caller that may be in flight.
     """
 
-    # 429 and not 503: the server is well, and serves other callers (RFC 6585, 4).
+    # 429 and not 503: the server works and serves other callers (RFC 6585, 4).
     code = "too_many_requests"
     retry_after = 1
 
@@ -63,7 +63,7 @@ class TooManyRequests(errors.OrchestratorError):
 
 
 class BodyRefused(errors.OrchestratorError):
-    """The body is too large, too slow or not JSON; ``status`` says which."""
+    """A refusal of a body that is too large, too slow or not JSON; ``status`` says which."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -87,12 +87,12 @@ class NoSuchRecord(errors.OrchestratorError):
 
 
 class RecordedError(errors.OrchestratorError):
-    """The error that an operation ended with, told again.
+    """The recorded error of an operation, raised again.
 
     Args:
-        code: of the error.
-        message: of the error.
-        operation_id: of the operation.
+        code: the code of the recorded error.
+        message: the message of the recorded error.
+        operation_id: the id of the operation.
     """
 
     def __init__(self, code: str, message: str, operation_id: str) -> None:
@@ -102,7 +102,7 @@ class RecordedError(errors.OrchestratorError):
 
 
 def recorded_error(operation: Operation) -> RecordedError:
-    """Return the error that an operation ended with."""
+    """Return the error with which an operation ended."""
     code = operation.error_code or "internal_error"
     message = operation.error_message or f"The operation is {operation.state}"
     return RecordedError(code, message, operation.id)
@@ -112,7 +112,7 @@ class NoCloudAnswered(errors.CloudError):
     """None of the clouds that were asked at once answered.
 
     Args:
-        clouds: what became of each.
+        clouds: the report of each cloud.
     """
 
     code = "no_cloud_answered"
@@ -123,7 +123,7 @@ class NoCloudAnswered(errors.CloudError):
 
 
 _FRAMEWORK: Final = {404: "not_found", 500: "internal_error"}
-"""Codes of what Falcon itself refuses; every other one is a request that it cannot read."""
+"""Codes of errors that Falcon itself raises; all its other errors are ``bad_request``."""
 
 _EDGE: Final[dict[type[errors.OrchestratorError], int]] = {
     Unauthenticated: 401,
@@ -131,7 +131,7 @@ _EDGE: Final[dict[type[errors.OrchestratorError], int]] = {
     TooManyRequests: 429,
     NoCloudAnswered: 503,
 }
-"""Errors that nothing below the API knows."""
+"""The statuses of errors that only the API raises."""
 
 
 def status_of(error: errors.OrchestratorError) -> int:
@@ -161,7 +161,7 @@ def _by_code(kind: type[errors.OrchestratorError]) -> dict[str, type[errors.Orch
 
 
 def install(app: falcon.asgi.App[Any, Any]) -> None:
-    """Make every way in which a request can fail end in a five-key error."""
+    """Install handlers that answer every failed request with a five-key error."""
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(errors.OrchestratorError, _domain)
     app.add_error_handler(falcon.HTTPError, _framework)
@@ -185,7 +185,7 @@ async def _domain(
     if isinstance(error, NoCloudAnswered):
         details["clouds"] = error.clouds
     if isinstance(error, BodyRefused):
-        resp.set_header("Connection", "close")  # what is left of the body is no next request
+        resp.set_header("Connection", "close")  # the rest of the body is not a request
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         resp.set_header("Retry-After", str(math.ceil(retry_after)))

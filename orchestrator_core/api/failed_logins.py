@@ -1,4 +1,4 @@
-"""Failed logins, counted for each address: logged, and answered the later the more there are."""
+"""Failed logins, counted by address: they are logged, and repeated ones are answered later."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ class _Failures:
 
 
 class FailedLogins:
-    """Counts the failed logins of each address in this process.
+    """A count of the failed logins of each address in this process.
 
-    The first 5 are answered at once, each further one after twice the time of the one before:
-    0.1 s, 0.2 s, up to 5 s. A valid token is never delayed, so that a caller behind the same
-    proxy as a guesser is served. 10 minutes without a failure clear an address.
+    The first 5 are answered at once. The next is answered after 0.1 s, and each further one after
+    twice the time of the one before, up to 5 s. A valid token is never delayed, so that a caller
+    behind the same proxy as a guesser is served. After 10 minutes without a failure, the count of
+    an address starts again.
     """
 
     def __init__(self) -> None:
         self._addresses: OrderedDict[str, _Failures] = OrderedDict()
 
     def add(self, address: str, why: str) -> float:
-        """Count and log a failed login; return the seconds after which it is to be answered.
+        """Count and log a failed login; return the seconds to wait before answering it.
 
         Args:
-            address: the client's.
-            why: what was wrong, without the token.
+            address: the client's address.
+            why: the fault, without the token.
         """
         now = time.monotonic()
         failures = self._addresses.pop(address, None) or _Failures()
@@ -57,6 +58,7 @@ class FailedLogins:
 
     @staticmethod
     def _tell(address: str, count: int, why: str) -> None:
-        # All of the first ones, then each hundredth: a guesser must not fill the disk.
+        # The first ones are all logged, later only each hundredth: a guesser must not fill the
+        # disk.
         if count <= 2 * _FREE or count % 100 == 0:
             _log.warning("login failed", address=address, count=count, why=why)

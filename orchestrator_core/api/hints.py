@@ -1,4 +1,4 @@
-"""Reads the header in which a caller tells a cloud's driver more than the API has words for."""
+"""The header with which a caller passes hints to a cloud's driver beyond the API's parameters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LONGEST_VALUE: Final = 256
 
 
 def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
-    """Return a request's hints: ``name=value; other`` has a value and an empty text.
+    """Return a request's hints by name; ``name=value; other`` has a value and an empty text.
 
     Raises:
-        InvalidParameter: when the header cannot be read, the cloud's settings let none through,
-            or its driver does not know one.
+        InvalidParameter: when the header is malformed, when the cloud's settings do not allow
+            hints, or when the cloud's driver does not know a hint.
     """
     header = req.get_header(HEADER)
     if header is None:
@@ -40,10 +40,10 @@ def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
 
 
 def _check_known(hints: Mapping[str, str], cloud: Cloud) -> None:
-    """Do nothing if the cloud's driver knows every hint: one that is passed over misleads.
+    """Check that the cloud's driver knows every hint; ignoring one would mislead the caller.
 
     Raises:
-        InvalidParameter: naming the hint, and those that there are.
+        InvalidParameter: naming the unknown hint and the known ones.
     """
     known = cloud.hint_names
     for name in hints:

@@ -1,4 +1,4 @@
-"""The headers by which a caller has a change made once, or made without waiting for it."""
+"""The headers with which a caller has a change made only once, or made without waiting for it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
 def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None:
-    """Return the Idempotency-Key of a request; None without one.
+    """Return the Idempotency-Key of a request, or None without one.
 
     Args:
         req: the request.
-        body: its body, parsed: the same object is the same body, however it is written.
-        keep: seconds that keys are kept.
+        body: the parsed body; equal objects are the same body, however they are written.
+        keep: the seconds for which keys are kept.
 
     Raises:
-        InvalidParameter: when it is none.
+        InvalidParameter: when the key is not valid.
     """
     key = req.get_header(KEY_HEADER)
     if key is None:
@@ -43,15 +43,15 @@ def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None
 
 
 def _text(body: Mapping[str, Any]) -> bytes:
-    """Return the same text for the same object."""
+    """Return a text that is the same for equal objects."""
     try:
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # a whole number of more than 64 bits
+    except TypeError:  # an integer of more than 64 bits
         return json.dumps(body, sort_keys=True).encode()
 
 
 def prefers_async(req: Request) -> bool:
-    """Whether the caller would rather not wait (RFC 7240, 4.1)."""
+    """Return whether the caller prefers not to wait (RFC 7240, 4.1)."""
     header = req.get_header("Prefer")
     if header is None:
         return False

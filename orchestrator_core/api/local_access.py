@@ -1,8 +1,8 @@
 """Checks that keep web pages out of a server without authentication.
 
-Such a server listens on loopback only, but the browsers of that machine reach it too. A page whose
-name is made to resolve to 127.0.0.1 (DNS rebinding) would be of the same origin as the server,
-and any page may send simple requests to other sites.
+Such a server listens on loopback only, but the browsers of that machine can reach it too. A page
+whose name resolves to 127.0.0.1 (DNS rebinding) would have the same origin as the server. Besides,
+any page may send simple requests to other sites.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OWN_PAGES: Final = frozenset({"same-origin", "none"})
 
 
 def is_loopback(host: str) -> bool | None:
-    """Whether an IP address reaches this machine only; None for a name."""
+    """Return whether an IP address reaches this machine only, or None for a name."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -29,17 +29,17 @@ def is_loopback(host: str) -> bool | None:
 
 
 def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
-    """Refuse a request for a name that a web page from elsewhere may have.
+    """Refuse a request for a host name that a web page from elsewhere may have.
 
-    A name without a dot, as machines and containers of one network have them, cannot be the name
-    of such a page: public name servers give none out.
+    A name without a dot is accepted. Machines and containers of one network have such names. A web
+    page from elsewhere cannot, because public name servers do not serve them.
 
     Args:
-        req: the request; without a Host, or with an empty one, it comes from no browser.
+        req: the request; browsers always send a Host, so that an empty or missing one is accepted.
         hosts: more names that are served, in lower case and without a port.
 
     Raises:
-        Forbidden: with the ways out.
+        Forbidden: when the name is not local; the message says how to allow it.
     """
     name = _name(req.get_header("Host"))
     if not name or name in hosts or name.endswith(".localhost"):
@@ -58,7 +58,7 @@ def check_origin(req: falcon.asgi.Request) -> None:
     Source: https://www.w3.org/TR/fetch-metadata/ and RFC 6454, section 7.
 
     Raises:
-        Forbidden: when it does.
+        Forbidden: when the request comes from such a page.
     """
     if req.method in _SAFE:
         return
@@ -77,7 +77,7 @@ def _is_own(origin: str, host: str | None) -> bool:
 
 
 def _name(host: str | None) -> str | None:
-    """Return the host of a Host header, without its port; what is no host as it is."""
+    """Return the host of a Host header without its port, or an invalid header unchanged."""
     if host is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What happens to every request before its resource sees it: method, then caller."""
+"""The checks of every request before its resource runs: first the method, then the caller."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class Gatekeeper:
-    """Gives every request an id, and lets through what a route serves to a known caller.
+    """The middleware that names every request and admits known callers to methods that are served.
 
     Args:
-        authenticator: tells who calls.
-        admission: lets callers take turns, and bounds what each has in flight.
+        authenticator: the check that identifies the caller.
+        admission: the queue in which callers take turns, with a limit of requests in flight.
     """
 
     def __init__(self, authenticator: Authenticator, admission: Admission) -> None:
@@ -42,10 +42,10 @@ class Gatekeeper:
         self._failed_logins = FailedLogins()
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Take the caller's request id, or make one; wait for the caller's turn.
+        """Set the request's id, from the caller or a new one, and wait for the caller's turn.
 
         Raises:
-            falcon.HTTPRouteNotFound: for a path that cannot be a route.
+            falcon.HTTPRouteNotFound: when the path cannot belong to a route.
         """
         given = req.get_header("X-Request-ID")
         name = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
@@ -61,7 +61,7 @@ class Gatekeeper:
     async def process_resource(
         self, req: Request, resp: Response, resource: Resource, params: dict[str, Any]
     ) -> None:
-        """Check the method before the caller, and the caller before anything else."""
+        """Check the method first, then the caller, then everything else."""
         if req.method not in resource.served:
             raise MethodNotImplemented
         if resource.public:
@@ -76,9 +76,9 @@ class Gatekeeper:
             await skip_body(req)
 
     def _identify(self, req: Request) -> str:
-        """Return what tells callers apart: their names, and addresses of those without one.
+        """Return the key of the caller: its name, or its address if it has no name.
 
-        Whether the caller is refused shows only after its method was checked.
+        A refused caller is only noted here, because the method has to be checked first.
         """
         req.context.refusal = None
         try:
@@ -90,27 +90,27 @@ class Gatekeeper:
         return f"address {_address(req)}" if caller == ANONYMOUS else caller_key(caller)
 
     def _new_id(self) -> str:
-        """Unique over all processes; a random one for each request would cost more."""
+        """Return an id that is unique over all processes; a random one would cost more."""
         return f"{self._process}-{next(self._requests):x}"
 
 
 def _address(req: Request) -> str:
-    """Return the client's address; all clients of a Unix socket have the same."""
+    """Return the client's address; all clients of a Unix socket have the same one."""
     return req.remote_addr if req.scope.get("client") else "unix"
 
 
 class Caretaker:
-    """Lets changes under way end, and connections go, when the server stops."""
+    """The middleware that starts the broker, and waits for its changes when the server stops."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
-        """Be ready before the first request."""
+        """Start the broker before the first request."""
         await self._services.broker.start()
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
-        """Wait, then close."""
+        """Stop the broker, then close the clouds and the extensions."""
         await self._services.broker.stop()
         await self._services.registry.close()
         self._services.extensions.close()

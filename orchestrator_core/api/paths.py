@@ -1,4 +1,4 @@
-"""The paths that can be routes: each resource has one, whatever a proxy makes of it."""
+"""The paths that can be routes: each resource has exactly one, even behind a proxy."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from urllib.parse import unquote_to_bytes
 
 _ENCODED_SLASH: Final = re.compile(rb"%2f", re.IGNORECASE)
 _NODE: Final = re.compile(rb"/api/[^/]+/nodes/[^/]+/")
-"""What stands before a node's id, the one part of a path that may have slashes in it."""
+"""The text before a node's id, which is the only part of a path that may contain slashes."""
 
 
 def is_plain(scope: Mapping[str, Any]) -> bool:
-    """Whether a request's path may lead to a resource.
+    """Return whether a request's path may lead to a resource.
 
-    Falcon skips empty segments at the beginning, and takes an encoded slash for a slash. A proxy
-    that guards ``/api/v1/vm`` would let ``//api/v1/vm`` and ``/api/v1%2fvm`` pass.
+    Falcon skips empty segments at the beginning and decodes an encoded slash. A proxy that guards
+    ``/api/v1/vm`` would let ``//api/v1/vm`` and ``/api/v1%2fvm`` pass.
 
     Args:
-        scope: of ASGI, with or without the path as it was sent.
+        scope: the ASGI scope, with or without the path as it was sent.
     """
     path: str = scope["path"]
     if not path.startswith("/"):
-        return True  # the asterisk, or the host of a CONNECT
+        return True  # the asterisk of OPTIONS, or the host of a CONNECT
     sent = scope.get("raw_path")
     raw = path.encode("utf-8", "replace") if sent is None else sent.partition(b"?")[0]
     prefix = scope.get("root_path", "").encode()
@@ -35,6 +35,6 @@ def is_plain(scope: Mapping[str, Any]) -> bool:
         return False
     if b"//" in fixed:
         return False
-    # The last segment may be the name of a cloud, which version 1 refuses in its own way.
+    # The last segment may be the name of a cloud; version 1 has its own error for that.
     before_the_last = raw.removesuffix(b"/").split(b"/")[:-1]
     return not any(unquote_to_bytes(one) in (b".", b"..") for one in before_the_last)

@@ -1,4 +1,4 @@
-"""Sends long answers in portions, each as fast as its client reads."""
+"""The sending of long answers in portions, each as fast as its client reads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any, Final
 _Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PORTION: Final = 65_536
-"""Bytes. The server waits for the client between two of them; one message with all of a list
-would be copied into a buffer of the connection, for each of its callers."""
+"""The bytes of a portion. The server waits for the client between two portions. One message with a
+whole list would be copied into a buffer of each caller's connection.
+"""
 
 
 def in_portions(send: _Send) -> _Send:
-    """Return a ``send`` that passes long messages on in portions, and lets others run meanwhile."""
+    """Return a ``send`` that sends long messages in portions and lets other tasks run between."""
 
     async def send_in_portions(message: dict[str, Any]) -> None:
         body = message.get("body", b"")

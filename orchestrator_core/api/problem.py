@@ -1,4 +1,4 @@
-"""An error as callers see it: the five keys, and the fixed phrases of their statuses."""
+"""The body of an error: the five keys, and the fixed phrases of each status."""
 
 from __future__ import annotations
 
@@ -43,21 +43,22 @@ PHRASES: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
         504: ("Gateway Timeout", "The gateway server did not receive a timely response"),
     }
 )
-"""Short and long phrase of every status that can be answered, as Python 3.11's http.server
-has them; written down, because later Pythons word some of them differently."""
+"""The short and the long phrase of every status that can be answered, as in Python 3.11's
+http.server. They are copied here because later versions of Python word some of them differently.
+"""
 
 
 def problem(
     status: int, message: str, code: str | None = None, details: Mapping[str, Any] | None = None
 ) -> bytes:
-    """Return the JSON body of an error, without secrets: every error leaves through here.
+    """Return the redacted JSON body of an error; every error is sent through this function.
 
     Args:
-        status: one of :data:`PHRASES`.
-        message: what went wrong, for people.
-        code: one stable word for programs; left out where version 1 documents the
-            error with exactly five keys.
-        details: further keys.
+        status: the HTTP status, one of :data:`PHRASES`.
+        message: the description of the fault for people.
+        code: the stable error code for programs; omitted where version 1 documents the error with
+            exactly five keys.
+        details: further keys of the body.
     """
     short, long = PHRASES[status]
     body: dict[str, Any] = {
@@ -69,13 +70,13 @@ def problem(
     }
     if code:
         body["error_code"] = code
-    # A text with half a surrogate in it cannot be sent as UTF-8.
+    # A text that contains half a surrogate cannot be encoded as UTF-8.
     body["message"] = redact(message).encode("utf-8", "replace").decode("utf-8")
     return orjson.dumps({**body, **_redacted(details or {})}, default=str)
 
 
 def _redacted(value: Any) -> Any:
-    """Return the same with every text in it redacted, at any depth."""
+    """Return the value with every text in it redacted, at any depth."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):

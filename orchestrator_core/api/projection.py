@@ -1,11 +1,11 @@
-"""Turns a marshmallow schema into fast code with the same result as its ``dump``.
+"""Fast code made from a marshmallow schema, with the same result as the schema's ``dump``.
 
-The schema stays the one place that says what an answer looks like; only the way there is
-shorter: straight from the model objects to the dictionaries that are encoded. ``dump`` takes
-some forty times as long as the encoding, and longer than all of the rest of a short request.
+The schema remains the only definition of an answer. The generated code turns model objects directly
+into the dictionaries that are encoded. ``dump`` takes some forty times as long as the encoding, and
+longer than all the rest of a short request.
 
-What the model objects hold has been held against their types where it came in. So a schema
-may be followed here whose fields give a value of the right type back as it is.
+The types of the model objects' values were checked when the objects came in. A schema can therefore
+be replaced by such code if its fields return a value of the right type unchanged.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Shaped = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the values of an answer come from.
+    """The sources of an answer's values.
 
     Attributes:
-        thing: what the expressions call the object that is shown.
-        sources: an expression for each of the schema's fields, over the thing, what it
-            belongs to (``of``) and the names below.
-        common: expressions without the thing, worked out once for a whole list, by name.
-        names: what else the expressions use.
+        thing: the name of the shown object in the expressions.
+        sources: the expression for each of the schema's fields; it may use the thing, the owner
+            (``of``) and the names below.
+        common: the expressions without the thing, by name; each is evaluated once for a whole list.
+        names: the other names that the expressions use.
     """
 
     thing: str
@@ -39,22 +39,23 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What ``dump`` does, for one object and for many, each with what they belong to."""
+    """The equivalent of ``dump`` for one object and for many, each with its owner."""
 
     one: Callable[[Any, Any], Shaped]
     many: Callable[[Any, Any], list[Shaped]]
 
 
 def projection(schema: Schema, view: View) -> Projection:
-    """Return the short way from model objects to a schema's answers.
+    """Return the fast code from model objects to a schema's answers.
 
     Args:
-        schema: with plain fields only: text, numbers, lists of text, and what is passed on
-            as it is (``Raw``, ``Dict`` without inner fields). No hooks, no other names.
-        view: where each field's value comes from.
+        schema: a schema with plain fields only: text, numbers, lists of text, and values that are
+            passed on unchanged (``Raw``, ``Dict`` without inner fields). It has no hooks, and its
+            fields have no other names.
+        view: the source of each field's value.
 
     Raises:
-        TypeError: for anything else, so that nothing is shaped differently in silence.
+        TypeError: for any other schema, so that no answer silently gets a different shape.
     """
     hooks = schema._hooks  # noqa: SLF001 - there is no public way to ask for them
     if schema.many or hooks.get("pre_dump") or hooks.get("post_dump"):
@@ -74,7 +75,7 @@ def projection(schema: Schema, view: View) -> Projection:
 
 
 def _is_plain(shown: fields.Field[Any]) -> bool:
-    """Whether a field gives a value of the right type back as it is, under its own name."""
+    """Return whether a field returns a value of the right type unchanged, under its own name."""
     if shown.data_key is not None or shown.attribute is not None:
         return False
     if isinstance(shown, fields.List):

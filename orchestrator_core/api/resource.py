@@ -1,4 +1,4 @@
-"""The base of every resource: each method answers 501 until a resource overrides it."""
+"""The base class of every resource: each method answers 501 until a resource overrides it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Response = falcon.asgi.Response
 
 
 class Resource:
-    """A route's resource.
+    """The resource of a route.
 
     Attributes:
         public: whether callers without a token are served.
-        served: the methods that this class answers, HEAD and OPTIONS included.
+        served: the methods that this class answers, including HEAD and OPTIONS.
     """
 
     public: ClassVar[bool] = False
@@ -33,7 +33,7 @@ class Resource:
         cls.served = frozenset(served | {"OPTIONS"} | ({"HEAD"} if "GET" in served else set()))
 
     def not_implemented(self) -> NoReturn:
-        """Refuse.
+        """Refuse the request.
 
         Raises:
             MethodNotImplemented: always.
@@ -65,6 +65,6 @@ class Resource:
         await self.on_get(req, resp, **segments)
 
     async def on_options(self, req: Request, resp: Response, **segments: str) -> None:
-        """Say which methods are served (RFC 9110, 9.3.7)."""
+        """Answer with the methods that are served (RFC 9110, 9.3.7)."""
         resp.set_header("Allow", ", ".join(sorted(self.served)))
         resp.data = b""

@@ -1,4 +1,4 @@
-"""One table of versions; each brings its own routes and knows nothing of the others."""
+"""The table of versions; each version has its own routes and does not depend on the others."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Route = tuple[str, Resource]
 VERSIONS: Final[Mapping[str, Callable[[Services], Iterable[Route]]]] = MappingProxyType(
     {"v1": v1_routes}
 )
-"""To add a version, add its line here."""
+"""The routes of each version. To add a version, add its line here."""
 
 API: Final = "/api/"
 """The beginning of every route's path."""
 
 
 def add_versions(app: falcon.asgi.App[Any, Any], services: Services) -> None:
-    """Put every version's routes below ``/api/<version>``."""
+    """Add every version's routes below ``/api/<version>``."""
     for version, routes in VERSIONS.items():
         for path, resource in routes(services):
             app.add_route(f"{API}{version}{path}", resource)
@@ -39,7 +39,7 @@ _ASTERISK: Final = re.compile(r"\*\Z")
 
 
 async def _whole_server(req: Request, resp: Response, **_: str) -> None:
-    """``OPTIONS *`` asks for the server as a whole (RFC 9110, 9.3.7)."""
+    """Answer ``OPTIONS *``, which asks for the methods of the whole server (RFC 9110, 9.3.7)."""
     if req.method != "OPTIONS":
         raise falcon.HTTPRouteNotFound
     resp.set_header("Allow", "GET, HEAD, OPTIONS, POST, PUT")
@@ -50,7 +50,7 @@ _AUTHORITY: Final = re.compile(r"[^/*]")
 
 
 async def _other_server(req: Request, _resp: Response, **_: str) -> None:
-    """Refuse ``CONNECT HOST:PORT``: this server makes no tunnels (RFC 9110, 9.3.6)."""
+    """Refuse ``CONNECT HOST:PORT``: this server is no proxy (RFC 9110, 9.3.6)."""
     if req.method != "CONNECT":
         raise falcon.HTTPRouteNotFound
     raise MethodNotImplemented

@@ -1,4 +1,4 @@
-"""What the resources of every version work with."""
+"""The objects that the resources of every version use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator_core.settings.model import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made once by :func:`orchestrator_core.app.create_app`."""
+    """The objects that resources use, made once by :func:`orchestrator_core.app.create_app`."""
 
     settings: Settings
     plugins: Plugins

@@ -1,8 +1,9 @@
-"""What happens to a request's body that is not read before its answer.
+"""The handling of a request's body that is not read before its answer.
 
-An answer may come before the body: to a caller without a token, say, who could otherwise make the
-server read a megabyte. A short rest is read and dropped, so that the connection can be used
-again. After a longer one the answer announces the connection's end (RFC 9112, 9.3 and 9.6).
+An answer may be ready before the body has arrived. For example, a caller without a token is refused
+at once, because it could otherwise make the server read a megabyte. A short rest of the body is
+read and dropped, so that the connection can be used again. If the rest is longer, the answer
+announces that the connection will be closed (RFC 9112, 9.3 and 9.6).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SECONDS: Final = 1.0
 
 
 def has_body(scope: Mapping[str, Any]) -> bool:
-    """Whether a request may have a body; of HTTP/2 its head does not tell."""
+    """Return whether a request may have a body; the head of an HTTP/2 request does not say."""
     if scope.get("http_version", "1.1").startswith("2"):
         return True
     return any(
@@ -32,7 +33,7 @@ def has_body(scope: Mapping[str, Any]) -> bool:
 
 
 async def skip_body(req: Request) -> None:
-    """Read and drop a short body that means nothing, as that of a GET.
+    """Read and drop a short body that has no meaning, such as that of a GET.
 
     Raises:
         BodyRefused: when it does not arrive in time.
@@ -45,13 +46,14 @@ async def skip_body(req: Request) -> None:
 
 
 def settling(send: _Send, receive: _Receive, scope: _Message, is_read: Callable[[], bool]) -> _Send:
-    """Return a ``send`` that settles what is left of the body before the answer begins.
+    """Return a ``send`` that deals with the rest of the body before the answer begins.
 
     Args:
-        send: the server's.
-        receive: of the body's next part; may raise what makes the body useless.
-        scope: the request's.
-        is_read: whether the body has been received to its end.
+        send: the server's ``send``.
+        receive: the function that returns the next part of the body, or raises what makes the body
+            useless.
+        scope: the request's ASGI scope.
+        is_read: the function that says whether the body has been received to its end.
     """
 
     async def settle_and_send(message: _Message) -> None:
@@ -81,7 +83,7 @@ async def _drop_rest(receive: _Receive, headers: Iterable[tuple[bytes, bytes]]) 
 
 
 def _is_long(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the body is too long to wait for, or waits for our word itself (RFC 9110, 10.1.1)."""
+    """Return whether the body is too long, or waits for a "100 Continue" (RFC 9110, 10.1.1)."""
     told = dict(headers)
     length = told.get(b"content-length", b"0")
     is_short = length.isdigit() and len(length) <= len(str(_MOST)) and int(length) <= _MOST

@@ -1,6 +1,6 @@
-"""The answer to an offer of WebSocket, under ASGI servers that hand it on.
+"""The answer to a WebSocket request, under ASGI servers that pass such requests on.
 
-Gunicorn's worker ignores the offer (:mod:`orchestrator_core.server.protocol`).
+Gunicorn's worker ignores the request (:mod:`orchestrator_core.server.protocol`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _RESPONSE: Final = "websocket.http.response"
 async def refuse_websocket(
     scope: dict[str, Any], send: Callable[[dict[str, Any]], Awaitable[None]]
 ) -> None:
-    """Refuse a WebSocket before its handshake, with an error of five keys where the server can.
+    """Refuse a WebSocket before its handshake, with a five-key error if the server can send one.
 
-    Source: the ASGI specification's extension "WebSocket Denial Response"; without it the
-    server answers with a 403 of its own.
+    Source: the ASGI specification's extension "WebSocket Denial Response". Without this extension
+    the server answers with its own 403.
     """
     if _RESPONSE not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close"})

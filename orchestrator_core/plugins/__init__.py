@@ -1,6 +1,9 @@
-"""Which plugins exist, and what became of each.
+"""The plugins of this installation and the result of loading each.
 
-``discovery`` finds every entry point without importing anything, ``loader`` decides
-and imports, ``contract`` holds a class against the hook specs, ``record`` is what is known of
-one plugin, ``migrations`` are those of its own tables, ``hooks`` is the only way into a loaded one.
+- ``discovery`` finds every entry point without importing anything.
+- ``loader`` decides which plugins to import, and imports them.
+- ``contract`` checks a class against the hook specs.
+- ``record`` has the facts about one plugin.
+- ``migrations`` has the migrations of a plugin's own tables.
+- ``hooks`` is the only module that calls a loaded plugin.
 """

@@ -1,7 +1,7 @@
-"""Holds what a plugin gives against the model's own types, whole lists at a time.
+"""The check of a plugin's answers against the model's types, whole lists at a time.
 
-Done once, where an answer comes in: what is made of it later need not look again. A list of
-ten thousand nodes takes a few milliseconds, since the looking is done by built-in functions.
+It is done once, when an answer comes in, so that later code need not check again. A list of ten
+thousand nodes takes a few milliseconds, since built-in functions do the work.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class _Attribute:
     """One attribute of a model class.
 
     Attributes:
-        kinds: what its value may be.
-        inner: what may be in it, if it is a list.
+        kinds: the possible types of its value.
+        inner: the possible types of a list's items, if its value is a list.
     """
 
     name: str
@@ -32,15 +32,16 @@ class _Attribute:
 
 
 def fault(things: Sequence[Any], expected: type, *, listed: bool = True) -> str | None:
-    """Say what is wrong with the first thing that is not as its class promises, and what is right.
+    """Return what is wrong with the first thing that does not match its class, and what is right.
 
     Args:
-        things: what a plugin gave.
-        expected: the dataclass that each should be.
-        listed: whether the plugin gave them in a list, so that a position helps to find one.
+        things: the things that a plugin returned.
+        expected: the dataclass that each thing should be.
+        listed: whether the plugin returned them in a list, so that the message needs a position.
 
     Returns:
-        ``Node.id is int 7 at position 0; make it str``, say; None when all are right.
+        The description, for example ``Node.id is int 7 at position 0; make it str``; None when all
+            are right.
     """
     at = _first(things, (expected,))
     if at is not None:
@@ -57,7 +58,7 @@ def fault(things: Sequence[Any], expected: type, *, listed: bool = True) -> str 
 
 
 def no_list(answer: Any, expected: type) -> str:
-    """Say what a plugin gave instead of a list, and what is right."""
+    """Return a message about a plugin's answer that should have been a list."""
     return f"it returned {_a(answer)}; return a list of orchestrator_core.{expected.__name__}"
 
 
@@ -69,7 +70,7 @@ def _no_model(thing: Any, expected: type, at: int | None) -> str:
 
 
 def _wrong(attribute: _Attribute, values: list[Any]) -> tuple[int, str] | None:
-    """Return the position of the first value of another kind, and what is wrong with it."""
+    """Return the position of the first wrong value, and what is wrong with it."""
     at = _first(values, attribute.kinds)
     if at is not None:
         return at, f"is {_shown(values[at])}; make it {_right(attribute.kinds, values[at])}"
@@ -90,7 +91,7 @@ def _inside(values: list[Any]) -> list[Any]:
 
 
 def _first(values: Any, kinds: tuple[type, ...]) -> int | None:
-    """Return the position of the first value of another kind; None when there is none."""
+    """Return the position of the first value of another type; None when there is none."""
     values = values if isinstance(values, list | tuple) else list(values)
     if set(map(type, values)).issubset(kinds):
         return None
@@ -98,7 +99,7 @@ def _first(values: Any, kinds: tuple[type, ...]) -> int | None:
 
 
 def _a(value: Any) -> str:
-    """Return ``a dict``, say: the value itself may hold a secret."""
+    """Return a value's type with its article; the value itself may contain a secret."""
     if value is None:
         return "None"
     name = type(value).__name__
@@ -106,7 +107,7 @@ def _a(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a value's type, and a number itself: a text may be a secret."""
+    """Return a value's type, with the value of a number only: a text may be a secret."""
     if value is None:
         return "None"
     number = f" {value}" if isinstance(value, bool | int | float) else ""
@@ -114,7 +115,7 @@ def _shown(value: Any) -> str:
 
 
 def _right(kinds: tuple[type, ...], value: Any) -> str:
-    """Return what a value should be: the member itself for the text of an enumeration's member."""
+    """Return the right types, or the enumeration's member if the value is that member's text."""
     for kind in kinds:
         if issubclass(kind, Enum):
             member = next((one for one in kind if value in (one.value, one.name)), None)

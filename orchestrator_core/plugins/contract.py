@@ -1,4 +1,4 @@
-"""Holds a plugin's class against the hook specs before any object of it is made."""
+"""The check of a plugin's class against the hook specs, before any object of it is made."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _REQUIRED = {Kind.CLOUD: "describe"}
 
 
 class NoSettings(Schema):
-    """For a plugin that has no settings of its own."""
+    """The schema of a plugin that has no settings of its own."""
 
 
 class QuietManager(pluggy.PluginManager):
-    """Keeps to itself what pluggy would warn of: a server may take warnings for errors.
+    """A plugin manager that collects pluggy's warnings: a server may turn warnings into errors.
 
     Attributes:
-        deprecated: by hook, what its spec says of it, and of its arguments.
+        deprecated: the warnings of each hook's spec, for the hook and for its arguments.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class QuietManager(pluggy.PluginManager):
     def parse_hookspec_opts(
         self, module_or_class: types.ModuleType | type, name: str
     ) -> pluggy.HookspecOpts | None:
-        """Take the warnings out of a hook's spec."""
+        """Return the options of a hook's spec without its warnings, which are kept."""
         options = super().parse_hookspec_opts(module_or_class, name)
         if options is None:
             return None
@@ -44,7 +44,7 @@ class QuietManager(pluggy.PluginManager):
 
 
 def manager(kind: Kind) -> QuietManager:
-    """Return an empty plugin manager that knows the hooks of this kind."""
+    """Return an empty plugin manager with the hook specs of this kind."""
     plugins = QuietManager()
     plugins.add_hookspecs(kind.hookspecs)
     return plugins
@@ -54,9 +54,9 @@ def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
     """Return the hooks that a plugin's class implements.
 
     Raises:
-        PluginError: when it is no class, implements a hook that is not in the
-            specs or takes arguments that they do not give, lacks a required
-            hook, or names something else than a marshmallow schema.
+        PluginError: when it is not a class, implements a hook that is not in the specs, takes
+            arguments that the specs do not have, lacks a required hook, or has settings_schema set
+            to something other than a marshmallow schema.
     """
     if not isinstance(factory, type):
         found = type(factory).__name__
@@ -78,7 +78,7 @@ def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
 
 
 def deprecated_parts(kind: Kind, factory: Any) -> Iterator[str]:
-    """Tell which deprecated hooks and arguments a plugin's class uses, and what to do instead."""
+    """Yield the deprecated hooks and arguments of a plugin's class, with their replacements."""
     plugins = manager(kind)
     plugins.register(factory)
     for caller in plugins.get_hookcallers(factory) or ():
@@ -96,12 +96,12 @@ def settings_schema(factory: Any) -> Any:
 
 
 def is_simulated(factory: Any) -> bool:
-    """Return whether a driver's cloud holds nothing that anybody could lose."""
+    """Return whether a driver is a simulation, whose VMs can be lost without harm."""
     return getattr(factory, "is_simulated", False) is True
 
 
 def _explain(kind: Kind, message: str) -> str:
-    """Return pluggy's own words, on one line, with the hook that was probably meant."""
+    """Return pluggy's message on one line, with the hook that was probably meant."""
     line = " ".join(message.split())
     if "unknown hook" not in line:
         return line

@@ -1,7 +1,7 @@
-"""Finds every entry point of ours without importing anything.
+"""The discovery of every plugin entry point, without importing anything.
 
-``importlib.metadata`` is used directly: a plugin's distribution and version are needed
-before it is imported, and a cache on disk may not lag behind what pip installed.
+``importlib.metadata`` is used directly, because a plugin's distribution and version are needed
+before it is imported. A cache on disk could be older than the packages that pip has installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 
 def discover() -> list[PluginRecord]:
-    """Return a record for each entry point in our groups, sorted by kind, name, distribution."""
+    """Return a record for each plugin entry point, sorted by kind, name and distribution."""
     found: dict[tuple[str, str, str], PluginRecord] = {}
     for source in distributions():
         try:
@@ -68,7 +68,7 @@ def _record(
 
 
 def _range(requirements: list[str]) -> str:
-    """Return the versions of the core that all requirements together leave."""
+    """Return the versions of the core that satisfy all requirements together."""
     found = SpecifierSet()
     for text in requirements:
         try:

@@ -1,4 +1,4 @@
-"""The hook that an author meant by a name that the contract does not have."""
+"""The hook that an author probably meant by a name that is not in the contract."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _VERBS: Final[Mapping[str, str]] = {
     }.items()
     for word in words.split()
 }
-"""Words to the verb of a hook; a word that several have goes with the thing it is said of."""
+"""The verb of a hook for each word; the thing decides for a word that fits several hooks."""
 
 _THINGS: Final[Mapping[str, str]] = {
     word: thing
@@ -70,20 +70,20 @@ _PLURAL: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 _LOOKS: Final = ("get", "describe", "find")
-"""Verbs that mean a list when several things are looked for."""
+"""Verbs that mean a list when they are followed by a plural."""
 
 _ALIKE: Final = 0.6
 
 
 def meant(name: str, hooks: Collection[str]) -> str | None:
-    """Return the hook that was probably meant; None when none is near.
+    """Return the hook that was probably meant; None when no hook is similar.
 
-    A hook of the same meaning is looked for first (``delete_instance`` is ``stop_vm``, and
-    ``restart_vm`` is not ``start_vm``), then the one that looks most alike.
+    A hook of the same meaning is preferred (``delete_instance`` is ``stop_vm``, and ``restart_vm``
+    is not ``start_vm``). Otherwise it is the hook with the most similar name.
 
     Args:
-        name: what a plugin's class calls its method.
-        hooks: those that there are.
+        name: the name of the method in the plugin's class.
+        hooks: the names of the existing hooks.
     """
     lowered = "_".join(_words(name))
     for near in (
@@ -98,7 +98,7 @@ def meant(name: str, hooks: Collection[str]) -> str | None:
 def _synonyms(name: str) -> tuple[str, ...]:
     words = _joined(name.split("_"))
     verb = next((_VERBS[word] for word in words if word in _VERBS), None)
-    # The last one counts: list_instance_types lists types.
+    # The last thing counts: list_instance_types lists types.
     things = [(word, _thing(word)) for word in words]
     said, thing = next(((w, t) for w, t in reversed(things) if t is not None), ("", None))
     if verb is None:
@@ -123,7 +123,7 @@ def _words(name: str) -> list[str]:
 
 
 def _joined(words: list[str]) -> list[str]:
-    """Return words with ``power on`` and the like as one."""
+    """Return the words with pairs such as ``power on`` joined to one word."""
     text = " ".join(words)
     for verb in ("power", "turn", "switch"):
         text = text.replace(f"{verb} on", "poweron").replace(f"{verb} off", "poweroff")

@@ -1,7 +1,7 @@
-"""One plugin object behind its hooks, with its answers held against the contract.
+"""The hooks of one plugin object, with their answers checked against the contract.
 
-This is the only place where a plugin's code is called. What comes out is either what the
-contract promises or one of our own errors.
+This is the only module that calls a plugin's code. A call ends either with an answer that matches
+the contract or with one of the core's errors.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Hooks:
     """The hooks of one configured cloud or backend.
 
     Args:
-        kind: which contract.
-        title: ``Cloud aws`` say; begins every message.
-        plugin: the object, made by the plugin's class.
-        endpoint: where its cloud is, as far as the settings tell.
+        kind: the kind of plugin, which selects the contract.
+        title: the beginning of every message, for example ``Cloud aws``.
+        plugin: the object made from the plugin's class.
+        endpoint: the address of its cloud, as far as the settings tell it.
     """
 
     def __init__(
@@ -55,29 +55,32 @@ class Hooks:
 
     @cached_property
     def _hooks(self) -> Mapping[str, Callable[..., Any]]:
-        """The callers of the implemented hooks; made at the first use, which many clouds lack."""
+        """Return the callers of the implemented hooks; made at the first use, if there is one."""
         plugins = manager(self._kind)
         plugins.register(self._plugin)
         return {caller.name: caller for caller in plugins.get_hookcallers(self._plugin) or []}
 
     def trait(self, name: str, *, default: bool) -> bool:
-        """What the plugin's class says of itself by an attribute."""
+        """Return an attribute of the plugin's class as a truth value."""
         return bool(getattr(type(self._plugin), name, default))
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Return the words that the plugin's class names in an attribute; none without it."""
+        """Return the words in an attribute of the plugin's class; none without the attribute."""
         named = getattr(type(self._plugin), name, ())
         return tuple(word for word in named if isinstance(word, str))
 
     def supports(self, hook: str) -> bool:
-        """Whether the plugin implements this hook, whatever it says of this one cloud."""
+        """Return whether the plugin's class implements this hook, even if this cloud refuses it."""
         key = (self._kind, type(self._plugin))
         if key not in _IMPLEMENTED:
             _IMPLEMENTED[key] = frozenset(self._hooks)
         return hook in _IMPLEMENTED[key]
 
     def offers(self, hook: str) -> bool:
-        """Whether the plugin implements this hook and is not known to refuse it. Never blocks."""
+        """Return whether the plugin implements this hook and is not known to refuse it.
+
+        This never blocks.
+        """
         return self.supports(hook) and hook not in self._declined and hook not in self._known()
 
     def decline(self, hook: str) -> None:
@@ -88,7 +91,7 @@ class Hooks:
         return self._reasons or {}
 
     def reason_against(self, hook: str) -> str | None:
-        """Say why this hook cannot be used here; None when it can. Blocks at first."""
+        """Return why this hook cannot be used here; None when it can. The first call may block."""
         if hook not in self._hooks:
             return "its plugin does not implement it"
         if hook in _NEEDS_A_LOOK and not self._hooks.keys() & _LOOKS:
@@ -98,22 +101,22 @@ class Hooks:
         return self._reasons.get(hook)
 
     def require(self, hook: str) -> None:
-        """Do nothing if this hook can be used here. Blocks at first.
+        """Check that this hook can be used here. The first call may block.
 
         Raises:
-            Unsupported: if it cannot, with the reason.
+            Unsupported: when it cannot, with the reason.
         """
         reason = self.reason_against(hook)
         if reason is not None:
             raise Unsupported(f"{self.title} does not support {hook}: {reason}")
 
     def call(self, hook: str, **arguments: Any) -> Any:
-        """Call a hook and return what it returns.
+        """Call a hook and return its answer.
 
         Raises:
             Unsupported: when the plugin does not implement it.
-            OrchestratorError: what the plugin raised, if it is one of ours.
-            CloudError: instead of anything else that it raised.
+            OrchestratorError: the error that the plugin raised, if it is one of the core's.
+            CloudError: in place of any other error that it raised.
         """
         self.require(hook)
         return self._call(hook, arguments)
@@ -124,9 +127,9 @@ class Hooks:
         except OrchestratorError as error:
             raise _without_its_way(self._spoken.clean(error, hook, arguments)) from None
         except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
-            # Not even KeyboardInterrupt: a real one reaches the main thread alone, where no hook
-            # is called, and a plugin's own would end this worker.
-            # Its text may hold a credential or an inner address: it goes to the log alone.
+            # Not even KeyboardInterrupt passes. A real one reaches only the main thread, where no
+            # hook is called, and one that a plugin raises would end this worker. The error's text
+            # may contain a credential or an inner address, so that it goes only to the log.
             known = translated(error, self.title, hook)
             if known is not None:
                 ours, hint = known
@@ -141,7 +144,7 @@ class Hooks:
         """Call a hook that returns one object.
 
         Raises:
-            NonsenseAnswer: when it is something else, or holds what it should not.
+            InvalidAnswer: when it returns something else, or an object with wrong values.
         """
         answer = self.call(hook, **arguments)
         self._hold_to(hook, (answer,), expected, listed=False)
@@ -153,7 +156,7 @@ class Hooks:
         """Call a hook that returns a list.
 
         Raises:
-            NonsenseAnswer: when it is no list, or a list of something else.
+            InvalidAnswer: when it returns no list, or a list of something else.
         """
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):
@@ -163,7 +166,7 @@ class Hooks:
 
     @property
     def abort(self) -> Callable[[Deadline], None] | None:
-        """How a call is asked to end; None where the plugin cannot be asked."""
+        """Return the function that asks a call to end; None if the plugin does not support this."""
         return self._abort if self.supports("abort") else None
 
     def _abort(self, deadline: Deadline) -> None:
@@ -198,10 +201,10 @@ _IMPLEMENTED: Final[dict[tuple[Kind, type], frozenset[str]]] = {}
 
 
 def _without_its_way(error: OrchestratorError) -> OrchestratorError:
-    """Return an error of a plugin's own without the frames that it came through, and its cause.
+    """Return a plugin's error without its cause and the frames that it came through.
 
-    Pluggy's frames know the error, and it knows them: a circle, which would keep all that the
-    call has touched (connections, whole answers) until the collector comes round.
+    Pluggy's frames refer to the error, and it refers to them. This cycle would keep all objects of
+    the call (connections, whole answers) until Python's collector runs.
     """
     if error.__cause__ is not None:
         _log.debug("cause", error=error.code, why=error.message, exc_info=error.__cause__)

@@ -1,7 +1,7 @@
-"""Which metadata of a package counts where several folders on ``sys.path`` have some.
+"""The right metadata of a package when several folders on ``sys.path`` have some.
 
-An upgrade by hand or one that was broken off leaves the old version's ``dist-info`` folder beside
-the new one's. The order of a folder would then decide which version a plugin seems to have.
+An upgrade by hand or an interrupted one leaves the old version's ``dist-info`` folder beside the
+new one's. The order of the folder's entries would then decide which version a plugin seems to have.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from urllib.parse import unquote, urlsplit
 from packaging.version import InvalidVersion, Version
 
 _MOST_FILES: Final = 500
-"""Files of a package whose digests are compared: a plugin has fewer."""
+"""The most files of a package whose digests are compared; a plugin has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The metadata of one package that counts.
+    """The metadata of one package that is in use.
 
     Attributes:
-        distribution: the one whose files Python imports.
-        others: versions whose metadata lies on ``sys.path`` as well, and where.
+        distribution: the distribution whose files Python imports.
+        others: the other versions with metadata on ``sys.path``, each with its folder.
     """
 
     distribution: Distribution
@@ -37,7 +37,7 @@ class Installed:
 
     @property
     def warning(self) -> str:
-        """What an operator has to know; empty if there is one version only."""
+        """Return a warning for the operator; empty if there is only one version."""
         if not self.others:
             return ""
         version, name = self.distribution.version, self.distribution.metadata["Name"]
@@ -50,11 +50,11 @@ class Installed:
 
 
 def installed(name: str, modules: Iterable[str]) -> Installed | None:
-    """Return the metadata of a package that counts; None if there is none under that name.
+    """Return the metadata of a package that is in use; None if there is none under that name.
 
     Args:
-        name: of the package.
-        modules: which of its modules are imported; only their places are looked for.
+        name: the name of the package.
+        modules: the imported modules of the package; they are only located, not imported.
     """
     found = _different(distributions(name=name))
     if not found:
@@ -62,16 +62,16 @@ def installed(name: str, modules: Iterable[str]) -> Installed | None:
     if len(found) == 1:
         return Installed(found[0])
     origins = [origin for module in sorted(set(modules)) if (origin := _origin(module))]
-    # max() takes the first of equals, which is the first on sys.path.
+    # max() returns the first of equal values, which is the first on sys.path.
     best = max(found, key=lambda one: (_claim(one, origins), _rank(one, found), _version(one)))
     others = [(one.version, _folder(one)) for one in found if one is not best]
-    # One version that is there in several places, as an environment within another one, is fine.
+    # One version in several places is fine, for example in nested environments.
     same = all(version == best.version and place != _folder(best) for version, place in others)
     return Installed(best, () if same else tuple(others))
 
 
 def _different(found: Iterable[Distribution]) -> list[Distribution]:
-    """Return each once: a folder may be on ``sys.path`` twice."""
+    """Return each distribution once: a folder may be on ``sys.path`` twice."""
     known: dict[tuple[Path, str], Distribution] = {}
     for one in found:
         if one.metadata["Name"] and one.version:
@@ -97,7 +97,7 @@ def _version(one: Distribution) -> Version:
 
 
 def _origin(module: str) -> Path | None:
-    """Return the file that an import of a module's top package would run; nothing is imported."""
+    """Return the file that an import of a module's top package would run, without importing it."""
     try:
         spec = importlib.util.find_spec(module.partition(".")[0])
     except (ImportError, ValueError):
@@ -111,10 +111,11 @@ def _origin(module: str) -> Path | None:
 
 
 def _claim(one: Distribution, origins: list[Path]) -> tuple[int, int]:
-    """Return how surely the imported files are this distribution's, and how many differ.
+    """Return how surely the imported files belong to this distribution, and how many differ.
 
-    2: it lists them, or it is an editable installation of them; 1: it lists nothing and lies
-    beside them; 0: it lists others, or lies elsewhere.
+    The first number is 2 if the distribution lists the files, or is an editable installation of
+    them. It is 1 if it lists no files and is located beside them. It is 0 if it lists other files
+    or is located elsewhere. The second number is the count of differing files, negated.
     """
     source = _editable_source(one)
     if source is not None:
@@ -130,12 +131,12 @@ def _claim(one: Distribution, origins: list[Path]) -> tuple[int, int]:
 
 
 def _has_below(places: set[Path], folder: Path) -> bool:
-    """Whether one of the files lies in a package without a file of its own."""
+    """Return whether one of the files is below the folder of a package without its own file."""
     return folder.is_dir() and any(place.is_relative_to(folder) for place in places)
 
 
 def _differs(file: PackagePath) -> bool:
-    """Whether a file is not what an installer has written there; PEP 376 defines the digest."""
+    """Return whether a file differs from the installed one; PEP 376 defines the digest."""
     if file.hash is None or file.hash.mode != "sha256":
         return False
     try:

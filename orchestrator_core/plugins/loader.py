@@ -1,4 +1,4 @@
-"""The plugins of this installation: which of them the settings and their versions let in."""
+"""The plugins of this installation that the settings and the versions allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Plugins:
     """All plugins of this installation, loaded or not.
 
     Args:
-        records: as :func:`load_plugins` returns them.
+        records: the records that :func:`load_plugins` makes.
     """
 
     def __init__(self, records: list[PluginRecord]) -> None:
@@ -32,7 +32,7 @@ class Plugins:
         return found[0] if found else None
 
     def find_again(self, settings: PluginSettings) -> None:
-        """Add the plugins that could not be found or loaded before, and can be now."""
+        """Add the plugins that could not be found or loaded before and can be loaded now."""
         importlib.invalidate_caches()
         kept = [r for r in self.records if r.state is State.LOADED or r.stage == "migrations"]
         known = {(record.kind, record.name) for record in kept}
@@ -54,7 +54,7 @@ class Plugins:
         return [record for record in found if record is not None]
 
     def require(self, words: tuple[str, ...]) -> None:
-        """Do nothing if every plugin that these words name is loaded.
+        """Check that every plugin that these words name is loaded.
 
         Raises:
             PluginError: when one is not, with the reason.
@@ -63,7 +63,7 @@ class Plugins:
 
 
 def load_plugins(settings: PluginSettings) -> Plugins:
-    """Find, filter, check and import every plugin; none of them can stop this.
+    """Find, filter, check and import every plugin; a failing plugin does not stop the others.
 
     Raises:
         PluginError: when a plugin that the settings require is not loaded.
@@ -109,7 +109,7 @@ def _require(records: list[PluginRecord], required: tuple[str, ...]) -> None:
     missing = []
     for word in required:
         found = [record for record in records if _named(record, (word,))]
-        # A name that several claim is there once one of them is: the others were denied.
+        # If several plugins claim a name, one loaded plugin is enough: the others were denied.
         there = {(r.kind, r.name) for r in found if r.state is State.LOADED and r.name == word}
         if not found:
             missing.append(f"{word}: not installed")

@@ -1,8 +1,8 @@
-"""stevedore's manager of extensions, with the guarantees that the core gives.
+"""A manager of stevedore's extensions, with the guarantees that the core promises.
 
 stevedore (https://docs.openstack.org/stevedore) loads entry points one by one. Its own manager
-reads them from a cache on disk, lets an AssertionError and SystemExit of a plugin through, and
-takes the last one where two packages claim a name.
+reads them from a cache on disk. It does not catch an AssertionError or SystemExit of a plugin. If
+two packages claim a name, it uses the last one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from orchestrator_core.plugins.record import Kind, PluginRecord, State
 
 
 class PluginManager(ExtensionManager[Any]):
-    """Imports the plugins of one kind, and records how each import ended.
+    """A manager that imports the plugins of one kind and records how each import ended.
 
     Args:
-        kind: of the plugins.
-        records: every plugin of that kind, as discovery found it; plugins in the state FOUND are
+        kind: the kind of the plugins.
+        records: every plugin of that kind from the discovery; plugins in the state FOUND are
             imported, in this order.
     """
 
@@ -36,12 +36,12 @@ class PluginManager(ExtensionManager[Any]):
         super().__init__(kind.group, on_load_failure_callback=_record_failure)
 
     def list_entry_points(self) -> list[EntryPoint]:
-        """Return the entry points to load, as the installation has them now."""
+        """Return the entry points to load, as they are installed now."""
         return [one.entry_point for one in self.records if one.state is State.FOUND]
 
     def record_of(self, entry_point: EntryPoint) -> PluginRecord:
         """Return the record of an entry point that this manager loads."""
-        # By identity: two packages may have entry points that are equal.
+        # Compare by identity, because two packages may have equal entry points.
         return next(one for one in self.records if one.entry_point is entry_point)
 
     def _load_one_plugin(
@@ -51,7 +51,7 @@ class PluginManager(ExtensionManager[Any]):
         invoke_args: tuple[Any, ...],
         invoke_kwds: dict[str, Any],
     ) -> Extension[Any] | None:
-        """Import a plugin and read its contract; return None when that failed."""
+        """Import a plugin and read its contract; return None if that failed."""
         try:
             with noticed() as names:
                 found = super()._load_one_plugin(ep, invoke_on_load, invoke_args, invoke_kwds)
@@ -66,7 +66,7 @@ class PluginManager(ExtensionManager[Any]):
 
 
 def refuse_clashes(records: Sequence[PluginRecord]) -> None:
-    """Refuse plugins that claim one name: credentials could reach the wrong one of them."""
+    """Refuse plugins that claim one name: credentials could reach the wrong plugin."""
     claims: dict[tuple[Kind, str], list[PluginRecord]] = defaultdict(list)
     for record in records:
         if record.state is State.FOUND:
@@ -83,7 +83,7 @@ def refuse_clashes(records: Sequence[PluginRecord]) -> None:
 
 
 def said(error: BaseException) -> str:
-    """Return an error's class and text on one line; its text may be code of the plugin too."""
+    """Return an error's class and text on one line; the text may run the plugin's code too."""
     try:
         text = " ".join(str(error).split())
     except BaseException:  # noqa: BLE001

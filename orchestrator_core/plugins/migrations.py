@@ -1,4 +1,4 @@
-"""A plugin's own migrations: where they are, in which order, and what its tables are called."""
+"""A plugin's own migrations: their folder, their order, and the names of the plugin's tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orchestrator_core.errors import PluginError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _LONGEST_NAME: Final = 24
-"""Characters; PostgreSQL's names have 63, of which a table needs some for itself."""
+"""The most characters of a name; PostgreSQL allows 63, of which a table needs some for itself."""
 
 _LONGEST_REVISION: Final = 32
-"""Characters; Alembic's column has no more."""
+"""The most characters of a revision, which is the size of Alembic's column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Migrations:
     """The history of one plugin's tables.
 
     Attributes:
-        folder: where the revisions' modules are.
+        folder: the folder of the revisions' modules.
         history: the revisions, from the first to the newest.
-        owner: ``extension_audit`` say; no other plugin has the same.
+        owner: the plugin's unique owner name, for example ``extension_audit``.
     """
 
     folder: Path
@@ -35,16 +35,16 @@ class Migrations:
 
     @property
     def prefix(self) -> str:
-        """What the names of its tables begin with; none begins with another plugin's."""
+        """Return the beginning of its tables' names; no other plugin's prefix begins with it."""
         return f"{self.owner}__"
 
     @property
     def version_table(self) -> str:
-        """Where Alembic writes down how far its history has come."""
+        """Return the name of the table in which Alembic stores the current revision."""
         return f"alembic_version_{self.owner}"
 
     def owns(self, name: str) -> bool:
-        """Whether a table, a sequence or a function of this name is the plugin's own."""
+        """Return whether a table, a sequence or a function of this name belongs to the plugin."""
         return name.startswith(self.prefix) or name == self.version_table
 
 
@@ -52,12 +52,12 @@ def migrations_of(kind: str, name: str, factory: Any) -> Migrations | None:
     """Return the migrations that a plugin's class names; None when it names none.
 
     Args:
-        kind: of the plugin: ``extension`` say.
-        name: its entry point's.
-        factory: its class.
+        kind: the kind of the plugin, for example ``extension``.
+        name: the name of its entry point.
+        factory: the plugin's class.
 
     Raises:
-        PluginError: when the package is not there, its history is no straight line, or the
+        PluginError: when the package does not exist, its history is not a straight line, or the
             plugin's name cannot be a part of its tables' names.
     """
     package = getattr(factory, "migrations", None)
@@ -87,10 +87,11 @@ def _folder(package: str) -> Path:
 def read_history(folder: Path) -> tuple[str, ...]:
     """Return the revisions in a folder, from the first to the newest.
 
-    The modules are read and not run: a server needs no Alembic to know that nothing is to be done.
+    The modules are parsed and not run, so that a server without pending migrations needs no
+    Alembic.
 
     Raises:
-        PluginError: when a module is no revision, or they are no straight line.
+        PluginError: when a module is not a revision, or the revisions are not a straight line.
     """
     after: dict[str | None, str] = {}
     for file in sorted(folder.glob("*.py")):

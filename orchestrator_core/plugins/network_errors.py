@@ -1,4 +1,4 @@
-"""Exceptions of HTTP clients that a plugin let through, as errors of the contract.
+"""The contract's errors for exceptions of HTTP clients that a plugin did not catch.
 
 The clients are recognised by the names of their classes, so that none of them is imported.
 """
@@ -51,7 +51,7 @@ _STATUS: Final = frozenset(
     }
 )
 _PROGRAMMING: Final = frozenset({"http.InvalidURL", "http.CannotSendRequest", "http.NotConnected"})
-"""Mistakes in the calls of a client, which say nothing of the cloud."""
+"""Mistakes in the use of a client, which say nothing about the cloud."""
 
 _NO_ROUTE: Final = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.ECONNREFUSED}
@@ -63,12 +63,12 @@ def translated(error: BaseException, title: str, hook: str) -> tuple[CloudError,
     """Return the contract's error for a client's exception, and a hint for the plugin's author.
 
     Args:
-        error: what the hook raised.
-        title: ``Cloud aws`` say; begins the message.
-        hook: that raised it.
+        error: the exception of the hook.
+        title: the beginning of the message, for example ``Cloud aws``.
+        hook: the hook that raised the exception.
 
     Returns:
-        None for an exception that says nothing of the network.
+        The error and the hint; None for an exception that says nothing about the network.
     """
     names = _names(error)
     if names & _PROGRAMMING:
@@ -84,7 +84,7 @@ def translated(error: BaseException, title: str, hook: str) -> tuple[CloudError,
 def _kind(error: BaseException, names: frozenset[str]) -> type[CloudError] | None:
     if names & _STATUS:
         return CloudUnreachable if _status(error) >= _SERVER_ERROR else None
-    reason = getattr(error, "reason", None)  # of urllib's URLError
+    reason = getattr(error, "reason", None)  # an attribute of urllib's URLError
     if isinstance(error, TimeoutError) or isinstance(reason, TimeoutError) or names & _TIMEOUTS:
         return CloudTimeout
     broken = isinstance(error, ConnectionError | socket.gaierror | socket.herror | ssl.SSLError)
@@ -93,13 +93,13 @@ def _kind(error: BaseException, names: frozenset[str]) -> type[CloudError] | Non
 
 
 def _names(error: BaseException) -> frozenset[str]:
-    """Return each class of an exception as its package and its name, ``requests.Timeout`` say."""
+    """Return the package and name of each class of an exception, such as ``requests.Timeout``."""
     classes = type(error).__mro__
     return frozenset(f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes)
 
 
 def _status(error: BaseException) -> int:
-    """Return the HTTP status that an exception tells of; 0 when it tells of none."""
+    """Return the HTTP status in an exception; 0 when it has none."""
     answer = getattr(error, "response", None)
     found = (
         getattr(answer, "status_code", None),

@@ -1,4 +1,4 @@
-"""What is known of one plugin, from its discovery to its last state."""
+"""The facts about one plugin, from its discovery to its last state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"():,]+/)+")
 
 
 class Kind(Enum):
-    """What a plugin is for; the contract's version is part of the group's name."""
+    """The purpose of a plugin; the contract's version is part of the group's name."""
 
     CLOUD = "cloud"
     ASSIGNMENT = "assignment"
@@ -23,12 +23,12 @@ class Kind(Enum):
 
     @property
     def group(self) -> str:
-        """The entry-point group."""
+        """Return the entry-point group."""
         return f"orchestrator.{self.value}s.v1"
 
     @property
     def hookspecs(self) -> type:
-        """The hooks that a plugin of this kind may implement."""
+        """Return the class of the hooks that a plugin of this kind may implement."""
         return _HOOKSPECS[self]
 
 
@@ -40,7 +40,7 @@ _HOOKSPECS: dict[Kind, type] = {
 
 
 class State(Enum):
-    """How far a plugin came."""
+    """The last step of loading that a plugin has reached."""
 
     FOUND = "found"
     LOADED = "loaded"
@@ -51,20 +51,19 @@ class State(Enum):
 
 @dataclass(slots=True)
 class PluginRecord:
-    """One entry point and what became of it.
+    """One entry point and the result of loading it.
 
     Attributes:
-        name: the entry point's name, which settings use.
-        distribution: the installed package that brings it.
-        stage: where it ended, when it is not loaded: ``settings``, ``version``,
-            ``name``, ``import``, ``hooks``, ``migrations``.
-        message: why it ended there.
-        hooks: the hooks that it implements.
-        migrations: of its own tables, if it has any.
-        deprecations: what it uses that a later version of the core will not have, and what to
-            do instead.
-        warnings: what is wrong with its installation although it can be used.
-        factory: the class, once loaded.
+        name: the entry point's name, which the settings use.
+        distribution: the installed package with this entry point.
+        stage: the step at which loading ended, if it failed: ``settings``, ``version``, ``name``,
+            ``import``, ``hooks``, ``migrations``.
+        message: the reason why loading ended there.
+        hooks: the hooks that the plugin implements.
+        migrations: the migrations of its own tables, if it has any.
+        deprecations: the deprecated names that it uses, each with its replacement.
+        warnings: the faults of its installation that do not prevent its use.
+        factory: the class, once it is loaded.
     """
 
     kind: Kind
@@ -88,7 +87,7 @@ class PluginRecord:
         self.factory = None
 
     def report(self) -> dict[str, Any]:
-        """What is told of it, over HTTP as on the command line: no folder of this machine."""
+        """Return the facts for HTTP and the command line, without folders of this machine."""
         return {
             "name": self.name,
             "kind": self.kind.value,
@@ -104,5 +103,5 @@ class PluginRecord:
 
     @property
     def label(self) -> str:
-        """For log lines: ``cloud dummy (vm-orchestrator-dummy 0.1.0)``."""
+        """Return a text for log lines: ``cloud dummy (vm-orchestrator-dummy 0.1.0)``."""
         return f"{self.kind.value} {self.name} ({self.distribution} {self.version})"

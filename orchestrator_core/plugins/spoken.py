@@ -1,4 +1,4 @@
-"""What plugins say to callers: their messages, without secrets and inner addresses."""
+"""The messages of plugins to callers, without secrets and inner addresses."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ E = TypeVar("E", bound=OrchestratorError)
 _log = structlog.get_logger(__name__)
 
 CLEANED: Final = "message cleaned"
-"""What the log says of a message out of which something was taken."""
+"""The log line for a message from which something was removed."""
 
 LONGEST: Final = 2000
-"""Characters of a message that are passed on."""
+"""The most characters of a message that are passed on."""
 
 _MOST_READ: Final = 16_384
-"""Characters of a message that are looked at: a plugin may put a whole answer into it."""
+"""The most characters of a message that are checked: a plugin may include a whole answer."""
 
 
 class Spoken:
-    """Cleans what one plugin's object says.
+    """A filter for the messages of one plugin object.
 
     Args:
-        title: ``Cloud aws`` say; for the log.
-        endpoint: where its cloud is.
+        title: the name for the log, for example ``Cloud aws``.
+        endpoint: the address of the plugin's cloud.
     """
 
     def __init__(self, title: str, endpoint: Endpoint) -> None:
@@ -38,14 +38,15 @@ class Spoken:
         self._endpoint = endpoint
 
     def clean(self, error: E, hook: str, arguments: Mapping[str, Any]) -> E:
-        """Return an error of the plugin's with a message that can be shown.
+        """Return a plugin's error with a message that can be shown.
 
-        What a denial says is meant for the caller; an address in it is not taken out.
+        The message of a denial is meant for the caller, so that addresses are not removed from it.
 
         Args:
-            error: as it was raised; it is changed.
-            hook: that raised it.
-            arguments: of the hook. An address that the caller has sent is shown again.
+            error: the raised error; it is modified.
+            hook: the hook that raised the error.
+            arguments: the arguments of the hook; an address in them came from the caller and stays
+                visible.
         """
         known = frozenset(text for one in arguments.values() for text in _texts_of(one))
         hides = not isinstance(error, Forbidden)
@@ -59,19 +60,22 @@ class Spoken:
         return error
 
     def reason(self, text: str, hook: str) -> str:
-        """Return a sentence of the plugin's own that can be shown."""
+        """Return a plugin's sentence in a form that can be shown."""
         shown = self._text(text, frozenset(), hides=True)
         self._tell(hook, text, shown)
         return shown
 
     def result(self, text: str, hook: str) -> str:
-        """Return what a backend says of a success: whole, since it is part of an answer."""
+        """Return a backend's message of success; it is not shortened, being part of an answer."""
         shown = redact(text)
         self._tell(hook, text, shown)
         return shown
 
     def _tell(self, hook: str, was: str, shown: str) -> None:
-        """Tell an operator, who may need the address; the log itself leaves out secrets."""
+        """Log the original message for operators, who may need the address.
+
+        The log itself removes secrets.
+        """
         if shown != was:
             _log.info(CLEANED, of=self._title, hook=hook, was=was[:_MOST_READ])
 

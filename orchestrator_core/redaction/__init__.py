@@ -1,9 +1,11 @@
 """Secrets and inner addresses, and their removal from everything that is shown or logged.
 
-``registry`` knows the secrets of this process, ``forms`` the texts by which each is recognised,
-``views`` undoes encodings, ``matcher`` finds the secrets in what they give, ``addresses`` takes
-inner addresses out of a plugin's messages. The package stands below all others, so that any of
-them can use it.
+- ``registry`` has the secrets of this process.
+- ``forms`` has the texts by which each secret is recognised.
+- ``views`` decodes a text, and ``matcher`` finds the secrets in the decoded texts.
+- ``addresses`` removes inner addresses from a plugin's messages.
+
+The package does not depend on any other part of the core, so that each of them can use it.
 """
 
 from orchestrator_core.redaction.addresses import Endpoint, hide_addresses

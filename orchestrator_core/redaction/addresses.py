@@ -1,7 +1,7 @@
-"""Removal of inner addresses from what a plugin says, before it reaches a client.
+"""The removal of inner addresses from a plugin's messages before they reach a client.
 
-A plugin may pass on the text of an exception, in which HTTP clients name the host, the port and
-the path that they could not reach.
+A plugin may pass on the text of an exception, in which HTTP clients name the host, the port and the
+path that they could not reach.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from orchestrator_core.redaction.forms import texts
 
 ADDRESS: Final = "[address]"
-"""What stands where an address was."""
+"""The replacement of an address."""
 
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}"
 _DOTTED: Final = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,16}\.?"
@@ -25,14 +25,14 @@ _OBJECT: Final = re.compile(r"<[\w. ]{1,200} object at 0x[0-9a-fA-F]{1,16}>(?:: 
 _POOL: Final = re.compile(
     r"\bhost=(['\"]?)[^'\",)\s]{1,255}\1(?:, ?port=(?:\d{1,5}|None))?|\bport=\d{1,5}\b"
 )
-"""``HTTPConnectionPool(host='10.0.0.5', port=8774)`` and the like, of requests and urllib3."""
+"""Texts such as ``HTTPConnectionPool(host='10.0.0.5', port=8774)``, of requests and urllib3."""
 
 _PATH: Final = re.compile(r"(?P<before>\bwith url: ?)/[^\s\"'<>]{0,4096}")
 _URL: Final = re.compile(
     r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,19}:/{2,3}[^\s\"'<>|\\]{1,4096}"
 )
 _PLACEHOLDER: Final = re.compile(r"[a-z0-9+]{1,20}://[A-Z]{4,}\b")
-"""``https://HOST:5000/v3``: an example in a message, no address."""
+"""An example in a message, such as ``https://HOST:5000/v3``, which is no address."""
 
 _IPV4: Final = re.compile(
     r"(?<![\d.])(?<!\w[.-])\d{1,3}(?:\.\d{1,3}){3}(?![\d])(?:/\d{1,2}\b|:\d{1,5}\b)?(?!\.\d)"
@@ -65,11 +65,11 @@ _SHORTEST_PORT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a plugin's cloud is, as far as the settings tell.
+    """The address of a plugin's cloud, as far as the settings tell it.
 
     Attributes:
-        hosts: names and addresses.
-        ports: as texts.
+        hosts: the names and addresses.
+        ports: the ports as texts.
     """
 
     hosts: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Endpoint:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Endpoint:
-        """Return what stands in a plugin's part of the settings."""
+        """Return the hosts and ports in a plugin's part of the settings."""
         hosts: dict[str, None] = {}
         ports: dict[str, None] = {}
         for name, text in texts(settings):
@@ -97,8 +97,8 @@ def hide_addresses(text: str, endpoint: Endpoint, known: Collection[str] = ()) -
 
     Args:
         text: the message.
-        endpoint: of the cloud that the plugin reaches.
-        known: texts that the caller has sent: an address among them is no news.
+        endpoint: the address of the plugin's cloud.
+        known: the texts from the caller; an address among them need not be hidden.
     """
 
     def unless_known(found: re.Match[str]) -> str:

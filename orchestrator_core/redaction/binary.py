@@ -1,7 +1,8 @@
-"""Base64 and hexadecimal undone, wherever in a text they stand.
+"""The decoding of base64 and hexadecimal at any place in a text.
 
-The whole text is decoded at every place where a group of digits can begin; signs that are no
-digits count as zeros. What was a digit of something else gives nonsense, in which nothing is found.
+The whole text is decoded from every place where a group of digits can begin. Signs that are not
+digits count as zeros. Digits that encode something else produce random bytes, in which nothing is
+found.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from orchestrator_core.redaction.escapes import unescaped
 from orchestrator_core.redaction.views import View
 
 DEPTH: Final = 3
-"""Layers of base64 or hexadecimal that are undone."""
+"""The number of layers of base64 or hexadecimal that are decoded."""
 
 _BASE64: Final = (string.ascii_letters + string.digits + "+/-_").encode()
 _HEX: Final = string.hexdigits.encode()
@@ -27,13 +28,13 @@ _ZEROS: Final = b"AAAAAA"
 
 
 def _table(digits: bytes, other: str, **signs: bytes) -> bytes:
-    """Return a translation of bytes: digits stay, signs become a letter, all else ``other``."""
+    """Return a table that keeps digits, replaces signs by a letter, and others by ``other``."""
     named = {byte: ord(letter) for letter, group in signs.items() for byte in group}
     return bytes(named.get(byte, byte if byte in digits else ord(other)) for byte in range(256))
 
 
 _TO_BASE64: Final = _table(_BASE64, "A").translate(bytes.maketrans(b"-_", b"+/"))
-"""Digits as standard base64 has them (RFC 4648, 4 and 5)."""
+"""The digits of standard base64 (RFC 4648, 4 and 5)."""
 
 _TO_HEX: Final = _table(_HEX, "0")
 _KINDS: Final = _table(b"", ".", x=_BASE64)
@@ -53,10 +54,10 @@ _SPACE: Final = re.compile(rb"\s+")
 _SEPARATOR: Final = re.compile(rb"[ :-]")
 
 _LEAST: Final = 9
-"""Digits of base64 that eight bytes take, without two that an escape may have taken."""
+"""The base64 digits of eight bytes, without two that an escape may have swallowed."""
 
 _LEAST_ESCAPED: Final = 9
-"""Bytes of a text of eight characters with an escape among them."""
+"""The bytes of a text of eight characters with an escape among them."""
 
 _LEAST_TEXT: Final = b"x" * _LEAST_ESCAPED
 _TEXT: Final = re.compile(rb"x{%d,}" % _LEAST_ESCAPED)
@@ -64,42 +65,45 @@ _UTF8: Final = re.compile(
     rb"(?:[\t\n\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
     rb"|[\xf0-\xf4][\x80-\xbf]{3}){8,}+"
 )
-"""Text of at least eleven bytes, where it is not ASCII: four characters can be as many."""
+"""UTF-8 text of at least eight characters."""
 
 _LEAST_WIDE: Final = b"xz" * (_LEAST_ESCAPED - 1) + b"x"
 _WIDE: Final = re.compile(rb"x(?:zx){%d,}" % (_LEAST_ESCAPED - 1))
-"""ASCII in UTF-16: whichever byte comes first, zeros stand between the others."""
+"""ASCII in UTF-16: in either byte order, zeros stand between the other bytes."""
 
 _LITTLE_SIGN: Final = re.compile(rb"[%\\&]\0")
 _BIG_SIGN: Final = re.compile(rb"\0[%\\&]")
-"""What begins an escape, in UTF-16: a text that is not ASCII holds no further layer without one."""
+"""The beginning of an escape in UTF-16. A text with other than ASCII characters contains no further
+layer without an escape.
+"""
 
 _WIDE_REACH: Final = 4096
-"""Bytes of UTF-16 before and behind such a sign that are read."""
+"""The bytes of UTF-16 that are read before and after such a sign."""
 
 _MOST_SIGNS: Final = 64
 
 _GAP: Final = b"\x01"
-"""Between decoded pieces; it stands in no secret and is not printable."""
+"""The separator of decoded pieces; it is in no secret and not printable."""
 
 
 def all_views(view: View, *, is_ascii: bool = True, depth: int = DEPTH) -> Iterator[View]:
-    """Yield a view and everything that it stands for.
+    """Yield a view and all views that it stands for.
 
     Args:
-        view: a text.
-        is_ascii: whether all secrets are, so that what holds one in a further layer is too.
-        depth: layers of base64 or hexadecimal that are undone.
+        view: the view of a text.
+        is_ascii: whether all secrets are ASCII; then a text with a secret in a further layer is
+            too.
+        depth: the number of layers of base64 or hexadecimal that are decoded.
     """
     for unescaped_view in unescaped(view):
         yield unescaped_view
-        # Not the last one alone: "%" before digits of base64 or hexadecimal need not be an escape.
+        # Not only the last view: "%" before digits of base64 or hexadecimal need not be an escape.
         if depth and len(unescaped_view.text) >= _LEAST:
             yield from _decoded(unescaped_view, depth - 1, is_ascii=is_ascii)
 
 
 def _decoded(view: View, depth: int, *, is_ascii: bool) -> Iterator[View]:
-    """Yield all that a view holds as base64 or hexadecimal in one view, then what that holds."""
+    """Yield one view of all that a view contains as base64 or hexadecimal, then its inner views."""
     raw = view.text.encode("ascii", "replace")
     collage = _Collage(view)
     collage.add_base64(raw, None)
@@ -118,12 +122,12 @@ def _decoded(view: View, depth: int, *, is_ascii: bool) -> Iterator[View]:
         found = View(part, ends=ends, parent=whole, source=source)
         inner = all_views(found, is_ascii=is_ascii, depth=depth)
         if not source.is_wide:
-            next(inner)  # which is a part of the whole
+            next(inner)  # it is a part of the whole
         yield from inner
 
 
 def _texts(data: bytes, *, is_ascii: bool) -> Iterator[tuple[str, _From]]:
-    """Yield the texts in decoded bytes: what is none holds no further layer."""
+    """Yield the texts in decoded bytes; other bytes contain no further layer."""
     kinds = data.translate(_PRINTABLE)
     if not is_ascii:
         for match in _UTF8.finditer(data):
@@ -141,11 +145,11 @@ def _texts(data: bytes, *, is_ascii: bool) -> Iterator[tuple[str, _From]]:
 
 
 class _From:
-    """The place of a text in the bytes that it was decoded from.
+    """The place of a text in the bytes from which it was decoded.
 
     Args:
-        begin: where it begins ...
-        end: ... and ends.
+        begin: the place where it begins.
+        end: the place where it ends.
         is_wide: whether each of its characters takes two bytes.
     """
 
@@ -155,30 +159,30 @@ class _From:
         self.is_wide = is_wide
 
     def start(self, index: int) -> int:
-        """Return where the character at ``index`` begins."""
+        """Return the place where the character at ``index`` begins."""
         return self._begin + index * self._width
 
     def stop(self, index: int) -> int:
-        """Return where the character before ``index`` ends."""
+        """Return the place where the character before ``index`` ends."""
         return self._begin + (index - 1) * self._width + 1
 
     def holds(self, place: int) -> bool:
-        """Whether a place of the bytes lies in the text."""
+        """Return whether a place of the bytes is in the text."""
         return self._begin < place <= self._end
 
     def moved(self, place: int) -> int:
-        """Return how many characters stand before a place of the bytes."""
+        """Return how many characters are before a place of the bytes."""
         return -(-(place - self._begin) // self._width)
 
 
 def _wide_texts(data: bytes) -> Iterator[tuple[str, _From]]:
-    """Yield texts in UTF-16 that are not ASCII alone, where an escape stands in them."""
+    """Yield texts in UTF-16 with an escape and with other than ASCII characters."""
     yield from _texts_of(data, _LITTLE_SIGN, is_big=False)
     yield from _texts_of(data, _BIG_SIGN, is_big=True)
 
 
 def _texts_of(data: bytes, sign: re.Pattern[bytes], *, is_big: bool) -> Iterator[tuple[str, _From]]:
-    lasts = [0, 0]  # at an even and at an odd place
+    lasts = [0, 0]  # for even and odd places
     for match in islice(sign.finditer(data), _MOST_SIGNS):
         parity = match.start() % 2
         if match.start() < lasts[parity]:
@@ -192,14 +196,14 @@ def _texts_of(data: bytes, sign: re.Pattern[bytes], *, is_big: bool) -> Iterator
 
 
 def _little(units: bytes) -> bytes:
-    """Return UTF-16 with the bytes of each unit exchanged."""
+    """Return UTF-16 with the two bytes of each unit exchanged."""
     exchanged = bytearray(units)
     exchanged[::2], exchanged[1::2] = units[1::2], units[::2]
     return bytes(exchanged)
 
 
 def _joined(match: re.Match[bytes], gap: re.Pattern[bytes]) -> tuple[bytes, list[int]]:
-    """Return what was matched without the gaps in it, and where each of its signs stands."""
+    """Return the matched text without its gaps, and the place of each of its signs."""
     found, begin = match[0], match.start()
     places: list[int] = []
     last = 0
@@ -211,14 +215,14 @@ def _joined(match: re.Match[bytes], gap: re.Pattern[bytes]) -> tuple[bytes, list
 
 
 class _Piece(NamedTuple):
-    """Where the bytes of a decoded piece stand in the view.
+    """The places of a decoded piece's bytes in the view.
 
     Attributes:
-        length: of the digits that were decoded.
-        places: of the digits in the view; None where they are the view.
-        skip: digits before the first byte.
-        size: bytes of a group ...
-        width: ... and digits that write it.
+        length: the number of decoded digits.
+        places: the places of the digits in the view; None if the digits are the whole view.
+        skip: the number of digits before the first byte.
+        size: the number of bytes in a group.
+        width: the number of digits in a group.
     """
 
     length: int
@@ -228,15 +232,15 @@ class _Piece(NamedTuple):
     width: int
 
     def start(self, index: int) -> int:
-        """Return where the first digit of a byte stands."""
+        """Return the place of a byte's first digit."""
         return self._place(index * self.width // self.size)
 
     def stop(self, index: int) -> int:
-        """Return what comes after the last digit of the byte before ``index``."""
+        """Return the place after the last digit of the byte before ``index``."""
         return self._place(-(-index * self.width // self.size) - 1) + 1
 
     def moved(self, place: int) -> int:
-        """Return how many whole bytes stand before a place of the view."""
+        """Return how many whole bytes are before a place of the view."""
         digit = place if self.places is None else bisect_left(self.places, place)
         return max(0, (digit - self.skip) * self.size // self.width)
 
@@ -246,9 +250,9 @@ class _Piece(NamedTuple):
 
 
 class _Collage:
-    """Decoded pieces one after the other, to be searched at once.
+    """Decoded pieces in a row, which are searched together.
 
-    Where a byte stands is computed for those of a secret alone: most texts hold none.
+    The place of a byte is computed only for the bytes of a secret, since most texts contain none.
     """
 
     def __init__(self, view: View) -> None:
@@ -258,7 +262,7 @@ class _Collage:
         self.data: list[bytes] = []
 
     def add_base64(self, digits: bytes, places: list[int] | None) -> None:
-        """Append what digits mean as base64, whichever of them a group begins at."""
+        """Append the bytes that digits encode as base64, for each possible start of a group."""
         standard = digits.translate(_TO_BASE64) + _ZEROS  # whole groups, whatever is skipped
         length, size = len(digits), len(standard)
         for skip in range(4):
@@ -270,7 +274,7 @@ class _Collage:
             self._pieces.append(_Piece(length, places, 0, 3, 8))
 
     def add_hex(self, digits: bytes, places: list[int] | None) -> None:
-        """Append what digits mean as hexadecimal, whichever of them a byte begins at."""
+        """Append the bytes that digits encode as hexadecimal, for each possible start of a byte."""
         standard = digits.translate(_TO_HEX)
         size = len(standard)
         for skip in range(2):
@@ -286,19 +290,19 @@ class _Collage:
         return tuple(found)
 
     def start(self, index: int) -> int:
-        """Return where the byte at ``index`` begins in the view."""
+        """Return the place in the view where the byte at ``index`` begins."""
         begins = self._begins()
         at = bisect_right(begins, index) - 1
         return self._pieces[at].start(index - begins[at])
 
     def stop(self, index: int) -> int:
-        """Return where the byte before ``index`` ends in the view."""
+        """Return the place in the view where the byte before ``index`` ends."""
         begins = self._begins()
         at = bisect_left(begins, index) - 1
         return self._pieces[at].stop(index - begins[at])
 
     def _begins(self) -> list[int]:
-        """Return where each piece begins."""
+        """Return the place where each piece begins."""
         if not self._offsets:
             offset = 0
             for piece in self.data:

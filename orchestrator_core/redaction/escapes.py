@@ -1,4 +1,4 @@
-"""Escapes undone: percent-encoding, those of JSON, programs and shells, of HTML and XML."""
+"""The decoding of escapes: percent-encoding and those of JSON, programs, shells, HTML and XML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from orchestrator_core.redaction.views import View
 
 PASSES: Final = 5
-"""How often escapes are undone: each layer of JSON or URL encoding takes one pass."""
+"""The number of times that escapes are decoded: each layer of JSON or URL encoding takes one."""
 
 _ESCAPES: Final = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
@@ -26,18 +26,19 @@ _ESCAPES: Final = re.compile(
     r"|(?P<halves>[\ud800-\udbff][\udc00-\udfff])",
     re.DOTALL,
 )
-"""Sources: RFC 3986, 2.1; RFC 8259, 7; the Python reference, "String literals"; HTML, 13.5.
+"""The escapes of RFC 3986, 2.1; RFC 8259, 7; the Python reference, "String literals"; HTML, 13.5.
 
-The halves of a surrogate pair are joined too: a stray backslash delays the first one by a layer.
+The halves of a surrogate pair are joined too, because a stray backslash delays the first half by
+one layer.
 """
 
 _HALF: Final = re.compile(r"[\ud800-\udbff]")
 _INVALID: Final = re.compile(r"[\udc80-\udcff]")
 _ESCAPED: Final = 0xDC00
-"""What ``surrogateescape`` adds to a byte that is not UTF-8 (PEP 383)."""
+"""The number that ``surrogateescape`` adds to a byte that is not UTF-8 (PEP 383)."""
 
 STRAYS: Final = ("%", "%u", "\\", "\\u", "\\x", "&", "&#", "&#x")
-"""Beginnings of escapes, which swallow the first characters of what follows them."""
+"""Beginnings of escapes, which swallow the first characters of the text after them."""
 
 _SIGNS: Final = dict(zip("abefnrtv0", "\a\b\x1b\f\n\r\t\v\0", strict=True))
 _LAST_CHARACTER: Final = 0x10FFFF
@@ -45,7 +46,7 @@ _BEYOND: Final = "\ufffd"
 
 
 def unescaped(view: View) -> Iterator[View]:
-    """Yield a view, and what it reads each time that its escapes are undone."""
+    """Yield a view, and the result of each time that its escapes are decoded."""
     yield view
     for _ in range(PASSES):
         text = view.text
@@ -65,15 +66,15 @@ def _may_hold_escapes(text: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return a text without escapes."""
+    """Return a text with all its escapes decoded."""
     return list(unescaped(View(text)))[-1].text
 
 
 def swallowed(text: str) -> Iterator[str]:
-    """Yield what a text reads when the beginning of an escape stands before it.
+    """Yield the results of a text when the beginning of an escape precedes it.
 
-    ``%`` before ``41-rest`` makes ``A-rest``: what is written so cannot be told from an escape, so
-    that it has to be known as a form of the text.
+    ``%`` before ``41-rest`` makes ``A-rest``. Such a text cannot be distinguished from an escape,
+    so that the result has to be known as a form of the text.
     """
     for stray in STRAYS:
         match = _ESCAPES.match(stray + text)
@@ -82,7 +83,7 @@ def swallowed(text: str) -> Iterator[str]:
 
 
 class _Breaks:
-    """Where the characters stand that were escaped; between them nothing has changed."""
+    """The places of the escaped characters; the text between them is unchanged."""
 
     def __init__(self) -> None:
         self._after: list[int] = []
@@ -90,13 +91,13 @@ class _Breaks:
         self._widths: list[int] = []
 
     def add(self, after: int, before: int, width: int) -> None:
-        """Note a character, where it stands now and stood before, and how long it was."""
+        """Add a character with its place now, its place before, and its former length."""
         self._after.append(after)
         self._before.append(before)
         self._widths.append(width)
 
     def start(self, index: int) -> int:
-        """Return where the character at ``index`` began."""
+        """Return the place where the character at ``index`` began."""
         at = bisect_right(self._after, index) - 1
         if at < 0:
             return index
@@ -104,25 +105,25 @@ class _Breaks:
         return self._before[at] + (self._widths[at] + beyond - 1 if beyond else 0)
 
     def stop(self, index: int) -> int:
-        """Return where the character before ``index`` ended."""
+        """Return the place where the character before ``index`` ended."""
         at = bisect_left(self._after, index) - 1
         if at < 0:
             return index
         return self._before[at] + self._widths[at] + index - self._after[at] - 1
 
     def moved(self, place: int) -> int:
-        """Return where a place of before is now."""
+        """Return the present place of a former place."""
         at = bisect_left(self._before, place) - 1
         if at < 0:
             return place
         beyond = place - self._before[at] - self._widths[at]
-        if beyond < 0:  # within an escape, of which nothing is left then
+        if beyond < 0:  # within an escape, of which nothing is left now
             return self._after[at]
         return self._after[at] + 1 + beyond
 
 
 def _undo(view: View) -> View | None:
-    """Undo one layer of escapes; None where there is none."""
+    """Return a view with one layer of escapes decoded; None if there are none."""
     text = view.text
     parts: list[str] = []
     breaks = _Breaks()
@@ -146,7 +147,7 @@ def _undo(view: View) -> View | None:
 
 
 def _meaning(match: re.Match[str]) -> Iterator[tuple[str, int]]:
-    """Yield the characters that an escape stands for, and how many characters wrote each."""
+    """Yield the characters of an escape, each with the number of characters that wrote it."""
     kind, found = match.lastgroup, match[0]
     if kind == "sign":
         yield _SIGNS.get(found[1], found[1]), len(found)
@@ -170,12 +171,12 @@ def _meaning(match: re.Match[str]) -> Iterator[tuple[str, int]]:
 
 
 def _joined(halves: str) -> str:
-    """Return the character that a surrogate pair stands for."""
+    """Return the character of a surrogate pair."""
     return halves.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _of_bytes(raw: bytes, width: int) -> Iterator[tuple[str, int]]:
-    """Yield the characters of bytes: each byte that is not UTF-8 as one of Latin-1."""
+    """Yield the characters of bytes; each byte that is not UTF-8 becomes one of Latin-1."""
     for char in raw.decode(errors="surrogateescape"):
         if char.isascii():
             yield char, width

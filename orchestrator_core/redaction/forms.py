@@ -1,4 +1,4 @@
-"""The texts by which one secret is recognised in what :mod:`views` gives."""
+"""The texts by which one secret is recognised in the results of :mod:`views`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from orchestrator_core.redaction.escapes import plain, swallowed
 from orchestrator_core.redaction.views import fold
 
 LEAST: Final = 8
-"""Characters from which on a secret is removed wherever it stands, in every encoding.
+"""The characters of the shortest secret that is removed everywhere, in every encoding.
 
-One of fewer is a part of so many words, ids and numbers that messages without all of them could
-not be read, and the marks would tell what it is.
+A shorter one is a part of many words, ids and numbers. Messages without all of these could not be
+read, and the marks would reveal the secret.
 """
 
 SHORTEST_WORD: Final = 4
-"""Characters from which on a shorter one is removed where it stands alone as a value."""
+"""The characters of the shortest secret that is removed where it is a separate word."""
 
 _SHORTEST_REST: Final = 6
-"""Characters that an escape leaves of a secret, which is then recognised by them ...
-"""
+"""The least characters of a secret that an escape has to leave, by which it is recognised."""
 
 _SHORTEST_ODD: Final = 5
-"""... and where no text has the character that the escape gives."""
+"""The same, if the escape's result is a character that no ordinary text contains."""
 
 _SIGNS: Final = ("%", "\\", "&")
 
@@ -43,15 +42,15 @@ _SECRET_NAME: Final = re.compile(
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what goes by this name is a secret: ``db_password`` is, ``key_name`` is not."""
+    """Return whether a name is that of a secret: ``db_password`` is, ``key_name`` is not."""
     return _SECRET_NAME.search(name.replace("-", "_")) is not None
 
 
 def parts(secret: str) -> Iterator[str]:
-    """Yield a secret, and the secrets that it is made of.
+    """Yield a secret, and the secrets that it contains.
 
     These are the password of a URL (RFC 3986, 3.2.1), the lines of private keys in PEM form (RFC
-    7468), and what a JSON document calls a secret.
+    7468), and the values with a secret's name in a JSON document.
     """
     yield secret
     yield from _of_url(secret)
@@ -65,7 +64,7 @@ def parts(secret: str) -> Iterator[str]:
 
 
 def url_password(text: str) -> str | None:
-    """Return the password in a URL, as it stands there; None where there is none."""
+    """Return the password in a URL as it is written there; None if there is none."""
     try:
         return urlsplit(text).password if "://" in text else None
     except ValueError:
@@ -73,7 +72,7 @@ def url_password(text: str) -> str | None:
 
 
 def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the texts in a table, at any depth, each with the name that it stands under."""
+    """Yield the texts in a table, at any depth, each with the name of its key."""
     if isinstance(value, str):
         yield name, value
     elif isinstance(value, Mapping):
@@ -84,22 +83,23 @@ def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from texts(item, name)
 
 
-@lru_cache(maxsize=2048)  # a block of secrets is compiled anew with each that joins it
+@lru_cache(maxsize=2048)  # a block of secrets is compiled again for each new one
 def forms(secret: str) -> frozenset[bytes]:
-    """Return the bytes by which a secret is known, folded.
+    """Return the folded bytes by which a secret is recognised.
 
-    Those that begin with what an escape took may be shorter than :data:`LEAST`; no other is.
+    Forms that begin with a character from an escape may be shorter than :data:`LEAST`; others are
+    not.
     """
     written = {secret, *(unicodedata.normalize(kind, secret) for kind in _NORMAL_FORMS)}
     written |= {" ".join(text.split()) for text in written}
-    written |= {text.replace(" ", "+") for text in written}  # HTML forms write a blank so
+    written |= {text.replace(" ", "+") for text in written}  # HTML forms write a blank this way
     written |= {plain(text) for text in written}
-    written |= {text[:-1] for text in written if text.endswith(_SIGNS)}  # which take what follows
+    written |= {text[:-1] for text in written if text.endswith(_SIGNS)}  # they swallow what follows
     written = {text for text in written if len(text) >= LEAST}
     written |= {form for text in written for form in swallowed(text) if _is_kept(form)}
-    # A stray backslash parts the first byte of UTF-8 from the rest of it.
+    # A stray backslash separates the first byte of UTF-8 from its other bytes.
     written |= {_as_latin(text[:1]) + text[1:] for text in written}
-    # What is not UTF-8 is read as Latin-1, and so may UTF-8 beside it be.
+    # Bytes that are not UTF-8 are read as Latin-1, and UTF-8 beside them may be too.
     written |= {_as_latin(text) for text in written}
     found = {fold(text) for text in written}
     for encoding in ("utf-16-le", "utf-16-be"):
@@ -108,17 +108,17 @@ def forms(secret: str) -> frozenset[bytes]:
 
 
 def shorn(secret: str) -> frozenset[bytes]:
-    """Return what is left of a secret where an escape took the first digits of its base64.
+    """Return the rests of a secret whose first base64 digits an escape has swallowed.
 
-    Two digits of hexadecimal are one byte. Two of base64 are a part of three, of which the rest
-    may not be read either.
+    Two digits of hexadecimal are one byte. Two digits of base64 are a part of three bytes, and the
+    rest of these may be unreadable too.
     """
     whole = fold(secret)
     return frozenset(whole[lost:] for lost in (1, 2, 3) if len(secret) >= LEAST)
 
 
 def _is_kept(form: str) -> bool:
-    """Whether a form that begins with what an escape stands for is no word by chance."""
+    """Return whether a form that begins with the result of an escape is unlikely to be a word."""
     first = form[0]
     is_odd = not (first.isascii() and first.isprintable())
     if first.isspace():

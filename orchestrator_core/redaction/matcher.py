@@ -1,4 +1,4 @@
-"""One automaton over all forms of many secrets."""
+"""An automaton that searches for all forms of many secrets at once."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from orchestrator_core.redaction.forms import LEAST, SHORTEST_WORD, forms, shorn
 from orchestrator_core.redaction.views import View, fold
 
 Span = tuple[int, int]
-"""Where a secret begins and ends in the original."""
+"""The places where a secret begins and ends in the original text."""
 
 _LONGEST_TAIL: Final = 4096
 _UNFINISHED: Final = re.compile(
     rb"(?:%[0-9a-f]?|\\(?:u[0-9a-f]{0,7}|x[0-9a-f]?)?|&#?\w{0,6}|[\xc0-\xff][\x80-\xbf]{0,2})\Z"
 )
-"""What is left of an escape or a character that was cut in two."""
+"""The rest of an escape or a character that was cut in two."""
 
 
 class Matcher:
-    """Finds secrets in a view, in a time that grows with the view alone.
+    """A search for secrets in a view; its time depends only on the view's length.
 
     Args:
-        secrets: that it looks for.
+        secrets: the secrets to find.
 
     Attributes:
-        is_ascii: whether all of them are.
+        is_ascii: whether all secrets are ASCII.
     """
 
     def __init__(self, secrets: Collection[str]) -> None:
         found = sorted({form for secret in secrets for form in forms(secret)})
         rests = sorted({rest for secret in secrets for rest in shorn(secret)}.difference(found))
-        self._count = len(found)  # what comes after them counts in base64 and hexadecimal alone
+        self._count = len(found)  # the later ones count only in base64 and hexadecimal
         self._forms = BytesAhoCorasick(found + rests) if found else None
         self._by_head: dict[bytes, list[bytes]] = {}
         for form in found:
@@ -45,10 +45,10 @@ class Matcher:
         self._short = _short_pattern({fold(one) for one in secrets if len(one) < LEAST})
 
     def is_clear(self, folded: bytes) -> bool:
-        """Whether neither a secret nor a short one stands in what has no escapes.
+        """Return whether a text without escapes contains no secret, long or short.
 
         Args:
-            folded: a text's bytes, as :func:`~orchestrator_core.redaction.views.fold` makes them.
+            folded: the text's bytes from :func:`~orchestrator_core.redaction.views.fold`.
         """
         forms, short = self._forms, self._short
         return (forms is None or not forms.find_matches_as_indexes(folded)) and (
@@ -56,7 +56,7 @@ class Matcher:
         )
 
     def spans(self, view: View) -> Iterator[Span]:
-        """Yield where secrets stand in the original of a view."""
+        """Yield the places of secrets in the original text of a view."""
         folded = view.folded
         if self._forms is not None:
             for form, begin, end in self._forms.find_matches_as_indexes(folded, overlapping=True):
@@ -70,7 +70,7 @@ class Matcher:
                     yield view.span(*match.span())
 
     def _cut_off(self, view: View, cut: int) -> Iterator[Span]:
-        """Yield the first part of a secret whose rest was cut off here."""
+        """Yield the place of a secret's first part whose rest was cut off here."""
         before = view.before(cut)
         begin = max(0, len(before) - _LONGEST_TAIL)
         tail = before[begin:]
@@ -83,11 +83,11 @@ class Matcher:
 
 
 def _short_pattern(secrets: Iterable[bytes]) -> re.Pattern[bytes] | None:
-    """Return a pattern for secrets that are removed only where they stand as a value.
+    """Return a pattern for secrets that are removed only where they are a value.
 
-    A value comes after ``=`` or ``:``, as the password of a URL does, or in quotes. A secret in
-    which letters stand beside digits or signs is no word of a language: it is removed as a word
-    too.
+    A value comes after ``=`` or ``:``, as the password of a URL does, or in quotes. A secret that
+    mixes letters with digits or signs is not a word of a language. It is therefore also removed as
+    a separate word.
     """
     found = sorted(filter(None, secrets), key=len, reverse=True)
     if not found:

@@ -1,4 +1,4 @@
-"""The secrets of this process, and their removal from what it shows and logs."""
+"""The secrets of this process, and their removal from all that it shows and logs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from orchestrator_core.redaction.matcher import Matcher, Span
 from orchestrator_core.redaction.views import fold, original
 
 MARK: Final = "***"
-"""What stands where a secret was."""
+"""The replacement of a secret."""
 
 _VALUES: Final = 16
-"""Values that are remembered of one source: a cloud may quote a password after its change."""
+"""The number of values kept for one source: a cloud may quote a password after its change."""
 
 _BLOCK: Final = 128
 _BLOCKS: Final = 8
 
 
 class Registry:
-    """Secrets from settings, and those that came up while the process runs.
+    """Secrets from the settings, and others that became known while the process runs.
 
-    Those of the settings stay. Of the others about a thousand are remembered, in blocks: a new
-    one costs no more than an automaton for its block.
+    Those of the settings are kept. Of the others about a thousand are kept, in blocks, so that a
+    new one costs only one automaton for its block.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Registry:
         self._matchers: list[Matcher] = []
 
     def keep(self, secret: str, source: str) -> None:
-        """Add a secret of the settings, the newest of its source."""
+        """Add a secret of the settings as the newest value of its source."""
         values = self._kept.get(source)
         if values is not None and next(reversed(values), None) == secret:
             return
@@ -52,7 +52,7 @@ class Registry:
             self._kept_matcher = None
 
     def register(self, secret: str) -> None:
-        """Add a secret that came up while the process runs."""
+        """Add a secret that became known while the process runs."""
         with self._lock:
             if any(secret in block for block in self._blocks[-_BLOCKS // 2 :]):
                 return
@@ -70,7 +70,7 @@ class Registry:
         if not depth and not may_be_cut and _is_unescaped(text):
             folded = fold(text)
             if all(matcher.is_clear(folded) for matcher in matchers):
-                return text  # nearly every line of the log: a view of it costs more than it holds
+                return text  # true for nearly every log line; a view would cost more
         spans: list[Span] = []
         is_ascii = all(matcher.is_ascii for matcher in matchers)
         for view in all_views(
@@ -91,12 +91,12 @@ class Registry:
         return [matcher, *self._matchers]
 
     def renew_lock(self) -> None:
-        """Take another lock, in a child whose parent may have held this one."""
+        """Replace the lock in a child process, whose parent may have held the old one."""
         self._lock = threading.Lock()
 
 
 def _is_unescaped(text: str) -> bool:
-    """Whether a text is what it reads, and nothing in it may have been cut off."""
+    """Return whether a text has no escapes and no place where it may have been cut off."""
     return text.isascii() and not any(sign in text for sign in ("%", "\\", "&", "..."))
 
 
@@ -129,21 +129,21 @@ os.register_at_fork(after_in_child=_registry.renew_lock)
 
 
 def keep_secret(secret: str, source: str) -> None:
-    """Have a secret of the settings removed from all that this process shows from now on.
+    """Remove a secret of the settings from all that this process shows from now on.
 
     Args:
-        secret: its value.
-        source: where it comes from. Of each source the last values are remembered.
+        secret: the value of the secret.
+        source: the origin of the secret; the last values of each source are kept.
     """
     if secret:
         _registry.keep(secret, source)
 
 
 def keep_plain(value: str) -> None:
-    """Have a value removed that stands in the settings where a secret may.
+    """Remove a value from all output that is in the settings where a secret may be.
 
-    Of a URL that is the password in it. What has letters alone is taken for a name: to remove
-    every ``administrator`` would hide no secret.
+    If it is a URL, only the password in it is removed. A value of letters only is taken for a name:
+    removing every ``administrator`` would hide no secret.
     """
     if "://" in value:
         keep_secret(unquote(url_password(value) or ""), f"the password in {value}")
@@ -152,9 +152,9 @@ def keep_plain(value: str) -> None:
 
 
 def keep_named(table: Mapping[str, Any]) -> None:
-    """Have the texts removed whose names in a table of the settings say that they are secrets.
+    """Remove the texts in a table of the settings whose names mark them as secrets.
 
-    A password that stands in a URL is one, whatever the URL's name.
+    A password in a URL is a secret too, whatever the URL's name is.
     """
     for name, text in texts(table):
         if "://" in text:
@@ -164,16 +164,16 @@ def keep_named(table: Mapping[str, Any]) -> None:
 
 
 def register_secret(value: str) -> None:
-    """Have a secret removed from every message and log line of this process from now on.
+    """Remove a secret from every message and log line of this process from now on.
 
-    For what a plugin gets while it runs: a token that a login gave, a session's cookie, a key that
-    was exchanged for another one. Secrets of the settings, and whatever came through ``env:`` or
-    ``file:``, are known already. May be called from any thread, as often as wanted; about a
-    thousand values are remembered, the newest.
+    Use it for secrets that a plugin receives while it runs: the token of a login, the cookie of a
+    session, a key that was exchanged for another one. Secrets of the settings, and all values from
+    ``env:`` or ``file:``, are known already. It may be called from any thread, any number of times.
+    The newest values, about a thousand, are kept.
 
     Args:
-        value: the secret itself. One of fewer than eight characters is removed only where it
-            stands alone as a value, since it may be a part of any word.
+        value: the secret itself. If it has fewer than eight characters, it is removed only where it
+            is a separate value, since it may be a part of any word.
 
     .. versionadded:: 0.1
     """
@@ -184,9 +184,10 @@ def register_secret(value: str) -> None:
 def redact(text: str) -> str:
     """Return a message with ``***`` in the place of every secret that this process knows.
 
-    A secret is found as it is and in each usual encoding, whatever its case: base64 at any place
-    in a longer text, hexadecimal, URL quoting, escapes of JSON, HTML, XML and Python, and layers
-    of them. The beginning of a secret is found at the end of the text, and before an ellipsis.
+    A secret is found as it is and in each usual encoding, in upper or lower case: base64 at any
+    place in a longer text, hexadecimal, URL quoting, escapes of JSON, HTML, XML and Python, and
+    layers of them. The beginning of a secret is found at the end of the text and before an
+    ellipsis.
 
     .. versionadded:: 0.1
     """
@@ -194,11 +195,11 @@ def redact(text: str) -> str:
 
 
 def redact_line(line: str, *, is_plain: bool = False) -> str:
-    """Return a whole line of the log without secrets, as :func:`redact` does with messages.
+    """Return a whole log line without secrets, as :func:`redact` does with messages.
 
     Args:
-        line: as it is going to be written.
-        is_plain: whether nothing in it is long enough to be base64 or hexadecimal of a secret:
-            most lines are so, and to decode them would cost a tenth of a request.
+        line: the line as it will be written.
+        is_plain: whether the line contains nothing long enough to be a secret in base64 or
+            hexadecimal. Most lines are so, and decoding them would cost a tenth of a request.
     """
     return _registry.redact(line, may_be_cut=False, depth=0 if is_plain else DEPTH)

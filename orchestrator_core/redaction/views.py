@@ -1,7 +1,7 @@
-"""The texts that a text stands for, once its encodings are undone.
+"""The texts that result from a text when its encodings are decoded.
 
-Instead of searching for each secret in each encoding, the text is decoded: that finds mixtures
-and nestings which no list of encodings has. Every byte of a view knows where it comes from.
+The text is decoded, instead of searching for each secret in each encoding. This finds mixtures and
+nestings which no list of encodings contains. Every byte of a view knows its origin.
 """
 
 from __future__ import annotations
@@ -13,33 +13,34 @@ from typing import Final, Protocol
 _CUT: Final = re.compile(r"…|\.\.\.")
 _MOST_CUTS: Final = 16
 _CONTINUED: Final = bytes(range(0x80, 0xC0))
-"""The bytes of UTF-8 that no character begins with (RFC 3629, 3)."""
+"""The continuation bytes of UTF-8, with which no character begins (RFC 3629, 3)."""
 
 
 class Source(Protocol):
-    """Where the parts of a view stand in the view that it was made of."""
+    """The places of a view's parts in the view from which it was made."""
 
     def start(self, index: int) -> int:
-        """Return where what is at ``index`` begins."""
+        """Return the place where the part at ``index`` begins."""
         ...
 
     def stop(self, index: int) -> int:
-        """Return where what is before ``index`` ends."""
+        """Return the place where the part before ``index`` ends."""
         ...
 
 
 class View:
-    """A text that stands in another one.
+    """A text that is contained in another one.
 
     Args:
-        text: as it reads; None of what was base64 or hexadecimal, where every byte counts as one.
-        data: then, its bytes.
-        ends: places at which it may have been cut off.
-        parent: the view that it was made of; None for the original.
-        source: where its characters (or bytes) stand in the parent.
+        text: the decoded text; None for decoded base64 or hexadecimal, of which every byte counts
+            as one character.
+        data: the decoded bytes, if there is no text.
+        ends: the places at which it may have been cut off.
+        parent: the view from which it was made; None for the original.
+        source: the places of its characters (or bytes) in the parent.
 
     Attributes:
-        folded: its bytes, as :func:`fold` makes them.
+        folded: its bytes from :func:`fold`.
         is_binary: whether it was base64 or hexadecimal.
     """
 
@@ -63,7 +64,7 @@ class View:
 
     @property
     def text(self) -> str:
-        """The text of one that is a text."""
+        """Return the text of a view that has one."""
         assert self._text is not None
         return self._text
 
@@ -74,7 +75,7 @@ class View:
         return fold(self._text[:end])
 
     def span(self, begin: int, end: int) -> tuple[int, int]:
-        """Return where a part of the folded bytes begins and ends in the original."""
+        """Return the place in the original of a part of the folded bytes."""
         text = self._text
         if text is not None and len(text) != len(self.folded):
             begin, end = _characters(self.folded[: begin + 1]) - 1, _characters(self.folded[:end])
@@ -86,21 +87,21 @@ class View:
 
 
 def _characters(data: bytes) -> int:
-    """Return how many characters begin in UTF-8, which may end within one."""
+    """Return how many characters begin in UTF-8 bytes, which may end within a character."""
     return len(data.translate(None, delete=_CONTINUED))
 
 
 def fold(text: str) -> bytes:
-    """Return a text's bytes, in which the case of ASCII letters does not count."""
+    """Return a text's bytes with ASCII letters in lower case."""
     return text.encode("utf-8", "surrogatepass").lower()
 
 
 def original(text: str, *, may_be_cut: bool) -> View:
-    """Return a text as the first view of it.
+    """Return the first view of a text.
 
     Args:
         text: a message, or a line of the log.
-        may_be_cut: whether its end may be missing; before an ellipsis something always may be.
+        may_be_cut: whether its end may be missing; before an ellipsis this is always possible.
     """
     ends = tuple(_cuts(text))[-_MOST_CUTS:]
     return View(text, ends=(*ends, len(text)) if may_be_cut else ends)

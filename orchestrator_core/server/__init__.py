@@ -1,1 +1,1 @@
-"""Gunicorn as Orchestrator runs it: its worker, its configuration, its reload."""
+"""The integration of gunicorn: its worker, its configuration and its reload."""

@@ -1,4 +1,4 @@
-"""Where the server may listen without asking its callers who they are."""
+"""The check of the addresses on which the server listens without authentication."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from orchestrator_core.settings.model import Settings
 
 
 def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
-    """Refuse to serve the world without a token.
+    """Refuse to listen on a public address without authentication.
 
     Args:
-        settings: what is in force.
-        addresses: what gunicorn will listen on: ``(host, port)``, a path, or an open
-            file descriptor (whose owner answers for it).
+        settings: the settings in force.
+        addresses: the addresses that gunicorn will listen on, each as ``(host, port)``, a path, or
+            an open file descriptor (whose owner is responsible for it).
 
     Raises:
-        SettingsError: naming the ways out.
+        SettingsError: when an address is public; the message says how to allow it.
     """
     if settings.auth.mode != "none":
         return
@@ -34,12 +34,12 @@ def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
 
 
 def warn_of_plain_tokens(settings: Settings, addresses: Iterable[object], log: Any) -> None:
-    """Warn if tokens travel unencrypted over a network.
+    """Warn if tokens are sent unencrypted over a network.
 
     Args:
-        settings: what is in force.
-        addresses: as for :func:`check_binding`.
-        log: gunicorn's.
+        settings: the settings in force.
+        addresses: the same as for :func:`check_binding`.
+        log: gunicorn's logger.
     """
     if settings.auth.mode == "none" or settings.server.tls is not None:
         return
@@ -53,5 +53,5 @@ def warn_of_plain_tokens(settings: Settings, addresses: Iterable[object], log: A
 
 
 def _is_own(host: str) -> bool:
-    # Other names are looked up only when the socket is made: who knows what they mean then.
+    # Other names are resolved only when the socket is made, and may have another address by then.
     return host == "localhost" or bool(is_loopback(host))

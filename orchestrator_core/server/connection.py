@@ -1,4 +1,4 @@
-"""How a connection is read in portions, how much of a request's head, and how it ends."""
+"""A connection: it is read in portions, limits a request's head, and ends without a reset."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from orchestrator_core.server.intake import Intake
 from orchestrator_core.server.lingering import Lingering
 
 _MOST_DROPPED: Final = 8
-"""Times the largest body that are read and dropped, so that the client sees its answer."""
+"""The most input to read and drop so that the client sees its answer, as a multiple of max_body."""
 
 _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*+")
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's connection, which never parses long, and closes so that its answer arrives.
+    """Gunicorn's connection, with short parsing steps and an end that does not lose the answer.
 
-    Gunicorn 27.0 parses all that one read gives, up to 256 KiB, in one go. It limits each header
-    field, and not all of them together. It skips one empty line before a request only (RFC 9112,
-    2.2). It closes a connection whose body is not read to its end without announcing it, and with
-    unread data in it, so that the client may see a reset instead of the answer (RFC 9112, 9.6).
+    Gunicorn 27.0 parses all the data of one read, up to 256 KiB, in one step. It limits each header
+    field, but not all of them together. It skips only one empty line before a request (RFC 9112,
+    2.2). If a body is not read to its end, gunicorn closes the connection without announcing it and
+    with unread data in it. The client may then see a reset instead of the answer (RFC 9112, 9.6).
     """
 
     _closed: bool
@@ -41,37 +41,37 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def connection_made(self, transport: Any) -> None:
         """Prepare to read."""
         self._intake = Intake(self.worker.loop, transport, self._take, self._read_on)
-        # A PROXY line of version 2 begins with empty lines; it opens the connection.
+        # A PROXY line of version 2 begins with empty lines; it is the first line of the connection.
         self._line_begun = getattr(self.cfg, "proxy_protocol", "off") != "off"
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, or drop it after the last answer."""
+        """Parse the received data, or drop it after the last answer."""
         if self._lingering is not None:
             self._lingering.drop(len(data))
         elif self._intake is not None:
             self._intake.put(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what waits to be parsed."""
+        """Drop the data that waits to be parsed."""
         if self._lingering is not None:
             self._lingering.stop()
         if self._intake is not None:
             self._intake.drop()
-            self._intake = None  # it refers to this object: no cycle may hold what was read
+            self._intake = None  # it refers to this object, and a cycle would keep the data
         super().connection_lost(exc)
 
     def parse(self, data: bytes) -> None:
-        """Parse a portion of what came."""
+        """Parse a portion of the received data."""
         super().data_received(data)
 
     def refuse(self, status: int) -> None:
-        """Answer with an error and close: nothing more of this connection can be understood."""
+        """Answer with an error and close: the rest of this connection cannot be understood."""
         self._send_error_response(status, "")
         self.end()
 
     def end(self) -> None:
-        """Close, and let the connection's own loop see it."""
+        """Close the connection and wake its own loop, which then sees the end."""
         self._close_transport()
         if self._request_ready is not None:
             self._request_ready.set()
@@ -102,7 +102,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         return self._feed_head(data)
 
     def _feed_head(self, data: bytes) -> bool:
-        """Parse no more than a request's head may have; return whether the connection goes on."""
+        """Parse no more than a head may have; return whether the connection continues."""
         head = data[: self._limits.limit_request_head - self._head_size]
         if not self._feed(head):
             return False
@@ -133,7 +133,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         return self._is_body_unread() or super()._will_close(request, response_requires_close)
 
     def _send_response_start(self, status: int, headers: Any, *args: Any, **kwargs: Any) -> None:
-        # The application itself may announce the end; gunicorn would keep the connection.
+        # The application may announce the end too; gunicorn would keep the connection open.
         self._is_last_answer = any(
             name.lower() == b"connection" and value.lower() == b"close" for name, value in headers
         )
@@ -144,7 +144,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         return bool(keepalive) and not self._is_last_answer
 
     def _has_unread_input(self) -> bool:
-        """Whether the client may still be sending."""
+        """Return whether the client may still be sending."""
         parser = self._callback_parser
         return bool(
             self._is_malformed

@@ -1,4 +1,4 @@
-"""The connections of each address to this process."""
+"""The number of connections of each address to this process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import Counter
 
 
 class Connections:
-    """Counts connections by address; used from one event loop.
+    """A count of connections by address, used from one event loop.
 
     Args:
-        limit: how many one address may have.
+        limit: the most connections of one address.
     """
 
     def __init__(self, limit: int) -> None:
@@ -17,7 +17,7 @@ class Connections:
         self._open: Counter[str] = Counter()
 
     def add(self, address: str) -> bool:
-        """Count a connection that was made; whether its address may have it."""
+        """Count a new connection; return whether its address is within the limit."""
         self._open[address] += 1
         return self._open[address] <= self._limit
 

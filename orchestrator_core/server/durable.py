@@ -1,4 +1,4 @@
-"""The process behind ``orchestrator worker``."""
+"""The process of ``orchestrator worker``."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from orchestrator_core.settings.snapshot import proven
 _log = structlog.get_logger(__name__)
 
 _LOOK: Final = 0.5
-"""Seconds between two looks for whether the supervisor is still there."""
+"""The seconds between two checks of whether the supervisor still exists."""
 
 
 def run(settings: Settings, *, supervisor: int | None) -> None:
-    """Work until SIGTERM or SIGINT, or until the supervisor is gone.
+    """Run the durable worker until SIGTERM or SIGINT, or until the supervisor has ended.
 
     Args:
-        settings: of the server.
-        supervisor: the pid of the parent whose end is this process's end too; None for one that
-            runs alone.
+        settings: the settings of the server.
+        supervisor: the pid of the parent with which this process ends; None for a process that runs
+            alone.
 
     Raises:
         OrchestratorError: when the settings or the database do not allow it.
@@ -73,15 +73,16 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
 
 async def _beat(file: Path) -> None:
     while True:
-        with suppress(OSError):  # the next one may succeed
+        with suppress(OSError):  # the next touch may succeed
             file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
         await asyncio.sleep(1.0)
 
 
 async def _watch(worker: DurableWorker, supervisor: int) -> None:
-    """A worker whose supervisor was killed would run beside that of the next server.
+    """Stop the worker when its supervisor has ended.
 
-    The supervisor may be gone before this begins: only it can say who it is.
+    Otherwise a worker whose supervisor was killed would run beside the worker of the next server.
+    The supervisor may have ended before this check begins; that is why it passes its own pid.
     """
     while os.getppid() == supervisor:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(_LOOK)

@@ -1,4 +1,4 @@
-"""What ``conf/gunicorn.conf.py`` takes from the settings, and its hooks."""
+"""The values that ``conf/gunicorn.conf.py`` takes from the settings, and its hooks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OF_POSTGRESQL: Final = (
     "sqlalchemy.dialects.postgresql.psycopg",
     "orchestrator_core.state.postgresql",
 )
-"""What SQLAlchemy and the core import by themselves only when they connect."""
+"""Modules that SQLAlchemy and the core import only when they connect."""
 
 
 def server_settings() -> ServerSettings:
@@ -51,10 +51,10 @@ def server_settings() -> ServerSettings:
 
 
 def graceful_timeout() -> int:
-    """Seconds that a stopping worker may take to finish what is in flight.
+    """Return the seconds that a stopping worker may take to finish the requests in flight.
 
-    Unless it is set: the longest deadline of any operation. A start that is cut off in the
-    middle would leave a VM that nobody knows of.
+    Without a setting this is the longest deadline of any operation plus 5 s. A start that is
+    interrupted would leave an unknown VM.
     """
     settings = current()
     return settings.server.graceful_timeout or int(max(_deadlines(settings))) + _MARGIN
@@ -68,7 +68,7 @@ def _deadlines(settings: Settings) -> list[float]:
 
 
 def on_starting(arbiter: Any) -> None:
-    """Refuse an open address, make the run directory, guard the reload, keep a durable worker."""
+    """Check the addresses, make the run directory, guard the reload, start a durable worker."""
     try:
         check_binding(current(), arbiter.cfg.address)
         tls.keep(tls.make_context(current()))
@@ -84,11 +84,11 @@ def on_starting(arbiter: Any) -> None:
 
 
 def _import_for_all_workers() -> None:
-    """Import before the first fork what every worker needs.
+    """Import the modules that every worker needs before the first fork.
 
-    A worker that takes a dead one's place serves the sooner, and all of them run the same
-    core, whatever is installed meanwhile. Plugins each worker imports for itself: a reload
-    takes what is new of them.
+    A worker that replaces a dead one is then ready sooner. All workers also run the same core, even
+    if another version is installed meanwhile. Each worker imports the plugins itself, so that a
+    reload uses their new versions.
     """
     core_version()
     names = ["orchestrator_core.app"]
@@ -98,15 +98,15 @@ def _import_for_all_workers() -> None:
         postgresql = state.url.reveal().startswith("postgresql")
         names += _OF_POSTGRESQL if postgresql else _OF_SQLITE
     for name in names:
-        with suppress(ImportError):  # a worker tells what it lacks
+        with suppress(ImportError):  # the worker reports what is missing
             import_module(name)
 
 
 def _stop_to_the_end(arbiter: Any) -> None:
-    """Let several workers fail at once.
+    """Keep the stop going when several workers fail at once.
 
-    Gunicorn ends when the first cannot load the application; the second one's failure, seen
-    while it stops, would break that off with a stack trace.
+    Gunicorn stops when the first worker cannot load the application. If it sees the failure of a
+    second worker during that stop, it would break off with a stack trace.
     """
     stop: Callable[[bool], None] = arbiter.stop
 

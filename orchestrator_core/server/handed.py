@@ -1,7 +1,7 @@
-"""The settings in force, handed from the master to the durable worker that it starts.
+"""The settings in force, passed from the master to the durable worker that it starts.
 
-A durable worker that takes a dead one's place would otherwise read the file of the settings, which
-may be half-edited, unreadable or gone by then.
+Otherwise a durable worker that replaces a dead one would read the settings file, which may be
+half-edited, unreadable or missing by then.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _MOST_BYTES: Final = 2**26
 
 @contextmanager
 def handed_over() -> Iterator[BinaryIO]:
-    """Yield a file without a name that holds the settings in force, for a process's input.
+    """Yield an unnamed file with the settings in force, for use as a process's standard input.
 
-    A pipe could block the master. The file is in memory, since it holds secrets.
+    A pipe could block the master. The file is in memory because it contains secrets.
     """
     with _unnamed() as stream:
         pickle.dump((current(), kept_files.kept(), inherited()), stream)
@@ -43,18 +43,18 @@ def handed_over() -> Iterator[BinaryIO]:
 def _unnamed() -> BinaryIO:
     try:
         return os.fdopen(os.memfd_create("orchestrator-settings"), "w+b")
-    except (AttributeError, OSError):  # not Linux, or forbidden
+    except (AttributeError, OSError):  # not Linux, or not permitted
         return cast(BinaryIO, tempfile.TemporaryFile())
 
 
 def take_over() -> Settings | None:
-    """Return the settings that the parent has written to standard input, and put them in force.
+    """Return the settings that the parent wrote to standard input, and put them in force.
 
     Returns:
-        None when there are none that this version understands: they are read from the file then.
+        The settings, or None when this version cannot use them; the caller then reads the file.
     """
     try:
-        # Only the parent that has started this process can have written this.
+        # Only the parent that started this process can have written this.
         data = sys.stdin.buffer.read(_MOST_BYTES)
         settings, files, facts = pickle.loads(data)  # noqa: S301
         return _take(settings, files, facts)

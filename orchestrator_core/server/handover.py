@@ -1,4 +1,4 @@
-"""The wait of a reload until the old workers have ended."""
+"""The part of a reload that waits for the old workers to end."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
 class Interrupted(Exception):
-    """The server is to end: the old workers are not waited for any more."""
+    """The server has to end, so that the reload stops waiting for the old workers."""
 
 
 def reload_with_care(arbiter: Any, reload: Callable[[], None], look: Callable[[], None]) -> None:
     """Run gunicorn's reload; replace a new worker that dies before the old ones have ended.
 
-    Gunicorn waits in it for the old workers, up to ``graceful_timeout`` seconds for a start that
-    is under way. Meanwhile it would neither replace a dead worker, so that nothing may be left
-    that accepts connections, nor see that it is to end.
+    Gunicorn waits inside its reload for the old workers, up to ``graceful_timeout`` seconds for a
+    start in progress. During that time it would not replace a dead worker, so that possibly no
+    process accepts connections. Nor would it notice that it has to end.
 
     Args:
         arbiter: gunicorn's master.
-        reload: its own method.
-        look: called about ten times a second while the old workers end.
+        reload: the master's own method.
+        look: the function that is called about ten times a second while the old workers end.
     """
     reap: Callable[[], None] = arbiter.reap_workers
     wait = _Wait(arbiter)
@@ -58,7 +58,7 @@ class _Wait:
         if young < arbiter.num_workers and time.monotonic() - self._tried_at >= _RETRY_SECONDS:
             before = len(arbiter.WORKERS)
             arbiter.spawn_worker()
-            if len(arbiter.WORKERS) == before:  # it cannot be had just now
+            if len(arbiter.WORKERS) == before:  # the fork failed
                 self._tried_at = time.monotonic()
         elif young >= arbiter.num_workers:
             self._end_the_old()
@@ -66,14 +66,20 @@ class _Wait:
             raise Interrupted
 
     def _end_the_old(self) -> None:
-        """Tell them once: gunicorn has, unless the new ones could not be forked at first."""
+        """Send SIGTERM to each old worker once.
+
+        Gunicorn has done this already, unless the new workers could not be forked at first.
+        """
         for pid, worker in list(self._arbiter.WORKERS.items()):
             if worker.age <= self._last_age and pid not in self._told:
                 self._told.add(pid)
                 self._arbiter.kill_worker(pid, signal.SIGTERM)
 
     def _is_to_end(self) -> bool:
-        """Look into the queue of signals, which has no look of its own."""
+        """Return whether a signal to end is queued.
+
+        The queue has no method to look at its items without taking them.
+        """
         waiting = []
         try:
             while True:

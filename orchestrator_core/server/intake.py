@@ -1,4 +1,4 @@
-"""Hands what a connection receives to the parser in portions."""
+"""The portions in which the received data of a connection is parsed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Callable
 from typing import Final
 
 PORTION: Final = 16_384
-"""Bytes that are parsed in one go: about 3 ms of the slowest that a client can send. One read of
-a socket gives up to 256 KiB, and the event loop would stand still for all of them."""
+"""The bytes that are parsed in one step: about 3 ms for the slowest input a client can send. One
+read of a socket returns up to 256 KiB, and the event loop would stand still for all of it.
+"""
 
 
 class Intake:
-    """Keeps what is not parsed yet; the connection is not read meanwhile.
+    """The data that is not parsed yet; the connection is not read meanwhile.
 
     Args:
-        loop: free for others between two portions.
-        transport: of the connection.
-        take: parses a portion.
-        resume: called once all is parsed, to read on.
+        loop: the event loop, which runs other tasks between two portions.
+        transport: the transport of the connection.
+        take: the function that parses a portion.
+        resume: the function that is called after the last portion, to continue reading.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Intake:
         self._waiting = bytearray()
 
     def put(self, data: bytes) -> None:
-        """Parse data, now or after what waits already."""
+        """Parse the data now, or after the data that already waits."""
         if self._waiting:
             self._waiting += data
         elif len(data) <= PORTION:
@@ -46,11 +47,11 @@ class Intake:
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything that was received has been parsed."""
+        """Return whether all received data has been parsed."""
         return not self._waiting
 
     def drop(self) -> int:
-        """Forget what waits; return how many bytes it was."""
+        """Drop the waiting data; return its size in bytes."""
         size = len(self._waiting)
         self._waiting.clear()
         return size

@@ -1,4 +1,4 @@
-"""How Python itself runs in a process that serves requests beside threads that compute."""
+"""Settings of the Python interpreter for a process that serves requests and computes in threads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 
 
 def spare_the_collector() -> None:
-    """Take what was made at the start out of Python's collector for cycles, and let it run less.
+    """Exempt the objects of the start from Python's cycle collector, and run it less often.
 
-    Requests make hardly any cycles, but enough objects to have everything looked through
-    again and again: a fifth of a worker's time. The second generation is kept small, since
-    a look through it stops the whole process, and a long list is a million objects.
+    Requests make hardly any cycles, but enough objects to trigger many scans of all objects, which
+    took a fifth of a worker's time. The threshold of the second generation is kept small, because
+    its scan stops the whole process, and a long list consists of a million objects.
     """
     gc.collect()
     gc.freeze()
@@ -19,9 +19,9 @@ def spare_the_collector() -> None:
 
 
 def let_the_loop_go_first() -> None:
-    """Have threads that compute let go of Python's lock five times as often as by themselves.
+    """Make computing threads release Python's lock five times as often as by default.
 
-    The event loop needs it again after each system call: while a long list is parsed and
-    shaped, every request would wait for it several times.
+    The event loop needs the lock again after each system call. While a long list is parsed and
+    shaped, every request would wait for the lock several times.
     """
     sys.setswitchinterval(0.001)

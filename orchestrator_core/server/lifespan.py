@@ -1,4 +1,4 @@
-"""The application's startup as a worker sees it: one line of what has failed, and not frames."""
+"""The startup of the application as a worker sees it: a failure is one line, not a stack trace."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _Send = Callable[[_Message], Awaitable[None]]
 
 
 class Startup:
-    """Stands before the application until that has started.
+    """An ASGI application around another one, until that one has started.
 
-    Falcon tells what a startup raises as a stack trace, which gunicorn logs.
+    Falcon reports an error of the startup as a stack trace, which gunicorn logs.
 
     Args:
         application: an ASGI application.
-        started: called once it has started; no request needs this object any more then.
+        started: the function that is called once the application has started; requests do not need
+            this object any more then.
     """
 
     def __init__(self, application: Any, started: Callable[[], None]) -> None:
@@ -30,13 +31,13 @@ class Startup:
 
     @property
     def is_database_away(self) -> bool:
-        """Whether the startup has failed for want of the database."""
+        """Return whether the startup failed because the database is unreachable."""
         name = self._failure.partition(":")[0].removeprefix(_OURS)
         kind = getattr(errors, name, None)
         return isinstance(kind, type) and issubclass(kind, errors.StateUnavailable)
 
     async def __call__(self, scope: _Message, receive: Any, send: _Send) -> None:
-        """Serve as the application does."""
+        """Serve as the inner application does."""
 
         async def told(message: _Message) -> None:
             if message["type"] == "lifespan.startup.failed":

@@ -1,8 +1,8 @@
 """The end of a connection whose client may still be sending.
 
-A system that closes a socket with unread data in it resets the connection, and the client may
-lose an answer that it has received but not yet read. So the server closes its own direction,
-and reads on for a while without keeping anything.
+An operating system that closes a socket with unread data resets the connection. The client may then
+lose an answer that it has received but not yet read. The server therefore closes only its sending
+direction, and for a while reads and drops what arrives.
 
 Source: RFC 9112, 9.6.
 """
@@ -13,17 +13,17 @@ import asyncio
 from typing import Final
 
 _SILENCE: Final = 2.0
-"""Seconds without a byte after which the client is taken to have seen the answer."""
+"""The seconds without a byte after which the client has presumably seen the answer."""
 
 
 class Lingering:
-    """Drops what a client sends after the last answer, up to a time and a size.
+    """A reader that drops what a client sends after the last answer, within a time and a size.
 
     Args:
-        loop: the connection's.
-        transport: of the connection.
-        seconds: how long at most.
-        size: how many bytes at most.
+        loop: the event loop of the connection.
+        transport: the transport of the connection.
+        seconds: the longest time.
+        size: the most bytes.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Lingering:
         self._transport = transport
         self._size = size
         self._ends_at = loop.time() + seconds
-        if transport.can_write_eof():  # not with TLS, whose client goes by the answer's length
+        if transport.can_write_eof():  # not with TLS: its clients use the length
             transport.write_eof()
         transport.resume_reading()
         self._timer = loop.call_later(min(_SILENCE, seconds), self._end)
 
     def drop(self, size: int) -> None:
-        """Note that so many bytes were dropped."""
+        """Count dropped bytes."""
         self._size -= size
         self._timer.cancel()
         left = self._ends_at - self._loop.time()
@@ -53,7 +53,7 @@ class Lingering:
             self._timer = self._loop.call_later(min(_SILENCE, left), self._end)
 
     def stop(self) -> None:
-        """Forget the timer: the connection is gone."""
+        """Cancel the timer, because the connection is closed."""
         self._timer.cancel()
 
     def _end(self) -> None:

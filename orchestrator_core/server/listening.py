@@ -15,29 +15,29 @@ from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.model import Settings
 
 Address = tuple[str, int] | str | int
-"""As gunicorn has it: ``(host, port)``, the path of a Unix socket, or an open file descriptor."""
+"""An address in gunicorn's form: ``(host, port)``, a Unix socket's path, or a file descriptor."""
 
 
 def addresses_after(config: Any, old: Settings, new: Settings) -> list[Address]:
     """Return the addresses after a reload.
 
     Args:
-        config: gunicorn's, as it is in force.
+        config: gunicorn's configuration in force.
         old: the settings in force.
-        new: those that are to be taken.
+        new: the settings to use from now on.
     """
     if list(config.bind) != [old.server.bind]:
-        return list(config.address)  # the command line names another one, which stays
+        return list(config.address)  # the command line names another address, which stays
     return [util.parse_address(util.bytes_to_str(new.server.bind))]
 
 
 def try_addresses(wanted: Sequence[Address], held: Sequence[Address]) -> None:
-    """Bind each address that this server does not listen on yet, and let go of it.
+    """Bind each address that this server does not listen on yet, and release it again.
 
-    Gunicorn closes the old addresses before it binds the new ones, and ends if it cannot.
+    Gunicorn closes the old addresses before it binds the new ones, and ends if it cannot bind them.
 
     Raises:
-        SettingsError: naming the address that cannot be bound, and why.
+        SettingsError: naming the address that cannot be bound, and the reason.
     """
     for address in wanted:
         if address in held or isinstance(address, int):
@@ -59,7 +59,7 @@ def _try_port(host: str, port: int) -> None:
 
 
 def _try_path(path: Path) -> None:
-    """Try a name beside the path: gunicorn takes the place of a socket that is left there."""
+    """Bind a name beside the path, because gunicorn replaces a socket left at the path."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
         raise FileExistsError(None, "there is a file that is no socket")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as trial:

@@ -1,4 +1,4 @@
-"""Gunicorn's own lines in the form of all others."""
+"""The logger of gunicorn, with the same format as all other log lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator_core.settings.snapshot import current
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's logger with our formatter; secrets are struck out here too."""
+    """Gunicorn's logger with this project's formatter, which also removes secrets."""
 
     def setup(self, cfg: Any) -> None:
         """Configure the handlers."""
@@ -29,12 +29,12 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 class _Redacted(logging.Formatter):
-    """Another formatter's lines without secrets: a query may hold one."""
+    """A formatter that removes secrets from another formatter's lines; a query may contain one."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
         self._inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a line."""
+        """Return a record's redacted line."""
         return redact_line(self._inner.format(record))

@@ -1,7 +1,7 @@
-"""Guards of gunicorn's master: nothing that a later worker lacks may end the server.
+"""Guards of gunicorn's master: the failure of a later worker must not end the server.
 
-Gunicorn's main loop ends with the first exception. Each function here stands before a method of
-the arbiter that can raise one while other workers serve.
+Gunicorn's main loop ends with the first exception. Each function here wraps a method of the arbiter
+that can raise one while other workers serve.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from gunicorn.errors import HaltServer
 from orchestrator_core.settings.snapshot import generation
 
 _PAUSE: Final = 1.0
-"""Seconds until the next try after a worker that could not start and did not wait itself."""
+"""The seconds until the next attempt after a worker that failed to start without waiting itself."""
 
 
 HELD_SIGNALS: Final = frozenset(
     {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGABRT}
 )
-"""Signals that wait from before the fork until the worker has handlers of its own.
+"""Signals that are blocked from before the fork until the worker has its own handlers.
 
-The master's handlers, which a new worker inherits, put a signal into a queue that nothing reads
-there: a server that is told to end would wait for that worker until ``graceful_timeout`` is over.
+A new worker inherits the master's handlers, which put a signal into a queue that the worker never
+reads. A server that has to end would then wait for that worker until ``graceful_timeout`` is over.
 """
 
 
 def guard_master(arbiter: Any) -> None:
-    """Let the master outlive whatever happens to its later workers."""
+    """Protect the master from failures of its later workers."""
     _guard_spawn(arbiter)
     _guard_reap(arbiter)
     _guard_reexec(arbiter)
 
 
 def _guard_spawn(arbiter: Any) -> None:
-    """Try again every second to fork a worker for which the system lacks something just now.
+    """Retry every second to fork a worker while the system lacks a resource.
 
-    A process or a file descriptor may not be had for a while, even for the last worker.
+    Processes or file descriptors may be exhausted for a while, even for the last worker.
     """
     spawn: Callable[[], object] = arbiter.spawn_worker
     master, has_spawned = os.getpid(), False
@@ -55,7 +55,7 @@ def _guard_spawn(arbiter: Any) -> None:
         except OSError as error:
             if os.getpid() != master or not has_spawned:
                 raise
-            os.umask(umask)  # gunicorn sets its own, and leaves it so when it fails
+            os.umask(umask)  # gunicorn sets its own umask, and keeps it when the fork fails
             arbiter.log.error(  # noqa: TRY400 - the system says what it lacks, not a frame
                 "No worker can be started just now: %s", error
             )
@@ -70,7 +70,7 @@ def _guard_spawn(arbiter: Any) -> None:
 
 
 def _guard_reap(arbiter: Any) -> None:
-    """Replace a later worker whose exit status would have gunicorn end the server."""
+    """Replace a later worker whose exit status would make gunicorn end the server."""
     reap: Callable[[], None] = arbiter.reap_workers
 
     def reap_workers() -> None:
@@ -87,9 +87,9 @@ def _guard_reap(arbiter: Any) -> None:
 
 
 def _guard_reexec(arbiter: Any) -> None:
-    """Let SIGUSR2 fail alone: the child that cannot become a new master must not act as one.
+    """Confine a failure of SIGUSR2 to the child, which must not act as a master.
 
-    Back in the master's main loop it would end the workers of its parent.
+    If the child returned to the master's main loop, it would end its parent's workers.
     """
     reexec: Callable[[], None] = arbiter.reexec
     master = os.getpid()

@@ -14,26 +14,26 @@ from gunicorn.asgi.parser import (
 )
 
 _MOST_DIGITS: Final = 16
-"""Hexadecimal digits of a chunk's size: 64 bits, which is what proxies count with."""
+"""The most hexadecimal digits of a chunk's size: 64 bits, as in proxies."""
 
 
 class Parser(PythonProtocol):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn 27.0's parser, which also checks sizes of chunks and trailer fields.
+    """Gunicorn 27.0's parser with checks of chunk sizes and trailer fields.
 
-    By itself it skips trailer lines without a look at them and takes sizes of any length. A proxy
-    that reads such a line in another way would see another end of the body, and so another next
+    Gunicorn skips trailer lines without checking them and accepts sizes of any length. A proxy that
+    reads such a line in another way would see another end of the body, and therefore another next
     request (RFC 9112, 7.1 and 11.2).
     """
 
     __slots__ = ()
 
     def _find_line(self, limit: int, error: Exception) -> int:
-        """Return where the next line ends, or -1; refuse a line that no chunked body has."""
+        """Return the end of the next line, or -1; refuse a line that no chunked body has."""
         try:
             end: int = super()._find_line(limit, error)
         except ParseError as refusal:
-            # The error would hold the frames of its traceback, and they the error: a cycle with
-            # all that was read in it, until Python's collector comes by.
+            # The error would refer to the frames of its traceback, and these to the error. Such a
+            # cycle would keep all data that was read, until Python's collector runs.
             del error
             raise refusal.with_traceback(None) from None
         if end > 0 and self._state == "chunked":
@@ -53,9 +53,9 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # gunicorn has no types
 
 
 def use_parser() -> None:
-    """Have gunicorn's protocol take :class:`Parser`.
+    """Make gunicorn's protocol use :class:`Parser`.
 
-    It names its parser in a global of its module and takes no other.
+    The protocol names its parser in a global of its module, and has no option for another one.
     """
     module: Any = protocol
     module.PythonProtocol = Parser

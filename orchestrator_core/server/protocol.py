@@ -1,4 +1,4 @@
-"""Gunicorn's HTTP protocol with time limits, and with our errors instead of plain text."""
+"""Gunicorn's HTTP protocol with time limits, and with JSON errors instead of plain text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MESSAGES: Final = {
     429: ("too_many_requests", "This address has too many connections; close some"),
     501: ("not_implemented", "This transfer coding is not implemented"),
 }
-"""What is said of a request that gunicorn refuses; its own words quote the request."""
+"""The answers to requests that gunicorn refuses; gunicorn's own texts quote the request."""
 
 _NO_HOST: Final = "An HTTP/1.1 request needs a Host header"
 _WRONG_HOST: Final = "The Host header is not a valid host and port"
@@ -31,7 +31,7 @@ _WRONG_TARGET: Final = "The request target is not a valid path or http URL"
 _OUR_SENTENCES: Final = frozenset({_NO_HOST, _WRONG_HOST, _WRONG_TARGET})
 
 _LARGEST_LENGTH: Final = 2**63 - 1
-"""What proxies count with: of a longer one they may see another end of the body."""
+"""The greatest number in proxies; with a greater length they may see another end of the body."""
 
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 
@@ -39,12 +39,12 @@ _PREFIX_HEADER: Final = b"x-forwarded-prefix"
 class Protocol(Connection):
     """One connection.
 
-    Gunicorn 27.0's ASGI worker waits for ever for the first request's headers, and for a
-    client that does not read its answer. Here both end after a time that the settings give:
+    Gunicorn 27.0's ASGI worker waits without limit for the headers of the first request, and for a
+    client that does not read its answer. Here both waits end after a time from the settings:
     ``header_timeout`` and ``body_timeout`` seconds.
 
-    Its parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and read a body
-    in "gzip, chunked" as if it were in "chunked". Here RFC 9112 holds (3.2, 6.1).
+    Gunicorn's parsers take an absolute-form target for a path, need no Host in HTTP/1.1, and read a
+    body in "gzip, chunked" as if it were in "chunked". This class follows RFC 9112 (3.2, 6.1).
     """
 
     def __init__(self, worker: Any) -> None:
@@ -56,7 +56,7 @@ class Protocol(Connection):
         self._counted: str | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first request."""
+        """Start the time limit of the first request."""
         self._wait(self._limits.header_timeout, self._headers_late)
         self._trusts_peer = _is_trusted(transport.get_extra_info("peername"), self.cfg)
         super().connection_made(transport)
@@ -64,10 +64,10 @@ class Protocol(Connection):
             self._count(transport.get_extra_info("peername")[0])
 
     def _count(self, address: str) -> None:
-        """Count the connection for its address; refuse it if that has too many.
+        """Count the connection for its address; refuse it if the address has too many.
 
-        A proxy, whose connections are those of many callers, is not counted, and neither is a
-        Unix socket, whose clients have no address.
+        The connections of a trusted proxy are not counted, because they belong to many callers.
+        Neither are those of a Unix socket, whose clients have no address.
         """
         self._counted = address
         if not self.worker.connections.add(address):
@@ -76,16 +76,17 @@ class Protocol(Connection):
             self.end()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
+        """Accept received data."""
         self._received = True
         super().data_received(data)
 
     def _feed(self, data: bytes) -> bool:
-        """Parse what came; refuse whatever gunicorn's parser does not understand.
+        """Parse received data; refuse all that gunicorn's parser does not understand.
 
-        Gunicorn catches the errors that its parser raises on purpose. Others, a
-        Content-Length of 5,000 digits for one, would be logged as a fault of the server and
-        leave the client without an answer. A request that came behind another is parsed here too.
+        Gunicorn catches the errors that its parser raises on purpose. Other errors would be logged
+        as a fault of the server and leave the client without an answer, for example the error for a
+        Content-Length of 5,000 digits. A request that arrived behind another one is parsed here
+        too.
         """
         try:
             return super()._feed(data)
@@ -95,16 +96,16 @@ class Protocol(Connection):
             return False
 
     def _on_body(self, chunk: bytes) -> None:
-        """Count the chunks of a body: gunicorn parses all that has arrived in one go."""
+        """Count the chunks of a body; gunicorn parses all that has arrived in one step."""
         if self._parts.add(len(chunk)):
             raise ParseError("The chunks of the body are too small")
         super()._on_body(chunk)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection, and free what its request held.
+        """Cancel the timer and end the request of the lost connection.
 
-        Gunicorn would let the request go on for some seconds. What may not be broken off, a
-        change under way, is shielded from it.
+        Gunicorn would let the request run for some more seconds. A change in progress is shielded
+        from this, because it must not be interrupted.
         """
         self._stop_waiting()
         if self._counted is not None:
@@ -115,24 +116,24 @@ class Protocol(Connection):
         if self._task is None or self._task.done():
             self._forget()
         else:
-            self._task.add_done_callback(self._forget)  # which may still read them until then
+            self._task.add_done_callback(self._forget)  # the task may still read both until then
 
     def _forget(self, _: object = None) -> None:
         """Break the cycles with the parser and the body, which both refer to this object.
 
-        They, and up to 256 KiB that were read, would wait for Python's collector, which runs so
-        seldom that a worker grows by hundreds of MiB.
+        Otherwise they, and up to 256 KiB of data, would wait for Python's collector. It runs so
+        rarely that a worker would grow by hundreds of MiB.
         """
         self._callback_parser: Any = None
         self._body_receiver = None
 
     def pause_writing(self) -> None:
-        """The client does not read: begin to wait until it does."""
+        """Start the time limit for a client that does not read."""
         self._wait(self._limits.body_timeout, self._abort)
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Cancel the time limit, because the client reads again."""
         self._stop_waiting()
         super().resume_writing()
 
@@ -143,15 +144,15 @@ class Protocol(Connection):
         done = super()._on_headers_complete()
         request = self._current_request
         self._check_target(request)
-        # Gunicorn goes by the last Connection field alone, or by the first.
+        # Gunicorn uses only the last Connection field, or only the first.
         request.must_close = request.must_close or _asks_to_close(request.headers_bytes)
         return done
 
     def _check_target(self, request: Any) -> None:
-        """Check a request's host, and take an absolute-form target apart (RFC 9112, 3.2).
+        """Check a request's host, and split an absolute-form target (RFC 9112, 3.2).
 
         Raises:
-            ParseError: which is answered with 400.
+            ParseError: when either is invalid; the answer is 400.
         """
         if request.content_length > _LARGEST_LENGTH:
             raise ParseError("a Content-Length of more than 63 bits")
@@ -162,7 +163,7 @@ class Protocol(Connection):
             raise ParseError(_WRONG_HOST)
         if not request.uri:
             raise ParseError(_WRONG_TARGET)
-        # The application refuses a CONNECT, whatever its target.
+        # The application refuses a CONNECT, whatever its target is.
         if not request.uri.startswith("/") and request.method != "CONNECT":
             self._take_apart(request)
 
@@ -180,7 +181,7 @@ class Protocol(Connection):
         request.headers_bytes = [(b"host", target.authority), *others]
 
     def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> Any:
-        """Return the ASGI scope; a trusted proxy tells below which path it serves us."""
+        """Return the ASGI scope; a trusted proxy says below which path it serves this server."""
         scope = super()._build_http_scope(request, sockname, peername)
         if self._trusts_peer:
             told = [value for name, value in scope["headers"] if name == _PREFIX_HEADER]
@@ -190,7 +191,7 @@ class Protocol(Connection):
         return scope
 
     def _is_websocket_upgrade(self, request: Any) -> bool:
-        """Ignore the offer: nothing here speaks WebSocket (RFC 9110, 7.8)."""
+        """Return False, because this server does not support WebSocket (RFC 9110, 7.8)."""
         return False
 
     def _wait(self, seconds: float, then: Any) -> None:
@@ -215,7 +216,7 @@ class Protocol(Connection):
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         self._is_malformed = True
         if self._closed:
-            return  # the last answer is out; gunicorn has one more for a request broken off
+            return  # the last answer is sent; gunicorn has one more for an interrupted request
         if status not in PHRASES:
             status = 400
         code, text = _MESSAGES.get(status, _MESSAGES[400])
@@ -235,16 +236,16 @@ class Protocol(Connection):
 
 
 def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether one of the options in all Connection fields is "close" (RFC 9112, 9.3)."""
+    """Return whether any option of all Connection fields is "close" (RFC 9112, 9.3)."""
     options = b",".join(value for name, value in headers if name == b"connection")
     return b"close" in (option.strip(b" \t") for option in options.lower().split(b","))
 
 
 def _check_codings(headers: Any) -> None:
-    """Refuse every transfer coding but chunked: the body would be read as what it is not.
+    """Refuse every transfer coding except chunked, because the body would be misread.
 
     Raises:
-        UnsupportedTransferCoding: which is answered with 501 (RFC 9112, 6.1).
+        UnsupportedTransferCoding: when there is another one; the answer is 501 (RFC 9112, 6.1).
     """
     for name, value in headers:
         if name.lower() == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
@@ -252,7 +253,7 @@ def _check_codings(headers: Any) -> None:
 
 
 def _is_trusted(peer: Any, cfg: Any) -> bool:
-    """Whether ``forwarded_allow_ips`` has this peer; who comes through a Unix socket is trusted."""
+    """Return whether ``forwarded_allow_ips`` trusts this peer; a Unix socket is always trusted."""
     if not isinstance(peer, tuple) or "*" in cfg.forwarded_allow_ips:
         return True
     try:

@@ -1,9 +1,9 @@
-"""SIGHUP: new settings take over only once they have been tried.
+"""The reload on SIGHUP: new settings are used only after a successful trial.
 
-Gunicorn by itself reads its configuration, forks new workers and stops when they cannot load
-the application or it cannot bind a new address. Here the new settings are first read, a new address
-bound for a trial and every plugin loaded in a process of its own; if that fails the old workers
-go on, and the log says why.
+Gunicorn alone reads its configuration and forks new workers. It stops when they cannot load the
+application or when it cannot bind a new address. Here three steps come first: the new settings are
+read, a new address is bound as a trial, and every plugin is loaded in a separate process. If one of
+them fails, the old workers continue and the log gives the reason.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from orchestrator_core.settings.snapshot import current, prove, take
 
 
 def guard_reload(arbiter: Any, renew: Callable[[], None], look: Callable[[], None]) -> None:
-    """Make this gunicorn master try new settings before it takes them.
+    """Make this gunicorn master try new settings before it uses them.
 
     Args:
         arbiter: the master.
-        renew: called when new settings are in force.
-        look: called again and again while the old workers end.
+        renew: the function that is called when new settings are in force.
+        look: the function that is called repeatedly while the old workers end.
     """
     arbiter.handle_hup = _guarded(arbiter, arbiter.handle_hup, renew, look)
 
@@ -66,10 +66,10 @@ def _guarded(
 def _take(settings: Settings, app: Any) -> None:
     """Put settings in force, unless gunicorn's own configuration cannot be read with them.
 
-    Gunicorn reads its file again, and ends the process where it cannot.
+    Gunicorn reads its file again, and would end the process if it cannot.
 
     Raises:
-        OrchestratorError: when it cannot be read; the settings before are in force then.
+        OrchestratorError: when it cannot be read; the previous settings are in force again then.
     """
     before, configuration = current(), app.cfg
     take(settings)
@@ -83,10 +83,10 @@ def _take(settings: Settings, app: Any) -> None:
 
 
 def _check_kind(file: Path | None) -> None:
-    """Refuse a pipe: to read it could take for ever, and the master with it.
+    """Refuse a pipe: reading it could block the master without limit.
 
     Raises:
-        OrchestratorError: naming it.
+        OrchestratorError: when the file is a pipe.
     """
     if file is not None and file.is_fifo():
         raise OrchestratorError(f"{file}: is a pipe and no file")

@@ -1,4 +1,4 @@
-"""``orchestrator serve``: gunicorn with our configuration, in this process."""
+"""The command ``orchestrator serve``: gunicorn in this process, with this project's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Server(WSGIApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn, configured by ``conf/gunicorn.conf.py`` and then by these arguments.
 
     Args:
-        overrides: gunicorn settings that go before those of the file: ``bind``, ``workers``.
+        overrides: the gunicorn settings that replace those of the file: ``bind``, ``workers``.
     """
 
     def __init__(self, overrides: dict[str, Any]) -> None:
@@ -23,16 +23,16 @@ class Server(WSGIApplication):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(prog="orchestrator")
 
     def load_config(self) -> None:
-        """Read the shipped configuration; this process's own arguments are not gunicorn's."""
+        """Read the shipped configuration; the arguments of this process are not gunicorn's."""
         file = shipped_file("gunicorn.conf.py")
-        _check_python(file)  # gunicorn itself would show frames of its own
+        _check_python(file)  # gunicorn would show a stack trace
         self.load_config_from_file(str(file))
         for key, value in self._overrides.items():
             self.cfg.set(key, value)
 
 
 def _check_python(file: Path) -> None:
-    """Do nothing if a file can be read and is Python.
+    """Check that a file can be read and is Python.
 
     Raises:
         RuntimeError: with the reason, which gunicorn shows.
@@ -44,11 +44,11 @@ def _check_python(file: Path) -> None:
 
 
 def serve(bind: str | None, workers: int | None) -> None:
-    """Serve until told to stop; returns never.
+    """Serve until the process is stopped; this function never returns.
 
     Args:
-        bind: ``HOST:PORT`` instead of the settings'.
-        workers: how many processes, instead of the settings'.
+        bind: the ``HOST:PORT`` that replaces the settings'.
+        workers: the number of processes that replaces the settings'.
     """
     overrides = {"bind": bind, "workers": workers}
     Server({key: value for key, value in overrides.items() if value is not None}).run()

@@ -1,4 +1,4 @@
-"""Keeps one durable worker alive beside gunicorn's web workers."""
+"""The supervisor of one durable worker beside gunicorn's web workers."""
 
 from __future__ import annotations
 
@@ -20,37 +20,38 @@ _PULSE: Final = "worker"
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _STUCK: Final = 60.0
-"""Seconds without a sign of life after which a worker is ended, as gunicorn ends its own."""
+"""The seconds without a heartbeat after which a durable worker is killed, as gunicorn does."""
 
 _LONGEST_LOOK: Final = 5.0
-"""Seconds of silence that count between two looks, which come every second: if there were more,
-the supervisor stood still as well, in a suspended machine or a paused container."""
+"""The most seconds of silence counted between two checks, which happen every second. After a longer
+time the supervisor stood still as well, in a suspended machine or a paused container.
+"""
 
 _STEADY: Final = 60.0
-"""Seconds after which a worker that ends is not taken for one that cannot start."""
+"""The seconds of running after which a worker that ends counts as one that started properly."""
 
 
 def pulse(pid: int) -> Path:
-    """Return the file that a durable worker touches for as long as its event loop turns."""
+    """Return the file that a durable worker touches while its event loop runs."""
     return run_directory() / f"{_PULSE}-{pid}"
 
 
 class _Worker:
-    """A durable worker, and for how long it has shown no sign of life."""
+    """A durable worker, and the time since its last heartbeat."""
 
     def __init__(self, command: list[str]) -> None:
         with handed_over() as settings:
             self.process = subprocess.Popen(command, stdin=settings)  # noqa: S603 - our own
         self._pulse = pulse(self.process.pid)
         with suppress(OSError):
-            self._pulse.touch()  # one that hangs before its first beat is silent from here on
+            self._pulse.touch()  # a worker that hangs before its first beat is noticed too
         self._beat = self._last_beat()
         self._looked = time.monotonic()
         self._silent = 0.0
 
     def is_stuck(self) -> bool:
-        """Whether it has been silent for too long; to be asked about every second."""
-        # Only whether its time changes is asked of the file: the clock may be set meanwhile.
+        """Return whether the worker has been silent too long; to be called about every second."""
+        # Only a change of the file's time counts, not its value, because the clock may be set.
         now, beat = time.monotonic(), self._last_beat()
         if beat is None or beat != self._beat:
             self._silent = 0.0
@@ -68,20 +69,20 @@ class _Worker:
 
     def kill(self) -> None:
         self.process.kill()
-        self._silent = 0.0  # the kernel may take a while: this is not to be told every second
+        self._silent = 0.0  # the kernel may need time; do not log this every second
 
     def _last_beat(self) -> int | None:
         try:
             return self._pulse.stat().st_mtime_ns
         except OSError:
-            return None  # somebody has cleaned up: it cannot show that it lives
+            return None  # the file was removed, so that it cannot show a heartbeat
 
 
 class Supervisor:
-    """Starts ``orchestrator worker``, and starts it again when it ends.
+    """The owner of the ``orchestrator worker`` process, which it starts again when it ends.
 
     Args:
-        log: gunicorn's.
+        log: gunicorn's logger.
     """
 
     def __init__(self, log: Any) -> None:
@@ -92,7 +93,7 @@ class Supervisor:
         self._pause = 0.0
 
     def look(self) -> None:
-        """See to it that a worker runs, if the settings want one."""
+        """Make sure that a worker runs if the settings ask for one."""
         self._end_the_stuck()
         self._retiring = [worker for worker in self._retiring if not worker.has_ended()]
         wanted = _wanted(current())
@@ -105,7 +106,7 @@ class Supervisor:
             self._start()
 
     def renew(self) -> None:
-        """Have a worker with the settings that are in force now."""
+        """Replace the worker by one with the settings in force."""
         if self._worker is not None:
             self._worker.process.terminate()
             self._retiring.append(self._worker)
@@ -114,7 +115,7 @@ class Supervisor:
         self.look()
 
     def tell_to_stop(self) -> None:
-        """Let the worker finish what is under way and end; start no other."""
+        """Tell the worker to finish its operations in progress and end; start no other one."""
         if self._worker is not None:
             self._retiring.append(self._worker)
             self._worker = None
@@ -122,7 +123,7 @@ class Supervisor:
             worker.process.terminate()
 
     def wait(self, seconds: float) -> None:
-        """Wait until the worker has ended; end it if that takes too long."""
+        """Wait until the worker has ended; kill it after this many seconds."""
         ends_at = time.monotonic() + seconds
         for worker in self._retiring:
             with suppress(subprocess.TimeoutExpired):
@@ -132,10 +133,13 @@ class Supervisor:
         self._retiring.clear()
 
     def _end_the_stuck(self) -> None:
-        """End also one that is to go: as long as it beats, it may finish what is under way."""
+        """Kill every stuck worker, even a retiring one.
+
+        A retiring worker that still has a heartbeat may finish its operations.
+        """
         for worker in (*self._retiring, self._worker):
             if worker is not None and worker.is_stuck():
-                # It may hold SQLite's lock: nobody could write before it is gone.
+                # It may hold SQLite's lock, so that no other process could write.
                 self._log.error("Durable worker (pid:%s) is stuck", worker.process.pid)
                 worker.kill()
 
@@ -148,7 +152,7 @@ class Supervisor:
         self._started = time.monotonic()
         try:
             self._worker = _Worker(command)
-        except OSError as error:  # the web workers go on
+        except OSError as error:  # the web workers continue
             self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._log.error("No durable worker can be started just now: %s", error)
             return
@@ -160,7 +164,7 @@ def _wanted(settings: Settings) -> bool:
 
 
 def supervise(arbiter: Any, graceful_timeout: float) -> Supervisor:
-    """Have this gunicorn master keep a durable worker, for as long as it has web workers."""
+    """Make this gunicorn master keep a durable worker for as long as it has web workers."""
     supervisor = Supervisor(arbiter.log)
     freshener = Freshener(run_directory(), f"{_PULSE}-*")
     keeper = Keeper(run_directory(), DATABASE_FACTS)

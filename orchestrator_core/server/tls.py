@@ -1,4 +1,4 @@
-"""The certificate that the server shows, read by its first process for all workers."""
+"""The certificate of the server, read by its first process for all workers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Kept:
 
 
 def make_context(settings: Settings) -> ssl.SSLContext | None:
-    """Read the certificate and its key; None when the settings name none.
+    """Return a TLS context with the certificate and its key; None when the settings name none.
 
     Raises:
         SettingsError: when they cannot be read, or do not belong together.
@@ -39,10 +39,10 @@ def make_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def keep(context: ssl.SSLContext | None) -> None:
-    """Have workers that are forked from now on use this; they need not read any file."""
+    """Set the context for workers that are forked from now on; they need not read any file."""
     _Kept.context = context
 
 
 def kept() -> ssl.SSLContext | None:
-    """Return what the first process has read."""
+    """Return the context that the first process has made."""
     return _Kept.context

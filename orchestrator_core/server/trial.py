@@ -1,4 +1,4 @@
-"""The trial of new settings in a process of its own, before a reload takes them."""
+"""The trial of new settings in a separate process, before a reload uses them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.settings.model import Settings
 
 READY: Final = "orchestrator: ready"
-"""The last line of a trial that went well.
+"""The last line of a successful trial.
 
-Its exit status does not tell: the master may reap it together with its workers.
+Its exit status cannot be used, because the master may reap it together with its workers.
 """
 
 _CHECK_SECONDS: Final = 60
@@ -23,15 +23,15 @@ _LOOK: Final = 0.1
 
 
 def try_plugins(settings: Settings, *between: Callable[[], object]) -> None:
-    """Load what these settings load, as a new worker would, without ever being one.
+    """Load the plugins of these settings in a separate process, as a new worker would.
 
     Args:
-        settings: that were read.
-        between: called again and again until the trial has ended: workers that die meanwhile are
-            replaced.
+        settings: the new settings.
+        between: the functions that are called repeatedly until the trial has ended, for example to
+            replace workers that die meanwhile.
 
     Raises:
-        OrchestratorError: with what the trial said.
+        OrchestratorError: when the trial fails; with its output.
     """
     command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--quiet", "--reload"]
     if settings.file is not None:

@@ -1,4 +1,4 @@
-"""Gunicorn's ASGI worker as Orchestrator needs it."""
+"""Gunicorn's ASGI worker, adapted to Orchestrator."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ _RETRY_SECONDS: Final = 2.0
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Speaks through :class:`Protocol` and leaves nothing undone when it is told to stop."""
+    """A worker that uses :class:`Protocol` and finishes its requests when it has to stop."""
 
     asgi: Any
     _serving: asyncio.Task[None] | None = None
     _beating = False
-    """Whether the worker is in its loop of heartbeats, where it may be woken."""
+    """Whether the worker is in its loop of heartbeats, from which it may be woken."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        base.WorkerTmp = Heartbeat  # which the base class makes, and no other
+        base.WorkerTmp = Heartbeat  # the base class makes one, and has no option for another class
         super().__init__(*args, **kwargs)
 
     def init_process(self) -> None:
-        """Prepare this process, just forked."""
-        # The worker names its protocol in a global of its module and takes no other.
+        """Prepare this process after its fork."""
+        # Gunicorn's worker names its protocol in a global of its module and has no option for
+        # another.
         gasgi.ASGIProtocol = Protocol
         use_parser()
         try:
@@ -54,35 +55,35 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self._give_up(error)
 
     def init_signals(self) -> None:
-        """Take signals from here on, those too that came since the fork."""
+        """Accept signals from now on, including those that arrived since the fork."""
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
 
     def _setup_event_loop(self) -> None:
-        """Have connections accepted one by one.
+        """Make the event loop accept connections one by one.
 
-        By itself asyncio accepts all that wait at once: one worker would get a whole burst, and
-        the others nothing for as long as those connections live.
+        By default asyncio accepts all waiting connections at once. One worker would get a whole
+        burst, and the others none for as long as those connections live.
         """
         super()._setup_event_loop()
         make = self.loop.create_server
 
         async def create_server(*args: Any, sock: Any, **kwargs: Any) -> Any:
             server = await make(*args, sock=sock, backlog=1, **kwargs)
-            sock.listen(self.cfg.backlog)  # asyncio has told the kernel to hold only one
+            sock.listen(self.cfg.backlog)  # asyncio has set the kernel's backlog to one
             return server
 
         self.loop.create_server = create_server
 
     def _get_ssl_context(self) -> ssl.SSLContext | None:
-        """Return what the first process has read.
+        """Return the context that the first process has made.
 
-        Gunicorn itself would read the files anew, and serve without TLS where it cannot.
+        Gunicorn itself would read the files again, and would serve without TLS if it cannot.
         """
         return tls.kept()
 
     def load_wsgi(self) -> None:
-        """Make the application."""
+        """Load the application."""
         self.limits = current().server
         self.connections = Connections(self.limits.max_connections_per_address)
         if not self._is_of_the_start():
@@ -92,12 +93,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         let_the_loop_go_first()
 
     def _give_up(self, error: Exception) -> NoReturn:
-        """End this process, which cannot serve; say why in one line.
+        """End this process, which cannot serve, and log the reason in one line.
 
-        The first workers of a server end it with them, unless only the database cannot be
-        reached. A later one, forked because another died while a plugin is being upgraded
-        say, makes room for the next try after a while, whatever was raised: the workers that
-        serve go on. Two statuses of gunicorn's for this would end the server.
+        If one of the server's first workers fails, the whole server ends, unless only the database
+        is unreachable. A later worker is forked because another one died, possibly while a plugin
+        is being upgraded. Whatever error it has, it ends after a wait and leaves room for the next
+        attempt, so that the serving workers continue. Gunicorn reserves two exit statuses for such
+        failures, and they would end the server.
         """
         if isinstance(error, OrchestratorError):
             self.log.critical("%s", error.message)
@@ -120,7 +122,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             await super()._serve()
         except SystemExit as end:
-            # The application could not start up: the log has said why.
+            # The application could not start, and the reason has been logged.
             ends_all = self._is_of_the_start() and not startup.is_database_away
             if end.code != Arbiter.WORKER_BOOT_ERROR or ends_all:
                 raise
@@ -128,27 +130,27 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             raise SystemExit(1) from None
 
     def handle_exit_signal(self) -> None:
-        """Finish what is in flight, and take nothing new from this moment on."""
+        """Finish the requests in flight, and accept no new ones from now on."""
         super().handle_exit_signal()
         self._stop_now()
 
     def handle_quit_signal(self) -> None:
-        """End without waiting for anybody."""
+        """End without waiting for requests."""
         super().handle_quit_signal()
         self._stop_now()
 
     def _stop_now(self) -> None:
-        """End the pause between two heartbeats.
+        """End the wait between two heartbeats.
 
-        Gunicorn sees only after it that it has been told to stop: for up to a second more a
-        worker would take connections, and a stop or a reload would take so much longer.
+        Gunicorn checks only after this wait whether it has to stop. For up to another second the
+        worker would accept connections, and a stop or a reload would take that much longer.
         """
         if self._beating and self._serving is not None:
             self._beating = False
-            self._serving.cancel()  # which gunicorn takes for the end of its loop
+            self._serving.cancel()  # gunicorn takes this for the end of its loop
 
     def notify(self) -> None:
-        """Tell the master that this worker lives."""
+        """Notify the master that this worker is alive."""
         super().notify()
         self._beating = self.alive
 
@@ -157,24 +159,24 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         alive = asyncio.ensure_future(self._keep_notifying())
         try:
             await self._stop_listening()
-            # A connection with TLS is counted only once hands are shaken; gunicorn would take the
-            # worker for idle and cut it.
+            # A TLS connection is counted only after its handshake; gunicorn would consider the
+            # worker idle and cut the connection.
             await asyncio.sleep(0.1)
             await super()._shutdown()
         finally:
             alive.cancel()
 
     async def _stop_listening(self) -> None:
-        """Stop without losing a connection: one that the kernel has made is served.
+        """Stop listening without losing a connection that the kernel has already made.
 
-        Asyncio by itself lets go of what it has accepted but not looked at when its server
-        is closed, and the kernel, when the last worker closes the socket, resets what waits there.
+        Asyncio drops the connections that it has accepted but not handled when its server is
+        closed. The kernel resets the waiting ones when the last worker closes the socket.
         """
         waiting: list[socket.socket] = []
-        if isinstance(self.loop, asyncio.SelectorEventLoop):  # another kind has its own ways
+        if isinstance(self.loop, asyncio.SelectorEventLoop):  # other kinds of loops differ
             for listener in self.sockets:
                 self.loop.remove_reader(listener.sock)
-            await asyncio.sleep(0)  # for asyncio to look at what it has accepted
+            await asyncio.sleep(0)  # so that asyncio handles the connections that it has accepted
             waiting += (one for listener in self.sockets for one in _accept_all(listener.sock))
         for server in self.servers:
             server.close()
@@ -183,17 +185,20 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             self.loop.connect_accepted_socket(lambda: Protocol(self), one, ssl=context)
             for one in waiting
         )
-        await asyncio.gather(*taken, return_exceptions=True)  # some may have left, or speak no TLS
+        await asyncio.gather(*taken, return_exceptions=True)  # some may have closed, or use no TLS
 
     async def _keep_notifying(self) -> None:
-        """Gunicorn kills a worker that is silent for long, even while it finishes a start."""
+        """Send heartbeats during the stop.
+
+        Gunicorn kills a worker that is silent for long, even while it finishes a start.
+        """
         while True:
             super().notify()
             await asyncio.sleep(1.0)
 
 
 def _accept_all(listening: socket.socket) -> Iterator[socket.socket]:
-    with suppress(OSError):  # nothing waits any more
+    with suppress(OSError):  # no more connections are waiting
         while True:
             connection, _ = listening.accept()
             connection.settimeout(0)

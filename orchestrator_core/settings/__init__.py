@@ -1,8 +1,12 @@
-"""From ``conf/*.toml`` and the environment to validated settings.
+"""The settings: from ``conf/*.toml`` and the environment to validated objects.
 
-``source`` reads, ``text`` decodes, ``resolve`` gives the environment's values their types,
-``schema`` checks, ``faults`` words what is wrong, ``model`` is what comes out, ``load`` puts them
-together. ``secrets`` keeps credentials out of sight, ``files`` tells why a file cannot be used,
-``paths`` lets relative ones start at the file, ``deadlines`` has the defaults, ``snapshot`` what is
-in force.
+- ``source`` reads the file and the environment, and ``text`` decodes the file.
+- ``resolve`` converts the environment's values to the types of the schema.
+- ``schema`` checks the values, and ``faults`` describes what is wrong.
+- ``model`` has the resulting classes, and ``load`` connects the steps.
+- ``secrets`` keeps credentials out of sight.
+- ``files`` explains why a file cannot be used.
+- ``paths`` resolves relative paths from the folder of the settings file.
+- ``deadlines`` has the default deadlines.
+- ``snapshot`` has the settings in force.
 """

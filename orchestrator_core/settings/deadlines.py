@@ -1,6 +1,6 @@
-"""How long each operation may take unless the settings say otherwise.
+"""The default deadline of each operation.
 
-Reads take seconds, changes of a VM take minutes in real clouds.
+Reads take seconds; changes of a VM take minutes in real clouds.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ CLOUD_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
         "power_off_vm": 120.0,
     }
 )
-"""Seconds by cloud operation."""
+"""The seconds for each operation of a cloud."""
 
 CLOSE_SECONDS: Final = 5.0
-"""How long a plugin may take to let go of its connections when the server stops."""
+"""The seconds that a plugin may take to close its connections when the server stops."""
 
 ASSIGNMENT_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -39,7 +39,7 @@ ASSIGNMENT_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
         "release_vm": 60.0,
     }
 )
-"""Seconds by operation of an assignment backend."""
+"""The seconds for each operation of an assignment backend."""
 
 LEDGER_DEADLINES: Final[Mapping[str, float]] = MappingProxyType({"renew_vm": 30.0})
-"""Seconds by operation that only the database is asked for; no settings change them."""
+"""The seconds for each operation that only needs the database; no settings change them."""

@@ -15,10 +15,10 @@ _UNITS: Final = (86_400, 3600, 60, 1)
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds that a text means: whole numbers of d, h, m, s, in this order.
+    """Return the seconds of a duration: whole numbers of d, h, m, s, in this order.
 
     Raises:
-        ValueError: saying what would be right.
+        ValueError: when the text is not a duration; the message describes a valid one.
     """
     found = _FORM.fullmatch(text)
     if found is None:
@@ -29,10 +29,10 @@ def parse_duration(text: str) -> float:
 
 
 def parse_lease(text: str) -> float:
-    """Return the seconds of a lease, 1 s to 365 days.
+    """Return the seconds of a lease, from 1 s to 365 days.
 
     Raises:
-        ValueError: saying what would be right.
+        ValueError: when the text is not such a duration; the message describes a valid one.
     """
     seconds = parse_duration(text)
     if seconds < SHORTEST_LEASE:

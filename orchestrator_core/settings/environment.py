@@ -1,4 +1,4 @@
-"""A value that an environment variable gives to a setting: a text until the setting is known."""
+"""The value of a setting from an environment variable: a text until the setting's type is known."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import Any
 
 
 class EnvironmentText(str):
-    """The text of a variable, which may be a text, a number, a list or a table.
+    """The text of a variable, which may stand for a text, a number, a list or a table.
 
-    Which one is meant depends on the setting: ``12e10`` is a number of seconds, and the name of a
+    The meaning depends on the setting: ``12e10`` may be a number of seconds or the name of a
     tenant. The setting's schema decides (:mod:`orchestrator_core.settings.resolve`).
     """
 
     __slots__ = ()
 
     def parse(self) -> Any:
-        """Return the value as TOML has it, or the text where it is no TOML."""
+        """Return the value that TOML reads from the text, or the text if it is not TOML."""
         try:
             parsed = tomllib.loads(f"value = {self}")
         except (tomllib.TOMLDecodeError, RecursionError):
             return str(self)
-        return parsed["value"] if len(parsed) == 1 else str(self)  # else it went on with more keys
+        return parsed["value"] if len(parsed) == 1 else str(self)  # else the text has more keys
 
     def as_text(self) -> str:
-        """Return the text; without its quotes where it is a TOML string."""
+        """Return the text, without its quotes if it is a TOML string."""
         parsed = self.parse()
         return parsed if isinstance(parsed, str) else str(self)
 
     def guess(self) -> Any:
-        """Return the value where no schema tells its type.
+        """Return the likely value when no schema defines its type.
 
-        A number or a truth value is one only if it is written in the one usual way: ``12e10``,
-        ``1_000`` and ``0x10`` stay texts, and so do dates.
+        A number or a truth value is recognised only in its usual form. ``12e10``, ``1_000`` and
+        ``0x10`` stay texts, and so do dates.
         """
         parsed = self.parse()
         if isinstance(parsed, dict | list | str):

@@ -1,6 +1,7 @@
-"""The secrets of the plugins' parts of the settings, whether or not a plugin is ever made.
+"""The secrets in the plugins' parts of the settings, even if no plugin object is made.
 
-A command such as ``orchestrator operations show`` makes none, and shows what clouds have said.
+A command such as ``orchestrator operations show`` makes no plugin objects, but shows messages from
+clouds.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from orchestrator_core.settings.secrets import Secret, is_reference
 
 
 def keep_references(settings: Settings) -> None:
-    """Have everything removed that the plugins' settings name by ``env:`` or ``file:``.
+    """Register all secrets that the plugins' settings name by ``env:`` or ``file:`` for redaction.
 
-    A reference that cannot be read is told where the plugin's schema loads it.
+    A reference that cannot be read is reported later, when the plugin's schema loads it.
     """
     for _, table in _plugin_tables(settings):
         keep_named(table)
@@ -31,9 +32,10 @@ def keep_references(settings: Settings) -> None:
 
 
 def keep_handed(settings: Settings) -> None:
-    """Have every secret removed that stands in settings which this process has not read itself.
+    """Register every secret in settings that this process has not read itself.
 
-    A process that is handed them has read no file and no variable: it knows no secret.
+    A process that got the settings from its parent has read no file and no variable, so that it
+    knows no secret yet.
     """
     base = BASE_DIRECTORY.set(base_directory(settings.file))
     try:
@@ -50,11 +52,11 @@ def keep_handed(settings: Settings) -> None:
 
 
 def keep_marked(schema: Schema, loaded: dict[str, Any]) -> None:
-    """Have the texts removed that a schema marks as secret without a ``SecretField``.
+    """Register the texts that a schema marks as secret without a ``SecretField``.
 
     Args:
-        schema: a plugin's. Of a field of its own it says ``metadata={"secret": True}``.
-        loaded: what it has loaded.
+        schema: a plugin's schema, in which such a field has ``metadata={"secret": True}``.
+        loaded: the values that the schema has loaded.
     """
     for name, field in schema.fields.items():
         if field.metadata.get(_MARKED):
@@ -63,7 +65,7 @@ def keep_marked(schema: Schema, loaded: dict[str, Any]) -> None:
 
 
 def short_secrets(settings: Settings) -> Iterator[str]:
-    """Yield where secrets stand in the settings that are too short to be removed everywhere."""
+    """Yield the keys of secrets that are too short to be removed from all texts."""
     for name, secret in settings.auth.tokens.items():
         if _is_short(secret):
             yield f"auth.tokens.{name}"

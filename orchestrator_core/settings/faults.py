@@ -1,4 +1,4 @@
-"""Words what is wrong with the settings: file, key, what is wrong, what would be right."""
+"""The messages for faults in the settings: file, key, fault, and a valid value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Fault = tuple[Path_, str]
 
 
 def nearest(word: str, options: Iterable[str]) -> str:
-    """Return ``; did you mean "x"?`` for the option most like ``word``, or nothing."""
+    """Return ``; did you mean "x"?`` for the option most similar to ``word``, or an empty text."""
     lowered = {option.lower(): option for option in options}
     found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f'; did you mean "{lowered[found[0]]}"?' if found else ""
@@ -28,10 +28,10 @@ def faults(
     """Flatten marshmallow's messages, adding the nearest valid word to unknown keys.
 
     Args:
-        messages: ``ValidationError.messages``.
-        schema: the schema that gave them.
-        path: where that schema's data stands in the file.
-        known: further keys that are valid at this place.
+        messages: the value of ``ValidationError.messages``.
+        schema: the schema that produced the messages.
+        path: the place of the schema's data in the file.
+        known: the other valid keys at this place.
     """
     if not isinstance(messages, Mapping):
         for message in messages if isinstance(messages, list) else [messages]:
@@ -72,18 +72,18 @@ def _sentence(message: str) -> str:
 def settings_error(
     found: Iterable[Fault], file: Path | None, origins: Mapping[Path_, str]
 ) -> SettingsError:
-    """Make one error of all faults, each on a line of its own."""
+    """Return one error with all faults, each on a separate line."""
     where = str(file) if file else "settings"
     return SettingsError("\n".join(_line(path, what, where, origins) for path, what in found))
 
 
 def _line(path: Path_, what: str, where: str, origins: Mapping[Path_, str]) -> str:
-    for end in range(len(path), 0, -1):  # the key itself, or the table or list that it is in
+    for end in range(len(path), 0, -1):  # the key itself, or the table or list that contains it
         if variable := origins.get(path[:end]):
             inner = "".join(f"{key}: " for key in path[end:])
             return f"environment variable {variable}: {inner}{what}"
     section = f"[{'.'.join(path[:-1])}] " if len(path) > 1 else ""
-    # A section that is wrong may stand in the file, or be there for a variable's sake only.
+    # A faulty section may be in the file, or may exist only because of a variable.
     below = [v for origin, v in origins.items() if path and origin[: len(path)] == path]
     also = f" (see environment variable {', '.join(below)})" if below else ""
     return f"{where}: {section}{path[-1] if path else ''}: {what}{also}"

@@ -1,4 +1,4 @@
-"""Why a file cannot be read or written: its path, its owner, and what to do."""
+"""The reason why a file cannot be read or written: its path, its owner, and what to do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _EFFECTIVE: Final = os.access in os.supports_effective_ids
 
 
 def why_unusable(path: Path, error: OSError, wanted: int = os.R_OK) -> str:
-    """Return why the use of a path has failed, and what to do about it.
+    """Return why a path could not be used, and what to do about it.
 
     Args:
-        path: a file that was to be read, or a folder in which one was to be made.
-        error: what came of it.
+        path: the file to read, or the folder in which a file was to be made.
+        error: the error of the attempt.
         wanted: ``os.R_OK`` or ``os.W_OK``.
     """
     if error.errno == errno.EISDIR:
@@ -35,7 +35,7 @@ def why_denied(path: Path, wanted: int) -> str:
     """Return who owns a path that this process must not use, and what to do.
 
     Args:
-        path: a file or a folder, or one in a folder that cannot be entered.
+        path: a file or a folder, possibly in a folder that cannot be entered.
         wanted: ``os.R_OK`` or ``os.W_OK``.
     """
     place = _closed_folder(path)
@@ -49,12 +49,12 @@ def why_denied(path: Path, wanted: int) -> str:
 
 
 def may(path: Path, mode: int) -> bool:
-    """Whether this process may use a path; False where it does not exist."""
+    """Return whether this process may use a path; False if the path does not exist."""
     return os.access(path, mode, effective_ids=_EFFECTIVE)
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether a path is on a file system that is mounted read-only."""
+    """Return whether a path is on a file system that is mounted read-only."""
     with suppress(OSError):
         return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     return False

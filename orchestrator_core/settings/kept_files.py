@@ -1,8 +1,8 @@
 """The last good content of files that the settings name.
 
-A worker that takes a dead one's place reads such files again: a secret may have been rotated
-meanwhile. Where one is away, empty or unreadable just then, the worker uses what the server's
-first process has read, so that its cloud goes on.
+A worker that replaces a dead one reads these files again, because a secret may have been rotated.
+If a file is missing, empty or unreadable at that time, the worker uses the content that the
+server's first process has read. Its cloud then remains available.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any, Final
 
 _MOST_BYTES: Final = 2**20
-"""Larger files are no secrets, certificates or lists of clouds."""
+"""The most bytes of a file; larger files are not secrets, certificates or lists of clouds."""
 
 _REFERENCE: Final = "file:"
 
 _kept: dict[Path, bytes] = {}
 
 stale: set[Path] = set()
-"""Files of which this process has used a kept content, because they could not be read."""
+"""The unreadable files of which this process has used the kept content."""
 
 
 def keep(sections: Mapping[str, Any], base: Path) -> None:
-    """Remember the files that a part of the settings names, by ``file:PATH`` or as a path.
+    """Remember the files that a part of the settings names by ``file:PATH`` or as a path.
 
     Args:
-        sections: as they were read.
-        base: the folder to which a path is relative.
+        sections: the part of the settings as it was read.
+        base: the folder to which paths are relative.
     """
     for text in _texts(sections):
         path = (base / text.removeprefix(_REFERENCE)).absolute()
@@ -40,14 +40,14 @@ def keep(sections: Mapping[str, Any], base: Path) -> None:
 def read_settings_file(path: Path) -> bytes:
     """Return the content of a file that the settings name, up to 1 MiB.
 
-    Where the file is away, empty or unreadable, it is the content that the server's first process
-    has read: a worker that takes a dead one's place then goes on with it.
+    If the file is missing, empty or unreadable, return the content that the server's first process
+    has read, so that a worker that replaces a dead one can continue with it.
 
     Args:
-        path: absolute, as :class:`FileField` gives it.
+        path: the absolute path, as :class:`FileField` returns it.
 
     Raises:
-        OSError: if it cannot be read and nothing was kept.
+        OSError: when the file cannot be read and no content was kept.
 
     .. versionadded:: 0.1
     """
@@ -66,17 +66,17 @@ def read_settings_file(path: Path) -> bytes:
 
 
 def has(path: Path) -> bool:
-    """Whether the content of a file was kept."""
+    """Return whether the content of a file was kept."""
     return path.absolute() in _kept
 
 
 def kept() -> dict[Path, bytes]:
-    """Return what was kept, for another process of this server."""
+    """Return the kept contents, for another process of this server."""
     return dict(_kept)
 
 
 def take_over(files: Mapping[Path, bytes]) -> None:
-    """Keep what another process of this server has kept."""
+    """Add the contents that another process of this server has kept."""
     _kept.update(files)
 
 

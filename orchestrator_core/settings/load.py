@@ -1,4 +1,4 @@
-"""Turns a settings file into :class:`Settings`, or into one error that lists every fault."""
+"""The conversion of a settings file to :class:`Settings`, or to one error with all faults."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def load_settings(
     """Read and check the settings.
 
     Args:
-        file: the TOML file; without it ``ORCHESTRATOR_CONFIG`` names it, and without
-            that the built-in defaults hold, which configure no cloud.
-        environ: instead of the process's environment.
+        file: the TOML file; by default the file that ``ORCHESTRATOR_CONFIG`` names. Without either
+            the built-in defaults hold, which configure no cloud.
+        environ: the variables that replace the process's environment.
 
     Raises:
         SettingsError: naming each fault by file and key.
@@ -35,7 +35,7 @@ def load_settings(
 
 
 def settings_of(source: Source) -> Settings:
-    """Check what was read.
+    """Check the settings that were read.
 
     Raises:
         SettingsError: naming each fault by file and key.
@@ -67,7 +67,7 @@ def settings_of(source: Source) -> Settings:
 
 
 def _dangling(settings: Settings) -> Iterator[Fault]:
-    """References from one part of the file to another that is not there."""
+    """Yield the references to parts of the settings that do not exist."""
     default = settings.default_cloud
     if default is not None and default not in settings.clouds:
         hint = nearest(default, settings.clouds)
@@ -92,10 +92,10 @@ def load_section(
     """Check one plugin's part of the settings with that plugin's schema.
 
     Args:
-        schema: the plugin's own.
-        data: the part.
-        settings: the whole, for its file's name.
-        path: where the part stands, ``("clouds", "aws")`` say.
+        schema: the plugin's own schema.
+        data: the plugin's part of the settings.
+        settings: the whole settings, for the name of their file.
+        path: the place of the part, for example ``("clouds", "aws")``.
         known: the core's own keys at that place, for the hint at a misspelt one.
 
     Raises:

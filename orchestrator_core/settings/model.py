@@ -1,4 +1,4 @@
-"""The settings as the rest of the core sees them: validated and immutable."""
+"""The validated and immutable settings that the rest of the core uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator_core.settings.secrets import Secret
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """PEM files of the server's certificate, with those that vouch for it, and of its key."""
+    """The PEM files of the server's certificate chain and of its key."""
 
     certificate: Path
     key: Path
@@ -20,22 +20,23 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How the HTTP server listens and what it puts up with. Times in seconds.
+    """The addresses and limits of the HTTP server, with all times in seconds.
 
     Attributes:
-        socket_mode: permissions of the file of a Unix socket.
-        tls: None to speak plain HTTP.
-        limit_request_line: bytes of a request's first line, as gunicorn's setting of that name.
-        limit_request_fields: how many header fields a request may have.
-        limit_request_field_size: bytes of one of them.
-        limit_request_head: bytes of the first line and all header fields together.
-        hosts: names that a server without authentication serves beside those of this machine.
-        root_path: the path below which a proxy serves this server, where the proxy itself does
-            not send it as ``X-Forwarded-Prefix``; it begins the ``Location`` of an answer.
-        max_requests_per_caller: how many requests of one caller may be in flight in one process.
-        max_connections_per_address: how many connections of one address one process keeps; those
-            of proxies in ``forwarded_allow_ips`` are not counted.
-        forwarded_allow_ips: the proxies whose ``X-Forwarded-*`` headers count: addresses and
+        socket_mode: the permissions of the file of a Unix socket.
+        tls: the certificate; None to serve plain HTTP.
+        limit_request_line: the most bytes of a request's first line, as gunicorn's setting of that
+            name.
+        limit_request_fields: the most header fields of a request.
+        limit_request_field_size: the most bytes of one header field.
+        limit_request_head: the most bytes of the first line and all header fields together.
+        hosts: the names that a server without authentication serves besides those of this machine.
+        root_path: the path below which a proxy serves this server, if the proxy does not send it as
+            ``X-Forwarded-Prefix``; the ``Location`` of an answer begins with it.
+        max_requests_per_caller: the most requests of one caller in flight in one process.
+        max_connections_per_address: the most connections of one address to one process; those of
+            proxies in ``forwarded_allow_ips`` are not counted.
+        forwarded_allow_ips: the proxies whose ``X-Forwarded-*`` headers are trusted: addresses and
             networks, separated by commas, or ``*``; None for gunicorn's own default.
     """
 
@@ -63,11 +64,11 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Who may call.
+    """The callers that may use the API.
 
     Attributes:
-        tokens: a caller's name to that caller's token.
-        allow_weak_tokens: whether tokens that can be guessed are taken.
+        tokens: the token of each caller, by the caller's name.
+        allow_weak_tokens: whether tokens that are easy to guess are accepted.
     """
 
     mode: Literal["none", "token"] = "none"
@@ -77,7 +78,7 @@ class AuthSettings:
 
 @dataclass(frozen=True, slots=True)
 class PluginSettings:
-    """Which plugins may load, by distribution or entry-point name."""
+    """The plugins that may load, by distribution or entry-point name."""
 
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
@@ -86,20 +87,21 @@ class PluginSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """Where operations, assignments and keys are kept, and for how long. Times in seconds.
+    """The database of operations, assignments and keys, with all times in seconds.
 
     Attributes:
         url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``.
-        lease: how long a process may be silent before its work is taken over.
-        keep: how long finished rows are kept.
-        keep_keys: how long an Idempotency-Key is kept.
+        process_timeout: the time without a heartbeat after which a process's work is taken over.
+        retention: the time for which finished rows are kept.
+        idempotency_retention: the time for which an Idempotency-Key is kept.
         worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
-        slots: how many operations one durable worker carries out at the same time.
-        pause: until the second attempt of an operation; each later pause is twice as long ...
-        longest_pause: ... up to this.
-        look: how often each cloud is looked through for VMs that nobody owns.
-        clock_jump: by how much the database's clock may jump against that of a machine; after a
-            larger jump no lease ends until an operator has confirmed it.
+        concurrency: the number of operations that one durable worker carries out at the same time.
+        retry_delay: the time until the second attempt of an operation; each later delay is twice as
+            long as the one before.
+        max_retry_delay: the longest delay between two attempts.
+        orphan_scan_interval: the time between two scans of a cloud for orphans.
+        clock_jump: the largest jump of the database's clock against a machine's clock; after a
+            larger one no lease expires until an operator has confirmed it.
     """
 
     url: Secret
@@ -116,11 +118,11 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """When a cloud that keeps failing is left alone.
+    """The circuit breaker of a cloud that keeps failing.
 
     Attributes:
-        failures: how many in a row it takes.
-        seconds: how long, at first.
+        failures: the number of consecutive failures that opens the circuit.
+        seconds: the time for which the circuit is open at first.
     """
 
     failures: int = 5
@@ -129,7 +131,7 @@ class BreakerSettings:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """How many seconds answers that seldom change may be kept; 0 keeps none."""
+    """The seconds for which answers that seldom change are cached; 0 turns caching off."""
 
     images: float = 0.0
     sizes: float = 0.0
@@ -137,12 +139,12 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class OrphanSettings:
-    """When a VM that nobody owns is destroyed; by itself none is.
+    """The conditions for destroying an orphan; by default none is destroyed.
 
     Attributes:
-        destroy: whether one is at all.
-        times: how many complete listings must have shown it.
-        age: for how many seconds it must have been known.
+        destroy: whether orphans are destroyed at all.
+        times: the number of complete listings that must have shown the orphan.
+        age: the seconds for which the orphan must have been known.
     """
 
     destroy: bool = False
@@ -152,23 +154,23 @@ class OrphanSettings:
 
 @dataclass(frozen=True, slots=True)
 class CloudSettings:
-    """One ``[clouds.NAME]``; ``plugin`` holds what the driver's own schema checks.
+    """One ``[clouds.NAME]``; ``plugin`` holds the keys that the driver's own schema checks.
 
     Attributes:
-        threads: how many calls may be in this cloud at the same time.
-        queue: how many more may wait for a thread.
-        retries: how often a read is repeated that failed in a way that may pass.
-        hints: whether what callers write into ``X-Cloud-Hints`` reaches the driver.
-        deadlines: seconds by operation, where they differ from the defaults.
-        destroy: ``own`` where only VMs that were started or adopted here may be destroyed, ``all``
-            where any may. None in what was read from a file that does not say; the clouds that are
-            made of it have one of the two: ``own``, save where the driver is a simulation.
-        destroys_per_hour: how many VMs may be destroyed within an hour; None for any number.
-        changes: how many operations may be under way at the same time, over all
-            processes and machines; None for any number.
-        visibility: seconds after which everything that exists shows in its lists.
-        release_wait: seconds that a release waits for the VM to be gone.
-        orphans: what becomes of VMs that carry our marker and that nobody owns.
+        threads: the most calls to this cloud at the same time.
+        queue: the most further calls that may wait for a thread.
+        retries: the number of times that a read is repeated after a temporary error.
+        hints: whether the caller's ``X-Cloud-Hints`` are passed to the driver.
+        deadlines: the seconds of each operation that differ from the defaults.
+        destroy: ``own`` if only VMs that were started or adopted here may be destroyed, ``all`` if
+            any VM may be. It is None in settings whose file does not say. The clouds made from
+            these have one of the two: ``own``, except if the driver is a simulation.
+        destroys_per_hour: the most VMs destroyed within an hour; None for no limit.
+        max_concurrent_changes: the most operations in progress at the same time, over all processes
+            and machines; None for no limit.
+        visibility_timeout: the seconds after which the cloud's lists show everything that exists.
+        release_wait: the seconds for which a release waits until the VM is gone.
+        orphans: the treatment of VMs with this installation's marker and no owner.
     """
 
     name: str
@@ -193,7 +195,7 @@ class CloudSettings:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentSettings:
-    """One ``[assignments.NAME]``; ``plugin`` holds what the backend's own schema checks."""
+    """One ``[assignments.NAME]``; ``plugin`` holds the keys that the backend's schema checks."""
 
     name: str
     backend: str
@@ -207,12 +209,12 @@ class AssignmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionSettings:
-    """One ``[extensions.NAME]``; ``plugin`` holds what the extension's own schema checks.
+    """One ``[extensions.NAME]``; ``plugin`` holds the keys that the extension's schema checks.
 
     Attributes:
-        on_failure: whether a call is denied or only a line logged when the extension
-            itself fails or takes too long.
-        deadline: seconds that it may take for one call.
+        on_failure: whether a call is denied or only a line is logged when the extension itself
+            fails or takes too long.
+        deadline: the seconds that the extension may take for one call.
     """
 
     name: str
@@ -226,13 +228,13 @@ class ExtensionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything an operator can set.
+    """All settings of an installation.
 
     Attributes:
-        file: where it was read from; None when there was no file.
-        state: None when nothing is kept.
-        allow_removal: the sections that a reload may find gone: ``auth``, ``state``, ``clouds``.
-        origins: which environment variable gave a key, by the key's path.
+        file: the file that was read; None without a file.
+        state: the settings of the database; None without a database.
+        allow_removal: the sections that a reload may remove: ``auth``, ``state``, ``clouds``.
+        origins: the environment variable of each key that came from one, by the key's path.
     """
 
     default_cloud: str | None = None

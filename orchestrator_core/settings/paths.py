@@ -1,4 +1,4 @@
-"""Paths in the settings start where the settings file is."""
+"""Paths in the settings, which are relative to the folder of the settings file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields
 from orchestrator_core.settings import kept_files
 
 BASE_DIRECTORY: ContextVar[Path] = ContextVar("BASE_DIRECTORY", default=Path())
-"""The directory of the settings file that is being loaded."""
+"""The folder of the settings file that is being loaded."""
 
 
 def base_directory(file: Path | None) -> Path:
@@ -20,7 +20,7 @@ def base_directory(file: Path | None) -> Path:
 
 
 class PathField(fields.Field[Path]):
-    """A marshmallow field that loads a path, of what need not be there; gives an absolute path."""
+    """A marshmallow field that loads an absolute path; the path need not exist."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Path:
         if not isinstance(value, str) or not value or "\0" in value:
@@ -29,7 +29,7 @@ class PathField(fields.Field[Path]):
 
 
 class FileField(fields.Field[Path]):
-    """A marshmallow field that loads the path of a file that is there; gives an absolute path."""
+    """A marshmallow field that loads the absolute path of an existing file."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Path:
         if not isinstance(value, str) or not value or "\0" in value:

@@ -1,4 +1,4 @@
-"""The refusal of new settings that leave out what an empty or half-written file leaves out."""
+"""The refusal of new settings that lack a section, as an empty or half-written file does."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from orchestrator_core.settings.model import Settings
 def check_removal(old: Settings, new: Settings) -> None:
     """Refuse new settings without authentication, without a database or without any cloud.
 
-    A file that an editor has just emptied, or written the first half of, is a valid one. What
-    is really to go, the new file names in ``allow_removal``.
+    A file that an editor has just emptied or half written is valid TOML. To remove a section on
+    purpose, the new file has to name it in ``allow_removal``.
 
     Args:
         old: the settings in force.
-        new: those that are to be taken.
+        new: the settings to use from now on.
 
     Raises:
-        SettingsError: naming what is missing, and the key that allows it.
+        SettingsError: naming the missing sections and the key that allows it.
     """
     missing = [section for section in _removed(old, new) if section not in new.allow_removal]
     if missing:

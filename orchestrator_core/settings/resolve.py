@@ -1,4 +1,4 @@
-"""Gives the values of environment variables the types that a schema wants."""
+"""The conversion of environment variables' values to the types of a schema."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TEXTS: Final = (
     PathField,
     FileField,
 )
-"""Fields that load a text; ``true`` and ``12e10`` are texts there."""
+"""Fields that load a text; ``true`` and ``12e10`` are texts for them."""
 
 _TYPED: Final = (fields.Number, fields.Boolean, fields.List, fields.Tuple, fields.TimeDelta)
-"""Fields that load what TOML has types for."""
+"""Fields that load values for which TOML has types."""
 
 
 _Others = Callable[[EnvironmentText], Any]
@@ -35,12 +35,12 @@ def _keep(value: EnvironmentText) -> Any:
 
 
 def resolve(data: Mapping[str, Any], schema: Schema, others: _Others = _keep) -> dict[str, Any]:
-    """Return a schema's data with every :class:`EnvironmentText` as its field takes it.
+    """Return a schema's data with every :class:`EnvironmentText` converted for its field.
 
     Args:
-        data: of a settings file, with the environment laid over it.
-        schema: that will load it.
-        others: what becomes of a value for which the schema has no field; by itself it stays.
+        data: the data of a settings file combined with the environment.
+        schema: the schema that will load the data.
+        others: the conversion of a value for which the schema has no field; by default it is kept.
     """
     known = {field.data_key or name: field for name, field in schema.fields.items()}
     return {
@@ -50,7 +50,7 @@ def resolve(data: Mapping[str, Any], schema: Schema, others: _Others = _keep) ->
 
 
 def guess(value: EnvironmentText) -> Any:
-    """Return the likely value where nothing tells the type."""
+    """Return the likely value when its type is unknown."""
     return value.guess()
 
 
@@ -64,7 +64,7 @@ def _inside(value: Any, others: _Others) -> Any:
 
 def _resolve(value: Any, field: fields.Field[Any] | None, others: _Others) -> Any:
     if isinstance(field, SecretMapping) and not isinstance(value, EnvironmentText):
-        return value  # it knows its own texts
+        return value  # the field converts its texts itself
     if isinstance(value, EnvironmentText):
         return _of_field(value, field)
     if isinstance(value, Mapping):

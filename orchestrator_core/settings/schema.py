@@ -1,4 +1,4 @@
-"""What the settings file may say. A plugin's own keys are checked by its own schema."""
+"""The schemas of the settings file; a plugin's own keys are checked by the plugin's schema."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from orchestrator_core.settings.secrets import SecretField
 from orchestrator_core.settings.token_strength import weakness
 
 DEFAULT: Final = "default"
-"""The name under which the API serves the default cloud; no cloud may be called so."""
+"""The name under which the API serves the default cloud; it is reserved."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""What a cloud, and so a path segment, may be called."""
+"""The valid names of clouds, which are also path segments."""
 
 _BIND = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})|unix:[^\0]+")
 _LAST_PORT = 65_535
@@ -49,10 +49,10 @@ _ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be one segment of a path.
+    """Refuse a name that cannot be one segment of a path.
 
     Raises:
-        ValidationError: with what would be right.
+        ValidationError: with a description of valid names.
     """
     if not NAME.fullmatch(name) or set(name) == {"."}:
         raise ValidationError("a name has 1 to 64 of A-Z a-z 0-9 . _ - and is not only dots")
@@ -61,10 +61,10 @@ def check_name(name: str) -> None:
 
 
 def check_bind(address: str) -> None:
-    """Refuse what no server can listen on.
+    """Refuse an address on which no server can listen.
 
     Raises:
-        ValidationError: with what would be right.
+        ValidationError: with a description of valid addresses.
     """
     found = _BIND.fullmatch(address)
     if found is None or int(found["port"] or 0) > _LAST_PORT:
@@ -206,10 +206,10 @@ class PluginsSchema(Schema):
 class StateSchema(Schema):
     """``[state]``."""
 
-    url = SecretField(required=True, allow_plain=True, keep=True)  # it may hold a password
-    lease = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
-    keep = fields.Float(validate=validate.Range(0), allow_nan=False)
-    keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
+    url = SecretField(required=True, allow_plain=True, keep=True)  # it may contain a password
+    process_timeout = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
+    retention = fields.Float(validate=validate.Range(0), allow_nan=False)
+    idempotency_retention = fields.Float(validate=validate.Range(0), allow_nan=False)
     worker = fields.Boolean(truthy={True}, falsy={False})
     slots = _count(1, 1024)
     pause = _seconds()
@@ -226,7 +226,7 @@ class _PluggedSchema(Schema):
     """A section whose remaining keys belong to a plugin."""
 
     class Meta:
-        """Other keys are kept."""
+        """Options that keep other keys."""
 
         unknown = INCLUDE
 
@@ -236,7 +236,7 @@ class _PluggedSchema(Schema):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _misspelt(self, data: Mapping[str, Any], original: Any, **_: Any) -> None:
         if not isinstance(original, Mapping):
-            return  # which is told already
+            return  # reported by the schema itself
         missing = [key for key, f in self.fields.items() if f.required and key not in original]
         for key in original:
             hint = nearest(key, missing)
@@ -273,7 +273,7 @@ class OrphanSchema(Schema):
 
 
 class CacheSchema(Schema):
-    """``[clouds.NAME.cache]``; nodes are never kept."""
+    """``[clouds.NAME.cache]``; nodes are never cached."""
 
     images = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
     sizes = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
@@ -336,10 +336,10 @@ class ExtensionSchema(_PluggedSchema):
 
 
 class SettingsSchema(Schema):
-    """The whole file."""
+    """The whole settings file."""
 
     class Meta:
-        """Other keys are errors."""
+        """Options that make other keys an error."""
 
         unknown = RAISE
 

@@ -25,8 +25,8 @@ _PLAIN_FORM = 'must be a text that is not empty; it may be "env:NAME" or "file:P
 class Secret:
     """A value that is read when it is needed and never shown.
 
-    ``repr`` and ``str`` give the reference. Reading it anew each time is what lets
-    rotated credentials take effect without a restart.
+    ``repr`` and ``str`` return the reference. The value is read again each time, so that rotated
+    credentials take effect without a restart.
     """
 
     __slots__ = ("_plain", "_source", "reference")
@@ -38,18 +38,20 @@ class Secret:
         self._source: str | Path = BASE_DIRECTORY.get() / name if kind == "file" else name
 
     def reveal(self) -> str:
-        """Return the secret as it is now.
+        """Return the current value of the secret.
 
-        A file's final newline does not count, nor does a byte-order mark.
+        A file's final newline and its byte-order mark are not part of the value.
 
-        :raises ValueError: when the variable is not set or the file cannot be read.
+        Raises:
+            ValueError: when the variable is not set or the file cannot be read.
         """
         if self._plain is not None:
             return self._plain
         if isinstance(self._source, Path):
             value = _read(self._source, self.reference)
         elif not (value := os.environ.get(self._source, "").removeprefix(BYTE_ORDER_MARK)):
-            # Not its name: somebody may have typed the secret in its place.
+            # The message omits the variable's name, which may be the secret itself, typed by
+            # mistake.
             raise ValueError("the environment variable that it names is not set")
         keep_secret(value, self.reference)
         return value
@@ -62,7 +64,7 @@ class Secret:
 
 
 open_files: set[Path] = set()
-"""Files with secrets that this process has read and every user of the machine can read."""
+"""Files with secrets that this process has read and that every user of the machine can read."""
 
 
 def _read(path: Path, reference: str) -> str:
@@ -80,7 +82,7 @@ def _read(path: Path, reference: str) -> str:
 
 
 def is_reference(value: Any) -> bool:
-    """Whether this is a text of the form ``env:NAME`` or ``file:PATH``."""
+    """Return whether this is a text of the form ``env:NAME`` or ``file:PATH``."""
     return isinstance(value, str) and value.startswith(("env:", "file:")) and value[-1] != ":"
 
 
@@ -97,10 +99,11 @@ class SecretField(fields.Field[Secret]):
     """A marshmallow field that loads a reference into a :class:`Secret`.
 
     Args:
-        allow_plain: also take the value itself. For what is not always a secret,
-            a user name say.
-        keep: read it once, when the settings are read. For what every worker needs to serve at
-            all: one that is started later must not depend on a file that may be unreadable by then.
+        allow_plain: whether the value itself is accepted too. This is for values that are not
+            always secret, for example a user name.
+        keep: whether the value is read only once, with the settings. This is for values that every
+            worker needs in order to serve: a worker that starts later must not depend on a file
+            that may be unreadable by then.
     """
 
     def __init__(self, *, allow_plain: bool = False, keep: bool = False, **kwargs: Any) -> None:
@@ -120,12 +123,13 @@ class SecretField(fields.Field[Secret]):
 
 
 class SecretMapping(fields.Field[dict[str, Any]]):
-    """A table of anything, in which every reference, at any depth, becomes a Secret.
+    """A table with any content, in which every reference at any depth becomes a Secret.
 
     Args:
-        texts: whether the value of a key of that name is a text. A value that comes from the
-            environment, ``true`` or ``12e10``, is one then; without it the value's own look
-            decides, and ``true`` and ``12`` are none.
+        texts: a function that says whether the value of a key with this name is a text. Such a
+            value stays a text when it comes from the environment, even ``true`` or ``12e10``.
+            Without the function the form of the value decides, and ``true`` and ``12`` are not
+            texts.
 
     .. versionchanged:: 0.1
         ``texts``.

@@ -1,7 +1,7 @@
 """The settings that this server runs with, read once by its first process.
 
-Workers that gunicorn forks later, because one died say, get what their parent had read, and
-not whatever half-edited file lies on the disk by then.
+Workers that gunicorn forks later, for example because one died, use the settings that their parent
+had read. They do not read the file, which may be half-edited by then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _Snapshot:
 
 
 def current() -> Settings:
-    """Return the settings in force; read them if nobody has yet.
+    """Return the settings in force; read them on the first call.
 
     Raises:
         SettingsError: when they are wrong.
@@ -31,7 +31,7 @@ def current() -> Settings:
 
 
 def taken() -> bool:
-    """Whether settings are in force already."""
+    """Return whether settings are already in force."""
     return _Snapshot.settings is not None
 
 
@@ -46,15 +46,18 @@ def take(settings: Settings) -> None:
 
 
 def generation() -> int:
-    """How many times settings were put in force."""
+    """Return how many times settings have been put in force."""
     return _Snapshot.generation
 
 
 def prove() -> None:
-    """Say that this server has served with the settings in force, or has tried them."""
+    """Note that this server has served with the settings in force, or has tried them."""
     _Snapshot.proven = True
 
 
 def proven() -> bool:
-    """Whether the settings in force were good once: what is wrong now is a file or a plugin."""
+    """Return whether the settings in force have worked once.
+
+    If they have, a later fault is in a file or a plugin.
+    """
     return _Snapshot.proven

@@ -1,4 +1,4 @@
-"""Reads the settings file and lays the environment over it."""
+"""The reader of the settings file and of the environment variables that override it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIX: Final = "ORCHESTRATOR__"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Raw settings and where they came from."""
+    """Raw settings and their origins."""
 
     data: dict[str, Any]
     file: Path | None
@@ -28,10 +28,10 @@ class Source:
 
 
 def read(file: Path | None, environ: Mapping[str, str] | None = None) -> Source:
-    """Read ``file`` (or what ``ORCHESTRATOR_CONFIG`` names, or nothing) and the environment.
+    """Read ``file`` (or the file that ``ORCHESTRATOR_CONFIG`` names, if any) and the environment.
 
-    ``ORCHESTRATOR__SERVER__BIND=...`` sets ``bind`` in ``[server]``. What type a value has depends
-    on the setting; until its schema is known it is an :class:`EnvironmentText`.
+    ``ORCHESTRATOR__SERVER__BIND=...`` sets ``bind`` in ``[server]``. The type of a value depends on
+    the setting. Until the setting's schema is known, the value is an :class:`EnvironmentText`.
 
     Raises:
         SettingsError: when the file cannot be read or is not TOML.
@@ -82,7 +82,10 @@ def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:
 
 
 def _existing(table: Mapping[str, Any], word: str) -> str:
-    """Names in a file may have dots, dashes and capitals; names of variables may not."""
+    """Return the table's key for a word of a variable, or the word in lower case.
+
+    Keys in a file may have dots, dashes and capital letters; words of variables may not.
+    """
     wanted = word.lower()
     for key in table:
         if key.lower().replace("-", "_").replace(".", "_") == wanted:

@@ -16,7 +16,7 @@ _OTHERS: Final = (
 
 
 def encoding_of(raw: bytes) -> str:
-    """Return the encoding that a byte-order mark or the zeros between letters tell; or UTF-8."""
+    """Return the encoding that a byte-order mark or zeros between letters show; else UTF-8."""
     for name, mark in _OTHERS:
         if raw.startswith(mark):
             return name
@@ -26,10 +26,11 @@ def encoding_of(raw: bytes) -> str:
 def decode(raw: bytes) -> str:
     """Return a UTF-8 text without its byte-order mark.
 
-    Editors on Windows write that mark, and it means nothing in UTF-8.
+    Editors on Windows write that mark, which has no meaning in UTF-8.
 
     Raises:
-        UnicodeDecodeError: whose reason says which encoding it is instead, and what to do.
+        UnicodeDecodeError: when the text is not UTF-8; the reason names the other encoding, if it
+            is known, and says what to do.
     """
     found = encoding_of(raw)
     if found != "UTF-8":

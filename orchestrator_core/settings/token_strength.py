@@ -1,4 +1,4 @@
-"""How hard a token is to guess, told from its length and the characters it uses."""
+"""The strength of a token, estimated from its length and its characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import string
 from typing import Final
 
 LEAST_BITS: Final = 128
-"""As RFC 6819, section 5.1.4.2.2, asks of what is compared with a guess."""
+"""The least bits that RFC 6819, section 5.1.4.2.2, requires of a token."""
 
 _LEAST_DISTINCT: Final = 8
 _ALPHABETS: Final = (
@@ -22,14 +22,14 @@ _ALPHABETS: Final = (
     (frozenset(string.ascii_letters + string.digits + "+/="), 64),
     (frozenset(string.printable.strip()), 94),
 )
-"""Alphabets of tokens, the smallest first, with how many characters a generator draws from."""
+"""The alphabets of tokens, the smallest first, each with the number of characters to draw from."""
 
 
 def weakness(token: str) -> str | None:
-    """Say why a token is easy to guess; None for one that is not.
+    """Return why a token is easy to guess, or None for a strong one.
 
-    The bits are those of a random token of this length and alphabet: what a person has made up
-    has fewer.
+    The bits are those of a random token with this length and alphabet. A token that a person has
+    invented has fewer.
     """
     used = frozenset(token)
     size = next((size for alphabet, size in _ALPHABETS if used <= alphabet), None)

@@ -1,1 +1,1 @@
-"""Version 1 of the API: resources, the schemas that check and shape, and its routes."""
+"""Version 1 of the API: its resources, its routes, and the schemas of requests and answers."""

@@ -1,4 +1,4 @@
-"""``GET /nodes?clouds=``: several clouds asked at the same time, each answering for itself."""
+"""``GET /nodes?clouds=``: a request to several clouds at the same time, with a report for each."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from orchestrator_core.model import CloudDescription, Node
 _log = structlog.get_logger(__name__)
 
 EVERY = "*"
-"""What stands for every configured cloud."""
+"""The word for every configured cloud."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NodesOf:
-    """Encodes one cloud's nodes, each with the cloud's name, in that cloud's threads."""
+    """The encoder of one cloud's nodes with the cloud's name; it runs in the cloud's threads."""
 
     name: str
 
@@ -38,28 +38,28 @@ class _NodesOf:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One cloud's share of the answer; ``nodes`` is None when it did not answer."""
+    """One cloud's part of the answer; ``nodes`` is None when the cloud did not answer."""
 
     report: dict[str, Any]
     nodes: Encoded | None = None
 
 
 class AllClouds:
-    """Answers for several clouds.
+    """The answer of several clouds to one request.
 
     Args:
-        resource: makes each cloud's call for the caller.
+        resource: the resource that makes each cloud's call for the caller.
     """
 
     def __init__(self, resource: CloudResource) -> None:
         self._resource = resource
 
     async def answer(self, req: Request) -> Encoded:
-        """Return the answer's body: what came, from whom, and from whom nothing came.
+        """Return the answer's body: the nodes, and a report of each cloud.
 
         Raises:
-            InvalidParameter: for a cloud that does not exist.
-            NoCloudAnswered: when not one did.
+            InvalidParameter: when a named cloud does not exist.
+            NoCloudAnswered: when none of the clouds answered.
         """
         for name in ("limit", "marker"):
             if name in req.params:

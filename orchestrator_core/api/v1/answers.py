@@ -1,4 +1,4 @@
-"""How version 1 shows what clouds and backends have."""
+"""The form in which version 1 shows the things of clouds and backends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _attributes(thing: str, *names: str) -> dict[str, str]:
 class _Uuids(dict[str, str]):
     """Version 1's uuids by node id: the SHA-1 of ``<id>:<provider>`` in hexadecimal.
 
-    They are remembered, since the same nodes are listed again and again.
+    They are remembered, since the same nodes are listed many times.
     """
 
     def __init__(self, provider: str) -> None:
@@ -50,7 +50,7 @@ class _Uuids(dict[str, str]):
     def __missing__(self, node_id: str) -> str:
         if len(self) >= _MOST_UUIDS:
             self.clear()
-        # What is no text is for the encoder to refuse.
+        # The encoder refuses an id that is not valid text.
         text = f"{node_id}:{self._provider}".encode("utf-8", "surrogatepass")
         uuid = self[node_id] = hashlib.sha1(text, usedforsecurity=False).hexdigest()
         return uuid
@@ -89,17 +89,17 @@ VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
         AssignmentSchema: View("result", _attributes("result", "id", "id_vm", "result")),
     }
 )
-"""Where the answers' values come from; ``of`` is the cloud's description."""
+"""The sources of the answers' values; ``of`` is the cloud's description."""
 
 _answers = {schema: projection(schema(), view) for schema, view in VIEWS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCloud:
-    """A cloud among several.
+    """A cloud in an answer for several clouds.
 
     Attributes:
-        name: its name in the settings.
+        name: the cloud's name in the settings.
     """
 
     name: str
@@ -111,9 +111,9 @@ def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) ->
     """Return one node as version 1 shows it.
 
     Args:
-        cloud: what the node belongs to.
+        cloud: the description of the node's cloud.
         node: the node.
-        secrets: whether to show what only the node's creator may see.
+        secrets: whether to show the values that only the node's creator may see.
     """
     shaped = _answers[NodeSchema].one(cloud, node)
     if secrets:
@@ -127,7 +127,7 @@ def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[Shaped]:
 
 
 def shape_nodes_of(cloud: NamedCloud, nodes: Sequence[Node]) -> list[Shaped]:
-    """Return nodes as version 1 shows them among those of other clouds."""
+    """Return nodes as version 1 shows them in an answer for several clouds."""
     return _answers[NodeOfCloudSchema].many(cloud, nodes)
 
 
@@ -147,7 +147,7 @@ def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> l
 
 
 def shape_vms(of: None, vms: Sequence[Vm]) -> list[Shaped]:
-    """Return VMs as their assignment backend knows them; they belong to nothing else."""
+    """Return VMs as their assignment backend lists them; they have no owner."""
     return _answers[VmSchema].many(of, vms)
 
 

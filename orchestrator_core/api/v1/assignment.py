@@ -1,4 +1,4 @@
-"""Assigning VMs to users and applications, for good or on lease, and releasing them."""
+"""Routes that assign VMs to users and applications, permanently or on lease, and release them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator_core.broker.operations.change import Assigned, AssignOrder, Ch
 from orchestrator_core.model import Vm
 
 EMULATED: Final = {"id": 42, "id_vm": "-fake_id-", "result": "Node -fake_id- assigned"}
-"""What the API document answers to ``emulate``, for an assign and a release alike."""
+"""The answer of the API document to ``emulate``, for an assign and a release alike."""
 
 
 class _AssignmentResource(ChangeResource[Assigned]):
@@ -29,7 +29,7 @@ class _AssignmentResource(ChangeResource[Assigned]):
 
 class _EmulatedResource(_AssignmentResource):
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
-        """Answer what the API document shows, if the caller asks for that: no backend is asked."""
+        """Answer with the documented example if the caller asks for it; no backend is called."""
         emulate: bool = wanted.pop("emulate")
         if emulate:
             resp.data = encoding.encode(EMULATED)
@@ -43,7 +43,7 @@ class AssignResource(_EmulatedResource):
     schema = requests.AssignRequestSchema()
 
     async def make(self, change: Change, wanted: Parameters) -> Assigned:
-        """Give the VM to the user and the application."""
+        """Assign the VM to the user and the application."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         lease = requests.lease_seconds(wanted.get("lease"))
         order = AssignOrder(vm, wanted["user"], wanted["vm_type"], lease)
@@ -57,7 +57,7 @@ class ReleaseResource(_EmulatedResource):
     schema = requests.ReleaseRequestSchema()
 
     async def make(self, change: Change, wanted: Parameters) -> Assigned:
-        """Take the VM back and destroy it."""
+        """Release the VM and destroy it."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         return await self.services.broker.release_vm(change, vm, wanted.get("generation"))
 
@@ -69,7 +69,7 @@ class RenewResource(_AssignmentResource):
     schema = requests.RenewRequestSchema()
 
     async def make(self, change: Change, wanted: Parameters) -> Assigned:
-        """Let the lease end so much later than now."""
+        """Set the end of the lease to the requested duration from now."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         lease = requests.lease_seconds(wanted["lease"])
         assert lease is not None
@@ -77,7 +77,7 @@ class RenewResource(_AssignmentResource):
 
 
 class UnknownActionResource(Resource):
-    """``/vm/action/<anything else>``: what is not overridden answers 501."""
+    """``/vm/action/<anything else>``: no method is overridden, so that each answers 501."""
 
 
 class VmStatusResource(CloudResource):
@@ -86,9 +86,9 @@ class VmStatusResource(CloudResource):
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
-        """Answer with every VM that the cloud's assignment backend knows."""
+        """Answer with every VM that the cloud's assignment backend lists."""
         asked = self.cloud(cloud)
-        self.services.registry.backend(asked)  # a cloud without one is told of first
+        self.services.registry.backend(asked)  # refuse a cloud without a backend first
 
         shape = _Vms(page_of(req))
 
@@ -102,7 +102,7 @@ class VmStatusResource(CloudResource):
 
 @dataclass(frozen=True, slots=True)
 class _Vms:
-    """Makes the answer to a list of VMs, or to a part of it by node id."""
+    """The encoder of a list of VMs, or of a part of it by node id."""
 
     page: Page
 

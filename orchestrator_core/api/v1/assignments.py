@@ -1,4 +1,4 @@
-"""Who holds which VM, and who held it."""
+"""Routes that show the present and former assignments of VMs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class AssignmentsResource(RecordsResource):
     """``GET /vm/assignments``."""
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with the newest assignments that the query asks for."""
+        """Answer with the newest assignments that match the query."""
         page = page_of(req)
         limit = page.limit or MOST
         filters = await self.filters(req, _FILTERS, _CHOICES)
@@ -90,7 +90,7 @@ class AssignmentResource(RecordsResource):
     """``GET /vm/assignments/<id>``."""
 
     async def on_get(self, req: Request, resp: Response, assignment_id: str = "", **_: str) -> None:
-        """Answer with one assignment and everything that happened to it."""
+        """Answer with one assignment and the history of its events."""
 
         async def work(wanted: dict[str, Any]) -> Encoded:
             found = await self.records.assignment(self.identity(wanted["assignment"]))

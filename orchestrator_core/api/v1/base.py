@@ -1,4 +1,4 @@
-"""What the resources of version 1 that work on a cloud have in common."""
+"""The base class of version 1's resources that work on a cloud."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ class CloudResource(Resource):
         """Return the cloud that the path names, or the default one.
 
         Raises:
-            UnknownCloud: when there is none.
+            UnknownCloud: when there is no such cloud.
         """
         return self.services.registry.cloud(name)
 
     async def raw_body(self, req: Request) -> Parameters:
-        """Return the request's body as it came.
+        """Return the request's body as it was sent.
 
         Raises:
-            BodyRefused, InvalidParameter: when it is no JSON object.
+            BodyRefused, InvalidParameter: when the body is not a JSON object.
         """
         return await read_object(req, self.services.settings.server.max_body)
 
     async def read(
         self, req: Request, cloud: Cloud, question: Question[T], max_age: float = math.inf
     ) -> Reading[T]:
-        """Ask a cloud for this caller, with the extensions around it.
+        """Ask a cloud on behalf of this caller, with the extensions around the call.
 
         Args:
             req: the request.
-            cloud: the cloud.
-            question: what it is asked; the extensions may change its parameters.
-            max_age: seconds that a kept answer may be old.
+            cloud: the cloud to ask.
+            question: the question to the cloud; the extensions may change its parameters.
+            max_age: the greatest age of a cached answer in seconds.
         """
         hints = hints_for(req, cloud)
         if not self.services.extensions.all:
@@ -66,7 +66,7 @@ class CloudResource(Resource):
     async def _ask(
         self, cloud: Cloud, question: Question[T], max_age: float, hints: Mapping[str, str]
     ) -> Reading[T]:
-        """Ask a cloud; for one node that was started a moment ago, until it shows."""
+        """Ask a cloud; repeat the question for one node that was just started until it is shown."""
         if question.operation != "get_node":
             return await cloud.read(question, max_age, hints)
         (node_id,) = map(str, question.parameters.values())
@@ -75,12 +75,12 @@ class CloudResource(Resource):
         )
 
     async def change(self, call: Call, work: Callable[[Parameters, Permit], Awaitable[T]]) -> T:
-        """Make a change with the extensions around it, whether or not its caller stays.
+        """Make a change with the extensions around it, even if the caller disconnects.
 
         Args:
-            call: the caller's.
-            work: makes it with the parameters that the extensions left, once the permit
-                has been asked.
+            call: the caller's call.
+            work: the function that makes the change with the parameters from the extensions, after
+                it has asked the permit.
         """
 
         async def permitted(permit: Permit) -> T:
@@ -100,7 +100,7 @@ class CloudResource(Resource):
         parameters: Parameters,
         operation_id: str | None = None,
     ) -> Call:
-        """Return this caller's call, as extensions see it."""
+        """Return this caller's call as extensions receive it."""
         return Call(
             operation=operation,
             cloud=cloud.name,

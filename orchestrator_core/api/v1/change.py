@@ -1,4 +1,4 @@
-"""What every change of version 1 has in common: recorded, made once, answered now or later."""
+"""The base class of every change of version 1: recorded, made once, answered now or later."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ChangeResource(CloudResource, Generic[M]):
     """A route that changes something.
 
     Attributes:
-        schema: what its body must be.
+        schema: the schema of the request's body.
     """
 
     schema: ClassVar[Schema]
@@ -36,7 +36,7 @@ class ChangeResource(CloudResource, Generic[M]):
         raise NotImplementedError
 
     async def carry_out(self, req: Request, resp: Response, cloud: str | None) -> None:
-        """Make the change that a request asks for, or answer what became of it before."""
+        """Make the requested change, or answer with the outcome of an earlier request."""
         asked = self.cloud(cloud)
         hints = hints_for(req, asked)
         body = await self.raw_body(req)
@@ -66,12 +66,13 @@ class ChangeResource(CloudResource, Generic[M]):
             else:
                 _accepted(req, resp, await _first(recorded, making))
         except KeyInUse:
-            # Another request with this key was recorded between our look and our own record.
+            # Another request with this key was recorded between the look-up and this request's
+            # record.
             if not await self._replay(req, resp, requester, waits=waits):
                 raise
 
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
-        """Answer what the API document shows, if the caller asks for that."""
+        """Answer with the documented example if the caller asks for it; return whether it did."""
         return False
 
     @property
@@ -82,12 +83,12 @@ class ChangeResource(CloudResource, Generic[M]):
     async def _replay(
         self, req: Request, resp: Response, requester: Requester, *, waits: bool
     ) -> bool:
-        """Answer a request that came before with the same key; whether one did.
+        """Answer a repeated request with the same key; return whether there was an earlier one.
 
         Raises:
-            KeyReused: when its body was another.
-            KeyInUse: when it has no answer yet.
-            OrchestratorError: the error that it ended with.
+            KeyReused: when the earlier request had a different body.
+            KeyInUse: when the earlier request has no answer yet.
+            OrchestratorError: the error with which the earlier request ended.
         """
         records = self.services.broker.records
         if requester.key is None or records is None:
@@ -117,7 +118,7 @@ def _in_use(operation: Operation) -> KeyInUse:
 
 
 def _accepted(req: Request, resp: Response, operation: Operation) -> None:
-    """Answer that a change is recorded and under way (RFC 9110, 15.3.3)."""
+    """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
     resp.status = 202
     resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
     resp.set_header("Preference-Applied", "respond-async")
@@ -125,10 +126,10 @@ def _accepted(req: Request, resp: Response, operation: Operation) -> None:
 
 
 async def _first(recorded: asyncio.Future[Operation], making: Any) -> Operation:
-    """Wait until a change is recorded; what becomes of it then, its operation tells.
+    """Wait until a change is recorded; its operation shows the outcome later.
 
     Raises:
-        OrchestratorError: when it ended before that.
+        OrchestratorError: when the change ended before it was recorded.
     """
     task = asyncio.ensure_future(making)
     await asyncio.wait({recorded, task}, return_when=asyncio.FIRST_COMPLETED)

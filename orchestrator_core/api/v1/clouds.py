@@ -1,4 +1,4 @@
-"""Which clouds are served, what each can do, and how it is doing."""
+"""Routes that show the configured clouds, their operations and their health."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEA
 _CLOUD_OPERATIONS: Final = [name for name in CLOUD_DEADLINES if name != "check"]
 _BACKEND_OPERATIONS: Final = [name for name in ASSIGNMENT_DEADLINES if name != "check"]
 _FALLBACKS: Final = {"get_node": "list_nodes"}
-"""What is done with another hook where a plugin does not implement it."""
+"""The hook that replaces another one if a plugin does not implement that."""
 
 
 class CloudsResource(Resource):
@@ -30,7 +30,7 @@ class CloudsResource(Resource):
         self._services = services
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with every configured cloud; one that cannot be used has no type."""
+        """Answer with every configured cloud; a cloud that cannot be used has no type."""
 
         async def work(_: dict[str, Any]) -> bytes:
             clouds = self._services.registry.clouds.values()
@@ -54,7 +54,7 @@ class CloudReportResource(Resource):
         self._services = services
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
-        """Answer with what the cloud can do and how it is doing, as this process sees it."""
+        """Answer with the cloud's operations and its health, as seen by this process."""
         named = self._services.registry.cloud(cloud).name
         asked = {"cloud": named}
         resp.data = await watched(self._services, req, "get_cloud", asked, self._encoded)
@@ -68,7 +68,7 @@ class CloudReportResource(Resource):
             **_described(await asked.description()),
             "operations": {**await self._cloud_operations(asked), **await self._backend(asked)},
             **_health(asked.guard),
-            # Breaker, queue and threads are each process's own.
+            # Each process has its own breaker, queue and threads.
             "scope": "process",
             "pid": os.getpid(),
         }

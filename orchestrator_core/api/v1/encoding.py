@@ -1,4 +1,4 @@
-"""Version 1's answers as JSON; long lists in portions."""
+"""Version 1's answers as JSON, with long lists encoded in portions."""
 
 from __future__ import annotations
 
@@ -18,30 +18,33 @@ T = TypeVar("T")
 ShapeMany = Callable[[Any, Sequence[T]], list[Shaped]]
 
 _MESSAGES: Final = frozenset({"message", "reason", "why"})
-"""Keys under which sentences stand."""
+"""Keys whose values are sentences."""
 
 _THINGS: Final = frozenset({"nodes", "images", "flavors", "locations", "parameters"})
-"""Keys under which no sentence stands, and maybe 100,000 things."""
+"""Keys whose values hold no sentences, but possibly 100,000 things."""
 
 _FIRST: Final = 16
 _MOST: Final = 100
 _PORTION: Final = 262_144
-"""Bytes of a long list that are encoded at a time. Encoding does not let go of Python's lock, and
-the event loop would have to wait for the end of all of them; 256 KiB take less than 1 ms."""
+"""The bytes of a long list that are encoded at a time. Encoding does not release Python's lock, so
+that the event loop has to wait for the end of each portion. 256 KiB take less than 1 ms.
+"""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def encode_items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Encoded:
-    """Return the JSON of a list's items, with commas between them. Blocks: call it in a thread.
+    """Return the JSON of a list's items, separated by commas.
+
+    This blocks, so call it in a thread.
 
     Args:
-        shape: makes the answers of some of the things.
-        of: what they belong to.
-        things: the things.
+        shape: the function that shapes a part of the things.
+        of: the owner of the things.
+        things: the things to encode.
 
     Raises:
-        NonsenseAnswer: when a plugin put something into it that is not JSON.
+        InvalidAnswer: when a plugin returned a value that is not JSON.
     """
     return Encoded(_items(shape, of, things))
 
@@ -52,12 +55,12 @@ def _items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Iterator[bytes]
         items = _dumps(shape(of, things[at : at + count]))[1:-1]
         yield b"," + items if at else items
         at += count
-        # Rows differ in size a thousandfold: the last portion tells how many fit the next.
+        # Items differ in size a thousandfold, so the size of the last portion sets the next count.
         count = max(1, min(_MOST, 2 * count, count * _PORTION // len(items)))
 
 
 def joined(lists: Iterable[Encoded]) -> Encoded:
-    """Return the items of several lists as those of one, without decoding them."""
+    """Return the items of several lists as the items of one list, without decoding them."""
     parts: list[bytes | Encoded] = []
     for items in lists:
         if len(items):
@@ -66,14 +69,14 @@ def joined(lists: Iterable[Encoded]) -> Encoded:
 
 
 def grouped(items: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield items with commas between them, in parts of about 64 KiB."""
+    """Yield items separated by commas, in parts of about 64 KiB."""
     part, size = [], 0
     for item in items:
         part.append(item)
         size += len(item)
         if size >= _PORTION // 4:
             yield b",".join(part)
-            part, size = [b""], 0  # begins the next part with a comma
+            part, size = [b""], 0  # the empty item puts a comma before the next part
     if len(part) > 1 or size:
         yield b",".join(part)
 
@@ -84,7 +87,7 @@ def encode_item(shaped: Shaped) -> bytes:
 
 
 def encode_each(things: Iterable[T], shape: Callable[[T], Shaped]) -> Encoded:
-    """Return the JSON of things that are shaped one by one, as :func:`encode_items`."""
+    """Return the JSON of things that are shaped one by one, as :func:`encode_items` does."""
     return Encoded(grouped(_dumps(shape(thing)) for thing in things))
 
 
@@ -94,13 +97,13 @@ def encode_list(
     after: Mapping[str, Any] = _NOTHING,
     before: Mapping[str, Any] = _NOTHING,
 ) -> Encoded:
-    """Return the JSON of an answer with a list in it.
+    """Return the JSON of an answer that contains a list.
 
     Args:
-        key: the list's.
-        items: see :func:`encode_items`.
-        after: keys behind the list.
-        before: keys between ``status`` and the list; they may replace the status.
+        key: the list's key.
+        items: the encoded items, see :func:`encode_items`.
+        after: the keys after the list.
+        before: the keys between ``status`` and the list; they may replace the status.
     """
     head = _dumps({"status": "ok", **_redacted(before), key: []})
     tail = b"," + _dumps(_redacted(after))[1:] if after else b"}"
@@ -108,18 +111,19 @@ def encode_list(
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """Return the JSON of an answer; its messages are redacted.
+    """Return the JSON of an answer with redacted messages.
 
     Raises:
-        NonsenseAnswer: when a plugin put something into it that is not JSON.
+        InvalidAnswer: when a plugin returned a value that is not JSON.
     """
     return _dumps({"status": "ok", **_redacted(body)})
 
 
 def _redacted(value: Any) -> Any:
-    """Return the same with every message in it redacted, at any depth.
+    """Return the value with every message in it redacted, at any depth.
 
-    Ids and names stay as they are: what a secret stands in by chance must be found by them.
+    Ids and names are not redacted. If one contains a secret by chance, callers must still be able
+    to use it.
     """
     if isinstance(value, Mapping):
         return {

@@ -1,4 +1,4 @@
-"""What a cloud has: its nodes, images, sizes and locations."""
+"""Routes that list a cloud's nodes, images, sizes and locations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orchestrator_core.model import CloudDescription, Node
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """Makes the answer to a list: encoded, since that too takes long for a long one."""
+    """The function that shapes and encodes a list; both take long for a long list."""
 
     key: str
     shape: Callable[[CloudDescription, Sequence[Any]], list[dict[str, Any]]]
@@ -35,7 +35,7 @@ class _List:
 
 
 class _ListResource(CloudResource):
-    """A list of one kind of thing."""
+    """A route that lists one kind of thing."""
 
     operation: ClassVar[str]
     whole: ClassVar[_List]
@@ -58,9 +58,9 @@ class _ListResource(CloudResource):
         answer_with(resp, reading.value)
 
     def _part(self, asked: Cloud, page: Page) -> dict[str, str | int | None]:
-        """Return what to ask a cloud for where it need not give the whole list.
+        """Return the parameters for a cloud that can return a part of the list.
 
-        One more than is shown: it tells whether there is a next part.
+        The limit is one more than is shown: the extra item says whether there is a next part.
         """
         if page.limit is None or not asked.pages(self.operation):
             return {}
@@ -76,7 +76,7 @@ class NodesResource(_ListResource):
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **segments: str
     ) -> None:
-        """Answer with the nodes of one cloud, or of all that the query names."""
+        """Answer with the nodes of one cloud, or of all clouds that the query names."""
         if not req.query_string or "clouds" not in req.params:
             await super().on_get(req, resp, cloud, **segments)
             return

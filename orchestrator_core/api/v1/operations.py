@@ -1,4 +1,4 @@
-"""Operations as version 1 shows them, and the answers that are made of them."""
+"""Routes that show operations, and the answers made from operations."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _FILTERS: Final = {
     "caller": "caller",
     "request_id": "request_id",
 }
-"""What a query may ask for, and the column that says it."""
+"""The parameters of a query and the columns that they filter."""
 
 _CHOICES: Final = {"state": tuple(OperationState), "kind": tuple(KINDS)}
 
 
 def when(seconds: float | None) -> str | None:
-    """Return a moment as RFC 3339 writes it, in UTC."""
+    """Return a time in seconds as an RFC 3339 text in UTC."""
     if seconds is None:
         return None
     with readable(f"the time {seconds}"):
@@ -39,10 +39,10 @@ def when(seconds: float | None) -> str | None:
 
 
 def shape_operation(operation: Operation) -> dict[str, Any]:
-    """Return an operation as it is shown.
+    """Return an operation as version 1 shows it.
 
     Raises:
-        StateUnavailable: when its row is damaged.
+        StateUnavailable: when the operation's row is damaged.
     """
     with readable(f"operation {operation.id}"):
         return _shape_operation(operation)
@@ -74,7 +74,7 @@ def _shape_operation(operation: Operation) -> dict[str, Any]:
 
 
 def _shape_result(operation: Operation) -> dict[str, Any] | None:
-    """Return the answer of an operation; None without one, or of a kind of a later version."""
+    """Return an operation's answer; None if it has none or its kind is from a later version."""
     if operation.result is None or operation.kind not in KINDS:
         return None
     return answer_of(operation)
@@ -84,14 +84,14 @@ def answer_of(operation: Operation) -> dict[str, Any]:
     """Return the keys of the answer that an operation's caller got, or would have got.
 
     Raises:
-        StateUnavailable: when its row is damaged.
+        StateUnavailable: when the operation's row is damaged.
     """
     with readable(f"operation {operation.id}"):
         return shape_made(KINDS[operation.kind].made(operation))
 
 
 def shape_made(made: Made) -> dict[str, Any]:
-    """Return the keys of the answer to a change, whether it was made just now or before."""
+    """Return the keys of the answer to a change that was made just now or earlier."""
     if isinstance(made, Started):
         return {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
     if isinstance(made, Acted):
@@ -120,7 +120,7 @@ class OperationsResource(RecordsResource):
     """``GET /operations``."""
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with the newest operations that the query asks for."""
+        """Answer with the newest operations that match the query."""
         page = page_of(req)
         limit = page.limit or MOST
         filters = await self.filters(req, _FILTERS, _CHOICES)
@@ -139,7 +139,7 @@ class OperationResource(RecordsResource):
     """``GET /operations/<id>``."""
 
     async def on_get(self, req: Request, resp: Response, operation_id: str = "", **_: str) -> None:
-        """Answer with one operation and every attempt that it took."""
+        """Answer with one operation and the history of its attempts."""
 
         async def work(wanted: dict[str, Any]) -> bytes:
             found = await self.records.operation(self.identity(wanted["operation"]))

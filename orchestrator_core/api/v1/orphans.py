@@ -1,4 +1,4 @@
-"""VMs that nobody owns, and the processes that look after everything."""
+"""Routes that show orphans, and the processes that work on the database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator_core.api.v1 import encoding
 from orchestrator_core.api.v1.operations import when
 from orchestrator_core.api.v1.records import RecordsResource
 
-if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+if TYPE_CHECKING:  # it imports SQLAlchemy, which is loaded only on a server with a database
     from orchestrator_core.broker.orphans.orphans import Orphan
     from orchestrator_core.broker.queries import Look
 
@@ -21,7 +21,7 @@ class OrphansResource(RecordsResource):
     """``GET /orphans``."""
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with every orphan and the evidence, and with how each cloud's last look ended."""
+        """Answer with every orphan and its evidence, and the result of each cloud's last scan."""
         records = self.records
         filters = await self.filters(req, {"cloud": "cloud"}, in_parts=False)
 
@@ -71,7 +71,7 @@ class ProcessesResource(RecordsResource):
     """``GET /processes``."""
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with every process that works on the database, and what holds destroying up."""
+        """Answer with every process that works on the database, and why destruction is held."""
         await self.filters(req, {}, in_parts=False)
 
         async def work(_: dict[str, Any]) -> bytes:

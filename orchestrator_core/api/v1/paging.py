@@ -1,4 +1,4 @@
-"""``limit`` and ``marker``: a part of a list, and where the next one begins."""
+"""``limit`` and ``marker``: a part of a list, and the beginning of the next part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator_core.errors import InvalidParameter
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 
 MOST_ROWS: Final = 1000
-"""The largest limit. A row may be some KiB long, and all of them are read and shaped at once."""
+"""The largest limit. A row may be some KiB long, and all rows are read and shaped at once."""
 
 _MOST_TEXT = 1024
 
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is wanted; equal for equal wishes.
+    """A requested part of a list; equal for equal requests.
 
     Attributes:
-        limit: how many at most; None for all.
-        marker: the id after which it begins; None for the beginning.
+        limit: the most items; None for all.
+        marker: the id after which the part begins; None for the beginning.
     """
 
     limit: int | None = None
@@ -36,14 +36,15 @@ class Page:
 
     @property
     def whole(self) -> bool:
-        """Whether all of the list is wanted, in the cloud's own order."""
+        """Return whether the whole list is requested, in the cloud's own order."""
         return self.limit is None and self.marker is None
 
     def of(self, things: Sequence[T], key: str = "id") -> tuple[Sequence[T], str | None]:
-        """Return this part of a list, and the marker of the next one; None after the last.
+        """Return this part of a list and the marker of the next part; None after the last.
 
-        Parts go by the id that the things have under the key, so that what comes and goes
-        between two of them neither hides nor repeats anything else; the marker may be gone.
+        The list is sorted by the id that the things have under the key. Things that appear or
+        disappear between two requests therefore neither hide nor repeat other things. The thing
+        that the marker names may be gone.
         """
         identity: Callable[[T], str] = attrgetter(key)
         rest = [
@@ -59,10 +60,10 @@ WHOLE = Page()
 
 
 def page_of(req: Request) -> Page:
-    """Return the part that a request wants.
+    """Return the part that a request asks for.
 
     Raises:
-        InvalidParameter: naming what is wrong.
+        InvalidParameter: naming the parameter and its fault.
     """
     if not req.query_string:
         return WHOLE
@@ -75,10 +76,10 @@ def page_of(req: Request) -> Page:
 
 
 def one_of(req: Request, name: str) -> str | None:
-    """Return a parameter of the query that may come once.
+    """Return a parameter of the query that is allowed only once, or None without it.
 
     Raises:
-        InvalidParameter: when it comes more often.
+        InvalidParameter: when it is repeated.
     """
     value = req.params.get(name)
     if isinstance(value, list):
@@ -92,15 +93,16 @@ PAGING = ("limit", "marker")
 def filters_of(
     req: Request, columns: Mapping[str, str], paging: Collection[str] = PAGING
 ) -> dict[str, str]:
-    """Return what a query wants of a list, by column.
+    """Return the filters of a query by column.
 
     Args:
         req: the request.
         columns: the column for each parameter that a query may have.
-        paging: what it may have beside that.
+        paging: the other parameters that it may have.
 
     Raises:
-        InvalidParameter: naming what is not known: ignored, it would show too much.
+        InvalidParameter: naming an unknown parameter; if it were ignored, the list would show too
+            much.
     """
     for name in req.params:
         if name not in columns and name not in paging:

@@ -1,4 +1,4 @@
-"""Recorded values that cannot be shown, since a byte of the database has changed."""
+"""Recorded values that cannot be shown because the database is damaged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _log = structlog.get_logger(__name__)
 
 @contextmanager
 def readable(what: str) -> Iterator[None]:
-    """Turn errors of shaping a record into the one that its database has.
+    """Turn errors of shaping a record into the error of its database.
 
-    SQLite keeps no checksums: a changed byte within a value shows only when the value is used.
+    SQLite keeps no checksums: a changed byte within a value is noticed only when the value is used.
 
     Args:
-        what: the record, for the log: ``operation 0123`` say.
+        what: the record for the log, for example ``operation 0123``.
 
     Raises:
         StateUnavailable: when the record cannot be shaped.

@@ -1,4 +1,4 @@
-"""What the routes have in common that show what was recorded."""
+"""The base class of the routes that show records."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from orchestrator_core.api.v1.watched import watched
 from orchestrator_core.errors import InvalidParameter, UnknownCloud, Unsupported
 from orchestrator_core.settings.faults import nearest
 
-if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+if TYPE_CHECKING:  # it imports SQLAlchemy, which is loaded only on a server with a database
     from orchestrator_core.broker.queries import OperationQueries
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Any)
 
 MOST: Final = 100
-"""How many rows are shown at once unless the query says otherwise."""
+"""The number of rows that are shown at once unless the query says otherwise."""
 
 _MOST_BYTES: Final = 4_194_304
-"""Bytes after which a part of a list ends, however many rows were asked for."""
+"""The bytes after which a part of a list ends, however many rows were requested."""
 
 _ANY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 _MOST_SHOWN: Final = 64
 
 
 class RecordsResource(Resource):
-    """A route that shows what was recorded."""
+    """A route that shows records."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -45,15 +45,15 @@ class RecordsResource(Resource):
         parameters: dict[str, Any],
         work: Callable[[dict[str, Any]], Awaitable[T]],
     ) -> T:
-        """As :func:`~orchestrator_core.api.v1.watched.watched`."""
+        """Act as :func:`~orchestrator_core.api.v1.watched.watched`."""
         return await watched(self._services, req, operation, parameters, work)
 
     @property
     def records(self) -> OperationQueries:
-        """What was recorded.
+        """Return the queries of recorded operations and assignments.
 
         Raises:
-            Unsupported: when nothing is.
+            Unsupported: when this server has no ``[state]``.
         """
         records = self._services.broker.records
         if records is None:
@@ -65,7 +65,7 @@ class RecordsResource(Resource):
         """Return the id that a path names.
 
         Raises:
-            NoSuchRecord: when there can be none of that id.
+            NoSuchRecord: when no record can have that id.
         """
         if "\0" in name:
             raise NoSuchRecord(f"There is no record {name[:_MOST_SHOWN]!r}")
@@ -79,17 +79,18 @@ class RecordsResource(Resource):
         *,
         in_parts: bool = True,
     ) -> dict[str, str]:
-        """Return what a query wants of a list, by column; a cloud by its own name.
+        """Return the filters of a query by column; a cloud is replaced by its own name.
 
         Args:
             req: the request.
             columns: the column for each parameter that a query may have.
-            choices: what the parameters may be of which not every value makes sense.
-            in_parts: whether it may ask for a part of the list: a limit and a marker.
+            choices: the possible values of the parameters that have a fixed set of them.
+            in_parts: whether the query may ask for a part of the list with a limit and a marker.
 
         Raises:
-            InvalidParameter: naming what could never be found: an empty list would hide it.
-            Unsupported: when nothing is recorded.
+            InvalidParameter: naming a value that can never match; an empty list would hide the
+                fault.
+            Unsupported: when this server has no ``[state]``.
         """
         records = self.records
         filters = filters_of(req, columns, PAGING if in_parts else ())
@@ -102,7 +103,7 @@ class RecordsResource(Resource):
         return filters
 
     async def _cloud(self, records: OperationQueries, named: str) -> str:
-        """Return the name of a cloud that is configured, or that rows are left of."""
+        """Return the name of a cloud that is configured, or that recorded rows still name."""
         registry = self._services.registry
         try:
             return registry.cloud(named).name
@@ -118,15 +119,16 @@ class RecordsResource(Resource):
 def encode_page(
     key: str, rows: Iterable[Row], shape: Callable[[Row], dict[str, Any]], limit: int
 ) -> Encoded:
-    """Return the answer with the next part of a list. Blocks: call it in a thread.
+    """Return the answer with the next part of a list.
 
-    The part ends early after 4 MiB: one row may be as long as the longest body of a request.
+    This blocks, so call it in a thread. The part ends early after 4 MiB, because one row may be as
+    long as the longest body of a request.
 
     Args:
-        key: the list's.
-        rows: all that are left, read as they are taken.
-        shape: makes an answer's row.
-        limit: how many at most.
+        key: the list's key.
+        rows: all remaining rows, read as they are consumed.
+        shape: the function that shapes one row.
+        limit: the most rows of the part.
     """
     shown: list[str] = []
     marker = None

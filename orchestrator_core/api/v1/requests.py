@@ -1,4 +1,4 @@
-"""What version 1 takes in the bodies of its requests."""
+"""The bodies of requests that version 1 accepts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from orchestrator_core.settings.faults import nearest
 S = TypeVar("S", bound=Schema)
 
 MAX_TEXT: Final = 1024
-"""Characters that one text field may have."""
+"""The most characters of one text field."""
 
 _MOST_FAULTS: Final = 8
 """The most faults of a body that one error lists."""
 
 _LONGEST_NAME: Final = 64
-"""Characters of a field's name that an error repeats."""
+"""The characters of a field's name that an error repeats."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -53,7 +53,7 @@ class Text(fields.String):
 
 
 class Lease(Text):
-    """A lease's duration, as a text: extensions see what the caller wrote."""
+    """A lease's duration, kept as a text because extensions receive what the caller wrote."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -65,7 +65,7 @@ class Lease(Text):
 
 
 class JsonObject(fields.Field[dict[str, Any]]):
-    """A JSON object with anything in it."""
+    """A JSON object with any content."""
 
     default_error_messages = {**_MESSAGES, "invalid": "must be an object"}  # noqa: RUF012
 
@@ -76,10 +76,10 @@ class JsonObject(fields.Field[dict[str, Any]]):
 
 
 class _Request(Schema):
-    """Unknown fields are refused: a misspelt one would be lost without a word."""
+    """A body in which unknown fields are refused; a misspelt field would otherwise be lost."""
 
     class Meta:
-        """Other keys are errors."""
+        """Options that make unknown keys an error."""
 
         unknown = RAISE
 
@@ -105,7 +105,7 @@ class _OneVm(_Request):
 
 
 class WhichVmSchema(_OneVm):
-    """``PUT /vm/stop`` and what else is done to one VM."""
+    """``PUT /vm/stop`` and the other changes of one VM."""
 
 
 class _Emulated(_OneVm):
@@ -124,11 +124,11 @@ class AssignRequestSchema(_Emulated):
 
 
 _MOST_GENERATIONS: Final = 2**31 - 1
-"""What the database's column holds."""
+"""The greatest number that fits the database's column."""
 
 
 def _generation() -> fields.Integer:
-    """As the assign's answer has it."""
+    """Return a field for a generation, as the answer to an assign contains it."""
     wanted = f"must be a whole number from 1 to {_MOST_GENERATIONS}"
     return fields.Integer(
         strict=True,
@@ -151,10 +151,12 @@ class RenewRequestSchema(_OneVm):
 
 
 def lease_seconds(text: object) -> float | None:
-    """Return the seconds of a lease, or None without one; an extension may have written it.
+    """Return the seconds of a lease, or None without one.
+
+    The text is checked again, because an extension may have changed it.
 
     Raises:
-        InvalidParameter: when it is none.
+        InvalidParameter: when the text is not a lease.
     """
     if text is None:
         return None
@@ -165,15 +167,15 @@ def lease_seconds(text: object) -> float | None:
 
 
 def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Check a body.
+    """Return a body's values after checking them.
 
     Raises:
-        InvalidParameter: with the first 8 faults in its message and the first one's field.
+        InvalidParameter: with the first 8 faults in its message and the first fault's field.
     """
     known = {name: value for name, value in body.items() if name in schema.fields}
     unknown = islice((name for name in body if name not in schema.fields), _MOST_FAULTS)
     try:
-        # A body may have thousands of unknown fields; an error tells of the first few only.
+        # A body may have thousands of unknown fields; an error names only the first few.
         loaded: dict[str, Any] = schema.load({**known, **dict.fromkeys(unknown)})
     except ValidationError as error:
         faults = [(field, _words(schema, field, m)) for field, m in _items(error)]
@@ -186,7 +188,7 @@ def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
 def _items(error: ValidationError) -> list[tuple[str, Any]]:
     messages = error.messages
     found = messages.items() if isinstance(messages, dict) else [("body", messages)]
-    # Cut before a near word is looked for: that takes longer than the length of the name.
+    # Cut before similar names are searched: that takes longer than linear time in the length.
     return [(str(field)[:_LONGEST_NAME], why) for field, why in islice(found, _MOST_FAULTS)]
 
 

@@ -1,4 +1,4 @@
-"""Every path of version 1 and the resource behind it."""
+"""The paths of version 1 and their resources."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from orchestrator_core.api.v1.system import (
 from orchestrator_core.api.v1.vm import StartResource, power_resource, stop_resource
 
 POWER_ACTIONS: Final = {"reboot": "reboot_vm", "poweron": "power_on_vm", "poweroff": "power_off_vm"}
-"""What a path says, and the hook that does it."""
+"""The hook for each action in a path."""
 
 
 def routes(services: Services) -> Iterator[tuple[str, Resource]]:
-    """Return ``(path, resource)`` for every route; paths begin after ``/api/v1``."""
+    """Yield ``(path, resource)`` for every route; paths begin after ``/api/v1``."""
     sizes = SizesResource(services)
     yield "", RootResource()
     yield "/auth", AuthResource()
@@ -69,6 +69,6 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
 
 
 def _with_cloud(path: str, resource: Resource) -> Iterator[tuple[str, Resource]]:
-    """The cloud is an optional last segment; without it the default cloud serves."""
+    """Yield a path with and without a cloud; without it the default cloud serves."""
     yield path, resource
     yield f"{path}/{{cloud}}", resource

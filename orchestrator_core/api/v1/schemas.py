@@ -1,4 +1,4 @@
-"""The shapes of version 1's answers: these schemas are the one place that says them."""
+"""The schemas of version 1's answers, and the only definition of their shapes."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ class SizeSchema(_FromCloud):
 
 
 class LocationSchema(_FromCloud):
-    """One location; ``country`` as the cloud says it, null where it does not."""
+    """One location; ``country`` is null if the cloud does not name it."""
 
     country = fields.String()
 
 
 class VmSchema(Schema):
-    """One VM as its assignment backend knows it; ``id`` is null while it has no number there."""
+    """One VM as its assignment backend lists it; ``id`` is null while the backend has no number."""
 
     id = fields.Raw()
     id_vm = fields.String()

@@ -1,4 +1,4 @@
-"""The server itself: is it up, and which plugins it has."""
+"""Routes of the server itself: whether it is up, and its plugins."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PluginsResource(Resource):
         self._services = services
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with every plugin found, whatever became of it, and who uses it."""
+        """Answer with every plugin found, the result of loading it, and its users."""
         resp.data = await watched(self._services, req, "list_plugins", {}, self._encoded)
 
     async def _encoded(self, _: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Starting, destroying, rebooting and switching VMs."""
+"""Routes that start, destroy, reboot and switch VMs."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class StartResource(ChangeResource[Started]):
         await self.carry_out(req, resp, cloud)
 
     async def make(self, change: Change, wanted: Parameters) -> Started:
-        """Start it."""
+        """Start the VM."""
         return await self.services.broker.start_vm(change, StartOrder(**wanted))
 
 
 class ActResource(ChangeResource[Made]):
-    """``PUT``: does something to one VM that exists.
+    """``PUT``: a change of one existing VM.
 
     Args:
-        services: what the resources work with.
+        services: the objects that resources use.
         operation: the hook's name.
     """
 
@@ -50,20 +50,20 @@ class ActResource(ChangeResource[Made]):
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
     ) -> None:
-        """Do it; answer once the cloud has accepted it."""
+        """Make the change; answer once the cloud has accepted it."""
         await self.carry_out(req, resp, cloud)
 
     async def make(self, change: Change, wanted: Parameters) -> Made:
-        """Do it."""
+        """Make the change."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
         return await self.services.broker.act(change, self.operation, vm)
 
 
 def stop_resource(services: Services) -> ActResource:
-    """``PUT /vm/stop{/<cloud>}``: destroys the VM."""
+    """Return the resource of ``PUT /vm/stop{/<cloud>}``, which destroys the VM."""
     return ActResource(services, "stop_vm")
 
 
 def power_resource(services: Services, operation: str) -> ActResource:
-    """``PUT /vm/action/<reboot|poweron|poweroff>{/<cloud>}``."""
+    """Return the resource of ``PUT /vm/action/<reboot|poweron|poweroff>{/<cloud>}``."""
     return ActResource(services, operation)

@@ -1,4 +1,4 @@
-"""Reports of the server itself, with the extensions around them as around every other call."""
+"""Reports of the server itself, with extensions around them as around every other call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator_core.model import Call
 T = TypeVar("T")
 
 _SECONDS: Final = 30.0
-"""The deadline of a report that extensions see; no report waits for a cloud."""
+"""The deadline in seconds that extensions see for a report; no report waits for a cloud."""
 
 
 async def watched(
@@ -22,17 +22,17 @@ async def watched(
     parameters: dict[str, Any],
     work: Callable[[dict[str, Any]], Awaitable[T]],
 ) -> T:
-    """Return a report's encoded answer, if no extension denies it.
+    """Return a report's encoded answer unless an extension denies it.
 
     Args:
-        services: with the extensions.
-        req: the caller's.
-        operation: the report's name for extensions, ``list_operations`` say.
-        parameters: what the caller asked for; the extensions may change it.
-        work: makes the answer of what the extensions left.
+        services: the objects that resources use, including the extensions.
+        req: the caller's request.
+        operation: the report's name for extensions, for example ``list_operations``.
+        parameters: the caller's parameters; the extensions may change them.
+        work: the function that makes the answer from the parameters that the extensions return.
 
     Raises:
-        Forbidden: when an extension denies it.
+        Forbidden: when an extension denies the call.
     """
     if not services.extensions.all:
         return await work(parameters)
