@@ -78,7 +78,7 @@ class Backend:
         """Return the requested VM, within the given seconds or the operation's own deadline.
 
         Raises:
-            InvalidAnswer: when the backend returns another VM than the one with the given id.
+            NonsenseAnswer: when the backend returns another VM than the one with the given id.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> Vm:
@@ -158,7 +158,7 @@ class Backend:
         """Check that a backend's answer is about the requested VM.
 
         Raises:
-            InvalidAnswer: when the answer is about another VM, which must not be destroyed.
+            NonsenseAnswer: when the answer is about another VM, which must not be destroyed.
         """
         if wanted is not None and given != wanted:
             raise NonsenseAnswer(

@@ -92,7 +92,7 @@ class Driver:
 
         Raises:
             NodeNotFound: when there is no such node.
-            InvalidAnswer: when the plugin returns a node with another id.
+            NonsenseAnswer: when the plugin returns a node with another id.
         """
         listed = self._hooks.supports("list_nodes")
         if self._hooks.supports("get_node") and (_PLAIN_ID.fullmatch(node_id) or not listed):
@@ -166,7 +166,7 @@ class Driver:
         """Return a plugin's answer if it has the requested id.
 
         Raises:
-            InvalidAnswer: when the answer has another id.
+            NonsenseAnswer: when the answer has another id.
         """
         if thing.id != wanted:
             raise NonsenseAnswer(
@@ -196,7 +196,7 @@ class Driver:
         """Return a page of a list if it is sorted by id and begins after its marker.
 
         Raises:
-            InvalidAnswer: when it is not; callers that read page after page would miss items.
+            NonsenseAnswer: when it is not; callers that read page after page would miss items.
         """
         ids = [getattr(thing, "id") for thing in things]  # noqa: B009 - each class here has one
         begins = [marker] if marker is not None else []

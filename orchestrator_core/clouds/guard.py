@@ -42,7 +42,7 @@ _LOCAL_THREADS: Final = 4
 More threads would not help, because a thread that computes needs the interpreter's lock.
 """
 
-_ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
+_ANSWERS = (RequestError, CredentialsRefused, NonsenseAnswer)
 """Errors which show that the cloud is up."""
 
 _UNTOLD = (CloudBusy, NeverAsked, RateLimited)

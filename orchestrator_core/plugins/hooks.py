@@ -144,7 +144,7 @@ class Hooks:
         """Call a hook that returns one object.
 
         Raises:
-            InvalidAnswer: when it returns something else, or an object with wrong values.
+            NonsenseAnswer: when it returns something else, or an object with wrong values.
         """
         answer = self.call(hook, **arguments)
         self._hold_to(hook, (answer,), expected, listed=False)
@@ -156,7 +156,7 @@ class Hooks:
         """Call a hook that returns a list.
 
         Raises:
-            InvalidAnswer: when it returns no list, or a list of something else.
+            NonsenseAnswer: when it returns no list, or a list of something else.
         """
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):

@@ -91,15 +91,15 @@ class StateSettings:
 
     Attributes:
         url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``.
-        process_timeout: the time without a heartbeat after which a process's work is taken over.
-        retention: the time for which finished rows are kept.
-        idempotency_retention: the time for which an Idempotency-Key is kept.
+        lease: the time without a heartbeat after which a process's work is taken over.
+        keep: the time for which finished rows are kept.
+        keep_keys: the time for which an Idempotency-Key is kept.
         worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
-        concurrency: the number of operations that one durable worker carries out at the same time.
-        retry_delay: the time until the second attempt of an operation; each later delay is twice as
+        slots: the number of operations that one durable worker carries out at the same time.
+        pause: the time until the second attempt of an operation; each later delay is twice as
             long as the one before.
-        max_retry_delay: the longest delay between two attempts.
-        orphan_scan_interval: the time between two scans of a cloud for orphans.
+        longest_pause: the longest delay between two attempts.
+        look: the time between two scans of a cloud for orphans.
         clock_jump: the largest jump of the database's clock against a machine's clock; after a
             larger one no lease expires until an operator has confirmed it.
     """
@@ -166,9 +166,9 @@ class CloudSettings:
             any VM may be. It is None in settings whose file does not say. The clouds made from
             these have one of the two: ``own``, except if the driver is a simulation.
         destroys_per_hour: the most VMs destroyed within an hour; None for no limit.
-        max_concurrent_changes: the most operations in progress at the same time, over all processes
+        changes: the most operations in progress at the same time, over all processes
             and machines; None for no limit.
-        visibility_timeout: the seconds after which the cloud's lists show everything that exists.
+        visibility: the seconds after which the cloud's lists show everything that exists.
         release_wait: the seconds for which a release waits until the VM is gone.
         orphans: the treatment of VMs with this installation's marker and no owner.
     """

@@ -207,9 +207,9 @@ class StateSchema(Schema):
     """``[state]``."""
 
     url = SecretField(required=True, allow_plain=True, keep=True)  # it may contain a password
-    process_timeout = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
-    retention = fields.Float(validate=validate.Range(0), allow_nan=False)
-    idempotency_retention = fields.Float(validate=validate.Range(0), allow_nan=False)
+    lease = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
+    keep = fields.Float(validate=validate.Range(0), allow_nan=False)
+    keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
     worker = fields.Boolean(truthy={True}, falsy={False})
     slots = _count(1, 1024)
     pause = _seconds()

@@ -44,7 +44,7 @@ def encode_items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Encoded:
         things: the things to encode.
 
     Raises:
-        InvalidAnswer: when a plugin returned a value that is not JSON.
+        NonsenseAnswer: when a plugin returned a value that is not JSON.
     """
     return Encoded(_items(shape, of, things))
 
@@ -114,7 +114,7 @@ def encode(body: Mapping[str, Any]) -> bytes:
     """Return the JSON of an answer with redacted messages.
 
     Raises:
-        InvalidAnswer: when a plugin returned a value that is not JSON.
+        NonsenseAnswer: when a plugin returned a value that is not JSON.
     """
     return _dumps({"status": "ok", **_redacted(body)})
 

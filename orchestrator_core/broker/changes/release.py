@@ -223,7 +223,7 @@ class Releaser(Handler):
                 return operation
             if operation.error_code in outcome.HELD:
                 return operation  # Held: an operator or the next hour must allow it first.
-            limit = cloud.settings.max_concurrent_changes
+            limit = cloud.settings.changes
             taken = await self._recorder.reacquire(operation, limit, deadline)
             if taken is None:
                 return operation

@@ -1,6 +1,6 @@
-"""This process among those that share one database: its id, heartbeat and process_timeout.
+"""This process among those that share one database: its id, heartbeat and lease.
 
-A process that is silent for longer than the process_timeout is considered dead, and other
+A process that is silent for longer than the lease is considered dead, and other
 processes take over its operations. It must do no harm if it comes back. Its writes are therefore
 refused by the fences of the rows, and it begins nothing in a cloud while other processes may
 consider it dead.
@@ -36,7 +36,7 @@ from orchestrator_core.uptime import uptime
 _log = structlog.get_logger(__name__)
 
 _BEATS: Final = 5
-"""Number of heartbeats within the process_timeout."""
+"""Number of heartbeats within the lease."""
 
 _AHEAD: Final = 1.0
 """Seconds that a row may be in the future: two connections may read a clock that is slewed."""
@@ -53,7 +53,7 @@ class Process:
     Args:
         database: the database that holds the heartbeats.
         kind: ``web`` or ``worker``.
-        lease: the process_timeout: the seconds of silence after which the process is considered
+        lease: the lease: the seconds of silence after which the process is considered
             dead.
         clock_jump: the seconds by which the database's clock may jump.
 
@@ -231,7 +231,7 @@ def ended(connection: Connection) -> list[str]:
 
 
 def remove_dead(connection: Connection, ids: list[str]) -> None:
-    """Delete the rows of ended processes at once, without waiting for the process_timeout."""
+    """Delete the rows of ended processes at once, without waiting for the lease."""
     connection.execute(delete(processes).where(processes.c.id.in_(ids)))
 
 

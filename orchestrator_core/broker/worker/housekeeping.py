@@ -65,7 +65,7 @@ def _forget_vms(connection: Connection, keep: float) -> None:
     old = (
         select(vms.c.id)
         .where(or_(vms.c.gone_at < now() - keep, named_alone), ~held.exists(), ~meant.exists())
-        # The hourly limit counts destructions by these rows, even if the retention is shorter.
+        # The hourly limit counts destructions by these rows, even if the keep is shorter.
         .where(~safety.counts(vms.c.destroy_began_at))
         .limit(_MOST)
     )

@@ -45,7 +45,7 @@ class DurableWorker:
     Args:
         broker: the broker that makes the attempts.
         registry: the registry of the clouds that this worker can reach.
-        settings: the settings, with the concurrency and the process_timeout.
+        settings: the settings, with the slots and the lease.
         poll: the seconds between two looks for due operations.
     """
 
