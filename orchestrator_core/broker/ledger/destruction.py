@@ -78,7 +78,7 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
 
 
 def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
-    """Return whether the cloud has accepted the deletion of a VM that was started before it.
+    """Return whether the cloud has accepted the deletion of a VM whose start was recorded first.
 
     A start that was recorded after this operation has made another VM with the same id.
     """

@@ -124,7 +124,7 @@ def _claim(connection: Connection, process: str, due: Select[tuple[str]]) -> lis
 
 
 def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:
-    """Acquire again an operation that this process just ran; None if another process has it."""
+    """Acquire an operation again that this process ran before; None if another process took it."""
     table = operations
     same = and_(
         table.c.id == operation.id,
