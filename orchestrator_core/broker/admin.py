@@ -34,7 +34,8 @@ def retry(connection: Connection, operation_id: str) -> None:
 def abandon(connection: Connection, operation_id: str, who: Requester, why: str) -> None:
     """End an operation that waits or is paused.
 
-    The operation then no longer destroys its VM.
+    The VM that the operation would have destroyed stays as it is, without a holder. If a release
+    is still at the step ``release``, the VM goes back to its holder.
 
     Args:
         connection: The connection of the caller's transaction.
@@ -71,8 +72,9 @@ def detach_copy(connection: Connection, who: Requester) -> None:
     """Prepare a copied database to become an installation of its own, beside the original.
 
     Remove the lease of every assignment, and record that in the assignment's history. Abandon the
-    releases of expired leases that have not begun. A start that is settled after this does not
-    find VMs with the original's markers. The copy's own starts must therefore be settled before.
+    releases of expired leases that have not begun, so that their assignments continue. A start
+    that is settled after this does not find VMs with the original's markers. The copy's own starts
+    must therefore be settled before.
 
     Raises:
         Conflict: The database is not known to be a copy, an operation is running, or an operation

@@ -51,7 +51,7 @@ def reopen(connection: Connection, operation: Operation, state: AssignmentState)
 def _go_on(
     connection: Connection, assignment: Assignment, state: AssignmentState, stop: Operation
 ) -> None:
-    """Undo the end of an assignment, unless the assign operation itself has failed.
+    """Undo the end of an assignment, unless its assign operation failed or was abandoned.
 
     If the backend had not yet agreed to the assignment when it ended, the new state depends on the
     assign operation: ``ASSIGNING`` while that operation is unfinished, else ``state``.
