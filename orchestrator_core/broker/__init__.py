@@ -1,1 +1,1 @@
-"""Every change of a VM, and of who holds it, in the right order."""
+"""Recorded changes of VMs and of their assignments."""

@@ -1,4 +1,4 @@
-"""What operators decide about operations and VMs."""
+"""Decisions of operators about operations and about a copied database."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from orchestrator_core.state import installation
 _NOT_OURS: Final = "the leases of this copy are the original's"
 
 _SEEN_WITHIN: Final = 60.0
-"""Seconds of silence after which a process is certainly not in the middle of a start."""
+"""Seconds without a heartbeat after which a process certainly does not run a start."""
 
 
 def retry(connection: Connection, operation_id: str) -> None:
-    """Have an operation that waits or is paused tried at once.
+    """Make an operation that waits or is paused due at once.
 
     Raises:
-        NotFound: when there is no such operation.
-        Conflict: when it runs just now, or has ended.
+        NotFound: There is no such operation.
+        Conflict: The operation is running or has ended.
     """
     if not updates.make_due(connection, operation_id):
         raise _nothing_to_decide(connection, operation_id)
@@ -34,18 +34,19 @@ def retry(connection: Connection, operation_id: str) -> None:
 def abandon(connection: Connection, operation_id: str, who: Requester, why: str) -> None:
     """End an operation that waits or is paused.
 
-    The VM that it would have destroyed stays as it is, and is nobody's.
+    The VM that the operation would have destroyed stays as it is, without a holder. If a release
+    is still at the step ``release``, the VM goes back to its holder.
 
     Args:
-        connection: of a transaction.
-        operation_id: which one.
-        who: decides so.
-        why: for the record.
+        connection: The connection of the caller's transaction.
+        operation_id: The id of the operation.
+        who: The operator who decides.
+        why: The reason, which is recorded.
 
     Raises:
-        NotFound: when there is no such operation.
-        Conflict: when it runs just now, or has ended, or its kind is not known here; nothing may
-            be committed then.
+        NotFound: There is no such operation.
+        Conflict: The operation is running, has ended, or is of a kind or at a step that this
+            version does not know. The caller must not commit the transaction.
     """
     operation = updates.abandon(connection, operation_id, f"abandoned by {who.caller}: {why}")
     if operation is None:
@@ -68,16 +69,16 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
 
 
 def detach_copy(connection: Connection, who: Requester) -> None:
-    """Let this copy of an installation be one of its own, beside the original.
+    """Prepare a copied database to become an installation of its own, beside the original.
 
-    Every assignment goes on without a lease, and says so in its history; one that waits for its
-    release because its lease has run out goes on, too. A start
-    that is settled from now on finds no VM of the original's; so what this copy has started by
-    itself has to be settled before.
+    Remove the lease of every assignment, and record that in the assignment's history. Abandon the
+    releases of expired leases that have not begun, so that their assignments continue. A start
+    that is settled after this does not find VMs with the original's markers. The copy's own starts
+    must therefore be settled before.
 
     Raises:
-        Conflict: when nobody has said or seen that it is a copy, something is worked on just
-            now, or has to be settled; nothing is changed then.
+        Conflict: The database is not known to be a copy, an operation is running, or an operation
+            must be settled first. The caller must not commit the transaction.
     """
     copied_at = installation.lock_id_exclusive(connection)
     if copied_at is None:

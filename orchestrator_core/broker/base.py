@@ -1,4 +1,4 @@
-"""What the API asks for: every change of a VM, and of who holds it."""
+"""The interface of a broker: all changes of VMs and of their assignments."""
 
 from __future__ import annotations
 
@@ -26,98 +26,100 @@ T = TypeVar("T")
 
 
 class Broker(ABC):
-    """Starts, destroys, switches, assigns and releases.
+    """The base class of brokers, which make the changes that callers of the API ask for.
 
-    There are two: :class:`~orchestrator_core.broker.direct.DirectBroker` keeps nothing, and
-    :class:`~orchestrator_core.broker.durable.DurableBroker` records everything first.
+    There are two: :class:`~orchestrator_core.broker.direct.DirectBroker` records nothing, and
+    :class:`~orchestrator_core.broker.durable.DurableBroker` records every change first.
     """
 
     records: OperationQueries | None = None
-    """What was recorded; None where nothing is."""
+    """The queries of recorded operations; None for a broker that records nothing."""
 
     def __init__(self) -> None:
         self.in_flight = InFlight()
 
     @abstractmethod
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
-        """Start a VM; return it as its cloud named it.
+        """Start a VM; return it with the name that its cloud gave it.
 
         Raises:
-            ImageNotFound, SizeNotFound: before anything is created.
+            ImageNotFound: The cloud has no such image; nothing was created.
+            SizeNotFound: The cloud has no such size; nothing was created.
         """
 
     @abstractmethod
     async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
-        """Destroy, reboot or switch a VM: ``operation`` is ``stop_vm`` or switches it.
+        """Destroy, reboot or switch a VM: ``operation`` is ``stop_vm`` or the name of a switch.
 
         Raises:
-            NodeNotFound: when there is none.
-            InvalidParameter: when the name fits several, or another than the id.
+            NodeNotFound: There is no such VM.
+            InvalidParameter: The name matches several VMs, or not the VM with the given id.
         """
 
     @abstractmethod
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
-        """Give a VM to a user and an application.
+        """Assign a VM to a user and an application.
 
         Raises:
-            NoAssignmentBackend: when the cloud has none.
-            Refused: when somebody else holds it, with the reason.
+            NoAssignmentBackend: The cloud has no assignment backend.
+            Refused: Another user holds the VM, or it cannot be assigned; the message has the
+                reason.
         """
 
     @abstractmethod
     async def release_vm(
         self, change: Change, vm: VmReference, generation: int | None = None
     ) -> Assigned:
-        """Take a VM back from its user, then destroy it.
+        """Release a VM from its user, then destroy it.
 
         Args:
-            change: the caller's.
-            vm: the VM.
-            generation: of the assignment that the caller means; None from a caller who knows
-                of none.
+            change: The context of the caller's change.
+            vm: The VM.
+            generation: The generation of the assignment that the caller means; None if the
+                request has none.
 
         Raises:
-            NoAssignmentBackend: when the cloud has none.
-            Unsupported: before the release, when the cloud cannot destroy.
-            Refused: when it cannot be released, with the reason.
+            NoAssignmentBackend: The cloud has no assignment backend.
+            Unsupported: The cloud cannot destroy VMs; the VM was not released.
+            Refused: The VM cannot be released; the message has the reason.
         """
 
     @abstractmethod
     async def renew_vm(
         self, change: Change, vm: VmReference, lease: float, generation: int | None = None
     ) -> Assigned:
-        """Let the lease of an assigned VM end later, or sooner; no cloud is asked.
+        """Renew the lease of an assigned VM: it ends later, or sooner. No cloud is called.
 
         Args:
-            change: the caller's.
-            vm: the VM.
-            lease: seconds from now.
-            generation: as for :meth:`release_vm`.
+            change: The context of the caller's change.
+            vm: The VM.
+            lease: The new length of the lease, in seconds from now.
+            generation: The same as for :meth:`release_vm`.
 
         Raises:
-            NoAssignmentBackend: when the cloud has none.
-            Refused: when there is no lease that could be renewed, with the reason.
+            NoAssignmentBackend: The cloud has no assignment backend.
+            Refused: There is no lease that can be renewed; the message has the reason.
         """
 
     @abstractmethod
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
-        """List the VMs of a cloud that its assignment backend knows; return what is made of them.
+        """List the VMs of a cloud that its assignment backend knows; return the result of shape.
 
         Raises:
-            NoAssignmentBackend: when the cloud has none.
+            NoAssignmentBackend: The cloud has no assignment backend.
         """
 
     def name_operation(self) -> str | None:
-        """Return the id under which the next change is to be recorded; None if none is."""
+        """Return an id for the next change's record; None if changes are not recorded."""
         return None
 
     async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask for a VM; again while its cloud need not show it yet, where that can be told."""
+        """Ask for a VM; a broker that records starts repeats this for a VM that is still new."""
         return await ask()
 
     async def start(self) -> None:  # noqa: B027 - not every broker has to prepare anything
-        """Be ready; the process is about to serve."""
+        """Prepare the broker; the process is about to serve."""
 
     async def stop(self) -> None:
-        """Let every change under way end, and everything go; the process is about to end."""
+        """Wait for every change in flight, then release all resources; the process is stopping."""
         await self.in_flight.drain()

@@ -1,4 +1,4 @@
-"""Long tables, read a few rows at a time."""
+"""Reading of long tables, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ _MOST: Final = 64
 
 
 def in_batches(find: Callable[[int, str | None], Sequence[T]], after: str | None) -> Iterator[T]:
-    """Yield rows as they are wanted; memory holds at most 64 of them.
+    """Yield rows as the caller needs them; at most 64 of them are in memory.
 
-    An operation's row may be as long as the longest body of a request: thousands read at once
-    are gigabytes. The first batches are smaller still, for who stops after some long rows.
+    An operation's row may be as long as the longest body of a request, so thousands of rows read
+    at once are gigabytes. The first batches are smaller still, for a caller that stops after a few
+    long rows.
 
     Args:
-        find: returns at most so many rows, in their order, which come after the one of that id.
-        after: the id of the one before the first.
+        find: The function that returns, in order, at most the given number of rows after the row
+            with the given id.
+        after: The id of the row before the first one to yield; None for the first row.
     """
     size = _FIRST
     while True:

@@ -1,4 +1,4 @@
-"""Makes the durable broker out of the settings."""
+"""Construction of the durable broker from the settings."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def prepare_entry(
     plugins: Iterable[PluginRecord],
     kind: str,
 ) -> Entry:
-    """Return the entry of this process into its database; no step of it is made yet.
+    """Return the entry of this process into its database; the process has not entered yet.
 
     Args:
-        state: the settings' ``[state]``.
-        database: the one that they name.
-        directory: the run directory, which tells what database this server has had.
-        plugins: those that are used, for their tables.
-        kind: of this process: ``web`` or ``worker``. Only a web worker may be late.
+        state: The settings' ``[state]``.
+        database: The database that the settings name.
+        directory: The run directory, which records the database that this server has used.
+        plugins: The plugins in use, for their tables.
+        kind: The kind of this process: ``web`` or ``worker``. Only a web worker may enter late.
     """
     had_one = same_database.has_had_one(database, directory)
     used = list(plugins)
@@ -54,9 +54,9 @@ def prepare_entry(
 
 
 def _check_place(database: Database, kind: str) -> None:
-    place = database.place  # before the transaction, which runs in another thread
+    place = database.place  # read before the transaction, which runs in another thread
     held = database.write_now(lambda connection: installation.check_location(connection, place))
-    if held and kind == "web":  # a durable worker tells it with its heartbeat
+    if held and kind == "web":  # a durable worker logs it with its heartbeat
         _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
 
 
@@ -67,13 +67,13 @@ def build_durable(
     inventory: CloudInventory,
     entry: Entry,
 ) -> DurableBroker:
-    """Return the broker over a database.
+    """Return the broker for a database.
 
     Args:
-        state: the settings' ``[state]``.
-        database: with the newest schema, once the process has entered.
-        registry: the configured clouds and backends.
-        inventory: what the backends are told.
-        entry: of this process.
+        state: The settings' ``[state]``.
+        database: The database; it has the newest schema once the process has entered.
+        registry: The configured clouds and backends.
+        inventory: The inventory that the backends query.
+        entry: The entry of this process.
     """
     return DurableBroker(registry, Recorder(database, entry.process, state), inventory, entry)

@@ -1,4 +1,4 @@
-"""The broker that keeps nothing: without a database a change is what the cloud says of it."""
+"""The broker that records nothing, for a server without a database."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _NO_STATE = "needs a database; this server has no [state]"
 
 
 class DirectBroker(Broker):
-    """Hands each change on to the cloud or to the backend.
+    """A broker that passes each change directly to the cloud or to the backend.
 
     Args:
-        registry: the configured clouds and backends.
+        registry: The configured clouds and backends.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -60,7 +60,7 @@ class DirectBroker(Broker):
             )
         except OrchestratorError as error:
             if error.nothing_done is False:
-                # Nothing looks for it here: there is no operation to go on with.
+                # Without a recorded operation, nothing searches for the VM later.
                 error.message += "; something was made before that and may still run"
             raise
         return Started(description, node)
@@ -69,7 +69,8 @@ class DirectBroker(Broker):
         """Destroy, reboot or switch a VM.
 
         Raises:
-            Refused: for a stop in a cloud that destroys its own VMs alone: none is known here.
+            Refused: The operation is a stop in a cloud with ``destroy = "own"``. Without a
+                database, no VM is known as the installation's own.
         """
         _refuse_what_needs_state(change)
         cloud = change.cloud
@@ -88,7 +89,7 @@ class DirectBroker(Broker):
             raise
 
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
-        """Have the backend give a VM to a user."""
+        """Assign a VM to a user through its backend."""
         _refuse_what_needs_state(change)
         if order.lease is not None:
             raise InvalidParameter("lease", _NO_STATE)
@@ -103,12 +104,12 @@ class DirectBroker(Broker):
     async def release_vm(
         self, change: Change, vm: VmReference, generation: int | None = None
     ) -> Assigned:
-        """Have the backend take a VM back, then destroy it.
+        """Release a VM through its backend, then destroy it.
 
         Raises:
-            Refused: before the release, in a cloud that destroys its own VMs alone: none is known
-                here.
-            ReleasedNotDestroyed: naming the VM that is free but still there.
+            Refused: The cloud has ``destroy = "own"``, and without a database no VM is known as
+                the installation's own. The VM was not released.
+            ReleasedNotDestroyed: The VM was released but still exists; the error names the VM.
         """
         _refuse_what_needs_state(change)
         if generation is not None:
@@ -135,15 +136,15 @@ class DirectBroker(Broker):
         )
 
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
-        """List VMs as their backend shows them."""
+        """List the VMs of a cloud as its backend shows them."""
         return await self._registry.backend(cloud).list_vms(cloud.name, shape)
 
     @staticmethod
     async def _was_gone(cloud: Cloud, node_id: str, error: NodeNotFound) -> None:
-        """Do nothing if a VM that was to be destroyed is gone already, which is what was wanted.
+        """Check that a VM that the cloud did not find is really gone.
 
         Raises:
-            ReleasedNotDestroyed: when the cloud's list shows it, or cannot be had.
+            ReleasedNotDestroyed: The cloud's list shows the VM, or the cloud cannot list its VMs.
         """
         try:
             await absence.check(cloud, error, node_id)
@@ -153,20 +154,22 @@ class DirectBroker(Broker):
     async def renew_vm(
         self, change: Change, vm: VmReference, lease: float, generation: int | None = None
     ) -> Assigned:
-        """Refuse: there are no leases.
+        """Refuse a renewal: there are no leases without a database.
 
         Raises:
-            InvalidParameter: always.
+            InvalidParameter: Always raised.
         """
         _refuse_what_needs_state(change)
         raise InvalidParameter("lease", _NO_STATE)
 
 
 def _refuse_what_needs_state(change: Change) -> None:
-    """A caller who relies on a key would otherwise get two VMs of one request.
+    """Refuse a request with a header that needs a database.
+
+    A caller who relies on an Idempotency-Key would otherwise get two VMs for one repeated request.
 
     Raises:
-        InvalidParameter: naming the header.
+        InvalidParameter: The request has such a header; the error names it.
     """
     if change.requester.key is not None:
         raise InvalidParameter("Idempotency-Key", _NO_STATE)

@@ -1,4 +1,4 @@
-"""The broker that records every change before anybody is asked for it."""
+"""The broker that records every change before it calls a cloud or a backend."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ T = TypeVar("T")
 
 
 class DurableBroker(Broker):
-    """Keeps the rows true.
+    """A broker that records every change in the database.
 
     Args:
-        registry: the configured clouds and backends.
-        recorder: of this process, which lives from :meth:`start` to :meth:`stop`.
-        inventory: what the backends are told.
-        entry: of this process into its database.
+        registry: The configured clouds and backends.
+        recorder: The recorder of this process, in use from :meth:`start` to :meth:`stop`.
+        inventory: The inventory that the backends query.
+        entry: The entry of this process into its database.
     """
 
     def __init__(
@@ -80,35 +80,35 @@ class DurableBroker(Broker):
         }
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
-        """Start a VM, once."""
+        """Start a VM exactly once."""
         return await self._starter.begin(change, order)
 
     async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
-        """Destroy a VM until it is gone, or switch it."""
+        """Destroy a VM until its cloud confirms that it is gone, or reboot or switch it."""
         if operation == "stop_vm":
             return await self._destroyer.begin(change, vm)
         return await self._switch.begin(change, operation, vm)
 
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
-        """Give a VM to a user and an application, and to nobody else."""
+        """Assign a VM to a user and an application; a VM has at most one holder."""
         backend = self._registry.backend(change.cloud)
         return await self._assigner.begin(change, backend, order)
 
     async def release_vm(
         self, change: Change, vm: VmReference, generation: int | None = None
     ) -> Assigned:
-        """Take a VM back, then destroy it however long that takes."""
+        """Release a VM, then destroy it until its cloud confirms that it is gone."""
         backend = self._registry.backend(change.cloud)
         return await self._releaser.begin(change, backend, vm, generation)
 
     async def renew_vm(
         self, change: Change, vm: VmReference, lease: float, generation: int | None = None
     ) -> Assigned:
-        """Let a lease end so many seconds from now."""
+        """Renew a lease so that it ends ``lease`` seconds from now."""
         return await self._renewer.begin(change, vm, lease, generation)
 
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
-        """List VMs; the ledger tells whose a VM is that its backend cannot tell from others."""
+        """List VMs; the ledger supplies the users of VMs that the backend cannot distinguish."""
         backend = self._registry.backend(cloud)
         if not backend.by_hostname:
             return await backend.list_vms(cloud.name, shape)
@@ -117,7 +117,7 @@ class DurableBroker(Broker):
         return await backend.list_vms(cloud.name, told)
 
     async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask for a VM that was started here a moment ago until its cloud shows it."""
+        """Ask for a VM; repeat this for a recently started VM until its cloud shows it."""
 
         async def ask_within(seconds: float | None) -> T:
             try:
@@ -129,7 +129,7 @@ class DurableBroker(Broker):
         return await until_shown(self._recorder, cloud, VmReference(node_id), deadline, ask_within)
 
     async def resume(self, operation: Operation) -> Operation:
-        """Make one attempt of an operation that this process has claimed."""
+        """Make one attempt of an operation that this process has acquired."""
         cloud = self._registry.clouds[operation.cloud]
         try:
             backend = self._registry.backend(cloud)
@@ -138,7 +138,7 @@ class DurableBroker(Broker):
         return await self._handlers[operation.kind].resume(operation, cloud, backend)
 
     async def give_up(self, operation: Operation) -> Operation:
-        """Let an operation whose time is over wait for somebody to look at it."""
+        """Pause an operation whose deadline has passed, so that an operator decides about it."""
         why = (
             f"Given up after {operation.attempts - 1} attempts; "
             f"the last one: {operation.error_message or 'no error'}"
@@ -148,7 +148,7 @@ class DurableBroker(Broker):
         return await self._recorder.progress(operation, made)
 
     def name_operation(self) -> str:
-        """Return the id under which the next change is to be recorded."""
+        """Return an id for the next change's record."""
         return new_id()
 
     def _known_vms(self, cloud: str) -> Mapping[str, Vm]:
@@ -158,15 +158,15 @@ class DurableBroker(Broker):
         return self.database.read_now(lambda connection: status.statuses(connection, ids))
 
     async def start(self) -> None:
-        """Enter the rows as a living process, now or once the database is back."""
+        """Register this process in the database, now or once the database is reachable."""
         self._inventory.connect(self._registry, self._known_vms, self._what_became_of)
         await asyncio.to_thread(self._entry.enter)
 
     async def stop(self) -> None:
-        """Let every change end, and leave the rows."""
+        """Wait for every change in flight, then remove this process from the database."""
         await super().stop()
         await self._recorder.drain()
         if self._entry.give_up():
-            return  # there is no row, and a connection that is silent would hold up the end
+            return  # the process has no row, and a silent connection would delay its end
         await asyncio.to_thread(self.process.stop)
         self.database.close()

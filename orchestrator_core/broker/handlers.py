@@ -1,4 +1,4 @@
-"""The handlers of the kinds of operation that are not done when they are recorded."""
+"""The handlers of all kinds of operation that need a call to a cloud or a backend."""
 
 from __future__ import annotations
 

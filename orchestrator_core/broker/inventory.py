@@ -1,4 +1,4 @@
-"""What backends and extensions are told of clouds and of the rows, in their own threads."""
+"""The inventory: queries of clouds and of the ledger, for backends and extensions in threads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orchestrator_core.errors import CloudTimeout, CloudUnavailable, UnknownClou
 from orchestrator_core.model import Node, OperationStatus, Vm
 
 Ledger = Callable[[str], Mapping[str, Vm]]
-"""Given a cloud's name, the VMs that the ledger knows, by node id. Blocks."""
+"""A function that returns the VMs that the ledger knows in a cloud, by node id. It blocks."""
 
 Reports = Callable[[Collection[str]], Mapping[str, OperationStatus]]
-"""Given the ids of operations, what has become of them. Blocks."""
+"""A function that returns the statuses of operations, by their ids. It blocks."""
 
 T = TypeVar("T")
 
@@ -24,9 +24,9 @@ _NOT_READY: Final = "The server has no [state], or is not ready yet"
 
 
 class CloudInventory:
-    """Hands questions of blocking code on to the event loop, where the clouds' guards live.
+    """A bridge that passes queries of blocking code to the event loop, where the guards run.
 
-    Made before the clouds are, since the backends are made with it.
+    It is made before the clouds, because the backends need it when they are made.
     """
 
     def __init__(self) -> None:
@@ -36,33 +36,33 @@ class CloudInventory:
         self._reports: Reports | None = None
 
     def connect(self, registry: Registry, ledger: Ledger, reports: Reports) -> None:
-        """Take the clouds and what the rows say, and the running event loop."""
+        """Connect the clouds, the database queries and the running event loop."""
         self._registry = registry
         self._ledger = ledger
         self._reports = reports
         self._loop = asyncio.get_running_loop()
 
     def list_nodes(self, cloud: str, deadline: Deadline) -> Sequence[Node]:
-        """Return every node of a cloud."""
+        """Return all nodes of a cloud."""
         _, nodes = self._ask(self._clouds().cloud(cloud).list_all(), deadline)
         return nodes
 
     def get_node(self, cloud: str, node_id: str, deadline: Deadline) -> Node:
-        """Return one node."""
+        """Return a node by its id."""
         _, node = self._ask(self._clouds().cloud(cloud).look_at(node_id), deadline)
         return node
 
     def node_named(self, cloud: str, hostname: str, deadline: Deadline) -> Node:
-        """Return the one node of that name."""
+        """Return the only node with a hostname."""
         _, node = self._ask(self._clouds().cloud(cloud).find_named(hostname), deadline)
         return node
 
     def ledger(self, cloud: str) -> Mapping[str, Vm]:
-        """Return the VMs that the ledger knows."""
+        """Return the VMs that the ledger knows in a cloud, by node id; empty without a ledger."""
         return self._ledger(cloud) if self._ledger is not None else {}
 
     def operations(self, ids: Collection[str]) -> Mapping[str, OperationStatus]:
-        """Return what has become of changes."""
+        """Return the statuses of operations, by their ids."""
         if self._reports is None:
             raise CloudUnavailable(_NOT_READY)
         return self._reports(ids)

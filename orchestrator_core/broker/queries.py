@@ -1,4 +1,4 @@
-"""What the rows say, for who looks at them."""
+"""Read-only queries of the database, for the API and the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the last look through a cloud ended; ``nodes`` is how many it showed."""
+    """The result of the last orphan scan of a cloud; ``nodes`` is the number of nodes listed."""
 
     cloud: str
     due_at: float
@@ -35,17 +35,17 @@ class Look:
 
 
 class OperationQueries:
-    """Reads operations, assignments and processes.
+    """Queries of operations, assignments, orphans and processes.
 
     Args:
-        database: where they are.
+        database: The database to read.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def operation(self, operation_id: str) -> tuple[Operation, Sequence[Attempt]] | None:
-        """Return one operation with what became of its attempts; None when there is none."""
+        """Return an operation and its attempts that have ended; None if there is no such one."""
 
         def work(connection: Connection) -> tuple[Operation, Sequence[Attempt]] | None:
             found = updates.get(connection, operation_id)
@@ -61,12 +61,13 @@ class OperationQueries:
         after: str | None,
         show: Callable[[Iterator[Operation]], T],
     ) -> T:
-        """Return what is made of operations, the newest first.
+        """Read operations, the newest first; return the result of ``show``.
 
         Args:
-            filters: values by column.
-            after: the id of the one before the first.
-            show: takes as many as it wants. Runs in a thread, twice where the database was lost.
+            filters: The required values, by column.
+            after: The id of the operation before the first one to read; None for the newest.
+            show: The function that takes as many operations as it needs. It runs in a thread, and
+                runs a second time if the connection to the database was lost.
         """
 
         def work(connection: Connection) -> T:
@@ -79,17 +80,17 @@ class OperationQueries:
         return await self._database.read(work)
 
     async def has_cloud(self, cloud: str) -> bool:
-        """Whether anything is recorded of a cloud, which may be configured no more."""
+        """Return whether the database has rows of a cloud, which may no longer be configured."""
         return await self._database.read(lambda connection: lookup.has_rows_of(connection, cloud))
 
     async def by_key(self, requester: Requester) -> tuple[Operation, str] | None:
-        """Return the operation that a key stands for and its body's digest; None for none."""
+        """Return the operation that a key stands for, and the body's digest; None if unused."""
         return await self._database.read(lambda connection: keys.find(connection, requester))
 
     async def assignment(
         self, assignment_id: str
     ) -> tuple[Assignment, Sequence[AssignmentEvent]] | None:
-        """Return one assignment with its whole history; None when there is none."""
+        """Return an assignment with its whole history; None if there is no such assignment."""
 
         def work(connection: Connection) -> tuple[Assignment, Sequence[AssignmentEvent]] | None:
             found = assignments.get(connection, assignment_id)
@@ -105,7 +106,7 @@ class OperationQueries:
         after: str | None,
         show: Callable[[Iterator[Assignment]], T],
     ) -> T:
-        """Return what is made of assignments, the newest first; as :meth:`operations`."""
+        """Read assignments, the newest first; the arguments are those of :meth:`operations`."""
 
         def work(connection: Connection) -> T:
             return show(
@@ -119,7 +120,7 @@ class OperationQueries:
     async def orphans(
         self, cloud: str | None
     ) -> tuple[Sequence[Orphan], Mapping[str, str], Sequence[Look]]:
-        """Return the orphans, what their reasons mean, and how the last looks ended."""
+        """Return the orphans, the meaning of each reason, and the results of the last scans."""
 
         def work(connection: Connection) -> tuple[list[Orphan], list[Look]]:
             rows = connection.execute(select(looks).order_by(looks.c.cloud))
@@ -130,7 +131,7 @@ class OperationQueries:
         return found, orphans.REASONS, ended
 
     async def processes(self) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
-        """Return what holds all destroying up, why the clock is in doubt, and every process."""
+        """Return why destruction is held, why the clock is in doubt, and all processes."""
         return await self._database.read(
             lambda connection: (
                 installation.read(connection).held,

@@ -1,7 +1,7 @@
 """The states of operations, VMs and assignments, and the transitions between them.
 
-The statements that write a state take their conditions from here, so that a transition that is
-not listed is refused by the database. The page of the states is made of it, too.
+The statements that write a state take their conditions from this module, so that the database
+refuses a transition that is not listed. The documentation page of the states is made from it, too.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Step(StrEnum):
 
 
 class VmState(StrEnum):
-    """What is being done with a VM."""
+    """The state of a VM in the ledger."""
 
     PRESENT = "present"
     RELEASING = "releasing"
@@ -61,11 +61,11 @@ class StateMachine(Generic[S]):
     """The states of one thing.
 
     Attributes:
-        name: what has the states.
-        states: each state, with one line that says what it means.
-        initial: the states that a new row may have.
-        transitions: why a row may go from the first state to the second. That a row is written
-            with the state that it has already is no transition, and always legal.
+        name: The name of the thing that has the states.
+        states: Each state, with its meaning in one line.
+        initial: The states that a new row may have.
+        transitions: The reason for each legal transition, by first and second state. Writing the
+            state that a row already has is not a transition, and is always legal.
     """
 
     name: str
@@ -74,15 +74,15 @@ class StateMachine(Generic[S]):
     transitions: Mapping[tuple[S, S], str]
 
     def sources(self, target: S) -> tuple[S, ...]:
-        """Return the states from which a row may come to a state, that state included."""
+        """Return the states from which a row may move to a state, including that state itself."""
         return tuple(one for one in self.states if self.allows(one, target))
 
     def allows(self, source: S, target: S) -> bool:
-        """Return whether a row may go from one state to another."""
+        """Return whether a row may move from one state to another."""
         return source == target or (source, target) in self.transitions
 
     def forbidden(self) -> Iterator[tuple[S, S]]:
-        """Return each pair of states between which there is no transition."""
+        """Yield each pair of states between which there is no transition."""
         for source in self.states:
             for target in self.states:
                 if not self.allows(source, target):

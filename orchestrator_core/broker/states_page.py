@@ -1,6 +1,6 @@
-"""The page of the states, made out of the state machines.
+"""The documentation page of the states, made from the state machines.
 
-``make states`` writes it anew.
+``make states`` writes the page again.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The database: engine, tables, migrations. Imported only where state is configured."""
+"""The database: engine, tables and migrations. Imported only if ``[state]`` is configured."""

@@ -1,4 +1,4 @@
-"""A copy of an SQLite database that is whole, taken while servers go on."""
+"""Consistent backups of an SQLite database while servers are running."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from orchestrator_core.settings.files import why_unusable
 from orchestrator_core.state.database import Database
 
 _PAGES: Final = 1000
-"""How many are copied before others may write."""
+"""The number of pages to copy before other connections may write."""
 
 
 def back_up(database: Database, target: Path) -> None:
-    """Copy a database into a new file; blocks.
+    """Copy an SQLite database into a new file; this blocks.
 
     Source: https://www.sqlite.org/backup.html
 
     Raises:
-        SettingsError: when it is no SQLite database, or the file cannot be made.
+        SettingsError: The database is not SQLite, or the file cannot be made or written.
     """
     if not database.is_sqlite:
         raise SettingsError(f"{database.shown} is backed up with PostgreSQL's own pg_dump")
@@ -34,11 +34,11 @@ def back_up(database: Database, target: Path) -> None:
     try:
         _copy(database.shown, target)
     except sqlite3.Error as error:
-        target.unlink()  # half a backup is none
+        target.unlink()  # an incomplete backup is useless
         raise SettingsError(f"{target} cannot be written: {error}") from None
 
 
 def _copy(file: str, target: Path) -> None:
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy, pages=_PAGES)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
+        copy.execute("PRAGMA journal_mode = DELETE")  # a single file, without a -wal beside it

@@ -1,4 +1,4 @@
-"""What a schema consists of, so that two moments of it can be compared."""
+"""The contents of a database schema, for a comparison before and after a migration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 
 Thing = tuple[str, str]
-"""The table (or function, or type) that something belongs to, and what it is in full."""
+"""The table, function or type that an item belongs to, and the item's full definition."""
 
 _SQLITE: Final = text("SELECT tbl_name, coalesce(sql, name) FROM sqlite_master")
 
@@ -43,7 +43,7 @@ _POSTGRESQL: Final = text("""
 
 
 def things(connection: Connection, wanted: Callable[[str], bool]) -> set[Thing]:
-    """Return what belongs to the tables, functions and types whose names are wanted."""
+    """Return the items of the tables, functions and types whose names are wanted."""
     query = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
     rows = connection.execute(query)
     return {(owner, what) for owner, what in rows if wanted(owner)}

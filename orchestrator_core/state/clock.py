@@ -1,4 +1,4 @@
-"""The database's clock: the only one that leases and deadlines of rows go by."""
+"""The database's clock: the only clock for the leases and deadlines in rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class now(FunctionElement[float]):  # noqa: N801 - it is written like the functions of SQL
-    """Seconds since 1970, to the millisecond, when the statement runs."""
+    """The time at which the statement runs, in seconds since 1970, to the millisecond."""
 
     name = "now_in_seconds"
     type = Double()
@@ -20,7 +20,7 @@ class now(FunctionElement[float]):  # noqa: N801 - it is written like the functi
 
 @compiles(now, "sqlite")
 def _sqlite(_element: now, _compiler: SQLCompiler, **_: Any) -> str:
-    # unixepoch('subsec') came with SQLite 3.42, which is younger than Debian 12's.
+    # unixepoch('subsec') needs SQLite 3.42, but Debian 12 has an older version.
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 

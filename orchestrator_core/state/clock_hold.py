@@ -1,7 +1,8 @@
-"""Whether the database's clock is trusted: the one row about it, and what each machine has read.
+"""Statements on the trust in the database's clock, and on each machine's readings of it.
 
-While it is not trusted no lease and no Idempotency-Key expires, and the durable workers begin
-nothing. An operator ends that, or the clock itself when it is back.
+While the clock is not trusted, no lease and no Idempotency-Key expires, and the durable workers
+begin nothing. The hold ends when an operator confirms the clock, or when the clock is back at the
+right time.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from orchestrator_core.state.tables import clock_anchors, clock_hold, looks, ope
 IN_DOUBT: Final[ColumnElement[bool]] = (
     select(clock_hold.c.singleton).where(clock_hold.c.held_at.is_not(None)).exists()
 )
-"""Whether the clock is not trusted, for use in a statement."""
+"""The condition that the clock is not trusted, for use in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The clock and what is recorded about it, read in one statement.
+    """The clock and the record of its trust, read in one statement.
 
     Attributes:
-        at: seconds since 1970 by the database's clock.
-        epoch: how often trust in it was restored.
-        why: why it is not trusted; empty when it is.
-        gap: seconds before the hold at which it was trusted for certain; 0 without a hold.
+        at: The time by the database's clock, in seconds since 1970.
+        epoch: The number of times that trust in the clock was restored.
+        why: The reason why the clock is not trusted; empty if it is trusted.
+        gap: The seconds between the last moment when the clock was certainly right and the hold; 0
+            without a hold.
     """
 
     at: float
@@ -40,13 +42,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """One moment by two clocks.
+    """One moment, read from two clocks.
 
     Attributes:
-        epoch: in which the reading was made.
-        at: the database's clock.
-        uptime: the machine's, at the latest when ``at`` was read.
-        since: its uptime when its readings began.
+        epoch: The epoch in which the reading was made.
+        at: The time by the database's clock.
+        uptime: The machine's uptime right after ``at`` was read.
+        since: The machine's uptime when its readings began.
     """
 
     epoch: int
@@ -56,7 +58,7 @@ class Anchor:
 
 
 def read(connection: Connection) -> Reading:
-    """Return the clock and what is recorded about it."""
+    """Return the clock and the record of its trust."""
     table = clock_hold
     row = connection.execute(
         select(now().label("at"), table.c.epoch, table.c.held_at, table.c.why, table.c.gap)
@@ -67,7 +69,7 @@ def read(connection: Connection) -> Reading:
 
 
 def hold(connection: Connection, reading: Reading, why: str, gap: float) -> bool:
-    """Trust the clock no longer; whether nobody had said so in this epoch."""
+    """Stop trusting the clock; return whether the hold is new in this epoch."""
     table = clock_hold
     held = connection.execute(
         update(table)
@@ -78,7 +80,7 @@ def hold(connection: Connection, reading: Reading, why: str, gap: float) -> bool
 
 
 def release(connection: Connection, epoch: int) -> bool:
-    """Trust the clock again, in a new epoch; whether it was held in this one."""
+    """Trust the clock again, in a new epoch; return whether it was held in the given epoch."""
     table = clock_hold
     released = connection.execute(
         update(table)
@@ -89,10 +91,10 @@ def release(connection: Connection, epoch: int) -> bool:
 
 
 def confirm(connection: Connection) -> str:
-    """Trust the clock as it is; return why it was not trusted, or nothing.
+    """Trust the clock as it is; return why it was not trusted, or an empty text.
 
-    What was due at a later time by the clock of before is due at once: after a jump back it would
-    wait for as long as the jump.
+    Operations and orphan scans that are due later become due at once. After a jump back, they
+    would otherwise wait for the length of the jump.
     """
     reading = read(connection)
     if not reading.why or not release(connection, reading.epoch):
@@ -107,7 +109,7 @@ def confirm(connection: Connection) -> str:
 
 
 def anchor_of(connection: Connection, machine: str) -> Anchor | None:
-    """Return what a machine has read last; None where it has not yet."""
+    """Return a machine's last reading; None if it has none."""
     table = clock_anchors
     row = connection.execute(
         select(table.c.epoch, table.c.at, table.c.uptime, table.c.since).where(
@@ -118,13 +120,13 @@ def anchor_of(connection: Connection, machine: str) -> Anchor | None:
 
 
 def has_others(connection: Connection, machine: str) -> bool:
-    """Whether another machine, or another boot of this one, has read the clock."""
+    """Return whether another machine, or another boot of this one, has read the clock."""
     other = select(clock_anchors.c.machine).where(clock_anchors.c.machine != machine)
     return bool(connection.execute(select(other.exists())).scalar_one())
 
 
 def keep_anchor(connection: Connection, machine: str, anchor: Anchor) -> None:
-    """Record what a machine has read."""
+    """Record a machine's last reading."""
     values = {
         "epoch": anchor.epoch,
         "at": anchor.at,
@@ -136,6 +138,6 @@ def keep_anchor(connection: Connection, machine: str, anchor: Anchor) -> None:
 
 
 def forget_anchors(connection: Connection, older_than: float) -> int:
-    """Delete what was read so many seconds ago; return how many machines that was."""
+    """Delete readings older than a number of seconds; return how many machines they were of."""
     table = clock_anchors
     return connection.execute(delete(table).where(table.c.at < now() - older_than)).rowcount

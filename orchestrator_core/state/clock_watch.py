@@ -1,12 +1,13 @@
-"""The database's clock, compared with the one of this machine that nobody sets.
+"""Comparison of the database's clock with this machine's uptime, which cannot be set.
 
-Leases and deadlines go by the database's clock. If it is set, an NTP server is wrong or a machine
-was paused, it jumps: a lease that has hours left would end, and a living VM be destroyed. Each
-process therefore compares how far the two clocks advance between two of its heartbeats. A
-difference above a setting is recorded (:mod:`orchestrator_core.state.clock_hold`).
+Leases and deadlines use the database's clock. The clock jumps if it is set, if an NTP server is
+wrong or if a machine was paused. A lease that has hours left would then expire, and a living VM
+would be destroyed. Each process therefore compares how far the two clocks advance between two of
+its heartbeats. A difference above a setting is recorded
+(:mod:`orchestrator_core.state.clock_hold`).
 
-The machine's clock goes on in suspend, but not while the machine is off: after a boot there is
-nothing to compare with, and the database's clock is believed.
+The machine's uptime continues in suspend, but not while the machine is off. After a boot there is
+no earlier reading to compare with, and the database's clock is trusted.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ _log = structlog.get_logger(__name__)
 _PROC: Final = Path("/proc")
 
 _NOISE: Final = 1.0
-"""Seconds by which the two clocks may differ without a jump: a read takes its time."""
+"""Seconds by which the two clocks may differ without a jump, because a read takes time."""
 
 _REMEMBERED: Final = 86_400.0
 """Seconds for which a jump forward is remembered."""
 
 LAG: Final = 600.0
-"""Seconds by which a grace period may be asked about after the moment that it is measured at."""
+"""Seconds that may pass between the moment for which a grace period is measured and its check."""
 
 UNKNOWN_JUMP: Final = 1e9
-"""Seconds that stand for a jump whose size this machine cannot tell."""
+"""Seconds that stand for a jump whose size this machine does not know."""
 
 HELP: Final = "orchestrator db clock"
 
@@ -51,9 +52,10 @@ class ClockWatch:
     """One process's view of the database's clock; its methods may be called from any thread.
 
     Args:
-        tolerance: seconds by which the clock may jump.
-        lease: seconds of silence after which a process counts as dead.
-        beat: seconds between two heartbeats.
+        tolerance: The seconds by which the clock may jump.
+        lease: The seconds without a heartbeat after which a process counts as dead
+            (process_timeout).
+        beat: The seconds between two heartbeats.
     """
 
     def __init__(self, tolerance: float, lease: float, beat: float) -> None:
@@ -68,7 +70,7 @@ class ClockWatch:
         self._steady_from = 0.0
 
     def observe(self, connection: Connection) -> None:
-        """Compare the clocks and record what follows; with each heartbeat, in its transaction."""
+        """Compare the clocks and record the result; for each heartbeat, in its transaction."""
         reading, before, after = self._read(connection)
         anchor = self._anchor_in(connection, reading)
         if anchor is None:
@@ -89,9 +91,9 @@ class ClockWatch:
             self._move(connection, Anchor(reading.epoch + 1, reading.at, after, anchor.since))
 
     def notice(self, connection: Connection) -> None:
-        """Record a jump that is not tolerated, which else the next heartbeat would.
+        """Record a jump above the tolerance now, instead of at the next heartbeat.
 
-        To be called before statements that go by whether the clock is in doubt.
+        Call this before statements that depend on whether the clock is in doubt.
         """
         reading, before, after = self._read(connection)
         anchor = self._anchor_in(connection, reading)
@@ -101,10 +103,10 @@ class ClockWatch:
             self.observe(connection)
 
     def check(self, connection: Connection) -> None:
-        """Return if the clock can be believed; to be called after the statements that rely on it.
+        """Check that the clock can be trusted; call this after the statements that rely on it.
 
         Raises:
-            ClockInDoubt: if it cannot; what the transaction has written must not stay.
+            ClockInDoubt: The clock cannot be trusted; the caller must roll its transaction back.
         """
         reading, before, after = self._read(connection)
         if reading.why:
@@ -118,17 +120,18 @@ class ClockWatch:
             raise ClockInDoubt(f"The database's clock is in doubt: {_words(jump)}; see: {HELP}")
 
     def gained(self, connection: Connection, seconds: float) -> float:
-        """Return by how many seconds the clock has jumped forward within a time until now.
+        """Return by how many seconds the clock has jumped forward in the recent past.
 
-        A grace period or a limit that goes by the clock lasts that much longer by it, so that a
-        jump does not end it. Jumps that are tolerated count as well.
+        Add this to a grace period or a limit that uses the clock, so that a jump does not end it.
+        Tolerated jumps count as well.
 
         Args:
-            connection: of a transaction.
-            seconds: the time until now, by the machine's clock; a day at most.
+            connection: The connection of the caller's transaction.
+            seconds: The length of the period until now, by the machine's clock; at most a day.
 
         Returns:
-            ``UNKNOWN_JUMP`` while the clock is in doubt and this machine has not seen the jump.
+            The size of the jumps; ``UNKNOWN_JUMP`` if the clock is in doubt and this machine has
+            not seen the jump.
         """
         reading, before, after = self._read(connection)
         anchor = self._anchor_in(connection, reading)
@@ -139,9 +142,9 @@ class ClockWatch:
         return recent + (jump if jump > _NOISE else 0.0)
 
     def is_steady(self) -> bool:
-        """Whether silent processes may be taken for dead.
+        """Return whether processes without a recent heartbeat may be considered dead.
 
-        After a jump forward all others seem silent, until each has had its next heartbeat.
+        After a jump forward all other processes seem silent until their next heartbeat.
         """
         return uptime() >= self._steady_from
 
@@ -151,7 +154,7 @@ class ClockWatch:
         return reading, before, uptime()
 
     def _anchor_in(self, connection: Connection, reading: Reading) -> Anchor | None:
-        """Return the last reading of this epoch, by this process or another one of this boot."""
+        """Return the last reading of this epoch on this boot, of this or another process."""
         anchor = self._anchor
         if anchor is None or anchor.epoch != reading.epoch:
             anchor = clock_hold.anchor_of(connection, self._machine)
@@ -161,17 +164,18 @@ class ClockWatch:
         return anchor
 
     def _has_known(self, anchor: Anchor, reading: Reading) -> bool:
-        """Whether this machine has compared the clocks since before the jump, so that it can tell.
+        """Return whether this machine's readings began before the jump.
 
-        One that began after the jump sees nothing wrong with the clock.
+        Only such a machine can see that the clock is back. A machine that began after the jump
+        sees no difference.
         """
         return anchor is self._doubted or anchor.uptime - anchor.since > reading.gap
 
     def _begin(self, connection: Connection, anchor: Anchor) -> None:
         """Make the first reading of this machine.
 
-        It may come right after a jump. Where other machines read the clock as well, it is trusted
-        once they have had the time to notice.
+        The clock may have jumped just before. If other machines read the clock as well, this
+        process trusts it only after they have had time to notice a jump.
         """
         if clock_hold.has_others(connection, self._machine):
             self._trusted_from = anchor.uptime + 2 * self._beat
@@ -182,14 +186,14 @@ class ClockWatch:
         self._replace(anchor)
 
     def _replace(self, anchor: Anchor) -> None:
-        """Compare with another reading from now on, and remember a jump forward up to it."""
+        """Use another reading for comparisons from now on; remember a jump forward up to it."""
         before, self._anchor = self._anchor, anchor
         if before is None or before is anchor:
             return
         jump = (anchor.at - before.at) - (anchor.uptime - before.uptime)
         if jump > _NOISE:
             recent = (one for one in self._jumps if one[0] > anchor.uptime - _REMEMBERED)
-            # Replaced and never changed: other threads read it meanwhile.
+            # The tuple is replaced and never modified: other threads read it at the same time.
             self._jumps = (*recent, (anchor.uptime, jump))
 
     def _note(self, jump: float) -> None:
@@ -198,7 +202,7 @@ class ClockWatch:
 
 
 def machine() -> str:
-    """Return what names this boot of this machine, within one namespace of times."""
+    """Return a name for this boot of this machine and this process's time namespace."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -211,9 +215,9 @@ def machine() -> str:
 
 
 def _jump(anchor: Anchor, at: float, before: float, after: float) -> float:
-    """Return by how many seconds the database's clock has advanced too far, or too little.
+    """Return the seconds by which the database's clock has advanced too far, or too little (< 0).
 
-    It was read at some moment between two readings of the machine's own clock.
+    The database's clock was read at some moment between two readings of the machine's uptime.
     """
     advance = at - anchor.at
     least, most = before - anchor.uptime, after - anchor.uptime

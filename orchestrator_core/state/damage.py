@@ -1,4 +1,4 @@
-"""The examination of an SQLite file after an error that no statement explains."""
+"""The examination of an SQLite file for damage after an unexpected error."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NUMBERS: Final = (Integer, Double, Boolean)
 
 
 def find(file: Path) -> str:
-    """Return what is damaged in a database; empty when nothing is found.
+    """Return a description of the damage in a database; empty if none is found.
 
-    SQLite itself examines the structure, CHECK and NOT NULL (https://www.sqlite.org/pragma.html,
-    quick_check). It keeps no checksums, so that the values of the core's own tables are read, too.
+    SQLite checks the structure, CHECK and NOT NULL (https://www.sqlite.org/pragma.html,
+    quick_check). SQLite keeps no checksums, so the values of the core's own tables are read too.
 
     Args:
-        file: the database, which is not changed.
+        file: The database file; it is not changed.
     """
     try:
         connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", _SECONDS, uri=True)
@@ -49,13 +49,13 @@ def _values(connection: sqlite3.Connection) -> str:
             if wrong:
                 return f"{what} in {wrong} rows of {table.name}"
         for _ in connection.execute(f"SELECT * FROM {table.name}"):  # noqa: S608 - our own names
-            pass  # Python reads every text, which must be UTF-8
+            pass  # Python decodes every text, and fails if one is not UTF-8
     (rows,) = connection.execute(f"SELECT count(*) FROM {installation.name}").fetchone()  # noqa: S608
     return "" if rows == 1 else f"{installation.name} has {rows} rows instead of one"
 
 
 def _conditions(table: Table) -> list[tuple[str, str]]:
-    """Return what is true of damaged rows, with words for it."""
+    """Return conditions that only damaged rows meet, each with a description."""
     found = []
     for column in table.columns:
         name = f'"{column.name}"'

@@ -1,4 +1,4 @@
-"""The database as the event loop sees it: nothing of it blocks."""
+"""Access to the database for the event loop, which it does not block."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ _FAILURES: Final = (
     LockTimeoutError,
     sqlite3.Error,
 )
-"""What is raised when the database, and not a statement, is at fault."""
+"""The exceptions that mean a failure of the database, not of a statement."""
 
 _EXAMINED_AGAIN: Final = 60.0
-"""Seconds until a file in which no damage was found is examined again."""
+"""Seconds between two examinations of a file in which no damage was found."""
 
 
 class Database:
-    """One database, with a few threads of its own.
+    """A database, with a few threads of its own.
 
     Args:
-        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
-        base: the folder to which an SQLite file's path is relative.
+        url: The URL: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
+        base: The folder to which an SQLite file's path is relative.
 
     Raises:
-        SettingsError: when the URL cannot be used, or the file is no database.
+        SettingsError: The URL cannot be used, or the file is not a database.
     """
 
     def __init__(self, url: str, base: Path) -> None:
@@ -82,23 +82,23 @@ class Database:
             self._writer = Writer(self.engine, 1)
         else:
             self.engine = make_engine(self.url, 2 * _THREADS)
-            # Otherwise each statement would see what was committed since the last one.
+            # Without it, each statement would see commits made since the previous statement.
             self._reading = self.engine.execution_options(orchestrator_snapshot=True)
             self._writer = Writer(self.engine, _WRITERS)
 
     @property
     def untouched(self) -> bool:
-        """Whether it is an SQLite file in which nothing is yet: a first look would make it."""
+        """Whether it is an SQLite file that is empty or missing; a first query would make it."""
         return self.is_sqlite and sqlite_file.is_empty(self._file)
 
     @property
     def shown(self) -> str:
-        """What people are told: the file's path, or the URL without its password."""
+        """The name for messages: the file's path, or the URL without its password."""
         return str(self._file) if self.is_sqlite else self.url.render_as_string()
 
     @property
     def file_identity(self) -> str | None:
-        """Which file an SQLite database is, whatever its name; None when nothing is there."""
+        """The identity of an SQLite file, whatever its name; None if it is empty or missing."""
         return sqlite_file.identity(self._file)
 
     @property
@@ -108,10 +108,10 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Where the database is; tells a copy of it from the original.
+        """The location of the database; it distinguishes a copy from the original.
 
         Raises:
-            StateUnavailable: when the database cannot be had.
+            StateUnavailable: The database cannot be reached.
         """
         if self.is_sqlite:
             try:
@@ -121,12 +121,12 @@ class Database:
         return self.read_now(postgresql_place)
 
     async def write(self, work: Work[T]) -> T:
-        """Run statements in one transaction; return what they return, once it is committed.
+        """Run statements in one transaction; return their result after the commit.
 
         Raises:
-            StateUnavailable: when the database cannot be had; nothing is changed then, save
-                where it broke off in the commit itself.
-            Exception: what the work raises; nothing is changed then.
+            StateUnavailable: The database cannot be reached; nothing was changed.
+            CommitUnconfirmed: The connection failed during the commit, which may have been made.
+            Exception: The exception that the work raised; nothing was changed.
         """
         self._check_open()
         try:
@@ -140,10 +140,10 @@ class Database:
         return done
 
     async def read(self, work: Work[T]) -> T:
-        """Run statements that change nothing, all on the same state of the database.
+        """Run statements that change nothing; all see the same state of the database.
 
         Raises:
-            StateUnavailable: when the database cannot be had.
+            StateUnavailable: The database cannot be reached.
         """
         self._check_open()
         asked_at = time.monotonic()
@@ -158,29 +158,30 @@ class Database:
         return found
 
     def write_now(self, work: Work[T]) -> T:
-        """As :meth:`write`, for threads and commands: blocks."""
+        """Do what :meth:`write` does, for threads and commands; this blocks."""
         return self._told(self._writer.submit_from_thread(work).result, writes=True)
 
     def read_now(self, work: Work[T]) -> T:
-        """As :meth:`read`, for threads and commands: blocks."""
+        """Do what :meth:`read` does, for threads and commands; this blocks."""
         return self._told(lambda: self._read(work, time.monotonic()), writes=False)
 
     def reserve(self, thread: int | None) -> None:
-        """Refuse every use by another thread, until :meth:`open_to_all`.
+        """Refuse every use by other threads, until :meth:`open_to_all`.
 
         Args:
-            thread: the identifier of the one that may go on.
+            thread: The identifier of the thread that may still use the database.
         """
         self._reserved_for = thread
 
     def open_to_all(self) -> None:
-        """End what :meth:`reserve` began."""
+        """Allow use by all threads again, after :meth:`reserve`."""
         self._reserved_for = None
 
     def checkpoint(self) -> None:
-        """Have what was committed written into an SQLite database's file itself; blocks.
+        """Write committed data from an SQLite log into the database file; this blocks.
 
-        By itself SQLite does so every 1,000 pages: a small database would stand in its log alone.
+        SQLite does this automatically only every 1,000 pages, so a small database would exist only
+        in its log.
         """
         if not self.is_sqlite:
             return
@@ -192,11 +193,12 @@ class Database:
             finally:
                 raw.close()
         except (sqlite3.Error, SQLAlchemyError) as error:
-            # Nothing is lost by it, and there is a next time; what is wrong every write meets too.
+            # No data is lost, and the next checkpoint may succeed. A lasting fault of the file
+            # also fails every write, which reports it.
             _log.warning("checkpoint failed", why=str(error).split("\n", 1)[0])
 
     def close(self) -> None:
-        """Finish what was begun and let go of the connections."""
+        """Finish the transactions that have begun, then close the connections."""
         self.closed = True
         self._writer.close()
         self._readers.shutdown()
@@ -210,7 +212,7 @@ class Database:
             except DBAPIError as error:
                 if not is_retryable(error):
                     raise
-                # The connection was dead, and all others are made anew.
+                # The connection was dead. SQLAlchemy replaces all pooled connections after that.
                 return self._read_once(work)
 
     def _read_once(self, work: Callable[[Connection], T]) -> T:
@@ -239,7 +241,7 @@ class Database:
         return done
 
     def _told_as(self, error: Exception, *, writes: bool) -> Exception:
-        """Return what is raised in an error's place; itself where the database is not at fault."""
+        """Return the exception to raise for an error; the error itself if the database is fine."""
         cause = error.cause if isinstance(error, CommitError) else error
         if isinstance(cause, OrchestratorError):
             self._note(cause, writes=writes)
@@ -247,7 +249,7 @@ class Database:
         why = self._why(cause) if _is_failure(cause) else self._damage()
         if not why:
             return cause
-        # The driver's words may hold an inner address: they go to the log alone.
+        # The driver's message may contain an internal address, so it is only logged.
         told = CommitUnconfirmed() if isinstance(error, CommitError) else StateUnavailable()
         told.why = why
         self._failures.tell(told.why, writes=writes)
@@ -258,9 +260,9 @@ class Database:
             self._failures.tell(error.why, writes=writes)
 
     def _damage(self) -> str:
-        """Return what is damaged in an SQLite file, for an error that may come of it.
+        """Return a description of the damage in an SQLite file, for an error that it may explain.
 
-        A damaged page makes statements return what they never would: rows twice, texts of bytes.
+        A damaged page makes statements return impossible results: rows twice, or texts of bytes.
         """
         clock = time.monotonic()
         if not self.is_sqlite or clock - self._examined_at < _EXAMINED_AGAIN:
@@ -272,12 +274,12 @@ class Database:
         return f"{self._file} is damaged ({found}): {sqlite_file.DAMAGED}"
 
     def _why(self, cause: Exception) -> str:
-        """Return what has failed; SQLite itself names neither the file nor its owner."""
+        """Return a description of a failure; SQLite's own names neither the file nor its owner."""
         if self.is_sqlite:
             return sqlite_errors.explain(self._file, cause)
         return f"{self.shown}: {str(cause).split(chr(10), 1)[0]}"
 
 
 def _is_failure(error: Exception) -> bool:
-    # SQLite says that a file is damaged with the class that all the others are made of.
+    # SQLite reports a damaged file with DatabaseError itself, the base class of the others.
     return isinstance(error, _FAILURES) or type(error) is DatabaseError

@@ -1,4 +1,4 @@
-"""Makes SQLAlchemy's engines so that a commit is durable and a lock is waited for."""
+"""SQLAlchemy engines whose commits are durable and whose transactions wait for locks."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _JSON: Final[dict[str, Any]] = {
 
 
 def make_engine(url: URL, connections: int, *, writes: bool = True) -> Engine:
-    """Return an engine with at most so many connections.
+    """Return an engine with a limited number of connections.
 
     Args:
-        url: of :func:`~orchestrator_core.state.url.parse_url`.
-        connections: how many there are at most.
-        writes: whether SQLite takes its lock for writing at the beginning of each transaction,
-            which is the only way to wait for it that cannot end in "locked".
+        url: The URL from :func:`~orchestrator_core.state.url.parse_url`.
+        connections: The largest number of connections.
+        writes: Whether SQLite takes its write lock at the beginning of each transaction. This is
+            the only way to wait for the lock that cannot end in the error "locked".
 
     Raises:
-        SettingsError: when the database's driver is not installed.
+        SettingsError: The database's driver is not installed.
     """
     try:
         if url.get_backend_name() == "sqlite":
@@ -49,7 +49,7 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
         **_JSON,
         pool_size=connections,
         max_overflow=0,
-        # Transactions are begun below, and not by Python's sqlite3 where it thinks fit.
+        # The listeners below begin transactions; Python's sqlite3 must not begin its own.
         connect_args={"isolation_level": None},
     )
     event.listen(engine, "do_connect", _make_file)
@@ -59,11 +59,13 @@ def _sqlite(url: URL, connections: int, *, writes: bool) -> Engine:
 
 
 def _make_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
-    """Make an empty file that only its owner can read: SQLite makes it by the umask.
+    """Make an empty database file that only its owner can read.
 
-    What SQLite puts beside it has the same permissions.
+    SQLite itself would use the umask. SQLite gives the files that it makes beside the database the
+    same permissions.
     """
-    # Only now: `orchestrator check` opens a database, and leaves no trace of it.
+    # Make the file only at the first connection: `orchestrator check` opens a database and must
+    # leave no file behind.
     file = Path(arguments[0])
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -74,7 +76,7 @@ def _make_file(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # SQLAlchemy makes an engine's first connections one after the other.
+    # SQLAlchemy makes an engine's first connections one after another.
     connection.execute(busy_timeout())
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -89,10 +91,10 @@ def _begin_reading(connection: Connection) -> None:
 
 
 def _begin_writing(connection: Connection) -> None:
-    """Take SQLite's one lock for writing.
+    """Take SQLite's only write lock.
 
-    SQLite itself would look for it after 1, 2, 5, 10 ... ms: with several processes the disk
-    would mostly wait for who sleeps.
+    SQLite itself would retry after 1, 2, 5, 10 ... ms. With several processes, the disk would be
+    idle most of the time while the next writer sleeps.
     """
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
@@ -111,7 +113,7 @@ def _begin_writing(connection: Connection) -> None:
 
 
 def _postgresql(url: URL, connections: int) -> Engine:
-    # Its driver is installed only where it is used.
+    # Imported here because the driver of PostgreSQL may not be installed.
     from orchestrator_core.state.postgresql import (  # noqa: PLC0415
         CONNECT_ARGS,
         Connector,
@@ -123,7 +125,7 @@ def _postgresql(url: URL, connections: int) -> Engine:
         **_JSON,
         pool_size=connections,
         max_overflow=0,
-        # Transactions are begun by the listener, with their isolation level and their limits.
+        # The listener begins each transaction, with its isolation level and its limits.
         isolation_level="AUTOCOMMIT",
         connect_args=CONNECT_ARGS,
     )

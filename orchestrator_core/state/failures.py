@@ -1,4 +1,4 @@
-"""The lines of the log about outages of a database: the begin, a reminder now and then, the end."""
+"""Log lines about outages of a database: the beginning, reminders and the end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 _AGAIN: Final = 60.0
-"""Seconds between two reminders of one outage: every heartbeat, look and request meets it."""
+"""Seconds between two reminders of an outage, because each heartbeat, scan and request fails."""
 
 
 class Failures:
     """The outages of one database, in one process.
 
-    An outage begins with the first transaction that fails. It ends with the first that succeeds,
-    and where a writing one has failed, with the first writing one: a locked SQLite can be read.
+    An outage begins with the first transaction that fails. It ends with the first that succeeds.
+    If a write has failed, it ends only with the first write that succeeds, because a locked SQLite
+    database can still be read.
     """
 
     def __init__(self) -> None:
@@ -30,11 +31,11 @@ class Failures:
         self._writes = False
 
     def tell(self, why: str, *, writes: bool) -> None:
-        """Log why the database cannot be used, unless that was logged a moment ago.
+        """Log why the database cannot be used, unless that was logged recently.
 
         Args:
-            why: the reason.
-            writes: whether a writing transaction has failed.
+            why: The reason.
+            writes: Whether a writing transaction has failed.
         """
         clock = time.monotonic()
         with self._lock:
@@ -50,10 +51,10 @@ class Failures:
         _log.error("database failed", why=why, failures=failed)
 
     def over(self, *, writes: bool) -> None:
-        """Log the end of an outage, if there was one, with its length and its failures.
+        """Log the end of an outage, if there is one, with its length and number of failures.
 
         Args:
-            writes: whether it was a writing transaction that has succeeded.
+            writes: Whether a writing transaction has succeeded.
         """
         if not self._told:
             return

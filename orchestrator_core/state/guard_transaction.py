@@ -1,4 +1,4 @@
-"""A transaction of ours in the hands of a plugin's code."""
+"""Protection of the core's transactions while a plugin's code runs in them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _ENDING: Final = ("commit", "rollback", "close")
 
 
 def guard_transaction(work: Work[T]) -> Work[T]:
-    """Return a plugin's work so that it harms nobody who is in the same transaction.
+    """Wrap a plugin's work so that it cannot harm other work in the same transaction.
 
-    It raises PluginError where the work would end the transaction, or the thread that it runs in.
+    The returned work raises PluginError if the plugin's work tries to end the transaction, or
+    raises an exception that would end its thread.
     """
 
     def guarded(connection: Connection) -> T:

@@ -1,4 +1,4 @@
-"""Inserts that know what to do if the row is there, in the words of either database."""
+"""INSERT statements with a conflict clause, in the dialect of either database."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 @functools.cache
 def insert_unless_there(dialect: str, table: Table) -> Any:
-    """Return an INSERT that does nothing where a constraint says that the row is there.
+    """Return an INSERT that does nothing if a constraint finds that the row already exists.
 
-    Its type is the one that both dialects' inserts have in common: ``values``, ``from_select``,
-    ``returning``. It is the same one each time: given its values as parameters, it is cheap.
+    Use only the methods that both dialects' inserts have: ``values``, ``from_select`` and
+    ``returning``. The statement is cached. Pass the values as parameters to keep it cheap.
     """
     return insert_of(dialect, table).on_conflict_do_nothing()
 
 
 def insert_of(dialect: str, table: Table) -> Any:
-    """Return an INSERT that can be told what to do in a conflict."""
+    """Return an INSERT that accepts an ON CONFLICT clause."""
     module = postgresql if dialect == "postgresql" else sqlite
     return module.insert(table)

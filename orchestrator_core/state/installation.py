@@ -1,4 +1,4 @@
-"""Which installation this is, and what holds up everything that it would destroy."""
+"""Statements on the installation's row: its id, and the holds on destruction."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from orchestrator_core.state.tables import installation
 
 _ID_BYTES: Final = 6
 _ID: Final = "installation"
-"""The name of the lock on the id, and of what a connection knows of it."""
+"""The name of the lock on the id, and of the id's entry in ``connection.info``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The one row about the whole.
+    """The one row of the installation.
 
     Attributes:
-        id: 12 hexadecimal digits; part of every marker.
-        frozen: who froze it and why; empty when nobody did.
-        restored: why nothing is destroyed until somebody has looked; empty when nothing
-            speaks against it.
+        id: The installation's id: 12 hexadecimal digits, part of every marker.
+        frozen: The text that says who froze destruction and why; empty if it is not frozen.
+        restored: The reason why an operator must confirm the database before anything is
+            destroyed; empty if there is none.
     """
 
     id: str
@@ -34,12 +34,12 @@ class Installation:
 
     @property
     def held(self) -> str:
-        """Why nothing is destroyed at all; empty when things may be."""
+        """The reason why nothing is destroyed; empty if destruction is allowed."""
         return self.frozen or self.restored
 
 
 def create(connection: Connection, place: str) -> None:
-    """Make the row, if it is not there."""
+    """Insert the installation's row if it does not exist."""
     connection.execute(
         insert_unless_there(connection.dialect.name, installation).values(
             singleton=1,
@@ -52,9 +52,9 @@ def create(connection: Connection, place: str) -> None:
 
 
 def lock_id_shared(connection: Connection) -> str:
-    """Return the id; it stays the same before this transaction ends.
+    """Return the installation's id, and keep it from changing until this transaction ends.
 
-    Many starts share a transaction, of which only the first has to ask.
+    Many starts share a transaction, so the id is read once and kept for the transaction.
     """
     transaction = connection.get_transaction()
     kept = connection.info.get(_ID)
@@ -69,7 +69,11 @@ def lock_id_shared(connection: Connection) -> str:
 
 
 def lock_id_exclusive(connection: Connection) -> float | None:
-    """Wait until nobody counts on the id any more; return since when destroying is held up."""
+    """Keep other transactions from using the id until this one ends; wait for those that use it.
+
+    Returns:
+        The time when the database was marked as restored or moved; None if it is not.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(_ID))))
     since: float | None = connection.execute(select(installation.c.restored_at)).scalar_one()
@@ -77,7 +81,7 @@ def lock_id_exclusive(connection: Connection) -> float | None:
 
 
 def read(connection: Connection) -> Installation:
-    """Return it."""
+    """Return the installation's row."""
     row = connection.execute(select(installation)).one()
     frozen = ""
     if row.frozen_at is not None:
@@ -88,10 +92,10 @@ def read(connection: Connection) -> Installation:
 
 
 def check_location(connection: Connection, place: str) -> str:
-    """Hold destroying up if the database is not where it was; return why it is held, or nothing.
+    """Hold destruction if the database has moved; return why it is under review, or an empty text.
 
-    A copy that was started somewhere else knows of VMs that are not its own, and one that was
-    moved may be older than its clouds.
+    A copy that was started elsewhere knows VMs that are not its own. A database that was moved may
+    be out of date compared with its clouds.
     """
     hold_if_moved(connection, place)
     return read(connection).restored
@@ -101,13 +105,13 @@ MOVED: Final = "the database is not where it was; it may be a copy or a backup"
 
 
 def is_moved(connection: Connection, place: str) -> bool:
-    """Whether the database is not where it was; nothing is changed."""
+    """Return whether the database has moved; change nothing."""
     was: str = connection.execute(select(installation.c.place)).scalar_one()
     return was != place
 
 
 def hold_if_moved(connection: Connection, place: str) -> bool:
-    """Hold destroying up if the database is not where it was; whether that was not known yet."""
+    """Hold destruction if the database has moved; return whether the hold is new."""
     held = connection.execute(
         update(installation)
         .where(installation.c.place != place, installation.c.restored_at.is_(None))
@@ -120,16 +124,16 @@ def hold_if_moved(connection: Connection, place: str) -> bool:
 
 
 def hold(connection: Connection, why: str) -> None:
-    """Destroy nothing from now on, until :func:`confirm`.
+    """Hold destruction until :func:`confirm`, and replace the reason of an earlier hold.
 
-    Since when is kept where it was seen before: what was started after that is this copy's own.
+    The time of an earlier hold is kept: VMs that were started after it are this copy's own.
     """
     since = func.coalesce(installation.c.restored_at, now())
     connection.execute(update(installation).values(restored_at=since, restored_why=why))
 
 
 def doubt(connection: Connection, why: str) -> None:
-    """As :func:`hold`; the first reason stays."""
+    """Hold destruction until :func:`confirm`; keep the reason of an earlier hold."""
     connection.execute(
         update(installation)
         .where(installation.c.restored_at.is_(None))
@@ -138,13 +142,13 @@ def doubt(connection: Connection, why: str) -> None:
 
 
 def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
-    """Let things be destroyed again; the database belongs where it is now.
+    """End the hold on destruction, and record the database's present place as the right one.
 
     Args:
-        connection: of a transaction.
-        place: where that is.
-        new_id: whether it is an installation of its own from now on: what the original has
-            started is not its.
+        connection: The connection of the caller's transaction.
+        place: The database's present place.
+        new_id: Whether the database becomes an installation of its own, with a new id. VMs that
+            the original has started are then not its own.
     """
     values: dict[str, object] = {"restored_at": None, "restored_why": None, "place": place}
     if new_id:
@@ -154,9 +158,9 @@ def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
 
 
 def freeze(connection: Connection, who: str, why: str) -> str:
-    """Destroy nothing from now on, until :func:`thaw`; return by whom it was frozen before.
+    """Freeze destruction until :func:`thaw`; return who froze it before and why, or an empty text.
 
-    A reason that was given before is kept where none is given now.
+    If destruction is already frozen and ``why`` is empty, nothing changes.
     """
     before = read(connection).frozen
     if before and not why:
@@ -168,7 +172,7 @@ def freeze(connection: Connection, who: str, why: str) -> str:
 
 
 def thaw(connection: Connection) -> str:
-    """Let things be destroyed again; return by whom it was frozen."""
+    """End a freeze of destruction; return who froze it and why, or an empty text."""
     before = read(connection).frozen
     connection.execute(update(installation).values(frozen_at=None, frozen_by=None, frozen_why=None))
     return before

@@ -1,4 +1,4 @@
-"""The time that a transaction may wait for SQLite's locks, counted from when it was asked for."""
+"""The time that a transaction may wait for SQLite's locks, counted from its request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 LOCK_SECONDS: Final = 30.0
-"""How long a caller waits for a lock that another process holds, the queue before it included."""
+"""The longest wait for a lock that another process holds, including the time in the queue."""
 
 
 class LockTimeoutError(Exception):
@@ -25,11 +25,11 @@ _wait = _Wait()
 
 @contextmanager
 def waiting_since(asked_at: float) -> Iterator[None]:
-    """Have this thread's transactions wait for a lock no longer than callers may.
+    """Limit the time for which this thread's transactions wait for a lock.
 
     Args:
-        asked_at: the moment of the monotonic clock at which the transaction was asked for. Without
-            it each of those that wait in a queue would wait for the whole time once more.
+        asked_at: The time when the transaction was requested, by the monotonic clock. Without it,
+            each queued transaction would wait for the whole time again.
     """
     before, _wait.until = _wait.until, asked_at + LOCK_SECONDS
     try:
@@ -39,12 +39,12 @@ def waiting_since(asked_at: float) -> Iterator[None]:
 
 
 def seconds_left() -> float:
-    """Return how long this thread may still wait for a lock: 0 or more."""
+    """Return the seconds for which this thread may still wait for a lock: 0 or more."""
     if _wait.until is None:
         return LOCK_SECONDS
     return max(0.0, _wait.until - time.monotonic())
 
 
 def busy_timeout() -> str:
-    """Return the statement that has SQLite itself wait for a lock no longer than that."""
+    """Return the statement that limits SQLite's own wait for a lock to :func:`seconds_left`."""
     return f"PRAGMA busy_timeout = {round(seconds_left() * 1000)}"

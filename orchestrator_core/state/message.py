@@ -1,4 +1,4 @@
-"""The column type of messages, which may hold what a cloud has said."""
+"""The column type of messages, which may contain texts from a cloud."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from orchestrator_core.redaction import redact
 
 
 class Message(TypeDecorator[str]):
-    """A text that is stored, and read, without secrets.
+    """A text column that removes secrets when it is written and when it is read.
 
-    A backup is copied to where no secret belongs. Reading redacts too: an older version may have
-    written the row, or the secret have become known only since.
+    Backups are copied to places where no secret belongs. Reading removes secrets too, because an
+    older version may have written the row, or the secret may have become known only later.
     """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return what is stored."""
+        """Return the text to store, without secrets."""
         return None if value is None else redact(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return what is read."""
+        """Return the stored text, without secrets."""
         return None if value is None else redact(value)

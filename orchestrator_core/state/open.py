@@ -1,4 +1,4 @@
-"""Opens the database that the settings name, and sees to its schema."""
+"""Functions that open the database in the settings and check or make its schema."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _log = structlog.get_logger(__name__)
 
 
 def open_database(settings: Settings) -> Database:
-    """Return the database of ``[state]``.
+    """Return the database in the settings' ``[state]``.
 
     Raises:
-        SettingsError: when there is none, or it cannot be used.
+        SettingsError: The settings name no database, or it cannot be used.
     """
     if settings.state is None:
         why = 'is missing; url = "sqlite:///var/orchestrator.db" would be one'
@@ -39,11 +39,11 @@ def open_database(settings: Settings) -> Database:
 
 
 def check_ready(database: Database) -> None:
-    """Do nothing if this code can work on a database; never make one.
+    """Check that this code can work on a database; never make one.
 
     Raises:
-        SettingsError: if it cannot, with what to do.
-        StateUnavailable: when the database cannot be had.
+        SettingsError: The code cannot; the message says what to do.
+        StateUnavailable: The database cannot be reached.
     """
     if database.untouched:
         raise SettingsError(
@@ -54,22 +54,22 @@ def check_ready(database: Database) -> None:
 
 
 def ensure(database: Database, *, may_make: bool = True) -> None:
-    """Make the schema of a database that is empty; refuse one that must be upgraded.
+    """Make the schema of an empty database; refuse a database that must be upgraded.
 
     Args:
-        database: that a process is about to use.
-        may_make: whether it may be a new one.
+        database: The database that a process is about to use.
+        may_make: Whether a new database may be made.
 
     Raises:
-        SettingsError: with what to do.
-        StateUnavailable: when there is none, and none may be made.
+        SettingsError: This code cannot work on the database; the message says what to do.
+        StateUnavailable: There is no database and none may be made, or it cannot be reached.
     """
     if not may_make and database.untouched:
-        raise StateUnavailable  # a first look would make it
+        raise StateUnavailable  # a query would make the file
     if database.read_now(schema.current) is None:
         if not may_make:
             raise StateUnavailable
-        # Alembic is needed by nobody else in a server.
+        # Imported here because nothing else in a server needs Alembic.
         from orchestrator_core.state.upgrade import upgrade  # noqa: PLC0415
 
         before, _ = upgrade(database)
@@ -82,21 +82,21 @@ def ensure(database: Database, *, may_make: bool = True) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TableFault:
-    """A plugin that cannot use its tables, and why."""
+    """A plugin that cannot use its tables, and the error."""
 
     record: PluginRecord
     error: PluginError
 
     def end(self) -> None:
-        """Use the plugin no more."""
+        """Mark the plugin as failed, so that it is not used any more."""
         self.record.end(State.FAILED, "migrations", self.error.message)
 
 
 def ensure_plugins(database: Database, records: Iterable[PluginRecord]) -> list[TableFault]:
-    """Make the tables of plugins that have none yet; return those whose tables cannot be used.
+    """Make the tables of plugins that have none yet; return the plugins with unusable tables.
 
     Raises:
-        StateUnavailable: when the database cannot be had.
+        StateUnavailable: The database cannot be reached.
     """
     faults: list[TableFault] = []
     for record in records:

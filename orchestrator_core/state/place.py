@@ -1,4 +1,4 @@
-"""Where a database is: the same text for as long as it has not been copied elsewhere."""
+"""The place of a database: a text that stays the same until the database is copied elsewhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MACHINE = Path("/etc/machine-id")
 
 
 def sqlite_place(url: URL) -> str:
-    """Return the machine and the file.
+    """Return the place of an SQLite database: the machine, the path and the file's inode number.
 
-    The file's own number tells a copy that was moved to its old name from the original. A copy
-    that is written over the original keeps it: that one the operator has to report.
+    The inode number distinguishes the original from a copy that was moved to the original's name.
+    A copy that was written over the original keeps the number, so the operator has to report it.
     """
     assert url.database is not None
     file = Path(url.database).resolve()
@@ -25,13 +25,13 @@ def sqlite_place(url: URL) -> str:
 
 
 def postgresql_place(connection: Connection) -> str:
-    """Return the cluster's own number, its timeline and the database within it.
+    """Return the place of a PostgreSQL database: its cluster's id, the timeline and its own id.
 
-    A timeline begins when a server is promoted: after a restore to a point in time, and after a
-    failover to a standby, which may lack the last changes. A physical copy that was started without
-    any recovery cannot be told from the original: that one the operator has to report.
+    A timeline begins when a server is promoted. This happens after a restore to a point in time,
+    and after a failover to a standby, which may lack the last changes. A physical copy that was
+    started without recovery looks like the original, so the operator has to report it.
 
-    The names of the files of its log begin with the timeline:
+    The names of PostgreSQL's WAL files begin with the timeline:
     https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES
     """
     statement = text(

@@ -1,4 +1,4 @@
-"""Which revision a plugin's tables have, and whether the plugin can work on them."""
+"""The revision of a plugin's tables, and the check that the plugin can work on them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from orchestrator_core.state.schema import UPGRADE
 
 @dataclass(frozen=True, slots=True)
 class PluginSchema:
-    """How far a plugin's tables are.
+    """The revision of a plugin's tables, compared with the revisions that the plugin knows.
 
     Attributes:
-        revision: which one they have; None when there are none yet.
-        history: the revisions that the installed plugin knows, from the first to the newest.
+        revision: The revision of the tables; None if there are none yet.
+        history: The revisions that the installed plugin knows, from the first to the newest.
     """
 
     revision: str | None
@@ -24,25 +24,25 @@ class PluginSchema:
 
     @property
     def ahead(self) -> bool:
-        """Whether a newer version of the plugin has been here.
+        """Whether a newer version of the plugin has upgraded the tables.
 
-        It has only added to what this one reads: a plugin's migrations keep to that.
+        This version can still read them, because a plugin's migrations must only add.
         """
         return self.revision is not None and self.revision not in self.history
 
     @property
     def behind(self) -> bool:
-        """Whether the plugin cannot work before its tables are upgraded."""
+        """Whether the plugin's tables must be upgraded before it can work."""
         return self.revision in self.history[:-1]
 
     @property
     def due(self) -> bool:
-        """Whether migrations are to be run."""
+        """Whether migrations must be run."""
         return self.revision is None or self.behind
 
     @property
     def verdict(self) -> str:
-        """What is to be done, or that nothing is."""
+        """A text that describes the state of the tables and what to do about it."""
         have = f"its tables have revision {self.revision}"
         if self.revision is None:
             return f"it has no tables yet; a server makes them, or {UPGRADE}"
@@ -54,12 +54,12 @@ class PluginSchema:
 
 
 def look(connection: Connection, migrations: Migrations) -> PluginSchema:
-    """Return how far a plugin's tables are."""
+    """Return the schema of a plugin's tables."""
     return PluginSchema(current(connection, migrations), migrations.history)
 
 
 def current(connection: Connection, migrations: Migrations) -> str | None:
-    """Return the revision of a plugin's tables; None when there are none."""
+    """Return the revision of a plugin's tables; None if there are none."""
     name = migrations.version_table
     if not inspect(connection).has_table(name):
         return None

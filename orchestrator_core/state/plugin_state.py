@@ -1,4 +1,4 @@
-"""The database as plugins see it."""
+"""The access of plugins to the database."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NOW: Final = now()
 
 
 class PluginState:
-    """What :class:`~orchestrator_core.State` promises, over the core's own connections.
+    """The implementation of :class:`~orchestrator_core.State` on the core's own connections.
 
     Args:
-        database: the core's.
+        database: The core's database.
     """
 
     def __init__(self, database: Database) -> None:
@@ -29,7 +29,7 @@ class PluginState:
 
     @property
     def now(self) -> ColumnElement[float]:
-        """The database's clock."""
+        """The time by the database's clock, for use in a statement."""
         return _NOW
 
     def read(self, work: Work[T]) -> T:

@@ -1,4 +1,4 @@
-"""Runs a plugin's migrations, and undoes them if they touch what is not the plugin's."""
+"""The runner of a plugin's migrations, which undoes them if they touch other tables."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from orchestrator_core.state.writers import is_retryable
 
 
 def upgrade_plugin(database: Database, migrations: Migrations) -> tuple[PluginSchema, PluginSchema]:
-    """Bring a plugin's tables to its newest revision; return how far they were and are.
+    """Upgrade a plugin's tables to the newest revision; return the schemas before and after.
 
-    Several processes may do it at the same time: one does it, the others find it done.
+    Several processes may call this at the same time: one runs the migrations, and the others then
+    have nothing to do.
 
     Raises:
-        PluginError: when a migration fails or touches what is not its own; nothing of them is
-            kept then. ``__cause__`` is what the migration raised.
-        StateUnavailable: when the database cannot be had.
+        PluginError: A migration failed or touched tables that are not the plugin's; all of its
+            changes are rolled back. ``__cause__`` is the exception that the migration raised.
+        StateUnavailable: The database cannot be reached.
     """
     return database.write_now(lambda connection: _upgrade(connection, migrations))
 
@@ -37,7 +38,7 @@ def _upgrade(connection: Connection, migrations: Migrations) -> tuple[PluginSche
     if not before.due:
         return before, before
     if connection.dialect.name == "postgresql":
-        # Years of rows may have to be gone through.
+        # A migration may have to process the rows of several years.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
 
     def is_foreign(name: str) -> bool:
@@ -67,7 +68,7 @@ def _run(connection: Connection, migrations: Migrations, before: PluginSchema) -
         guard_transaction(lambda _: command.upgrade(config, "head"))(connection)
     except Exception as error:
         if isinstance(error, DBAPIError) and is_retryable(error):
-            raise  # it is nobody's fault, and is done again
+            raise  # not the plugin's fault: the writer runs the transaction again
         last = done[-1] if done else before.revision
         after = f"after {last}" if last else "at the first"
         raise PluginError(

@@ -1,7 +1,8 @@
-"""Connections to PostgreSQL, of which none waits for ever for a server that fell silent.
+"""Connections to PostgreSQL that never wait for ever for a server that does not answer.
 
-Nothing here depends on the state of a server's session, since behind a pooler such as PgBouncer in
-transaction mode each transaction may run in another one: https://www.pgbouncer.org/features.html
+This module does not depend on the state of a server's session. Behind a pooler such as PgBouncer
+in transaction mode, each transaction may run in another session:
+https://www.pgbouncer.org/features.html
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ _log = structlog.get_logger(__name__)
 _LOCK_SECONDS: Final = 30
 _STATEMENT_SECONDS: Final = 30
 _IDLE_SECONDS: Final = 10
-"""After which a process that stands still in a transaction loses its locks."""
+"""Seconds after which a process that stops in the middle of a transaction loses its locks."""
 
 _ANSWER_SECONDS: Final = 45
-"""How long an answer is waited for.
+"""The longest wait for an answer, in seconds.
 
-It is longer than all that the server ends by itself and then says so. It holds where nothing else
-does: for a server that stands still, whose kernel still answers, and for a commit.
+It is longer than the limits that the server itself enforces and reports. It is needed where no
+other limit applies: for a stopped server whose kernel still answers, and for a commit.
 """
 
 _PEER_SECONDS: Final = 30
-"""How long the kernel waits for a sign of life of the server's."""
+"""Seconds for which the kernel waits for a sign of life from the server."""
 
 _CONNECT_SECONDS: Final = 10
 _LONG_SECONDS: Final = 1.0
@@ -45,11 +46,11 @@ _SHUT_SECONDS: Final = 1.0
 CONNECT_ARGS: Final[dict[str, Any]] = {
     "connect_timeout": _CONNECT_SECONDS,
     "application_name": "orchestrator",
-    # For who waits for an answer, and has sent everything ...
+    # For a connection that waits for an answer and has sent everything ...
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 4,
-    # ... and for who has sent what nobody has received: it would be sent again for 15 minutes.
+    # ... and for data that the server has not received: the kernel would resend it for 15 minutes.
     "tcp_user_timeout": _PEER_SECONDS * 1000,
 }
 
@@ -61,21 +62,21 @@ _LIMITS: Final = (
 )
 """The limits of one transaction.
 
-They are no startup parameters (``options``): PgBouncer refuses those, or drops them.
+They are not startup parameters (``options``), because PgBouncer refuses or drops those.
 """
 
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_LIMITS}"
 _BEGIN_SNAPSHOT: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_LIMITS}"
 
 SNAPSHOT: Final = "orchestrator_snapshot"
-"""The execution option of an engine whose transactions each see one state of the database."""
+"""The execution option of an engine whose transactions each read one snapshot of the database."""
 
 
 def begin(connection: Connection) -> None:
     """Begin a transaction and set its limits in one round trip; for SQLAlchemy's event ``begin``.
 
-    psycopg is in its autocommit mode and begins no transaction itself: its own BEGIN would be one
-    round trip, and the limits a second one.
+    psycopg is in its autocommit mode and does not begin transactions. Its own BEGIN would be one
+    round trip, and setting the limits a second one.
     """
     snapshot = connection.get_execution_options().get(SNAPSHOT, False)
     connection.exec_driver_sql(_BEGIN_SNAPSHOT if snapshot else _BEGIN)
@@ -85,39 +86,42 @@ class _Cursor(psycopg.Cursor[Any]):
     """A cursor that never prepares the statements that begin a transaction."""
 
     def execute(self, query: Any, params: Params | None = None, **how: Any) -> _Cursor:
-        """Execute; a server refuses to prepare several statements at once."""
+        """Execute a query; never prepare a BEGIN, which contains several statements.
+
+        A server refuses to prepare several statements at once.
+        """
         if query in (_BEGIN, _BEGIN_SNAPSHOT):
             how["prepare"] = False
         return super().execute(query, params, **how)
 
 
 class _NoAnswerError(psycopg.OperationalError, SilenceError):
-    """The driver's error of it, of which SQLAlchemy makes one of its own."""
+    """A driver error for a silent server; SQLAlchemy wraps it in an error of its own."""
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """A connection that is cut when an answer has not come for long enough.
+    """A connection that is closed if an answer takes too long.
 
-    All of psycopg's waiting goes through its one method: nothing else has to watch.
+    All waiting in psycopg goes through the one method below, so no other code has to watch it.
     """
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Wait for an answer."""
+        """Wait for an answer; close the connection if none comes in time."""
         try:
             return super().wait(gen, interval, _ANSWER_SECONDS if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
-                raise  # it has answered, or the connection broke
+                raise  # the server has answered, or the connection broke
             self.close()
             raise _NoAnswerError(f"No answer in {_ANSWER_SECONDS} s") from None
 
 
 class Connector:
-    """Makes the connections of one engine.
+    """A factory for the connections of one engine.
 
-    After an attempt that took long and failed, all others fail at once until one has succeeded:
-    where a server's machine is gone, each caller would otherwise wait for an attempt of its own.
-    A thread makes the next attempts, so that no caller waits for them.
+    After a slow attempt that failed, all other attempts fail at once until one has succeeded. If
+    the server's machine is gone, each caller would otherwise wait for an attempt of its own. A
+    thread makes the next attempts, so that no caller waits for them.
     """
 
     def __init__(self) -> None:
@@ -160,9 +164,9 @@ class Connector:
             try:
                 self._attempt(arguments, named).close()
             except psycopg.OperationalError:
-                pass  # the next callers are told
+                pass  # the next callers get the failure
             except (psycopg.Error, SettingsError):
-                self._failure = ""  # the next caller makes an attempt, and is told what is wrong
+                self._failure = ""  # the next caller makes an attempt and gets the error
             finally:
                 self._trying.release()
 
@@ -180,11 +184,11 @@ class Connector:
         return connection
 
     def _look_for_pooler(self, connection: PatientConnection) -> None:
-        """Prevent prepared statements where a pooler hands out the server's sessions.
+        """Disable prepared statements if a pooler assigns the server's sessions.
 
-        A statement that one session has prepared is unknown to the next one, or known there under
-        the same name. A pooler invents the process id that it tells its clients, since it has no
-        server to name yet; it therefore differs from the one of the server that answers.
+        A statement that one session has prepared is unknown to the next session, or another
+        statement has its name there. A pooler makes up the process id that it sends to a client,
+        because it has no server for it yet. That id therefore differs from the server's own.
         """
         row = connection.execute("SELECT pg_backend_pid()", prepare=False).fetchone()
         if row is None or row[0] != connection.info.backend_pid:
@@ -196,10 +200,10 @@ class Connector:
 
 
 def _check_transactions(connection: PatientConnection) -> None:
-    """Return if a pooler keeps one session of the server for a whole transaction.
+    """Check that a pooler keeps one session of the server for a whole transaction.
 
     Raises:
-        SettingsError: when it is in statement mode.
+        SettingsError: The pooler is in statement mode.
     """
     try:
         connection.execute("BEGIN", prepare=False)

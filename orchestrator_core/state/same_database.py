@@ -1,7 +1,7 @@
-"""What the processes of one server remember of its database: they make it once.
+"""Records of a server's database in its run directory, so that the server makes it only once.
 
-A process that starts later, because another died say, and finds an empty database would begin
-with a new one, in which nothing is assigned and no key was ever used.
+A process may start later than the others, for example because another one died. If it found an
+empty database, it would otherwise make a new one, in which no VM is assigned and no key is used.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _NOTHING: Final = "nothing"
 
 
 def check(database: Database, directory: Path) -> None:
-    """Do nothing if no process of this server had another database under the same name.
+    """Check that no process of this server has used another database under the same name.
 
     Args:
-        database: that a process is about to use.
-        directory: the server's run directory.
+        database: The database that a process is about to use.
+        directory: The server's run directory.
 
     Raises:
-        SettingsError: if one had, with what to do.
-        StateUnavailable: when the database cannot be had.
+        SettingsError: A process has; the message says what to do.
+        StateUnavailable: The database cannot be reached.
     """
     known = _known(database, directory)
     name = _name(database)
@@ -41,11 +41,11 @@ def check(database: Database, directory: Path) -> None:
 
 
 def check_reload(database: Database, directory: Path) -> None:
-    """As :func:`check`; another database than before is taken only if there is something in it.
+    """Do what :func:`check` does, and refuse to change to a database that is empty.
 
     Raises:
-        SettingsError: if it is not to be taken, with what to do.
-        StateUnavailable: when the database cannot be had.
+        SettingsError: The database is refused; the message says what to do.
+        StateUnavailable: The database cannot be reached.
     """
     check(database, directory)
     has_one = any(directory.glob(DATABASE_FACTS))
@@ -57,19 +57,19 @@ def check_reload(database: Database, directory: Path) -> None:
 
 
 def has_had_one(database: Database, directory: Path) -> bool:
-    """Whether a process of this server had a database here: no other may be made in its place."""
+    """Return whether a process of this server has used this database; then no new one is made."""
     return bool(_known(database, directory))
 
 
 def _known(database: Database, directory: Path) -> set[str]:
-    """Return the facts, as the directory or the first process has them."""
+    """Return the records of a database, from the directory and from the first process."""
     name = _name(database)
     told = (one for one in inherited() if one.startswith(f"{name}-"))
     return {*(file.name for file in directory.glob(f"{name}-*")), *told}
 
 
 def remember(database: Database, directory: Path) -> None:
-    """Let :func:`check` tell this database from others."""
+    """Record this database, so that :func:`check` can distinguish it from others."""
     fact = directory / f"{_name(database)}-{_what_is_there(database)}"
     if fact.name not in inherited() and not fact.exists():
         fact.touch()

@@ -1,4 +1,4 @@
-"""Which schema the database has, and whether this code can work on it."""
+"""The number of the database's schema, and the check that this code can work on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA: Final = 3
 """The schema that this code was written for: the number of the newest migration."""
 
 OLDEST: Final = 3
-"""The oldest schema that it works on."""
+"""The oldest schema that this code works on."""
 
 UPGRADE: Final = "run: orchestrator db upgrade"
 
@@ -22,7 +22,11 @@ EMPTY: Final = f"the database is empty; {UPGRADE}"
 
 
 def current(connection: Connection) -> int | None:
-    """Return the number of the database's schema; None when it has none."""
+    """Return the number of the database's schema; None if it has none.
+
+    Raises:
+        SettingsError: The recorded schema is not a number.
+    """
     if not inspect(connection).has_table("alembic_version"):
         return None
     table = Table("alembic_version", MetaData(), autoload_with=connection)
@@ -35,12 +39,12 @@ def current(connection: Connection) -> int | None:
 
 
 def check_new(connection: Connection) -> None:
-    """Return if an SQLite database without our tables holds nothing else either.
+    """Check that an SQLite database without this program's tables contains nothing else.
 
-    A damaged first page can hide every table: what is still there would be overwritten.
+    A damaged first page can hide every table; the remaining data would be overwritten.
 
     Raises:
-        SettingsError: when something is in it.
+        SettingsError: The database contains something.
     """
     if connection.dialect.name != "sqlite":
         return
@@ -53,10 +57,10 @@ def check_new(connection: Connection) -> None:
 
 
 def check(connection: Connection) -> None:
-    """Do nothing if this code can work on the database's schema.
+    """Check that this code can work on the database's schema.
 
     Raises:
-        SettingsError: if it cannot, with what to do.
+        SettingsError: The code cannot; the message says what to do.
     """
     found = current(connection)
     if found is None:

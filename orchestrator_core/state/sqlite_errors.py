@@ -1,4 +1,4 @@
-"""SQLite's errors in one sentence each: the file, what is wrong with it, and what to do."""
+"""Messages for SQLite's errors: the file, the fault and what to do, in one sentence each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator_core.state.lock_wait import LOCK_SECONDS, LockTimeoutError
 from orchestrator_core.state.sqlite_file import DAMAGED
 
 _PRIMARY: Final = 0xFF
-"""The part of an error code that names its kind: https://www.sqlite.org/rescode.html"""
+"""The mask for the primary part of an error code: https://www.sqlite.org/rescode.html"""
 
 _LOCKED: Final = (
     f"is locked by another process for more than {LOCK_SECONDS:.0f} s; find that process "
@@ -37,11 +37,11 @@ _EXPLAINED: Final = {
 
 
 def explain(file: Path, cause: Exception) -> str:
-    """Return what has failed, and what to do.
+    """Return a message that says what has failed and what to do.
 
     Args:
-        file: the database.
-        cause: what SQLAlchemy or SQLite has raised.
+        file: The database file.
+        cause: The exception that SQLAlchemy or SQLite raised.
     """
     if isinstance(cause, LockTimeoutError):
         return f"{file} {_LOCKED}"
@@ -54,5 +54,5 @@ def explain(file: Path, cause: Exception) -> str:
     words = str(original or cause).split("\n", 1)[0]
     known = _EXPLAINED.get(code & _PRIMARY) if code is not None else None
     if known is _LOCKED:
-        return f"{file} {known}"  # in the same words as above: it is one outage
+        return f"{file} {known}"  # the same text as above, so that it counts as one outage
     return f"{file} {known} ({words})" if known else f"{file}: {words}"

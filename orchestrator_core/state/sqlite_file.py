@@ -1,4 +1,4 @@
-"""What stands where an SQLite database is to be: told without SQLite, which would make one."""
+"""Checks of an SQLite database's file without SQLite, which would make a missing file."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ DAMAGED: Final = (
     "stop the servers, keep the file, and put a backup in its place; without one, "
     "`sqlite3 FILE .recover` saves what can still be read"
 )
-"""What to do about a damaged file."""
+"""The advice for a damaged file."""
 
 
 def check(file: Path) -> None:
-    """Return if a file is an SQLite database that this process may write, or can become one.
+    """Check that a file is an SQLite database that this process may write, or can become one.
 
     Raises:
-        SettingsError: when it is something else, or cannot be used, with its path, its owner and
-            what to do; or when it is missing beside what belongs to it, which SQLite would delete.
+        SettingsError: The file is something else or cannot be used; the message has the path, the
+            owner and what to do. Or the file is missing although its -wal is there, which SQLite
+            would delete.
     """
     log = Path(f"{file}-wal")
     if is_empty(file) and not is_empty(log):
@@ -56,7 +57,11 @@ def check(file: Path) -> None:
 
 
 def _check_content(file: Path) -> bytes:
-    """Return the header of a database; nothing for an empty file."""
+    """Return the header of a database; empty for an empty file.
+
+    Raises:
+        SettingsError: The file cannot be read, or is not an SQLite database.
+    """
     try:
         with file.open("rb") as stream:
             begin = stream.read(_HEADER)
@@ -68,7 +73,7 @@ def _check_content(file: Path) -> bytes:
 
 
 def _is_sound(header: bytes) -> bool:
-    """Return whether the fields of a header that have few values have one of them.
+    """Return whether the header's fields with few legal values have legal values.
 
     Source: https://www.sqlite.org/fileformat.html, "The Database Header"
     """
@@ -86,7 +91,7 @@ def _is_sound(header: bytes) -> bool:
 
 
 def _check_writable(file: Path) -> None:
-    """Return if SQLite may write a database, its log, and new files beside it.
+    """Check that SQLite may write a database, its log and new files beside it.
 
     Source: https://www.sqlite.org/wal.html, "The WAL file" and "Read-Only Databases"
     """
@@ -101,7 +106,7 @@ def _check_writable(file: Path) -> None:
 
 
 def _check_new(file: Path) -> None:
-    """Return if SQLite can make a database where nothing is; its folders are made as needed."""
+    """Check that SQLite can make a database where no file is; missing folders are made later."""
     target = file.resolve()
     if file.is_symlink() and not target.parent.is_dir():
         raise SettingsError(
@@ -145,12 +150,12 @@ def _is_there(path: Path) -> bool:
 
 
 def is_empty(file: Path) -> bool:
-    """Whether nothing was written there yet."""
+    """Return whether a file is missing or empty."""
     return identity(file) is None
 
 
 def identity(file: Path) -> str | None:
-    """Return what tells a file from any other, whatever its name; None for an empty one or none."""
+    """Return the identity of a file, whatever its name; None if it is empty or missing."""
     try:
         found = file.stat()
     except OSError:
@@ -159,10 +164,10 @@ def identity(file: Path) -> str | None:
 
 
 class Watch:
-    """Whether the file under a name is still the one that was there first.
+    """A watch that detects that the file under a name is no longer the one that was there first.
 
-    SQLite goes on in a file that was moved or deleted as if nothing were: what it keeps there
-    nobody else sees, and nobody will find again.
+    SQLite continues to use a file that was moved or deleted. Data that it writes to such a file is
+    invisible to other processes, and is lost.
     """
 
     def __init__(self, file: Path) -> None:
@@ -170,7 +175,7 @@ class Watch:
         self._first = identity(file)
 
     def has_lost_it(self) -> bool:
-        """Look; false for as long as there has never been one."""
+        """Return whether the file was replaced, moved or deleted; False if there never was one."""
         found = identity(self._file)
         if self._first is None:
             self._first = found

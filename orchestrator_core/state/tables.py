@@ -1,6 +1,6 @@
-"""Every table of the core. Times are seconds since 1970 by the database's own clock.
+"""All tables of the core. Times are seconds since 1970 by the database's own clock.
 
-The migrations make them; a test holds the two against each other.
+The migrations make the tables; a test compares the migrations with these definitions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ metadata: Final = MetaData(
 
 Json: Final = JSON(none_as_null=True)
 
-# SQLite numbers its rows by itself only in a column that is called INTEGER.
+# SQLite numbers rows automatically only in a column of the type INTEGER.
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 installation = Table(
@@ -56,10 +56,10 @@ installation = Table(
     Column("restored_why", Text),
     CheckConstraint("singleton = 1", name="one_row"),
 )
-"""One row: which installation this is, and what holds all its destroying up.
+"""One row: the installation's id and the holds on destruction.
 
-``oldest_reader`` is the oldest schema whose code still works on this one. ``place`` says where
-the database was when somebody last vouched for it.
+``oldest_reader`` is the oldest schema whose code still works on this one. ``place`` is the place of
+the database when it was made or when an operator last confirmed it.
 """
 
 processes = Table(
@@ -74,7 +74,7 @@ processes = Table(
     Column("started_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
 )
-"""Web workers and durable workers that are alive, or were a moment ago."""
+"""Web workers and durable workers that are alive, or were recently."""
 
 operations = Table(
     "operations",
@@ -112,7 +112,7 @@ operations = Table(
         "(state IN ('succeeded', 'failed', 'abandoned')) = (finished_at IS NOT NULL)",
         name="finished",
     ),
-    # One index for all that is not over, which is little: what is due, and who runs what.
+    # One small index of the unfinished operations, for those that are due and those that run.
     Index(
         "ix_operations_open",
         "next_attempt_at",
@@ -122,11 +122,12 @@ operations = Table(
     Index("ix_operations_cloud_node_id", "cloud", "node_id"),
     sqlite_with_rowid=False,
 )
-"""Every change of a VM, recorded before anybody is asked for it.
+"""All changes of VMs, each recorded before a cloud or a backend is called.
 
-``step`` is what is to be done next; ``unsettled`` that it may have been done already, by an
-attempt whose end nobody saw. ``owner`` runs it now, ``process`` ran it last. ``generation``
-rises with each process that takes it over: what an earlier one writes late touches nothing.
+``step`` is the next step. ``unsettled`` means that the step may have been done already, by an
+attempt whose outcome is unknown. ``owner`` is the process that runs the operation now, and
+``process`` the one that ran it last. ``generation`` is the operation's fence: it rises with each
+process that takes the operation over, so late writes of an earlier process have no effect.
 """
 
 attempts = Table(
@@ -147,7 +148,10 @@ attempts = Table(
     Column("error_code", String(64)),
     Column("error_message", Message),
 )
-"""What became of each attempt; of an operation that ended with its first one, its row tells it."""
+"""The outcomes of attempts.
+
+An operation that ended with its first attempt has no row here; its own row has the outcome.
+"""
 
 vms = Table(
     "vms",
@@ -190,11 +194,11 @@ vms = Table(
         postgresql_where=text("destroy_began_at IS NOT NULL"),
     ),
 )
-"""Every VM that this installation has to do with.
+"""All VMs that this installation knows.
 
-A row is ``gone`` only after its cloud confirmed that. ``generation`` counts its holders;
-``operation_id`` names the operation that started it, ``seen_at`` tells when its cloud last
-showed it.
+A VM is ``gone`` only after its cloud has confirmed that. ``generation`` is the number of holders
+that the VM has had. ``operation_id`` is the operation that started the VM. ``seen_at`` is the time
+when its cloud last showed the VM.
 """
 
 assignments = Table(
@@ -229,8 +233,9 @@ assignments = Table(
     Index("ix_assignments_user", "user"),
     Index("ix_assignments_cloud_node_id", "cloud", "node_id"),
     Index("ix_assignments_ended_at", "ended_at"),
-    # The look for leases that have run out costs nothing where there are none. With both columns
-    # in it SQLite prefers it to the one of ended_at, behind which all that is held stands.
+    # With this index, the search for expired leases costs nothing if no assignment has a lease.
+    # With both columns in it, SQLite prefers it to the index on ended_at, which would lead to all
+    # assignments that have not ended.
     Index(
         "ix_assignments_ended_at_lease_expires_at",
         "ended_at",
@@ -239,9 +244,9 @@ assignments = Table(
         postgresql_where=text("lease_expires_at IS NOT NULL"),
     ),
 )
-"""Who holds which VM, and who held it: one VM has at most one assignment that has not ended.
+"""Present and past assignments; a VM has at most one assignment that has not ended.
 
-``lease_expires_at`` is when the VM is taken back unless the lease is renewed; null without one.
+``lease_expires_at`` is the time when the lease expires unless it is renewed; null without a lease.
 """
 
 assignment_events = Table(
@@ -262,7 +267,7 @@ assignment_events = Table(
     Column("why", Message),
     Index("ix_assignment_events_assignment_id", "assignment_id"),
 )
-"""Everything that happened to an assignment, in its order."""
+"""The history of assignments: their events, in order."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -279,7 +284,7 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_operation_id", "operation_id"),
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
-"""Which operation a caller's Idempotency-Key stands for."""
+"""Callers' Idempotency-Keys and the operations that they stand for."""
 
 looks = Table(
     "looks",
@@ -290,7 +295,7 @@ looks = Table(
     Column("nodes", Integer),
     Column("error_message", Message),
 )
-"""When each cloud is next looked through for VMs that nobody owns, and how the last look ended."""
+"""The orphan scan of each cloud: the time of the next one and the result of the last one."""
 
 orphans = Table(
     "orphans",
@@ -307,7 +312,7 @@ orphans = Table(
     Column("ignored_at", Double),
     Column("ignored_by", Text),
 )
-"""VMs that carry our marker and that nobody owns, with what was seen of them."""
+"""VMs that carry this installation's marker but have no owner, with what the scans saw of them."""
 
 clock_hold = Table(
     "clock_hold",
@@ -319,10 +324,11 @@ clock_hold = Table(
     Column("why", Text),
     CheckConstraint("singleton = 1", name="one_row"),
 )
-"""One row: whether the database's clock is trusted.
+"""One row: the trust in the database's clock.
 
-``held_at`` and ``why`` are set while it is not; ``gap`` is how many seconds before that it was
-trusted for certain. ``epoch`` counts how often trust was restored.
+``held_at`` and ``why`` are set while the clock is not trusted. ``gap`` is the number of seconds
+between the last moment when the clock was certainly right and ``held_at``. ``epoch`` is the number
+of times that trust was restored.
 """
 
 clock_anchors = Table(
@@ -334,8 +340,8 @@ clock_anchors = Table(
     Column("uptime", Double, nullable=False),
     Column("since", Double, nullable=False),
 )
-"""What the database's clock showed (``at``) when a machine's uptime was so many seconds.
+"""Each machine's last reading: the database's clock (``at``) and the machine's ``uptime``.
 
-``machine`` is one boot of one machine. ``since`` is the uptime at which its readings began; from
-there on each was compared with the one before.
+``machine`` is one boot of one machine. ``since`` is the uptime at which its readings began; after
+that, each reading was compared with the one before.
 """

@@ -1,4 +1,4 @@
-"""Runs the migrations."""
+"""The runner of the core's migrations."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ from orchestrator_core.state.tables import installation as installation_table
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 
 _LOCK: Final = 7_305_812_204
-"""Any number that is always the same: PostgreSQL's name for the lock of upgrades."""
+"""The number of PostgreSQL's advisory lock for upgrades; any constant number would do."""
 
 
 def upgrade(database: Database) -> tuple[int | None, int]:
-    """Bring a database to the newest schema; return the numbers of the old one and the new one.
+    """Upgrade a database to the newest schema; return the numbers of the old and the new schema.
 
-    Several processes may do it at the same time: one does it, the others find it done.
+    Several processes may call this at the same time: one upgrades the database, and the others
+    then have nothing to do.
     """
     return database.write_now(lambda connection: _upgrade(connection, database))
 
 
 def lock(connection: Connection) -> None:
-    """Let nobody else run migrations before this transaction ends; SQLite lets nobody anyway."""
+    """Keep other processes from running migrations until this transaction ends.
+
+    SQLite needs no lock of its own for that: it has only one writer.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def configuration(connection: Connection, versions: Path = _SCRIPTS / "versions") -> Config:
-    """Return what Alembic needs to know to run the revisions in a folder."""
+    """Return Alembic's configuration for running the revisions in a folder."""
     config = Config(attributes={"connection": connection})
     for option, value in (
         ("script_location", str(_SCRIPTS)),

@@ -1,6 +1,6 @@
-"""The URL of a database: everything in it that can be wrong is told before the first connection.
+"""Parsing of a database's URL, which reports its faults before the first connection.
 
-No sentence repeats the URL, which may hold a password.
+No message repeats the URL, which may contain a password.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _INTEGERS: Final = (
     "keepalives_interval",
     "tcp_user_timeout",
 )
-"""Options that libpq reads only after it has connected."""
+"""Integer options that libpq reads only after it has connected."""
 
 _NOWHERE: Final = "/nonexistent/orchestrator"
-"""A folder without a server's socket: libpq examines the options, and connects to nothing."""
+"""A folder without a server's socket: libpq examines the options but connects to no server."""
 
 
 def parse_url(text: str, base: Path) -> URL:
-    """Return a database's URL; an SQLite file is taken relative to ``base``.
+    """Return a database's URL; the path of an SQLite file is relative to ``base``.
 
     Raises:
-        SettingsError: when it is none that can be used, with what is wrong in it.
+        SettingsError: The URL cannot be used; the message says what is wrong in it.
     """
     try:
         url = make_url(text)
@@ -93,10 +93,10 @@ def _postgresql(url: URL, text: str) -> URL:
 
 
 def _check_options(url: URL) -> None:
-    """Return if libpq knows every option and takes its value.
+    """Check that libpq knows every option and accepts its value.
 
     Raises:
-        SettingsError: naming the option.
+        SettingsError: An option is unknown or has a wrong value, or the driver is not installed.
     """
     try:
         import psycopg  # noqa: PLC0415 - it is installed only where it is used
@@ -123,7 +123,7 @@ def _check_options(url: URL) -> None:
 
 
 def _refusal(options: Mapping[str, Any]) -> str:
-    """Return what libpq says to these options where there is no server."""
+    """Return libpq's error for these options in a place without a server."""
     from psycopg import conninfo, pq  # noqa: PLC0415
 
     here = {name: value for name, value in options.items() if name not in ("hostaddr", "port")}

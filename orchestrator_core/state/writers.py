@@ -1,4 +1,4 @@
-"""How transactions get into the database: what waits at the same time goes in one commit."""
+"""The writer of transactions, which commits all work that waits at the same time together."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from orchestrator_core.state.lock_wait import waiting_since
 T = TypeVar("T")
 
 Work = Callable[[Connection], T]
-"""Statements of one transaction; may be run again from the start, so it does nothing else."""
+"""The statements of one transaction; they may run again, so a work must do nothing else."""
 
 _TRIES: Final = 5
 
 _REPEATABLE: Final = frozenset({"40001", "40P01"})
-"""PostgreSQL's serialization failure and deadlock: the transaction was is_retryable, try again."""
+"""PostgreSQL's serialization failure and deadlock: it has undone the transaction; try again."""
 
 _MOST_IN_ONE_COMMIT: Final = 64
 
 
 class SilenceError(Exception):
-    """The database has not answered for so long that the connection to it was cut."""
+    """The database did not answer in time, and the connection was closed."""
 
 
 class _Job:
-    """One work; its outcome goes to a future of the event loop, or to one of a thread."""
+    """One work and the future for its outcome, which belongs to an event loop or to a thread."""
 
     __slots__ = ("asked_at", "error", "future", "loop", "result", "work")
 
@@ -52,9 +52,9 @@ class _Job:
         self.error: BaseException | None = None
 
     def tell(self) -> None:
-        """Hand over the outcome; in the future's own thread."""
+        """Set the future's outcome; called in the future's own thread."""
         if self.future.done():
-            return  # nobody waits any more
+            return  # the caller no longer waits
         if self.error is None:
             self.future.set_result(self.result)
         else:
@@ -63,16 +63,16 @@ class _Job:
 
 
 class Writer:
-    """Runs each work in a transaction; a result is given only after its commit.
+    """A writer that runs each work in a transaction and returns its result after the commit.
 
-    A commit waits for the disk, so that what many callers want at the same time is written in
-    one transaction. Where one of them fails, each is done again in a transaction of its own: it
-    is nothing to the others. Callers take turns: whoever has much to write delays nobody by more
-    than the transaction that is being written.
+    A commit waits for the disk, so the work of many callers is written in one transaction. If one
+    of them fails, each is run again in a transaction of its own, so that the failure does not
+    affect the others. Callers take turns: a caller with much work delays another by at most the
+    transaction that is being written.
 
     Args:
-        engine: whose transactions may write.
-        threads: how many transactions there may be at the same time.
+        engine: The engine whose transactions may write.
+        threads: The largest number of transactions at the same time.
     """
 
     def __init__(self, engine: Engine, threads: int) -> None:
@@ -87,20 +87,20 @@ class Writer:
             thread.start()
 
     def submit(self, work: Work[T]) -> asyncio.Future[T]:
-        """Run a work in the next transaction; its outcome comes to the running event loop."""
+        """Run a work in the next transaction; return a future of the running event loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._put(_Job(work, future, loop))
         return future
 
     def submit_from_thread(self, work: Work[T]) -> Future[T]:
-        """As :meth:`submit`, for who has no event loop."""
+        """Do what :meth:`submit` does, for a caller without an event loop."""
         future: Future[T] = Future()
         self._put(_Job(work, future, None))
         return future
 
     def close(self) -> None:
-        """Finish what was submitted."""
+        """Finish the submitted work, then end the threads."""
         self._closed = True
         for _ in self._threads:
             self._jobs.put(None)
@@ -117,10 +117,10 @@ class Writer:
             batch = [first]
             self._write(batch)
             _tell(batch)
-            del first, batch  # or their results would stay until there is a next
+            del first, batch  # else their results would stay in memory until the next job
 
     def _write(self, batch: list[_Job]) -> None:
-        """Write the job of a batch, and what else waits by then, which is added to the batch."""
+        """Write the job of a batch and the jobs that wait by then, which are added to the batch."""
         try:
             self._run(batch, _MOST_IN_ONE_COMMIT)
         except Exception as error:  # noqa: BLE001 - whose it is shows when each is alone
@@ -145,32 +145,32 @@ class Writer:
     def _run(self, batch: list[_Job], most: int) -> None:
         """Run jobs in one transaction.
 
-        What is submitted while its beginning waits for other processes, or while it runs, is
-        run in it as well.
+        Jobs that are submitted while the transaction waits for other processes to begin, or while
+        it runs, run in it as well. If the commit fails, each job gets a :class:`CommitError`,
+        because the commit may have been made.
 
         Raises:
-            Exception: what one of them raises; nothing is written then. A commit that fails is no
-                such exception, but everybody's error: it may have been made.
+            Exception: The exception of one of the jobs; nothing is written.
         """
         with (
             waiting_since(batch[0].asked_at),
             self._engine.connect() as connection,
             connection.begin() as transaction,
         ):
-            for job in batch:  # which grows
+            for job in batch:  # the loop adds jobs to it
                 job.result = job.work(connection)
                 if job is batch[-1] and len(batch) < most:
                     batch += self._waiting(most - len(batch))
             try:
                 transaction.commit()
             except Exception as error:  # noqa: BLE001 - it is told
-                # SQLite may be in the transaction still, of which SQLAlchemy thinks that it ended.
+                # SQLite may still be in the transaction, although SQLAlchemy assumes that it ended.
                 connection.invalidate()
                 for job in batch:
                     job.error = CommitError(error)
 
     def _waiting(self, most: int) -> list[_Job]:
-        """Take what waits now."""
+        """Return the jobs that wait now, at most ``most`` of them."""
         jobs: list[_Job] = []
         while len(jobs) < most:
             try:
@@ -178,17 +178,17 @@ class Writer:
             except Empty:
                 break
             if job is None:
-                self._jobs.put(None)  # the end is for the loop, which is not here
+                self._jobs.put(None)  # the marker for the end belongs to the loop of a thread
                 break
             jobs.append(job)
         return jobs
 
 
 class CommitError(Exception):
-    """A commit was not answered well: it may have been made.
+    """A commit failed without a clear answer: it may have been made.
 
     Args:
-        cause: what SQLAlchemy said.
+        cause: The exception that SQLAlchemy raised.
     """
 
     def __init__(self, cause: Exception) -> None:
@@ -197,9 +197,10 @@ class CommitError(Exception):
 
 
 def is_retryable(error: Exception) -> bool:
-    """Whether a transaction may be repeated: it was is_retryable, or its connection was long dead.
+    """Return whether a transaction may be run again after an error.
 
-    Who has waited for a silent connection is told so: to wait as long again is no help.
+    It may if the database has undone it, or if its connection was already dead. A transaction on a
+    silent connection is not run again, because its caller would only wait as long once more.
     """
     if not isinstance(error, DBAPIError) or _is_silence(error):
         return False
@@ -211,7 +212,7 @@ def _is_silence(error: Exception) -> bool:
 
 
 def _tell(batch: Sequence[_Job]) -> None:
-    """Wake each event loop once, however many outcomes there are for it."""
+    """Deliver the outcomes; wake each event loop only once, even for many outcomes."""
     for loop in {job.loop for job in batch}:
         jobs = [job for job in batch if job.loop is loop]
         if loop is None:

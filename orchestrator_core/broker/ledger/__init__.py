@@ -1,1 +1,1 @@
-"""The ledger of VMs: which there are, who holds them, and until when."""
+"""The ledger of VMs: the known VMs, their holders and their leases."""

@@ -1,7 +1,7 @@
-"""Who holds which VM: the statements, each within somebody's transaction.
+"""Statements on assignments; the caller provides the transaction.
 
-That nobody gets what somebody has is the database's work: a VM has at most one assignment that
-has not ended (a unique index), and whoever claims, releases or destroys it locks its row first.
+The database keeps two users from holding one VM. A unique index allows a VM at most one assignment
+that has not ended. A transaction that claims, releases or destroys a VM locks the VM's row first.
 """
 
 from __future__ import annotations
@@ -40,21 +40,22 @@ from orchestrator_core.state.tables import vms as vm_rows
 from orchestrator_core.uptime import uptime
 
 STOPPED: Final = "stopped"
-"""Why an assignment has ended whose VM somebody wants destroyed."""
+"""The end reason of an assignment whose VM a caller asked to destroy."""
 
 _CLOCKS_DIFFER: Final = 1.0
-"""Seconds by which the database's clock may be set back while a backend is asked."""
+"""Seconds by which the database's clock may be set back during a backend call."""
 
 
 def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
-    """Let a user hold a VM; return the assignment, and whether it is a new one.
+    """Claim a VM for a user; return the assignment, and whether it is a new one.
 
-    Who holds the VM for the same application already gets that assignment again.
+    A user who already holds the VM for the same application gets the existing assignment.
 
     Raises:
-        Refused: when somebody else holds it, the lease has run out, or it is on its way out or
-            gone.
-        AssignHeld: when the ledger alone decides, and may be older than what it tells of.
+        Refused: The VM has another holder, its lease has expired, it is being released or
+            destroyed, or it is gone.
+        AssignHeld: The ledger alone decides about the VM, and the database may be out of date
+            (a restore or a move that no operator has confirmed).
     """
     wanted = claimed.wanted
     cloud, node_id = wanted.cloud, wanted.vm.id_vm
@@ -109,7 +110,7 @@ def _why_not(connection: Connection, cloud: str, node_id: str) -> str:
 
 
 def _note(connection: Connection, claimed: Claim) -> None:
-    """See to it that a VM has a row, unless it has gone since its backend was asked for it."""
+    """Insert a VM's row if it has none; refuse a VM that has gone since its backend was asked."""
     vm = claimed.wanted.vm
     key = VmKey(claimed.wanted.cloud, vm.id_vm, vm.hostname)
     if vms.note(connection, key, VmOrigin.GIVEN):
@@ -119,9 +120,9 @@ def _note(connection: Connection, claimed: Claim) -> None:
 
 
 def has_run_out(connection: Connection, assignment: Assignment) -> bool:
-    """Whether an assignment had a lease, and its time is over by the database's clock.
+    """Return whether an assignment's lease has expired by the database's clock.
 
-    No lease ends while that clock is in doubt.
+    An assignment without a lease never expires. No lease expires while the clock is in doubt.
     """
     if assignment.lease_expires_at is None:
         return False
@@ -146,10 +147,10 @@ _RESTORED: Final = select(installation_row.c.singleton).where(
 
 @functools.cache
 def _claim(dialect: str, *, active: bool) -> Any:
-    """One statement: the VM's row is locked, looked at and claimed in it."""
+    """Return the one statement that locks a VM's row, checks it and claims the VM."""
     usable = ~_QUARANTINED.exists()
     if active:
-        # Another database may have told since who holds it; an outside backend knows by itself.
+        # After a restore, assignments may be missing here. A backend outside keeps its own.
         usable = and_(usable, ~_RESTORED.exists())
     free = (
         select(
@@ -206,7 +207,7 @@ _RAISE: Final = (
 )
 
 _RAISE_AND_SEE: Final = _RAISE.values(seen_at=now())
-"""Where the ledger alone decides, the cloud has just shown the VM to the backend."""
+"""As ``_RAISE``, for a ledger that decides alone: the cloud has just shown it the VM."""
 
 _HOLDING: Final = select(assignments).where(
     assignments.c.cloud == bindparam("of_cloud"),
@@ -216,7 +217,7 @@ _HOLDING: Final = select(assignments).where(
 
 
 def holding(connection: Connection, cloud: str, node_id: str) -> Assignment | None:
-    """Return the assignment of a VM that has not ended."""
+    """Return a VM's assignment that has not ended, or None."""
     row = connection.execute(_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
     return None if row is None else Assignment(*row)
 
@@ -225,23 +226,23 @@ _LOCK_HOLDING: Final = _HOLDING.with_for_update()
 
 
 def lock_holding(connection: Connection, cloud: str, node_id: str) -> Assignment | None:
-    """As :func:`holding`; nobody else changes it before this transaction ends.
+    """Return what :func:`holding` returns, and lock it until this transaction ends.
 
-    A backend's answer changes an assignment without a lock on its VM.
+    A lock on the VM's row is not enough: a backend's answer changes an assignment without it.
     """
     row = connection.execute(_LOCK_HOLDING, {"of_cloud": cloud, "wanted": node_id}).first()
     return None if row is None else Assignment(*row)
 
 
 def check_generation(held: Assignment, given: int | None) -> None:
-    """Do nothing if it is this assignment that a caller means.
+    """Check that a caller means this assignment.
 
     Args:
-        held: the VM's assignment.
-        given: the generation that the caller names; None from one who knows of none.
+        held: The VM's assignment.
+        given: The generation in the caller's request; None if the request has none.
 
     Raises:
-        Refused: when it may be another one.
+        Refused: The caller may mean another assignment of the VM.
     """
     if given is not None and given > held.generation:
         raise Refused(
@@ -259,20 +260,20 @@ def check_generation(held: Assignment, given: int | None) -> None:
 
 
 def of_operation(connection: Connection, operation: Operation) -> Assignment | None:
-    """Return the assignment that an operation is about."""
+    """Return the assignment that an operation changes, or None."""
     if operation.assignment_id is None:
         return None
     return get(connection, operation.assignment_id)
 
 
 def _move(state: AssignmentState, **values: Any) -> Update:
-    """Return the statement that brings an assignment from the state it was seen in to another."""
+    """Return the statement that moves an assignment from the state it was read in to another."""
     return (
         update(assignments)
         .where(
             assignments.c.id == bindparam("of_assignment"),
             assignments.c.state == bindparam("seen_state"),
-            assignments.c.state != AssignmentState.ENDED.value,  # only a failed stop undoes that
+            assignments.c.state != AssignmentState.ENDED.value,  # only a failed stop undoes an end
             assignments.c.state.in_([one.value for one in ASSIGNMENT.sources(state)]),
         )
         .values(state=state.value, **values)
@@ -299,14 +300,14 @@ def move(
     cause: Cause,
     result: JsonObject | None = None,
 ) -> bool:
-    """Bring an assignment from the state that it was seen in to another; whether it was so.
+    """Move an assignment to another state; return whether its state was still as read.
 
     Args:
-        connection: of a transaction.
-        assignment: as it was seen.
-        state: the new one.
-        cause: for the history.
-        result: the backend's answer.
+        connection: The connection of the caller's transaction.
+        assignment: The assignment as it was read.
+        state: The new state.
+        cause: The cause, for the assignment's history.
+        result: The backend's answer.
     """
     values: dict[str, Any] = {
         "of_assignment": assignment.id,
@@ -326,7 +327,7 @@ def move(
 def add_event(
     connection: Connection, assignment: Assignment, state: AssignmentState, cause: Cause
 ) -> None:
-    """Write into an assignment's history."""
+    """Add an event to an assignment's history."""
     by = cause.requester
     row = {
         "assignment_id": assignment.id,
@@ -343,6 +344,6 @@ _TELL: Final = assignment_events.insert().values(at=now())
 
 
 def get(connection: Connection, assignment_id: str) -> Assignment | None:
-    """Return one assignment."""
+    """Return an assignment by its id, or None."""
     row = connection.execute(select(assignments).where(assignments.c.id == assignment_id)).first()
     return None if row is None else Assignment(**row._asdict())

@@ -1,4 +1,4 @@
-"""The rows of a VM that is being destroyed: the statements, each in somebody's transaction."""
+"""Statements on the rows of a VM that is being destroyed; the caller provides the transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orchestrator_core.state.clock_watch import LAG, ClockWatch
 def take(
     connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
 ) -> None:
-    """From here on nobody can claim the VM."""
+    """Mark an operation's VM as being destroyed, so that no caller can claim it any more."""
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
     vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
@@ -27,7 +27,7 @@ def take(
 
 
 def is_held(connection: Connection, operation: Operation) -> bool:
-    """Return whether a VM is ours or somebody's, before it is taken to be destroyed."""
+    """Return what :func:`vms.is_ours` says of the VM, before :func:`take` marks it."""
     assert operation.node_id is not None
     return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
 
@@ -42,10 +42,11 @@ def _set_destroying(
 
 
 def check_still(connection: Connection, operation: Operation) -> None:
-    """Do nothing if a VM may still be destroyed.
+    """Check that an operation's VM may still be destroyed.
 
     Raises:
-        DestroyHeld, Refused: when it may not.
+        DestroyHeld: Destruction is frozen or under review.
+        Refused: The VM is protected.
     """
     safety.check_held(connection)
     assert operation.node_id is not None
@@ -55,9 +56,9 @@ def check_still(connection: Connection, operation: Operation) -> None:
 
 
 def write_gone(connection: Connection, operation: Operation, *, never_there: bool) -> None:
-    """Write down that a VM is gone, unless it was only started while the cloud was asked.
+    """Record that a VM is gone, unless the VM was started only during the call to the cloud.
 
-    Of one that nobody has ever seen nothing is kept: a start may be about to be told of it.
+    Delete the row of a VM that was never seen: a start may be about to record that VM.
     """
     assert operation.node_id is not None
     vm = vms.lock(connection, operation.cloud, operation.node_id)
@@ -67,7 +68,7 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
         return
     if never_there and vms.is_unknown(vm):
         if updates.steps_of_others(connection, operation):
-            return  # who was not answered has to ask once more
+            return  # the other operation still needs the row, and asks the cloud again
         vms.forget(connection, vm)
     else:
         since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
@@ -77,9 +78,9 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
 
 
 def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
-    """Whether a VM's start was under way before this operation: the cloud has taken its deletion.
+    """Return whether the cloud has accepted the deletion of a VM whose start was recorded first.
 
-    A start that was recorded later has made another VM of the same id.
+    A start that was recorded after this operation has made another VM with the same id.
     """
     start = updates.get(connection, vm.operation_id) if vm.operation_id else None
     taken = operation.step is Step.CONFIRM
@@ -87,7 +88,10 @@ def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -
 
 
 def _saw_it_go(connection: Connection, operation: Operation) -> bool:
-    """Whether another operation has written down that the VM is gone: what is there is another."""
+    """Return whether another operation has recorded that the VM is gone.
+
+    A VM that now has this id is another one.
+    """
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
     return vms.has_gone_since(connection, key, operation.made_at)
@@ -96,11 +100,16 @@ def _saw_it_go(connection: Connection, operation: Operation) -> bool:
 def prepare_retry(
     connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
 ) -> bool:
-    """See to it that the VM may be destroyed just now; False when another operation saw it go.
+    """Check that the VM may be destroyed now, and mark it as being destroyed.
+
+    Returns:
+        False if another operation has recorded that the VM is gone.
 
     Raises:
-        DestroyHeld, DestroyLimit, Refused: when it may not.
-        Superseded: when another process is about to do it.
+        DestroyHeld: Destruction is frozen or under review.
+        DestroyLimit: The cloud's limit of destroyed VMs per hour is reached.
+        Refused: The VM is assigned, is protected, or is not this installation's own.
+        Superseded: Another process has taken the operation over.
     """
     assert operation.node_id is not None
     updates.check_ours(connection, operation)
@@ -108,7 +117,7 @@ def prepare_retry(
     vm = vms.lock(connection, operation.cloud, operation.node_id)
     if _saw_it_go(connection, operation):
         return False
-    if vm is None:  # its row was kept for long enough
+    if vm is None:  # the row was deleted after its retention
         vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
     safety.check_held(connection)
     held = assignments.holding(connection, operation.cloud, operation.node_id)
@@ -129,7 +138,7 @@ def end_assignment(connection: Connection, operation: Operation, why: str) -> No
 
 
 def undo_destroy(connection: Connection, operation: Operation) -> None:
-    """Let a VM be as it was, and its holder's again: it was certainly not destroyed."""
+    """Restore a VM's state and assignment after a destroy that certainly did nothing."""
     state = keep(connection, operation)
     if state is VmState.PRESENT:
         restore.reopen(connection, operation, AssignmentState.ACTIVE)
@@ -138,7 +147,7 @@ def undo_destroy(connection: Connection, operation: Operation) -> None:
 
 
 def keep(connection: Connection, operation: Operation) -> VmState:
-    """Let a VM be, so far as this operation goes; return what the others do with it."""
+    """Drop this operation's claim on its VM; return the state that other operations leave it in."""
     assert operation.node_id is not None
     vms.lock(connection, operation.cloud, operation.node_id)
     others = updates.steps_of_others(connection, operation)
@@ -154,9 +163,9 @@ def keep(connection: Connection, operation: Operation) -> VmState:
 def is_young(
     connection: Connection, operation: Operation, visibility: float, clock: ClockWatch
 ) -> bool:
-    """Whether a VM was started so short a time ago that its cloud need not show it yet.
+    """Return whether a VM was started so recently that its cloud may not show it yet.
 
-    A jump of the database's clock makes no VM older.
+    A jump of the database's clock does not make a VM older.
     """
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
@@ -169,14 +178,14 @@ def is_young(
 
 
 def was_there(connection: Connection, operation: Operation) -> bool:
-    """Return whether the VM is known to have existed: it was started, adopted, given or seen."""
+    """Return whether the VM is known to have existed: it was started, adopted, assigned or seen."""
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     return vm is not None and not vms.is_unknown(vm)
 
 
 def looks(connection: Connection, operation: Operation) -> int:
-    """Return how often the VM was looked for since the cloud was last asked to destroy it."""
+    """Return how many times the VM was looked up since the last destroy call to the cloud."""
     looks = 0
     for attempt in reversed(attempts.of(connection, operation.id)):
         if attempt.step != Step.CONFIRM:

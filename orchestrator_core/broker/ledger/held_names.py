@@ -1,4 +1,4 @@
-"""Assignments of the ledger by hostname, for backends that know VMs by hostname alone."""
+"""Assignments of the ledger by hostname, for backends that identify VMs by hostname alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HELD: Final = select(
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One assignment that has not ended; ``hostname`` folded."""
+    """An assignment that has not ended; ``hostname`` is case-folded."""
 
     cloud: str
     node_id: str
@@ -40,7 +40,7 @@ class Holding:
 
 
 def holdings(connection: Connection, backend: str) -> tuple[Holding, ...]:
-    """Return what the ledger has assigned through a backend, of all its clouds."""
+    """Return the assignments that the ledger made through a backend, in all its clouds."""
     rows = connection.execute(_HELD.where(assignments.c.backend == backend))
     return tuple(_holding(row) for row in rows)
 
@@ -50,12 +50,12 @@ def _holding(row: Any) -> Holding:
 
 
 def check_unheld(connection: Connection, backend: str, cloud: str, vm: Vm) -> None:
-    """Return unless the ledger has assigned a namesake of a VM that it has not assigned itself.
+    """Check that the ledger has not assigned another VM with this VM's hostname.
 
-    The backend would take the VM of that assignment for this one.
+    The backend would confuse the assigned VM with this one.
 
     Raises:
-        Refused: when it has; it names both.
+        Refused: The ledger has assigned such a VM; the message names both.
     """
     for held in holdings(connection, backend):
         is_other = (held.cloud, held.node_id) != (cloud, vm.id_vm)
@@ -68,16 +68,16 @@ def check_unheld(connection: Connection, backend: str, cloud: str, vm: Vm) -> No
 
 @dataclass(frozen=True, slots=True)
 class ToldApart(Generic[T]):
-    """Shapes a backend's records of a cloud with each user only at the VM that has been assigned.
+    """A filter of a backend's records that shows each user only at the VM that is assigned to them.
 
     A backend that looks a VM up by its hostname may show one assignment for every VM of that name.
-    A record that shows the user of a namesake gets no user and status faulty: whether that VM is
-    free cannot be known.
+    A record that shows the user of a namesake loses the user and becomes faulty, because it cannot
+    be known whether that VM is free.
 
     Attributes:
-        cloud: of the records.
-        held: what the ledger has assigned through the backend.
-        shape: what is made of the records then.
+        cloud: The cloud of the records.
+        held: The assignments that the ledger made through the backend.
+        shape: The function that turns the filtered records into the result.
     """
 
     cloud: str
@@ -85,7 +85,7 @@ class ToldApart(Generic[T]):
     shape: Callable[[Sequence[Vm]], T]
 
     def __call__(self, vms: Sequence[Vm]) -> T:
-        """Return what is made of the records."""
+        """Filter the records; return the result of ``shape``."""
         names = {one.hostname for one in self.held if one.hostname}
         if not names:
             return self.shape(vms)

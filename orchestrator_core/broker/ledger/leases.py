@@ -1,7 +1,7 @@
-"""Leases: the statements that renew them, and that take back what they have run out of.
+"""Statements that renew and expire leases.
 
-Which of the two comes first is decided on the assignment's row, by the database's clock: each
-statement looks and writes at once, and finds what the other has written.
+The database's clock decides whether a renewal or the expiry comes first. Each statement checks and
+updates the assignment's row in one step, so it sees what the other one has written.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from orchestrator_core.state.tables import operations
 from orchestrator_core.state.tables import vms as vm_rows
 
 EXPIRED: Final = "expired"
-"""Why an assignment has ended whose lease has run out."""
+"""The end reason of an assignment whose lease has expired."""
 
 _RENEWED: Final = "renewed"
 _OURSELVES: Final = Requester("orchestrator", "lease")
 _CAUSE: Final = {"cause": "lease"}
-"""What the parameters of a release say that no caller has asked for."""
+"""Parameters that mark a release as the expiry of a lease: no caller asked for it."""
 
 _RENEW: Final = (
     update(assignment_rows)
@@ -50,15 +50,16 @@ _RENEW: Final = (
         assignment_rows.c.ended_at.is_(None),
         assignment_rows.c.state == AssignmentState.ACTIVE.value,
         or_(assignment_rows.c.lease_expires_at > now(), clock_hold.IN_DOUBT),
-        # Who knows of no generation means the VM's first holder.
+        # Without a generation, assume the first holder.
         assignment_rows.c.generation == func.coalesce(bindparam("meant", type_=Integer), 1),
     )
     .values(lease_expires_at=now() + bindparam("seconds", type_=Double))
     .returning(*assignment_rows.c)
 )
 
-# PostgreSQL uses an index only for a clock that does not go on meanwhile, and only if it gives
-# the order too: of how many leases have run out it has no notion.
+# PostgreSQL uses the index only under two conditions. The time must be constant during the
+# statement (hence the subquery), and the index must also provide the order, because the planner
+# cannot estimate how many leases have expired.
 _RUN_OUT: Final = (
     select(*assignment_rows.c)
     .join(vm_rows, vm_rows.c.id == assignment_rows.c.vm_id)
@@ -101,11 +102,11 @@ _DROP_ALL: Final = (
 
 
 def which(connection: Connection, cloud: str, vm: VmReference) -> str:
-    """Return the node id of the VM that is meant, as the ledger has it: no cloud is asked.
+    """Return the node id of the VM that a caller means, from the ledger alone.
 
     Raises:
-        InvalidParameter: when the name fits several, or another than the id.
-        Refused: when nobody holds a VM of that name.
+        InvalidParameter: The hostname matches several VMs, or not the VM with the given id.
+        Refused: No VM with that hostname is assigned.
     """
     if vm.hostname is None:
         assert vm.node is not None
@@ -130,10 +131,11 @@ def which(connection: Connection, cloud: str, vm: VmReference) -> str:
 def renew(
     connection: Connection, cloud: str, node_id: str, seconds: float, generation: int | None
 ) -> Assignment:
-    """Let a lease end so many seconds from now; return its assignment.
+    """Renew a lease so that it ends ``seconds`` from now; return its assignment.
 
     Raises:
-        Refused: when there is none that could be renewed, with the reason; nothing is changed.
+        Refused: The VM has no lease that can be renewed; the message has the reason. Nothing is
+            changed.
     """
     values = {"of_cloud": cloud, "wanted": node_id, "seconds": seconds, "meant": generation}
     row = connection.execute(_RENEW, values).first()
@@ -151,33 +153,33 @@ def renew(
 
 
 def tell_renewed(connection: Connection, assignment: Assignment, operation: Operation) -> None:
-    """Write a renewal into an assignment's history."""
+    """Add a renewal to an assignment's history."""
     by = Requester(operation.caller, operation.request_id)
     cause = Cause(by, operation.id, _RENEWED)
     assignments.add_event(connection, assignment, AssignmentState.ACTIVE, cause)
 
 
 def any_run_out(connection: Connection) -> bool:
-    """Whether there is a lease that has run out and whose VM is not taken back yet."""
+    """Return whether a lease has expired whose VM is not being released yet."""
     return connection.execute(_RUN_OUT, {"most": 1}).first() is not None
 
 
 def run_out(connection: Connection) -> list[Assignment]:
-    """Return the assignments whose leases have run out by the database's clock, 1,000 at most."""
+    """Return at most 1,000 assignments whose leases have expired by the database's clock."""
     return [Assignment(*row) for row in connection.execute(_RUN_OUT, {"most": 1000})]
 
 
 def expire_leases(connection: Connection, most: int) -> list[tuple[str, Assignment]]:
-    """Take VMs out of the hands of holders whose leases have run out.
+    """Record the releases of VMs whose leases have expired.
 
-    What somebody else works on at the same moment is left to them.
+    VMs whose rows are locked by another transaction are skipped.
 
     Args:
-        connection: of a transaction.
-        most: how many at most.
+        connection: The connection of the caller's transaction.
+        most: The largest number of leases to expire.
 
     Returns:
-        Each operation that is to release and destroy a VM, by its id, with the assignment.
+        The id of each operation that will release and destroy a VM, with the VM's assignment.
     """
     rows = connection.execute(_LOCK_RUN_OUT, {"most": most}).all()
     taken = ((_take_back(connection, one), one) for one in (Assignment(*row) for row in rows))
@@ -185,7 +187,7 @@ def expire_leases(connection: Connection, most: int) -> list[tuple[str, Assignme
 
 
 def _take_back(connection: Connection, assignment: Assignment) -> str | None:
-    """Record the release of a VM; return its id, or None if the lease was renewed meanwhile."""
+    """Record the release of a VM; return the operation's id, or None if the lease was renewed."""
     found = connection.execute(_TAKE_BACK, {"of_assignment": assignment.id}).first()
     if found is None:
         return None
@@ -199,12 +201,12 @@ def _take_back(connection: Connection, assignment: Assignment) -> str | None:
 
 
 def is_expiry(operation: Operation) -> bool:
-    """Whether an operation releases a VM because its lease has run out."""
+    """Return whether an operation releases a VM because the VM's lease has expired."""
     return operation.parameters.get("cause") == _CAUSE["cause"]
 
 
 def not_released(connection: Connection) -> list[Operation]:
-    """Return the releases of expired leases that have not come to their end at the backend."""
+    """Return the releases of expired leases that the backend has not completed."""
     rows = connection.execute(
         select(*operations.c).where(
             operations.c.finished_at.is_(None), operations.c.step == Step.RELEASE.value
@@ -214,7 +216,7 @@ def not_released(connection: Connection) -> list[Operation]:
 
 
 def drop_all(connection: Connection, who: Requester, why: str) -> None:
-    """Let every assignment go on without a lease; its history says who wants that, and why."""
+    """Remove the lease of every assignment; add the requester and the reason to each history."""
     for row in connection.execute(_DROP_ALL).all():
         assignment = Assignment(*row)
         assignments.add_event(
@@ -223,5 +225,5 @@ def drop_all(connection: Connection, who: Requester, why: str) -> None:
 
 
 def drop(connection: Connection, assignment: Assignment) -> None:
-    """Let an assignment go on without a lease."""
+    """Remove an assignment's lease; the assignment continues."""
     connection.execute(_DROP, {"of_assignment": assignment.id})

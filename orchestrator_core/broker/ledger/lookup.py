@@ -1,4 +1,4 @@
-"""What the rows know of what somebody names: VMs, and clouds that may be configured no more."""
+"""Lookups of VMs and clouds that an operator names; a cloud may no longer be configured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator_core.state.tables import vms as vm_rows
 
 
 def vm(connection: Connection, named: VmKey) -> VmKey | None:
-    """Return a VM with its name, if it is an orphan or more is known of it than that id."""
+    """Return a VM with its name; None if it is no orphan and only its id is known."""
     row = vms.get(connection, named.cloud, named.node_id)
     if row is not None and not vms.is_unknown(row):
         return VmKey(row.cloud, row.node_id, row.name)
@@ -24,7 +24,7 @@ def vm(connection: Connection, named: VmKey) -> VmKey | None:
 
 
 def called(connection: Connection, cloud: str, name: str) -> list[str]:
-    """Return the ids of a cloud's VMs, orphans included, that have a name."""
+    """Return the ids of a cloud's VMs, orphans included, that have the given name."""
     ids = union(
         select(vm_rows.c.node_id).where(
             vm_rows.c.cloud == cloud, vm_rows.c.name == name, vm_rows.c.gone_at.is_(None)
@@ -35,7 +35,7 @@ def called(connection: Connection, cloud: str, name: str) -> list[str]:
 
 
 def has_rows_of(connection: Connection, cloud: str) -> bool:
-    """Whether anything is recorded of a cloud."""
+    """Return whether the database has an operation, an assignment or an orphan of a cloud."""
     tables = (operations, assignments, orphans)
     recorded = (select(table.c.cloud).where(table.c.cloud == cloud).exists() for table in tables)
     return bool(connection.execute(select(or_(*recorded))).scalar_one())

@@ -1,8 +1,8 @@
-"""Checks that a hostname means one VM, for backends that know VMs by hostname alone.
+"""Checks that a hostname means one VM, for backends that identify VMs by hostname alone.
 
-Such a backend cannot be told which of two VMs with one hostname is meant: an assignment, its
-status or its release may hit the other one. Hostnames are compared without regard to upper and
-lower case, since the backend's own database may do so.
+Such a backend cannot distinguish two VMs with one hostname. An assignment, its status or its
+release may affect the other VM. Hostnames are compared without regard to upper and lower case,
+because the backend's own database may do so.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from orchestrator_core.model import CloudDescription, Node, Vm
 _log = structlog.get_logger(__name__)
 
 _SHOWN: Final = 5
-"""How many namesakes a message names."""
+"""The largest number of namesakes that a message names."""
 
 
 def fold(hostname: str | None) -> str:
-    """Return a hostname as it is compared; empty without one."""
+    """Return a hostname in the form used for comparison; empty without a hostname."""
     return (hostname or "").casefold()
 
 
 class Namesakes:
-    """Refuses changes of VMs that a backend cannot tell from others.
+    """A check that refuses changes of VMs that a backend cannot distinguish from others.
 
     Args:
-        registry: the configured clouds and backends.
+        registry: The configured clouds and backends.
     """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     async def check_assign(self, backend: Backend, cloud: Cloud, vm: Vm) -> None:
-        """Return if no other living VM of the backend's clouds has this VM's hostname.
+        """Check that no other living VM of the backend's clouds has this VM's hostname.
 
-        Of a cloud whose list cannot be had, the VMs count that the backend lists.
+        If a cloud cannot list its VMs, the VMs that the backend lists for it count.
 
         Raises:
-            Refused: when another one has it, or the VM has none; it names both.
-            CloudError: when the backend cannot list its VMs.
+            Refused: Another VM has the hostname (the message names both), or the VM has none.
+            CloudError: The backend cannot list its VMs.
         """
         if not backend.by_hostname:
             return
@@ -66,13 +66,14 @@ class Namesakes:
         _refuse(backend, sought, found, "assigned")
 
     async def check_release(self, backend: Backend, cloud: Cloud, vm: Vm) -> None:
-        """Return if the backend knows no other living VM by this VM's hostname.
+        """Check that the backend knows no other living VM with this VM's hostname.
 
         A VM that the backend does not know cannot be released in place of this one.
 
         Raises:
-            Refused: when it knows another one; it names both.
-            CloudError: when the backend cannot list its VMs.
+            Refused: The backend knows another such VM (the message names both), or the VM has no
+                hostname.
+            CloudError: The backend cannot list its VMs.
         """
         if not backend.by_hostname:
             return
@@ -97,7 +98,7 @@ class Namesakes:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """The nodes of one cloud, with what tells whether two clouds are one account."""
+    """The nodes of one cloud, and the description that shows if two clouds are one account."""
 
     cloud: str
     description: CloudDescription
@@ -106,20 +107,20 @@ class _Listing:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """The VM whose namesakes are looked for, and the list of its cloud where it could be had."""
+    """The VM whose namesakes are sought, and the listing of its cloud if there is one."""
 
     vm: Vm
     own: _Listing | None
     cloud: str
 
     def like_it(self, cloud: str, vms: Sequence[Vm]) -> list[Vm]:
-        """Return the backend's records of a cloud that have the VM's hostname, without its own."""
+        """Return a backend's records of other VMs in a cloud that have the VM's hostname."""
         return [vm for vm in vms if self._is_like(cloud, vm.id_vm, vm.hostname)]
 
     def among_recorded(self, listing: _Listing | None, cloud: str, vms: Sequence[Vm]) -> list[str]:
-        """Return the namesakes among the backend's records of a cloud, for people.
+        """Return the namesakes among the backend's records of a cloud, as texts for a message.
 
-        Where the cloud's list could be had, only living VMs count.
+        If there is a listing of the cloud, only living VMs count.
         """
         same = self.like_it(cloud, vms)
         if listing is None:
@@ -129,7 +130,7 @@ class _Sought:
         return [_words(cloud, node.id) for node in nodes if self._is_another(listing, node)]
 
     def among_nodes(self, listing: _Listing | None) -> list[str]:
-        """Return the namesakes among the nodes of a cloud, for people."""
+        """Return the namesakes among the nodes of a cloud, as texts for a message."""
         if listing is None:
             return []
         same = [node for node in listing.nodes if self._is_like(listing.cloud, node.id, node.name)]
@@ -140,10 +141,10 @@ class _Sought:
         return not is_it and fold(hostname) == fold(self.vm.hostname)
 
     def _is_another(self, listing: _Listing, node: Node) -> bool:
-        """Whether a node is living, and is not the VM itself in another section of the settings.
+        """Return whether a node is living and is not the VM itself under another cloud's name.
 
-        Two sections may name the same account: then equal ids of one provider at one address are
-        one VM, and so are equal ids with the marker of one start.
+        Two sections of the settings may name the same account. In that case, two nodes with equal
+        ids are one VM if they have the same provider and address, or the same marker.
         """
         if not is_living(node):
             return False
@@ -160,7 +161,7 @@ class _Sought:
 
 
 async def _nodes(cloud: Cloud, deadline: Deadline) -> _Listing | None:
-    """Return a cloud's nodes as it shows them now; None where they cannot be had."""
+    """Return the nodes that a cloud lists now; None if it cannot list them."""
     try:
         if await cloud.reason_against("list_nodes") is not None:
             return None

@@ -8,9 +8,9 @@ from orchestrator_core.errors import Refused
 
 
 class NotOwn(Refused):
-    """A VM was neither started nor adopted here, in a cloud that destroys its own VMs alone.
+    """Refusal to destroy a VM that was neither started nor adopted by this installation.
 
-    To callers it is the refusal that it is derived from.
+    Raised for a cloud with ``destroy = "own"``. Callers see it as a :class:`Refused`.
     """
 
     def __init__(self, cloud: str, node_id: str) -> None:
@@ -22,10 +22,10 @@ class NotOwn(Refused):
 
 
 def check_can_destroy(registry: Registry, cloud: Cloud) -> None:
-    """Do nothing if this server may destroy any VM of a cloud at all.
+    """Check that this server may destroy VMs of a cloud at all.
 
     Raises:
-        Refused: when it may not, with what to change.
+        Refused: The server may not; the message says what to change.
     """
     reason = registry.reason_against_destroying(cloud)
     if reason is not None:

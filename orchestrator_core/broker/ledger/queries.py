@@ -1,4 +1,4 @@
-"""Who holds and has held which VM, as the rows tell it; nothing here changes one."""
+"""Read-only queries for VMs, their present and past assignments, and assignment histories."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _STATUS: Final = {
 
 
 def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
-    """Return the VMs of a cloud that are not gone, as version 1 shows them, by node id.
+    """Return the VMs of a cloud that are not gone, in the form of API version 1, by node id.
 
-    Orphans show as faulty: nobody can get one before an operator has decided about it.
+    Orphans without a user have status faulty. A user cannot get an orphan before an operator has
+    decided about it.
     """
     held = and_(assignments.c.vm_id == vm_rows.c.id, assignments.c.ended_at.is_(None))
     rows = connection.execute(
@@ -60,7 +61,7 @@ def _vm(cloud: str, row: Row[Any]) -> Vm:
 
 
 def history(connection: Connection, assignment_id: str) -> list[AssignmentEvent]:
-    """Return everything that happened to an assignment, in its order."""
+    """Return all events of an assignment, the oldest first."""
     table = assignment_events
     columns = [c for c in table.c if c.name not in ("id", "assignment_id")]
     rows = connection.execute(
@@ -75,10 +76,10 @@ def find(
     """Return assignments, the newest first.
 
     Args:
-        connection: of a transaction.
-        filters: values by column.
-        limit: how many at most.
-        after: the id of the one before the first.
+        connection: The connection of the caller's transaction.
+        filters: The required values, by column.
+        limit: The largest number of assignments to return.
+        after: The id of the assignment before the first one to return; None for the newest.
     """
     table = assignments
     query = select(table).order_by(table.c.id.desc()).limit(limit)

@@ -1,4 +1,4 @@
-"""Letting a VM's assignment go on that stops have ended which came to nothing."""
+"""Statements that restore an assignment that was ended by a stop that later failed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from orchestrator_core.state.tables import vms as vm_rows
 
 
 def reopen(connection: Connection, operation: Operation, state: AssignmentState) -> None:
-    """Let a VM's last assignment go on, if stops have ended it that came to nothing.
+    """Restore a VM's last assignment if it was ended by stops that later failed.
 
     Args:
-        connection: of a transaction.
-        operation: the last of these stops.
-        state: in which it goes on.
+        connection: The connection of the caller's transaction.
+        operation: The last of these stops.
+        state: The state to restore the assignment in.
     """
     table, events, ours = assignment_rows, assignment_events, operations
     failed = select(ours.c.id).where(
@@ -51,9 +51,10 @@ def reopen(connection: Connection, operation: Operation, state: AssignmentState)
 def _go_on(
     connection: Connection, assignment: Assignment, state: AssignmentState, stop: Operation
 ) -> None:
-    """Undo the end of an assignment, unless nothing had come of it anyway.
+    """Undo the end of an assignment, unless its assign operation failed or was abandoned.
 
-    One that a backend had not agreed to yet goes on to be that, or is what has come of it.
+    If the backend had not yet agreed to the assignment when it ended, the new state depends on the
+    assign operation: ``ASSIGNING`` while that operation is unfinished, else ``state``.
     """
     result = assignment.result
     if assignment.assigned_at is None:
@@ -66,7 +67,7 @@ def _go_on(
                 ours.c.kind == "assign_vm",
                 ours.c.assignment_id == assignment.id,
             )
-            .with_for_update()  # it may be written down just now what has come of it
+            .with_for_update()  # its outcome may be being recorded at this moment
         ).first()
         if its is None or its.state in (OperationState.FAILED, OperationState.ABANDONED):
             return

@@ -1,4 +1,4 @@
-"""What keeps this installation from destroying what it should not: the blast radius."""
+"""Limits on destruction: protection, ownership, freeze and the number of VMs an hour."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _HOUR: Final = 3600.0
 
 
 def check_may_destroy(vm: Row[Any], cloud: CloudSettings) -> None:
-    """Do nothing if this VM may ever be destroyed by us.
+    """Check that this installation may destroy a VM.
 
     Raises:
-        Refused: when it is protected, or not our own where only our own may be destroyed.
+        Refused: The VM is protected, or its cloud has ``destroy = "own"`` and the VM was neither
+            started nor adopted by this installation.
     """
     check_protected(vm)
     if cloud.destroy != "all" and vm.origin == VmOrigin.GIVEN:
@@ -30,20 +31,21 @@ def check_may_destroy(vm: Row[Any], cloud: CloudSettings) -> None:
 
 
 def check_protected(vm: Row[Any]) -> None:
-    """Do nothing if a VM is not protected.
+    """Check that a VM is not protected.
 
     Raises:
-        Refused: when it is.
+        Refused: The VM is protected.
     """
     if vm.protected:
         raise Refused(f"Node {vm.node_id} is protected; take the protection away first")
 
 
 def check_held(connection: Connection) -> None:
-    """Do nothing if things may be destroyed just now.
+    """Raise DestroyHeld while destruction is frozen or under review.
 
     Raises:
-        DestroyHeld: when somebody froze it, or the database came out of a backup.
+        DestroyHeld: An operator froze destruction, or an operator must confirm the database after
+            a restore or a move.
     """
     held = installation.read(connection).held
     if held:
@@ -51,13 +53,14 @@ def check_held(connection: Connection) -> None:
 
 
 def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) -> None:
-    """Do nothing if one more VM may be destroyed within this hour.
+    """Check that one more VM of a cloud may be destroyed within this hour.
 
-    Whoever asks at the same time waits until this transaction has ended. An hour is longer by as
-    much as the database's clock has jumped forward: a jump must not lift the limit.
+    A concurrent check of the same cloud waits until this transaction has ended. If the database's
+    clock has jumped forward, the hour is longer by the size of the jump: a jump must not lift the
+    limit.
 
     Raises:
-        DestroyLimit: when the cloud's limit is reached.
+        DestroyLimit: The cloud's limit is reached.
     """
     most = cloud.destroys_per_hour
     if most is None:
@@ -80,10 +83,11 @@ def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) 
 
 
 def counts(began_at: ColumnElement[float | None], hour: float = _HOUR) -> ColumnElement[bool]:
-    """Whether a VM that began to be destroyed then counts for the limit of an hour.
+    """Return the condition that a VM counts towards the limit of the last hour.
 
     Args:
-        began_at: seconds since 1970 by the database's clock.
-        hour: how many seconds an hour has by that clock.
+        began_at: The time when the VM's destruction began, in seconds since 1970 by the
+            database's clock.
+        hour: The length of an hour by that clock, in seconds.
     """
     return and_(began_at.is_not(None), began_at > now() - hour)

@@ -1,4 +1,4 @@
-"""A VM and an assignment as the ledger has them."""
+"""Data classes of the ledger: VMs, assignments, claims and events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator_core.model import AssignRequest, JsonObject
 
 
 class VmOrigin(StrEnum):
-    """How a VM came to be known."""
+    """The way in which a VM became known to the ledger."""
 
     STARTED = "started"
     ADOPTED = "adopted"
@@ -22,7 +22,7 @@ class VmOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VmKey:
-    """A VM by its cloud and the cloud's id of it; ``name`` where it is known."""
+    """A VM's cloud and the cloud's id for it; ``name`` is None if it is not known."""
 
     cloud: str
     node_id: str
@@ -34,9 +34,9 @@ class Assignment:
     """One row of ``assignments``. Times are seconds since 1970 by the database's clock.
 
     Attributes:
-        generation: how many holders the VM has had, this one included.
-        result: the backend's answer, once there is one.
-        lease_expires_at: when the VM is taken back by itself; None without a lease.
+        generation: The number of holders that the VM has had, this one included.
+        result: The backend's answer; None before there is one.
+        lease_expires_at: The time when the lease expires; None without a lease.
     """
 
     id: str
@@ -60,15 +60,15 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What somebody wants to hold.
+    """A request to hold a VM.
 
     Attributes:
-        wanted: the VM, the user and the application.
-        backend: the name of the backend that assigns it.
-        asked_at: when the backend was asked for the VM, by :func:`uptime`.
-        state: of the assignment: active at once, or only after the backend has agreed.
-        result: the backend's answer, where it was asked before.
-        lease: seconds after which the VM is taken back by itself; None for never.
+        wanted: The VM, the user and the application.
+        backend: The name of the backend that assigns the VM.
+        asked_at: The time when the backend was asked for the VM, by :func:`uptime`.
+        state: The assignment's first state: active at once, or assigning until the backend agrees.
+        result: The backend's answer if the backend was asked before.
+        lease: The length of the lease in seconds; None for an assignment without a lease.
     """
 
     wanted: AssignRequest
@@ -82,12 +82,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something happens to an assignment, for its history.
+    """The cause of an assignment's change, for its history.
 
     Attributes:
-        requester: who wants it; None when it is nobody's wish.
-        operation_id: the operation that it happens in.
-        why: what happened or why it ends, one short word.
+        requester: The requester of the change; None if no caller requested it.
+        operation_id: The operation that makes the change.
+        why: The event or the end reason, in one short word.
     """
 
     requester: Requester | None = None
@@ -97,7 +97,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentEvent:
-    """One thing that happened to an assignment."""
+    """One event in an assignment's history."""
 
     at: float
     state: str

@@ -1,4 +1,4 @@
-"""The rows of VMs: the statements, each within somebody's transaction."""
+"""Statements on the rows of VMs; the caller provides the transaction."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _LOCK: Final = _FIND.with_for_update()
 
 
 def _set_state(state: VmState, **values: Any) -> Update:
-    """Return the statement that brings a VM that is not gone to a state."""
+    """Return the statement that moves a VM that is not gone to a state."""
     return (
         update(vms)
         .where(
@@ -83,13 +83,13 @@ def _note(dialect: str) -> Any:
 def note(
     connection: Connection, vm: VmKey, origin: VmOrigin, operation_id: str | None = None
 ) -> bool:
-    """See to it that a VM has a row; return whether it had none.
+    """Insert a VM's row if it has none; return whether the row is new.
 
     Args:
-        connection: of a transaction.
-        vm: which one.
-        origin: how it came to be known.
-        operation_id: the operation that started it.
+        connection: The connection of the caller's transaction.
+        vm: The VM.
+        origin: The way in which the VM became known.
+        operation_id: The operation that started the VM.
     """
     row = {
         "cloud": vm.cloud,
@@ -124,7 +124,10 @@ _STARTED: Final[dict[str, ColumnElement[Any]]] = {
 
 @functools.cache
 def _started(dialect: str) -> Any:
-    """One statement, since somebody may delete the row between two."""
+    """Return the statement for :func:`started`.
+
+    It is one statement because another transaction could delete the row between two.
+    """
     gone = _KNOWN_SINCE.where(vms.c.gone_at.is_not(None))
     values = [value.label(name) for name, value in _STARTED.items()]
     row: Any = select(*values).where(~gone.exists())
@@ -139,27 +142,28 @@ def _started(dialect: str) -> Any:
 
 
 def started(connection: Connection, vm: VmKey, operation_id: str, since: float) -> None:
-    """See to it that a VM that an operation has started has a row.
+    """Record that an operation has started a VM; insert the VM's row if it has none.
 
-    The VM may have been seen, and even destroyed, by others before the operation was told of it.
+    Other operations may have seen the VM, and even destroyed it, before the answer to its start
+    arrived.
 
     Args:
-        connection: of a transaction.
-        vm: which one.
-        operation_id: the operation.
-        since: when the operation was recorded.
+        connection: The connection of the caller's transaction.
+        vm: The VM.
+        operation_id: The operation that started the VM.
+        since: The time when the operation was recorded.
     """
     it = {"of_cloud": vm.cloud, "wanted": vm.node_id, "since": since}
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        # Whoever is about to write down that the VM is gone has to be waited for.
+        # Wait for a transaction that is about to record that the VM is gone.
         connection.execute(_LOCK_KNOWN_SINCE, it).all()
     row = {**it, "new_name": vm.name, "of_operation": operation_id}
     connection.execute(_started(dialect), row)
 
 
 def has_gone_since(connection: Connection, vm: VmKey, since: float | ColumnElement[float]) -> bool:
-    """Whether a VM of this id has gone at this time of the database's clock, or later."""
+    """Return whether a VM with this id has gone at or after a time by the database's clock."""
     query = select(vms.c.id).where(
         vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id, vms.c.gone_at >= since
     )
@@ -167,28 +171,28 @@ def has_gone_since(connection: Connection, vm: VmKey, since: float | ColumnEleme
 
 
 def get(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
-    """Return the row of a VM that is not gone."""
+    """Return the row of a VM that is not gone, or None."""
     return connection.execute(_FIND, {"of_cloud": cloud, "wanted": node_id}).first()
 
 
 def lock(connection: Connection, cloud: str, node_id: str) -> Row[Any] | None:
-    """Return a VM's row, and let nobody else change it before this transaction ends."""
+    """Return the row of a VM that is not gone, and lock it until this transaction ends."""
     return connection.execute(_LOCK, {"of_cloud": cloud, "wanted": node_id}).first()
 
 
 def note_and_lock(
     connection: Connection, vm: VmKey, origin: VmOrigin, since: float | None = None
 ) -> Row[Any]:
-    """As :func:`note`, then :func:`lock`.
+    """Insert a VM's row if it has none (:func:`note`), then lock it (:func:`lock`).
 
     Args:
-        connection: of a transaction.
-        vm: which one.
-        origin: how it came to be known.
-        since: when somebody named it; None for now.
+        connection: The connection of the caller's transaction.
+        vm: The VM.
+        origin: The way in which the VM became known.
+        since: The time when a caller named the VM; None for now.
 
     Raises:
-        Refused: when it has gone since, or in this moment: what could be locked is another VM.
+        Refused: The VM has gone since then. A row that could still be locked is another VM's.
     """
     note(connection, vm, origin)
     row = lock(connection, vm.cloud, vm.node_id)
@@ -198,14 +202,15 @@ def note_and_lock(
 
 
 def set_state(connection: Connection, cloud: str, node_id: str, state: VmState) -> None:
-    """Write down what is being done with a VM; do nothing with one that is gone."""
+    """Record a VM's new state; change nothing for a VM that is gone."""
     connection.execute(_SET[state], {"of_cloud": cloud, "wanted": node_id})
 
 
 def set_present(connection: Connection, cloud: str, node_id: str) -> None:
-    """Write down that nothing is done with a VM any more; keep no row of one never seen.
+    """Record that no operation changes a VM any more; delete the row of a VM that was never seen.
 
-    A caller may have named a node that the cloud does not have: no listing would ever end its row.
+    A caller may have named a node that the cloud does not have. No listing would ever remove the
+    row of such a node.
     """
     its = {"of_cloud": cloud, "wanted": node_id}
     connection.execute(delete(vms).where(_NAMED, never_seen()), its)
@@ -213,7 +218,7 @@ def set_present(connection: Connection, cloud: str, node_id: str) -> None:
 
 
 def never_seen() -> ColumnElement[bool]:
-    """Return the condition that a row says no more of a VM than that a caller has named it."""
+    """Return the condition that nothing is known of a VM except that a caller has named it."""
     return and_(
         vms.c.origin == VmOrigin.GIVEN.value,
         vms.c.generation == 0,
@@ -223,7 +228,7 @@ def never_seen() -> ColumnElement[bool]:
 
 
 def is_unknown(vm: Row[Any]) -> bool:
-    """Whether a row says no more of a VM than that somebody has named it."""
+    """Return whether nothing is known of a VM except that a caller has named it."""
     return vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.seen_at is None
 
 
@@ -233,16 +238,16 @@ def forget(connection: Connection, vm: Row[Any]) -> None:
 
 
 NO_MARKER: Final = ""
-"""In the place of the operation that has started an adopted VM which carries no marker of ours."""
+"""The ``operation_id`` of an adopted VM that carries no marker of this installation."""
 
 
 def adopt(connection: Connection, vm: VmKey, started_by: str | None) -> None:
-    """Take a VM for our own from now on.
+    """Record that this installation has adopted a VM.
 
     Args:
-        connection: of a transaction.
-        vm: which one.
-        started_by: the operation that its marker names; None when nobody has looked yet.
+        connection: The connection of the caller's transaction.
+        vm: The VM.
+        started_by: The operation that the VM's marker names; None if the marker was not read yet.
     """
     note(connection, vm, VmOrigin.ADOPTED, started_by)
     given = (_is(vm), vms.c.origin == VmOrigin.GIVEN.value)
@@ -251,12 +256,13 @@ def adopt(connection: Connection, vm: VmKey, started_by: str | None) -> None:
 
 
 def note_markers(connection: Connection, cloud: str, started_by: Mapping[str, str | None]) -> None:
-    """Write down which operations have started adopted VMs, of which that was not known yet.
+    """Record the operations that started adopted VMs, for the VMs where none is recorded yet.
 
     Args:
-        connection: of a transaction.
-        cloud: the VMs'.
-        started_by: the operation by node id; None for a VM that carries no marker of ours.
+        connection: The connection of the caller's transaction.
+        cloud: The cloud of the VMs.
+        started_by: The operation, by node id; None for a VM that carries no marker of this
+            installation.
     """
     unknown = and_(
         vms.c.cloud == cloud,
@@ -271,7 +277,7 @@ def note_markers(connection: Connection, cloud: str, started_by: Mapping[str, st
 
 
 def protect(connection: Connection, vm: VmKey, *, protected: bool) -> None:
-    """Let a VM never be destroyed from here, or let it again."""
+    """Set or remove a VM's protection from being destroyed by this installation."""
     note(connection, vm, VmOrigin.GIVEN)
     connection.execute(update(vms).where(_is(vm)).values(protected=protected))
 
@@ -281,32 +287,35 @@ def _is(vm: VmKey) -> ColumnElement[bool]:
 
 
 def ever(connection: Connection, vm: VmKey) -> list[Row[Any]]:
-    """Return the row of each VM of this id that was ever known, gone or not."""
+    """Return the rows of all VMs with this id, including those that are gone."""
     query = select(vms).where(vms.c.cloud == vm.cloud, vms.c.node_id == vm.node_id)
     return list(connection.execute(query))
 
 
 def is_owned(vm: Row[Any]) -> bool:
-    """Whether it is there, and ours or somebody's, or being destroyed."""
+    """Return whether a VM is not gone, and more is known of it than that a caller has named it.
+
+    It was started or adopted, a user has held it, or it is being released or destroyed.
+    """
     only_named = vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.state == VmState.PRESENT
     return vm.gone_at is None and not only_named
 
 
 def is_ours(connection: Connection, vm: VmKey) -> bool:
-    """Return whether a VM that is not gone is ours or somebody's, by its row."""
+    """Return what :func:`is_owned` says of the row of a VM; False if there is none."""
     row = get(connection, vm.cloud, vm.node_id)
     return row is not None and is_owned(row)
 
 
 def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> bool:
-    """Whether another cloud of the settings, which must be the same account, has this VM.
+    """Return whether this VM is recorded under another cloud, which must be the same account.
 
     Args:
-        connection: of a transaction.
-        vm: which one.
-        operation_id: the operation that has started it.
+        connection: The connection of the caller's transaction.
+        vm: The VM.
+        operation_id: The operation that started the VM.
     """
-    # One that was adopted before its cloud was looked through may be it.
+    # A VM that was adopted before an orphan scan read its marker may be this VM.
     adopted = and_(vms.c.origin == VmOrigin.ADOPTED.value, vms.c.operation_id.is_(None))
     ours = or_(vms.c.operation_id == operation_id, adopted)
     query = select(vms.c.id).where(
@@ -316,7 +325,7 @@ def is_owned_elsewhere(connection: Connection, vm: VmKey, operation_id: str) -> 
 
 
 def of_operation(connection: Connection, node_id: str, operation_id: str) -> list[Row[Any]]:
-    """Return each row, of whichever cloud, of a VM that an operation has started."""
+    """Return the rows, in all clouds, of a VM that an operation has started."""
     query = select(vms).where(vms.c.node_id == node_id, vms.c.operation_id == operation_id)
     return list(connection.execute(query))
 
@@ -324,16 +333,16 @@ def of_operation(connection: Connection, node_id: str, operation_id: str) -> lis
 def note_terminated(
     connection: Connection, cloud: str, node_ids: Sequence[str], before: float
 ) -> None:
-    """Write down that VMs are gone which their cloud shows as terminated and nobody holds.
+    """Record that VMs are gone which their cloud lists as terminated and which are not assigned.
 
-    A held one stays: its holder, or an operator, releases it. One that was made known since the
-    listing began may be another VM of the same id.
+    An assigned VM keeps its state; its holder or an operator releases it. A VM whose row was made
+    after the listing began is skipped, because it may be another VM with the same id.
 
     Args:
-        connection: of a transaction.
-        cloud: the VMs'.
-        node_ids: those that a complete listing shows as terminated.
-        before: when that listing began, by the database's clock.
+        connection: The connection of the caller's transaction.
+        cloud: The cloud of the VMs.
+        node_ids: The VMs that a complete listing shows as terminated.
+        before: The time when that listing began, by the database's clock.
     """
     held = select(assignments.c.id).where(
         assignments.c.vm_id == vms.c.id, assignments.c.ended_at.is_(None)
@@ -349,7 +358,7 @@ def note_terminated(
 
 
 def note_seen(connection: Connection, cloud: str, node_ids: Sequence[str]) -> None:
-    """Write down which VMs a cloud shows now."""
+    """Record the time at which a cloud listed VMs."""
     for at in range(0, len(node_ids), _PORTION):
         connection.execute(
             update(vms)

@@ -1,1 +1,1 @@
-"""Operations: what they are, and the statements that record, acquire and end them."""
+"""Operations: their data classes, and the statements that record, acquire and end them."""

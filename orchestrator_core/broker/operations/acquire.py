@@ -1,4 +1,4 @@
-"""Which process runs which operation: claims, and what becomes of a lost process's work."""
+"""Statements that acquire operations for a process and reclaim those of lost processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator_core.state.tables import operations, processes
 
 
 def anything_due(connection: Connection, lease: float) -> bool:
-    """Whether there is anything to claim, or to take from a process that is gone."""
+    """Return whether any operation is due, or is owned by a lost process."""
     table = operations
     due = select(table.c.id).where(*DUE)
     lost = select(table.c.id).where(_is_lost(lease))
@@ -24,7 +24,7 @@ def anything_due(connection: Connection, lease: float) -> bool:
 
 
 def in_flight(connection: Connection, kind: str, lease: float) -> Sequence[str]:
-    """Return the operations of a kind that living processes run, by their ids."""
+    """Return the ids of the operations of a kind that living processes run."""
     table = operations
     query = select(table.c.id).where(
         table.c.finished_at.is_(None), table.c.kind == kind, table.c.owner.in_(_alive(lease))
@@ -33,7 +33,7 @@ def in_flight(connection: Connection, kind: str, lease: float) -> Sequence[str]:
 
 
 def has_worker(connection: Connection, silent: float) -> bool:
-    """Whether a durable worker was seen within so many seconds."""
+    """Return whether a durable worker has sent a heartbeat within the last ``silent`` seconds."""
     worker = select(processes.c.id).where(
         processes.c.kind == "worker", processes.c.seen_at > now() - silent
     )
@@ -54,9 +54,9 @@ def _alive(lease: float) -> Select[tuple[str]]:
 
 
 def room(connection: Connection, cloud: str, limit: int | None) -> int | None:
-    """Return how many more operations may be under way in a cloud; None for any number.
+    """Return how many more operations may run in a cloud; None for no limit.
 
-    Whoever asks at the same time waits until this transaction has ended.
+    A concurrent call for the same cloud waits until this transaction has ended.
     """
     if limit is None:
         return None
@@ -76,18 +76,19 @@ def claim_due(
     most: int,
     turns: Turns | None = None,
 ) -> list[Operation]:
-    """Take operations that are due, for this process; begin an attempt of each.
+    """Acquire operations that are due for a process, and begin an attempt of each.
 
-    Clouds with a limit, and all others together, come in a new order each time: nobody's backlog
-    keeps another's operations waiting for ever. Within these, callers take turns.
+    Each cloud with a limit is a group; all other clouds together are one group. The groups come
+    in a random order each time, so that the backlog of one cannot block another for ever. Within
+    a group, callers take turns.
 
     Args:
-        connection: of a transaction.
-        process: that will run them.
-        clouds: the clouds that this process can reach, with how many operations may be under
-            way in each at the same time.
-        most: how many.
-        turns: of the callers; None for a process that runs nothing yet.
+        connection: The connection of the caller's transaction.
+        process: The process that will run the operations.
+        clouds: The clouds that this process can reach, each with the largest number of operations
+            that may run in it at the same time; None for no limit.
+        most: The largest number of operations to acquire.
+        turns: The turns of the callers; None for a process that runs no operation yet.
     """
     turns = turns or Turns({})
     groups: list[tuple[list[str], int | None]]
@@ -98,7 +99,8 @@ def claim_due(
     for names, limit in groups:
         left = most - len(claimed)
         if limit is not None and left:
-            # What becomes due right after this has to wait: nobody has asked for its room.
+            # Ask for room only if something is due: the room takes a lock. An operation that
+            # becomes due after this check waits for the next call.
             due = _is_due(connection, names)
             left = min(left, room(connection, names[0], limit) or 0) if due else 0
         if left:
@@ -114,15 +116,15 @@ def _is_due(connection: Connection, clouds: Sequence[str]) -> bool:
 
 
 def _claim(connection: Connection, process: str, due: Select[tuple[str]]) -> list[Operation]:
-    # Not as a subquery of the update: PostgreSQL may run it once for each row, and each time
-    # it finds as many as there may be at most.
+    # The SELECT is not a subquery of the UPDATE: PostgreSQL may run a subquery once for each row,
+    # and each run would find up to the full number of operations.
     locked = due.with_for_update(of=operations, skip_locked=True)
     ids = connection.execute(locked).scalars().all()
     return _take(connection, process, operations.c.id.in_(ids)) if ids else []
 
 
 def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:
-    """Take an operation that this process has had a moment ago; None if another one has it."""
+    """Acquire an operation again that this process ran before; None if another process took it."""
     table = operations
     same = and_(
         table.c.id == operation.id,
@@ -152,7 +154,7 @@ def _take(connection: Connection, process: str, which: ColumnElement[bool]) -> l
 
 
 def reclaim(connection: Connection, operation: Operation, why: str) -> None:
-    """Make an operation due whose process is gone; what its attempt has done is not known."""
+    """Reclaim an operation of a lost process: make it due, with its last attempt unsettled."""
     table = operations
     written = connection.execute(
         update(table)
@@ -177,11 +179,14 @@ def reclaim(connection: Connection, operation: Operation, why: str) -> None:
 
 
 def reclaim_lost(connection: Connection, lease: float) -> int:
-    """Make every operation due whose process was silent for longer than its lease.
+    """Reclaim every operation whose process has sent no heartbeat for too long.
 
     Args:
-        connection: of a transaction.
-        lease: seconds.
+        connection: The connection of the caller's transaction.
+        lease: The silence after which a process counts as lost (process_timeout), in seconds.
+
+    Returns:
+        The number of operations found.
     """
     dead = connection.execute(
         select(*operations.c).where(_is_lost(lease)).with_for_update(skip_locked=True)
@@ -194,13 +199,13 @@ def reclaim_lost(connection: Connection, lease: float) -> int:
 def forgotten(
     connection: Connection, process: str, known: Collection[str] = (), older_than: float = -1.0
 ) -> list[Operation]:
-    """Return the operations that a process runs by the rows, but not as far as it knows.
+    """Return the operations that a process owns in the database but does not run.
 
     Args:
-        connection: of a transaction.
-        process: that asks.
-        known: the operations that it runs.
-        older_than: seconds since their attempts began.
+        connection: The connection of the caller's transaction.
+        process: The process that owns the operations.
+        known: The ids of the operations that the process runs.
+        older_than: The smallest age of an operation's current attempt, in seconds.
     """
     table = operations
     rows = connection.execute(

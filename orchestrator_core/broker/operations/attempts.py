@@ -1,4 +1,4 @@
-"""What became of each attempt of an operation: the statements, each in somebody's transaction."""
+"""Statements on the attempts of operations; the caller provides the transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import attempts, operations
 
 _NOT_KNOWN: Final = ("unknown", "lost")
-"""How attempts end after which nobody knows what has come of them."""
+"""The outcomes of attempts that leave it unknown whether the change was made."""
 
 
 def end(
@@ -22,7 +22,7 @@ def end(
     ended_at: float,
     error: tuple[str | None, str | None],
 ) -> None:
-    """Write down how an attempt ended, and when: ``error`` is its code and its message."""
+    """Record the outcome and the end of an attempt; ``error`` is its code and its message."""
     code, message = error
     row = {
         "operation_id": operation.id,
@@ -39,14 +39,14 @@ def end(
 
 
 def outcome_of(connection: Connection, operation: Operation) -> tuple[str, str | None] | None:
-    """Return how the attempt that an operation's owner made has ended, and its error's code.
+    """Return the outcome and the error code of the attempt that an operation's owner made.
 
     Args:
-        connection: of a transaction.
-        operation: as it was while the attempt ran.
+        connection: The connection of the caller's transaction.
+        operation: The operation as it was while the attempt ran.
 
     Returns:
-        None where no such attempt was recorded as ended.
+        None if no such attempt is recorded as ended.
     """
     table = attempts
     row = connection.execute(
@@ -60,7 +60,7 @@ def outcome_of(connection: Connection, operation: Operation) -> tuple[str, str |
 
 
 def of(connection: Connection, operation_id: str) -> list[Attempt]:
-    """Return what became of each attempt that has ended."""
+    """Return the attempts of an operation that have ended, the first one first."""
     table = attempts
     columns = [column for column in table.c if column.name != "operation_id"]
     rows = connection.execute(
@@ -81,7 +81,7 @@ _ENDED_WITH_ITS_FIRST: Final = and_(
 
 
 def _only_attempt(operation: Operation) -> Attempt:
-    """Return the attempt of an operation that ended with its first: its row tells everything."""
+    """Return the only attempt of an operation that ended with it, from the operation's row."""
     assert operation.attempt_began_at is not None
     assert operation.finished_at is not None
     return Attempt(
@@ -97,11 +97,11 @@ def _only_attempt(operation: Operation) -> Attempt:
 
 
 def lost_for(operation: Operation, ended: Sequence[Attempt]) -> float:
-    """Return for how many seconds it was not known what has come of an operation.
+    """Return the seconds for which an operation's outcome was unknown before its current attempt.
 
     Args:
-        operation: of which an attempt runs.
-        ended: the attempts that have ended, the first one first.
+        operation: The operation; an attempt of it runs.
+        ended: The attempts that have ended, the first one first.
     """
     lost_at = operation.made_at
     for attempt in reversed(ended):

@@ -1,4 +1,4 @@
-"""One caller's change of one cloud, and what comes of it."""
+"""Data classes for a caller's change of a cloud and for its result."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.model import AssignmentResult, CloudDescription, JsonObject, Node
 
 MORE: Final = ("assignment", "generation", "lease_expires_at")
-"""What the answer to an assign or a renewal has beside the backend's, where there is a ledger."""
+"""Keys that a ledger adds to the backend's answer to an assign or a renewal."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartOrder:
-    """What a caller wants started; image and size by their ids."""
+    """The VM that a caller wants to start; ``image`` and ``size`` are ids."""
 
     name: str
     image: str
@@ -30,7 +30,7 @@ class StartOrder:
 
 @dataclass(frozen=True, slots=True)
 class VmReference:
-    """The VM that a caller means, by the cloud's id of it, by its name or by both."""
+    """A caller's reference to a VM: the cloud's id of the VM, the VM's name, or both."""
 
     node: str | None = None
     hostname: str | None = None
@@ -38,10 +38,10 @@ class VmReference:
 
 @dataclass(frozen=True, slots=True)
 class AssignOrder:
-    """Whom a caller wants to hold a VM.
+    """A caller's request to assign a VM to a user.
 
     Attributes:
-        lease: seconds after which the VM is taken back by itself; None for never.
+        lease: The length of the lease in seconds; None for an assignment without a lease.
     """
 
     vm: VmReference
@@ -52,13 +52,14 @@ class AssignOrder:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What every kind of change needs to know.
+    """The context that every kind of change needs.
 
     Attributes:
-        permit: of :meth:`InFlight.run`; asked just before the first step that changes
-            anything.
-        hints: what the caller wants the cloud's driver to know.
-        recorded: told of the operation as soon as it is recorded, if somebody waits for that.
+        permit: The permit of :meth:`InFlight.run`; checked just before the first step that
+            changes anything.
+        hints: The caller's hints for the cloud's driver.
+        recorded: The future that gets the operation as soon as it is recorded; None if no request
+            waits for it.
     """
 
     cloud: Cloud
@@ -68,14 +69,14 @@ class Change:
     recorded: asyncio.Future[Operation] | None = None
 
     def tell(self, operation: Operation) -> None:
-        """Let who waits for it know that the operation is recorded."""
+        """Pass the recorded operation to the request that waits for it."""
         if self.recorded is not None and not self.recorded.done():
             self.recorded.set_result(operation)
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A VM that was started, and the cloud that it is in."""
+    """The result of a start: the VM and its cloud."""
 
     cloud: CloudDescription
     node: Node
@@ -83,21 +84,21 @@ class Started:
 
     @property
     def node_id(self) -> str:
-        """The VM."""
+        """The id of the VM."""
         return self.node.id
 
     @property
     def told(self) -> Node:
-        """What extensions see of it."""
+        """The result as extensions see it, without secrets."""
         return replace(self.node, secrets={})
 
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """A VM that something was done to.
+    """The result of a stop, a reboot or another action on a VM.
 
     Attributes:
-        done: what was done to it, as in "Node 7 rebooted".
+        done: The word for the action in the answer, as in "Node 7 rebooted".
     """
 
     node_id: str
@@ -106,16 +107,16 @@ class Acted:
 
     @property
     def told(self) -> None:
-        """What extensions see of it: that it was done."""
+        """None: extensions see only that the change was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """A VM that was given to somebody, or taken back.
+    """The result of an assign, a renewal or a release.
 
     Attributes:
-        result: the backend's answer.
-        more: what the answer says beside it, by key.
+        result: The backend's answer.
+        more: The additional entries of the answer, by key.
     """
 
     result: AssignmentResult
@@ -124,14 +125,14 @@ class Assigned:
 
     @property
     def node_id(self) -> str:
-        """The VM."""
+        """The id of the VM."""
         return self.result.id_vm
 
     @property
     def told(self) -> AssignmentResult:
-        """What extensions see of it."""
+        """The result as extensions see it."""
         return self.result
 
 
 Made = Started | Acted | Assigned
-"""What comes of a change."""
+"""The result of a change."""

@@ -1,4 +1,4 @@
-"""The statements that make an operation's row, before anybody is asked for anything."""
+"""Statements that insert an operation's row, before any cloud or backend is called."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DRAFT: Final[dict[str, Any]] = {
     "deadline_at": now() + bindparam("seconds", type_=Double),
 }
 
-# A statement that is made once costs a third of one that is made each time.
+# Statements are built once, here: this costs a third of building one for each call.
 _RECORD: Final = (
     operations.insert()
     .values(**_DRAFT, state=OperationState.RUNNING.value, attempts=1, attempt_began_at=now())
@@ -48,10 +48,10 @@ _SUCCEEDED: Final = (
 
 
 def record(connection: Connection, draft: Draft, process: str) -> Operation:
-    """Record an operation whose first attempt begins now, by this process.
+    """Record an operation whose first attempt this process begins now.
 
     Raises:
-        KeyInUse: when the requester's key stands for another operation already.
+        KeyInUse: The requester's key already stands for another operation.
     """
     draft = draft.named()
     operation_id = draft.operation_id
@@ -64,10 +64,10 @@ def record(connection: Connection, draft: Draft, process: str) -> Operation:
 def succeeded(
     connection: Connection, draft: Draft, answer: JsonObject, process: str | None = None
 ) -> Operation:
-    """Record an operation that needs nobody but the database: it is done already.
+    """Record an operation that has already succeeded, because it changes only the database.
 
     Raises:
-        KeyInUse: when the requester's key stands for another operation already.
+        KeyInUse: The requester's key already stands for another operation.
     """
     draft = draft.named()
     operation_id = draft.operation_id
@@ -79,7 +79,7 @@ def succeeded(
 
 
 def schedule(connection: Connection, draft: Draft) -> str:
-    """Record an operation that a durable worker is to begin; return its id."""
+    """Record an operation that a durable worker will begin; return the operation's id."""
     operation_id = new_id()
     connection.execute(_SCHEDULE, _of_draft(draft, operation_id))
     return operation_id
@@ -103,7 +103,7 @@ def _of_draft(draft: Draft, operation_id: str) -> dict[str, Any]:
 def _operation(
     draft: Draft, operation_id: str, state: OperationState, made_at: float, process: str | None
 ) -> Operation:
-    """What the row says that was just written; to read it back would cost as much again."""
+    """Return the operation that was just written; a read would cost as much as the write."""
     return Operation(
         id=operation_id,
         kind=draft.kind,

@@ -1,7 +1,7 @@
-"""Which operation a caller's Idempotency-Key stands for.
+"""Statements on Idempotency-Keys and the operations that they stand for.
 
-A key is taken in the transaction that records its operation, so that it never stands for
-nothing: whoever comes second finds the operation, whatever became of the first.
+A key is taken in the transaction that records its operation, so a key always has an operation.
+A repeated request finds the operation, whatever the outcome of the first request was.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from orchestrator_core.state.tables import idempotency_keys, operations
 
 
 def take(connection: Connection, requester: Requester, operation_id: str) -> None:
-    """Let a requester's key, if there is one, stand for an operation.
+    """Record that the requester's key, if there is one, stands for an operation.
 
     Raises:
-        KeyInUse: when it stands for another one already.
+        KeyInUse: The key already stands for another operation.
     """
     use = requester.key
     if use is None:
@@ -46,7 +46,7 @@ def take(connection: Connection, requester: Requester, operation_id: str) -> Non
 
 
 def find(connection: Connection, requester: Requester) -> tuple[Operation, str] | None:
-    """Return the operation for which a key stands and its body's digest; None without one."""
+    """Return the operation that a key stands for, and the digest of the body; None if unused."""
     use, keys = requester.key, idempotency_keys
     assert use is not None
     row = connection.execute(
@@ -68,17 +68,18 @@ def find(connection: Connection, requester: Requester) -> tuple[Operation, str] 
 
 
 def forget(connection: Connection, operation: Operation) -> None:
-    """Let a key be used again: nothing was done for it."""
+    """Delete an operation's key, so that the caller can use it again: nothing was changed."""
     keys = idempotency_keys
     connection.execute(delete(keys).where(keys.c.operation_id == operation.id))
 
 
 def forget_old(connection: Connection) -> int:
-    """Delete the keys whose time is over; return how many."""
+    """Delete the expired keys; return how many there were."""
     keys = idempotency_keys
     return connection.execute(delete(keys).where(_is_over())).rowcount
 
 
 def _is_over() -> ColumnElement[bool]:
-    # A clock that has jumped would let a repeated request start a second VM.
+    # No key expires while the clock is in doubt. After a jump, a repeated request would otherwise
+    # start a second VM.
     return and_(idempotency_keys.c.expires_at <= now(), not_(clock_hold.IN_DOUBT))

@@ -1,7 +1,7 @@
-"""The registry of the kinds of operation: steps, deadlines, and the answers that callers get.
+"""The registry of the kinds of operation, with steps, deadlines and answers to callers.
 
-It imports no SQLAlchemy: a server without a database names kinds, too. The code that carries on
-with recorded operations is bound to the kinds in :mod:`orchestrator_core.broker.handlers`.
+This module does not import SQLAlchemy, because a server without a database needs it too. The
+handlers that resume recorded operations are in :mod:`orchestrator_core.broker.handlers`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ DAY: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the core knows of one kind of operation.
+    """One kind of operation.
 
-    A server acquires only operations whose kind and step stand in its own registry. To change
-    what a kind does so that servers of an earlier version must not carry on with it, give it a
-    new step: they leave operations at that step to a server that knows it.
+    A server acquires only operations whose kind and step are in its own registry. Add a new step
+    to a kind when servers of an earlier version must not resume the changed operation. Those
+    servers leave operations at the new step to servers that know it.
 
     Attributes:
-        name: the hook's name, or that of what the core does by itself.
-        summary: what it does, in one line.
-        steps: the steps that it may stand at; the first is the one that it is recorded with.
-        deadline: seconds until it must have ended; 0 where it is done when it is recorded.
-        made: the result that its caller gets, from the recorded answer.
-        done: what has become of the VM where the answer says no more, as in "Node 7 rebooted".
+        name: The hook's name, or the core's own name for an operation without a hook.
+        summary: The description of the kind, in one line.
+        steps: The steps that an operation of this kind may be at; it is recorded at the first.
+        deadline: The seconds until the operation must have ended; 0 if it ends when recorded.
+        made: The function that builds the caller's result from the recorded operation.
+        done: The word for the action in an answer without other content, as in "Node 7 rebooted".
     """
 
     name: str
@@ -52,7 +52,7 @@ class Kind:
     def draft(
         self, cloud: str, requester: Requester, parameters: JsonObject, node_id: str | None = None
     ) -> Draft:
-        """Return an operation of this kind that is about to be recorded."""
+        """Return a draft of an operation of this kind."""
         first, *_ = self.steps
         return Draft(self.name, cloud, first, requester, parameters, self.deadline, node_id)
 
@@ -125,7 +125,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         for kind in (START, STOP, REBOOT, POWER_ON, POWER_OFF, ASSIGN, RENEW, RELEASE, ADOPT)
     }
 )
-"""Every kind by its name, in the order in which pages list them."""
+"""All kinds by name, in the order in which pages list them."""
 
 KNOWN_STEPS: Final = frozenset((kind.name, step) for kind in KINDS.values() for step in kind.steps)
-"""The kinds with their steps that this server can carry on with."""
+"""The pairs of kind and step that this server can resume."""

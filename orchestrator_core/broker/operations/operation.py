@@ -1,4 +1,4 @@
-"""An operation: one change of a VM, from the moment it is recorded to its end."""
+"""Data classes of operations: recorded changes of VMs, their requesters and their attempts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _STEPS: Final = frozenset(Step)
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asked for a change.
+    """The caller and the request that asked for a change.
 
     Attributes:
-        caller: the caller's name.
-        request_id: of the request.
-        key: the Idempotency-Key, with what it goes by.
-        operation_id: what the change is recorded as, where somebody was told of it before.
+        caller: The caller's name.
+        request_id: The id of the request.
+        key: The request's Idempotency-Key, with the values that it is compared by.
+        operation_id: The id for the operation if it was chosen before the operation is recorded.
     """
 
     caller: str
@@ -41,11 +41,11 @@ class KeyUse:
     """An Idempotency-Key in one request.
 
     Attributes:
-        method: the request's.
-        path: the request's.
-        key: the caller's text.
-        body_digest: SHA-256 of the body, in hexadecimal.
-        keep: seconds that it is kept.
+        method: The request's method.
+        path: The request's path.
+        key: The caller's text.
+        body_digest: The SHA-256 of the body, in hexadecimal.
+        keep: The retention of the key, in seconds.
     """
 
     method: str
@@ -60,8 +60,8 @@ class Draft:
     """An operation that is about to be recorded.
 
     Attributes:
-        kind: the hook's name, ``start_vm`` say.
-        deadline: seconds until it must have ended.
+        kind: The name of the kind, for example ``start_vm``.
+        deadline: The seconds until the operation must have ended.
     """
 
     kind: str
@@ -74,14 +74,14 @@ class Draft:
     assignment_id: str | None = None
 
     def named(self) -> Draft:
-        """Return the same with the id that it is to be recorded under."""
+        """Return this draft with the id that the operation is recorded under."""
         if self.requester.operation_id is not None:
             return self
         return replace(self, requester=replace(self.requester, operation_id=new_id()))
 
     @property
     def operation_id(self) -> str:
-        """The id of one that is :meth:`named`."""
+        """The id of the operation; only for a draft from :meth:`named`."""
         assert self.requester.operation_id is not None
         return self.requester.operation_id
 
@@ -91,10 +91,10 @@ class Operation:
     """One row of ``operations``. Times are seconds since 1970 by the database's clock.
 
     Attributes:
-        step: a plain text where a server of a later version has recorded a step that this one
-            does not know.
-        owner: the process that runs it now.
-        process: the one that ran it last.
+        step: The step; a plain string if a server of a later version recorded a step that this
+            server does not know.
+        owner: The process that runs the operation now; None if none does.
+        process: The process that ran the operation last.
     """
 
     id: str
@@ -124,15 +124,15 @@ class Operation:
 
     @classmethod
     def of(cls, row: Any) -> Operation:
-        """Make it of a row of SQLAlchemy with all columns."""
+        """Return the operation of an SQLAlchemy row with all columns."""
         return cls.of_values(row._asdict())
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> Operation:
-        """Make it of all columns by their names.
+        """Return the operation of a row's values, by column name.
 
         Raises:
-            StateUnavailable: when the row is damaged, or was written by a newer version.
+            StateUnavailable: The row is damaged, or a newer version wrote it.
         """
         try:
             state = OperationState(values["state"])
@@ -146,13 +146,13 @@ class Operation:
 
     @property
     def final(self) -> bool:
-        """Whether nothing more happens to it."""
+        """Whether the operation has ended."""
         return self.state in FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of one attempt."""
+    """One attempt of an operation that has ended, with its outcome."""
 
     number: int
     step: str
@@ -166,11 +166,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What an attempt has come to, and what becomes of its operation now.
+    """The outcome of an attempt, and the next state of its operation.
 
     Attributes:
-        after: seconds until the next attempt; for what stays pending.
-        answer: what the caller is told; set once, at the attempt that the caller waits for.
+        after: The seconds until the next attempt, for a pending operation.
+        answer: The answer to the caller; set once, at the attempt that the caller waits for.
     """
 
     state: OperationState

@@ -1,4 +1,4 @@
-"""What an error says of whether something was done, and when to try again."""
+"""Decisions on an error: whether the change was made, and whether and when to try again."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from orchestrator_core.errors import (
 _INVALID: Final = (InvalidParameter, ImageNotFound, SizeNotFound, Unsupported)
 
 HELD: Final = (DestroyHeld.code, DestroyLimit.code)
-"""How attempts end that may not begin just now."""
+"""The error codes of attempts that may not begin at present."""
 
 _MOST_DOUBLINGS: Final = 10
 
 
 def is_invalid(error: OrchestratorError) -> bool:
-    """Whether the request itself was wrong, so that nothing was done for it."""
+    """Return whether the request itself was invalid, so that nothing was changed."""
     return isinstance(error, _INVALID) and error.nothing_done is not False
 
 
 def is_nothing_done(error: OrchestratorError) -> bool | None:
-    """Return what the plugin says of whether anything was changed; None if it does not say."""
+    """Return whether the plugin says that nothing was changed; None if it does not say."""
     if isinstance(error, CloudError) and error.repeat_is_safe:
         return True
     return error.nothing_done
 
 
 def is_refusal(error: OrchestratorError) -> bool:
-    """Whether it is certain that the cloud did not do it."""
+    """Return whether it is certain that the cloud did not make the change."""
     told = is_nothing_done(error)
     if told is not None or isinstance(error, CloudError):
         return bool(told)
@@ -48,13 +48,13 @@ def is_refusal(error: OrchestratorError) -> bool:
 
 
 def backoff(attempts: int, first: float, longest: float) -> float:
-    """Return the seconds until the next attempt: twice as long each time, a little at random."""
+    """Return the retry delay in seconds; it doubles each time and varies at random by 20 %."""
     doubled: float = first * 2 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS)
     return min(longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret
 
 
 def failed(operation: Operation, error: OrchestratorError) -> Progress:
-    """Return what becomes of an operation that ends with this error."""
+    """Return the progress of an operation that fails with this error."""
     return Progress(
         OperationState.FAILED,
         operation.step,
@@ -71,7 +71,7 @@ def again(
     step: Step | None = None,
     unsettled: bool = False,
 ) -> Progress:
-    """Return what becomes of an operation that is tried again."""
+    """Return the progress of an operation that is tried again."""
     return Progress(
         OperationState.PENDING,
         step or operation.step,
@@ -83,7 +83,7 @@ def again(
 
 
 def look_again(operation: Operation, after: float) -> Progress:
-    """Return what becomes of an operation whose end still does not show; its error stays."""
+    """Return the progress of an operation whose outcome is still unknown; its error is kept."""
     return Progress(
         OperationState.PENDING,
         operation.step,
@@ -95,7 +95,7 @@ def look_again(operation: Operation, after: float) -> Progress:
 
 
 def paused(operation: Operation, code: str, why: str, *, unsettled: bool = False) -> Progress:
-    """Return what becomes of an operation that somebody has to look at."""
+    """Return the progress of an operation that an operator must decide about."""
     return Progress(
         OperationState.PAUSED,
         operation.step,

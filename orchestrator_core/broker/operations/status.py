@@ -1,4 +1,4 @@
-"""What has become of operations, as plugins are told."""
+"""The statuses of operations, as plugins see them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from orchestrator_core.state.tables import operations, vms
 
 
 def statuses(connection: Connection, ids: Collection[str]) -> dict[str, OperationStatus]:
-    """Return what is known of operations, by their ids.
+    """Return the statuses of operations, by id; operations that are not known are left out.
 
-    A start's row is deleted long after its end, but the row of its VM only once that is gone.
+    The row of a start may be deleted while its VM still exists. The status then comes from the
+    VM's row.
     """
     there = and_(
         vms.c.cloud == operations.c.cloud,

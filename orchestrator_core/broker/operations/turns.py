@@ -1,4 +1,4 @@
-"""The order in which a durable worker takes what is due: callers take turns."""
+"""The order in which a durable worker acquires operations that are due: callers take turns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IS_KNOWN: Final = (operations.c.kind + " " + operations.c.step).in_(
 )
 """The condition that this server knows an operation's kind and step.
 
-A server of a later version may have recorded others; they are left to it.
+A server of a later version may have recorded other kinds and steps; this server leaves them to it.
 """
 
 DUE: Final = (
@@ -28,15 +28,16 @@ DUE: Final = (
     operations.c.next_attempt_at <= now(),
     IS_KNOWN,
 )
-"""Conditions of an operation's row that is due."""
+"""The conditions that an operation is due."""
 
 
 class Turns:
-    """Statements that find what is due in the turns of callers.
+    """Statements that find operations that are due, in the order of the callers' turns.
 
     Args:
-        running: how many operations the process runs already, by their callers.
-        most_of_one: how many operations of one caller it may run; None for any number.
+        running: The number of operations that the process already runs, by caller.
+        most_of_one: The largest number of operations of one caller that the process may run; None
+            for no limit.
     """
 
     def __init__(self, running: Mapping[str, int], most_of_one: int | None = None) -> None:
@@ -48,15 +49,16 @@ class Turns:
         self._running.update(operation.caller for operation in taken)
 
     def due(self, clouds: Sequence[str], most: int) -> Select[tuple[str]]:
-        """Return the statement that finds the operations of some clouds that are next.
+        """Return the statement that finds the next operations of some clouds.
 
-        Each row is numbered among those of its caller and cloud, and by that number among those
-        of its caller. What is due goes by the second number, after as many as the caller has
-        running: a caller with 2,400 rows delays one with a single row by none of them.
+        Each due row is numbered within its caller and cloud. By that number it is numbered again
+        within its caller. An operation's turn is the second number plus the number of operations
+        that the caller already has running. A caller with 2,400 rows therefore does not delay a
+        caller with a single row.
 
         Args:
-            clouds: the clouds.
-            most: how many operations it finds.
+            clouds: The clouds.
+            most: The largest number of operations to find.
         """
         table = operations
         columns = (table.c.id, table.c.caller, table.c.next_attempt_at)
@@ -71,7 +73,8 @@ class Turns:
         of_caller = func.row_number().over(partition_by=rows.c.caller, order_by=order)
         turn = of_caller + self._running_of(rows.c.caller)
         turns = select(rows.c.id, turn.label("turn")).subquery("turns")
-        # A window function cannot be locked by: the rows are joined to their turns for it.
+        # PostgreSQL cannot lock rows of a query with a window function. The query therefore joins
+        # the plain rows to their turns.
         found = select(table.c.id).join(turns, turns.c.id == table.c.id).where(*DUE)
         if self._most_of_one is not None:
             found = found.where(turns.c.turn <= self._most_of_one)

@@ -1,4 +1,4 @@
-"""Operations that no durable worker takes: of clouds or of kinds that none of them knows."""
+"""Operations that no durable worker acquires, because none knows their cloud, kind or step."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NO_KIND: Final = "No durable worker knows this kind of operation at this step; 
 
 
 def tell(connection: Connection, clouds: Collection[str], patience: float) -> list[Operation]:
-    """Give operations that no worker takes their error; return those that had another, or none.
+    """Set the error of operations that no worker acquires; return the operations that changed.
 
-    One whose time is over is paused, as it would be after its last attempt.
+    An operation whose deadline has passed is paused, as it would be after its last attempt.
 
     Args:
-        connection: of a transaction.
-        clouds: those of this worker's settings.
-        patience: seconds after which what is due should have been taken by another worker.
+        connection: The connection of the caller's transaction.
+        clouds: The clouds in this worker's settings.
+        patience: The seconds within which another worker should have acquired a due operation.
     """
     table = operations
     at_work = select(table.c.cloud).where(

@@ -1,4 +1,4 @@
-"""The statements that record operations. Each runs within somebody's transaction."""
+"""Statements that update and read operations; the caller provides the transaction."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _SET_ASSIGNMENT: Final = (
 
 
 def set_assignment(connection: Connection, operation: Operation, assignment_id: str) -> Operation:
-    """Say which assignment an operation is about; return it so."""
+    """Record the assignment that an operation changes; return the updated operation."""
     values = {"operation_id": operation.id, "new_assignment_id": assignment_id}
     connection.execute(_SET_ASSIGNMENT, values)
     return replace(operation, assignment_id=assignment_id)
 
 
 def _progress(**values: Any) -> Update:
-    """Return the statement that writes down what an attempt of a running operation has come to."""
+    """Return the statement that records the progress of a running operation's attempt."""
     table = operations
     answer = bindparam("answer", type_=Json)
     return (
@@ -104,7 +104,7 @@ _STATEMENTS: Final[Mapping[OperationState, Update]] = {
 
 
 def steps_of_others(connection: Connection, operation: Operation) -> set[Step]:
-    """Return what other operations that have not ended do to take an operation's VM away."""
+    """Return the steps of other unfinished operations that release or destroy the same VM."""
     table = operations
     query = select(table.c.step).where(
         table.c.cloud == operation.cloud,
@@ -117,11 +117,10 @@ def steps_of_others(connection: Connection, operation: Operation) -> set[Step]:
 
 
 def progress(connection: Connection, operation: Operation, made: Progress) -> Operation:
-    """Write down what an attempt has come to.
+    """Record the progress of an operation's attempt; return the updated operation.
 
     Raises:
-        Superseded: when another process has taken the operation over meanwhile; nothing is
-            written then.
+        Superseded: Another process has taken the operation over; nothing is written.
     """
     message = redact(made.error_message)[:_MOST_MESSAGE] if made.error_message else None
     values: dict[str, Any] = {
@@ -150,14 +149,18 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
 
 
 def _is_held_as_before(operation: Operation, made: Progress) -> bool:
-    """Whether an attempt has found only that it still may not begin: a week has 40,000 of them."""
+    """Return whether an attempt was held again for the same reason as the one before.
+
+    Such attempts are not recorded: there may be 40,000 of them in a week.
+    """
     return made.error_code in outcome.HELD and made.error_code == operation.error_code
 
 
 def written(connection: Connection, operation: Operation, made: Progress) -> Operation | None:
-    """Return an operation if this very progress of it was recorded; else None.
+    """Return an operation if exactly this progress of it was recorded; else None.
 
-    One that has to go on may be another process's by now: then it shows among its attempts.
+    Another process may have taken the operation over since. In that case the progress is found
+    among the operation's attempts.
     """
     found = get(connection, operation.id)
     if found is None:
@@ -190,10 +193,10 @@ def _progressed(operation: Operation, made: Progress, clock: float) -> Operation
 
 
 def check_ours(connection: Connection, operation: Operation) -> None:
-    """Do nothing if the attempt that somebody is about to make is still the operation's last.
+    """Check that this process still runs an operation, before it makes a step of its attempt.
 
     Raises:
-        Superseded: when another process has taken the operation over.
+        Superseded: Another process has taken the operation over.
     """
     table = operations
     ours = select(table.c.id).where(
@@ -206,7 +209,11 @@ def check_ours(connection: Connection, operation: Operation) -> None:
 
 
 def tell_node(connection: Connection, operation: Operation, node_id: str) -> bool:
-    """Say of which VM an operation is that another one goes on with; whether it has not failed."""
+    """Record the VM of an operation that another process continues.
+
+    Returns:
+        Whether the operation exists and has not failed.
+    """
     table = operations
     done = connection.execute(
         update(table)
@@ -223,7 +230,7 @@ def _outcome(made: Progress) -> str:
 
 
 def seconds_until_due(connection: Connection, operation: Operation) -> float | None:
-    """Return how long an operation still waits; None when it does not wait any more."""
+    """Return the seconds until an operation is due; None if the operation no longer waits."""
     table = operations
     waiting = select(table.c.next_attempt_at - now()).where(
         table.c.id == operation.id,
@@ -235,7 +242,7 @@ def seconds_until_due(connection: Connection, operation: Operation) -> float | N
 
 
 def get(connection: Connection, operation_id: str) -> Operation | None:
-    """Return one operation."""
+    """Return an operation by its id, or None."""
     table = operations
     row = connection.execute(select(*table.c).where(table.c.id == operation_id)).first()
     return None if row is None else Operation.of(row)
@@ -247,10 +254,10 @@ def find(
     """Return operations, the newest first.
 
     Args:
-        connection: of a transaction.
-        filters: values by column.
-        limit: how many at most.
-        after: the id of the one before the first.
+        connection: The connection of the caller's transaction.
+        filters: The required values, by column.
+        limit: The largest number of operations to return.
+        after: The id of the operation before the first one to return; None for the newest.
     """
     table = operations
     query = select(*table.c).order_by(table.c.id.desc()).limit(limit)
@@ -262,7 +269,7 @@ def find(
 
 
 def unfinished(connection: Connection, kind: str, since: float | None) -> Sequence[str]:
-    """Return the operations of a kind that have not ended and were recorded since then, by id."""
+    """Return the ids of unfinished operations of a kind that were recorded at or after a time."""
     table = operations
     query = select(table.c.id).where(table.c.finished_at.is_(None), table.c.kind == kind)
     if since is not None:
@@ -271,12 +278,16 @@ def unfinished(connection: Connection, kind: str, since: float | None) -> Sequen
 
 
 def _waiting(target: OperationState) -> list[str]:
-    """Return the states from which an operator brings an operation that no process runs."""
+    """Return the states from which an operator may move an operation to the target state."""
     return [one.value for one in OPERATION.sources(target) if one is not OperationState.RUNNING]
 
 
 def make_due(connection: Connection, operation_id: str) -> bool:
-    """Have a paused or waiting operation tried again at once, with a new budget of attempts."""
+    """Make a paused or waiting operation due now, with a new deadline.
+
+    Returns:
+        Whether the operation was paused or waiting.
+    """
     table = operations
     done = connection.execute(
         update(table)
@@ -295,7 +306,7 @@ def make_due(connection: Connection, operation_id: str) -> bool:
 
 
 def abandon(connection: Connection, operation_id: str, why: str) -> Operation | None:
-    """End an operation that does not run just now; nothing more is done for it."""
+    """End an operation that waits or is paused; return it, or None if it does neither."""
     table = operations
     row = connection.execute(
         update(table)
@@ -317,15 +328,15 @@ def abandon(connection: Connection, operation_id: str, why: str) -> Operation | 
 
 
 def forget_finished(connection: Connection, keep: float, most: int) -> int:
-    """Delete operations that have ended long ago, and that no key stands for; return how many.
+    """Delete old finished operations that no key stands for; return how many were deleted.
 
     Args:
-        connection: of a transaction.
-        keep: seconds.
-        most: how many at most.
+        connection: The connection of the caller's transaction.
+        keep: The retention of finished operations, in seconds.
+        most: The largest number of operations to delete.
     """
     table = operations
-    # Ids begin with the time: the rows in question stand together, and need no index of their own.
+    # Ids begin with the time, so old rows are adjacent in the primary key and need no own index.
     oldest = first_id_of(time.time() - keep)
     keys = idempotency_keys
     named = select(keys.c.operation_id).where(keys.c.operation_id == table.c.id)
