@@ -54,7 +54,7 @@ class ClockWatch:
     Args:
         tolerance: The seconds by which the clock may jump.
         lease: The seconds without a heartbeat after which a process counts as dead
-            (process_timeout).
+            (lease).
         beat: The seconds between two heartbeats.
     """
 

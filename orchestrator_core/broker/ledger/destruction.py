@@ -117,7 +117,7 @@ def prepare_retry(
     vm = vms.lock(connection, operation.cloud, operation.node_id)
     if _saw_it_go(connection, operation):
         return False
-    if vm is None:  # the row was deleted after its retention
+    if vm is None:  # the row was deleted after its keep
         vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
     safety.check_held(connection)
     held = assignments.holding(connection, operation.cloud, operation.node_id)

@@ -183,7 +183,7 @@ def reclaim_lost(connection: Connection, lease: float) -> int:
 
     Args:
         connection: The connection of the caller's transaction.
-        lease: The silence after which a process counts as lost (process_timeout), in seconds.
+        lease: The silence after which a process counts as lost (lease), in seconds.
 
     Returns:
         The number of operations found.

@@ -45,7 +45,7 @@ class KeyUse:
         path: The request's path.
         key: The caller's text.
         body_digest: The SHA-256 of the body, in hexadecimal.
-        keep: The retention of the key, in seconds.
+        keep: The keep of the key, in seconds.
     """
 
     method: str

@@ -332,7 +332,7 @@ def forget_finished(connection: Connection, keep: float, most: int) -> int:
 
     Args:
         connection: The connection of the caller's transaction.
-        keep: The retention of finished operations, in seconds.
+        keep: The keep of finished operations, in seconds.
         most: The largest number of operations to delete.
     """
     table = operations
