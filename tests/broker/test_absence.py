@@ -196,6 +196,19 @@ async def test_one_short_listing_ends_no_vm_that_was_there(recorder: Recorder) -
     await play.cloud.close()
 
 
+async def test_empty_listings_count_only_in_a_row(recorder: Recorder) -> None:
+    """A listing in between that shows the VM says that the empty ones were wrong."""
+    play = Play(recorder, Story([None], [[], [], ["1"], []], [MISSING] * 5))
+    await play.know()
+    with pytest.raises(NodeNotFound) as caught:
+        await play.stop()
+    operation = await play.go_on(await play.of(caught.value), times=2)
+    assert (operation.state, operation.error_code) == (OperationState.PENDING, "contradiction")
+    operation = await play.go_on(operation)
+    assert (operation.state, operation.error_code) == (OperationState.PENDING, absence.EMPTY)
+    await play.cloud.close()
+
+
 async def test_two_listings_that_agree_are_believed(recorder: Recorder) -> None:
     play = Play(recorder, Story([None], [["2"]], [MISSING, MISSING]))
     await play.know()

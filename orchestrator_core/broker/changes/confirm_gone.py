@@ -150,7 +150,7 @@ class Confirmation:
         if was_accepted and await cloud.reason_against("get_node") is None:
             return None
         ended = await self.attempts(operation)
-        empty = sum(attempt.error_code == absence.EMPTY for attempt in ended)
+        empty = _empty_in_a_row(ended)
         found = await absence.doubt(cloud, operation.node_id, empty)
         if was_accepted and found is not None and found.code == absence.CONTRADICTION:
             # The plugin gets single VMs from the list, which has just shown fewer VMs than now.
@@ -180,3 +180,16 @@ class Confirmation:
             answer["deletion"] = "done"
         made = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
         return await self._recorder.progress(operation, made, also)
+
+
+def _empty_in_a_row(ended: list[Attempt]) -> int:
+    """Return how many listings were empty since the last one that showed the VM.
+
+    An attempt that failed has seen no listing, and does not count in between.
+    """
+    count = 0
+    for attempt in reversed(ended):
+        if attempt.error_code in (absence.STILL_THERE, absence.CONTRADICTION):
+            break
+        count += attempt.error_code == absence.EMPTY
+    return count
