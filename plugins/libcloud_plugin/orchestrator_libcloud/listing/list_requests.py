@@ -207,7 +207,7 @@ def upcloud_nodes(driver: Any) -> list[Any]:
 
 
 def vcloud_nodes(driver: Any) -> list[Any]:
-    """Return every vApp of every data centre; a vApp that must not be read has only its name.
+    """Return every vApp of every data centre; a vApp that is hidden has only its name.
 
     Libcloud leaves out such a vApp, a vApp without a name, and the vApps of a data centre that was
     created after the first call.
@@ -228,7 +228,7 @@ def _vcloud_node(driver: Any, path_of: Any, entity: Any) -> Any:
     try:
         document = driver.connection.request(path, headers={"Content-Type": _VAPP}).object
     except Exception as error:
-        # A vApp that was deleted meanwhile is refused like one that must not be read.
+        # A vApp that was deleted meanwhile is refused like one that this user cannot see.
         if status_of(error) not in GONE | HIDDEN:
             raise
         return _bare_node(driver, entity.get("href"), entity.get("name"))

@@ -76,8 +76,7 @@ def _digitalocean(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _google(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """Yield the addresses of all interfaces: access configurations, in both families, and aliases.
-    """
+    """Yield the addresses of all interfaces: aliases and access configurations of both families."""
     yield from given
     for interface in _inside(item, "networkInterfaces"):
         for kind in ("accessConfigs", "ipv6AccessConfigs"):

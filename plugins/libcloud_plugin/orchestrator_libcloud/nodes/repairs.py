@@ -60,7 +60,7 @@ def _azure_addresses(driver: Any, properties: Mapping[str, Any]) -> Iterator[tup
 
 
 def _known(ask: Callable[[str], Any], wanted: str) -> Any:
-    """Return an answer; None if the thing was deleted meanwhile, or must not be seen.
+    """Return an answer; None if the thing was deleted meanwhile, or is hidden from this user.
 
     Any other failure has ended the list before this point.
     """

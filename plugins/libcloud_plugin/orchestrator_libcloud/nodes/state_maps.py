@@ -72,7 +72,7 @@ def install_maps(driver: Any, corrections: Mapping[Any, NodeState]) -> None:
         if isinstance(known, Mapping):
             setattr(driver, name, StateMap({**known, **corrections}))
     _install_functions(driver)
-    if type(driver).__module__.endswith(".abiquo"):  # the driver reads the map of its answers' class
+    if type(driver).__module__.endswith(".abiquo"):  # its answers' class has the map
         response = importlib.import_module("libcloud.common.abiquo").AbiquoResponse
         if not isinstance(response.NODE_STATE_MAP, StateMap):
             response.NODE_STATE_MAP = StateMap(response.NODE_STATE_MAP)
