@@ -125,7 +125,7 @@ def vultr(page: Any) -> More | None:
 
 
 def openstack(page: Any) -> More | None:
-    """Follow OpenStack's links: Nova's ``servers_links`` etc., 1000 a page; Glance's ``next``. 
+    """Follow OpenStack's links: Nova's ``servers_links`` etc., 1000 a page; Glance's ``next``.
 
     Glance's pages have 25 items.
     """
