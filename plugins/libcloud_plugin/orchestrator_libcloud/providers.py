@@ -117,7 +117,7 @@ def load(provider: str) -> Any:
     """Import a provider's module and return its driver class.
 
     Raises:
-        ImportError: when the module needs a package that is not installed.
+        ImportError: the module needs a package that is not installed.
     """
     return _table().get_driver(provider)
 

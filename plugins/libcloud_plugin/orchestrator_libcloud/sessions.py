@@ -230,7 +230,7 @@ def _is_libvirts_own(driver_class: Any, error: Exception) -> bool:
 
 
 def _is_alive(driver: Any) -> bool:
-    """Return whether a driver object can be used again: libvirt's connections end for ever."""
+    """Return whether a driver object can be used again; a libvirt connection does not reopen."""
     if type(driver).__module__ != libvirt_domains.MODULE:
         return True
     return libvirt_domains.is_alive(driver)

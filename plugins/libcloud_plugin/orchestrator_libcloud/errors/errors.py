@@ -60,7 +60,8 @@ def translated(
         _register(trail)
         if trail.verdict is None or error is trail.verdict:
             raise _told(error, trail) from error.__cause__
-        # A thing that was not found may only not have been requested.
+        # The transport ended the call: a thing that was not found may not have been looked for at
+        # all.
         raise _told(trail.verdict, trail) from error
     except Exception as error:
         # The cause is only for the log, into which a cloud may have put our token.

@@ -36,7 +36,7 @@ class _Line(HTTPConnection):
         return super()._new_conn() if call is None else self._open(call)
 
     def _open(self, call: Call) -> socket.socket:
-        """Connect to the first address that accepts, and try all of them within the call's time."""
+        """Connect to the first address that accepts; try all addresses within the call's time."""
         failure: OSError = OSError("There is no address")
         for family, kind, protocol, _, address in self._resolve(call):
             try:

@@ -120,7 +120,7 @@ class Trail:
     def begin_request(self, method: str = "POST", url: str = "", body: object = None) -> None:
         """Forget the last answer: a request starts, whose connection may not exist yet."""
         self.status = self.retry_after = self.error = None
-        # A read only records whether it was sent at all.
+        # For a read every request counts, to record whether anything was sent at all.
         changes = not self._is_change or may_change(method, url, body)
         self._requests.append(SentRequest(changes and not self._is_aside))
 

@@ -1,7 +1,7 @@
 """Carriers of the core's marker: the part of a node that stores it, for each provider.
 
 A carrier is used only if the provider's lists are known to return it complete: if the core does not
-find a marker there, it treats the start as failed. The tests check the table against Libcloud's
+find a marker there, it treats the VM as never started. The tests check the table against Libcloud's
 signatures, and the README's table against this one.
 """
 
@@ -208,7 +208,7 @@ Every other driver that takes ``ex_metadata`` stores the marker there. These are
 * CloudStack's display name, Alibaba's and Gandi's descriptions, KubeVirt's labels: values that
   can be set do not come back through Libcloud, or Libcloud itself refuses the start.
 * Linode's tags: Libcloud refuses a start without a password for root.
-* Vultr's ``tag``: Vultr has replaced it, and need not give it back.
+* Vultr's ``tag``: Vultr has replaced it, and may no longer return it.
 * Abiquo, Kamatera, Maxihost, OVH, RimuHosting, vCloud, VPS.net: the longest name is
   not known.
 """

@@ -2,7 +2,7 @@
 
 A driver makes objects of a whole answer or raises an error. Here the answers of the call are
 replayed to the driver. First they are cut down until one item is left on which it still fails. Then
-one field of that item after the other is emptied, until it no longer fails. With these fields empty
+the fields of that item are tried empty, until it no longer fails. With the odd fields empty
 in the whole list the item is shown, with an unknown state if the field holds the state, and
 everything else is unchanged.
 """
