@@ -1,7 +1,7 @@
-"""An audit trail: who did what to which VM, and how it ended.
+"""Audit trail: who did what to which VM, and how it ended.
 
-``extension`` is asked around every call; ``trail`` writes, into the table of ``tables``. Those two
-are loaded only with a database: they need SQLAlchemy.
+The core calls ``extension`` before and after every call. ``trail`` writes into the table of
+``tables``. These two are loaded only with a database, because they need SQLAlchemy.
 """
 
 from orchestrator_audit.extension import Audit

@@ -1,4 +1,4 @@
-"""The extension: sees every call before it is made, and when it has ended."""
+"""The extension, which sees every call before it is made and after it has ended."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from orchestrator_core import Call, ExtensionContext, Outcome, hookimpl
 
 
 class AuditSettings(Schema):
-    """Whether calls that change nothing are written down too."""
+    """The settings: whether calls that change nothing are recorded too."""
 
     reads = fields.Boolean(load_default=False)
 
 
 class Audit:
-    """Writes an entry before a change begins, and one when it has ended.
+    """Extension that writes an entry before a change begins and another when it has ended.
 
-    Whether a change is made that cannot be written down is the core's ``on_failure``: by default
-    it is not.
+    The core's ``on_failure`` decides whether a change that cannot be recorded is made. By default
+    it is refused.
 
     Args:
-        context: what the core gives; the trail is in its database.
-        settings: as :class:`AuditSettings` loads them.
+        context: the core's context; the trail is in its database.
+        settings: the settings, loaded by :class:`AuditSettings`.
 
     Raises:
-        ValidationError: where there is no database.
+        ValidationError: there is no database.
     """
 
     settings_schema = AuditSettings
@@ -42,12 +42,12 @@ class Audit:
 
     @hookimpl
     def before_call(self, call: Call) -> None:
-        """Write down that a change is about to be made."""
+        """Record that a change is about to be made."""
         if call.operation_id is not None:
             self._trail.begun(call)
 
     @hookimpl
     def after_call(self, call: Call, outcome: Outcome) -> None:
-        """Write down how a call has ended."""
+        """Record how a call ended."""
         if call.operation_id is not None or self._reads:
             self._trail.ended(call, outcome)

@@ -23,4 +23,4 @@ entries: Final = Table(
     Column("duration", Double),
     Column("attempts", Integer),
 )
-"""One entry for each thing that happened; none is ever changed or deleted."""
+"""One row for each event. Rows are never changed or deleted."""

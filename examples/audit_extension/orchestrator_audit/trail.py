@@ -1,4 +1,4 @@
-"""Writes the entries, each in a transaction of its own."""
+"""Writer of the entries, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from orchestrator_audit.tables import entries
 from orchestrator_core import Call, Forbidden, OrchestratorError, Outcome, State
 
 _TOLD: Final = ("name", "image", "size", "node", "hostname", "user", "vm_type", "generation")
-"""The parameters that are written down: in all others callers may hide a password."""
+"""The parameters that are recorded. Callers may hide a password in any other parameter."""
 
 
 class Trail:
-    """The audit trail. Every method blocks until its entry is safe.
+    """The audit trail. Every method blocks until its entry is committed.
 
     Args:
         state: the database.
@@ -25,11 +25,11 @@ class Trail:
         self._state = state
 
     def begun(self, call: Call) -> None:
-        """Write down that a change is about to be made."""
+        """Record that a change is about to be made."""
         self._write(call, {"event": "begun", "node_id": call.parameters.get("node")})
 
     def ended(self, call: Call, outcome: Outcome) -> None:
-        """Write down how a call has ended."""
+        """Record how a call ended."""
         how = {
             "event": "ended",
             "node_id": outcome.node_id or call.parameters.get("node"),
@@ -60,7 +60,7 @@ class Trail:
 
 
 def _word(error: BaseException | None) -> str:
-    """Return one stable word for how a call has ended; an error's text may hold a secret."""
+    """Return one stable word for how a call ended; an error's text may hold a secret."""
     if error is None:
         return "ok"
     if isinstance(error, Forbidden):

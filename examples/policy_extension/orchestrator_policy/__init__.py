@@ -1,8 +1,8 @@
-"""Names and quotas: which VMs callers may start, and how many.
+"""Names and quotas: which VM names callers may use, and how many VMs they may start.
 
-``extension`` is asked around every call, ``settings`` is what an operator can set, ``quota``
-counts, over ``places`` and ``tables``. These three are loaded only where there is a quota: they
-need SQLAlchemy, which a server without a database has no use for.
+The core calls ``extension`` before and after every call. ``settings`` defines the operator's
+settings. ``quota`` counts VMs, over ``places`` and ``tables``. These three are loaded only if there
+is a quota: they need SQLAlchemy, which a server without a database does not need.
 """
 
 from orchestrator_policy.extension import Policy

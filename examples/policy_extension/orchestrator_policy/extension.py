@@ -1,4 +1,4 @@
-"""The extension: asked before a VM is started, and told how every change has ended."""
+"""The extension, which checks every start before it is made and sees how every change ended."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _ENDS_A_VM = ("stop_vm", "release_vm")
 
 
 class Policy:
-    """Denies names that do not fit and VMs that are too many.
+    """Extension that denies names that do not match and VMs beyond the quota.
 
     Args:
-        context: what the core gives; a quota needs its database.
-        settings: as :class:`PolicySettings` loads them.
+        context: the core's context; a quota needs its database.
+        settings: the settings, loaded by :class:`PolicySettings`.
 
     Raises:
-        ValidationError: for a quota where there is no database to count it in.
+        ValidationError: a quota is set, but there is no database to count it in.
     """
 
     settings_schema = PolicySettings
@@ -42,7 +42,7 @@ class Policy:
 
     @hookimpl
     def before_call(self, call: Call) -> None:
-        """Deny a start, or give it its name and take its place in the quota."""
+        """Deny a start, or set its name and take a place in the quota for it."""
         if call.operation != "start_vm" or not self._concerns(call):
             return
         self._name(call)
@@ -51,7 +51,7 @@ class Policy:
 
     @hookimpl
     def after_call(self, call: Call, outcome: Outcome) -> None:
-        """Keep the place of a VM that there is, and give back that of one that there is not."""
+        """Keep the place of a VM that exists; free the place of a VM that does not exist."""
         if self._quota is None or not self._concerns(call):
             return
         if call.operation == "start_vm":
@@ -63,7 +63,7 @@ class Policy:
         return self._clouds is None or call.cloud in self._clouds
 
     def _name(self, call: Call) -> None:
-        """Hold the caller's name against the pattern, then put the prefix before it."""
+        """Check the caller's name against the pattern, then put the prefix before it."""
         name = call.parameters["name"]
         if self._pattern is not None and not self._pattern.fullmatch(name):
             raise Forbidden(f"Name {name!r} is not allowed; it must match {self._pattern.pattern}")

@@ -1,4 +1,4 @@
-"""The places that are taken: the statements, each in a transaction of its own."""
+"""Statements that take and free places, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator_policy.tables import callers, reservations
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that is taken; ``age`` in seconds by the database's clock."""
+    """A place that is taken; ``age`` is in seconds by the database's clock."""
 
     operation_id: str
     age: float
@@ -24,7 +24,7 @@ class Places:
     """The places of one section of the settings. Every method blocks.
 
     Args:
-        section: its name.
+        section: the section's name.
         state: the database.
     """
 
@@ -33,7 +33,7 @@ class Places:
         self._state = state
 
     def take(self, call: Call, limit: int) -> Sequence[Place] | None:
-        """Take a place for a call's caller; if there is none, return what has taken them all."""
+        """Take a place for a call's caller; if none is free, return the places that are taken."""
         whose = {"section": self._section, "cloud": call.cloud, "caller": call.caller}
 
         def work(connection: Connection) -> Sequence[Place] | None:
@@ -48,16 +48,16 @@ class Places:
         return self._state.write(work)
 
     def tie(self, operation_id: str, node_id: str | None) -> None:
-        """Say which VM an operation's place is for."""
+        """Record which VM an operation's place is for."""
         values = {"node_id": node_id}
         self._run(update(reservations).where(*self._mine(operation_id)).values(values))
 
     def give_back(self, *operation_ids: str) -> None:
-        """Let go of the places of operations."""
+        """Free the places of these operations."""
         self._run(delete(reservations).where(*self._mine(*operation_ids)))
 
     def give_back_of(self, cloud: str, node_id: str) -> None:
-        """Let go of the place of a VM, whoever has started it."""
+        """Free the place of a VM, whichever caller started it."""
         its = (reservations.c.cloud == cloud, reservations.c.node_id == node_id)
         self._run(delete(reservations).where(reservations.c.section == self._section, *its))
 
@@ -72,7 +72,8 @@ class Places:
         return of_section, reservations.c.operation_id.in_(operation_ids)
 
     def _taken(self, connection: Connection, whose: dict[str, str]) -> Sequence[Place]:
-        # What a statement counts is what was committed when it began: after the lock, that is.
+        # A statement counts what was committed before it began. This one begins after the lock is
+        # held, so it counts every place that was taken before.
         age = self._state.now - reservations.c.reserved_at
         query = select(reservations.c.operation_id, age).where(
             *(reservations.c[name] == value for name, value in whose.items())
@@ -81,7 +82,7 @@ class Places:
 
 
 def _lock(connection: Connection, whose: dict[str, str]) -> None:
-    """Let nobody else count a caller's places before this transaction ends."""
+    """Prevent other transactions from counting a caller's places until this one ends."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(dialect.insert(callers).values(whose).on_conflict_do_nothing())
     row = select(callers).where(*(callers.c[name] == value for name, value in whose.items()))

@@ -1,8 +1,8 @@
-"""Counts the VMs that callers have started: no two starts ever take one place.
+"""Counter of the VMs that callers have started; two starts never take the same place.
 
-A start takes its place under the id of its operation before the core records it. From then on the
-core knows what has become of it, whatever happens to this process: where there is no place left,
-the core is asked which of those that are taken still are.
+A start takes its place under the id of its operation before the core records the operation. From
+then on the core knows the outcome of the start, even if this process dies. When no place is free,
+this module asks the core which of the taken places are still used.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from orchestrator_policy.places import Place, Places
 _LOST: Final = ("failed", "abandoned")
 
 _LOOK_SECONDS: Final = 2.0
-"""How long a cloud is waited for when it is looked for VMs that were destroyed elsewhere."""
+"""Seconds that a cloud's list may take; it is read to find VMs that were destroyed elsewhere."""
 
 
 class Quota:
     """The quotas of one section of the settings.
 
     Args:
-        title: of the section, for whom it denies.
-        places: of the section.
-        inventory: what the core knows.
-        settings: as :class:`QuotaSettings` loads them.
+        title: the section's title, which names it when it denies a start.
+        places: the section's places.
+        inventory: the core's inventory of operations and VMs.
+        settings: the settings, loaded by :class:`QuotaSettings`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Quota:
         """Take a place for a start.
 
         Raises:
-            Forbidden: when the caller has as many VMs as may be.
+            Forbidden: the caller has as many VMs as the quota allows.
         """
         limit = self._limits.get(call.caller, self._default)
         if limit is None:
@@ -68,7 +68,7 @@ class Quota:
             )
 
     def settle(self, call: Call, outcome: Outcome) -> None:
-        """Tie a start's place to its VM, or give it back if there certainly is none."""
+        """Tie a start's place to its VM, or free the place if there certainly is no VM."""
         assert call.operation_id is not None
         if outcome.error is None:
             self._places.tie(call.operation_id, outcome.node_id)
@@ -78,11 +78,11 @@ class Quota:
             self._places.give_back(call.operation_id)
 
     def ended(self, cloud: str, node_id: str) -> None:
-        """Give the place of a VM back that is being destroyed."""
+        """Free the place of a VM that is being destroyed."""
         self._places.give_back_of(cloud, node_id)
 
     def _free(self, call: Call, taken: Sequence[Place]) -> bool:
-        """Give back the places that nobody has any more; whether there was one."""
+        """Free the places that are no longer used; return whether there were any."""
         known = self._inventory.operations([place.operation_id for place in taken])
         free = [
             place.operation_id
@@ -95,13 +95,14 @@ class Quota:
         return bool(free)
 
     def _holds(self, place: Place, status: OperationStatus | None, patience: float) -> bool:
-        """Whether a place is taken in truth.
+        """Return whether a taken place is still used.
 
         Args:
             place: the place.
-            status: what has become of the start; None if it is not recorded.
-            patience: seconds that a start may take. After twice as many one that is not recorded
-                never will be: its process was killed before it came to that.
+            status: the state of the start; None if it is not recorded.
+            patience: the seconds that a start may take. A start that is still not recorded after
+                twice this time never will be: its process was killed before it could record the
+                start.
         """
         if status is None:
             return place.age < 2 * patience
@@ -112,7 +113,7 @@ class Quota:
     def _destroyed_elsewhere(
         self, call: Call, taken: Sequence[Place], known: Mapping[str, OperationStatus]
     ) -> list[str]:
-        """Return the starts of VMs that should be in their cloud's list by now, and are not."""
+        """Return the starts whose VMs should be in their cloud's list by now, but are not."""
         old = {
             place.operation_id: status.node_id
             for place in taken

@@ -1,4 +1,4 @@
-"""What an operator can set in an ``[extensions.NAME]`` of this plugin."""
+"""Settings of this plugin in an ``[extensions.NAME]`` section."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _check_prefix(prefix: str) -> None:
 
 
 class _Number(fields.Integer):
-    """How many VMs."""
+    """Field for a number of VMs."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class _Seconds(fields.Float):
 
 
 class QuotaSettings(Schema):
-    """How many VMs that a caller has started may be there at once, in one cloud."""
+    """Settings of the quota: how many VMs started by one caller may exist at once in one cloud."""
 
     default = _Number()
     callers = fields.Dict(keys=fields.String(), values=_Number(), load_default=dict)
@@ -57,7 +57,7 @@ class QuotaSettings(Schema):
 
 
 class PolicySettings(Schema):
-    """Which names, which clouds, how many."""
+    """Settings of the policy: the allowed names, the clouds and the quotas."""
 
     clouds = fields.List(fields.String(), load_default=None)
     name_pattern = fields.String(load_default=None, validate=_check_pattern)

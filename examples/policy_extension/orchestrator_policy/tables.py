@@ -15,7 +15,7 @@ callers: Final = Table(
     Column("cloud", Text, primary_key=True),
     Column("caller", Text, primary_key=True),
 )
-"""Whose places are counted: the row is locked by who counts them."""
+"""One row per caller, which a transaction locks before it counts the caller's places."""
 
 reservations: Final = Table(
     "extension_policy__reservations",
@@ -27,4 +27,4 @@ reservations: Final = Table(
     Column("node_id", Text),
     Column("reserved_at", Double, nullable=False),
 )
-"""A place that is taken: by a start under its operation's id, then by its VM."""
+"""One row per taken place. A start takes it under its operation's id; then it is tied to the VM."""

@@ -1,4 +1,4 @@
-"""Reads Cistern's answers: what it says, what it refuses, and what is none."""
+"""Reader of Cistern's answers: results, refusals and answers that are invalid."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from orchestrator_core import (
 )
 
 MAX_TEXT: Final = 500
-"""Characters of Cistern's own words that are passed on."""
+"""Number of characters of Cistern's own text that are passed on."""
 
 _DENIED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole HTTP answer. ``retry_after`` is in seconds."""
+    """A complete HTTP answer. ``retry_after`` is in seconds."""
 
     status: int
     body: bytes
@@ -36,17 +36,18 @@ class Answer:
 
 
 def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
-    """Return what an answer says.
+    """Return the content of an answer.
 
     Args:
-        title: ``Backend brain`` say; begins every message but Cistern's own.
-        answer: as it came.
-        schema: of the shape that it must have.
+        title: the backend's title, for example ``Backend brain``; it starts every message except
+            Cistern's own.
+        answer: the answer as it was received.
+        schema: the schema that the answer must match.
 
     Raises:
-        Refused: with Cistern's reason, whatever the HTTP status.
-        CredentialsRefused, RateLimited, CloudUnreachable: by the HTTP status.
-        NonsenseAnswer: when it is anything else than what was asked for.
+        Refused: Cistern refused, whatever the HTTP status; has Cistern's reason.
+        CredentialsRefused, RateLimited, CloudUnreachable: the HTTP status says so.
+        InvalidAnswer: the answer does not match the schema.
     """
     payload = _json(answer.body)
     reason = _refusal(payload)
@@ -65,13 +66,13 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
 
 
 def check_status(title: str, answer: Answer) -> None:
-    """Raise what an HTTP status says about the server as a whole.
+    """Raise the error that an HTTP status means for the server as a whole.
 
-    Any 5xx counts as unreachable: whether Cistern failed or a proxy in front of it, nobody
-    there could serve the request, and a later one may well be served.
+    Any 5xx counts as unreachable. Either Cistern or a proxy in front of it failed, so the request
+    could not be served, and a later one may succeed.
 
     Raises:
-        CredentialsRefused, RateLimited, CloudUnreachable: when it cannot serve us.
+        CredentialsRefused, RateLimited, CloudUnreachable: the server cannot serve us.
     """
     if answer.status in _DENIED:
         raise CredentialsRefused(f"{title} refused the credentials (HTTP {answer.status})")
@@ -84,8 +85,8 @@ def check_status(title: str, answer: Answer) -> None:
 
 
 def clean(text: str) -> str:
-    """Return a text on one line, without secrets and control characters, of bounded length."""
-    text = redact(text)  # before it is cut, and before blanks stand for signs of a secret
+    """Return a text on one line, of limited length, without secrets and control characters."""
+    text = redact(text)  # before it is cut, and before blanks replace characters of a secret
     visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     line = " ".join(visible.split())
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"

@@ -26,14 +26,15 @@ _RESULT: Schema = ResultSchema()
 
 
 class CisternBackend:
-    """Lets one Cistern server choose, allow and report."""
+    """Backend in which one Cistern server chooses, allows and reports VMs."""
 
     settings_schema = CisternSettings
     by_hostname = True  # neither Cistern's assign nor its release takes a node id
     fake = "orchestrator_cistern.fake:fake"
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
-        # The HTTP client is loaded by those who use it, not by every server that has this plugin.
+        # Only processes that use this backend load the HTTP client, not every server that has this
+        # plugin.
         from orchestrator_cistern.client import CisternClient  # noqa: PLC0415
 
         self._title = f"Backend {context.name}"
@@ -42,35 +43,35 @@ class CisternBackend:
 
     @hookimpl
     def check(self, deadline: Deadline) -> None:
-        """Ask for the base address; any answer but 401, 403, 429 and 5xx will do.
+        """Request the base address; any answer except 401, 403, 429 and 5xx is accepted.
 
-        :raises CloudUnreachable, CloudTimeout, CredentialsRefused: when it will not.
+        :raises CloudUnreachable, CloudTimeout, CredentialsRefused: when the check fails.
         """
         check_status(self._title, self._client.read((), None, deadline))
 
     @hookimpl
     def list_vms(self, cloud: str, deadline: Deadline) -> list[Vm]:
-        """Return every VM of that cloud; faulty ones when the settings say so."""
+        """Return every VM of that cloud, with the faulty ones if the settings say so."""
         return self._list(cloud, deadline, with_faulty_nodes=self._with_faulty_nodes)
 
     @hookimpl
     def resolve_vm(
         self, cloud: str, node: str | None, hostname: str | None, deadline: Deadline
     ) -> Vm:
-        """Return the one VM that is meant.
+        """Return the one VM that the caller means.
 
-        Faulty ones always take part: they must be releasable, and a hostname that one of
-        them shares is ambiguous.
+        Faulty VMs are always included: they must be releasable, and a hostname that a faulty VM
+        shares is ambiguous.
 
-        :raises NodeNotFound: when there is none.
-        :raises InvalidParameter: when several are meant; it names them.
+        :raises NodeNotFound: when there is no such VM.
+        :raises InvalidParameter: when several VMs match; the message names them.
         """
         vms = self._list(cloud, deadline, with_faulty_nodes=True)
         return resolve(self._title, cloud, vms, node, hostname)
 
     @hookimpl
     def assign_vm(self, request: AssignRequest, deadline: Deadline) -> AssignmentResult:
-        """Give a VM to a user and an application; asked once only.
+        """Assign a VM to a user and an application; send the request only once.
 
         :raises Refused: with Cistern's reason.
         :raises NonsenseAnswer: when Cistern says that it assigned another VM.
@@ -86,11 +87,11 @@ class CisternBackend:
 
     @hookimpl
     def release_vm(self, cloud: str, vm: Vm, deadline: Deadline) -> AssignmentResult:
-        """Take a VM back from its user; asked once only.
+        """Release a VM from its user; send the request only once.
 
         :raises Refused: with Cistern's reason.
-        :raises NonsenseAnswer: when Cistern says that it released another VM. The one
-            that was meant must not be destroyed then.
+        :raises InvalidAnswer: when Cistern says that it released another VM. The VM that was meant
+        must not be destroyed then.
         """
         path = ("vm", "release", cloud)
         answer = self._client.change("PUT", path, {"hostname": _hostname(vm)}, deadline)

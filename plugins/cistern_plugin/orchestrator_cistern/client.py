@@ -1,4 +1,4 @@
-"""Sends requests to one Cistern server and brings back whole answers."""
+"""HTTP client of one Cistern server, which sends requests and returns complete answers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from orchestrator_cistern.network import BoundedTransport, Exchange
 from orchestrator_core import CredentialsRefused, Deadline, NonsenseAnswer, Secret
 
 MAX_ANSWER: Final = 32 * 1024 * 1024
-"""Bytes; about 150,000 VMs."""
+"""Largest answer in bytes; enough for about 150,000 VMs."""
 
 
 _SECONDS: Final = re.compile("[0-9]{1,5}")
 
 
 class CisternClient:
-    """A pool of connections, made at first use and anew in a forked process.
+    """A pool of connections, created at first use and again in a forked process.
 
     Args:
-        title: ``Backend brain`` say; begins every message.
-        settings: loaded by :class:`~orchestrator_cistern.settings.CisternSettings`.
+        title: the backend's title, for example ``Backend brain``; it starts every message.
+        settings: the settings, loaded by :class:`~orchestrator_cistern.settings.CisternSettings`.
     """
 
     def __init__(self, title: str, settings: dict[str, Any]) -> None:
@@ -47,11 +47,11 @@ class CisternClient:
         self._process = 0
 
     def read(self, path: Sequence[str], body: dict[str, Any] | None, deadline: Deadline) -> Answer:
-        """Get something; asked a second time when a kept connection turns out to be closed.
+        """Send a GET request; send it a second time if a kept connection turns out to be closed.
 
         Raises:
-            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, NonsenseAnswer: when
-                there is no whole answer.
+            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, InvalidAnswer: there is
+                no complete answer.
         """
         try:
             return self._exchange("GET", path, body, deadline, change=False)
@@ -61,11 +61,11 @@ class CisternClient:
     def change(
         self, method: str, path: Sequence[str], body: dict[str, Any], deadline: Deadline
     ) -> Answer:
-        """Ask for a change, once, whatever happens. Raises what :meth:`read` does."""
+        """Send a request for a change, exactly once. Raises the errors of :meth:`read`."""
         return self._exchange(method, path, body, deadline, change=True)
 
     def close(self) -> None:
-        """Close the connections; a later request would make new ones."""
+        """Close the connections; a later request would open new ones."""
         with self._lock:
             http, self._http = self._http, None
         if http is not None:

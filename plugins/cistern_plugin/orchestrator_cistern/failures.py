@@ -1,6 +1,6 @@
-"""What a broken exchange means, in the words of the contract.
+"""Translation of failed HTTP exchanges into the errors of the contract.
 
-An error of the HTTP client holds addresses in its text; none of that is passed on.
+The text of an HTTP client's error contains addresses, so none of it is passed on.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 class StaleConnection(CloudUnreachable):
-    """A connection kept from an earlier exchange was closed before any answer came."""
+    """Error: a connection kept from an earlier exchange was closed before any answer came."""
 
 
 def translate(
     error: httpx2.TransportError, exchange: Exchange, title: str, *, timeout: float, change: bool
 ) -> CloudError:
-    """Return the error of the contract for one of the HTTP client.
+    """Return the contract's error for an error of the HTTP client.
 
     Args:
-        error: what the HTTP client raised.
-        exchange: in which it happened.
-        title: ``Backend brain`` say; begins the message.
-        timeout: seconds between two bytes, as set.
-        change: whether Cistern was asked to change something. It may have done so
-            without our knowing, and the message then says that.
+        error: the HTTP client's error.
+        exchange: the exchange in which it happened.
+        title: the backend's title, for example ``Backend brain``; it starts the message.
+        timeout: the configured seconds between two bytes.
+        change: whether Cistern was asked to change something. It may have made the change although
+            no answer came; the message then says so.
     """
     open_end = "; whether it was done is not known" if change and exchange.sent else ""
     if isinstance(error, httpx2.PoolTimeout):
@@ -60,7 +60,7 @@ def translate(
 
 
 def timed_out(exchange: Exchange, title: str, timeout: float, open_end: str = "") -> CloudTimeout:
-    """Return the error for a deadline that passed or a silence that lasted too long."""
+    """Return the error for a deadline that has passed or a server that was silent for too long."""
     deadline = exchange.deadline
     if deadline.passed:
         return CloudTimeout(f"{title} did not answer within {deadline.seconds:g} s{open_end}")

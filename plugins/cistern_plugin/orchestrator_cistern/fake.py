@@ -1,7 +1,8 @@
-"""A small Cistern that keeps its VMs in memory: real HTTP on loopback, for trying and for tests.
+"""A small Cistern server that keeps its VMs in memory: real HTTP on loopback, for trials and tests.
 
-``server.nodes["aws"]`` is the list of records of that cloud, in Cistern's own words; ``server.add``
-puts one in. It speaks the protocol as Cistern's clients use it, and keeps nothing.
+``server.nodes["aws"]`` is the list of that cloud's records, in Cistern's own format; ``server.add``
+adds a record. The server speaks the protocol that Cistern's clients use, and stores nothing on
+disk.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # the kit, which is installed only for tests
     from orchestrator_core.testing import Fake, Stage
 
 Record = dict[str, Any]
@@ -28,7 +29,7 @@ class _Refusal(Exception):
 
 
 class CisternServer:
-    """Listens from the start, on a port that the system chose."""
+    """Server that listens as soon as it is created, on a port that the system chooses."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, list[Record]] = {}
@@ -41,11 +42,11 @@ class CisternServer:
         self._thread.start()
 
     def handler(self) -> type[Handler]:
-        """Return the class that takes requests."""
+        """Return the class that handles requests."""
         return Handler
 
     def secure(self, context: ssl.SSLContext) -> str:
-        """Speak TLS on every connection from now on; return the address for that."""
+        """Use TLS on every connection from now on; return the address for TLS."""
         self._http.context = context
         return self.url.replace("http:", "https:")
 
@@ -58,7 +59,7 @@ class CisternServer:
         self._http.cut_all()
 
     def add(self, cloud: str, id_vm: str, hostname: str, user: str = "", **other: Any) -> Record:
-        """Put a VM into the state; assigned when it has a user."""
+        """Add a VM; it is assigned if it has a user."""
         with self._lock:
             vms = self.nodes.setdefault(cloud, [])
             record = {
@@ -77,7 +78,7 @@ class CisternServer:
             return record
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Record]:
-        """Carry a request out."""
+        """Carry out a request."""
         parts = [unquote(part) for part in path.removeprefix("/api/v1").strip("/").split("/")]
         with self._lock:
             match method, parts:
@@ -144,7 +145,7 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin with TLS, where that is wanted."""
+        """Start TLS if it is enabled."""
         if self.context is not None:
             try:
                 request = self.context.wrap_socket(request, server_side=True)
@@ -155,7 +156,7 @@ class _Listener(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that leave are part of the tests."""
+        """Ignore errors of connections: tests include clients that disconnect."""
 
     def cut_all(self) -> None:
         """Cut every connection."""
@@ -166,10 +167,10 @@ class _Listener(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Takes one connection's requests, with JSON in and out."""
+    """Handler of one connection's requests, with JSON in and out."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
+    disable_nagle_algorithm = True  # otherwise each answer waits until its own head is acknowledged
     server: _Listener
 
     def handle_any(self) -> None:
@@ -194,21 +195,21 @@ class Handler(BaseHTTPRequestHandler):
     ) -> None:
         """Send an answer."""
         head = self.head(status, kind, len(body) if length is None else length, headers)
-        self.wfile.write(head + body)  # in one piece, or each answer takes 40 ms
+        self.wfile.write(head + body)  # in one piece, otherwise each answer takes 40 ms
 
     def head(self, status: int, kind: str, length: int, headers: dict[str, str]) -> bytes:
-        """Return what comes before a body."""
+        """Return the status line and the headers of an answer."""
         lines = [f"HTTP/1.1 {status} X", f"Content-Type: {kind}", f"Content-Length: {length}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def fake(stage: Stage) -> Iterator[Fake]:
-    """A Cistern that knows the nodes of the cloud, for the conformance kit."""
+    """Return a Cistern server that knows the cloud's nodes, for the conformance kit."""
     from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
 
     token = stage.directory / "token"

@@ -1,8 +1,8 @@
 """Connections on which no step lasts longer than the deadline of the whole exchange.
 
-The timeouts of an HTTP client count between two bytes: a server that sends one byte a second
-would hold a thread for hours, within the headers as well as within the body. So the time
-left is looked up anew before every single read and write.
+An HTTP client's timeouts count between two bytes. A server that sends one byte a second, in the
+headers or in the body, could therefore hold a thread for hours. So the remaining time is computed
+again before every single read and write.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from orchestrator_core import Deadline
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, and what became of its connection.
+    """One request, its answer, and the state of its connection.
 
     Attributes:
-        connected: a new connection was made for it; else it was sent on a kept one.
-        sent: bytes of the request may have left.
-        received: bytes of the answer came.
-        ended: the other side closed the connection.
+        connected: whether a new connection was made; otherwise a kept one was used.
+        sent: whether bytes of the request may have left.
+        received: whether bytes of the answer came.
+        ended: whether the other side closed the connection.
     """
 
     deadline: Deadline
@@ -105,11 +105,11 @@ class _Network(httpcore2.SyncBackend):
 
 
 class BoundedTransport(httpx2.HTTPTransport):
-    """httpx2's transport over connections that keep to the current :class:`Exchange`.
+    """Transport of httpx2 whose connections obey the current :class:`Exchange`.
 
     Args:
-        ssl_context: for https; None for http.
-        connections: how many there are at most, in use and kept.
+        ssl_context: the TLS context for https; None for http.
+        connections: the largest number of connections, used and idle.
     """
 
     def __init__(self, ssl_context: ssl.SSLContext | None, connections: int) -> None:

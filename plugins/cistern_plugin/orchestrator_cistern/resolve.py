@@ -1,7 +1,7 @@
-"""Finds the one VM that is meant, or refuses: nothing is released on an ambiguous match.
+"""Resolver of the one VM that is meant; it refuses an ambiguous match.
 
-Cistern's assign and release go by hostname, the core destroys by node id. So a VM is only
-taken when neither its id nor its hostname is shared with another record.
+Cistern assigns and releases by hostname, while the core destroys by node id. So a VM is accepted
+only if no other record shares its id or its hostname.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ def resolve(
     """Return the VM with this node id, this hostname, or both.
 
     Args:
-        title: ``Backend brain`` say; begins the message when there is none.
-        cloud: whose VMs they are.
-        vms: all that Cistern knows, faulty ones included.
+        title: the backend's title, for example ``Backend brain``; it starts the message if there is
+            no such VM.
+        cloud: the cloud of the VMs.
+        vms: all VMs that Cistern knows, including faulty ones.
         node: a node id.
-        hostname: compared exactly; for what it could be confused with, without
-            regard to upper and lower case, since Cistern's database may do so.
+        hostname: a hostname, compared exactly. The check for ambiguous hostnames ignores upper and
+            lower case, because Cistern's database may do so.
 
     Raises:
-        NodeNotFound: when there is none.
-        InvalidParameter: when several are meant; it names them.
+        NodeNotFound: there is no such VM.
+        InvalidParameter: several VMs match; the message names them.
     """
     if node is None and hostname is None:
         raise InvalidParameter("node", "node or hostname must be given")

@@ -1,4 +1,4 @@
-"""The shapes of Cistern's answers, as marshmallow schemas. Unknown keys are let pass."""
+"""Marshmallow schemas of Cistern's answers. Unknown keys are ignored."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Identity(fields.Field[int | str]):
 
 
 class _NodeId(fields.Field[str]):
-    """A cloud's node id: a text with us, whatever it is with Cistern."""
+    """A cloud's node id: always a text here, although Cistern may send another type."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         return str(_identity(value))
@@ -58,13 +58,13 @@ class _NodeId(fields.Field[str]):
 
 class _Answer(Schema):
     class Meta:
-        """Other keys are let pass."""
+        """Options of the schema: unknown keys are ignored."""
 
         unknown = EXCLUDE
 
 
 class NodeSchema(_Answer):
-    """One VM. Null is the same as left out; only ``id`` and ``id_vm`` must be there."""
+    """One VM. Null means the same as a missing key; only ``id`` and ``id_vm`` are required."""
 
     id = _Identity(required=True)
     id_vm = _NodeId(required=True)
@@ -80,21 +80,21 @@ class NodeSchema(_Answer):
     def _make(self, data: dict[str, Any], **_: Any) -> Vm:
         known = {key: value for key, value in data.items() if value is not None}
         known.setdefault("hostname", "")
-        # A VM of which nothing is known must not look free.
+        # A VM whose status is unknown must not look free.
         status = known.setdefault("status", VmStatus.FAULTY.value)
         known.setdefault("status_desc", _NAMES.get(status, ""))
         return Vm(**known)
 
 
 class NodeListSchema(_Answer):
-    """The answer to ``GET /nodes/<cloud>``."""
+    """Answer to ``GET /nodes/<cloud>``."""
 
     status = fields.String(required=True, validate=validate.Equal("ok"))
     nodes = fields.List(fields.Nested(NodeSchema), required=True)
 
 
 class ResultSchema(_Answer):
-    """The answer to an assign or a release."""
+    """Answer to an assign or a release."""
 
     status = fields.String(required=True, validate=validate.Equal("ok"))
     id = _Identity(load_default=None, allow_none=True)

@@ -1,4 +1,4 @@
-"""What ``[assignments.NAME]`` may say for a Cistern server."""
+"""Settings of ``[assignments.NAME]`` for a Cistern server."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _FORM = 'must be of the form "http://HOST:PORT/api/v1" (or https)'
 
 
 def check_url(url: str) -> None:
-    """Refuse everything but a plain base address.
+    """Refuse any text that is not a plain base address.
 
     Raises:
-        ValidationError: with what would be right; it never repeats the address, which
-            may hold a password.
+        ValidationError: the address is not valid. The message says what is valid, and never repeats
+            the address, which may hold a password.
     """
-    # The HTTP client is loaded by those who use it, not by every server that has this plugin.
+    # Only processes that use this backend load the HTTP client, not every server that has this
+    # plugin.
     import httpx2  # noqa: PLC0415
 
     try:
@@ -38,10 +39,10 @@ def check_url(url: str) -> None:
 
 
 def check_ca_file(path: Path) -> None:
-    """Refuse a file of certificates that cannot be used.
+    """Refuse a certificate file that cannot be used.
 
     Raises:
-        ValidationError: with the reason.
+        ValidationError: the file cannot be used; the message has the reason.
     """
     try:
         ssl.create_default_context(cafile=path)
@@ -52,14 +53,14 @@ def check_ca_file(path: Path) -> None:
 
 
 class CisternSettings(Schema):
-    """What ``[assignments.NAME]`` may say besides the core's own keys.
+    """Settings that ``[assignments.NAME]`` may have besides the core's own keys.
 
-    ``timeout`` is in seconds and counts between two bytes; the total time of a call is the
-    core's ``deadlines``.
+    ``timeout`` is in seconds and counts between two bytes. The core's ``deadlines`` limit the total
+    time of a call.
     """
 
     class Meta:
-        """Other keys are errors."""
+        """Options of the schema: unknown keys are errors."""
 
         unknown = RAISE
 

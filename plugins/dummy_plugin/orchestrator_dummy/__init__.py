@@ -1,4 +1,4 @@
-"""A cloud without a cloud: what authors of plugins read first.
+"""Dummy cloud, the plugin that plugin authors read first.
 
 Settings::
 
@@ -6,8 +6,8 @@ Settings::
     driver = "dummy"
     store = "memory"        # or "file:PATH", which survives a restart
 
-``DummyDriver`` is the plugin to copy. ``FaultInjectionDriver``, which the entry point names, is the
-same cloud and can misbehave on purpose.
+``DummyDriver`` is the plugin to copy. The entry point names ``FaultInjectionDriver``, which is the
+same cloud with faults that can be injected.
 """
 
 from orchestrator_dummy.driver import DummyDriver

@@ -1,4 +1,4 @@
-"""Lengths of time that are drawn at random, and the words in which settings describe them."""
+"""Random lengths of time, and the syntax in which settings describe them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 LONGEST = 86_400.0
-"""Seconds in a day: no length of time here is longer."""
+"""Seconds in a day, the longest length of time here."""
 
 _MAX_SIGMA = 10
-"""Beyond it a draw may be more than a float can hold."""
+"""Largest sigma: above it a drawn number may be too large for a float."""
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _CALL = re.compile(r"([a-z]+)\((.*)\)")
@@ -68,15 +68,15 @@ class Distribution:
     """A random length of time.
 
     Attributes:
-        kind: its shape.
-        numbers: that shape's parameters, most of them in seconds.
+        kind: the shape of the distribution.
+        numbers: the parameters of that shape, most of them in seconds.
     """
 
     kind: _Kind
     numbers: tuple[float, ...]
 
     def draw(self, random: Random) -> float:
-        """Return seconds, from 0 to a day."""
+        """Return a random number of seconds, from 0 to a day."""
         return self.kind(random, self.numbers)
 
 
@@ -84,10 +84,10 @@ NEVER_LATE = Distribution(_CONSTANT, (0.0,))
 
 
 def parse(value: Any) -> Distribution:
-    """Read a number of seconds, or text like ``uniform(0.1, 0.5)``.
+    """Parse a number of seconds, or a text like ``uniform(0.1, 0.5)``.
 
     Raises:
-        ValidationError: with what would be right.
+        ValidationError: the value is not valid; the message says what is.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Distribution(_CONSTANT, (_checked(float(value)),))
@@ -113,13 +113,13 @@ def _of_kind(word: str, parts: list[str]) -> Distribution:
 
 
 def _checked(number: float) -> float:
-    if not 0 <= number <= LONGEST:  # NaN is neither
+    if not 0 <= number <= LONGEST:  # also refuses NaN
         raise ValidationError(f"no number may be below 0 or above {LONGEST:g}")
     return number
 
 
 class DistributionField(fields.Field[Distribution]):
-    """A setting that :func:`parse` reads."""
+    """A setting that :func:`parse` parses."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Distribution:
         return parse(value)

@@ -37,7 +37,7 @@ _FIRST_NODES = 2
 
 
 class StoreField(fields.Field[Path | None]):
-    """Where the nodes are: a file, or None for ``memory``."""
+    """Field for the location of the nodes: a file, or None for ``memory``."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Path | None:
         kind, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
@@ -49,17 +49,17 @@ class StoreField(fields.Field[Path | None]):
 
 
 class DummySettings(Schema):
-    """What ``[clouds.NAME]`` may say besides the core's own keys."""
+    """Settings that ``[clouds.NAME]`` may have besides the core's own keys."""
 
     store = StoreField(load_default=None)
 
 
 class DummyDriver:
-    """A cloud that all processes of one server see alike."""
+    """A cloud that looks the same to all processes of one server."""
 
     settings_schema = DummySettings
     is_simulated: ClassVar[bool] = True
-    """Nothing in it can be lost, so that any of its nodes may be destroyed."""
+    """Any of its nodes may be destroyed, because no data can be lost."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         memory = context.run_directory / f"dummy-{context.name}.db"
@@ -68,12 +68,12 @@ class DummyDriver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """It has no host: there is nothing to connect to."""
+        """Describe the cloud without a host: there is nothing to connect to."""
         return CloudDescription(provider="dummy", display_name="Dummy Node Provider")
 
     @hookimpl
     def check(self) -> None:
-        """Be there."""
+        """Do nothing: this cloud can always be reached."""
         self.store.rows()
 
     @hookimpl
@@ -108,7 +108,7 @@ class DummyDriver:
 
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
-        """Make the next node; like some real clouds it does not let one choose the name."""
+        """Create the next node; like some real clouds, ignore the name that the caller chose."""
         return _node(self.store.add(request.marker))
 
     @hookimpl
@@ -119,7 +119,7 @@ class DummyDriver:
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
-        """Reboot a node; it is up again at once."""
+        """Reboot a node; it is running again at once."""
         self.set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
@@ -133,7 +133,7 @@ class DummyDriver:
         self.set_state(node_id, NodeState.STOPPED)
 
     def set_state(self, node_id: str, state: NodeState) -> None:
-        """Let a node be in another state."""
+        """Set the state of a node."""
         if not self.store.set_state(node_id, state.value):
             raise _missing(node_id)
 
@@ -151,7 +151,7 @@ def _node(row: Row) -> Node:
 
 
 def _address(number: int) -> str:
-    """The documented cloud begins with two nodes on one address; later ones count on."""
+    """Return a node's address: the documented cloud starts with two nodes on one address."""
     last = 1 if number <= _FIRST_NODES else number
     return f"127.{last >> 16 & 255}.{last >> 8 & 255}.{last & 255}"
 

@@ -1,4 +1,4 @@
-"""What can go wrong on purpose, and the settings that say how often it does."""
+"""Faults that can be injected, and the settings for how often they happen."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ READS: Final = (
 )
 
 OPERATIONS: Final = ("check", *READS, *CHANGES)
-"""Every hook that can be hit; ``check`` only where it is asked for by name."""
+"""Every hook that a fault can hit; ``check`` only if the settings name it."""
 
 
 class Fault(StrEnum):
-    """One way to misbehave; where several hit a call, they come in this order."""
+    """One kind of fault. If several hit a call, they happen in this order."""
 
     HANG = "hang"
     RATE_LIMIT = "rate_limit"
@@ -54,18 +54,18 @@ ERRORS: Final[Mapping[str, tuple[type[OrchestratorError], str]]] = {
     "conflict": (Conflict, "says that the state does not allow this"),
     "nonsense": (NonsenseAnswer, "answered nonsense"),
 }
-"""What ``error`` may be: the error that is raised, and what its message says of the cloud."""
+"""Values of ``error``: the error to raise, and its text about the cloud."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """A cloud's ``[clouds.NAME.faults]``.
+    """Settings of ``[clouds.NAME.faults]``.
 
     Attributes:
-        rates: how much of all calls a fault hits, 0 to 1.
-        deaf: whether a hang stays when it is told to end.
-        retry_after: seconds that a rate limit tells, None for none.
-        visible_after: seconds until lists show a start or a stop.
+        rates: the share of all calls that each fault hits, 0 to 1.
+        deaf: whether a hang ignores an abort.
+        retry_after: the seconds that a rate limit names; None for none.
+        visible_after: the seconds until lists show a start or a stop.
     """
 
     seed: int | None = None
@@ -79,7 +79,7 @@ class Faults:
 
 
 def one_of(*words: str) -> Callable[[str], None]:
-    """Return a check that names the right words."""
+    """Return a validator that accepts these words and names them in its error."""
 
     def check(word: str) -> None:
         if word not in words:
@@ -98,7 +98,7 @@ def _rate() -> fields.Float:
 
 
 class FaultsSchema(Schema):
-    """``[clouds.NAME.faults]``; a key ``..._rate`` for each :class:`Fault`."""
+    """Schema of ``[clouds.NAME.faults]``, with a key ``..._rate`` for each :class:`Fault`."""
 
     seed = fields.Integer(strict=True)
     operations = fields.List(fields.String(validate=one_of(*OPERATIONS)))

@@ -1,4 +1,4 @@
-"""The SQLite file behind a store: made by the first process, brought up to date by the next."""
+"""SQLite file of a store: the first process creates or upgrades it, the others use it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _ADDED_LATER = ("visible_at", "gone_at")
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file; transactions are the caller's own."""
+    """Open the file; the caller manages the transactions."""
     return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
 def prepare(path: Path, first: int) -> None:
-    """Let there be a file with everything that the store needs.
+    """Create or upgrade the file so that it has everything that the store needs.
 
     Args:
-        path: the file; its directories are made too.
-        first: how many nodes a new file begins with.
+        path: the file; its directories are created too.
+        first: the number of nodes in a new file.
     """
     if path.exists():
         _upgrade(path)
@@ -44,7 +44,7 @@ def prepare(path: Path, first: int) -> None:
 
 
 def _create(path: Path, first: int) -> None:
-    """Make the file beside its place and put it there whole; the first process wins."""
+    """Create the file under another name, then put it in place complete; the first process wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dummy-") as directory:
         draft = Path(directory) / "new.db"
@@ -59,13 +59,13 @@ def _create(path: Path, first: int) -> None:
 
 
 def _upgrade(path: Path) -> None:
-    """Add to an older version's file what it lacks; the first process does it for all."""
+    """Add the parts that an older version's file lacks; the first process does it for all."""
     with closing(connect(path)) as connection:
         if not _lacking(connection):
             return
         connection.execute("BEGIN IMMEDIATE")
         with connection:
-            for column in _lacking(connection):  # asked again: another one may have been first
+            for column in _lacking(connection):  # read again: another process may have been first
                 connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} REAL")
 
 

@@ -1,4 +1,4 @@
-"""A number in memory that processes share: it changes whenever a shared file does."""
+"""A number in memory shared by processes; it changes whenever a shared file changes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _NUMBER = struct.Struct("<q")
 
 
 class Generation:
-    """Read in well under a microsecond, and without letting go of Python's lock.
+    """A shared number that is read in well under a microsecond without releasing the GIL.
 
     Args:
-        path: a small file that is made if it is not there.
+        path: a small file, created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,5 +30,5 @@ class Generation:
         return int(_NUMBER.unpack_from(self._shared)[0])
 
     def write(self, number: int) -> None:
-        """Set the number for everybody."""
+        """Set the number for all processes."""
         _NUMBER.pack_into(self._shared, 0, number)

@@ -1,6 +1,6 @@
-"""The dummy cloud as the core sees it: :class:`DummyDriver`, and faults where they are asked for.
+"""The dummy cloud as the core loads it: :class:`DummyDriver` with the configured faults.
 
-A plugin of your own needs nothing of this: copy ``driver.py``.
+Your own plugin does not need this module: copy ``driver.py``.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _SEEDS = 1 << 32
 
 
 class FaultInjectionSettings(DummySettings):
-    """The dummy's settings, and what goes wrong in it."""
+    """The dummy cloud's settings, with its faults."""
 
     faults = fields.Nested(FaultsSchema)
 
 
 class FaultInjectionDriver:
-    """Asks before each call what shall become of it; without faults and hints, nothing does."""
+    """Driver that injects faults into calls; without faults and hints it injects none."""
 
     settings_schema = FaultInjectionSettings
     hints = HINTS
@@ -64,18 +64,18 @@ class FaultInjectionDriver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Never fails."""
+        """Describe the cloud; never inject a fault."""
         return self._cloud.describe()
 
     @hookimpl
     def check(self, deadline: Deadline) -> None:
-        """Be there, or not."""
+        """Do nothing, or fail if a fault hits the call."""
         self._meet("check", deadline, {})
         self._cloud.check()
 
     @hookimpl
     def list_nodes(self, deadline: Deadline, hints: Hints) -> list[Node]:
-        """Return every node, or none at all."""
+        """Return every node, or none if a fault says so."""
         fate = self._meet("list_nodes", deadline, hints)
         return [] if Fault.EMPTY in fate.faults else self._cloud.list_nodes()
 
@@ -111,7 +111,7 @@ class FaultInjectionDriver:
 
     @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:
-        """Make the next node, which may show only later."""
+        """Create the next node, which lists may show only later."""
         fate = self._meet("start_vm", deadline, hints)
         with self._cloud.store.lagging(fate.visible_after):
             node = self._cloud.start_vm(request)
@@ -120,7 +120,7 @@ class FaultInjectionDriver:
 
     @hookimpl
     def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
-        """Destroy a node, which may show it only later, or stay for ever about to go."""
+        """Destroy a node; lists may show that only later, or show it as STOPPING for ever."""
         fate = self._meet("stop_vm", deadline, hints)
         if Fault.STUCK_DELETION in fate.faults:
             self._cloud.set_state(node_id, NodeState.STOPPING)
@@ -166,7 +166,7 @@ class FaultInjectionDriver:
         return Fates(faults, seed)
 
     def _meet(self, operation: str, deadline: Deadline, hints: Hints) -> Fate:
-        """Let happen what happens before the work; return what shall happen in and after it."""
+        """Inject the faults that come before the work; return those that come later."""
         if self._fates is None and not hints:
             return UNHARMED
         fate = UNHARMED if self._fates is None else self._fates.next(operation)
@@ -190,6 +190,6 @@ class FaultInjectionDriver:
             raise error(f"{self._title} {what}, on purpose")
 
     def _answer(self, fate: Fate) -> None:
-        """Lose the answer to what is done by now, if that is its fate."""
+        """Lose the answer to a call that is done, if its outcome says so."""
         if Fault.LOST_ANSWER in fate.faults:
             raise CloudUnreachable(f"{self._title} did it and its answer got lost, on purpose")

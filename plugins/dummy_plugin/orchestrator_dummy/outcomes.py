@@ -1,4 +1,4 @@
-"""Decides what happens to each call, always the same from the same seed."""
+"""Outcomes of calls, which are always the same for the same seed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from orchestrator_dummy.faults import Fault, Faults
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What happens to one call.
+    """The outcome of one call.
 
     Attributes:
-        latency: seconds that it takes longer.
-        faults: what goes wrong, where the operation is one that it can happen to.
-        error: which error it is, if it is one; a key of ``ERRORS``.
-        retry_after: seconds that a rate limit tells, None for none.
-        visible_after: seconds until lists show a start or a stop.
+        latency: the seconds by which the call takes longer.
+        faults: the faults, for the operations that they can hit.
+        error: the key in ``ERRORS`` of the error to raise, if one is raised.
+        retry_after: the seconds that a rate limit names; None for none.
+        visible_after: the seconds until lists show a start or a stop.
     """
 
     latency: float = 0.0
@@ -32,15 +32,15 @@ UNHARMED = Fate()
 
 
 class Fates:
-    """The fates of one cloud's calls.
+    """The outcomes of one cloud's calls.
 
-    The n-th call of an operation has the same fate for the same seed, whatever else is called in
-    between. Each fault has a random number of its own, so that a higher rate of one
+    The n-th call of an operation has the same outcome for the same seed, whatever other operations
+    are called in between. Each fault has its own random number, so a higher rate of one fault
     changes nothing for the others.
 
     Args:
-        faults: what the settings say.
-        seed: where the random numbers begin.
+        faults: the configured faults.
+        seed: the seed of the random numbers.
     """
 
     def __init__(self, faults: Faults, seed: int) -> None:
@@ -49,12 +49,12 @@ class Fates:
         self._numbers = {operation: itertools.count(1) for operation in faults.operations}
 
     def next(self, operation: str) -> Fate:
-        """Return the fate of the next call of this operation; from any thread."""
+        """Return the outcome of the next call of this operation. Thread-safe."""
         numbers = self._numbers.get(operation)
         return UNHARMED if numbers is None else self.nth(operation, next(numbers))
 
     def nth(self, operation: str, number: int) -> Fate:
-        """Return the fate of one call, counted from 1."""
+        """Return the outcome of one call, counted from 1."""
         random = Random(f"{self._seed}:{operation}:{number}")  # noqa: S311 - nothing secret
         faults = self._faults
         drawn = [(fault, random.random()) for fault in Fault]

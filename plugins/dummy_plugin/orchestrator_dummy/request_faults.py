@@ -1,4 +1,4 @@
-"""What a caller may ask for in the header ``X-Cloud-Hints``: a fault for this one request."""
+"""Faults for one request, which a caller names in the header ``X-Cloud-Hints``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NONE = "none"
 
 
 class _Words(fields.Field[frozenset[str]]):
-    """Words with commas between them."""
+    """Words separated by commas."""
 
     def __init__(self, *known: str) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _Words(fields.Field[frozenset[str]]):
 
 
 class HintsSchema(Schema):
-    """Every hint that there is."""
+    """Schema of all hints."""
 
     fault = _Words(*Fault, _NONE)
     operations = _Words(*OPERATIONS)
@@ -45,19 +45,19 @@ class HintsSchema(Schema):
 _SCHEMA = HintsSchema()
 
 HINTS = (*_SCHEMA.fields, *Fault, _NONE)
-"""What a caller may name: a hint, or a fault alone, which stands for ``fault=NAME``."""
+"""Names that a caller may use: a hint, or a fault alone, which stands for ``fault=NAME``."""
 
 
 def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:
-    """Return the fate that the caller wishes for this call, instead of what the settings say.
+    """Return the outcome that the caller wants for this call instead of the configured one.
 
     Args:
-        fate: what it would be.
+        fate: the configured outcome.
         operation: the hook that is called.
-        hints: the caller's.
+        hints: the caller's hints.
 
     Raises:
-        InvalidParameter: for a hint that is none, with what would be right.
+        InvalidParameter: a hint is not valid; the message says what is.
     """
     wanted = _read(hints)
     if operation not in wanted.pop("operations", OPERATIONS):
@@ -79,7 +79,7 @@ def _read(hints: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _spelt_out(hints: Mapping[str, str]) -> dict[str, str]:
-    """A fault's name alone, ``hang`` say, stands for ``fault=hang``."""
+    """Return the hints with a fault's name alone, such as ``hang``, written as ``fault=hang``."""
     alone = [name for name, value in hints.items() if not value and name in {*Fault, _NONE}]
     rest = {name: value for name, value in hints.items() if name not in alone}
     faults = [rest["fault"]] if "fault" in rest else []

@@ -17,7 +17,7 @@ Row = tuple[int, str, str | None]
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
-# The columns of a Row, and nothing but our own words in any of these.
+# Not open to SQL injection: these texts hold only the columns of a Row and words of this module.
 _ROWS = f"SELECT number, state, marker FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608
 
 _MARKED = f"SELECT number, state, marker FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
@@ -46,10 +46,10 @@ class Store:
     """Nodes by number.
 
     Args:
-        path: the file; made if it is not there: at once if it is durable, else at its first use,
-            so that a cloud which is never used costs nothing.
-        durable: whether what was added must survive a power cut.
-        first: how many nodes a new file begins with.
+        path: the file, created if it does not exist. A durable one is created at once, another at
+            its first use, so that a cloud that is never used costs nothing.
+        durable: whether added nodes must survive a power failure.
+        first: the number of nodes in a new file.
     """
 
     def __init__(self, path: Path, *, durable: bool, first: int) -> None:
@@ -67,14 +67,14 @@ class Store:
 
     @property
     def _announced(self) -> Generation:
-        """The generation of the file, which is made if it is not there yet."""
+        """Return the generation of the file; create the file if it does not exist."""
         if self._opened is None:
             with self._opening:
                 self._opened = self._opened or self._open()
         return self._opened
 
     def rows(self) -> list[Row]:
-        """Return every node; without asking SQLite if nobody has written since the last time."""
+        """Return every node; do not query SQLite if no process has written since the last time."""
         generation, until, rows = self._seen
         if generation != self._announced.read() or (until and time.time() >= until):
             generation, until, rows = self._seen = self._read()
@@ -98,7 +98,7 @@ class Store:
         return row
 
     def remove(self, number: str) -> bool:
-        """Remove a node; whether it was there."""
+        """Remove a node; return whether it existed."""
         later = self._later()
         if later is None:
             return self._write(_DELETE, _number(number)) is not None
@@ -106,12 +106,12 @@ class Store:
         return self._write(_LET_GO, later, _number(number)) is not None
 
     def set_state(self, number: str, state: str) -> bool:
-        """Change a node's state; whether it is there."""
+        """Change a node's state; return whether the node exists."""
         return self._write(_SET_STATE, state, _number(number)) is not None
 
     @contextmanager
     def lagging(self, seconds: float) -> Iterator[None]:
-        """Let the nodes that this thread adds and removes meanwhile show it so much later."""
+        """Delay the moment at which lists show nodes that this thread adds or removes."""
         self._local.lag = seconds
         try:
             yield
@@ -123,7 +123,7 @@ class Store:
         return time.time() + lag if lag else None
 
     def _read(self) -> tuple[int, float | None, list[Row]]:
-        """The generation, the moment at which something is due to change, the nodes."""
+        """Return the generation, the moment at which something is due to change, and the nodes."""
         connection = self._connection()
         now = time.time()
         connection.execute("BEGIN")
@@ -138,15 +138,15 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         with connection:
             generation = _generation(connection) + 1
-            # Announced before it is true: a process that dies in between makes the others
-            # read once too often, never once too seldom.
+            # Announced before it is true: if a process dies in between, the others read once too
+            # often, never once too seldom.
             self._announced.write(generation)
             row: Row | None = connection.execute(sql, values).fetchone()
             connection.execute(f"PRAGMA user_version = {generation}")
         return row
 
     def _connection(self) -> sqlite3.Connection:
-        """One connection for each thread, opened after the worker was forked."""
+        """Return this thread's connection, opened after the worker was forked."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             _ = self._announced
@@ -161,5 +161,5 @@ def _generation(connection: sqlite3.Connection) -> int:
 
 
 def _number(text: str) -> int:
-    # "1" is a node, "01" and " 1" are not; neither is what SQLite cannot hold.
+    # "1" is a node; "01", " 1" and numbers that SQLite cannot hold are not.
     return int(text) if text.isascii() and text.isdecimal() and text == str(int(text[:18])) else -1

@@ -1,4 +1,4 @@
-"""Calls that take their time, each of which can be ended from outside."""
+"""Calls that wait, each of which can be ended from another thread."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from orchestrator_core import CloudTimeout, Deadline
 
 
 class Waits:
-    """The calls of one cloud that wait just now."""
+    """The calls of one cloud that are waiting now."""
 
     def __init__(self) -> None:
         self._ends: dict[Deadline, threading.Event] = {}
         self._closed = threading.Event()
 
     def wait(self, deadline: Deadline, seconds: float | None) -> None:
-        """Let a call wait.
+        """Make a call wait.
 
         Args:
-            deadline: the call's own; says which call it is.
-            seconds: how long; None for ever.
+            deadline: the call's own deadline, which identifies the call.
+            seconds: the time to wait; None for ever.
 
         Raises:
-            CloudTimeout: when it was told to end, or waited longer than its deadline.
+            CloudTimeout: the call was ended, or its deadline passed.
         """
         end = self._ends[deadline] = threading.Event()
         try:
-            # Whoever ended the call before it stood in the table has let its deadline pass first.
+            # A caller that ends the call before it is in the table has made its deadline pass
+            # first.
             ended = deadline.passed or self._closed.is_set() or end.wait(seconds)
         finally:
             del self._ends[deadline]
@@ -34,10 +35,10 @@ class Waits:
             raise CloudTimeout("The call was given up while it waited")
 
     def wait_deaf(self) -> None:
-        """Wait until everything ends.
+        """Wait until the cloud is closed.
 
         Raises:
-            CloudTimeout: then.
+            CloudTimeout: the cloud was closed.
         """
         self._closed.wait()
         raise CloudTimeout("The cloud was closed")
@@ -48,7 +49,7 @@ class Waits:
             waiting.set()
 
     def close(self) -> None:
-        """End all of them, now and later, the deaf ones too."""
+        """End all calls, now and later, the deaf ones too."""
         self._closed.set()
         for waiting in list(self._ends.values()):
             waiting.set()

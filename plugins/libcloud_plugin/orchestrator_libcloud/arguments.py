@@ -1,7 +1,7 @@
-"""Calls a driver class right: which of our settings becomes which argument.
+"""Arguments of a driver's constructor, made from our settings.
 
-Constructors differ: the key is ``user_id`` of one, ``uri`` of another. Python's own view
-of their signatures decides, along the chain of classes as far as arguments are handed on.
+Constructors differ: one calls the key ``user_id``, another ``uri``. The signatures that Python
+reports decide, along the chain of base classes as far as arguments are passed on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "port": ("port",),
     "secure": ("secure",),
 }
-"""Our setting to the parameters that it may become; the first that is there and free."""
+"""Our setting to the parameters that it may become; the first existing and free one is used."""
 
 _NO_TEXTS: Final = frozenset(
     {
@@ -31,18 +31,19 @@ _NO_TEXTS: Final = frozenset(
         *("conn_kwargs", "ex_auth_cache", "region_details", "scopes"),
     }
 )
-"""The arguments of Libcloud's constructors that are numbers, truth values, lists or tables."""
+"""The arguments of Libcloud's constructors that are numbers, booleans, lists or tables."""
 
 
 def is_text_argument(name: str) -> bool:
-    """Whether a constructor's argument is a text, ``ex_tenant_name`` for example."""
+    """Return whether a constructor's argument is a text, for example ``ex_tenant_name``."""
     return name not in _NO_TEXTS
 
 
 def parameters(driver_class: Any) -> list[list[inspect.Parameter]]:
     """Return a constructor's named parameters, level by level up the chain of classes.
 
-    The first level is the class's own; each further one is what a ``**kwargs`` hands on to.
+    The first level is the class's own. Each further level is the one to which ``**kwargs`` passes
+    arguments on.
     """
     levels: list[list[inspect.Parameter]] = []
     for cls in driver_class.__mro__:
@@ -69,7 +70,7 @@ def _hands_on(found: list[inspect.Parameter]) -> bool:
 
 
 def targets(driver_class: Any, given: Mapping[str, Any]) -> dict[str, str]:
-    """Return for each of our settings the parameter that it becomes, where there is one.
+    """Return for each of our settings the parameter that it becomes, if there is one.
 
     Args:
         driver_class: the Libcloud driver's class.
@@ -87,7 +88,7 @@ def targets(driver_class: Any, given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _candidates(levels: list[set[str]], words: tuple[str, ...]) -> Iterator[str]:
-    # The class's own level goes before all others: what it calls "key" hides a base's.
+    # The class's own level comes first: a parameter "key" there hides one of a base class.
     own, inherited = levels[0] if levels else set(), set().union(*levels[1:])
     for words_of_level in (own, inherited):
         yield from (word for word in words if word in words_of_level)
@@ -96,15 +97,15 @@ def _candidates(levels: list[set[str]], words: tuple[str, ...]) -> Iterator[str]
 def constructor_arguments(
     driver_class: Any, settings: Mapping[str, Any], options: Options | None = None
 ) -> dict[str, Any]:
-    """Return the keyword arguments for a driver's constructor, secrets read anew.
+    """Return the keyword arguments for a driver's constructor, with secrets read again.
 
     Args:
         driver_class: the Libcloud driver's class.
-        settings: the cloud's, as their schema loaded them.
-        options: an OpenStack's, which say the same in more ways.
+        settings: the cloud's settings, loaded by their schema.
+        options: the options of an OpenStack, which can hold the same values in more ways.
 
     Raises:
-        PluginError: when a setting has nowhere to go, or a secret cannot be read.
+        PluginError: a setting matches no parameter, or a secret cannot be read.
     """
     if options is not None:
         return {**DEFAULTS.get(settings["provider"], {}), **_with_place(settings, options)}

@@ -1,4 +1,4 @@
-"""What a driver offers: asked of its methods and their signatures before anything is sent."""
+"""Abilities of a driver, read from its methods and their signatures before any request is sent."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def method(driver: Any, name: str, given: Iterable[str] = ()) -> Any:
     Args:
         driver: the Libcloud driver object.
         name: the method's name.
-        given: the parameters that the caller will fill.
+        given: the parameters for which the caller has values.
 
     Raises:
-        Unsupported: when it is not, or needs what the caller cannot give.
+        Unsupported: the method is not implemented, or needs a value that the caller cannot supply.
     """
     why = lacks(driver, name, given)
     if why is not None:
@@ -28,9 +28,10 @@ def method(driver: Any, name: str, given: Iterable[str] = ()) -> Any:
 
 
 def lacks(driver: Any, name: str, given: Iterable[str] = ()) -> str | None:
-    """Say why a method cannot be called; None if it can. Arguments as :func:`method`.
+    """Return why a method cannot be called; None if it can.
 
-    This and what follows take a driver's class as well as a driver object.
+    The arguments are those of :func:`method`. This function and those below accept a driver's class
+    as well as a driver object.
     """
     base = importlib.import_module("libcloud.compute.base").NodeDriver
     found = getattr(_class(driver), name, None)
@@ -46,7 +47,7 @@ def lacks(driver: Any, name: str, given: Iterable[str] = ()) -> str | None:
 
 
 def offers(driver: Any, name: str) -> bool:
-    """Whether a driver implements a method and needs at most one argument for it."""
+    """Return whether a driver implements a method and needs at most one argument for it."""
     return lacks(driver, name, needed(driver, name)[:1]) is None
 
 

@@ -1,4 +1,4 @@
-"""What a configured cloud is, without asking it."""
+"""Description of a configured cloud, made without a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator_libcloud.openstack.options import OptionFault, resolve
 from orchestrator_libcloud.regions import endpoint
 
 _URL_ARGUMENTS: Final = ("ex_force_auth_url", "url", "api_url", "endpoint", "uri", "host")
-_NO_HOST: Final = "127.0.0.1"  # what Libcloud's base class has where a driver names none
+_NO_HOST: Final = "127.0.0.1"  # Libcloud's base class has it for a driver that names no host
 
 
 def describe(settings: Mapping[str, Any], driver_class: Any) -> CloudDescription:
@@ -42,13 +42,13 @@ def _host(settings: Mapping[str, Any], driver_class: Any) -> str | None:
 
 
 def _auth_url(settings: Mapping[str, Any]) -> str | None:
-    """Return the auth URL of an OpenStack whose settings have it elsewhere."""
+    """Return the auth URL of an OpenStack whose settings name it in another place."""
     if "clouds_file" not in settings and "auth" not in settings:
         return None
     try:
         return resolve(settings).auth["auth_url"]
     except OptionFault:
-        return None  # each call will say so
+        return None  # each call will report the fault
 
 
 def _host_in(address: str) -> str | None:

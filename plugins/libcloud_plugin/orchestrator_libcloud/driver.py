@@ -40,16 +40,17 @@ _CHEAP: Final = {
     "libcloud.compute.drivers.openstack": "list_sizes",
     "libcloud.compute.drivers.ec2": "list_locations",
 }
-"""A driver's module to its cheapest list that needs credentials; elsewhere it is the nodes:
-other lists are constants of Libcloud in many drivers, and prove nothing."""
+"""A driver's module to its cheapest list that needs credentials. Other drivers use the nodes: their
+other lists are often constants of Libcloud, which prove nothing.
+"""
 
 
 class LibcloudDriver:
-    """One cloud that Libcloud reaches.
+    """One cloud that is reached through Libcloud.
 
     Args:
-        context: the cloud's name.
-        settings: as :class:`LibcloudSettings` loaded them.
+        context: the core's context, with the cloud's name.
+        settings: the settings, loaded by :class:`LibcloudSettings`.
     """
 
     settings_schema = LibcloudSettings
@@ -67,12 +68,12 @@ class LibcloudDriver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Return what Libcloud says of the provider; imports its module, sends nothing."""
+        """Return Libcloud's description of the provider; import its module, but send nothing."""
         return describe(self._settings, self._sessions.driver_class())
 
     @hookimpl
     def unsupported(self) -> Mapping[str, str]:
-        """Return what the provider's driver class lacks; sends nothing."""
+        """Return the hooks that the provider's driver class lacks; send nothing."""
         return unsupported(self._settings, self._sessions.driver_class())
 
     @hookimpl
@@ -85,14 +86,14 @@ class LibcloudDriver:
                 cheap = (name for module, name in _CHEAP.items() if module in known)
                 lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
         except CloudError as error:
-            # A mistyped region is an address that is not there, or a signature that does not fit.
+            # A mistyped region leads to an address that does not exist, or to a wrong signature.
             if said := regions.hint(self._settings["provider"], self._region):
                 error.message = f"{error.message}. {said}"
                 error.args = (error.message,)
                 raise
             if trail.status is None or not error.message.endswith(" failed"):
                 raise
-            # Of what is in no table the status is all that is known to tell the operator.
+            # For an error that no table has, only the status helps the operator.
             raise CloudError(
                 f"{error.message} (its last answer was {trail.status}; check the addresses, "
                 "the region and the arguments in the settings)"
@@ -109,7 +110,7 @@ class LibcloudDriver:
 
     @hookimpl
     def list_images(self, deadline: Deadline) -> list[Image]:
-        """Return every image that a node can be started from now."""
+        """Return every image from which a node can be started now."""
         with self._call(deadline) as driver:
             owners = self._settings.get("image_owner", ())
             images = lookup.list_images(driver, self._region, owners)
@@ -117,7 +118,7 @@ class LibcloudDriver:
 
     @hookimpl
     def page_nodes(self, limit: int, marker: str | None, deadline: Deadline) -> list[Node]:
-        """Return a part of the nodes, where less than all of them can be asked for."""
+        """Return a part of the nodes, if the provider can be asked for less than all of them."""
         with self._call(deadline) as driver:
             nodes = self._parts.part(driver, "list_nodes", limit, marker)
             if nodes is not None:
@@ -126,10 +127,11 @@ class LibcloudDriver:
 
     @hookimpl
     def page_images(self, limit: int, marker: str | None, deadline: Deadline) -> list[Image]:
-        """Return a part of the images, where the provider sorts them by id."""
+        """Return a part of the images, if the provider sorts them by id."""
         with self._call(deadline) as driver:
             images = self._parts.part(driver, "list_images", limit, marker)
-            # Only those that can be used were asked for; what leaves others out leaves too few.
+            # The request was for usable images only. If the answer has others, leaving them out
+            # would make the part too short.
             if images is not None and all(convert.is_usable(image) for image in images):
                 return _by_id([convert.to_image(image) for image in images], marker)
         return _by_id(self.list_images(deadline), marker)
@@ -164,7 +166,7 @@ class LibcloudDriver:
         """Return one image."""
         with self._call(deadline) as driver:
             image = convert.to_image(lookup.find_image(driver, image_id, self._region))
-            # Azure writes an image's name in its own letter case and URL scheme; for all other
+            # Azure writes an image's name in its own letter case and URL scheme. For all other
             # providers find_image has compared the ids.
             image.id = image_id
             return image
@@ -206,12 +208,12 @@ class LibcloudDriver:
 
     @hookimpl
     def abort(self, deadline: Deadline) -> None:
-        """Close the connection of the call with this deadline, if it still runs."""
+        """Close the connection of the call with this deadline, if the call still runs."""
         abort(deadline)
 
     @hookimpl
     def close(self) -> None:
-        """Let go of every thread's driver object; calls under way end as they would."""
+        """Release every thread's driver object; calls in progress end normally."""
         self._sessions.close()
 
     def _not_now(self, node_id: str) -> Conflict:
@@ -229,7 +231,8 @@ class LibcloudDriver:
             trail.begin_change()
             with lookup.gone_believed(driver, node):
                 done = actions.perform(driver, action, node, self._options)
-            # UpCloud's driver takes a 404 to its own look for the node's end, and sends nothing.
+            # UpCloud's driver looks the node up first. It takes a 404 as the node's end, and then
+            # sends no deletion.
             is_sent = action != "destroy_node" or trail.is_change_sent
             if (not done and not actions.false_is_success(driver, trail.status)) or not is_sent:
                 raise failure
@@ -238,7 +241,7 @@ class LibcloudDriver:
     def _call(
         self, deadline: Deadline, trail: Trail | None = None, source: Source | None = None
     ) -> Iterator[Any]:
-        """Lend this thread's driver object; let nothing out but our own errors."""
+        """Lend this thread's driver object; let only our own errors pass."""
         trail = trail or Trail()
         with (
             translated(self._name, trail, source or self._source),
@@ -248,12 +251,12 @@ class LibcloudDriver:
 
 
 def _by_id(things: list[T], marker: str | None) -> list[T]:
-    """Return things in the order of their ids, each once, from after the marker."""
+    """Return things in the order of their ids, each once, starting after the marker."""
     found = {thing.id: thing for thing in things if marker is None or thing.id > marker}
     return [found[name] for name in sorted(found)]
 
 
 def _shown(node: Node) -> Node:
-    """Return a node without what only the answer to its start may tell."""
+    """Return a node without the parts that only the answer to its start may contain."""
     node.secrets = {}
     return node

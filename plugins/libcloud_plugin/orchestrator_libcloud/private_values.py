@@ -1,4 +1,4 @@
-"""What of a cloud's settings no message may show: its secrets and its addresses."""
+"""Values of a cloud's settings that no message may show: its secrets and its addresses."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from orchestrator_libcloud.errors.refusal import flat
 from orchestrator_libcloud.http.secret_names import is_secret_name
 
 _CREDENTIALS: Final = frozenset((*TARGETS["key"], *TARGETS["secret"]))
-"""What the settings' key and secret are called by drivers, and by Keystone."""
+"""Names that drivers, and Keystone, use for the settings' key and secret."""
 
 _NAMES: Final = frozenset({"user_id", "username", "subscription_id"})
 
 _OPEN: Final = (str, int, float, bool, NoneType)
-"""Types of settings that stand there as they are; a reference is of another one."""
+"""Types of settings that hold the value itself; a reference has another type."""
 
 
 class PrivateValues:
-    """Every secret and host that driver objects of one cloud were made with.
+    """Every secret and host with which the driver objects of one cloud were made.
 
-    A secret that has been replaced stays here: the cloud may still quote it.
+    A replaced secret is kept: the cloud may still quote it.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class PrivateValues:
         return tuple(self._secrets)
 
     def hosts(self) -> tuple[str, ...]:
-        """Return the names and addresses of hosts, as they stand in the settings."""
+        """Return the names and addresses of hosts, as they are in the settings."""
         return tuple(self._hosts)
 
     def note(
@@ -45,12 +45,12 @@ class PrivateValues:
         arguments: Mapping[str, Any],
         *more: Mapping[str, Any],
     ) -> None:
-        """Keep what these settings hold.
+        """Keep the private values of these settings.
 
         Args:
-            settings: the cloud's, as its schema loaded them.
-            arguments: what the driver is made with: the settings with their secrets revealed.
-            more: what else a connection is made with, by name.
+            settings: the cloud's settings, loaded by their schema.
+            arguments: the arguments of the driver: the settings with their secrets revealed.
+            more: the other values with which a connection is made, by name.
         """
         given = settings["arguments"]
         pairs = [*arguments.items(), *(pair for mapping in more for pair in mapping.items())]
@@ -61,7 +61,7 @@ class PrivateValues:
             for leaf in _texts(value):
                 if is_private:
                     self._secrets[leaf] = None
-                    # A user's name may be any word: it is taken out of the cloud's sentences only.
+                    # A user's name may be any word: it is removed only from the cloud's sentences.
                     is_name = name in _NAMES or leaf.isalpha()
                     if is_secret_name(name) or not is_name:
                         register_secret(leaf)

@@ -1,7 +1,7 @@
-"""What each provider of Libcloud takes of our settings, and where its class is.
+"""Settings that each Libcloud provider accepts, and the location of its class.
 
-The table says it without importing a provider's module, which costs memory and time;
-the tests hold it against the constructors themselves.
+The table answers this without importing a provider's module, which costs memory and time; the tests
+check it against the constructors themselves.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ TAKES: Final[dict[str, str]] = {
     "vsphere": "key! secret! host! port",
     "vultr": _KEY,
 }
-"""Provider name to the settings that mean something to it; ``!`` marks required ones."""
+"""Provider name to the settings that it uses; ``!`` marks required ones."""
 
 NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "abiquo": ("endpoint",),
@@ -79,32 +79,32 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "openstack": ("ex_force_auth_url",),
     "ovh": ("ex_project_id",),
 }
-"""What a provider wants among ``arguments``."""
+"""The ``arguments`` that a provider requires."""
 
 IMAGE_OWNERS: Final = frozenset({"ec2", "eucalyptus", "nimbus", "outscale_inc", "outscale_sas"})
 """Providers that can list the images of one owner."""
 
 DEFAULTS: Final[dict[str, dict[str, str]]] = {
-    # Libcloud's own default, version 2, is one that Amazon takes no longer everywhere.
+    # Libcloud's own default is version 2, which Amazon no longer accepts everywhere.
     "ec2": {"signature_version": "4"},
-    # Its own default, 1.1, asks Nova for images and Keystone for a login of version 2.
+    # Libcloud's own default, 1.1, requests images from Nova and a version 2 login from Keystone.
     "openstack": {"api_version": "2.2"},
 }
-"""What goes to a constructor unless ``arguments`` say otherwise."""
+"""Values that the constructor gets unless ``arguments`` has others."""
 
 
 def taken(provider: str) -> frozenset[str]:
-    """Return which of :data:`COMMON` mean something to a provider."""
+    """Return the settings of :data:`COMMON` that a provider uses."""
     return frozenset(word.rstrip("!") for word in _words(provider))
 
 
 def required(provider: str) -> tuple[str, ...]:
-    """Return which of :data:`COMMON` a provider cannot do without."""
+    """Return the settings of :data:`COMMON` that a provider requires."""
     return tuple(word.rstrip("!") for word in _words(provider) if word.endswith("!"))
 
 
 def _words(provider: str) -> list[str]:
-    # A provider newer than the table may take everything; its constructor will tell.
+    # A provider newer than the table may accept every setting; its constructor decides.
     return TAKES.get(provider, " ".join(COMMON)).split()
 
 
@@ -117,13 +117,13 @@ def load(provider: str) -> Any:
     """Import a provider's module and return its driver class.
 
     Raises:
-        ImportError: when the module needs a package that is not installed.
+        ImportError: the module needs a package that is not installed.
     """
     return _table().get_driver(provider)
 
 
 def refusal(provider: str) -> str | None:
-    """Say why this is no provider's name, with the nearest valid word; None if it is one."""
+    """Return why this is not a provider's name, with the nearest valid word; None if it is one."""
     known = names()
     if provider in known:
         return None
@@ -139,5 +139,5 @@ def _hint(word: str, known: list[str]) -> str:
 
 
 def _table() -> Any:
-    # Importing Libcloud takes a tenth of a second: only who uses this plugin pays for it.
+    # Importing Libcloud takes a tenth of a second, which only users of this plugin should pay.
     return importlib.import_module("libcloud.compute.providers")

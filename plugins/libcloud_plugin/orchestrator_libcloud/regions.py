@@ -1,8 +1,8 @@
 """Regions that Libcloud's tables lack, and the addresses that serve them.
 
-Some of Libcloud's drivers refuse a region that is not in a table of theirs. The table is years
-old in places, so it only hints here: where a provider's rule gives the region's address, or the
-settings name one, the driver is taught the region before it is made.
+Some of Libcloud's drivers refuse a region that is not in their table. Parts of these tables are
+years old, so here they are only a hint. If a provider's rule yields the region's address, or the
+settings name one, the region is added to the driver's table before the driver is made.
 
 Sources: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-endpoints.html with the partitions of
 Amazon's own SDK; https://docs.outscale.com/en/userguide/API-Endpoints-Reference.html. CloudSigma's
@@ -25,7 +25,7 @@ _AMAZON_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z0-9]+)+-\d+\Z")
 _AMAZON_ZONE: Final = re.compile(r"([a-z]{2,4}(-[a-z0-9]+)+-\d+)[a-z]\Z")
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 _SCOPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
-"""What may stand in the scope of a signature and in a query, where a host is given."""
+"""The form that is allowed in the scope of a signature and in a query, if a host is configured."""
 
 _PARTITIONS: Final = (
     ("cn-", "amazonaws.com.cn"),
@@ -35,7 +35,7 @@ _PARTITIONS: Final = (
     ("us-iso-", "c2s.ic.gov"),
     ("eu-isoe-", "cloud.adc-e.uk"),
 )
-"""The beginning of a region's name to its partition's domain; all others are in amazonaws.com."""
+"""Prefix of a region's name to its partition's domain; all other regions are in amazonaws.com."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class _Table:
     """A driver's table of regions.
 
     Attributes:
-        module: where the table is.
-        name: its name there.
-        address: a region's host by the provider's rule; None where there is no rule.
-        row: what the driver reads of a region, made of its name and host.
-        needs_address: whether the driver connects to the row's host.
+        module: the module of the table.
+        name: the table's name in the module.
+        address: returns a region's host by the provider's rule; None if there is no rule.
+        row: makes the driver's entry for a region from its name and host.
+        needs_address: whether the driver connects to the entry's host.
     """
 
     module: str
@@ -109,7 +109,7 @@ _TABLES: Final[dict[str, _Table]] = {
     "internetsolutions": _DIMENSION_DATA,
     "ntta": _DIMENSION_DATA,
     "nttcis": _Table("libcloud.common.nttcis", "API_ENDPOINTS", _named_row),
-    # The region is a word of Keystone's catalogue; the address comes from there.
+    # The region is a word of Keystone's catalogue, which has the address.
     "rackspace": _Table(
         "libcloud.compute.drivers.rackspace",
         "ENDPOINT_ARGS_MAP",
@@ -118,23 +118,23 @@ _TABLES: Final[dict[str, _Table]] = {
     ),
 }
 _ONLY: Final = {
-    # Its driver serves every other region by Amsterdam, without a word.
+    # The driver silently serves every other region from Amsterdam.
     "aurora_compute": ("Amsterdam", "Barcelona", "Los Angeles", "Miami", "Rotterdam", "Tokyo"),
     "rackspace_first_gen": ("uk", "us"),
 }
-"""Regions that mean something in a driver's own code: no other can be asked for."""
+"""Regions that a driver's own code knows: it accepts no others."""
 
 _taught: set[tuple[str, str, str]] = set()
 _teaching: Final = threading.Lock()
 
 
 def refusal(provider: str, region: str, host: str | None = None) -> str | None:
-    """Say why a region cannot be used; None when it can, in Libcloud's table or not.
+    """Return why a region cannot be used; None if it can, whether or not Libcloud's table has it.
 
     Args:
-        provider: Libcloud's name.
+        provider: Libcloud's name of the provider.
         region: the settings' region.
-        host: the settings' host, which needs no rule for an address.
+        host: the settings' host, with which no rule for an address is needed.
     """
     if region not in _ONLY.get(provider, (region,)):
         known = ", ".join(_ONLY[provider])
@@ -163,7 +163,7 @@ def _amazon_refusal(region: str, table: _Table) -> str | None:
 
 
 def hint(provider: str, region: str | None) -> str | None:
-    """Return a sentence on a region that Libcloud's table lacks; it may be new, or a typo."""
+    """Return a sentence about a region that Libcloud's table lacks; it may be new, or a typo."""
     table = _TABLES.get(provider)
     if table is None or region is None or region in _original(table):
         return None
@@ -183,7 +183,7 @@ def _near(table: _Table, region: str) -> str:
 
 
 def endpoint(provider: str, region: str | None) -> str | None:
-    """Return the host that serves a region (EC2's default one without it), where it is known."""
+    """Return the host that serves a region (EC2's default host without one), if it is known."""
     if provider != "ec2":
         return None
     name = region or _DEFAULT_REGION
@@ -193,16 +193,16 @@ def endpoint(provider: str, region: str | None) -> str | None:
 
 @contextmanager
 def taught(provider: str, region: str | None, host: str | None = None) -> Iterator[None]:
-    """Let the driver's table have this region while a driver object is made.
+    """Add the region to the driver's table while a driver object is made.
 
-    Arguments as :func:`refusal`, which must have said None.
+    The arguments are those of :func:`refusal`, which must have returned None.
     """
     table = _TABLES.get(provider)
     if table is None or region is None or region in _original(table):
         yield
         return
     address = host or (table.address(region) if table.address is not None else "")
-    with _teaching:  # another cloud may give a region of this name another host
+    with _teaching:  # another cloud may use another host for a region of this name
         _taught.add((table.module, table.name, region))
         table.rows()[region] = table.row(region, address)
         yield

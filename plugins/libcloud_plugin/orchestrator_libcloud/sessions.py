@@ -1,4 +1,4 @@
-"""The driver objects of one cloud: one for each thread, since Libcloud's are not thread-safe."""
+"""Driver objects of one cloud: one for each thread, since Libcloud's are not thread-safe."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ _OWN_LIBRARIES: Final = {
     libvirt_domains.MODULE: libvirt_domains.install,
     actions.MODULE: connections.install,
 }
-"""Driver modules whose connections are not Libcloud's to what makes them fit for us."""
+"""Driver modules with connections that are not Libcloud's, to the module that prepares them."""
 
 _IN_PROCESS: Final = frozenset({"dummy"})
-"""Providers whose cloud lives in the driver object itself, so that all threads share one."""
+"""Providers whose cloud is the driver object itself, so that all threads share one."""
 
 
 class Sessions:
-    """Makes driver objects when they are needed and forgets them when told to.
+    """Factory and store of a cloud's driver objects, which are made when they are needed.
 
     Args:
-        settings: the cloud's, as its schema loaded them.
-        cloud: its name, for messages.
+        settings: the cloud's settings, loaded by their schema.
+        cloud: the cloud's name, for messages.
 
     Attributes:
-        private: what of the settings no message may show.
-        redact: takes it out of what the cloud says.
+        private: the values of the settings that no message may show.
+        redact: the function that removes them from the cloud's texts.
     """
 
     def __init__(self, settings: Mapping[str, Any], cloud: str = "?") -> None:
@@ -65,15 +65,15 @@ class Sessions:
         self._driver_class: Any = None
         is_openstack = settings["provider"] in PROVIDERS
         self._openstack = SharedCloud(settings, cloud) if is_openstack else None
-        # A thread's own is gone with the thread.
+        # A thread's own driver object is gone with the thread.
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._is_closed = False
 
     def driver_class(self) -> Any:
-        """Return the provider's driver class; imports its module at the first call.
+        """Return the provider's driver class; import its module at the first call.
 
         Raises:
-            PluginError: when it cannot be imported.
+            PluginError: the module cannot be imported.
         """
         with self._lock:
             if self._driver_class is None:
@@ -85,7 +85,7 @@ class Sessions:
                         f"Provider {provider!r} needs the package {error.name}, "
                         "which is not installed"
                     ) from error
-                # It imports Libcloud, which is not loaded before a cloud is used.
+                # This imports Libcloud, which must not be loaded before a cloud is used.
                 transport = importlib.import_module("orchestrator_libcloud.transport")
                 transport.install(driver_class)
                 self._prepare(driver_class, provider)
@@ -95,7 +95,7 @@ class Sessions:
             return self._driver_class
 
     def _prepare(self, driver_class: Any, provider: str) -> None:
-        """Put connections that are not Libcloud's under our terms, and tell what weakens them."""
+        """Apply our terms to connections that are not Libcloud's, and warn of insecure settings."""
         install = _OWN_LIBRARIES.get(driver_class.__module__)
         missing = install(sys.modules[driver_class.__module__]) if install is not None else None
         if missing is not None:
@@ -103,7 +103,7 @@ class Sessions:
                 f"Provider {provider!r} needs the package {missing}, which is not installed"
             )
         if not self._settings.get("verify_tls", True):
-            # One line of ours instead, which names the cloud.
+            # One log line of ours replaces these warnings, and it names the cloud.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             _log.warning(
                 "Cloud %s: verify_tls is false, so its credentials go to any server at its address",
@@ -115,12 +115,12 @@ class Sessions:
         """Lend this thread's driver object for one call, which ends at its deadline.
 
         Args:
-            deadline: the end; :func:`abort` names the call by it.
-            trail: is filled with what is sent and answered meanwhile.
+            deadline: the end of the call; :func:`abort` identifies the call by it.
+            trail: the exchange, filled with the requests and answers of the call.
 
         Raises:
-            PluginError: when it cannot be made.
-            CloudTimeout: when nothing is left of the deadline.
+            PluginError: the driver object cannot be made.
+            CloudTimeout: no time is left.
         """
         call = Call(deadline, self._terms(), trail or Trail())
         call.check()
@@ -133,7 +133,7 @@ class Sessions:
                 self._give_back(held, is_torn=call.is_aborted or not _is_alive(held.driver))
 
     def close(self) -> None:
-        """Let go of every thread's driver object; of those in use when their calls have ended."""
+        """Release every thread's driver object; one in use is released when its call has ended."""
         with self._lock:
             self._is_closed = True
             idle = [held for held in self._held if not held.users]
@@ -156,7 +156,10 @@ class Sessions:
         return held
 
     def _give_back(self, held: _Held, *, is_torn: bool) -> None:
-        """End a use; what is closed, or was torn out of its work by an abort, is not used again."""
+        """End a use of a driver object.
+
+        A driver object that is closed, or was interrupted by an abort, is not used again.
+        """
         with self._lock:
             held.users -= 1
             is_done = self._is_closed or (is_torn and not self._is_shared)
@@ -176,7 +179,7 @@ class Sessions:
             with regions.taught(*where):
                 driver = driver_class(**arguments)
         except (TypeError, ImportError) as error:
-            # These name parameters and packages, not their values.
+            # These errors name parameters and packages, not their values.
             raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
         except Exception as error:
             if _is_libvirts_own(driver_class, error):
@@ -217,24 +220,24 @@ class Sessions:
 
 
 def abort(deadline: Deadline) -> None:
-    """Make the call end that was given this deadline, in whatever thread it waits."""
+    """End the call with this deadline, in the thread in which it waits."""
     watchdog.abort(deadline)
 
 
 def _is_libvirts_own(driver_class: Any, error: Exception) -> bool:
-    """Return whether Libcloud's libvirt driver itself refuses its settings, in fixed words."""
+    """Return whether Libcloud's libvirt driver itself refuses its settings, with a fixed text."""
     return driver_class.__module__ == libvirt_domains.MODULE and type(error) is RuntimeError
 
 
 def _is_alive(driver: Any) -> bool:
-    """Return whether a driver object can be used again: libvirt's connections end for ever."""
+    """Return whether a driver object can be used again; a libvirt connection does not reopen."""
     if type(driver).__module__ != libvirt_domains.MODULE:
         return True
     return libvirt_domains.is_alive(driver)
 
 
 class _Held:
-    """One driver object, its HTTP sessions, and how many calls use it now."""
+    """One driver object, its HTTP sessions, and the number of calls that use it now."""
 
     def __init__(self) -> None:
         self.driver: Any = None
@@ -242,10 +245,10 @@ class _Held:
         self.users = 0
 
     def close(self) -> None:
-        """Close its idle connections, which would else stay until the collector finds them."""
+        """Close its idle connections, which would otherwise stay open until garbage collection."""
         for session in list(self.opened):
             session.close()
 
 
 class _Shared:
-    """Stands where a ``threading.local`` stands for the other providers."""
+    """Replacement for the ``threading.local`` of the other providers."""

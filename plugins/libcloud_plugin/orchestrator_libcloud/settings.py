@@ -1,4 +1,4 @@
-"""What ``[clouds.NAME]`` may say besides the core's own keys."""
+"""Settings that ``[clouds.NAME]`` may have besides the core's own keys."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _LARGEST_ANSWER = 4096
 
 
 class LibcloudSettings(Schema):
-    """The settings of one cloud; which of them a provider takes is checked here too."""
+    """The settings of one cloud, checked against the ones that its provider accepts."""
 
     class Meta:
-        """What is unknown is wrong."""
+        """Options of the schema: unknown keys are errors."""
 
         unknown = RAISE
 
@@ -60,10 +60,10 @@ class LibcloudSettings(Schema):
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:
-        """Hold the settings against what the provider takes.
+        """Check the settings against the ones that the provider accepts.
 
         Raises:
-            ValidationError: naming each setting that is missing or not taken.
+            ValidationError: settings are missing or not accepted; names each of them.
         """
         provider: str = data["provider"]
         if why := refusal(provider):
@@ -104,7 +104,7 @@ def _not_taken(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _pointless(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what a provider takes no notice of, or another setting does away with."""
+    """Return the settings that a provider ignores, or that another setting overrides."""
     wrong = {}
     if provider == _LIBVIRT:
         for name in _OWN_TRANSPORT:

@@ -1,4 +1,4 @@
-"""Which hooks a provider cannot serve, told from its driver's class alone."""
+"""Hooks that a provider cannot serve, found from its driver's class alone."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def unsupported(settings: Mapping[str, Any], driver_class: Any) -> dict[str, str
     """Return the hooks that a cloud cannot serve, with the reasons for callers.
 
     Args:
-        settings: the cloud's, as their schema loaded them.
-        driver_class: the provider's, which may stand for several.
+        settings: the cloud's settings, loaded by their schema.
+        driver_class: the provider's driver class, which may stand for several.
     """
     actual = chosen(settings, driver_class)
     return {hook: why for hook, why in _reasons(actual) if why is not None}
@@ -71,9 +71,9 @@ def _start(chosen: Any) -> str | None:
 
 
 def chosen(settings: Mapping[str, Any], driver_class: Any) -> Any:
-    """Return the class of the driver objects: some classes make one of another by version.
+    """Return the class of the driver objects: some classes create an object of another, by version.
 
-    Arguments as :func:`unsupported`.
+    The arguments are those of :func:`unsupported`.
     """
     if driver_class.__new__ is object.__new__:
         return driver_class

@@ -1,4 +1,4 @@
-"""Puts every connection of a Libcloud driver under the terms of the call under way."""
+"""Transport that applies the current call's terms to every connection of a Libcloud driver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CERTIFICATE: Final = ("cert_file", "key_file")
 
 
 class Transport(LibcloudConnection):
-    """A connection of Libcloud under the terms of the current call; without any, as ever."""
+    """Libcloud connection under the terms of the current call; without a call, unchanged."""
 
     def __init__(self, host: str, port: int, secure: Any = None, **kwargs: Any) -> None:
         call = current()
@@ -38,7 +38,7 @@ class Transport(LibcloudConnection):
 
 
 class _Once:
-    """Stands where Libcloud has its retries, which sleep and repeat changes too."""
+    """Replacement for Libcloud's retries, which sleep and also repeat changes."""
 
     def __init__(self, **_: Any) -> None:
         pass
@@ -48,7 +48,7 @@ class _Once:
 
 
 class _Requests:
-    """Stands for the module ``requests`` where a driver calls it without Libcloud's connections."""
+    """Replacement for ``requests`` in drivers that call it without Libcloud's connections."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in _METHODS:
@@ -62,7 +62,7 @@ class _Requests:
                     session.proxies = dict.fromkeys(("http", "https"), call.terms.proxy)
                 response = session.request(name, url, **kwargs)
             if response.status_code >= _FIRST_ERROR:
-                # OUTSCALE's driver hands an error's JSON on as if it were what was asked for.
+                # OUTSCALE's driver passes on an error's JSON as if it were the requested result.
                 error: Any = exceptions.BaseHTTPError
                 raise error(response.status_code, response.text)
             return response
@@ -71,8 +71,8 @@ class _Requests:
 
 
 def install(driver_class: Any) -> None:
-    """Have every connection of this driver made of :class:`Transport`. Safe to repeat."""
-    # Its warnings about odd answers show whole URLs, which are signed in many clouds.
+    """Make every connection of this driver a :class:`Transport`. Safe to repeat."""
+    # Its warnings about odd answers show complete URLs, which many clouds sign.
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     connection: Any = Connection
     connection.conn_class = Transport
@@ -81,11 +81,11 @@ def install(driver_class: Any) -> None:
     prices.install()
     addresses.correct_kinds(driver_class)
     for cls in _classes(driver_class):
-        # Azure's two name the plain class again, which hides the one set above.
+        # Azure's two classes set the plain class again, which hides the one set above.
         if getattr(cls, "conn_class", None) is LibcloudConnection:
             cls.conn_class = Transport
         if getattr(getattr(cls, "responseCls", None), "__module__", "") == _GOOGLE:
-            # Else an error answer without a body counts as a list with nothing on it.
+            # Otherwise an error answer without a body counts as an empty list.
             cls.responseCls.parse_zero_length_body = True
         module = sys.modules[cls.__module__]
         if getattr(module, "requests", None) is requests:
@@ -93,7 +93,7 @@ def install(driver_class: Any) -> None:
 
 
 def _classes(driver_class: Any) -> Iterator[Any]:
-    """Yield a driver's class, its connections' and all that they are derived from."""
+    """Yield a driver's class, its connections' classes and all their base classes."""
     names = [name for name in dir(driver_class) if name.endswith("connectionCls")]
     for cls in (driver_class, *(getattr(driver_class, name) for name in names)):
         yield from getattr(cls, "__mro__", ())

@@ -1,1 +1,1 @@
-"""Parsed answers of providers: trees, the places of items, and what is known of odd ones."""
+"""Parsed answers of providers: trees, the places of items, and the known odd items."""

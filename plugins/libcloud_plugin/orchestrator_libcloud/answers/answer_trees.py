@@ -2,7 +2,7 @@
 
 A path is a tuple of steps: a key of an object, an index of a list or of an element's children,
 ``@name`` for an element's attribute, ``#text`` for its text. A step ``<name>`` stands for a child
-element that is not there.
+element that does not exist.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 Path = tuple[str | int, ...]
 Edits = Mapping[Path, Any]
-"""Paths to what shall stand there; :data:`GONE` takes away what is there."""
+"""Paths to their new values; :data:`GONE` removes the value."""
 
 TEXT: Final = "#text"
 _OWNTEXT: Final[Any] = ET.Element.text
@@ -36,16 +36,16 @@ class _Mark:
 
 
 GONE: Final[Any] = _Mark("GONE")
-"""Stands for what is not there."""
+"""The value of a path that leads to nothing."""
 
 
 def is_element(value: Any) -> bool:
-    """Whether this is an XML element, of whichever library."""
+    """Return whether this is an XML element, of any library."""
     return hasattr(value, "tag") and hasattr(value, "findtext")
 
 
 def children(node: Any) -> Iterator[tuple[str | int, Any]]:
-    """Yield each step from a node and what is there; nothing for a single value."""
+    """Yield each step from a node and the value there; nothing for a single value."""
     if isinstance(node, dict):
         yield from node.items()
     elif isinstance(node, list | tuple):
@@ -58,7 +58,7 @@ def children(node: Any) -> Iterator[tuple[str | int, Any]]:
 
 
 def value_at(root: Any, path: Path) -> Any:
-    """Return what is at the end of a path, :data:`GONE` where nothing is."""
+    """Return the value at the end of a path, :data:`GONE` if there is none."""
     for step in path:
         try:
             root = _child(root, step)
@@ -88,7 +88,7 @@ def resolved(root: Any, path: Path) -> list[str | int]:
 
 
 def unresolved(root: Any, names: list[str | int]) -> Path | None:
-    """Return the path that such names are in another tree; None where it ends before."""
+    """Return the path that such names have in another tree; None if there is no such path."""
     path: list[str | int] = []
     for name in names:
         if root is GONE or (not any(True for _ in children(root)) and not _may_have(root)):
@@ -107,7 +107,7 @@ def _may_have(node: Any) -> bool:
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a value tells nothing."""
+    """Return whether a value carries no information."""
     if is_element(value):
         return not len(value) and not (value.text or "").strip() and not value.attrib
     return value is None or value is GONE or value in ("", [], {})
@@ -130,7 +130,7 @@ def groups(node: Any) -> Iterator[list[str | int]]:
 
 
 def walk(root: Any, path: Path = (), most: int = 4000) -> Iterator[tuple[Path, Any]]:
-    """Yield paths and values level by level, so many at most."""
+    """Yield paths and values level by level, up to a limit."""
     level: list[tuple[Path, Any]] = [(path, root)]
     while level and most > 0:
         below: list[tuple[Path, Any]] = []
@@ -142,7 +142,7 @@ def walk(root: Any, path: Path = (), most: int = 4000) -> Iterator[tuple[Path, A
 
 
 def spelled(root: Any, path: Path) -> str:
-    """Return a path in words: ``networks.v4[0].ip_address``."""
+    """Return a path as text: ``networks.v4[0].ip_address``."""
     words = ""
     for step in path:
         here, root = root, value_at(root, (step,))

@@ -1,4 +1,4 @@
-"""Items in the answers of a provider: where they are, and what they and their fields are called."""
+"""Items in the answers of a provider: their places, their names and the names of their fields."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ ITSELF: Final = "itself"
 
 @dataclass(frozen=True)
 class Place:
-    """An item: one of several in an answer.
+    """The place of an item: one of several in an answer.
 
     Attributes:
-        number: the answer's.
-        group: the path to what the items are in.
-        step: from there to the item.
+        number: the answer's number.
+        group: the path to the object or list that holds the items.
+        step: the step from the group to the item.
     """
 
     number: int
@@ -52,12 +52,12 @@ class Place:
 
     @property
     def path(self) -> Path:
-        """The path to the item."""
+        """Return the path to the item."""
         return (*self.group, self.step)
 
 
 def item_around(tree: Any, path: Path) -> Path:
-    """Return the path to the item that a place is in: the outermost that has a name or an id."""
+    """Return the path to the item around a place: the outermost item that has a name or an id."""
     others: list[Path] = []
     for end in range(len(path) - (path[-1:] == (TEXT,))):
         here = path[:end]
@@ -70,20 +70,20 @@ def item_around(tree: Any, path: Path) -> Path:
 
 
 def is_in_item(tree: Any, path: Path) -> bool:
-    """Whether a place is in an item: what that holds belongs together and is not cut down."""
+    """Return whether a place is in an item, whose parts belong together and are not cut down."""
     return any(is_item(value_at(tree, path[:end])) for end in range(1, len(path) + 1))
 
 
 def is_item(node: Any) -> bool:
-    """Whether this is a thing of its own: it has a name or an id."""
+    """Return whether this is an item of its own: it has a name or an id."""
     if called(node):
         return True
-    # VPS.net has each thing in a wrapper.
+    # VPS.net puts each thing into a wrapper.
     return isinstance(node, dict) and len(node) == 1 and any(map(called, node.values()))
 
 
 def may_change(tree: Any, path: Path) -> bool:
-    """Whether a place is in an item, and not an item itself or something that has items in it."""
+    """Return whether a place is in an item, and is neither an item itself nor holds items."""
     if is_in_item(tree, path[:-1]) or (len(path) > 1 and called(tree)):
         return True
     value = value_at(tree, path)
@@ -99,9 +99,9 @@ def _is_one_of_several(parent: Any, step: str | int) -> bool:
 
 
 def called(item: Any) -> str:
-    """Return an item's own name, else its id; nothing where it has none."""
+    """Return an item's own name, or its id; an empty text if it has neither."""
     if isinstance(item, list | tuple):
-        return ""  # and there may be thousands in it
+        return ""  # and there may be thousands of values in it
     found = _simple_fields(item)
     name = next((found[name] for name in _NAMES if found.get(name)), "")
     if name or _has_items(item):  # Google's lists have an id themselves
@@ -112,12 +112,12 @@ def called(item: Any) -> str:
 def _simple_fields(item: Any) -> dict[str, str]:
     """Return an item's texts and numbers by the names of their fields in lower case."""
     if isinstance(item, dict) and isinstance(item.get("metadata"), dict):
-        item = {**item["metadata"], **item}  # where Kubernetes has the names
+        item = {**item["metadata"], **item}  # Kubernetes has the names there
     found = {}
     for step, value in children(item):
         told = value.text if is_element(value) and not len(value) else value
         if isinstance(told, str | int) and told not in ("", True, False):
-            # Of an object the key itself; this is done for every item of a list.
+            # The key itself for an object: this code runs for every item of a list.
             name = step if type(step) is str and type(item) is dict else spelled(item, (step,))
             found[name.lower()] = str(told)[:_LONG].strip()
     return found
@@ -131,7 +131,7 @@ def _has_items(node: Any) -> bool:
 
 
 def position(tree: Any, item: Path) -> int:
-    """Return where an item stands among those of its kind, from 1."""
+    """Return the position of an item among those of its kind, from 1."""
     if not item:
         return 1
     parent = value_at(tree, item[:-1])
@@ -141,16 +141,16 @@ def position(tree: Any, item: Path) -> int:
 
 
 def identity(item: Any) -> str:
-    """Return an item's own id, else its name; nothing where it has neither."""
+    """Return an item's own id, or its name; an empty text if it has neither."""
     found = _simple_fields(item)
     return next((found[name] for name in IDS if found.get(name)), "") or called(item)
 
 
 def label(kind: str, tree: Any, path: Path) -> str:
-    """Return what a place's item is called in messages: ``node 3 'web-1'``.
+    """Return the name of a place's item in messages: ``node 3 'web-1'``.
 
     Args:
-        kind: what is listed.
+        kind: the kind of things in the list.
         tree: the answer.
         path: a place in the item.
     """
@@ -160,7 +160,7 @@ def label(kind: str, tree: Any, path: Path) -> str:
 
 
 def field_name(tree: Any, path: Path) -> str:
-    """Return a field's path from its item, in words."""
+    """Return a field's path from its item, as text."""
     item = item_around(tree, path)
     return spelled(value_at(tree, item), path[len(item) :]) or ITSELF
 
@@ -170,7 +170,7 @@ def _tag(value: Any) -> Any:
 
 
 def described(value: Any) -> str:
-    """Say what a value is, not what it says: that may be secret."""
+    """Describe a value without its content, which may be secret."""
     if value is GONE:
         return "missing"
     if is_element(value):
@@ -181,7 +181,7 @@ def described(value: Any) -> str:
 
 
 def looks_odd(value: Any) -> bool:
-    """Whether a value is empty, white space, very long or not ASCII."""
+    """Return whether a value is empty, white space, very long or not ASCII."""
     told = value.text if is_element(value) and not len(value) else value
     if isinstance(told, str):
         return not told.strip() or len(told) > _LONG or not told.isascii()

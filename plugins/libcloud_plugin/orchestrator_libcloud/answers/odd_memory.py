@@ -1,8 +1,9 @@
-"""Odd items of one cloud that were found before, so that they need not be searched again.
+"""Memory of the odd items of one cloud, so that they need not be searched again.
 
-A mend is remembered by what is listed, the item's id, the field and a hash of the item.
-The next list gets it put in before the driver reads the answer: it costs about as much as one
-without an odd item. Each cloud's plugin object has a memory of its own, which ends with it.
+A mend is remembered by the kind of list, the item's id, the field and a hash of the item. In the
+next list the mend is applied before the driver reads the answer, so that list costs about as much
+as one without an odd item. Each cloud's plugin object has its own memory, which ends with that
+object.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from orchestrator_libcloud.answers.answer_trees import (
 from orchestrator_libcloud.answers.item_places import identity, item_around
 
 _MOST: Final = 10_000
-"""Enough for a large cloud of which every item is odd in the same way."""
+"""Enough for a large cloud in which every item is odd in the same way."""
 _MOST_REFUSED: Final = 100
 
 
@@ -37,12 +38,12 @@ class Known:
     """One field of one item that a driver cannot read.
 
     Attributes:
-        kind: what is listed: ``node``.
-        group: where the item's kind stands in an answer.
+        kind: the kind of things in the list: ``node``.
+        group: the place of the item's kind in an answer.
         names: the steps from the item to the field; elements by their names.
         item_id: the item's id, or its name.
-        digest: of the whole item. A field may be odd only beside another one: the same value in
-            an item that is well must stay.
+        digest: a hash of the whole item. A field may be odd only together with another one: the
+            same value in a readable item must stay.
     """
 
     kind: str
@@ -54,13 +55,13 @@ class Known:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An item with which no list can be made.
+    """An item that makes its list fail.
 
     Attributes:
-        number: its answer's.
-        path: the field that the error names.
+        number: the number of the item's answer.
+        path: the path to the field that the error names.
         item: the path to the item.
-        digest: of the whole item.
+        digest: a hash of the whole item.
     """
 
     number: int
@@ -70,7 +71,7 @@ class Refusal:
 
 
 class OddMemory:
-    """The odd items of one cloud, so many at most; the oldest are forgotten. Thread-safe."""
+    """The odd items of one cloud, up to a limit; the oldest are forgotten. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,7 +81,7 @@ class OddMemory:
         self._told: OrderedDict[Any, None] = OrderedDict()
 
     def is_new(self, what: Any) -> bool:
-        """Return whether this was not told yet, or so long ago that it is forgotten."""
+        """Return whether this was not reported yet, or so long ago that it is forgotten."""
         with self._lock:
             is_new = what not in self._told
             self._told[what] = None
@@ -90,13 +91,13 @@ class OddMemory:
         return is_new
 
     def note(self, kind: str, tree: Any, path: Path, value: Any) -> None:
-        """Remember what is put in an odd field's place.
+        """Remember the value that replaces an odd field.
 
         Args:
-            kind: what is listed.
-            tree: the answer as it came.
-            path: to the field.
-            value: what stands there instead.
+            kind: the kind of things in the list.
+            tree: the answer as it was received.
+            path: the path to the field.
+            value: the value that replaces the field.
         """
         known = known_of(kind, tree, path)
         if known is None:
@@ -109,7 +110,7 @@ class OddMemory:
                 self._drop(next(iter(self._mends)))
 
     def found_in(self, kind: str, tree: Any) -> Iterator[tuple[Path, Any]]:
-        """Yield paths to the known odd fields of an answer, and what to put there."""
+        """Yield paths to the known odd fields of an answer, and the values that replace them."""
         with self._lock:
             groups = {
                 group: [(known, *self._mends[known]) for known in mends]
@@ -125,7 +126,7 @@ class OddMemory:
                     yield path, value
 
     def forget(self, kind: str) -> None:
-        """Forget the mends of one kind, which did not help."""
+        """Forget the mends of one kind, because they did not help."""
         with self._lock:
             for known in [one for one in self._mends if one.kind == kind]:
                 self._drop(known)
@@ -138,13 +139,13 @@ class OddMemory:
             del self._groups[known.kind, known.group]
 
     def refuse(self, key: Any, number: int, tree: Any, path: Path) -> None:
-        """Remember an item with which a list fails.
+        """Remember an item that makes a list fail.
 
         Args:
-            key: what is listed, and over what the driver fell.
-            number: the answer's.
-            tree: the answer as it came.
-            path: to the field that the error names.
+            key: the kind of list, and the fault of the driver.
+            number: the answer's number.
+            tree: the answer as it was received.
+            path: the path to the field that the error names.
         """
         item = item_around(tree, path)
         if not item:
@@ -155,13 +156,13 @@ class OddMemory:
                 self._refused.popitem(last=False)
 
     def refused(self, key: Any) -> Refusal | None:
-        """Return the item over which the driver fell in this way before."""
+        """Return the item on which the driver failed in this way before."""
         with self._lock:
             return self._refused.get(key)
 
 
 def known_of(kind: str, tree: Any, path: Path) -> Known | None:
-    """Return what a field is remembered by; None for one that is in no item."""
+    """Return the key by which a field is remembered; None for a field that is in no item."""
     at = item_around(tree, path)
     if not at:
         return None
@@ -171,7 +172,11 @@ def known_of(kind: str, tree: Any, path: Path) -> Known | None:
 
 
 def line_key(kind: str, tree: Any, path: Path) -> tuple[Any, ...]:
-    """Return what a log line about an odd field is about: neither the item's place nor the rest."""
+    """Return the key of a log line about an odd field.
+
+    The key has the item's id, the field and its value, but neither the item's place nor its other
+    fields.
+    """
     at = item_around(tree, path)
     item = value_at(tree, at)
     names = tuple(resolved(item, path[len(at) :]))
@@ -179,7 +184,7 @@ def line_key(kind: str, tree: Any, path: Path) -> tuple[Any, ...]:
 
 
 def digest_of(value: Any) -> str:
-    """Return a hash of what a field or an item says."""
+    """Return a hash of the content of a field or an item."""
     if is_element(value):
         told = ET.tostring(value, encoding="unicode")
     else:
@@ -200,7 +205,7 @@ class _Places:
         self._steps: dict[str, list[str | int]] | None = None
 
     def of(self, item_id: str, step: str | int) -> Iterator[str | int]:
-        """Yield where an item may be: where it was last, then where its id is."""
+        """Yield possible places of an item: its last place, then the places of its id."""
         yield step
         if self._steps is None:
             self._steps = {}
@@ -210,7 +215,7 @@ class _Places:
 
 
 def _field(tree: Any, known: Known, step: str | int) -> Path | None:
-    """Return the path to the field, if the item at this step has it as it was."""
+    """Return the path to the field, if the item at this step is unchanged."""
     item = value_at(tree, (*known.group, step))
     if item is GONE or identity(item) != known.item_id or digest_of(item) != known.digest:
         return None

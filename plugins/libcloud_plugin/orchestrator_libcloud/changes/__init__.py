@@ -1,1 +1,1 @@
-"""Start, stop, reboot and the look for one node."""
+"""Start, stop, reboot and lookup of one node."""

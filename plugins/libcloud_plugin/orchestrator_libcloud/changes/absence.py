@@ -1,4 +1,4 @@
-"""Whether a thing that a provider calls missing is missing."""
+"""Checks of a provider's statement that a thing is missing."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from orchestrator_libcloud.http.exchange import Trail
 from orchestrator_libcloud.nodes.states import modules
 
 _NO_DOMAIN: Final = 42
-"""``libvirt.VIR_ERR_NO_DOMAIN``: the hypervisor itself says it, of the UUID it was asked for."""
+"""``libvirt.VIR_ERR_NO_DOMAIN``: the hypervisor's own statement about the UUID that it was asked
+for.
+"""
 
 
 @contextmanager
 def believed(
     driver: Any, names: Names, missing: NodeNotFound, is_listed: Callable[[], bool]
 ) -> Iterator[None]:
-    """Turn the errors that say that a node is gone into ``missing``, where they can be believed.
+    """Turn errors that say that a node is gone into ``missing``, if they can be believed.
 
     Args:
         driver: the Libcloud driver object.
-        names: what the provider may call the node.
-        missing: what to raise.
-        is_listed: fetches a complete list and tells whether it shows the node.
+        names: the names that the provider may use for the node.
+        missing: the error to raise.
+        is_listed: fetches a complete list and returns whether it shows the node.
 
     Raises:
-        NodeNotFound: when the provider names the node as missing, or the list does not show it.
-        CloudError: when the list shows it all the same.
-        Exception: every other error, and that of the list, as it came.
+        NodeNotFound: the provider names the node as missing, or the list does not show it.
+        CloudError: the list still shows the node.
+        Exception: any other error, and an error of the list, unchanged.
     """
     try:
         yield
@@ -50,7 +52,7 @@ def believed(
 def image_believed(
     image_id: str, missing: ImageNotFound, is_listed: Callable[[], bool]
 ) -> Iterator[None]:
-    """As :func:`believed`, for an image."""
+    """Do the same as :func:`believed` for an image."""
     try:
         yield
     except NotFound:
@@ -70,14 +72,14 @@ def confirm(
     """Raise ``missing`` if a complete list does not show the thing either.
 
     Raises:
-        NotFound: when it does not.
-        CloudError: when it does: the provider contradicts itself.
+        NotFound: the list does not show the thing.
+        CloudError: the list shows it: the provider contradicts itself.
     """
     if not is_listed():
         raise missing from cause
     call = current()
     name = "?" if call is None else call.terms.cloud
-    # Neither answer is to be acted on.
+    # The two answers contradict each other, so act on neither.
     raise CloudError(
         f"Cloud {name} contradicts itself: {missing.message}, but its list shows it"
     ) from cause

@@ -1,6 +1,6 @@
-"""What a stop, a reboot and switching on or off call, for each provider.
+"""Stop, reboot, power-on and power-off, for each provider.
 
-It is Libcloud's own method, unless that does something else than it says:
+Each calls Libcloud's own method, unless that method does not do what it says:
 
 * libvirt: ``destroy_node`` only switches off
   (:mod:`orchestrator_libcloud.changes.libvirt_domains`);
@@ -8,11 +8,11 @@ It is Libcloud's own method, unless that does something else than it says:
   (:mod:`orchestrator_libcloud.vsphere.actions`);
 * Outscale: a refusal comes back as a value that counts as success, and ``destroy_node`` sends
   what the API never takes;
-* Azure: ``reboot_node`` answers False to every error;
-* KubeVirt: ``reboot_node`` of a VM that is off is a 404, as if there were no such VM;
-* Equinix Metal and others: False for a success with another status than the expected one.
+* Azure: ``reboot_node`` returns False for every error;
+* KubeVirt: ``reboot_node`` of a VM that is off gets a 404, as if there were no such VM;
+* Equinix Metal and others: a success with a status that is not the expected one returns False.
 
-The tests hold each against a server on loopback, a real libvirt or pyVmomi's own faults.
+The tests check each against a server on loopback, a real libvirt or pyVmomi's own faults.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _FALSE_MEANS_ANOTHER_STATUS: Final = frozenset(
         "vpsnet",
     )
 )
-"""Drivers that compare the answer's status with one value: an error would have been raised."""
+"""Drivers that compare the answer's status with one value; errors are raised before that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the settings say of actions.
+    """The settings for actions.
 
     Attributes:
         delete_volumes: whether a stop deletes the volumes of a libvirt domain too.
@@ -71,15 +71,15 @@ def perform(driver: Any, action: str, node: Any, options: Options) -> bool:
 
     Args:
         driver: the Libcloud driver object.
-        action: the name of Libcloud's method, as ``destroy_node``.
+        action: the name of Libcloud's method, such as ``destroy_node``.
         node: Libcloud's node.
-        options: the settings'.
+        options: the settings for actions.
 
     Returns:
-        False when the driver says that it did not do it, and nothing more.
+        False if the driver reports that it did not do it, without a reason.
 
     Raises:
-        Unsupported: when the driver does not offer it.
+        Unsupported: the driver does not offer the action.
     """
     offered = method(driver, action, ("node",))
     own = next((_OWN[name, action] for name in modules(driver) if (name, action) in _OWN), None)
@@ -103,7 +103,7 @@ def _remove_domain(driver: Any, node: Any, options: Options) -> bool:
 
 
 def _unless(state: NodeState, action: str) -> Action:
-    """Return a libvirt action that a domain in this state is refused: hypervisors differ in how."""
+    """Return a libvirt action that fails in this state, whatever the hypervisor would answer."""
 
     def act(driver: Any, node: Any, _: Options) -> bool:
         return state_of(node) is not state and bool(getattr(driver, action)(node))
@@ -132,12 +132,15 @@ def _outscale_words(answer: Any) -> str:
 
 
 def _restart_kubevirt(driver: Any, node: Any, _: Options) -> bool:
-    """Restart a VM that runs: the instance of another is not there, which is no missing VM."""
+    """Restart a VM that is running; refuse to restart another one.
+
+    A VM that is off has no instance, so that its restart gets a 404 although the VM exists.
+    """
     return state_of(node) is NodeState.RUNNING and bool(driver.reboot_node(node))
 
 
 def _restart_azure(driver: Any, node: Any, _: Options) -> bool:
-    """Restart a node; an error is raised, where Libcloud's own method makes False of it."""
+    """Restart a node; raise an error where Libcloud's own method returns False."""
     module = importlib.import_module(_DRIVERS + "azure_arm")
     errors = importlib.import_module("libcloud.common.exceptions")
     version = {"api-version": module.VM_API_VERSION}
@@ -165,4 +168,4 @@ _OWN: Final[dict[tuple[str, str], Action]] = {
     (actions.MODULE, "start_node"): actions.power_on,
     (actions.MODULE, "reboot_node"): actions.reboot,
 }
-"""A driver's module and its method to what stands in for it."""
+"""A driver's module and its method to the function that replaces the method."""

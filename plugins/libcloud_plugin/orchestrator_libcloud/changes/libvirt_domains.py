@@ -1,9 +1,9 @@
-"""Removing a libvirt domain for good, with its volumes where the settings say so.
+"""Permanent removal of a libvirt domain, with its volumes if the settings say so.
 
 Libcloud's ``destroy_node`` only switches a domain off: it stays defined, and its owner may switch
-it on again. Here its definition goes first. libvirt then keeps a running domain as a transient
-one, which is gone as soon as it is off. So a domain that may not be undefined is left as it was,
-running or not, and nothing can switch it on between two steps.
+it on again. Here its definition is removed first. libvirt then keeps a running domain as a
+transient one, which is gone as soon as it is off. So a domain that must not be undefined stays as
+it was, running or not, and it cannot be switched on between two steps.
 
 Source: https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainUndefineFlags
 """
@@ -24,18 +24,18 @@ _log = logging.getLogger(__name__)
 MODULE: Final = "libcloud.compute.drivers.libvirt_driver"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SOURCES: Final = ("file", "dev", "volume", "name")
-"""Attributes of a disk's source that name what it is."""
+"""Attributes of a disk's source that identify the source."""
 
 
 def is_domain_id(wanted: str) -> bool:
-    """Return whether an id has the form of a domain's: libvirt fails over any other."""
+    """Return whether an id has the form of a domain's id: libvirt fails on any other."""
     return _UUID.match(wanted) is not None
 
 
 def install(driver_module: Any) -> str | None:
-    """Make libvirt's library fit for a server; return what is missing.
+    """Prepare libvirt's library for use in a server; return the missing package, if any.
 
-    By default it writes each error to the standard error too. Safe to repeat.
+    By default the library also writes each error to the standard error. Safe to repeat.
     """
     if not driver_module.have_libvirt:
         return "libvirt-python"
@@ -44,7 +44,7 @@ def install(driver_module: Any) -> str | None:
 
 
 def is_alive(driver: Any) -> bool:
-    """Return whether a driver's connection to its hypervisor can still be used."""
+    """Return whether a driver's connection to its hypervisor is still usable."""
     try:
         return bool(driver.connection.isAlive() == 1)
     except Exception:  # noqa: BLE001 - a connection that fails here is of no use
@@ -52,16 +52,16 @@ def is_alive(driver: Any) -> bool:
 
 
 def remove(driver: Any, node: Any, *, with_volumes: bool) -> bool:
-    """Remove a domain: its definition, then the running machine, then its volumes if wished.
+    """Remove a domain: its definition, then the running machine, then its volumes if requested.
 
     Args:
         driver: Libcloud's libvirt driver.
         node: the node of the domain.
-        with_volumes: whether its disks go too; see :func:`_volumes`.
+        with_volumes: whether its disks are deleted too; see :func:`_volumes`.
 
     Raises:
-        Conflict: when libvirt refuses to undefine the domain; nothing was done then.
-        CloudError: when the domain is still there afterwards.
+        Conflict: libvirt refuses to undefine the domain; nothing was changed.
+        CloudError: the domain still exists afterwards.
     """
     libvirt = importlib.import_module("libvirt")
     domain = driver.connection.lookupByUUIDString(node.extra["uuid"])
@@ -76,7 +76,7 @@ def remove(driver: Any, node: Any, *, with_volumes: bool) -> bool:
 
 
 def _undefine(libvirt: Any, domain: Any) -> None:
-    """Undefine a domain with all that belongs to its definition, as far as its driver knows it."""
+    """Undefine a domain with every part of its definition that its driver knows."""
     saved = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     snapshots = saved | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
     firmware = snapshots | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
@@ -102,7 +102,7 @@ def _switch_off(libvirt: Any, domain: Any) -> None:
         if domain.isActive():
             domain.destroy()
     except libvirt.libvirtError as error:
-        # It went off by itself meanwhile: a domain without a definition is gone then.
+        # The domain went off by itself meanwhile: without a definition it is then gone.
         off = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
         if error.get_error_code() not in off:
             raise
@@ -121,9 +121,9 @@ def _check_gone(libvirt: Any, connection: Any, uuid: str) -> None:
 def _volumes(libvirt: Any, connection: Any, domain: Any) -> Iterator[Any]:
     """Yield the volumes of a domain's own disks.
 
-    Only what is a volume of one of libvirt's storage pools and what this domain alone can write to:
-    not CD-ROMs, not read-only or shared disks, nothing that another domain uses, and nothing that
-    another volume is built upon.
+    A disk is included only if it is a volume of one of libvirt's storage pools and only this domain
+    can write to it. CD-ROMs, read-only and shared disks, volumes that another domain uses, and
+    volumes on which another volume is built are left out.
     """
     wanted = set(_own_disks(libvirt, domain))
     others = {
@@ -170,7 +170,7 @@ def _all_sources(libvirt: Any, domain: Any) -> Iterator[Source]:
 
 
 def _disks(libvirt: Any, domain: Any) -> Iterator[Any]:
-    # A snapshot makes a running domain write to another file than its definition says.
+    # A snapshot makes a running domain write to a different file than its definition names.
     for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE):
         try:
             text = domain.XMLDesc(flags)
@@ -193,7 +193,7 @@ def _bases(volume: Any) -> Iterator[str]:
 
 
 def _delete(libvirt: Any, volume: Any) -> None:
-    """Delete a volume; one that cannot be deleted stays, for the VM itself is gone by now."""
+    """Delete a volume; ignore a failure, because the VM itself is already gone."""
     name = volume.name()
     try:
         volume.delete(0)

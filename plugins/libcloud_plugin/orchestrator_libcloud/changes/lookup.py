@@ -1,8 +1,7 @@
-"""One node, image, size or location of Libcloud's by its id.
+"""Lookup of one Libcloud node, image, size or location by its id.
 
-Libcloud has no common way to get one thing. Where a driver has one of its own that can be
-trusted it is used, and what comes back is held against the id; elsewhere the list is looked
-through.
+Libcloud has no common way to get one thing. If a driver has its own method that can be trusted, it
+is used, and the id of the result is checked. Otherwise the list is searched.
 """
 
 from __future__ import annotations
@@ -35,30 +34,32 @@ _GETTERS: Final = {
     _DRIVERS + "libvirt_driver": "ex_get_node_by_uuid",
     _DRIVERS + "ovh": "ex_get_node",
 }
-"""A driver's module to its method that gets one node. Others that have such a method take a
-name (Google), look through all nodes themselves or mix up addresses (CloudStack)."""
+"""A driver's module to its method that gets one node. Other drivers with such a method take a name
+(Google), search all nodes themselves or mix up addresses (CloudStack).
+"""
 
 _SIZE_GETTERS: Final = {
     _DRIVERS + "openstack": "ex_get_size",
     _DRIVERS + "ovh": "ex_get_size",
 }
-"""A driver's module to its method that gets one size by its id. Google's takes a name, and
-Kamatera's makes one out of its parts."""
+"""A driver's module to its method that gets one size by its id. Google's method takes a name, and
+Kamatera's builds a size from its parts.
+"""
 
 _NOT_FOUND: Final = 404
 _UNREADABLE: Final = (LookupError, AttributeError, TypeError)
-"""What a driver raises that falls over what is in an answer."""
+"""The errors that a driver raises when it cannot read an answer."""
 
 _PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
 _COLLECTIONS: Final = frozenset({"detail"})
-"""Drivers put the id into a URL's path: nothing in it may mean something there."""
+"""Drivers put the id into a URL's path: an id must not contain characters with a meaning there."""
 
 
 def find_node(driver: Any, wanted: str) -> Any:
     """Return the Libcloud node with this id.
 
     Raises:
-        NodeNotFound: when there is none.
+        NodeNotFound: there is no such node.
     """
     missing = missing_node(wanted)
     if not has_getter(driver):
@@ -70,16 +71,16 @@ def find_node(driver: Any, wanted: str) -> Any:
         node = _get_readable(driver, wanted)
     if node is not None and node_id(node) == wanted:
         return node
-    # The driver passed over an error, or the answer was empty.
+    # The driver ignored an error, or the answer was empty.
     if not absence.is_told(driver, frozenset({wanted})):
         absence.confirm(missing, lambda: _is_listed(driver, wanted))
     raise missing
 
 
 def _get_readable(driver: Any, wanted: str) -> Any:
-    """Return one node, from the list where the driver cannot read it alone.
+    """Return one node, from the list if the driver cannot read it alone.
 
-    Only lists are mended around an item that a driver falls over (``complete.py``): a node that a
+    Only lists are mended around an item that a driver cannot read (``fetch_all.py``). A node that a
     list shows must also be one that can be stopped.
     """
     try:
@@ -90,7 +91,7 @@ def _get_readable(driver: Any, wanted: str) -> Any:
 
 @contextmanager
 def gone_believed(driver: Any, node: Any) -> Iterator[None]:
-    """Raise NodeNotFound where the answer to an action can be believed to say it of this node."""
+    """Raise NodeNotFound if the answer to an action credibly says that this node is gone."""
     wanted = node_id(node)
     names = frozenset(str(name) for name in (wanted, node.id, node.name) if name)
     with absence.believed(driver, names, missing_node(wanted), lambda: _is_listed(driver, wanted)):
@@ -108,12 +109,15 @@ def _is_listed(driver: Any, wanted: str) -> bool:
 
 
 def missing_node(wanted: str) -> NodeNotFound:
-    """Return the error for a node that is not there."""
+    """Return the error for a node that does not exist."""
     return NodeNotFound(f"There is no node {wanted!r}")
 
 
 def has_getter(driver: Any) -> bool:
-    """Whether one node can be got without the list of all; takes a driver's class too."""
+    """Return whether one node can be fetched without the whole list.
+
+    This also accepts a driver's class.
+    """
     return any(module in (_AMAZON, *_GETTERS) for module in modules(driver))
 
 
@@ -137,8 +141,8 @@ def find_marked(driver: Any, marker: str) -> Any:
     """Return the Libcloud node that carries this marker.
 
     Raises:
-        Unsupported: when this provider's nodes carry none.
-        NodeNotFound: when none does.
+        Unsupported: this provider's nodes carry no marker.
+        NodeNotFound: no node carries the marker.
     """
     why = why_none(driver)
     if why is not None:
@@ -153,7 +157,7 @@ def _candidates(driver: Any, marker: str) -> Iterator[Any]:
     if _AMAZON not in modules(driver):
         yield from list_with(driver, "list_nodes", None)
         return
-    # A tag can be taken off a node, and not every cloud of Amazon's kind takes it at the start.
+    # A tag can be removed from a node, and not every EC2-compatible cloud accepts it at the start.
     for known in (f"tag:{MARKER_KEY}", "client-token"):
         yield from _filtered(driver, "list_nodes", ex_filters={known: marker})
 
@@ -162,7 +166,7 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
     """Return the Libcloud image with this id.
 
     Raises:
-        ImageNotFound: when there is none.
+        ImageNotFound: there is no such image.
     """
     missing = ImageNotFound(f"There is no image {wanted!r}")
 
@@ -185,7 +189,7 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
 
 def _got_image(driver: Any, wanted: str) -> Any:
     if _AMAZON in modules(driver):
-        # Its get_image falls over an empty list.
+        # The driver's get_image fails on an empty list.
         return _first(_filtered(driver, "list_images", ex_image_ids=[wanted]))
     return driver.get_image(wanted)
 
@@ -196,7 +200,7 @@ def _listed_image(driver: Any, wanted: str, region: str | None) -> Any:
 
 
 def _in_path(driver: Any) -> bool:
-    # Azure's images are paths and names of several parts; the driver takes them apart itself.
+    # Azure's images are paths and names of several parts, which the driver splits itself.
     return _DRIVERS + "azure_arm" not in modules(driver)
 
 
@@ -204,7 +208,7 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     """Return the Libcloud size with this id.
 
     Raises:
-        SizeNotFound: when there is none.
+        SizeNotFound: there is no such size.
     """
     size = composed(driver, wanted)
     if size is not None:
@@ -225,7 +229,7 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
 
 
 def _get_size(driver: Any, wanted: str) -> Any:
-    """Return the size with this id; None when the list has to tell."""
+    """Return the size with this id; None if the list must be searched."""
     known = modules(driver)
     names = (getter for module, getter in _SIZE_GETTERS.items() if module in known)
     getter = getattr(driver, next(names, ""), None)
@@ -234,7 +238,7 @@ def _get_size(driver: Any, wanted: str) -> Any:
     try:
         size = getter(wanted)
     except Exception as error:
-        # Of a 404 it cannot be told whether it is about the size or about the API.
+        # A 404 does not say whether the size or the API is missing.
         if getattr(error, "code", None) != _NOT_FOUND:
             raise
         return None
@@ -242,10 +246,10 @@ def _get_size(driver: Any, wanted: str) -> Any:
 
 
 def find_location(driver: Any, region: str | None) -> Any:
-    """Return the location that a driver insists on: the settings' region, or the only one.
+    """Return the location that a driver requires: the settings' region, or the only location.
 
     Raises:
-        Unsupported: when it cannot be told.
+        Unsupported: the location cannot be determined.
     """
     locations = list_locations(driver)
     for location in locations:
@@ -259,11 +263,11 @@ def find_location(driver: Any, region: str | None) -> Any:
 
 
 def list_with(driver: Any, name: str, region: str | None) -> list[Any]:
-    """Call one of a driver's lists, with a location where it insists on one.
+    """Call one of a driver's lists, with a location if the driver requires one.
 
     Raises:
-        Unsupported: when the driver does not offer it.
-        CloudError: when it cannot be had whole.
+        Unsupported: the driver does not offer the list.
+        CloudError: the complete list cannot be fetched.
     """
     call = method(driver, name, ("location",))
     if "location" in needed(driver, name):
@@ -272,10 +276,10 @@ def list_with(driver: Any, name: str, region: str | None) -> list[Any]:
 
 
 def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[Any]:
-    """Return every image, or every one of these owners where a provider knows owners."""
+    """Return every image, or every image of these owners if the provider supports owners."""
     if not owners:
         return list_with(driver, "list_images", region)
-    # Libcloud takes one owner at a time; an account's number and "self" may be the same.
+    # Libcloud takes one owner at a time; an account's number and "self" may be the same owner.
     found = [image for one in owners for image in _filtered(driver, "list_images", ex_owner=one)]
     return list({image.id: image for image in found}.values())
 

@@ -1,4 +1,4 @@
-"""Turns a start request into the arguments of a driver's ``create_node``."""
+"""Conversion of a start request into the arguments of a driver's ``create_node``."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ _SEVERAL: Final = frozenset({"keypairs"})
 _DRIVERS: Final = "libcloud.compute.drivers."
 _AMAZON: Final = _DRIVERS + "ec2"
 _BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
-"""Drivers that use nothing but the ids of image and size: they need not be fetched again."""
+"""Drivers that use only the ids of image and size: neither needs to be fetched again."""
 
 _OWN_CONNECTIONS: Final = frozenset(
     _DRIVERS + name for name in ("dummy", "libvirt_driver", "vsphere")
 )
-"""Drivers whose libraries speak to the cloud past Libcloud's connections."""
+"""Drivers whose libraries bypass Libcloud's connections."""
 
 _MOST_TAGS: Final = 48
-"""Amazon's limit for one resource is 50. Clouds that speak its API may make the instance first and
-refuse its tags after that. Source: AWS, "Tag your Amazon EC2 resources", tag restrictions."""
+"""Amazon's limit for one resource is 50. EC2-compatible clouds may create the instance first and
+refuse its tags afterwards. Source: AWS, "Tag your Amazon EC2 resources", tag restrictions.
+"""
 
 ALWAYS_GIVEN: Final = ("name", "size", "image")
 BY_REQUEST: Final = (*ALWAYS_GIVEN, "location")
-"""What a request can say of the parameters that a driver may insist on."""
+"""The values of a request for parameters that a driver may require."""
 
 
 def create_node(driver: Any, request: StartRequest, region: str | None, trail: Trail) -> Any:
@@ -42,14 +43,14 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
 
     Args:
         driver: the Libcloud driver object.
-        request: what to create.
-        region: the settings' region, for providers that want a location.
-        trail: is told when the look-ups are done and the creation begins.
+        request: the request for the node.
+        region: the settings' region, for providers that require a location.
+        trail: the exchange, which is notified when the lookups are done and the creation begins.
 
     Raises:
-        InvalidParameter: for what the provider does not take; nothing was created then.
-        Unsupported: when the provider wants more than a request can say.
-        NonsenseAnswer: when the provider did not answer with one node.
+        InvalidParameter: the provider does not accept a value; nothing was created.
+        Unsupported: the provider requires more than a request can contain.
+        InvalidAnswer: the provider did not answer with one node.
     """
     create = method(driver, "create_node", BY_REQUEST)
     wished = {
@@ -66,7 +67,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
 
 
 def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
-    """Return image and size as the driver wants them."""
+    """Return image and size in the form that the driver takes."""
     accepted = takes(driver, "create_node")
     arguments: dict[str, Any] = {}
     if _BY_ID.isdisjoint(modules(driver)):
@@ -106,7 +107,7 @@ def _metadata(driver: Any, metadata: Mapping[str, Any] | None) -> dict[str, Any]
 
 
 def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str, Any]:
-    """Return the arguments with the marker, where anything can carry one."""
+    """Return the arguments with the marker, if anything can carry it."""
     carrier = carrier_of(driver)
     if carrier is None:
         return wished

@@ -1,1 +1,1 @@
-"""Meanings of errors: a provider's code, sentence and status as one of the core's errors."""
+"""Translation of errors: a provider's code, sentence and status become one of the core's errors."""

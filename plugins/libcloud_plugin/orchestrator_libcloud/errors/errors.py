@@ -1,7 +1,7 @@
-"""Turns what a Libcloud driver raised into one of our errors, by the tables of failures.
+"""Translation of a Libcloud driver's error into one of our errors, by the tables of failures.
 
-The provider's own code decides, then what its sentence says, then the HTTP status, then the class
-of the exception. The sentence and the code go into the message when they have been cleaned.
+The provider's own code decides, then its sentence, then the HTTP status, then the class of the
+exception. The sentence and the code are cleaned and put into the message.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _GONE: Final = 410
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a failure comes from.
+    """The source of a failure.
 
     Attributes:
-        redact: cleans what the provider says.
+        redact: the function that cleans the provider's text.
         starts: whether the call starts a node, so that a refusal may name one of its parameters.
     """
 
@@ -46,12 +46,12 @@ class Source:
 def translated(
     cloud: str, trail: Trail | None = None, source: Source | None = None
 ) -> Iterator[None]:
-    """Let nothing out but our own errors.
+    """Raise every error as one of our own errors.
 
     Args:
-        cloud: the cloud's name in the settings; begins the messages.
-        trail: what was sent and answered, where that is known.
-        source: how to clean what the provider says, and what the call is for.
+        cloud: the cloud's name in the settings; it starts the messages.
+        trail: the exchange, if it is known.
+        source: the source of the failure.
     """
     trail = trail or Trail()
     try:
@@ -60,23 +60,24 @@ def translated(
         _register(trail)
         if trail.verdict is None or error is trail.verdict:
             raise _told(error, trail) from error.__cause__
-        # What was not found may only not have been looked at.
+        # The transport ended the call: a thing that was not found may not have been looked for at
+        # all.
         raise _told(trail.verdict, trail) from error
     except Exception as error:
-        # The cause is for the log alone, which a cloud may have put our token into.
+        # The cause is only for the log, into which a cloud may have put our token.
         _register(trail)
         found = trail.verdict or _not_missing(error, cloud, trail, source or Source())
         raise _told(found, trail) from error
     if trail.verdict is not None and not trail.is_change:
-        raise trail.verdict  # the driver made do with a part of the answer
+        raise trail.verdict  # the driver continued with a part of the answer
 
 
 def _not_missing(error: Exception, cloud: str, trail: Trail, source: Source) -> OrchestratorError:
-    """Return our error, or that the cloud failed, where it cannot say that a thing is missing.
+    """Return our error, or a failure of the cloud if the error cannot mean that a thing is missing.
 
-    Nodes that are gone, and images, are told by :mod:`orchestrator_libcloud.changes.absence`.
-    What comes here is the error of a list, or of something else than what was asked for: only a
-    start that was refused may still name the image or the size that it lacks.
+    :mod:`orchestrator_libcloud.changes.absence` handles missing nodes and images. This function
+    gets the error of a list, or of a request for another thing. Only a refused start may still name
+    the image or the size that is missing.
     """
     found = translate(error, cloud, None, trail, source)
     is_start = trail.has_begun_change and not isinstance(found, NodeNotFound)
@@ -89,19 +90,19 @@ def _not_missing(error: Exception, cloud: str, trail: Trail, source: Source) -> 
 
 
 def _register(trail: Trail) -> None:
-    """Have the tokens removed from the log that the last request carried, whatever its scheme."""
+    """Remove the tokens of the last request from the log, whatever their scheme."""
     tokens.register(trail.tokens())
 
 
 def _told(error: OrchestratorError, trail: Trail) -> OrchestratorError:
-    """Return the error with what is known of whether a change was carried out."""
+    """Return the error with the knowledge of whether a change was carried out."""
     if trail.is_change and error.nothing_done is None:
         error.nothing_done = trail.refused_whole
     return error
 
 
 def says_missing(error: Exception, trail: Trail) -> bool:
-    """Return whether an error may mean that the thing asked for is not there."""
+    """Return whether an error may mean that the requested thing does not exist."""
     found = translate(error, "", NodeNotFound(""), trail)
     return trail.status == _GONE or isinstance(found, NotFound)
 
@@ -113,14 +114,14 @@ def translate(
     trail: Trail | None = None,
     source: Source | None = None,
 ) -> OrchestratorError:
-    """Return our error for one that came out of Libcloud.
+    """Return our error for an error that came out of Libcloud.
 
     Args:
-        error: what Libcloud raised.
-        cloud: as for :func:`translated`, and so are ``trail`` and ``source``.
-        missing: what to return when the error says that what was asked for is not there.
-        trail: what was sent and answered, where that is known.
-        source: how to clean what the provider says, and what the call is for.
+        error: Libcloud's error.
+        cloud: the cloud's name, as in :func:`translated`.
+        missing: the error to return if the requested thing does not exist.
+        trail: the exchange, if it is known.
+        source: the source of the failure.
     """
     trail, source = trail or Trail(), source or Source()
     meaning, said = meaning_of(error, missing, trail, starts=source.starts)
@@ -151,7 +152,7 @@ def _detail(said: Refusal | None, trail: Trail, source: Source) -> str:
     secrets, hosts = trail.carried()
     sentence = source.redact(said.sentence, secrets, hosts)
     code = f"HTTP {trail.error.status}" if trail.error is not None else ""
-    if said.code:  # a number alone is not worth reading
+    if said.code:  # a number alone tells the reader nothing
         code = source.redact(f"{_CODE}{said.code}", secrets, hosts).removeprefix(_CODE)
     return f"{sentence} ({code})" if sentence and code and code != sentence else sentence or code
 

@@ -1,10 +1,10 @@
-"""The table of what goes wrong: which failure of which library means which of our errors.
+"""Tables of failures: from each library's failures to our errors.
 
-Libcloud's drivers raise whatever they like: its own classes, those of ``requests`` and
-other libraries, plain exceptions with a text. Classes are named here, not imported, since most
-are never loaded. Texts of ours say what happened; the provider's own sentence goes after them
-when it has been cleaned (``redaction``). The codes of providers stand in ``provider_codes``, what
-their sentences mean in ``provider_phrases``.
+Libcloud's drivers raise many kinds of errors: its own classes, those of ``requests`` and other
+libraries, and plain exceptions with a text. The tables name the classes and do not import them,
+because most are never loaded. Our own texts say what happened; the provider's sentence follows
+after it has been cleaned (``redaction``). The codes of providers are in ``provider_codes``, the
+meanings of their sentences in ``provider_phrases``.
 """
 
 from __future__ import annotations
@@ -33,16 +33,15 @@ from orchestrator_core import (
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a failure means.
+    """The meaning of a failure.
 
     Attributes:
         error: the class to raise.
-        text: what happened; the cloud's name goes before it.
-        field: the parameter of a start that is wrong, when one is; the error is then
+        text: the text that says what happened; the cloud's name comes before it.
+        field: the parameter of a start that is wrong, if there is one; the error is then
             InvalidParameter.
-        transient: whether the same read may well succeed in a moment, where that is not
-            what the class says.
-        before: what goes before the provider's own sentence, where that is not ``text``.
+        transient: whether the same read may soon succeed, if that differs from the class.
+        before: the text before the provider's own sentence, if it is not ``text``.
     """
 
     error: type[OrchestratorError]
@@ -53,7 +52,7 @@ class Meaning:
 
 
 TIMEOUT: Final = Meaning(CloudTimeout, "did not answer in time")
-"""The end of the call's own time."""
+"""The call's own time has ended."""
 
 UNREACHABLE: Final = Meaning(CloudUnreachable, "cannot be reached")
 _BROKEN = Meaning(CloudUnreachable, "broke off in the middle of its answer")
@@ -105,10 +104,10 @@ BY_FIELD: Final = {
     "keyname": BAD_KEY,
     "metadata": BAD_METADATA,
 }
-"""What a refusal means that names a parameter of a start; the names are ours."""
+"""The meanings of a refusal that names a parameter of a start, by our name of the parameter."""
 
 UNKNOWN: Final = _FAILED
-"""For what stands nowhere in the tables."""
+"""The meaning of a failure that is in no table."""
 
 BY_CLASS: Final[dict[str, Meaning]] = {
     "libcloud.common.types.InvalidCredsError": CREDENTIALS,
@@ -140,12 +139,12 @@ BY_CLASS: Final[dict[str, Meaning]] = {
     "xml.etree.ElementTree.ParseError": _NONSENSE,
     "json.decoder.JSONDecodeError": _NONSENSE,
     "builtins.UnicodeError": _NONSENSE,
-    # What a driver raises that meets an answer it does not expect.
+    # Errors of a driver that gets an answer that it does not expect.
     "builtins.LookupError": _NONSENSE,
     "builtins.AttributeError": _NONSENSE,
     "builtins.TypeError": _NONSENSE,
 }
-"""An exception's class, or the nearest of its bases that is here."""
+"""The meaning of an exception's class, or of its nearest base class in this table."""
 
 BY_CAUSE: Final[dict[str, Meaning]] = {
     "urllib3.exceptions.ReadTimeoutError": TIMEOUT,
@@ -156,20 +155,21 @@ BY_CAUSE: Final[dict[str, Meaning]] = {
     "builtins.ConnectionResetError": _BROKEN,
     "builtins.BrokenPipeError": _BROKEN,
 }
-"""What lies inside of a connection's error and tells more than its class."""
+"""The errors inside a connection's error that say more than its class."""
 
 HIDES_CAUSE: Final = frozenset({UNREACHABLE, _BROKEN, _INSECURE})
-"""What classes mean that are worth a look inside."""
+"""The meanings of classes whose inner error is worth reading."""
 
 NO_SUCH_HOST: Final = _NO_HOST
-"""For a name of which the name servers say that it is nobody's."""
+"""The meaning of a host name that the name servers do not know."""
 
 SAYS_LESS_THAN_ANSWER: Final = frozenset({_NONSENSE, CREDENTIALS, DOWN, SLOWER, REPEATED, NO_KEY})
-"""What classes mean that a provider's answer says more about: drivers raise "invalid credentials"
-for every 403, and fail to parse what an error looks like."""
+"""The meanings of classes about which a provider's answer says more: drivers raise "invalid
+credentials" for every 403, and fail to parse the body of an error.
+"""
 
 BY_CLASS_AT_LAST: Final[dict[str, Meaning]] = {"builtins.ValueError": _NONSENSE}
-"""Asked when neither text nor status told more."""
+"""The meanings of classes, used if neither text nor status says more."""
 
 BY_STATUS: Final[dict[int, Meaning]] = {
     400: INVALID,
@@ -195,13 +195,13 @@ BY_STATUS: Final[dict[int, Meaning]] = {
     503: DOWN,
     504: _LATE,
 }
-"""The status of an HTTP answer. 404 depends on what was asked for."""
+"""The meanings of HTTP statuses. The meaning of 404 depends on the request."""
 
 SPEAKS_FOR_ITSELF: Final = frozenset({401, 429, 502, 503, 504})
-"""Statuses whose texts add nothing: many are pages of a proxy before the cloud."""
+"""Statuses whose texts add nothing: many are pages of a proxy in front of the cloud."""
 
 ANOTHER_FAULT: Final = FAULT
-"""For the statuses from 500 on that stand nowhere in the table."""
+"""The meaning of a status from 500 on that is not in the table."""
 
 BY_LIBVIRT_CODE: Final[dict[int, Meaning]] = {
     3: UNSUPPORTED,  # not supported by this hypervisor's driver
@@ -219,4 +219,4 @@ BY_LIBVIRT_CODE: Final[dict[int, Meaning]] = {
     68: TIMEOUT,  # operation timeout
     88: NOT_ALLOWED,  # access denied
 }
-"""``libvirtError.get_error_code()``."""
+"""The meanings of ``libvirtError.get_error_code()``."""

@@ -1,11 +1,11 @@
-"""What is believed as "this VM is gone", for each provider.
+"""Answers that are believed as "this VM is gone", for each provider.
 
-A 404 says that nothing is at a URL. It is an answer about the VM only where the provider itself
-names the VM; the same status comes from a wrong project, an API that was retired, or a gateway
-that lost its route. Every other answer is held against a list: a VM is gone if a complete list,
-fetched afterwards, does not show it.
+A 404 says that nothing is at a URL. It is an answer about the VM only if the provider itself names
+the VM. The same status comes from a wrong project, an API that was retired, or a gateway that lost
+its route. Every other answer is checked against a list: a VM is gone if a complete list, fetched
+afterwards, does not show it.
 
-The tests hold the table against Libcloud's drivers, and the README's table against this one.
+The tests check the table against Libcloud's drivers, and the README's table against this one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
 
 Names = frozenset[str]
-"""What a provider may call one VM: its id, its name, its UUID."""
+"""The names that a provider may use for one VM: its id, its name, its UUID."""
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 _NO_IMAGE: Final = re.compile(
@@ -38,13 +38,14 @@ def _never(_answer: ErrorAnswer, _names: Names) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What one kind of provider is believed.
+    """The answers that are believed for one kind of provider.
 
     Attributes:
-        words: the error that names a VM which is not there, for people; None where the provider
-            has none that names it.
-        names: whether an error answer is that error, for a VM of these names.
-        otherwise: how every other answer is judged, for people.
+        words: the error that names a missing VM, as text for people; None if the provider has no
+            error that names it.
+        names: the function that returns whether an error answer is that error, for a VM with these
+            names.
+        otherwise: how every other answer is judged, as text for people.
     """
 
     words: str | None = None
@@ -53,9 +54,9 @@ class Gone:
 
 
 def is_named(text: object, names: Names) -> bool:
-    """Return whether a text names one of these as a whole word.
+    """Return whether a text contains one of these names as a whole word.
 
-    ``i-12`` is not named by ``i-123``, nor by ``my-i-12``.
+    ``i-123`` and ``my-i-12`` do not contain ``i-12`` as a whole word.
     """
     return isinstance(text, str) and any(
         re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
@@ -78,7 +79,7 @@ def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
 def _in_json(
     code: str, values: frozenset[Any], *texts: str
 ) -> Callable[[ErrorAnswer, Names], bool]:
-    """Recognise an object whose ``code`` is one of the values and one of whose texts names it."""
+    """Recognise an object whose ``code`` is one of the values and that names the VM in a text."""
 
     def names(answer: ErrorAnswer, wanted: Names) -> bool:
         return any(
@@ -95,7 +96,7 @@ def _joined(value: Any) -> Any:
 
 
 def _in_xml(code: str, values: frozenset[str], text: str) -> Callable[[ErrorAnswer, Names], bool]:
-    """Recognise an element with a ``code`` of these values and a text that names the VM."""
+    """Recognise an element whose ``code`` is one of these values and whose text names the VM."""
 
     def names(answer: ErrorAnswer, wanted: Names) -> bool:
         root = answer.xml()
@@ -110,7 +111,7 @@ def _in_xml(code: str, values: frozenset[str], text: str) -> Callable[[ErrorAnsw
 
 
 def _child(element: Any, tag: str) -> str | None:
-    """Return the text of the child of this name in any namespace."""
+    """Return the text of the child with this name in any namespace."""
     return next((one.text for one in element if one.tag.rpartition("}")[2] == tag), None)
 
 
@@ -139,7 +140,7 @@ def _azure(answer: ErrorAnswer, names: Names) -> bool:
     found = re.search(
         r"'Microsoft\.Compute/virtualMachines/([^'/]+)'", str(error.get("message")), re.IGNORECASE
     )
-    # A node's id is the resource's whole path; Azure compares names without their case.
+    # A node's id is the resource's whole path; Azure compares names without regard to case.
     last = {name.rpartition("/")[2].lower() for name in names}
     return found is not None and found[1].lower() in last
 
@@ -247,20 +248,20 @@ GONE: Final[dict[str, Gone]] = {
     "vsphere": _LIST_ONLY,
     "vultr": _LIST_ONLY,
 }
-"""A driver's module to what its provider is believed."""
+"""A driver's module to the answers that are believed for its provider."""
 
 
 def gone_of(driver_modules: list[str]) -> Gone:
-    """Return what a provider is believed; the list alone for a driver newer than the table."""
+    """Return the answers that are believed; only the list counts for a driver not in the table."""
     names = (module.removeprefix(_DRIVERS) for module in driver_modules)
     return next((GONE[name] for name in names if name in GONE), _LIST_ONLY)
 
 
 def names_image(answer: ErrorAnswer, image_id: str) -> bool:
-    """Return whether an error answer says that there is no image of this id.
+    """Return whether an error answer says that there is no image with this id.
 
-    Glance answers a look for one image with a short page of HTML, Amazon with a code and others
-    with JSON: each is believed if it names the image, which a proxy's page does not.
+    Glance answers a request for one image with a short page of HTML, Amazon with a code and others
+    with JSON. Each answer is believed if it names the image; a proxy's page does not name it.
     """
     text = answer.body.decode("utf-8", "replace")
     said = _NO_IMAGE.search(text)

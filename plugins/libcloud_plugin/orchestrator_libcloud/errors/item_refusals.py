@@ -1,4 +1,4 @@
-"""What a provider's refusal of one request says of the thing that was asked for."""
+"""Meaning of a provider's refusal of a request for one thing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from xml.etree.ElementTree import Element
 from orchestrator_libcloud.http.call import current
 
 GONE: Final = frozenset({404, 410})
-"""The thing is not there (any more)."""
+"""The thing does not exist (any more)."""
 
 HIDDEN: Final = frozenset({403})
-"""The settings' credentials may not see the thing."""
+"""The configured credentials are not allowed to see the thing."""
 
 
 def status_of(error: BaseException) -> int | None:
-    """Return the HTTP status that an error of Libcloud's carries; None where it carries none.
+    """Return the HTTP status of a Libcloud error; None if it has none.
 
-    A page of a proxy is no answer of the provider's: its text cannot be parsed by a driver that
-    expects JSON or XML, whose error carries no status then.
+    A page of a proxy is not an answer of the provider. A driver that expects JSON or XML cannot
+    parse its text, and then raises an error without a status.
     """
-    # vCloud's errors are XML elements, which the driver raises as they are.
+    # vCloud's errors are XML elements, which the driver raises unchanged.
     document = error.args[0] if error.args and isinstance(error.args[0], Element) else None
     if document is not None and not document.tag.endswith("Error"):
         return None
@@ -32,9 +32,10 @@ def status_of(error: BaseException) -> int | None:
 
 
 def codes_of(error: BaseException) -> frozenset[str]:
-    """Return the provider's own codes for an error, as its answer and Libcloud's error have them.
+    """Return the provider's own codes for an error, from its answer and from Libcloud's error.
 
-    Knows the form of Google's errors, ``{"error": {"status": ..., "errors": [{"reason": ...}]}}``.
+    Supports the form of Google's errors, ``{"error": {"status": ..., "errors": [{"reason":
+    ...}]}}``.
     """
     call = current()
     answer = call.trail.error if call is not None else None

@@ -1,4 +1,4 @@
-"""What an error of Libcloud's means: by code, sentence, status and class, in this order."""
+"""Meaning of a Libcloud error: by code, sentence, status and class, in this order."""
 
 from __future__ import annotations
 
@@ -38,44 +38,45 @@ _OF_CREATION: Final = {404: NO_THING, 409: INVALID, 412: INVALID}
 _CREATES: Final = frozenset({"POST", "PUT"})
 _TOO_MANY: Final = 429
 _LONGEST_READ: Final = 2000
-"""Characters of a sentence that are looked through for what it means."""
+"""Number of characters of a sentence that are searched for its meaning."""
 
 _FAULTS: Final = range(500, 600)
 _NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
 _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
-"""Whose text is the provider's; that of the others is about connections, and names them."""
+"""Classes whose text is the provider's; the text of other classes is about connections."""
 
 _PYTHON: Final = frozenset({"builtins.ValueError"})
-"""Whose text may be Python's own, so that it decides nothing and is not shown."""
+"""Classes whose text may be Python's own, so that it decides nothing and is not shown."""
 
 _NOT_OF_CREDENTIALS: Final = frozenset({402, 409, 412, 422, 423, 424, 429, *range(500, 512)})
-"""Statuses of which a code's "not allowed" is not believed."""
+"""Statuses for which a code that means "not allowed" is not believed."""
 
 _OWN_FAULTS: Final = range(500, 512)
-"""Those of HTTP; CloudStack's own begin at 530, and are of every kind."""
+"""HTTP statuses of a server's own failure; CloudStack's own start at 530 and mean many kinds."""
 
 
 Found = tuple[Meaning | None, Refusal | None]
-"""What an error means, None for "what was asked for is not there"; and what its provider says."""
+"""The meaning of an error (None for "the requested thing does not exist"), and the provider's text.
+"""
 
 
 def meaning_of(error: Exception, missing: NotFound | None, trail: Trail, *, starts: bool) -> Found:
-    """Return what an error means, and what its provider says of it.
+    """Return the meaning of an error, and the provider's text about it.
 
-    The meaning is None for "what was asked for is not there".
+    The meaning is None for "the requested thing does not exist".
 
     Args:
-        error: what came out of Libcloud.
-        missing: given when something was asked for that may not be there.
-        trail: what was sent and answered.
+        error: Libcloud's error.
+        missing: the error for a missing thing, if the requested thing may be missing.
+        trail: the exchange.
         starts: whether the call starts a node.
     """
     by_class = _of_connection(error)
     if by_class is not None:
         return by_class, refusal.of_library(error)
     words = _words(error)
-    # Libcloud's "invalid credentials" claims to be a 401, whatever was answered.
+    # Libcloud's "invalid credentials" claims to be a 401, whatever the cloud answered.
     own_status = None if _by_class(error, BY_CLASS) else _status(error, words)
     status = own_status or trail.status
     said = _said(error, words, trail, own_status)
@@ -90,7 +91,7 @@ def meaning_of(error: Exception, missing: NotFound | None, trail: Trail, *, star
 
 
 def _of_connection(error: Exception) -> Meaning | None:
-    """Return what an error means that no provider's words are about."""
+    """Return the meaning of an error that the provider says nothing about."""
     if _names(error)[0] == "libvirt.libvirtError":
         return BY_LIBVIRT_CODE.get(error.get_error_code(), UNKNOWN)  # type: ignore[attr-defined]
     found = _by_class(error, BY_VSPHERE_FAULT) or _by_class(error, BY_CLASS)
@@ -100,7 +101,7 @@ def _of_connection(error: Exception) -> Meaning | None:
 
 
 def _said(error: Exception, words: str, trail: Trail, status: int | None) -> Refusal | None:
-    """Return what the provider says: in its last answer, or as the driver quotes it."""
+    """Return the provider's text: from its last answer, or as the driver quotes it."""
     if trail.error is not None and status in (None, trail.error.status):
         return refusal.of_answer(trail.error)
     if (own := refusal.of_library(error)) is not None:
@@ -113,7 +114,7 @@ def _said(error: Exception, words: str, trail: Trail, status: int | None) -> Ref
 def _unsaid(
     error: Exception, status: int | None, missing: NotFound | None, trail: Trail
 ) -> Meaning | None:
-    """Return what status and class tell, None for "not there" where it was asked for."""
+    """Return the meaning of status and class; None for "does not exist" if it was requested."""
     by_class = _by_class(error, BY_CLASS)
     if by_class is not None:
         return _clear(trail.status) or by_class
@@ -123,7 +124,7 @@ def _unsaid(
 
 
 def _by_refusal(said: Refusal, status: int | None, *, starts: bool) -> Meaning | None:
-    """Return what a provider's own words mean; None where only the status tells."""
+    """Return the meaning of a provider's own text; None if only the status has a meaning."""
     by_code = provider_codes.meaning_of(said.codes)
     if by_code is not None and _fits(by_code, status):
         return by_code
@@ -137,28 +138,28 @@ def _by_refusal(said: Refusal, status: int | None, *, starts: bool) -> Meaning |
 
 
 def _of_creation(said: Refusal, status: int | None, *, starts: bool) -> Meaning | None:
-    """Return what a refused creation means whose status says less than its sentence."""
+    """Return the meaning of a refused creation whose status says less than its sentence."""
     if status is None or status < _FIRST_ERROR:
         return INVALID if provider_codes.is_refusal(said.codes) else None
     if not starts or not said.method or not said.sentence:
         return None
     if status == _FORBIDDEN:
-        # Nova says so, too, of what it would not do for anybody.
+        # Nova also says this of requests that it refuses for every user.
         return NOT_ALLOWED if provider_phrases.speaks_of_permission(said.sentence) else INVALID
-    # There is no node yet that could be in a wrong state.
+    # The node does not exist yet, so it cannot be in a wrong state.
     return _OF_CREATION.get(status) if said.method in _CREATES else None
 
 
 def _fits(meaning: Meaning, status: int | None) -> bool:
-    """Whether a code's meaning can be that of an answer with this status.
+    """Return whether a code's meaning is possible for an answer with this status.
 
-    OUTSCALE says AccessDenied of requests that are too many, and tells them by the status.
+    OUTSCALE uses AccessDenied for too many requests as well, and only the status tells them apart.
     """
     if status == _TOO_MANY:
         return issubclass(meaning.error, QuotaExceeded | RateLimited)
     if meaning.error is CredentialsRefused:
         return status not in _NOT_OF_CREDENTIALS
-    # A fault of the provider's says nothing of what was asked for, whatever it is called.
+    # An error inside the provider says nothing about the request, whatever its code is called.
     is_fault = status in _OWN_FAULTS
     return not is_fault or issubclass(meaning.error, QuotaExceeded | CloudError)
 
@@ -169,7 +170,7 @@ def _by_field(ours: str | None, status: int | None = None, *, starts: bool) -> M
 
 
 def _fitting(meaning: Meaning, *, starts: bool) -> Meaning:
-    """Return a meaning without the parameter of a start where nothing is started."""
+    """Return a meaning without the parameter of a start if the call starts nothing."""
     return INVALID if meaning.field is not None and not starts else meaning
 
 
@@ -180,13 +181,13 @@ def _by_status(status: int | None) -> Meaning | None:
 
 
 def _clear(status: int | None) -> Meaning | None:
-    """Return what a status means that needs no text to go with it."""
+    """Return the meaning of a status that needs no text beside it."""
     is_clear = status is not None and (status in SPEAKS_FOR_ITSELF or status in _FAULTS)
     return _by_status(status) if is_clear else None
 
 
 def _by_cause(error: Exception) -> Meaning | None:
-    """Return what lies inside of an error: requests wraps those of urllib3 and sockets."""
+    """Return the meaning of the inner error: requests wraps those of urllib3 and sockets."""
     causes = list(_causes(error))
     if any(isinstance(cause, socket.gaierror) and cause.errno in _NOBODY for cause in causes):
         return NO_SUCH_HOST

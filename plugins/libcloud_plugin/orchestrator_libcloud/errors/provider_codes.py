@@ -1,6 +1,6 @@
 """Meanings of the error codes of providers: exact codes first, then the words of a code.
 
-Codes are the providers' own names for what went wrong, and most stay the same for years, while
+Codes are the providers' own names for errors. Most stay the same for years, while
 sentences are reworded and translated. Sources: the "error codes" pages of Amazon EC2, Compute
 Engine ("Errors", "Troubleshooting VM creation"), Azure ("Common errors"), Alibaba ECS, OUTSCALE,
 UpCloud and Scaleway; ``neutron_lib/exceptions`` for Neutron's types; ``ApiErrorCode`` for the
@@ -118,7 +118,7 @@ _OPENSTACK: Final[dict[Meaning, str]] = {
 }
 
 _OTHERS: Final[dict[Meaning, str]] = {
-    # CloudStack: the account's limit, a failed allocation; no host that fits; not there just now.
+    # CloudStack: the account's limit, a failed allocation; no host that fits; not there now.
     failures.QUOTA: "532 535 TooManyResources",
     failures.CAPACITY: "533 out_of_stock OperationDenied.NoStock ZoneNotOnSale",
     failures.DOWN: "534",
@@ -233,17 +233,18 @@ _WORDS: Final[tuple[tuple[Meaning, tuple[str, ...]], ...]] = (
     (failures.DOWN, (r"service unavailable|backend error",)),
 )
 _BY_WORDS: Final = tuple((re.compile("|".join(some)), meaning) for meaning, some in _WORDS)
-"""Asked of a code's words, ``invalid instance type value not supported`` say, from the particular
-to the general."""
+"""The meanings of a code's words, such as ``invalid instance type value not supported``, from the
+specific to the general.
+"""
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _IS_REFUSAL: Final = re.compile(r"(?:invalid|unsupported|bad|missing|not supported|field)\b")
 _ORIGIN: Final = re.compile(r"(?:Client|Server)[.:]+(?=\w)")
-"""Which side is at fault: older clouds of Amazon's kind, and OVH, put it before a code."""
+"""The side that is at fault: older EC2-compatible clouds, and OVH, put it before a code."""
 
 
 def meaning_of(codes: Iterable[str]) -> Meaning | None:
-    """Return what the first of these codes means of which something is known."""
+    """Return the meaning of the first of these codes that has a known one."""
     named = [_ORIGIN.sub("", code) for code in codes]
     exact = (BY_CODE[code] for code in named if code in BY_CODE)
     by_words = (meaning for code in named if (meaning := _of_words(code)) is not None)
@@ -251,7 +252,7 @@ def meaning_of(codes: Iterable[str]) -> Meaning | None:
 
 
 def is_refusal(codes: Iterable[str]) -> bool:
-    """Whether a code says that what was asked for is wrong, without saying which part of it."""
+    """Return whether a code says that the request is wrong, without naming the wrong part."""
     return any(_IS_REFUSAL.match(_words(code)) for code in codes)
 
 

@@ -1,7 +1,7 @@
-"""Meanings of what providers write, for errors whose code says nothing.
+"""Meanings of providers' sentences, for errors whose code says nothing.
 
-Only a provider's own sentence is asked, never a page of a proxy, and what a caller wrote is left
-out where a sentence quotes it.
+Only a provider's own sentence is used, never a page of a proxy. Text from the caller that a
+sentence quotes is left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TELLING: Final = _table(
     (failures.WRONG_SIZE, r"\bflavors? with zero disk"),
     (failures.NO_SIZE, r"invalid value '[^']*' for instance ?type"),
 )
-"""Sentences that mean one thing wherever they stand."""
+"""Sentences that mean one thing in every context."""
 
 _RATE: Final = re.compile(
     r"\brate[- ]?limit|too many (?:api )?(?:requests|calls)|throttl|request rate"
@@ -134,12 +134,12 @@ _QUOTED: Final = re.compile(r"(?<!\w)(['\"`])(?:(?!\1).){0,300}\1(?!\w)")
 
 
 def telling(sentence: str) -> Meaning | None:
-    """Return what a sentence means that needs neither code nor status."""
+    """Return the meaning of a sentence that needs neither code nor status."""
     return _first(_TELLING, sentence)
 
 
 def limit(sentence: str) -> Meaning | None:
-    """Return whether a sentence speaks of requests that are too many, of quota or of capacity."""
+    """Return whether a sentence is about too many requests, quota or capacity."""
     text = _QUOTED.sub("''", sentence)
     if _RATE.search(text):
         return failures.SLOWER
@@ -151,12 +151,12 @@ def limit(sentence: str) -> Meaning | None:
 
 
 def other(sentence: str) -> Meaning | None:
-    """Return what else a sentence means."""
+    """Return the other meanings of a sentence."""
     return _first(_OTHERS, sentence)
 
 
 def speaks_of_permission(sentence: str) -> bool:
-    """Whether a sentence says that these credentials may not do this."""
+    """Return whether a sentence says that these credentials must not do this."""
     return _PERMISSION.search(sentence) is not None
 
 

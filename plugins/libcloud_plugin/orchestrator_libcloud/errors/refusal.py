@@ -13,7 +13,7 @@ from orchestrator_libcloud.errors import refusal_json, refusal_xml
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
 
 _LONGEST_TEXT: Final = 600
-"""A plain text that is longer is a page, not an error."""
+"""A longer plain text is a page, not an error."""
 
 _STATUS: Final = re.compile(r"\s*([45]\d\d)\b[:,]?\s*")
 _PHRASES: Final = (
@@ -25,7 +25,7 @@ _CODE_FIRST: Final = re.compile(
     r"\s*\[?(?P<code>[A-Za-z]\w*(?:[.:]{1,2}\w+)*)(?:\]:?|:)\s+(?P<sentence>\S.*)", re.DOTALL
 )
 _IS_CODE: Final = re.compile(r"[A-Z][a-z0-9]+[A-Z.]|[a-z]+[A-Z_]|[A-Z0-9]+_|[A-Z]{2}\w*Fault")
-"""What an error's code looks like, as opposed to the first word of a sentence."""
+"""The form of an error's code, as opposed to the first word of a sentence."""
 
 _PAIR: Final = 2
 _WEBOB: Final = re.compile(
@@ -36,13 +36,13 @@ _DICT: Final = re.compile(r"\s*[\[{]")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a provider itself says about an error.
+    """A provider's own description of an error.
 
     Attributes:
-        codes: its codes, the most particular one first; empty when it gives none.
-        sentence: its words, as they came: they may hold addresses and secrets.
-        field: the parameter that it names, in its own spelling.
-        method: of the request that was answered, in capitals; empty when not known.
+        codes: its codes, the most specific one first; empty if there is none.
+        sentence: its text, unchanged: it may contain addresses and secrets.
+        field: the parameter that it names, in the provider's spelling.
+        method: the method of the answered request, in capitals; empty if it is not known.
     """
 
     codes: tuple[str, ...] = ()
@@ -52,13 +52,13 @@ class Refusal:
 
     @property
     def code(self) -> str | None:
-        """The code that tells a person most: the first that is a word, or else the first."""
+        """Return the code that tells a person most: the first that is a word, or else the first."""
         words = (code for code in self.codes if not code.isdecimal())
         return next(words, self.codes[0] if self.codes else None)
 
 
 def of_answer(answer: ErrorAnswer) -> Refusal | None:
-    """Return what an error answer says; None where it is not in any provider's form."""
+    """Return the content of an error answer; None if it has no known provider's form."""
     found = (
         _of_json(answer.json())
         or _of_webob(answer.body)
@@ -71,10 +71,10 @@ def of_answer(answer: ErrorAnswer) -> Refusal | None:
 
 
 def of_library(error: Exception) -> Refusal | None:
-    """Return what the error of a library says that speaks with the provider without Libcloud.
+    """Return the content of an error of a library that calls the provider without Libcloud.
 
-    These are libvirt; pyVmomi, whose classes are named for vSphere's faults; and XML-RPC, whose
-    faults Gandi's driver hands on as two arguments.
+    The libraries are libvirt; pyVmomi, whose classes are named after vSphere's faults; and XML-RPC,
+    whose faults Gandi's driver passes on as two arguments.
     """
     if (message := getattr(error, "get_error_message", None)) is not None:
         code = error.get_error_code()  # type: ignore[attr-defined]
@@ -90,11 +90,11 @@ def of_library(error: Exception) -> Refusal | None:
 
 
 def of_words(words: str, code: object = None) -> Refusal | None:
-    """Return what an exception of a driver says that quotes its provider.
+    """Return the content of a driver's exception that quotes its provider.
 
     Args:
         words: the exception's text.
-        code: its attribute ``code``, where it has one.
+        code: the exception's attribute ``code``, if it has one.
     """
     given = [code] if isinstance(code, str) and not code.isdecimal() else []
     if _DICT.match(words) and (found := _of_json(_literal(words))):
@@ -126,7 +126,7 @@ def _of_webob(body: bytes) -> Refusal | None:
 
 
 def _of_text(body: bytes) -> Refusal | None:
-    """Read an error of one line, as CloudSigma, OpenNebula and Kubernetes' own proxies send it."""
+    """Read an error of one line, as sent by CloudSigma, OpenNebula and Kubernetes' own proxies."""
     text = body.decode("utf-8", "replace").strip().strip('"')
     if not text or len(text) > _LONGEST_TEXT or text[:1] in "<{[":
         return None

@@ -1,7 +1,7 @@
 """Reader of the errors that providers send as JSON.
 
-Their forms differ in names and depth, not in kind: an object with a code, a sentence and at times
-the parameter's name, wrapped in others. The forms that this was made from::
+The forms differ only in names and depth: an object with a code, a sentence and sometimes
+the parameter's name, wrapped in other objects. The supported forms::
 
     Nova, Cinder      {"badRequest": {"code": 400, "message": ...}}
     Neutron           {"NeutronError": {"type": "OverQuota", "message": ..., "detail": ""}}
@@ -55,7 +55,7 @@ _CODES: Final = _KEYS["codes"].split()
 _SENTENCES: Final = _KEYS["sentences"].split()
 _FIELDS: Final = _KEYS["fields"].split()
 _INNER: Final = _KEYS["inner"].split()
-"""Where a more particular error stands inside of another, the nearest to the matter first."""
+"""Places of a more specific error inside another error, the most specific first."""
 
 _DEEPEST: Final = 6
 _MOST_ITEMS: Final = 8
@@ -68,7 +68,7 @@ _TAGS: Final = re.compile(r"<[^<>]{1,100}>")
 
 
 def read(body: Any) -> Found | None:
-    """Return codes, sentences and field of an answer's JSON; None when it holds none of them."""
+    """Return codes, sentences and field of an answer's JSON; None if it has none of them."""
     codes: list[str] = []
     sentences: list[str] = []
     fields: list[str] = []
@@ -89,7 +89,7 @@ def read(body: Any) -> Found | None:
 def _parts(
     value: Any, wrapper: str | None, depth: int
 ) -> Iterator[tuple[Mapping[str, Any] | str, str | None]]:
-    """Yield the objects and texts that tell of the error, the innermost first."""
+    """Yield the objects and texts that describe the error, the innermost first."""
     if depth > _DEEPEST:
         return
     if isinstance(value, str):
@@ -107,7 +107,7 @@ def _parts(
 
 
 def _named_parts(value: Mapping[str, Any], depth: int) -> Iterator[Any]:
-    """Yield the error inside of an object whose only key is the error's name, or a field's."""
+    """Yield the error inside an object whose only key is the name of the error or of a field."""
     for name, inner in list(value.items())[:_MOST_ITEMS]:
         if name in _INNER or not isinstance(inner, dict | list | str):
             continue
@@ -124,7 +124,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _is_wrapper(name: str, part: Mapping[str, Any]) -> bool:
-    """Whether a key is the error's code: Nova's ``badRequest`` is one."""
+    """Return whether a key is the error's code, such as Nova's ``badRequest``."""
     is_inner = name in _INNER or name.lower().endswith(("response", "error"))
     return not is_inner and bool(_sentences(part))
 

@@ -1,6 +1,6 @@
 """Reader of the errors that providers send as XML.
 
-The forms that this was made from::
+The supported forms::
 
     Amazon, Eucalyptus  <Response><Errors><Error><Code>..</Code><Message>..</Message>
     Amazon, other       <ErrorResponse><Error><Type>Sender</Type><Code>..</Code><Message>..
@@ -25,7 +25,7 @@ _CODES: Final = frozenset({"code", "responsecode", "resultcode", "errorcode", "m
 _SENTENCES: Final = frozenset({"message", "resultdetail", "detail", "errortext", "error_message"})
 _PAGES: Final = frozenset({"html", "body", "head"})
 _MOST: Final = 200
-"""Elements that are looked at; no error has as many."""
+"""Largest number of elements that are read; no error has more."""
 
 
 def read(root: ET.Element) -> Found | None:

@@ -1,4 +1,4 @@
-"""The parameter of a start that a provider's refusal names, in our words."""
+"""The parameter of a start that a provider's refusal names, as our name for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES: Final[dict[str, str]] = {
 _OURS: Final = {word: ours for ours, words in _NAMES.items() for word in words.split()}
 
 _NOVA: Final = re.compile(r"Invalid input for field/attribute (?P<field>[^\n]{1,255}?)\. Value: ")
-"""``nova/api/validation/validators.py``: the last part of the path to what does not fit."""
+"""``nova/api/validation/validators.py``: the last part of the path to the wrong value."""
 
 _IN_SENTENCE: Final = (
     re.compile(r"\bfor field '(?:resource\.)?(?P<field>[\w.\[\]]{1,100})"),  # Google
@@ -40,11 +40,11 @@ _SERVER: Final = (
     "OS-DCF:diskConfig return_reservation_id"
 )
 _OTHERS_OF_NOVA: Final = frozenset(_SERVER.split())
-"""What else a server has; any other word is the key of an entry of its metadata."""
+"""The other properties of a server; any other word is the key of an entry of its metadata."""
 
 
 def quoted(sentence: str) -> str | None:
-    """Return the parameter that stands at a fixed place of a provider's sentence."""
+    """Return the parameter at a fixed place of a provider's sentence."""
     nova = _NOVA.match(sentence.strip())
     if nova is not None:
         if ours := named(nova["field"]):
@@ -56,12 +56,12 @@ def quoted(sentence: str) -> str | None:
 
 
 def given(refusal: Refusal) -> str | None:
-    """Return the parameter that a refusal names beside its sentence."""
+    """Return the parameter that a refusal names outside its sentence."""
     return named(refusal.field) if refusal.field else None
 
 
 def named(field: str) -> str | None:
-    """Return our word for a provider's: ``name`` for ``resource.name`` or ``metadata.name``."""
+    """Return our name for a provider's: ``name`` for ``resource.name`` or ``metadata.name``."""
     parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in re.split(r"[./\[\]]+", field)]
     known = [_OURS[part] for part in parts if part in _OURS]
     return known[-1] if known else None

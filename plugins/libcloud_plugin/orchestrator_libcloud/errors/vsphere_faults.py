@@ -1,4 +1,4 @@
-"""Faults of vSphere, as pyVmomi raises them, and what each means.
+"""Faults of vSphere, as pyVmomi raises them, and their meanings.
 
 Source: https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/ (faults of
 VirtualMachine and SessionManager).
@@ -52,4 +52,4 @@ BY_VSPHERE_FAULT: Final[dict[str, Meaning]] = {
         ("vmodl.MethodFault", Meaning(CloudError, "failed")),
     )
 }
-"""A fault's class, or the nearest of its bases that is here."""
+"""The meaning of a fault's class, or of its nearest base class in this table."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator_libcloud.fake.keys import REFUSED_KEY
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # the kit, which is installed only for tests
     from orchestrator_core.testing import Fake, Stage
 
 _VALIDATION = {"MOTO_ENABLE_KEYPAIR_VALIDATION": "true", "MOTO_ENABLE_AMI_VALIDATION": "true"}
@@ -23,7 +23,7 @@ _VALIDATION = {"MOTO_ENABLE_KEYPAIR_VALIDATION": "true", "MOTO_ENABLE_AMI_VALIDA
 
 @contextmanager
 def ec2_server() -> Iterator[int]:
-    """Run the API in a process of its own; give its port."""
+    """Run the API in its own process; yield its port."""
     with subprocess.Popen(
         [sys.executable, "-m", "orchestrator_libcloud.fake.ec2_server"],
         stdin=subprocess.PIPE,
@@ -40,7 +40,7 @@ def ec2_server() -> Iterator[int]:
 
 @contextmanager
 def fake(stage: Stage) -> Iterator[Fake]:
-    """The provider ``ec2``, as it is reached through Libcloud."""
+    """Provide a fake of the provider ``ec2``, which is reached through Libcloud."""
     from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
 
     secret = stage.directory / "secret"

@@ -1,18 +1,18 @@
-"""Moto's EC2 on a port of the system's choice, with its answers put right.
+"""Moto's EC2 API on a port that the system chooses, with corrected answers.
 
-Run as a program it prints its port and serves until its standard input ends. Amazon's own
+Run as a program, it prints its port and serves until its standard input ends. Amazon's own
 answers differ from moto's in seven things that Libcloud or the plugin depends on:
 
 * their namespace ends with a slash;
 * errors have no namespace;
-* what has nothing to tell answers ``<return>true</return>``;
+* an action without a result answers ``<return>true</return>``;
 * ``Tag.0.Key`` and ``ResourceId.0`` count: Libcloud numbers them from zero to make and delete;
-* a start with a client token that was there before is answered with the nodes of that one;
-* nodes can be looked for by their client token;
+* a start with a known client token is answered with the nodes of the earlier start;
+* nodes can be filtered by their client token;
 * instance types come 100 at a time, with a ``nextToken``. Moto takes seconds to write them all, so
-  it writes only what the plugin reads of each, and pages are kept.
+  it writes only the fields that the plugin reads, and pages are cached.
 
-Moto takes every access key; one is refused here, in Amazon's words.
+Moto accepts every access key; this server refuses one, in Amazon's words.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ _READ_OF_A_TYPE: dict[str, tuple[str, ...]] = {
     "NetworkInfo": ("NetworkPerformance",),
 }
 _NO_TOKEN = "ABCDE"  # noqa: S105 - it is none
-"""What moto takes for the token of a start without one."""
+"""Moto's client token for a start without one."""
 
 
 class AmazonLike:
-    """WSGI middleware before moto."""
+    """WSGI middleware in front of moto."""
 
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
         self._application = application
         self._type_pages: dict[int, bytes] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
-        """Hand one request on to moto, and put right what comes back."""
+        """Pass one request on to moto, and correct the answer."""
         if REFUSED_KEY in environ.get("HTTP_AUTHORIZATION", ""):
             start_response("401 Unauthorized", [("Content-Length", str(len(_REFUSAL)))])
             return [_REFUSAL]
@@ -102,7 +102,7 @@ class AmazonLike:
         return [page]
 
     def _ask(self, environ: Environ, start_response: StartResponse, action: str) -> list[bytes]:
-        """Hand one request on to moto as it is; return its answer, put right."""
+        """Pass one request on to moto unchanged; return its corrected answer."""
         began: list[Any] = []
         answer = self._application(environ, lambda *arguments: began.extend(arguments[:2]))
         body = b"".join(answer)
@@ -127,7 +127,7 @@ def _from_one(name: str) -> str:
 
 
 def keep_client_tokens() -> None:
-    """Teach moto what a client token is for."""
+    """Make moto honour client tokens."""
     filter_dict_attribute_mapping["client-token"] = "client_token"
     run_instances = EC2Backend.run_instances
 
@@ -141,7 +141,7 @@ def keep_client_tokens() -> None:
 
 
 def shorten_instance_types() -> None:
-    """Let moto know of each instance type what the plugin reads, and no more."""
+    """Reduce moto's instance types to the fields that the plugin reads."""
     for described in InstanceTypeBackend.instance_types:
         for name in described.keys() - {"name", *_READ_OF_A_TYPE}:
             del described[name]
@@ -155,7 +155,7 @@ def _is_of(instance: Any, token: str) -> bool:
 
 
 class _Handler(WSGIRequestHandler):
-    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
+    disable_nagle_algorithm = True  # otherwise each answer waits until its own head is acknowledged
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the fake clouds tell apart."""
+"""Access keys that the fake clouds treat differently."""
 
 from typing import Final
 

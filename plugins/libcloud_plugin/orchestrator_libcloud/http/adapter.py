@@ -1,6 +1,6 @@
-"""How ``requests`` reaches the network for Libcloud: under the terms of the call under way.
+"""Transport adapter of ``requests`` for Libcloud, which applies the terms of the current call.
 
-Without a call it does as ever.
+Without a current call it behaves like the adapter of ``requests``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Adapter(HTTPAdapter):
-    """Sends requests and reads answers no longer, larger or elsewhere than the call may.
+    """Adapter that limits the time, size and destination of requests as the call allows.
 
     Args:
-        cert_file: the client's own certificate, where the cloud wants one.
-        key_file: its key.
+        cert_file: the client's own certificate, if the cloud requires one.
+        key_file: the certificate's key.
     """
 
     def __init__(self, cert_file: str | None = None, key_file: str | None = None) -> None:
@@ -40,32 +40,28 @@ class Adapter(HTTPAdapter):
         super().__init__(max_retries=_NEVER)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of connections."""
+        """Create the pools of connections."""
         super().init_poolmanager(*args, **{**kwargs, **self._certificate})
         self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools of connections through a proxy."""
+        """Create the pools of connections through a proxy."""
         manager = super().proxy_manager_for(proxy, **kwargs, **self._certificate)
-        if not proxy.lower().startswith("socks"):  # such connections are of their own kind
+        if not proxy.lower().startswith("socks"):  # SOCKS connections have their own classes
             manager.pool_classes_by_scheme = POOLS
         return manager
 
     def close(self) -> None:
         """Close every idle connection."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            # Its own way is to forget the pools; an answer that somebody keeps would keep one.
+            # The base class only forgets the pools; an answer that is still referenced would keep
+            # one open.
             for key in manager.pools.keys():  # noqa: SIM118 - it refuses to be iterated over
                 manager.pools[key].close()
         super().close()
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; the answer's body is read, and bounded, by whoever asks for it.
-
-        Raises:
-            CloudTimeout: when the call's time is over.
-            NonsenseAnswer: when the answer leads to another place.
-        """
+        """Send a request; the answer's body can be read later, within the call's limits."""
         call = current()
         if call is None:
             return super().send(request, *args, **kwargs)
@@ -78,7 +74,7 @@ class Adapter(HTTPAdapter):
         elif call.terms.ca_file:
             kwargs["verify"] = str(call.terms.ca_file)
         elif kwargs.get("verify") is False:
-            kwargs["verify"] = True  # KubeVirt's driver trusts everybody unless told otherwise
+            kwargs["verify"] = True  # KubeVirt's driver verifies no certificate by default
         try:
             response = super().send(request, *args, **kwargs)
         except OrchestratorError:
@@ -96,7 +92,7 @@ class Adapter(HTTPAdapter):
 
 
 class _Bounded:
-    """The body of an answer; what is too much of it is not read."""
+    """The body of an answer, which is not read beyond its limit."""
 
     def __init__(self, raw: Any, call: Call) -> None:
         self._raw = raw
@@ -110,8 +106,8 @@ class _Bounded:
         """Yield the body, decompressed, in parts of at most ``amt`` bytes.
 
         Raises:
-            CloudTimeout: when the call's time is over.
-            NonsenseAnswer: when there is more than the call may read.
+            CloudTimeout: the call's time has ended.
+            InvalidAnswer: the body is larger than the call may read.
         """
         said = self._raw.headers.get("Content-Length", "")
         self._allow(int(said) if said.isdecimal() else 0)
@@ -129,13 +125,13 @@ class _Bounded:
         except Exception:
             self._call.check()
             raise
-        self._call.check()  # an abort ends the connection, and so do some whole bodies
+        self._call.check()  # an abort ends the connection, which looks like the end of some bodies
 
     def _refuse_page(self, start: bytes) -> None:
-        """Refuse a page of HTML where an answer should be.
+        """Refuse a page of HTML in place of an answer.
 
-        A proxy or a login page sends it with 200. Drivers that look for XML elements take such a
-        page for a list with nothing on it.
+        A proxy or a login page sends it with status 200. Drivers that search for XML elements read
+        such a page as an empty list.
         """
         if _PAGE.match(start) is None:
             return
@@ -145,7 +141,7 @@ class _Bounded:
         )
 
     def _allow(self, size: int) -> None:
-        """Give the connection up, which cannot be used again, rather than read so many bytes."""
+        """Close the connection instead of reading so many bytes; it cannot be used again."""
         if self._call.deadline.passed:
             self._raw.close()
             self._call.check()
@@ -161,7 +157,7 @@ class _Bounded:
 
 
 def _stay(request: Any, response: requests.Response, call: Call) -> None:
-    """Refuse a redirect to another place: credentials travel in headers of many names."""
+    """Refuse a redirect to another place, because many different headers carry credentials."""
     if not response.is_redirect:
         return
     here = urlsplit(request.url)
@@ -181,7 +177,7 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
 
 
 def _keep_error(request: Any, response: requests.Response, call: Call) -> None:
-    """Read an error answer now: drivers lose its body, which alone says what was refused."""
+    """Read an error answer now: drivers lose its body, which alone gives the reason."""
     path = urlsplit(request.url).path
     answer = ErrorAnswer.of(request.method, path, response.status_code, response.content)
     call.trail.keep_error(answer)

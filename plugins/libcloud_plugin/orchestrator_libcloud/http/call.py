@@ -1,8 +1,8 @@
-"""One call into a cloud: its terms, and the connection that it waits for.
+"""One call into a cloud: its terms, and the connection on which it waits.
 
-Libcloud makes connections in many places, some in the middle of a call. So each asks here
-what the call under way in its thread is allowed, and each is known here while it is in
-use: whoever ends the call shuts it down, and the thread that waits for it comes back.
+Libcloud makes connections in many places, some in the middle of a call. So each connection asks
+here what the current call of its thread may do, and is registered here while it is in use. To end
+the call, another thread shuts the connection down, and the waiting thread returns.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from orchestrator_libcloud.http.exchange import Trail
 from orchestrator_libcloud.http.redaction import Redactor
 
 _LEAST_SECONDS: Final = 0.05
-"""A timeout of zero would mean something else to sockets."""
+"""Smallest timeout in seconds; a timeout of zero has another meaning for sockets."""
 
 _MEBIBYTE: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every call to one cloud.
+    """Terms of every call to one cloud.
 
     Attributes:
-        cloud: its name, for messages.
-        redact: takes secrets and addresses out of what the cloud says.
-        max_answer: the largest answer that is read, in MiB, after decompression.
+        cloud: the cloud's name, for messages.
+        redact: the function that removes secrets and addresses from the cloud's texts.
+        max_answer: the size of the largest answer that is read, in MiB, after decompression.
         ca_file: certificates to trust instead of the usual ones.
-        proxy: URL of the proxy to go through.
-        verify_tls: whether the cloud must show a certificate that is trusted.
-        odd_items: the odd items that were found in its lists.
+        proxy: the URL of the proxy.
+        verify_tls: whether the cloud's certificate must be trusted.
+        odd_items: the odd items found in the cloud's lists.
     """
 
     cloud: str = "?"
@@ -54,20 +54,20 @@ class Terms:
 
     @property
     def max_bytes(self) -> int:
-        """The largest answer in bytes."""
+        """Return the size of the largest answer in bytes."""
         return self.max_answer * _MEBIBYTE
 
 
 class Call:
-    """One call of a hook, however many requests the driver makes of it.
+    """One call of a hook, with all requests that the driver makes for it.
 
     Args:
-        deadline: its end; the object also says which call an abort means.
-        terms: the cloud's.
-        trail: filled with what is sent and answered.
+        deadline: the end of the call; the object also identifies the call for an abort.
+        terms: the cloud's terms.
+        trail: the exchange, filled with the requests and answers.
 
     Attributes:
-        opened: the HTTP sessions made meanwhile, for whoever keeps the driver object.
+        opened: the HTTP sessions opened during the call, for the owner of the driver object.
     """
 
     def __init__(self, deadline: Deadline, terms: Terms, trail: Trail) -> None:
@@ -80,36 +80,36 @@ class Call:
         self._line: socket.socket | None = None
 
     def seconds_left(self) -> float:
-        """Return what a single wait of this call may take; never zero.
+        """Return the seconds that a single wait of this call may take; never zero.
 
         Raises:
-            CloudTimeout: when nothing is left.
+            CloudTimeout: no time is left.
         """
         self.check()
         return max(_LEAST_SECONDS, self.deadline.remaining())
 
     def check(self) -> None:
-        """Stop here if the call is over.
+        """Raise an error if the call is over.
 
         Raises:
-            CloudTimeout: when nothing is left of the deadline.
+            CloudTimeout: the call was aborted or its deadline has passed.
         """
         if self.is_aborted or self.deadline.passed:
             raise self.end(CloudTimeout(f"Cloud {self.terms.cloud} did not answer in time"))
 
     def end(self, verdict: CloudError) -> CloudError:
-        """Return the error that ends this call, to be raised; the first one stays."""
+        """Return the error that ends this call, for the caller to raise; keep the first one."""
         verdict.repeat_is_safe = self.trail.nothing_done
         return self.trail.decide(verdict)
 
     def attach(self, line: socket.socket) -> None:
-        """Say which connection the call waits for from now on.
+        """Set the connection on which the call waits from now on.
 
         Raises:
-            CloudTimeout: when the call is over.
+            CloudTimeout: the call is over.
         """
-        # Another handle of the same connection: its owner may close his at any time,
-        # and the number might then belong to somebody else's connection.
+        # A duplicate of the handle: the owner may close the original at any time, and the number
+        # could then belong to another connection.
         handle = socket.socket(fileno=os.dup(line.fileno()))
         with self._lock:
             before, self._line = self._line, handle
@@ -118,16 +118,17 @@ class Call:
         self.check()
 
     def abort(self) -> None:
-        """Shut the connection down that the call waits for. From any thread, at any time."""
+        """Shut down the connection on which the call waits. Safe from any thread, at any time."""
         with self._lock:
             self.is_aborted = True
             if self._line is not None:
-                # Not closed, which would not wake who waits for it. A TLS connection is cut too.
+                # Shut down, not closed: a close would not wake the waiting thread. This cuts a TLS
+                # connection too.
                 with contextlib.suppress(OSError):
                     self._line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Let go of the connection: the call has ended."""
+        """Release the connection: the call has ended."""
         with self._lock:
             if self._line is not None:
                 self._line.close()
@@ -138,13 +139,13 @@ _current: ContextVar[Call | None] = ContextVar("orchestrator_libcloud_call", def
 
 
 def current() -> Call | None:
-    """Return the call under way in this thread."""
+    """Return the current call of this thread."""
     return _current.get()
 
 
 @contextmanager
 def under(call: Call) -> Iterator[None]:
-    """Let this call's terms hold for every connection that this thread makes or uses."""
+    """Apply this call's terms to every connection that this thread makes or uses."""
     token = _current.set(call)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Connections of urllib3 that belong to the call under way while they are in use."""
+"""Connections of urllib3 that belong to the current call while they are in use."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from orchestrator_libcloud.http.call import Call, current
 
 
 class _Line(HTTPConnection):
-    """What HTTP and HTTPS connections have in common."""
+    """The common part of HTTP and HTTPS connections."""
 
     _is_connecting = False
 
     def connect(self) -> None:
-        """Connect; what is said to a proxy meanwhile is not yet the request."""
+        """Connect; data sent to a proxy meanwhile is not yet the request."""
         self._is_connecting = True
         try:
             super().connect()
@@ -36,7 +36,7 @@ class _Line(HTTPConnection):
         return super()._new_conn() if call is None else self._open(call)
 
     def _open(self, call: Call) -> socket.socket:
-        """Connect to the first address that takes us, all of them within the call's time."""
+        """Connect to the first address that accepts; try all addresses within the call's time."""
         failure: OSError = OSError("There is no address")
         for family, kind, protocol, _, address in self._resolve(call):
             try:
@@ -52,7 +52,7 @@ class _Line(HTTPConnection):
         try:
             for option in self.socket_options or ():
                 line.setsockopt(*option)
-            # Known before it is connected: a cloud may be silent from the start.
+            # Attached before it is connected, because a cloud may be silent from the start.
             call.attach(line)
             line.settimeout(call.seconds_left())
             line.connect(address)
@@ -75,14 +75,14 @@ class _Line(HTTPConnection):
         return found
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Begin a request; a connection of an earlier call is this call's now."""
+        """Start a request; a connection of an earlier call now belongs to this call."""
         call = current()
         if call is not None and self.sock is not None:
             call.attach(self.sock)
         super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Send a part of a request, and note that from here on it may have arrived."""
+        """Send a part of a request, and record that the cloud may have received it from here on."""
         call = current()
         if call is not None and not self._is_connecting:
             if self.sock is None:
@@ -105,4 +105,4 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 
 POOLS = {"http": _Pool, "https": _SecurePool}
-"""For a ``PoolManager``: the pools of such connections."""
+"""The connection pools, by scheme, for a ``PoolManager``."""

@@ -1,4 +1,4 @@
-"""What one call has sent and what came back: what an error needs to tell the truth."""
+"""The exchange of one call: the requests and answers from which an error is made."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ _AUTHORIZATION: Final = frozenset({"authorization", "proxy-authorization", "cook
 
 
 class Trail:
-    """Kept by the transport while a call runs, read by whoever translates its failure.
+    """Record of one call, which the transport writes and the translation of errors reads.
 
     Attributes:
-        status: HTTP status of the answer to the last request; None without an answer.
-        retry_after: seconds that this answer asks us to wait, where it does.
+        status: the HTTP status of the answer to the last request; None without an answer.
+        retry_after: the seconds that this answer asks us to wait, if it does.
         error: the answer to the last request, if it is an error.
-        request: the last request, as ``requests`` sent it; None where a driver has connections of
-            its own.
-        verdict: why the transport itself ended the call, whatever the driver makes of it.
+        request: the last request, as ``requests`` sent it; None if a driver has its own
+            connections.
+        verdict: the error with which the transport itself ended the call, whatever the driver
+            raised.
     """
 
     def __init__(self) -> None:
@@ -47,16 +48,16 @@ class Trail:
         self._requests: list[SentRequest] = []
 
     def prepare_change(self) -> None:
-        """Say that this call will change something, and that it only looks things up so far."""
+        """Record that this call will change something, and that so far it only looks things up."""
         self._is_change = True
         self._has_begun = False
 
     def begin_change(self, *, sees_all: bool = False) -> None:
-        """Say that the next request may change something.
+        """Record that the next request may change something.
 
         Args:
-            sees_all: whether every request of the driver is seen here, so that none was sent
-                where none was seen.
+            sees_all: whether every request of the driver is seen here, so that a request not seen
+                was not sent.
         """
         self._has_begun = True
         self._sees_all = sees_all
@@ -64,19 +65,19 @@ class Trail:
 
     @property
     def is_change(self) -> bool:
-        """Whether the call changes something."""
+        """Return whether the call changes something."""
         return self._is_change
 
     @property
     def has_begun_change(self) -> bool:
-        """Whether the call changes something and is past its look-ups."""
+        """Return whether the call changes something and has finished its lookups."""
         return self._is_change and self._has_begun
 
     @property
     def nothing_done(self) -> bool:
-        """Whether it is certain that the cloud did nothing of what was asked for.
+        """Return whether it is certain that the cloud carried out nothing of the request.
 
-        It is not where a driver has connections of its own: nothing is known of them here.
+        It is not certain if a driver has its own connections, which are not seen here.
         """
         return not self._has_begun or (
             bool(self._requests) and all(request.may_be_repeated for request in self._requests)
@@ -84,9 +85,9 @@ class Trail:
 
     @property
     def refused_whole(self) -> bool | None:
-        """Whether nothing was done: every request of the change was itself refused.
+        """Return whether nothing was done because every request of the change was itself refused.
 
-        False when one of them was carried out, None when that is not known.
+        False if one of them was carried out, None if that is not known.
         """
         if not self._requests and self._sees_all:
             return True  # the driver itself refused the arguments
@@ -94,22 +95,22 @@ class Trail:
 
     @property
     def count_sent(self) -> int:
-        """How many requests were sent, in part at least, of those that are seen here."""
+        """Return how many of the requests seen here were sent, at least in part."""
         return sum(request.is_sent for request in self._requests)
 
     @property
     def is_answered_well(self) -> bool:
-        """Whether the last request has an answer that is no error."""
+        """Return whether the last request has an answer that is not an error."""
         return self.status is not None and self.status < _FIRST_ERROR
 
     @property
     def is_change_sent(self) -> bool:
-        """Whether a request of the change was accepted, or may have been unseen by us."""
+        """Return whether a request of the change was accepted, or may have been sent unseen."""
         return not self._requests or any(request.is_accepted for request in self._requests)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Do not count what is sent meanwhile: a login changes nothing, whatever it is part of."""
+        """Do not count the requests sent meanwhile: a login changes nothing by itself."""
         before, self._is_aside = self._is_aside, True
         try:
             yield
@@ -117,19 +118,19 @@ class Trail:
             self._is_aside = before
 
     def begin_request(self, method: str = "POST", url: str = "", body: object = None) -> None:
-        """Forget the last answer: a request begins, its connection perhaps not yet made."""
+        """Forget the last answer: a request starts, whose connection may not exist yet."""
         self.status = self.retry_after = self.error = None
-        # Of a read it is told whether it was sent at all.
+        # For a read every request counts, to record whether anything was sent at all.
         changes = not self._is_change or may_change(method, url, body)
         self._requests.append(SentRequest(changes and not self._is_aside))
 
     def sent(self) -> None:
-        """Note that the request is on its way, in part at least. Safe to repeat."""
+        """Record that the request is on its way, at least in part. Safe to repeat."""
         if self._requests:
             self._requests[-1].is_sent = True
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """Note the answer's status and headers, whose names may be in any case."""
+        """Record the answer's status and headers, whose names may be in any case."""
         self.status = status
         if self._requests:
             self._requests[-1].status = status
@@ -143,7 +144,7 @@ class Trail:
             self._requests[-1].error = answer
 
     def carried(self) -> tuple[list[str], list[str]]:
-        """Return the secrets that the last request carried, and the host that it went to."""
+        """Return the secrets that the last request carried, and the host to which it was sent."""
         if self.request is None:
             return [], []
         url = urlsplit(self.request.url)
@@ -170,9 +171,9 @@ class Trail:
 
 
 def seconds_until(retry_after: object) -> float | None:
-    """Return how long a ``Retry-After`` asks to wait: a number of seconds or an HTTP date.
+    """Return the seconds that a ``Retry-After`` asks to wait: a number of seconds or an HTTP date.
 
-    None when it says nothing that can be used, or a moment that has passed.
+    None if the value is not valid, or is a moment in the past.
     """
     seconds = _number(retry_after)
     if seconds is None and isinstance(retry_after, str):

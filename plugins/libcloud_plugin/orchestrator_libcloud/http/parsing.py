@@ -1,7 +1,7 @@
-"""Parses XML in portions: Python's parser does not let go of the interpreter within one.
+"""Parser of XML in portions; within one portion Python's parser does not release the interpreter.
 
-An answer of ten thousand nodes takes it a quarter of a second, in which the server would
-do nothing else.
+For an answer of ten thousand nodes the parser needs a quarter of a second, during which the server
+would do nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _PORTION: Final = 2**15
 
 
 class _PortionedTree:
-    """Stands for the module where Libcloud parses whole answers."""
+    """Replacement for the module with which Libcloud parses whole answers."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ET, name)
@@ -25,7 +25,7 @@ class _PortionedTree:
         """Return the root of a document.
 
         Raises:
-            ParseError: when it is none.
+            ParseError: the document is not XML.
         """
         parser = ET.XMLParser()  # noqa: S314 - expat stops entities that multiply, as since 2.4.1
         for at in range(0, len(text), _PORTION):
@@ -35,6 +35,6 @@ class _PortionedTree:
 
 
 def install() -> None:
-    """Have Libcloud parse the answers of all its XML drivers so. Safe to repeat."""
+    """Make all XML drivers of Libcloud parse their answers in portions. Safe to repeat."""
     base: Any = libcloud.common.base
     base.ET = _PortionedTree()

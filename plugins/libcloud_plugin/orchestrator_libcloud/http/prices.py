@@ -1,7 +1,7 @@
-"""Keeps Libcloud from reading its table of prices, which nothing here shows.
+"""Replacement for Libcloud's table of prices, which the plugin never shows.
 
-The table is a file of 4.5 MB. Libcloud parses it again for each size of a provider that is not
-in it (OpenStack's are not): 50 ms each, in which Python does nothing else, so that every other
+The table is a file of 4.5 MB. Libcloud parses it again for each size of a provider that is not in
+it (such as OpenStack). Each time takes 50 ms in which Python does nothing else, so every other
 cloud of the process waits too.
 """
 
@@ -13,21 +13,21 @@ import libcloud.pricing
 
 
 class _Free(float):
-    """A price of nothing, for a size, a region or a part: ``table[size][region]["price"]``."""
+    """A price of zero for every size, region or part: ``table[size][region]["price"]``."""
 
     def __getitem__(self, key: object) -> _Free:
         return self
 
 
 class _Table(dict[Any, Any]):
-    """The prices of one provider. A number, since some drivers multiply it."""
+    """The prices of one provider. It is a number, because some drivers multiply it."""
 
     def __missing__(self, key: object) -> _Free:
         return _Free()
 
 
 class _Tables(dict[Any, Any]):
-    """Stands where Libcloud keeps the tables that it has read; it never lacks one."""
+    """Replacement for the tables that Libcloud has read; it contains every table."""
 
     def __contains__(self, key: object) -> bool:
         return True
@@ -37,5 +37,5 @@ class _Tables(dict[Any, Any]):
 
 
 def install() -> None:
-    """Have every driver of this process find its sizes free of charge. Safe to repeat."""
+    """Set the price of every size to zero for every driver of this process. Safe to repeat."""
     libcloud.pricing.PRICING_DATA["compute"] = _Tables()

@@ -12,17 +12,17 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 LONGEST: Final = 300
-"""Characters of a sentence that are shown."""
+"""Number of characters of a sentence that are shown."""
 
 ADDRESS: Final = "[address]"
 SECRET: Final = "[secret]"  # noqa: S105 - what stands for one
 _MARKS: Final = re.compile(r"\[(?:address|secret)\]")
 
 _SHORT: Final = 6
-"""A known value that is shorter is removed where it is a whole word: it may be a part of any."""
+"""A shorter known value is removed only as a whole word: other words may contain it."""
 
 _SHORTEST: Final = 3
-"""Values of fewer characters are words of every sentence: nothing can be done about them."""
+"""Shorter values may be words of any sentence, so they cannot be removed."""
 
 _LEAST_ENCODED: Final = 5
 _LEAST_RANDOM: Final = 20
@@ -53,7 +53,7 @@ _HOST: Final = re.compile(
     + r")\.?(?![\w-])",
     re.IGNORECASE,
 )
-"""A name below a domain that hosts have. Other names with dots are sizes, codes, images, files."""
+"""A name below a usual domain of hosts. Other names with dots are sizes, codes, images, files."""
 
 _NAMED: Final = re.compile(
     r"(?P<name>\b[\w-]{0,32}(?:pass(?:word|wd|phrase)?|secret|token|signature|credentials?"
@@ -76,7 +76,7 @@ _OBJECT: Final = re.compile(
 
 
 class Redactor:
-    """Makes one short, printable line of a text of which neither secrets nor addresses are left.
+    """Redactor that makes a text one short, printable line without secrets and addresses.
 
     Args:
         secrets: returns the secrets of the settings.
@@ -92,12 +92,12 @@ class Redactor:
         self._hosts = hosts
 
     def __call__(self, text: str, secrets: Iterable[str] = (), hosts: Iterable[str] = ()) -> str:
-        """Return the text cleaned; empty when nothing worth reading is left.
+        """Return the text cleaned; empty if nothing useful is left.
 
         Args:
             text: a provider's sentence, or any other text of an answer.
-            secrets: further secrets: what the request itself carried.
-            hosts: further hosts: where the request went.
+            secrets: further secrets, which the request itself carried.
+            hosts: further hosts, to which the request was sent.
         """
         known = [
             *_patterns([*self._secrets(), *secrets], SECRET),
@@ -113,7 +113,7 @@ class Redactor:
                 break
         else:
             if any(pattern.search(_MARKS.sub(" ", line)) for pattern, _ in known):
-                return ""  # a value that cannot be taken out is not shown at all
+                return ""  # a text with a value that cannot be removed is not shown at all
         return _shortened(line) if re.search(r"[^\W\d_]{2}", _MARKS.sub("", line)) else ""
 
 
@@ -129,7 +129,7 @@ def _shortened(line: str) -> str:
 
 
 def _general(line: str) -> str:
-    """Take out what looks like an address or a secret wherever it comes from."""
+    """Remove texts that look like an address or a secret, whatever their source."""
     line = _OBJECT.sub("", line)
     line = _URL.sub(ADDRESS, line)
     line = _QUERY.sub(ADDRESS, line)
@@ -144,12 +144,12 @@ def _general(line: str) -> str:
 
 
 def _unless_words(run: re.Match[str]) -> str:
-    """Take out a long run of letters and digits in no order; a path or a CamelCase word stays."""
+    """Remove a long run of random letters and digits; keep a path or a CamelCase word."""
     return SECRET if any(map(_is_random, run[0].split("/"))) else run[0]
 
 
 def _is_random(text: str) -> bool:
-    if "-" in text:  # as in an id, whose parts are shorter
+    if "-" in text:  # an id, for example, whose parts are shorter
         return any(map(_is_random, text.split("-")))
     if len(text) < _LEAST_RANDOM:
         return False
@@ -183,7 +183,7 @@ def _patterns(values: Iterable[str], mark: str) -> Iterator[tuple[re.Pattern[str
 
 
 def _forms(value: str, *, encoded: bool) -> Iterator[str]:
-    """Yield the forms in which a value may stand in an answer."""
+    """Yield the forms that a value may have in an answer."""
     plain = _one_line(value)
     if not plain or plain in _MARKS.findall(plain):
         return
@@ -206,7 +206,7 @@ def _forms(value: str, *, encoded: bool) -> Iterator[str]:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Yield what base64 makes of a value, alone and wherever it stands in a longer text."""
+    """Yield the base64 forms of a value, alone and at any place in a longer text."""
     for offset in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             whole = encode(b"\0" * offset + raw).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""The requests of one change: which of them can change something, and what became of each."""
+"""Requests of one change: whether each can change something, and its outcome."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from orchestrator_libcloud.http.error_answer import ErrorAnswer
 
 _READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _ACTIONS: Final = ("Action", "command", "api_action")
-"""Parameters that name what a request does, in APIs where the HTTP method does not: Amazon's and
-Alibaba's, CloudStack's, the first one of Linode."""
+"""Parameters that name the action, in APIs where the HTTP method does not: Amazon's and Alibaba's,
+CloudStack's, Linode's first API.
+"""
 
 _READING_WORDS: Final = ("describe", "list", "get", "read", "query", "search", "check", "info")
 _METHOD_NAME: Final = re.compile(r"<methodName>\s*([\w.]+)\s*</methodName>")
 _LOGINS: Final = frozenset({"tokens", "token", "login", "auth", "session", "sessions"})
-"""How the paths of requests end that make a token: Keystone's, OAuth's, vCloud's and others'."""
+"""Ends of the paths of requests that create a token: Keystone's, OAuth's, vCloud's and others'."""
 
 _MOST_BYTES: Final = 4096
-"""How much of a request's body is looked at for the name of what it does."""
+"""Number of bytes of a request's body that are searched for the name of its action."""
 
 _REFUSED_WHOLE: Final = frozenset({401, 429})
-"""Statuses that say by themselves that a request was not carried out."""
+"""Statuses that prove by themselves that a request was not carried out."""
 
 _NOT_WHOLE: Final = frozenset({408, 499})
-"""Statuses below 500 after which a request may have been carried out all the same."""
+"""Statuses below 500 after which a request may still have been carried out."""
 
 _SUCCESS: Final = range(200, 300)
 _REFUSALS: Final = range(400, 500)
@@ -36,12 +37,12 @@ _REDIRECTS: Final = range(300, 400)
 
 @dataclass(slots=True)
 class SentRequest:
-    """One request after the beginning of a change.
+    """One request after the start of a change.
 
     Attributes:
         changes: whether it can change something.
         is_sent: whether a part of it is on its way.
-        status: of its answer; None while there is none.
+        status: the status of its answer; None while there is no answer.
         error: its answer, if that is an error.
     """
 
@@ -52,7 +53,7 @@ class SentRequest:
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether the same request may be sent again: it was not carried out, for sure."""
+        """Return whether the same request may be sent again: it certainly was not carried out."""
         if not self.changes or not self.is_sent:
             return True
         return self.status is not None and (
@@ -61,21 +62,21 @@ class SentRequest:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the cloud itself refused it, so that nothing was done of it."""
+        """Return whether the cloud itself refused it, so that nothing of it was carried out."""
         return self.may_be_repeated or (self.error is not None and is_whole_refusal(self.error))
 
     @property
     def is_accepted(self) -> bool:
-        """Whether it was answered as carried out."""
+        """Return whether the answer says that it was carried out."""
         return self.changes and self.status in _SUCCESS
 
 
 def is_nothing_done(requests: Iterable[SentRequest]) -> bool | None:
     """Return whether it is certain that none of these requests changed anything.
 
-    False when one of them certainly did: it was accepted, and the driver went on to another
-    request. None when it is not known: an answer is missing or is not the cloud's own; some APIs
-    (XML-RPC) also tell a refusal with a status of success.
+    False if one of them certainly did: it was accepted, and the driver continued with another
+    request. None if that is not known: an answer is missing or is not the cloud's own; some APIs
+    (XML-RPC) also report a refusal with a status of success.
     """
     sent = list(requests)
     if any(request.is_accepted for request in sent[:-1]):
@@ -86,7 +87,7 @@ def is_nothing_done(requests: Iterable[SentRequest]) -> bool | None:
 def may_change(method: str, url: str, body: Any = None) -> bool:
     """Return whether a request can create, change or delete something.
 
-    What is not known to only read or log in counts as a change.
+    A request counts as a change unless it is known to only read or log in.
     """
     parts = urlsplit(url)
     text = _text(body)
@@ -102,8 +103,8 @@ def may_change(method: str, url: str, body: Any = None) -> bool:
 def is_whole_refusal(answer: ErrorAnswer) -> bool:
     """Return whether an error answer says that the request was refused before anything was done.
 
-    That is a status below 500 with a body in the form of an API: JSON or XML. A page of HTML
-    comes from a proxy, which may have handed the request on.
+    Such an answer has a status below 500 and a body in the form of an API: JSON or XML. A page of
+    HTML comes from a proxy, which may have passed the request on.
     """
     if answer.status not in _REFUSALS or answer.status in _NOT_WHOLE:
         return False
@@ -118,8 +119,8 @@ def is_whole_refusal(answer: ErrorAnswer) -> bool:
 def _is_about_tags(answer: ErrorAnswer) -> bool:
     """Return whether Amazon's API refused tags.
 
-    Amazon starts nothing then. Clouds that speak its API may make the instance first and tag it
-    after that, within one request: they answer with this error although the instance runs.
+    Amazon itself then starts nothing. EC2-compatible clouds may create the instance first and tag
+    it afterwards, within one request: they answer with this error although the instance runs.
     """
     root = answer.xml()
     if root is None:

@@ -1,4 +1,4 @@
-"""Which names stand for something that only the creator of a node may see."""
+"""Names of values that only the creator of a node may see."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _PARTS: Final = (
     "encryptionkey",
     "signingkey",
 )
-"""Secret wherever they stand in a name, without the signs between its words."""
+"""Words that mark a secret anywhere in a name, after the separators are removed."""
 
 _WORDS: Final = frozenset({"pass", "pwd", "adminpass", "rootpass", "userpass"})
-"""Secret only as whole words: "bypass" is not."""
+"""Words that mark a secret only as whole words: "bypass" is not secret."""
 
 _HARMLESS: Final = frozenset({"clienttoken", "httptokens"})
 
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
-@lru_cache(maxsize=4096)  # long lists repeat few names, and the pattern takes its time
+@lru_cache(maxsize=4096)  # long lists repeat few names, and the pattern is slow
 def is_secret_name(name: str) -> bool:
-    """Whether what goes by this name is secret: ``adminPass`` is, ``key_name`` is not."""
+    """Return whether the value with this name is secret: ``adminPass`` is, ``key_name`` is not."""
     words = [word.lower() for word in _BOUNDARY.split(name) if word]
     joined = "".join(words)
     if joined in _HARMLESS:

@@ -1,7 +1,7 @@
-"""Tokens that drivers get while they run: found in requests and answers, and told to the core.
+"""Tokens that drivers get while they run; they are found in requests and answers.
 
-Whatever a login gives is registered as it comes, since any later message or log line may hold it.
-Signatures are left out: each request has another one, which opens nothing.
+Each token of a login is registered with the core as it comes, because any later message or log line
+may contain it. Signatures are left out: each request has a different one, which gives no access.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from orchestrator_core import register_secret
 from orchestrator_libcloud.http.secret_names import is_secret_name
 
 _SCHEMES: Final = frozenset({"basic", "bearer", "oauth", "token", "jwt"})
-"""Schemes of ``Authorization`` that send the same for as long as a login holds (RFC 7617, 6750)."""
+"""Schemes of ``Authorization`` whose value stays the same for a whole login (RFC 7617, 6750)."""
 
 _LOGIN: Final = re.compile(r"/(?:oauth2?|tokens?|login|auth|authenticate|sessions?|jwt)(?:/|$)")
 _SESSION: Final = re.compile(r"sess|sid\b|auth|login", re.IGNORECASE)
-"""Cookies of a session, as against those that load balancers set anew with each answer."""
+"""Names of session cookies, unlike the cookies that load balancers set anew with each answer."""
 
 _COOKIE: Final = re.compile(r"(?:^|[;,])\s*([\w.-]{1,128})=\"?([^\";,\s]{8,4096})")
 _PASSING: Final = re.compile(r"next|page|continu|csrf|xsrf")
-"""Tokens of pages and of forms: there are more of them than are remembered."""
+"""Names of tokens of pages and forms: there are more of them than can be remembered."""
 
 _LEAST: Final = 16
-"""Characters of a token in the answer to a login; shorter texts there are types and names."""
+"""Smallest number of characters of a token in a login's answer; shorter texts are types and names.
+"""
 
 _MOST_BYTES: Final = 2**16
 _FIRST_ERROR: Final = 400
@@ -39,8 +40,9 @@ def of_request(request: Any, *, is_last: bool = False) -> Iterator[str]:
     """Yield the tokens that a request carries.
 
     Args:
-        request: as ``requests`` has prepared it.
-        is_last: whether it has failed: then what may be another one in each request counts too.
+        request: the request, as ``requests`` prepared it.
+        is_last: whether the request has failed: then values that may differ in each request count
+            too.
     """
     query = parse_qsl(urlsplit(request.url).query)
     for name, value in [*request.headers.items(), *query]:
@@ -57,8 +59,8 @@ def of_cookies(header: str, *, any_name: bool = False) -> Iterator[str]:
     """Yield the values of session cookies in a header (RFC 6265, 4.1 and 4.2).
 
     Args:
-        header: of ``Set-Cookie`` or ``Cookie``, several of which may have been joined.
-        any_name: whether to take every cookie for one.
+        header: the value of ``Set-Cookie`` or ``Cookie``; several values may have been joined.
+        any_name: whether every cookie counts as a session cookie.
     """
     for name, value in _COOKIE.findall(header):
         if any_name or is_secret_name(name) or _SESSION.search(name):
@@ -66,11 +68,11 @@ def of_cookies(header: str, *, any_name: bool = False) -> Iterator[str]:
 
 
 def of_answer(request: Any, response: Any) -> Iterator[str]:
-    """Yield the tokens in an answer: in its headers, and in its body where it answers a login.
+    """Yield the tokens in an answer: in its headers, and in its body if it answers a login.
 
     Args:
-        request: as ``requests`` has prepared it.
-        response: its answer, whose body is read if it answers a login.
+        request: the request, as ``requests`` prepared it.
+        response: the answer, whose body is read if it answers a login.
     """
     for name, value in response.headers.items():
         lower = name.lower()
@@ -84,7 +86,7 @@ def of_answer(request: Any, response: Any) -> Iterator[str]:
 
 
 def register(tokens: Iterable[str]) -> None:
-    """Have the core remove tokens from all that it shows and logs."""
+    """Register tokens, which the core then removes from everything that it shows and logs."""
     for token in tokens:
         register_secret(token)
 
@@ -120,7 +122,7 @@ def _of_login(body: str) -> Iterator[str]:
     if isinstance(found, str):
         named = {"token": found}
     elif isinstance(found, Mapping):
-        # vSphere's session is the value of "value".
+        # vSphere's session id is the value of "value".
         named = {
             name: value
             for name, value in found.items()

@@ -1,7 +1,7 @@
-"""Ends calls at their deadlines: one thread for the whole process.
+"""Watchdog that ends calls at their deadlines, with one thread for the whole process.
 
-A socket's own timeout begins anew with each byte, so that a cloud which sends one now and
-then would hold its thread for ever.
+A socket's own timeout starts again with each byte. A cloud that sends a byte now and then could
+therefore hold its thread for ever.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from orchestrator_core import Deadline
 from orchestrator_libcloud.http.call import Call
 
 _LONGEST_SLEEP: Final = 3600.0
-"""In seconds; waiting for a lock cannot be limited to any number."""
+"""In seconds; a wait for a lock has an upper limit."""
 
 
 class Watchdog:
-    """Knows every call under way. Its thread begins with the first one."""
+    """Watchdog over every call in progress. Its thread starts with the first call."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -31,7 +31,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self, call: Call) -> Iterator[None]:
-        """Abort the call should it still run at its deadline."""
+        """Abort the call if it still runs at its deadline."""
         with self._condition:
             self._calls.add(call)
             if self._thread is None or not self._thread.is_alive():  # also after a fork
@@ -72,4 +72,4 @@ class Watchdog:
 
 
 watchdog = Watchdog()
-"""The process's own."""
+"""The watchdog of this process."""

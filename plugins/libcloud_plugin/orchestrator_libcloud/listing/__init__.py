@@ -1,1 +1,1 @@
-"""Lists that are complete or an error, for each provider."""
+"""Lists for each provider, which are complete or raise an error."""

@@ -1,11 +1,11 @@
-"""Sizes that a caller composes of amounts, which no list can name.
+"""Sizes that a caller composes of amounts, which no list can contain.
 
-Such an id says how many CPUs and how much memory a node is to have. Whether a machine of that kind
-exists is for the cloud to decide.
+The id of such a size says how many CPUs and how much memory a node is to have. The cloud decides
+whether it has a machine of that kind.
 
-Sources: Google, "Create a VM with a custom machine type" (the name's form, and ``machineType``
-as a partial URL); KubeVirt, "Resources requests and limits"; CloudSigma API 2.0, "Servers";
-Kamatera, "Server options". The table in the README is made of :data:`FORMS`.
+Sources: Google, "Create a VM with a custom machine type" (the name's form, and ``machineType`` as a
+partial URL); KubeVirt, "Resources requests and limits"; CloudSigma API 2.0, "Servers"; Kamatera,
+"Server options". The table in the README is generated from :data:`FORMS`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from orchestrator_libcloud.nodes.states import modules
 _DRIVERS: Final = "libcloud.compute.drivers."
 
 Make = Callable[[Any, str, "re.Match[str]"], Any | None]
-"""Makes a size of a driver, an id and how it fits the form; None where the driver cannot."""
+"""A function that makes a size from a driver, an id and the id's match; None if the driver cannot.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the ids of composed sizes are written at one provider.
+    """Form of the ids of composed sizes at one provider.
 
     Attributes:
-        words: the form, for people; capital letters stand for amounts and names.
+        words: the form, as text for people; capital letters stand for amounts and names.
         example: one id.
-        meaning: what the amounts are, for people.
-        pattern: matches the whole id.
-        make: makes the size.
+        meaning: the meaning of the amounts, as text for people.
+        pattern: the pattern that matches the whole id.
+        make: the function that makes the size.
     """
 
     words: str
@@ -44,11 +45,11 @@ class Form:
 
 
 def composed(driver: Any, wanted: str) -> Any | None:
-    """Return the Libcloud size that an id composes; None where it composes none.
+    """Return the Libcloud size that an id composes; None if it composes none.
 
     Args:
         driver: the Libcloud driver object.
-        wanted: the size's id, as a caller gave it.
+        wanted: the size's id, as the caller sent it.
     """
     form = form_of(driver)
     match = None if form is None else form.pattern.fullmatch(wanted)
@@ -56,7 +57,7 @@ def composed(driver: Any, wanted: str) -> Any | None:
 
 
 def form_of(driver: Any) -> Form | None:
-    """Return how composed sizes are written at a driver's provider; None where there are none."""
+    """Return the form of composed sizes at a driver's provider; None if there are none."""
     if any(cls.__name__ in _WITHOUT for cls in type(driver).__mro__):
         return None
     known = modules(driver)
@@ -68,7 +69,7 @@ def _google(driver: Any, wanted: str, match: re.Match[str]) -> Any | None:
     if zone is None:
         return None
     cpus = match["cpus"]
-    # The driver sends nothing of a size but this link, which may be a part of a URL.
+    # The driver sends only this link of a size, and the link may be a partial URL.
     link = f"zones/{zone.name}/machineTypes/{wanted}"
     extra: dict[str, Any] = {"selfLink": link}
     if cpus.isdecimal():
@@ -146,4 +147,4 @@ FORMS: Final[dict[str, Form]] = {
         _kubevirt,
     ),
 }
-"""A driver's module to how its composed sizes are written."""
+"""A driver's module to the form of its composed sizes."""

@@ -1,7 +1,7 @@
-"""Parts of the lists of drivers that ask once more for each item.
+"""Parts of the lists of drivers that send one more request for each item.
 
-The list itself is asked for whole, page after page. It is cut down to the wanted part before the
-driver sees it, so that the requests for each item are sent for that part alone.
+The whole list is requested, page after page. It is cut down to the wanted part before the driver
+sees it, so the requests for single items are sent only for that part.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _DRIVERS: Final = "libcloud.compute.drivers."
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Where a list stands in an answer.
+    """The place of a list in an answer.
 
     Attributes:
-        ending: of the path of the list's request.
-        keys: lead to the list.
-        id_key: of an item's id, which must be the node's.
+        ending: the end of the path of the list's request.
+        keys: the keys that lead to the list.
+        id_key: the key of an item's id, which must be the node's id.
     """
 
     ending: str
@@ -41,18 +41,18 @@ _CUTS: Final[dict[tuple[str, str], _Cut]] = {
 
 
 def can_cut(driver: Any, name: str) -> bool:
-    """Return whether a driver asks once more for each item of a list that can be cut down."""
+    """Return whether a driver sends a request for each item of a list that can be cut down."""
     return _cut_of(driver, name) is not None
 
 
 def part(driver: Any, name: str, limit: int, marker: str | None) -> list[Any]:
-    """Return the first ``limit`` items, by id, after the marker; all where ids are odd.
+    """Return the first ``limit`` items, by id, after the marker; all items if the ids are odd.
 
     Args:
         driver: the Libcloud driver object.
         name: the list's name.
-        limit: how many are wanted.
-        marker: the id after which they begin.
+        limit: the number of wanted items.
+        marker: the id after which the part starts.
     """
     cut = _cut_of(driver, name)
     assert cut is not None
@@ -64,7 +64,7 @@ def part(driver: Any, name: str, limit: int, marker: str | None) -> list[Any]:
         with _cutting(driver, cut, limit, marker):
             return listed()
 
-    # With an argument, so that the list is not taken for the driver's own.
+    # With an argument, so that the call is not mistaken for the driver's own list.
     return whole(driver, name, call, part=True)
 
 
@@ -99,7 +99,7 @@ def _cutting(driver: Any, cut: _Cut, limit: int, marker: str | None) -> Iterator
 
 
 def _cut_down(tree: Any, keys: tuple[str, ...], cut: _Cut, limit: int, marker: str | None) -> Any:
-    """Return a copy of an answer with a part of its list; the answer itself where it is odd."""
+    """Return a copy of an answer with a part of its list; the answer itself if it is odd."""
     if keys:
         if not isinstance(tree, Mapping) or keys[0] not in tree:
             return tree

@@ -1,4 +1,4 @@
-"""Calls a driver's lists so that they come whole or not at all."""
+"""Calls of a driver's lists that return a complete list or raise an error."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _NOTHING_KNOWN: Final = Lists("not known", Who.NOBODY, "not known")
 
 
 def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: Any) -> list[Any]:
-    """Call one of a driver's lists and return everything that is on it, each thing once.
+    """Call one of a driver's lists and return everything on it, each thing once.
 
-    An item that the driver cannot read is shown without the field that is odd. A request that
-    fails ends the list.
+    An item that the driver cannot read is returned without its odd field. A request that fails ends
+    the list.
 
     Args:
         driver: the Libcloud driver object, lent to this thread alone.
-        name: the list's name, as ``list_nodes``.
+        name: the list's name, such as ``list_nodes``.
         call: the driver's method of that name.
-        given: what to call it with.
+        given: the arguments of the method.
 
     Raises:
-        NonsenseAnswer: when the provider repeats a page, leaves out its list, or gives an item
-            that cannot be shown, which the message names.
-        CloudError: when there is more that cannot be fetched.
-        Exception: what a request failed with.
+        InvalidAnswer: the provider repeats a page, leaves out its list, or sends an item that
+            cannot be shown, which the message names.
+        CloudError: the list continues, but the rest cannot be fetched.
+        Exception: the error of a request that failed.
     """
     lists = lists_of(driver) or _NOTHING_KNOWN
     own = lists.lists.get(name) if not given else None
@@ -64,7 +64,7 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
 def _each_once(found: list[Any]) -> list[Any]:
     """Return the things of several pages without those that moved from one page to the next.
 
-    Different things with one id all stay: hiding one of them would lose it.
+    Different things with the same id are all kept: hiding one of them would lose it.
     """
     known: dict[Any, list[Any]] = {}
     kept = []
@@ -77,36 +77,36 @@ def _each_once(found: list[Any]) -> list[Any]:
 
 
 def _is_same_thing(one: Any, other: Any) -> bool:
-    """Whether two things with one id are one thing, read twice."""
+    """Return whether two things with the same id are one thing, read twice."""
     if getattr(one, "name", None) != getattr(other, "name", None):
         return False
-    # A node's state and addresses may change between two pages; an image is what it was.
+    # A node's state and addresses may change between two pages; an image does not change.
     extras = [plain(getattr(thing, "extra", None)) for thing in (one, other)]
     return hasattr(one, "state") or extras[0] == extras[1]
 
 
 def _made(tape: Tape, run: Callable[[], list[Any]], pagers: list[Pager]) -> list[Any]:
-    """Return what a driver makes of the answers, of odd ones too.
+    """Return the driver's list from the answers, even if an answer has odd items.
 
     Args:
-        tape: records the answers.
-        run: has the driver make the list.
-        pagers: those that the answers go through.
+        tape: the recorder of the answers.
+        run: makes the driver build the list.
+        pagers: the pagers through which the answers pass.
     """
     try:
         try:
             found = run()
             return Mender(tape, run).shown(found) if tape.known else found
         except Unrecorded:
-            return Mender(tape, run).made_anew()  # a known mend does not do any more
+            return Mender(tape, run).made_anew()  # a known mend no longer works
         except ListStopped as stopped:
             error = stopped.error
-            if tape.request_of(error) is None:  # it was sent, and is not to be had
+            if tape.request_of(error) is None:  # sent, but the answer is not available
                 raise
         except Exception as fallen:  # noqa: BLE001 - drivers raise whatever they like
             error = fallen
         passed_over = [refusal for pager in pagers for refusal in pager.passed_over]
-        if error in passed_over:  # a refusal that the driver does not do without
+        if error in passed_over:  # a refusal with which the driver does not continue
             raise named_refusal(tape, run, tape.kind, error) or error
         if not is_mendable(error, tape):
             raise error
@@ -119,14 +119,14 @@ def _made(tape: Tape, run: Callable[[], list[Any]], pagers: list[Pager]) -> list
 
 
 def lists_of(driver: Any) -> Lists | None:
-    """Return what is known of a driver's lists; None for a driver newer than the table."""
+    """Return the entry for a driver's lists; None for a driver newer than the table."""
     names = (module.removeprefix(_DRIVERS) for module in modules(driver))
     return next((LISTS[name] for name in names if name in LISTS), None)
 
 
 @contextmanager
 def _pagers(driver: Any, lists: Lists, tape: Tape) -> Iterator[list[Pager]]:
-    # Where no rule is known, the driver does with a refusal what it likes.
+    # If no rule is known, the driver handles a refusal in its own way.
     may_fail = partial(spares, driver) if lists.rule is not None else _anything
     rule = (lists.rule or Rule)()
     with ExitStack() as stack:
@@ -155,7 +155,7 @@ def _places(driver: Any, paths: Iterable[str]) -> Iterator[tuple[Any, str]]:
 
 @contextmanager
 def _instead(owner: Any, name: str, other: Any) -> Iterator[None]:
-    # On the object, which is this thread's own; the class is everybody's.
+    # Set on the object, which belongs to this thread; all threads share the class.
     before = vars(owner).get(name)
     setattr(owner, name, other)
     try:

@@ -1,9 +1,9 @@
-"""Parts of Amazon's instances: a filter of the ids between the marker and the end of the part.
+"""Parts of Amazon's instances, by a filter on the ids between the marker and the end of the part.
 
-``DescribeInstances`` cannot sort, and its ``NextToken`` means a place in an order that is not
-told. But a filter's values may have wildcards: ``i-0a*`` is every instance whose id begins so. A
-whole list, once fetched, tells which beginnings a part needs. What was started or ended since then
-makes a part longer or shorter, and never hides an instance.
+``DescribeInstances`` cannot sort, and its ``NextToken`` is a place in an undocumented order. But a
+filter's values may have wildcards: ``i-0a*`` is every instance whose id starts so. A whole list,
+once fetched, tells which prefixes a part needs. Instances that were started or ended since then
+make a part longer or shorter, but no instance is ever hidden.
 
 Source: AWS, "Filter resources using the CLI and API" (wildcards; 200 values in a request).
 """
@@ -21,30 +21,30 @@ from orchestrator_libcloud.nodes.states import modules
 _AMAZON: Final = "libcloud.compute.drivers.ec2"
 _ID: Final = re.compile(r"i-([0-9a-f]{8,17})")
 _DIGITS: Final = 8
-"""Digits that every id has."""
+"""Number of digits that every id has."""
 
 _MOST_VALUES: Final = 100
 _MOST_KNOWN: Final = 200_000
 _WORTH: Final = 4
-"""A part is asked for where the whole list is so many times as long."""
+"""A part is requested only if the whole list is at least this many times as long."""
 
 
 def has_ranges(driver: Any) -> bool:
-    """Return whether a driver's provider filters instances by the beginnings of their ids."""
-    # Other classes of that module are of clouds that need not know wildcards.
+    """Return whether a driver's provider filters instances by prefixes of their ids."""
+    # Other classes of that module are for clouds that may not support wildcards.
     is_amazons = "EC2NodeDriver" in (cls.__name__ for cls in type(driver).__mro__)
     return is_amazons and _AMAZON in modules(driver)
 
 
 class IdRanges:
-    """Gets parts of the instances of one cloud, of which a whole list was seen."""
+    """Reader of parts of the instances of one cloud, after a whole list was seen."""
 
     def __init__(self) -> None:
         self._known: tuple[str, ...] = ()
         self._is_refused = False
 
     def learn(self, ids: Sequence[str]) -> None:
-        """Remember the ids of a whole list, where they are all of Amazon's form."""
+        """Remember the ids of a whole list, if all of them have Amazon's form."""
         usable = len(ids) <= _MOST_KNOWN and all(map(_ID.fullmatch, ids))
         self._known = tuple(sorted(ids)) if usable else ()
 
@@ -53,8 +53,8 @@ class IdRanges:
 
         Args:
             driver: the Libcloud driver object.
-            limit: how many are wanted.
-            marker: the id after which they begin.
+            limit: the number of wanted instances.
+            marker: the id after which the part starts.
         """
         known = self._known
         if self._is_refused or len(known) < _WORTH * limit:
@@ -75,23 +75,23 @@ class IdRanges:
         return found if after >= limit or end >= len(known) else None
 
     def _is_plausible(self, ids: list[str], beginnings: list[str]) -> bool:
-        """Return whether a filtered answer can be whole: it has what is known, or most of it."""
+        """Return whether a filtered answer can be complete: it has most of the known instances."""
         known = self._known
         first = bisect_left(known, beginnings[0])
         last = bisect_right(known, f"{beginnings[-1]}g")
         expected = known[first:last]
         missing = len(set(expected).difference(ids))
         if expected and missing == len(expected):
-            self._is_refused = True  # a cloud that does not know wildcards
+            self._is_refused = True  # a cloud that does not support wildcards
         return 2 * missing <= len(expected) and all(map(_ID.fullmatch, ids))
 
 
 def cover(low: str, high: str) -> list[str]:
-    """Return beginnings of one length of all ids from one to another, in their order.
+    """Return prefixes of one length for all ids from one to another, in their order.
 
     Args:
         low: the hexadecimal digits of an id, 8 or more.
-        high: those of one that is not lower.
+        high: the digits of an id that is not lower.
     """
     for length in range(_DIGITS, 0, -1):
         first, last = int(low[:length], 16), int(high[:length], 16)

@@ -1,7 +1,7 @@
-"""EC2's instance types, asked of the cloud itself: DescribeInstanceTypes.
+"""EC2's instance types, requested from the cloud itself: DescribeInstanceTypes.
 
-Libcloud's own table lacks hundreds of them and whole regions. The table answers only where the
-cloud does not: without the permission ``ec2:DescribeInstanceTypes``, or on an EC2-compatible
+Libcloud's own table lacks hundreds of them and whole regions. The table is used only if the
+cloud does not answer: without the permission ``ec2:DescribeInstanceTypes``, or on an EC2-compatible
 cloud that has no such action.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 _MODULE: Final = "libcloud.compute.drivers.ec2"
 _OWN_LIST: Final = frozenset({"EucNodeDriver", "NimbusNodeDriver", "OutscaleNodeDriver"})
-"""EC2-like drivers with a list of their own: their clouds answer otherwise or not at all."""
+"""EC2-like drivers with their own list: their clouds answer differently or not at all."""
 
 _CODE: Final = re.compile(r"[A-Za-z][\w.]*(?=:|\Z)")
 _DENIED: Final = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
@@ -42,16 +42,16 @@ _reported: set[tuple[str, str]] = set()
 
 
 def can_ask(driver: Any) -> bool:
-    """Return whether a driver's cloud may name its instance types itself."""
+    """Return whether a driver's cloud may list its instance types itself."""
     classes = [cls for cls in type(driver).__mro__ if cls.__module__ == _MODULE]
     return bool(classes) and _OWN_LIST.isdisjoint(cls.__name__ for cls in classes)
 
 
 def list_sizes(driver: Any) -> list[Any]:
-    """Return the sizes of an EC2 driver's cloud; a page of them for each answer of the pager.
+    """Return the sizes of an EC2 driver's cloud; one page of them for each answer of the pager.
 
-    To be called as a list of :data:`~orchestrator_libcloud.listing.provider_lists.LISTS`, whose
-    pager stands before the driver's requests. For a driver whose cloud has no such action, return
+    Call this as a list of :data:`~orchestrator_libcloud.listing.provider_lists.LISTS`, whose pager
+    stands in front of the driver's requests. For a driver whose cloud has no such action, return
     the driver's own list.
     """
     if not can_ask(driver):
@@ -65,10 +65,10 @@ def list_sizes(driver: Any) -> list[Any]:
 
 
 def find_size(driver: Any, wanted: str) -> Any | None:
-    """Return one size by its name with one request; None where only the table can tell.
+    """Return one size by its name with one request; None if only the table can answer.
 
     Raises:
-        SizeNotFound: when the cloud says that there is none.
+        SizeNotFound: the cloud says that there is no such size.
     """
     try:
         found = list(_ask(driver, wanted))
@@ -107,16 +107,16 @@ def _size(driver: Any, item: Any) -> Any:
         id=name,
         name=name,
         ram=_whole(_text(item, "memoryInfo", "sizeInMiB")),
-        # A type without disks of its own has none of this; its root disk is the image's.
+        # A type without its own disks has no such element; its root disk is the image's.
         disk=_whole(_text(item, "instanceStorageInfo", "totalSizeInGB")) or 0,
         extra=extra,
     )
 
 
 def _table(driver: Any) -> list[Any]:
-    """Return Libcloud's table for the driver's region; the whole table where it has none.
+    """Return Libcloud's table for the driver's region; the whole table if the region is not in it.
 
-    Prices are left out: they are not shown, and Libcloud reads 4.5 MB of JSON for them.
+    Prices are left out: they are not shown, and Libcloud would read 4.5 MB of JSON for them.
     """
     types = importlib.import_module("libcloud.compute.constants.ec2_instance_types")
     regions = importlib.import_module("libcloud.compute.constants.ec2_region_details_complete")
@@ -143,7 +143,7 @@ def _node_size(driver: Any, **given: Any) -> Any:
 
 
 def _report(error: Exception) -> bool:
-    """Return whether the table answers after this error; log why, once for each cloud."""
+    """Return whether the table is used after this error; log the reason, once for each cloud."""
     code = _code(error)
     if code in _DENIED:
         why = "the credentials lack the permission ec2:DescribeInstanceTypes"

@@ -1,6 +1,6 @@
-"""Drivers of Libcloud that send a request for each item of a list, as their code has it.
+"""Libcloud drivers that send one request for each item of a list, as their code shows.
 
-Everything else takes a fixed number of requests and one more for each page. The tests hold the
+All other lists take a fixed number of requests and one more for each page. The tests check the
 table against the installed Libcloud, and the README's table against this one.
 """
 
@@ -34,7 +34,7 @@ ITEM_REQUESTS: Final[dict[str, dict[str, str]]] = {
         "list_images": "one for each item of the content libraries with the REST driver",
     },
 }
-"""A driver's module to its lists that take a request for each item."""
+"""A driver's module to its lists that send a request for each item."""
 
 NOT_SO: Final[dict[str, str]] = {
     "gce": "volumes and zones are looked up in what was fetched before, each kind at once",
@@ -43,4 +43,4 @@ NOT_SO: Final[dict[str, str]] = {
     "nttcis": "a loop over pages, and locations that are fetched once",
     "vultr": "a loop over pages",
 }
-"""Drivers whose code looks like that, and why it is not."""
+"""Drivers whose code looks as if it did so, and why it does not."""

@@ -1,4 +1,4 @@
-"""Lists that stand for a driver's own, which fails, leaves something out or asks for too little.
+"""Replacements for a driver's own lists that fail, leave something out or request too little.
 
 Each takes a driver object and returns Libcloud's objects.
 """
@@ -25,7 +25,7 @@ _VAPP: Final = "application/vnd.vmware.vcloud.vApp+xml"
 def abiquo_images(driver: Any) -> list[Any]:
     """Return every template of the repositories of the user's data centres, each once.
 
-    Libcloud passes over a template whose id another one has too.
+    Libcloud leaves out a template whose id is the same as another template's.
     """
     link: Any = importlib.import_module("libcloud.common.abiquo").get_href
     enterprise = driver._get_enterprise_id()  # noqa: SLF001 - as the driver's own list asks
@@ -57,7 +57,7 @@ def _abiquo_answer(driver: Any, path: str, kind: str, params: Any = None) -> Any
 
 
 def abiquo_locations(driver: Any) -> list[Any]:
-    """Return the data centres of the user's virtual ones; Libcloud gives their URLs as texts."""
+    """Return the data centres of the user's virtual ones; Libcloud returns their URLs as texts."""
     make = importlib.import_module("libcloud.compute.base").NodeLocation
     headers = {"Accept": driver.DCS_MIME_TYPE}
     known = driver.connection.cache["locations"]
@@ -75,18 +75,19 @@ def abiquo_locations(driver: Any) -> list[Any]:
 
 
 def available_or_not(driver: Any) -> list[Any]:
-    """Return every location, where Libcloud leaves out those that take no new nodes.
+    """Return every location; Libcloud leaves out those that accept no new nodes.
 
-    It leaves out too those whose ``available`` it cannot read; nodes may run in either.
+    Libcloud also leaves out locations whose ``available`` it cannot read. Nodes may run in all of
+    them.
     """
     found: list[Any] = driver.list_locations(ex_available=False)
     return found
 
 
 def equinix_sizes(driver: Any) -> list[Any]:
-    """Return the plans of machines, and those that do not say what they are of.
+    """Return the plans of machines, and the plans that do not say what they are for.
 
-    Libcloud passes over the latter.
+    Libcloud leaves out the latter.
     """
     projects = driver.projects or []
     project = driver.project_id or (projects[0].id if projects else None)
@@ -101,7 +102,7 @@ def _may_be_a_machine(plan: Any) -> bool:
 
 
 def gandi_nodes(driver: Any) -> list[Any]:
-    """Give each node the addresses of all its interfaces; Libcloud gives it those of the first."""
+    """Return nodes with the addresses of all interfaces; Libcloud has only those of the first."""
     machines = driver.connection.request("hosting.vm.list").object
     addresses = driver.connection.request("hosting.ip.list").object
     for machine in machines:
@@ -113,7 +114,7 @@ def gandi_nodes(driver: Any) -> list[Any]:
 
 
 def google_images(driver: Any) -> list[Any]:
-    """Pass over public projects that are closed or gone, and over no other failure."""
+    """Return all images, without public projects that are closed or gone; raise other failures."""
     found: list[Any] = driver.ex_list_project_images()
     missing = importlib.import_module("libcloud.common.google").GoogleBaseError
     for project in driver.IMAGE_PROJECTS:
@@ -126,15 +127,18 @@ def google_images(driver: Any) -> list[Any]:
 
 
 def gridscale_nodes(driver: Any) -> list[Any]:
-    """Show what power the provider tells; Libcloud calls stopped what is anything else than on."""
+    """Return nodes with the power state that the provider reports.
+
+    Libcloud reports every node as stopped that is not on.
+    """
     return _with_power(driver.list_nodes(), "power")
 
 
 def kamatera_nodes(driver: Any) -> list[Any]:
-    """Ask for what the short list lacks too: addresses.
+    """Return nodes with their addresses, which the short list lacks.
 
-    The short list says which nodes there are: the long one is a search by name. Libcloud calls
-    stopped what is anything else than on.
+    The short list says which nodes exist, because the long one is a search by name. Libcloud
+    reports every node as stopped that is not on.
     """
     servers = driver.connection.request("/service/servers").object
     if not servers:
@@ -154,12 +158,15 @@ def _kamatera_node(driver: Any, server: Any, known: Mapping[str, Any]) -> Any:
 
 
 def maxihost_nodes(driver: Any) -> list[Any]:
-    """Show what power the provider tells; Libcloud calls running what has any text for it."""
+    """Return nodes with the power state that the provider reports.
+
+    Libcloud reports a node as running if the state is any text.
+    """
     return _with_power(driver.list_nodes(), "power_status")
 
 
 def opennebula_nodes(driver: Any) -> list[Any]:
-    """Show a node of the list by its name where its own document is gone."""
+    """Return nodes; a node whose own document is gone has only its name from the list."""
     found = []
     for element in driver.connection.request("/compute").object.findall("COMPUTE"):
         node_id = element.attrib["href"].partition("/compute/")[2]
@@ -175,16 +182,16 @@ def opennebula_nodes(driver: Any) -> list[Any]:
 
 
 def openstack_images(driver: Any) -> list[Any]:
-    """Return images in every state; Libcloud leaves out those with one that it does not know."""
+    """Return images in every state; Libcloud leaves out images in a state that it does not know."""
     try:
         found: list[Any] = driver.list_images(ex_only_active=False)
-    except NotImplementedError:  # of the second API's, which gives them all
+    except NotImplementedError:  # for the API's version 2, which returns them all
         found = driver.list_images()
     return found
 
 
 def upcloud_nodes(driver: Any) -> list[Any]:
-    """Show a node by what the list says of it where its own document is gone."""
+    """Return nodes; a node whose own document is gone has only what the list says of it."""
     found = []
     for server in driver.connection.request("1.2/server").object["servers"]["server"]:
         try:
@@ -200,10 +207,10 @@ def upcloud_nodes(driver: Any) -> list[Any]:
 
 
 def vcloud_nodes(driver: Any) -> list[Any]:
-    """Show every vApp of every data centre; one that may not be read, by its name alone.
+    """Return every vApp of every data centre; a vApp that is hidden has only its name.
 
-    Libcloud leaves such a vApp out, and one without a name, and the vApps of a data centre that
-    was made after the first call.
+    Libcloud leaves out such a vApp, a vApp without a name, and the vApps of a data centre that was
+    created after the first call.
     """
     vcloud: Any = importlib.import_module("libcloud.compute.drivers.vcloud")
     driver._vdcs = None  # noqa: SLF001 - it is kept for ever otherwise
@@ -221,7 +228,7 @@ def _vcloud_node(driver: Any, path_of: Any, entity: Any) -> Any:
     try:
         document = driver.connection.request(path, headers={"Content-Type": _VAPP}).object
     except Exception as error:
-        # A vApp that was deleted meanwhile is refused like one that may not be read.
+        # A vApp that was deleted meanwhile is refused like one that this user cannot see.
         if status_of(error) not in GONE | HIDDEN:
             raise
         return _bare_node(driver, entity.get("href"), entity.get("name"))
@@ -229,7 +236,7 @@ def _vcloud_node(driver: Any, path_of: Any, entity: Any) -> Any:
 
 
 def vcloud_sizes(driver: Any) -> list[Any]:
-    """Return the sizes with their memory in MB for an id; Libcloud gives them none."""
+    """Return the sizes with an id, which is their memory in MB; Libcloud's have no id."""
     sizes: list[Any] = driver.list_sizes()
     for size in sizes:
         if size.id in (None, "None"):

@@ -1,9 +1,10 @@
-"""Parts of lists, by id: how much of a list each provider is asked for.
+"""Parts of lists, by id: how much of a list is requested from each provider.
 
-``limit`` and ``marker`` go by id. A provider whose pages come in another order cannot be asked for
-"the first ten after this id", and its page tokens or page numbers say nothing about ids. Where its
-API can narrow a list by ids all the same, or a driver asks once more for each item, less than the
-whole is asked for. :data:`WAYS` says how it is with each driver; the README's table is made of it.
+``limit`` and ``marker`` refer to ids. A provider whose pages have another order cannot return "the
+first ten after this id", and its page tokens or page numbers say nothing about ids. Less than the
+whole list is requested if the provider's API can filter a list by ids, or if the driver sends a
+request for each item. :data:`WAYS` has the way for each driver; the README's table is generated
+from it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WHOLE: Final = "the API has no pages, as far as is known"
 
 
 class Parts:
-    """Gets parts of the lists of one cloud, in each of its threads."""
+    """Reader of parts of the lists of one cloud, in each of its threads."""
 
     def __init__(self) -> None:
         self._sorted = Pager()
@@ -37,11 +38,11 @@ class Parts:
         Args:
             driver: the Libcloud driver object.
             name: ``list_nodes`` or ``list_images``.
-            limit: how many are wanted.
-            marker: the id after which they begin.
+            limit: the number of wanted items.
+            marker: the id after which the part starts.
 
         Raises:
-            Unsupported: when this provider can be asked for nothing less than the whole list.
+            Unsupported: this provider can only return the whole list.
         """
         if has_pages(driver):
             return self._sorted.part(driver, name, limit, marker)
@@ -54,13 +55,13 @@ class Parts:
         )
 
     def learn(self, driver: Any, name: str, ids: Sequence[str]) -> None:
-        """Remember what a whole list had, where that helps to ask for a part of it."""
+        """Remember the items of a whole list, if that helps to request a part of it."""
         if name == "list_nodes" and has_ranges(driver):
             self._ranges.learn(ids)
 
 
 def way_of(driver: Any) -> str:
-    """Return why a driver's lists are asked for whole, or how they are asked for in part."""
+    """Return the reason why a driver's lists are requested whole, or the way to request a part."""
     known = modules(driver)
     return next((way for name, way in WAYS.items() if _DRIVERS + name in known), WHOLE)
 
@@ -103,4 +104,4 @@ WAYS: Final[dict[str, str]] = {
     "scaleway": NUMBERED,
     "vultr": UNSORTED,
 }
-"""A driver's module to how parts of its lists are asked for; others have no pages."""
+"""A driver's module to the way in which parts of its lists are requested; others have no pages."""

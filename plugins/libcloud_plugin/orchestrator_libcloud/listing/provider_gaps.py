@@ -1,9 +1,9 @@
-"""What each driver of Libcloud leaves out of its lists without an error, and what is done about it.
+"""Items that each Libcloud driver leaves out of its lists without an error, and the remedy.
 
-The outcome of a review of the drivers of Libcloud 3.9.1: of every ``except``, ``continue`` and
-filter, and of every request for one item, on the way from a list to its items. The tests hold
-``reviewed`` against the installed Libcloud, so that a new one must be looked at, and the README's
-table against this one.
+This is the result of a review of the drivers of Libcloud 3.9.1: of every ``except``, ``continue``
+and filter, and of every request for one item, on the way from a list to its items. The tests check
+``reviewed`` against the installed Libcloud, so that a new function must be reviewed, and the
+README's table against this one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _DRIVERS: Final = "libcloud.compute.drivers."
 
 @dataclass(frozen=True, slots=True)
 class Spared:
-    """Requests without whose answer a list is whole: the item is shown, a part of it empty.
+    """Requests that a complete list can do without: the item is shown, with a part of it empty.
 
     Attributes:
-        path: what the request's whole path looks like.
-        statuses: of refusals that say that there is nothing to show.
-        codes: the provider's own codes for it; None where the driver keeps none. A gateway that
-            lost its route answers 404 too, but without them.
+        path: the pattern of the request's whole path.
+        statuses: the statuses of refusals that say that there is nothing to show.
+        codes: the provider's own codes for it; None if the driver keeps none. A gateway that lost
+            its route also answers 404, but without these codes.
     """
 
     path: re.Pattern[str]
@@ -47,9 +47,10 @@ class Gap:
     Attributes:
         drops: what Libcloud's driver leaves out or shows wrongly.
         done: what the plugin does about it.
-        reviewed: functions of the module, on the way from a list to its items, that catch errors,
-            go on to the next item or filter; each was read and is covered by the two texts.
-        spared: requests that may be refused without an error of the list.
+        reviewed: the functions of the module, on the way from a list to its items, that catch
+            errors, continue with the next item or filter. Each was read and is covered by the two
+            texts.
+        spared: the requests that may be refused without an error of the list.
     """
 
     drops: str
@@ -59,12 +60,12 @@ class Gap:
 
 
 def spares(driver: Any, error: Exception, action: str) -> bool:
-    """Return whether a driver's list is whole although this request of it was refused.
+    """Return whether a driver's list is complete although this request of it was refused.
 
     Args:
         driver: the Libcloud driver object.
-        error: what the request raised.
-        action: its path.
+        error: the request's error.
+        action: the request's path.
     """
     known = (name.removeprefix(_DRIVERS) for name in modules(driver))
     gap = next((GAPS[name] for name in known if name in GAPS), None)

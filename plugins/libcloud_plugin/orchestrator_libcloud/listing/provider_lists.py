@@ -1,7 +1,8 @@
-"""What each provider's lists are like, and who sees to it that they are whole.
+"""Properties of each provider's lists, and the component that makes them complete.
 
-Seen in the drivers of Libcloud 3.9.1 and in the providers' public descriptions of their APIs. The
-tests hold the table against the installed Libcloud, and the README's table against this one.
+They come from the drivers of Libcloud 3.9.1 and from the providers' public descriptions of their
+APIs. The tests check the table against the installed Libcloud, and the README's table against this
+one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from orchestrator_libcloud.paging.paging import Rule
 
 
 class Who(StrEnum):
-    """Who fetches what is not in the first answer."""
+    """The component that fetches what is not in the first answer."""
 
     NOBODY = "nobody"
     LIBCLOUD = "Libcloud"
@@ -31,14 +32,16 @@ class Lists:
 
     Attributes:
         pages: how the provider's API divides lists.
-        who: who fetches the rest.
-        unclear: what happens when it cannot be told whether there is more, or it cannot be got.
-        why: what is wrong with Libcloud's own way, where the plugin does otherwise.
-        rule: makes the rule for one list call; None where no requests of Libcloud's are made.
+        who: the component that fetches the rest.
+        unclear: what happens if it is unknown whether the list continues, or if the rest cannot be
+            fetched.
+        why: what is wrong with Libcloud's own way, if the plugin does something else.
+        rule: the function that makes the rule for one list call; None if Libcloud sends no
+            requests.
         stands_before: the methods that send the driver's requests, as paths from the driver.
-        shared_ids: lists in which different things have one id.
-        lists: functions that stand for a driver's own lists.
-        first: what to call before a list.
+        shared_ids: the lists in which different things have the same id.
+        lists: the functions that replace a driver's own lists.
+        first: the function to call before a list.
     """
 
     pages: str
@@ -61,7 +64,7 @@ def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
 
 
 def _equinix_nodes(driver: Any) -> list[Any]:
-    """Ask project after project: Libcloud's own way needs what Python 3.11 no longer has."""
+    """Request the nodes of each project; Libcloud's way needs a feature removed in Python 3.11."""
     driver._projects_populated = False  # noqa: SLF001 - else projects made later are never seen
     projects = [project.id for project in driver.projects or []]
     wanted = [driver.project_id] if driver.project_id else projects
@@ -255,4 +258,4 @@ LISTS: Final[dict[str, Lists]] = {
         rule=paging_json.Vultr,
     ),
 }
-"""A driver's module to what its lists are like."""
+"""A driver's module to the properties of its lists."""

@@ -1,9 +1,10 @@
 """Sizes that Libcloud's tables lack but the cloud may have.
 
-In some drivers ``list_sizes`` is a constant of Libcloud. A constant may hint, but the cloud
-decides: an id that it lacks is passed on where the driver sends nothing but that id. Drivers that
-turn a size into amounts cannot do so (Abiquo takes the memory alone), and in drivers that ask their
-cloud the list is the cloud's own word. What a caller composes of amounts: ``composed_sizes.py``.
+In some drivers ``list_sizes`` is a constant of Libcloud. A constant is only a hint; the cloud
+decides. So an id that the constant lacks is passed on if the driver sends nothing but that id. This
+is impossible for drivers that turn a size into amounts (Abiquo takes only the memory). For drivers
+that ask their cloud, the list is the cloud's own answer. Sizes that a caller composes of amounts
+are in ``composed_sizes.py``.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ _ASK: Final = frozenset({"EucNodeDriver", "OpenNebula_3_2_NodeDriver"})
 def passed_on(driver: Any, wanted: str) -> Any | None:
     """Return a size for an id that a driver's constant list lacks.
 
-    Memory and disk are None: the cloud knows them.
+    Memory and disk are None: only the cloud knows them.
 
     Args:
         driver: the Libcloud driver object.
-        wanted: the size's id, as a caller gave it.
+        wanted: the size's id, as the caller sent it.
 
     Returns:
-        None where the id means nothing to the cloud by itself, or the list is the cloud's own.
+        The size; None if the id alone means nothing to the cloud, or if the list is the cloud's
+        own.
     """
     known = modules(driver)
     if not _ASK.isdisjoint(cls.__name__ for cls in type(driver).__mro__):
@@ -45,7 +47,7 @@ def _by_name(driver: Any, wanted: str) -> Any | None:
 
 
 def _by_memory(driver: Any, wanted: str) -> Any | None:
-    """Return a size of so many MB of memory: vCloud's and Abiquo's sizes are nothing else."""
+    """Return a size with this memory in MB: vCloud's and Abiquo's sizes have no other property."""
     if not _MEMORY.match(wanted):
         return None
     return _size(driver, wanted, f"{wanted} Ram", int(wanted))
@@ -62,4 +64,4 @@ _MAKE: Final[dict[str, Callable[[Any, str], Any | None]]] = {
     _DRIVERS + "opennebula": _by_name,
     _DRIVERS + "vcloud": _by_memory,
 }
-"""A driver's module to what makes a size out of an id alone."""
+"""A driver's module to the function that makes a size from an id alone."""

@@ -1,1 +1,1 @@
-"""A driver's objects as those of the contract: states, addresses, markers."""
+"""Conversion of a driver's objects into the contract's: states, addresses, markers."""

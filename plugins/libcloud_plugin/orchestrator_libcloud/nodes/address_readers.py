@@ -1,8 +1,8 @@
-"""Where each provider's own description of a node holds addresses that Libcloud's driver drops.
+"""Readers of the addresses in a provider's description of a node that Libcloud's driver drops.
 
-A reader takes the Libcloud node, the provider's item that it was made of (None where that was not
-kept), and the addresses that the driver found. It yields addresses with the provider's word for
-them: True for public, False for private, None where it says nothing. The first word counts.
+A reader takes the Libcloud node, the provider's item from which it was made (None if that was not
+kept), and the addresses that the driver found. It yields addresses with the provider's statement
+about them: True for public, False for private, None if there is none. The first statement counts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _SINGLE: Final = "/32"
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list; of anything else none. Providers leave lists out or null."""
+    """Return the objects of a list, or none: providers leave lists out or send null."""
     found = value if isinstance(value, list) else [value]
     return [item for item in found if isinstance(item, Mapping)]
 
 
 def _inside(value: Any, *path: str) -> list[Mapping[str, Any]]:
-    """Return the objects at the end of a path through objects and lists of them."""
+    """Return the objects at the end of a path through objects and lists of objects."""
     found = _dicts(value)
     for step in path:
         found = [item for outer in found for item in _dicts(outer.get(step))]
@@ -36,7 +36,7 @@ def _local(element: Element) -> str:
 
 
 def _amazon(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """DescribeInstances: secondary addresses and IPv6 stand with each network interface."""
+    """Yield the secondary and IPv6 addresses of each network interface in DescribeInstances."""
     yield from given
     words = {"privateIpAddress": False, "publicIp": True, "carrierIp": True, "ipv6Address": None}
     if isinstance(item, Element):
@@ -44,7 +44,7 @@ def _amazon(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _alibaba(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """DescribeInstances: ``NetworkInterfaces`` have further private addresses and IPv6."""
+    """Yield further private and IPv6 addresses of ``NetworkInterfaces`` in DescribeInstances."""
     yield from given
     words = {"PrimaryIpAddress": False, "PrivateIpAddress": False, "Ipv6Address": None}
     if isinstance(item, Element):
@@ -52,14 +52,14 @@ def _alibaba(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _brightbox(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """Cloud IPs have an IPv6 address beside ``public_ip``."""
+    """Yield the IPv6 address that a cloud IP has beside ``public_ip``."""
     yield from given
     for cloud_ip in _inside(item, "cloud_ips"):
         yield from ((cloud_ip.get(name), True) for name in ("public_ipv4", "public_ipv6"))
 
 
 def _cloudstack(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """Each NIC has one IPv4 address, one IPv6 address and secondary ones of both kinds."""
+    """Yield the addresses of each NIC: one IPv4, one IPv6 and secondary ones of both kinds."""
     for nic in _inside(item, "nic"):
         for holder in (nic, *_inside(nic, "secondaryip")):
             yield from ((holder.get(name), None) for name in ("ipaddress", "ip6address"))
@@ -67,7 +67,7 @@ def _cloudstack(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _digitalocean(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """``networks`` has several addresses of each family, each with its type."""
+    """Yield the addresses in ``networks``: several of each family, each with its type."""
     words = {"public": True, "private": False}
     for family in ("v4", "v6"):
         for network in _inside(item, "networks", family):
@@ -76,7 +76,7 @@ def _digitalocean(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _google(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """Several interfaces, each with access configurations of both families and with aliases."""
+    """Yield the addresses of all interfaces: aliases and access configurations of both families."""
     yield from given
     for interface in _inside(item, "networkInterfaces"):
         for kind in ("accessConfigs", "ipv6AccessConfigs"):
@@ -84,19 +84,19 @@ def _google(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
                 yield from ((access.get(name), True) for name in ("natIP", "externalIpv6"))
         yield interface.get("ipv6Address"), None
         ranges = (alias.get("ipCidrRange") for alias in _inside(interface, "aliasIpRanges"))
-        # A longer range is a network, of which any part may be in use.
+        # A longer range is a network, and any part of it may be in use.
         yield from ((r, False) for r in ranges if isinstance(r, str) and r.endswith(_SINGLE))
 
 
 def _linode(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """``ipv6`` is one address with the length of its prefix."""
+    """Yield the address in ``ipv6``, which has the length of its prefix."""
     yield from given
     if isinstance(item, Mapping):
         yield item.get("ipv6"), None
 
 
 def _mcp(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """Dimension Data and NTT: every NIC has a private IPv4 address and an IPv6 address."""
+    """Yield the addresses of every NIC of Dimension Data and NTT: one private IPv4 and one IPv6."""
     yield from given
     nics = item.iter() if isinstance(item, Element) else ()
     for nic in nics:
@@ -106,7 +106,7 @@ def _mcp(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _openstack(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """Nova says which addresses are floating, and of the fixed ones not who can reach them."""
+    """Yield Nova's addresses: it marks the floating ones, but not who can reach the fixed ones."""
     networks = item.get("addresses") if isinstance(item, Mapping) else None
     if not isinstance(networks, Mapping):
         yield from given
@@ -117,7 +117,7 @@ def _openstack(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _outscale(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """``Nics`` have further private addresses, each perhaps with a public one linked to it."""
+    """Yield the further private addresses in ``Nics``, and the public address linked to each."""
     yield from given
     for nic in _inside(item, "Nics"):
         for holder in (nic, *_inside(nic, "PrivateIps")):
@@ -126,7 +126,7 @@ def _outscale(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _ovh(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """``ipAddresses`` says of each whether it is public; the driver takes all for public."""
+    """Yield ``ipAddresses`` with their kind; the driver treats all of them as public."""
     words = {"public": True, "private": False}
     for address in _inside(item, "ipAddresses"):
         yield address.get("ip"), words.get(str(address.get("type")))
@@ -134,14 +134,14 @@ def _ovh(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _scaleway(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """``public_ips`` may be several, of both families; ``ipv6`` is that of older servers."""
+    """Yield ``public_ips`` of both families, and ``ipv6`` of older servers."""
     yield from given
     yield from ((address.get("address"), True) for address in _inside(item, "public_ips"))
     yield from ((address.get("address"), None) for address in _inside(item, "ipv6"))
 
 
 def _upcloud(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """``access`` is ``utility`` for the private network of UpCloud's own."""
+    """Yield the addresses; ``access`` is ``utility`` for UpCloud's own private network."""
     words = {"public": True, "private": False, "utility": False}
     for address in _inside(item, "ip_addresses", "ip_address"):
         yield address.get("address"), words.get(str(address.get("access")))
@@ -149,7 +149,7 @@ def _upcloud(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _vcloud(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """The address behind a NAT stands beside the external one; without it, it is all there is."""
+    """Yield the external address and the one behind a NAT; without NAT there is only the latter."""
     if not isinstance(item, Element):
         yield from given
         return
@@ -160,7 +160,7 @@ def _vcloud(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
 
 
 def _vultr(_: Any, item: Any, given: Iterable[Found]) -> Iterator[Found]:
-    """The first API has a list of IPv6 networks."""
+    """Yield the list of IPv6 networks of the first API."""
     yield from given
     yield from ((network.get("v6_main_ip"), None) for network in _inside(item, "v6_networks"))
 
@@ -186,4 +186,4 @@ READERS: Final[dict[str, Reader]] = {
 """A driver's module to its reader."""
 
 BY_KIND: Final = frozenset({"gandi", "opennebula", "rimuhosting", "vpsnet"})
-"""Modules of drivers that take every address for public, without a word from the provider."""
+"""Modules of drivers that treat every address as public, without a statement of the provider."""

@@ -1,7 +1,7 @@
 """Every IP address of a node, public or private.
 
-What the provider says of an address counts. Where it says nothing, or where Libcloud's driver only
-guesses, the address's own kind decides, by the registries of RFC 6890 and its updates.
+The provider's statement about an address counts. Without one, or if Libcloud's driver only guesses,
+the address's own kind decides, by the registries of RFC 6890 and its updates.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _DOCUMENTATION: Final = tuple(
     ipaddress.ip_network(network)
     for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 )
-"""RFC 5737 and RFC 3849. Examples and tests show them where a real node has public addresses."""
+"""RFC 5737 and RFC 3849. Examples and tests use them in place of a real node's public addresses."""
 
 
 def addresses_of(node: Any) -> tuple[list[str], list[str]]:
     """Return a Libcloud node's public and its private addresses, each once and in order.
 
-    Anything that is no address, or that stands for none yet (0.0.0.0, ::), is left out.
+    Values that are not an address, or that mean "none yet" (0.0.0.0, ::), are left out.
     """
     kinds: dict[Any, tuple[str, bool]] = {}
     for value, word in _found(node):
@@ -43,10 +43,10 @@ def addresses_of(node: Any) -> tuple[list[str], list[str]]:
 
 
 def is_public_address(address: str) -> bool:
-    """Return whether an address is reachable from the whole internet by its own kind.
+    """Return whether an address of this kind is reachable from the whole internet.
 
-    Shared (100.64.0.0/10), unique local, site-local and link-local addresses are private; those
-    that are set aside for documentation count as public. False for anything that is no address.
+    Shared (100.64.0.0/10), unique local, site-local and link-local addresses are private. Addresses
+    reserved for documentation count as public. False for a value that is not an address.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -59,10 +59,10 @@ def is_public_address(address: str) -> bool:
 
 
 def correct_kinds(driver_class: Any) -> None:
-    """Have a driver's modules tell private addresses by their kind. Safe to repeat.
+    """Make a driver's modules recognise private addresses by their kind. Safe to repeat.
 
-    Libcloud's own functions know three IPv4 networks and raise an error for each IPv6 address,
-    which some drivers answer by dropping the address and others by failing.
+    Libcloud's own functions know three IPv4 networks and raise an error for each IPv6 address. Some
+    drivers then drop the address, and others fail.
     """
     networking: Any = importlib.import_module("libcloud.utils.networking")
     replacements = {

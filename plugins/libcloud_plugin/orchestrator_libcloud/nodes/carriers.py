@@ -1,8 +1,8 @@
-"""How the core's marker travels: what of a node carries it, for each provider.
+"""Carriers of the core's marker: the part of a node that stores it, for each provider.
 
-A carrier is used only where it is known to come back whole in the provider's lists: what the
-core does not find there, it takes for never started. The tests hold the table against
-Libcloud's signatures, and the README's table against this one.
+A carrier is used only if the provider's lists are known to return it complete: if the core does not
+find a marker there, it treats the VM as never started. The tests check the table against Libcloud's
+signatures, and the README's table against this one.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _TOKEN_LENGTH: Final = 64
 
 
 class Carrier(Protocol):
-    """One way for a marker to travel."""
+    """Place that stores a marker at a provider."""
 
     @property
     def how(self) -> str:
-        """What carries it, for people."""
+        """Return the name of the carrier, as text for people."""
 
     @property
     def argument(self) -> str:
-        """The parameter of ``create_node`` that it needs."""
+        """Return the parameter of ``create_node`` that it needs."""
 
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
         """Return the arguments of ``create_node`` with the marker among them.
 
         Raises:
-            InvalidParameter: when it does not fit.
+            InvalidParameter: the marker does not fit.
         """
 
     def read(self, name: str, extra: Any) -> str | None:
@@ -51,13 +51,13 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Tags or metadata that have keys.
+    """Tags or metadata with keys.
 
     Attributes:
         argument: the parameter, a dict.
-        inner: the key under which that dict has another one for them.
-        token: the parameter that makes one node of a start that arrives twice.
-        echo: where in ``extra`` the provider gives the token back.
+        inner: the key under which that dict has another dict for them.
+        token: the parameter that makes a repeated start create only one node.
+        echo: the key in ``extra`` under which the provider returns the token.
     """
 
     how: str
@@ -74,12 +74,12 @@ class Pairs:
         return added
 
     def read(self, name: str, extra: Any) -> str | None:
-        """Look under the key, else at the token: that one nobody can take off."""
+        """Return the value under the key, else the token's, which cannot be removed from a node."""
         token = extra.get(self.echo) if self.echo is not None else None
         return keyed(extra) or (token if is_marker(token) else None)
 
     def shown(self, name: str) -> str:
-        """Return the name as it is."""
+        """Return the name unchanged."""
         return name
 
 
@@ -89,8 +89,8 @@ class Labels:
 
     Attributes:
         argument: the parameter, a list.
-        inner: the key of that list, where the parameter is a dict.
-        place: where in ``extra`` they come back.
+        inner: the key of that list, if the parameter is a dict.
+        place: the key in ``extra`` under which they come back.
     """
 
     how: str
@@ -99,41 +99,41 @@ class Labels:
     place: str = "tags"
 
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
-        """Add a word of key and marker."""
+        """Add a word made of key and marker."""
         return _nested(arguments, self.argument, self.inner, [_PREFIX + marker])
 
     def read(self, name: str, extra: Any) -> str | None:
-        """Look for such a word."""
+        """Return the marker in such a word."""
         words = extra.get(self.place)
         found = map(_unprefixed, words) if isinstance(words, list) else ()
         return next(filter(None, found), None)
 
     def shown(self, name: str) -> str:
-        """Return the name as it is."""
+        """Return the name unchanged."""
         return name
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that nobody else can set from here, such as a description.
+    """A text that only this plugin sets, such as a description.
 
     Attributes:
-        argument: the parameter, and where in ``extra`` it comes back.
+        argument: the parameter, which is also the key in ``extra`` under which it comes back.
     """
 
     how: str
     argument: str
 
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
-        """Let key and marker be the text."""
+        """Set the text to key and marker."""
         return {**arguments, self.argument: _PREFIX + marker}
 
     def read(self, name: str, extra: Any) -> str | None:
-        """Look at the text."""
+        """Return the marker in the text."""
         return _unprefixed(extra.get(self.argument))
 
     def shown(self, name: str) -> str:
-        """Return the name as it is."""
+        """Return the name unchanged."""
         return name
 
 
@@ -142,7 +142,7 @@ class Name:
     """The node's own name, with the marker at its end.
 
     Attributes:
-        longest: how many characters the provider takes.
+        longest: the largest number of characters that the provider accepts.
     """
 
     how: str
@@ -160,16 +160,16 @@ class Name:
         return {**arguments, "name": f"{name}-{marker}"}
 
     def read(self, name: str, extra: Any) -> str | None:
-        """Look at the name's end."""
+        """Return the marker at the end of the name."""
         return divided(name)[1]
 
     def shown(self, name: str) -> str:
-        """Return the name without its end."""
+        """Return the name without the marker at its end."""
         return divided(name)[0]
 
 
 def _nested(arguments: Arguments, argument: str, inner: str | None, value: Any) -> dict[str, Any]:
-    """Return the arguments with a dict or list added to what is there."""
+    """Return the arguments with a dict or list added to the existing ones."""
     whole = value if inner is None else {inner: value}
     there = arguments.get(argument)
     return {**arguments, argument: {**there, **whole} if isinstance(there, dict) else whole}
@@ -193,36 +193,36 @@ CARRIERS: Final[dict[str, Carrier | None]] = {
         token="ex_clienttoken",  # noqa: S106 - Amazon's name for a start's own id
         echo="client_token",
     ),
-    # It knows no tags: Libcloud sends them and Nimbus passes over them.
+    # Nimbus has no tags: Libcloud sends them and Nimbus ignores them.
     "ec2.NimbusNodeDriver": None,
     "equinixmetal": Text("the description", "description"),
     "scaleway": Labels(f"tag `{_PREFIX}...`", argument="ex_tags"),
     "upcloud": Name("the end of the title, which may have 255 characters with it", 255),
 }
-"""A driver's module, or its class, to what carries a marker; None where nothing does.
+"""A driver's module, or its class, to its carrier; None if it has none.
 
-Every other driver that takes ``ex_metadata`` carries it there. Left out with a reason:
+Every other driver that takes ``ex_metadata`` stores the marker there. These are left out:
 
 * CloudStack and its like, Google's labels, KubeVirt, libvirt: names have at most 63 characters,
   of which 17 would be left; gridscale's have 64, vSphere's 80.
-* CloudStack's display name, Alibaba's and Gandi's descriptions, KubeVirt's labels: what can be
-  set does not come back through Libcloud, or Libcloud itself refuses the start.
+* CloudStack's display name, Alibaba's and Gandi's descriptions, KubeVirt's labels: values that
+  can be set do not come back through Libcloud, or Libcloud itself refuses the start.
 * Linode's tags: Libcloud refuses a start without a password for root.
-* Vultr's ``tag``: Vultr has replaced it, and need not give it back.
-* Abiquo, Kamatera, Maxihost, OVH, RimuHosting, vCloud, VPS.net: how long a name may be is
+* Vultr's ``tag``: Vultr has replaced it, and may no longer return it.
+* Abiquo, Kamatera, Maxihost, OVH, RimuHosting, vCloud, VPS.net: the longest name is
   not known.
 """
 
 
 def carrier_of(driver: Any) -> Carrier | None:
-    """Return what carries a marker; None where nothing can.
+    """Return the carrier of a marker; None if there is none.
 
-    Takes a driver object or its class.
+    Accepts a driver object or its class.
     """
     return _carrier_of(driver if isinstance(driver, type) else type(driver))
 
 
-@lru_cache(maxsize=128)  # asked for every node of every list
+@lru_cache(maxsize=128)  # called for every node of every list
 def _carrier_of(driver_class: type[Any]) -> Carrier | None:
     for cls, module in zip(driver_class.__mro__, modules(driver_class), strict=True):
         short = module.removeprefix(_DRIVERS)
@@ -233,7 +233,7 @@ def _carrier_of(driver_class: type[Any]) -> Carrier | None:
 
 
 def why_none(driver: Any) -> str | None:
-    """Say why a node of this provider cannot be found by its marker; None if it can."""
+    """Return why a node of this provider cannot be found by its marker; None if it can."""
     if carrier_of(driver) is not None:
         return None
     return f"Provider {driver.name} keeps nothing with a node by which its start can be found"

@@ -1,4 +1,4 @@
-"""Libcloud's objects as those of the contract."""
+"""Conversion of Libcloud's objects into the contract's."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ _UNUSABLE: Final = frozenset(
         *("deactivated", "preparing"),
     }
 )
-"""States of images in Amazon's and Glance's words from which nothing can be started. An image in
-a state that is in neither's documentation is shown."""
+"""States of images, in Amazon's and Glance's words, from which a node cannot be started. An image
+in a state that neither documents is shown.
+"""
 _IMAGE_STATES: Final = {
     "libcloud.compute.drivers.ec2": "state",
     "libcloud.compute.drivers.openstack": "status",
 }
-"""Where these drivers say of an image whether a node can be started from it already."""
+"""The key with which these drivers say whether a node can already be started from an image."""
 
 
 def to_node(node: Any) -> Node:
-    """Return a node; secrets of its ``extra`` and the core's marker apart.
+    """Return a node, without the secrets of its ``extra`` and without the core's marker.
 
     Raises:
-        NonsenseAnswer: when it has no id.
+        InvalidAnswer: the node has no id.
     """
     public, secrets = split(node.extra)
     marker, name = _mark(node, public)
@@ -62,11 +63,11 @@ def to_node(node: Any) -> Node:
 def node_id(node: Any) -> str:
     """Return a node's id.
 
-    Libcloud's libvirt driver gives a domain's number as such, which changes at each start; the
-    domain's own uuid stays.
+    Libcloud's libvirt driver uses a domain's number as the id, which changes at each start. The
+    domain's own uuid does not change, and is used instead.
 
     Raises:
-        NonsenseAnswer: when it has none.
+        InvalidAnswer: the node has no id.
     """
     driver = getattr(node, "driver", None)
     if "libcloud.compute.drivers.libvirt_driver" in modules(driver):
@@ -75,13 +76,13 @@ def node_id(node: Any) -> str:
 
 
 def node_marker(node: Any) -> str | None:
-    """Return the marker that a node carries, None without one."""
+    """Return the marker that a node carries; None if it carries none."""
     extra = plain(node.extra)
     return _mark(node, extra if isinstance(extra, dict) else {})[0]
 
 
 def _mark(node: Any, extra: Any) -> tuple[str | None, str]:
-    """Return a node's marker, and its name as its creator wished it."""
+    """Return a node's marker, and the name that its creator chose."""
     carrier = carrier_of(getattr(node, "driver", None))
     name = _name(node)
     return (None, name) if carrier is None else (carrier.read(name, extra), carrier.shown(name))
@@ -93,7 +94,7 @@ def to_image(image: Any) -> Image:
 
 
 def is_usable(image: Any) -> bool:
-    """Whether a node can be started from an image now, as far as its driver tells."""
+    """Return whether a node can be started from an image now, as far as its driver tells."""
     for module in modules(image.driver):
         if module in _IMAGE_STATES:
             state = (image.extra or {}).get(_IMAGE_STATES[module])
@@ -102,7 +103,7 @@ def is_usable(image: Any) -> bool:
 
 
 def to_size(size: Any) -> Size:
-    """Return a size; memory in MB, disk in GB, None where the provider does not say."""
+    """Return a size; memory in MB, disk in GB, None if the provider does not say."""
     extra = split(size.extra)[0]
     candidates = [getattr(size, name, None) for name in _CPU_NAMES]
     candidates += [extra.get(name) for name in _CPU_NAMES]
@@ -128,7 +129,7 @@ def to_location(location: Any) -> Location:
 
 
 def _identity(thing: Any) -> str:
-    # Libcloud's constructors make text of everything, of nothing too.
+    # Libcloud's constructors turn every value into a text, even a missing one.
     if thing is None or thing.id in (None, "", "None"):
         raise NonsenseAnswer("The cloud gave something without an id")
     return text(str(thing.id))

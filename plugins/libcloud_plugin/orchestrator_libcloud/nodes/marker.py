@@ -1,4 +1,4 @@
-"""The core's mark on a node that it started: its form, and how it is kept out of sight."""
+"""The core's marker on a node that it started: its form, and how it is hidden from callers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 MARKER_KEY: Final = "orchestrator-marker"
-"""The tag or metadata key that carries it."""
+"""The tag or metadata key of the marker."""
 
 MARKER_LENGTH: Final = 45
 
@@ -16,18 +16,18 @@ _ENDING: Final = re.compile(rf"(.+)-({_FORM})\Z", re.DOTALL)
 
 
 def is_marker(value: Any) -> bool:
-    """Whether this has the form of the core's markers: installation and operation."""
+    """Return whether a text has the form of the core's markers: installation and operation."""
     return isinstance(value, str) and _WHOLE.match(value) is not None
 
 
 def divided(name: str) -> tuple[str, str | None]:
-    """Return a name without the marker at its end, and the marker; None without one."""
+    """Return a name without the marker at its end, and the marker; None if it has no marker."""
     found = _ENDING.match(name)
     return (found[1], found[2]) if found else (name, None)
 
 
 def keyed(extra: Any) -> str | None:
-    """Return what lies under the marker's key somewhere in a node's extra, as JSON."""
+    """Return the value under the marker's key anywhere in a node's extra, as JSON."""
     ahead = [extra]
     while ahead:
         value = ahead.pop()
@@ -42,7 +42,7 @@ def keyed(extra: Any) -> str | None:
 
 
 def without_marker(extra: Any, marker: str | None) -> Any:
-    """Return a node's extra without its marker, in whatever form the cloud gives it back."""
+    """Return a node's extra without its marker, in any form in which the cloud returns it."""
     return extra if marker is None else _stripped(extra, marker)
 
 
@@ -55,7 +55,8 @@ def _stripped(value: Any, marker: str) -> Any:
             for key, item in value.items()
             if key != MARKER_KEY and not _is_mark(item, marker)
         }
-    # Elsewhere too, as names that the cloud makes of the node's.
+    # The marker is also in other values, as a part of names that the cloud makes from the node's
+    # name.
     return value.removesuffix(f"-{marker}") if isinstance(value, str) else value
 
 

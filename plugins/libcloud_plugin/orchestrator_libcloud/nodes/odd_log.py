@@ -1,6 +1,6 @@
-"""Log lines about odd items: one for each, again only when it is odd in another way.
+"""Log lines about odd items: one for each item, and another only if it is odd in a new way.
 
-An item stays odd for days while its list is asked for every few seconds.
+An item stays odd for days, while its list is requested every few seconds.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from orchestrator_libcloud.http.call import current
 _log: Final = logging.getLogger(__name__)
 
 _told: Final = OddMemory()
-"""Of all clouds of the process, by name: a reload of the settings tells nothing again."""
+"""For all clouds of the process, by name, so that a reload of the settings repeats no line."""
 
 
 def cloud_name() -> str:
-    """Return how messages begin that are about the cloud of the call under way."""
+    """Return the start of messages about the cloud of the current call."""
     call = current()
     return "The cloud" if call is None else f"Cloud {call.terms.cloud}"
 
 
 def tell(what: str, key: Any = None) -> None:
-    """Log a warning about an item of the cloud of the call under way, once.
+    """Log a warning about an item of the current call's cloud, once.
 
     Args:
-        what: the line.
-        key: what the line is about, where that says less than the line: an item stands at another
-            place of its list when others are made.
+        what: the log line.
+        key: the subject of the line, if it has less detail than the line: an item moves to another
+            place of its list when other items are created.
     """
     call = current()
     cloud = "?" if call is None else call.terms.cloud

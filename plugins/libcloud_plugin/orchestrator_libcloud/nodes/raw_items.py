@@ -1,4 +1,4 @@
-"""The provider's own description of a node, kept beside what a driver made of it.
+"""The provider's own description of a node, kept beside the driver's node.
 
 Drivers drop parts of it: further addresses, IPv6, interfaces. Each driver turns one item into one
 node in its method ``_to_node``, whose first argument is the item: a dictionary, or an XML element.
@@ -14,7 +14,7 @@ _ATTRIBUTE: Final = "orchestrator_raw_item"
 
 
 def keep_raw_items(driver: Any) -> None:
-    """Have a driver object keep each node's item; does nothing where it converts otherwise."""
+    """Make a driver object keep each node's item; do nothing if it converts in another way."""
     convert = getattr(driver, _CONVERTER, None)
     if convert is None:
         return
@@ -31,5 +31,5 @@ def keep_raw_items(driver: Any) -> None:
 
 
 def raw_item(node: Any) -> Any:
-    """Return a node's item; None where the driver converts otherwise."""
+    """Return a node's item; None if the driver converts in another way."""
     return getattr(node, _ATTRIBUTE, None)

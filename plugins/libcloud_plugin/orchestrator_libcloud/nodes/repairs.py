@@ -1,6 +1,6 @@
 """Corrections of driver objects that would leave out a node, or a part of it.
 
-Each replaces a method of one driver object by one that shows the item with what is known.
+Each replaces a method of one driver object by one that shows the item with its known parts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NIC_STATUSES: Final = GONE | HIDDEN
 
 
 def repair(driver: Any) -> None:
-    """Correct a driver object for which there is something to correct."""
+    """Correct a driver object, if there is a correction for it."""
     for module in modules(driver):
         correct = _REPAIRS.get(module.removeprefix(_DRIVERS))
         if correct is not None:
@@ -26,13 +26,13 @@ def repair(driver: Any) -> None:
 
 
 def _azure(driver: Any) -> None:
-    """Ask for every NIC and every one of its addresses; Libcloud reads a NIC's first."""
+    """Request every NIC and all its addresses; Libcloud reads only the first address of a NIC."""
     convert = driver._to_node  # noqa: SLF001 - the driver's only place for it
 
     @functools.wraps(convert)
     def to_node(data: Any, *, fetch_nic: bool = True, fetch_power_state: bool = True) -> Any:
         properties = data["properties"]
-        # A VM that is being made, or whose making failed, may have no network profile.
+        # A VM that is being created, or whose creation failed, may have no network profile.
         without = properties | {"networkProfile": {"networkInterfaces": []}}
         known = data | {"properties": without}
         node = convert(known, fetch_nic=False, fetch_power_state=fetch_power_state)
@@ -60,9 +60,9 @@ def _azure_addresses(driver: Any, properties: Mapping[str, Any]) -> Iterator[tup
 
 
 def _known(ask: Callable[[str], Any], wanted: str) -> Any:
-    """Return an answer; None where the thing is gone meanwhile, or may not be seen.
+    """Return an answer; None if the thing was deleted meanwhile, or is hidden from this user.
 
-    Every other failure has ended the list before it comes here.
+    Any other failure has ended the list before this point.
     """
     try:
         return ask(wanted)
@@ -73,10 +73,10 @@ def _known(ask: Callable[[str], Any], wanted: str) -> Any:
 
 
 def _google(driver: Any) -> None:
-    """Show instances without their boot disk, where the list of disks does not have it.
+    """Show instances without their boot disk, if the list of disks does not have it.
 
-    Libcloud leaves such an instance out: its disk may be deleted or made meanwhile, or it may be
-    regional, which Libcloud does not know.
+    Libcloud leaves out such an instance. Its disk may be deleted or created meanwhile, or it may be
+    a regional disk, which Libcloud does not support.
     """
     convert = driver._to_node  # noqa: SLF001 - the driver's only place for it
 
@@ -96,7 +96,7 @@ def _google(driver: Any) -> None:
 
 
 def _boot_disk(driver: Any, disks: Any) -> Any:
-    """Return an instance's boot disk as a volume of Libcloud's, None if it is not known."""
+    """Return an instance's boot disk as a Libcloud volume, None if it is not known."""
     sources = (d.get("source") for d in disks if d.get("boot") and d.get("type") == "PERSISTENT")
     parts = (next((s for s in sources if s), "")).split("/")
     if parts[-4:-3] not in (["zones"], ["regions"]):
@@ -107,7 +107,7 @@ def _boot_disk(driver: Any, disks: Any) -> Any:
     disk = known.get(place if kind == "zones" else f"{kind}/{place}")
     if disk is None:
         return None
-    # Its constructor wants a zone; a regional disk is in several.
+    # The constructor requires a zone; a regional disk is in several.
     zone = disk.get("zone") or next(iter(disk.get("replicaZones") or ()), None)
     try:
         return driver._to_storage_volume({**disk, "zone": zone}) if zone else None  # noqa: SLF001
@@ -116,7 +116,7 @@ def _boot_disk(driver: Any, disks: Any) -> Any:
 
 
 def _cloudsigma(driver: Any) -> None:
-    """Read IPv6 addresses, over which Libcloud falls; do without a drive that is gone."""
+    """Read IPv6 addresses, on which Libcloud fails; continue without a drive that is gone."""
     if hasattr(driver, "_parse_ips_from_nic"):
         driver._parse_ips_from_nic = _cloudsigma_addresses  # noqa: SLF001
         ask = driver.ex_get_drive
@@ -128,7 +128,7 @@ def _cloudsigma(driver: Any) -> None:
 
 
 class _NoDrive:
-    """Stands for a drive that cannot be seen."""
+    """Replacement for a drive that cannot be seen."""
 
     size = 0
 

@@ -1,7 +1,7 @@
-"""Maps from a provider's words for a state to Libcloud's, which answer every word.
+"""Maps from a provider's words for a state to Libcloud's, which return a state for every word.
 
-A driver looks a node's state up in a dictionary, and most fall over a word that is not there. So
-each driver object gets a map of its own that says "unknown" then, and remembers the word.
+A driver looks up a node's state in a dictionary, and most drivers fail on a missing word. So each
+driver object gets its own map, which returns "unknown" for a missing word and remembers the word.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestrator_core import NodeState
 from orchestrator_libcloud.nodes.odd_log import tell
 
 _ATTRIBUTES: Final = ("NODE_STATE_MAP", "NODE_STATE_MAPPING", "NODE_STATE", "LINODE_STATES")
-"""Where drivers have their maps."""
+"""Attributes in which drivers keep their maps."""
 
 _MCP_STATES: Final = frozenset(
     {
@@ -29,10 +29,10 @@ _MOST_WORDS: Final = 100
 
 
 class StateMap(dict[Any, Any]):
-    """A driver's own map, in which nothing is missing.
+    """A driver's own map, which returns a state for every word.
 
     Attributes:
-        unknown: words that were looked up and are not there, and how often.
+        unknown: the words that were looked up but are missing, and their numbers.
     """
 
     def __init__(self, known: Mapping[Any, Any]) -> None:
@@ -40,14 +40,14 @@ class StateMap(dict[Any, Any]):
         self.unknown: dict[str, int] = {}
 
     def __getitem__(self, word: Any) -> Any:
-        """Return the state for a word, "unknown" for one that is not known."""
+        """Return the state for a word, "unknown" for a word that is missing."""
         try:
             return super().__getitem__(word)
         except (KeyError, TypeError):  # a list or an object cannot be a key at all
             return self._noted(word, NodeState.UNKNOWN.value)
 
     def get(self, word: Any, default: Any = None) -> Any:
-        """Return the state for a word, else what the driver says."""
+        """Return the state for a word, else the driver's default."""
         try:
             return super().__getitem__(word)
         except (KeyError, TypeError):
@@ -61,18 +61,18 @@ class StateMap(dict[Any, Any]):
 
 
 def install_maps(driver: Any, corrections: Mapping[Any, NodeState]) -> None:
-    """Give a driver object maps that answer every word.
+    """Give a driver object maps that return a state for every word.
 
     Args:
         driver: the object, lent to this thread.
-        corrections: what its own map lacks or has wrong.
+        corrections: the words that its own map lacks or has wrong.
     """
     for name in _ATTRIBUTES:
         known = getattr(driver, name, None)
         if isinstance(known, Mapping):
             setattr(driver, name, StateMap({**known, **corrections}))
     _install_functions(driver)
-    if type(driver).__module__.endswith(".abiquo"):  # it looks at the class of its answers
+    if type(driver).__module__.endswith(".abiquo"):  # its answers' class has the map
         response = importlib.import_module("libcloud.common.abiquo").AbiquoResponse
         if not isinstance(response.NODE_STATE_MAP, StateMap):
             response.NODE_STATE_MAP = StateMap(response.NODE_STATE_MAP)
@@ -81,13 +81,14 @@ def install_maps(driver: Any, corrections: Mapping[Any, NodeState]) -> None:
 def mcp_state(known: Mapping[Any, Any], state: Any, started: Any, action: Any) -> Any:
     """Return the state of a server of Dimension Data or NTT.
 
-    Libcloud calls terminated what is not started, be it under way or not understood.
+    Libcloud reports a server as terminated if it is not started, even during an action or in a
+    state that Libcloud does not know.
 
     Args:
         known: the driver's map of all three words.
-        state: what is being done to it, ``NORMAL`` while nothing is.
+        state: the action on the server, ``NORMAL`` if there is none.
         started: whether it is switched on, ``true`` or ``false``.
-        action: the request under way, None without one.
+        action: the current request; None if there is none.
     """
     if (state, started, action) in known:
         return known[state, started, action]
@@ -97,7 +98,7 @@ def mcp_state(known: Mapping[Any, Any], state: Any, started: Any, action: Any) -
 
 
 def vultr_state(driver: Any, state: Any, power_state: Any = None) -> Any:
-    """Return the state of an instance; Libcloud calls stopped what is not ``running``."""
+    """Return the state of an instance; Libcloud reports it as stopped if it is not ``running``."""
     found = driver.NODE_STATE_MAP[state]
     if power_state is None or found != NodeState.RUNNING.value:
         return found
@@ -115,13 +116,13 @@ def _install_functions(driver: Any) -> None:
 
 
 def forget_unknown(driver: Any) -> None:
-    """Begin a list: words from before no longer count."""
+    """Forget the unknown words, at the start of a list."""
     for known in _maps(driver):
         known.unknown.clear()
 
 
 def tell_unknown(driver: Any, found: Iterable[Any]) -> None:
-    """Tell the log which nodes are shown with an unknown state, and what their cloud said."""
+    """Log the nodes that are shown with an unknown state, and the cloud's words for it."""
     words = [word for known in _maps(driver) for word in known.unknown]
     if not words:
         return

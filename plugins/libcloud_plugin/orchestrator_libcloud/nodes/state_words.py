@@ -1,7 +1,7 @@
 """Providers' words for a node's state that Libcloud's drivers lack or have wrong.
 
-Several drivers call a node terminated that is only switched off, or broken. The core takes a
-terminated node for one that is gone.
+Several drivers report a node as terminated that is only switched off, or broken. The core treats a
+terminated node as gone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CLOUDSTACK: Final = {
     "Restoring": NodeState.UPDATING,
     "Unknown": NodeState.UNKNOWN,
 }
-"""``VirtualMachine.State`` of CloudStack; what failed to start is not gone."""
+"""``VirtualMachine.State`` of CloudStack; a VM that failed to start is not gone."""
 
 _EQUINIX: Final = {"deprovisioning": NodeState.TERMINATING}
 
@@ -87,7 +87,7 @@ _NOVA: Final = {
     "SHELVED": NodeState.STOPPED,
     "SHELVED_OFFLOADED": NodeState.STOPPED,
     "SOFT_DELETED": NodeState.TERMINATED,
-    # Up, but not the machine that its owner knows: on a rescue disk, or to be confirmed.
+    # Up, but not in its usual form: on a rescue disk, or waiting for confirmation.
     "RESCUE": NodeState.RECONFIGURING,
     "VERIFY_RESIZE": NodeState.RECONFIGURING,
 }
@@ -140,4 +140,4 @@ WORDS: Final[dict[str, Words]] = {
 """A driver's module to words that its own map of states lacks or has wrong."""
 
 MODULE_WORDS: Final[dict[str, Words]] = {f"{_DRIVERS}gandi": _GANDI}
-"""The same for drivers that keep their map in the module, and not in the class."""
+"""The same for drivers whose map is in the module, not in the class."""

@@ -1,4 +1,4 @@
-"""What a node is doing: Libcloud's words, put right where its drivers get them wrong."""
+"""State of a node: Libcloud's states, corrected where its drivers are wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STILL_THERE: Final[dict[str, NodeState]] = {
     "libcloud.compute.drivers.azure_arm": NodeState.TERMINATING,
     "libcloud.compute.drivers.cloudsigma": NodeState.STOPPED,
     "libcloud.compute.drivers.digitalocean": NodeState.STOPPED,
-    # These two call every node so that does not run and whose state they do not know.
+    # These two report every node so that does not run and whose state they do not know.
     "libcloud.compute.drivers.dimensiondata": NodeState.UNKNOWN,
     "libcloud.compute.drivers.nttcis": NodeState.UNKNOWN,
     "libcloud.compute.drivers.equinixmetal": NodeState.TERMINATING,
@@ -23,8 +23,9 @@ _STILL_THERE: Final[dict[str, NodeState]] = {
     "libcloud.compute.drivers.gig_g8": NodeState.TERMINATING,
     "libcloud.compute.drivers.opennebula": NodeState.STOPPED,
 }
-"""Drivers that say ``terminated`` of VMs that still exist, and what that is where ``state_words``
-does not know better: a deletion that the cloud accepted is not done then."""
+"""Drivers that report ``terminated`` for VMs that still exist, and the state to show if
+``state_words`` has none: a deletion that the cloud accepted is not done yet.
+"""
 
 _NOVA_TASKS: Final = {
     "powering-off": NodeState.STOPPING,
@@ -34,11 +35,11 @@ _NOVA_TASKS: Final = {
     "deleting": NodeState.TERMINATING,
     "soft-deleting": NodeState.TERMINATING,
 }
-"""OpenStack keeps the old state while one of these tasks is under way."""
+"""OpenStack keeps the old state during one of these tasks."""
 
 
 def correct_states(driver: Any) -> None:
-    """Give a driver object maps of states without the known faults, which answer every word."""
+    """Give a driver object corrected maps of states, which return a state for every word."""
     words: dict[Any, NodeState] = {}
     for module in reversed(modules(driver)):
         words |= WORDS.get(module, {})
@@ -48,9 +49,9 @@ def correct_states(driver: Any) -> None:
 
 
 def modules(driver: Any) -> list[str]:
-    """Return the modules of a driver's class and of those it is derived from.
+    """Return the modules of a driver's class and of its base classes.
 
-    Takes a driver object or the class itself.
+    Accepts a driver object or the class itself.
     """
     own = driver if isinstance(driver, type) else type(driver)
     return [cls.__module__ for cls in own.__mro__]
@@ -69,7 +70,7 @@ def state_of(node: Any) -> NodeState:
         state = NodeState(value)
     except ValueError:
         return NodeState.UNKNOWN
-    # A word of our own tables is certain; Libcloud's "terminated" may mean less.
+    # A word of our own tables is certain; Libcloud's "terminated" is less certain.
     is_doubtful = state is NodeState.TERMINATED and not isinstance(node.state, NodeState)
     return _still_there(node) if is_doubtful else state
 
@@ -81,7 +82,7 @@ def _still_there(node: Any) -> NodeState:
 
 
 def _is_deleting(extra: Mapping[str, Any]) -> bool:
-    """Return whether Azure is deleting a node, which Libcloud calls terminated already."""
+    """Return whether Azure is still deleting a node, which Libcloud reports as terminated."""
     properties = extra.get("properties")
     state = properties.get("provisioningState") if isinstance(properties, Mapping) else None
     return isinstance(state, str) and state.lower() == "deleting"

@@ -1,4 +1,4 @@
-"""Turns anything that a driver puts into ``extra`` into JSON, with its secrets apart."""
+"""Conversion of a driver's ``extra`` into JSON, with its secrets separated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Secrets = dict[str, Any]
 
 _MAX_DEPTH: Final = 24
 _MAX_VALUES: Final = 200_000
-"""Objects that share others can mean far more JSON than they take memory."""
+"""Objects that share others can produce far more JSON than the memory that they use."""
 
 _LARGEST: Final = 2**64 - 1
 _SMALLEST: Final = -(2**63)
@@ -39,22 +39,22 @@ _BACK_REFERENCES: Final = frozenset({"driver", "connection"})
 
 
 def split(value: Any) -> tuple[dict[str, Json], Secrets]:
-    """Return a driver's ``extra`` as JSON, and what of it is secret.
+    """Return a driver's ``extra`` as JSON, and its secret part.
 
-    The second has the shape of the first, so that the two can be merged again; a list
-    with a secret somewhere in it stands there whole. Never raises.
+    The secret part has the shape of the first, so that the two can be merged again. A list that
+    contains a secret is in the secret part as a whole. Never raises.
     """
     public, secret = _divide(plain(value))
     return (public, secret) if isinstance(public, dict) else ({}, {})
 
 
 def plain(value: Any) -> Json:
-    """Return ``value`` as JSON: nothing in it that a strict encoder refuses. Never raises."""
+    """Return ``value`` as JSON without anything that a strict encoder refuses. Never raises."""
     return _Converter().convert(value)
 
 
 def text(value: str) -> str:
-    """Return an ordinary string without lone surrogates, which are no Unicode text."""
+    """Return an ordinary string without lone surrogates, which are not valid Unicode text."""
     return str.encode(value, "utf-8", "replace").decode("utf-8")
 
 
@@ -62,7 +62,7 @@ def _digits(number: int) -> str:
     try:
         return str(number)
     except ValueError:
-        return hex(number)  # Python refuses to write out thousands of decimal digits
+        return hex(number)  # Python refuses to print thousands of decimal digits
 
 
 def _integer(value: int) -> Json:
@@ -92,11 +92,11 @@ _SCALARS: Final[tuple[tuple[Any, Callable[[Any], Json]], ...]] = (
     (dt.timedelta, lambda value: _real(value.total_seconds())),
     (_TEXT_TYPES, lambda value: text(str(value))),
 )
-"""An enumeration's members may be texts or numbers too: they go first."""
+"""An enumeration's members may be texts or numbers too, so these types come first."""
 
 
 class _Converter:
-    """One conversion; knows what it is inside of, so that a cycle ends."""
+    """One conversion, which knows the objects around the current one, so that a cycle ends."""
 
     def __init__(self) -> None:
         self._inside: list[int] = []
@@ -106,7 +106,7 @@ class _Converter:
         self._left -= 1
         if value is None or self._left < 0:
             return None
-        if type(value) is str:  # by far the most there is
+        if type(value) is str:  # by far the most common type
             return value if value.isascii() else text(value)
         if value is True or value is False:
             return value
@@ -156,7 +156,7 @@ class _Converter:
 
     def _sequence(self, value: Iterable[Any]) -> list[Json]:
         converted = [self.convert(item) for item in value]
-        # The order of a set changes from run to run; what is shown should not.
+        # The order of a set changes from run to run, but the output should not.
         return sorted(converted, key=repr) if isinstance(value, AbstractSet) else converted
 
     def _element(self, value: Element) -> dict[str, Json]:
@@ -172,7 +172,7 @@ class _Converter:
             for name, item in _attributes(value)
             if not name.startswith("_") and name not in _BACK_REFERENCES and not callable(item)
         }
-        # Its own text may hold a memory address, or what it should not tell.
+        # The object's own text may contain a memory address or a secret.
         return self._mapping(found.items()) if found else f"<{type(value).__name__}>"
 
 
@@ -186,7 +186,7 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _divide(value: Json) -> tuple[Json, Json]:
-    """Return JSON without its secrets, and the secrets alone (empty when there are none)."""
+    """Return JSON without its secrets, and the secrets alone (empty if there are none)."""
     if isinstance(value, dict):
         return _divide_dict(value)
     if isinstance(value, list):
@@ -216,7 +216,7 @@ def _divide_dict(value: dict[str, Json]) -> tuple[dict[str, Json], Secrets]:
 
 
 def _labelled(value: dict[str, Json]) -> str | None:
-    """Return "value" where that is secret, as in ``{"key": "password", "value": "..."}``."""
+    """Return "value" if that is secret, as in ``{"key": "password", "value": "..."}``."""
     labels = (value.get("key"), value.get("name"))
     return "value" if any(isinstance(x, str) and is_secret_name(x) for x in labels) else None
 

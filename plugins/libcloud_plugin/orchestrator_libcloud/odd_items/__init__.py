@@ -1,1 +1,1 @@
-"""Lists in which a driver fails on one item, kept whole by trials on the recorded answers."""
+"""Lists in which a driver fails on one item, completed by trials on the recorded answers."""

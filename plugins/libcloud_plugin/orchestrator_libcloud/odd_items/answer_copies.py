@@ -1,4 +1,4 @@
-"""Copies of the tree of an answer, changed, and traced as to what a driver asks of them."""
+"""Copies of an answer's tree, changed, and traced to show what a driver reads from them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _OWNTEXT: Final[Any] = ET.Element.text
 
 
 class Trace:
-    """What a driver asked of a traced tree, in order.
+    """Record of a driver's reads from a traced tree, in order.
 
     Attributes:
-        asked: paths; those that lead to nothing too.
+        asked: the paths that were read, including those that lead to nothing.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, Path]] = []
 
     def note(self, number: int, path: Path) -> None:
-        """Note a look at a path of the answer with this number."""
+        """Record a read of a path in the answer with this number."""
         self.asked.append((number, path))
 
 
 class _Object(dict[str, Any]):
-    """An object that tells which of its keys were asked for; its copies tell it too."""
+    """An object that records which of its keys were read; its copies record it too."""
 
     def __init__(self, *places: tuple[Trace, int, Path]) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class _Object(dict[str, Any]):
 
 
 class _Attributes(dict[str, str]):
-    """An element's attributes, which tell which of them were asked for."""
+    """An element's attributes, which record which of them were read."""
 
     note: Any = None
 
@@ -92,7 +92,7 @@ class _Attributes(dict[str, str]):
 
 
 class _Element(ET.Element):
-    """An element that tells what was searched in it."""
+    """An element that records which children were searched in it."""
 
     note: Any = None
 
@@ -141,13 +141,13 @@ class _Element(ET.Element):
 
 
 class Copier:
-    """Copies one answer's tree, changed and perhaps traced.
+    """Copier of one answer's tree, with changes and perhaps traced.
 
     Args:
-        edits: what shall be another way.
-        number: the answer's, for the trace.
-        trace: what is asked of the copy is noted there.
-        shares: whether unchanged parts are the tree's own, and no copies.
+        edits: the changes to the tree.
+        number: the answer's number, for the trace.
+        trace: the record of the driver's reads from the copy.
+        shares: whether unchanged parts are shared with the tree instead of copied.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Copier:
             self._added.setdefault(path[:-1], []).append(path)
 
     def copy(self, node: Any, path: Path = ()) -> Any:
-        """Return a copy of what stands at a path."""
+        """Return a copy of the value at a path."""
         if path in self._edits:
             value = self._edits[path]
             if value is GONE or not is_element(node):
@@ -201,7 +201,7 @@ class Copier:
         return made
 
     def _child_of(self, parent: Any, tag: str, value: Any, path: Path) -> Any:
-        """Return an element that was not in the answer, of the parts of a dictionary or a text."""
+        """Return an element that was not in the answer, made from a dictionary or a text."""
         made = parent.makeelement(tag, {}) if self._trace is None else self._traced(tag, path)
         if not isinstance(value, dict):
             made.text = None if value is None else str(value)

@@ -10,7 +10,7 @@ Edits = dict[int, dict[Path, Any]]
 
 
 def put(edits: Edits, number: int, path: Path, value: Any) -> None:
-    """Add a change, which takes the place of those inside of it."""
+    """Add a change, which replaces the changes inside its path."""
     some = edits.setdefault(number, {})
     outer = next((path[:end] for end in range(len(path)) if path[:end] in some), None)
     if outer is not None and some[outer] is not GONE:
@@ -22,7 +22,7 @@ def put(edits: Edits, number: int, path: Path, value: Any) -> None:
 
 
 def _with(whole: Any, path: Path, value: Any) -> Any:
-    """Return a value that we put somewhere, with another one inside of it."""
+    """Return a value that we put somewhere, with another value inside it."""
     head, *rest = path
     if not isinstance(whole, dict):
         if whole is not None or not str(head).startswith(("<", "@", "#")):
@@ -33,17 +33,17 @@ def _with(whole: Any, path: Path, value: Any) -> Any:
 
 
 def is_in(outer: Path, path: Path) -> bool:
-    """Whether a path leads through another, or is the same."""
+    """Return whether a path leads through another path, or is the same."""
     return path[: len(outer)] == outer
 
 
 def is_cut(some: dict[Path, Any], path: Path) -> bool:
-    """Whether what is at a path was taken away."""
+    """Return whether the value at a path was removed."""
     return any(some.get(path[:end], 0) is GONE for end in range(1, len(path) + 1))
 
 
 def is_same(value: Any, odd: Any) -> bool:
-    """Whether two values are odd in the same way."""
+    """Return whether two values are odd in the same way."""
     if is_element(value) and is_element(odd):
         return is_blank(value) and is_blank(odd)
     return type(value) is type(odd) and (value is odd or value == odd)

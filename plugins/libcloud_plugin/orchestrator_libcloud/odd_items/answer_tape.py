@@ -1,7 +1,7 @@
-"""Records the answers that a driver makes a list of, and gives them again, changed.
+"""Recorder of the answers from which a driver makes a list, which replays them with changes.
 
 A :class:`Recorder` stands between the driver and the pager of one of its request methods. Answers
-are given again from their bodies, since a driver may have changed the parsed ones.
+are replayed from their bodies, because a driver may have changed the parsed ones.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from orchestrator_libcloud.paging.paging import ListStopped, Pager, Rule
 
 _NAMESPACE: Final = re.compile(r"\{[^}]*\}")
 _UNSENDABLE: Final = (AttributeError, TypeError, LookupError, UnicodeError)
-"""What a request raises that a driver made of an odd value, before anything is sent."""
+"""The errors of a request that a driver made from an odd value, raised before anything is sent."""
 
 
 class Unrecorded(BaseException):
-    """A trial needs an answer that was never given; no driver may catch it."""
+    """Error: a trial needs an answer that was not recorded; no driver may catch it."""
 
 
 @dataclass
 class World:
-    """The recorded answers as one trial sees them.
+    """The recorded answers, as one trial sees them.
 
     Attributes:
-        edits: the number of an answer to what is another way in it.
-        may_ask: whether requests that have no recorded answer are sent; those that are made of
-            a changed value never are.
-        trace: filled with what the driver asks of the answers.
-        requests: filled with the driver's requests, in order.
+        edits: the number of an answer to the changes in it.
+        may_ask: whether requests without a recorded answer are sent; requests made from a changed
+            value are never sent.
+        trace: the record of the driver's reads from the answers.
+        requests: the driver's requests, in order.
     """
 
     edits: Mapping[int, Edits] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class World:
 
 
 class Entry:
-    """One request of a driver and the answer to it, all its pages put together."""
+    """One request of a driver and its answer, with all its pages joined."""
 
     def __init__(self, remake: Callable[[], Any]) -> None:
         self._remake = remake
@@ -61,7 +61,7 @@ class Entry:
 
     @property
     def tree(self) -> Any:
-        """The parsed answer as it came. Not to be changed."""
+        """Return the parsed answer as it was received. Do not change it."""
         if self._answer is None:
             self._answer = self._remake()
             self._tree = _tree_of(self._answer)
@@ -77,7 +77,7 @@ class _Failed:
     """One request of a driver that failed.
 
     Args:
-        error: what the driver got, and gets again.
+        error: the error that the driver gets, now and in each trial.
     """
 
     tree: Any = None
@@ -86,7 +86,7 @@ class _Failed:
         self._error = error
 
     def given(self, number: int, world: World) -> Any:
-        """Fail as before."""
+        """Raise the same error again."""
         raise self._error.with_traceback(None)
 
 
@@ -94,13 +94,14 @@ class Tape:
     """The answers of one list call.
 
     Args:
-        kind: what is listed: ``node``.
-        memory: the odd items that are known of the cloud.
+        kind: the kind of things in the list: ``node``.
+        memory: the known odd items of the cloud.
 
     Attributes:
-        known: what was put into the answers of odd items that are known, by answer.
-        entries: in the order in which they were asked for.
-        world: what the driver is given instead of asking the cloud; None while it asks.
+        known: the changes to the answers for known odd items, by answer.
+        entries: the requests and answers, in order.
+        world: the world from which the driver gets answers instead of the cloud; None while it
+            calls the cloud.
         refused: the path of the last request that failed.
     """
 
@@ -116,7 +117,7 @@ class Tape:
         self._unsent: list[tuple[Exception, str]] = []
 
     def play(self, world: World) -> None:
-        """Give the answers from the beginning, as this world has them."""
+        """Replay the answers from the start, as this world has them."""
         self.world = world
         self._turns = {}
 
@@ -126,7 +127,7 @@ class Tape:
         self.entries.append(entry)
 
     def mended(self, answer: Any) -> Any:
-        """Return the answer recorded last as the driver gets it: known odd fields are mended."""
+        """Return the last recorded answer as the driver gets it, with known odd fields mended."""
         tree = _tree_of(answer)
         edits = dict(self.memory.found_in(self.kind, tree))
         if not edits:
@@ -140,8 +141,8 @@ class Tape:
 
         Args:
             key: the request.
-            raised: what the driver gets of it.
-            was_sent: False where the driver made it of what cannot be sent.
+            raised: the error that the driver gets.
+            was_sent: False if the driver made the request from a value that cannot be sent.
         """
         error = raised.error if isinstance(raised, ListStopped) else raised
         if not was_sent and isinstance(error, _UNSENDABLE) and not isinstance(error, OSError):
@@ -149,11 +150,11 @@ class Tape:
         self.add(key, _Failed(raised))
 
     def request_of(self, error: Exception) -> str | None:
-        """Return the request that could not be sent because of this; None for other errors."""
+        """Return the request that this error prevented from being sent; None for other errors."""
         return next((key for failure, key in self._unsent if failure is error), None)
 
     def number_of(self, key: str) -> int | None:
-        """Return which answer a request gets now; None for one that was never sent."""
+        """Return the number of the answer that a request gets now; None if it was never sent."""
         numbers = self._numbers.get(key)
         if numbers is None:
             return None
@@ -163,17 +164,18 @@ class Tape:
 
 
 class Recorder:
-    """Stands before one of a driver's methods that send requests, for the time of one list call.
+    """Recorder in front of one of a driver's request methods, for the time of one list call.
 
     Args:
-        tape: where answers are recorded.
-        rule: how the API's lists go on.
+        tape: the tape on which answers are recorded.
+        rule: the rule for the next pages of the API's lists.
         request: the driver's method.
-        name: of that method.
-        spares: says of an error and its request's path whether the list is whole without it.
+        name: the method's name.
+        spares: takes an error and its request's path; returns whether the list is complete without
+            it.
 
     Attributes:
-        pager: fetches what is asked for whole.
+        pager: the pager that fetches complete lists.
     """
 
     def __init__(
@@ -191,7 +193,7 @@ class Recorder:
         self.pager = Pager(rule, self._request, spares)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Answer a driver's request: from the tape while that plays, else from the cloud."""
+        """Answer a driver's request: from the tape while it replays, else from the cloud."""
         # Google's driver changes the connection's own part of the path between requests.
         base = getattr(self._request.__self__, "request_path", "")
         key = f"{self._name} {base} {args!r} {sorted(kwargs.items(), key=repr)!r}"
@@ -200,7 +202,7 @@ class Recorder:
         if world is not None:
             world.requests.append(key)
         if world is not None and number is not None:
-            self._rule.start(self._request, args, kwargs)  # which may tidy up after the driver
+            self._rule.start(self._request, args, kwargs)  # which may clean up after the driver
             return self._tape.entries[number].given(number, world)
         if world is not None and not world.may_ask:
             raise Unrecorded
@@ -212,7 +214,7 @@ class Recorder:
     def _is_honest(
         edits: Mapping[int, Edits], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> bool:
-        """Whether a request is made of what the cloud said, and of nothing put in its place."""
+        """Return whether a request is made only of the cloud's values, and not of replaced ones."""
         changes = [first_of(value, 0) for some in edits.values() for value in some.values()]
         path = args[0] if args else kwargs.get("action")
         return not is_made_of((path or "''", *args[1:], *kwargs.values()), changes)
@@ -228,7 +230,7 @@ class Recorder:
             self._tape.add_failure(key, error, was_sent=was_sent)
             raise
         self._tape.add(key, Entry(lambda: _joined(self._rule, pages)))
-        # On the tape it stands as it came: what is asked in a trial is edited by that trial.
+        # The tape has the answer as it came: each trial makes its own edits to an answer.
         return answer if self._tape.world is not None else self._tape.mended(answer)
 
 
@@ -238,13 +240,16 @@ def _count_sent() -> int:
 
 
 def _was_sent(before: int) -> bool:
-    """Whether a request was sent since and not answered well; a login before it may be."""
+    """Return whether a request was sent since then and the last one failed.
+
+    A login may have succeeded before it.
+    """
     call = current()
     return call is not None and call.trail.count_sent > before and not call.trail.is_answered_well
 
 
 def _was_answered(raised: BaseException) -> bool:
-    """Whether an error came up while a driver read the answer to a request."""
+    """Return whether an error was raised while a driver read the answer to a request."""
     error = raised.error if isinstance(raised, ListStopped) else raised
     answer: Any = importlib.import_module("libcloud.common.base").Response
     at = error.__traceback__
@@ -264,7 +269,7 @@ class _Kept:
         self._pages: list[Any] = []
 
     def begin(self) -> list[Any]:
-        """Return the list that further answers are put into."""
+        """Return the list to which further answers are added."""
         self._pages = []
         return self._pages
 
@@ -284,12 +289,12 @@ def _joined(rule: Rule, pages: list[Any]) -> Any:
 
 
 def _fresh(answer: Any) -> Any:
-    """Return an answer parsed anew from its body."""
+    """Return an answer parsed again from its body."""
     if not hasattr(answer, "parse_body"):
         return answer
     made = copy.copy(answer)
     made.object = made.parse_body()
-    if hasattr(made, "objects"):  # the first API of Linode gives several at once
+    if hasattr(made, "objects"):  # Linode's first API returns several at once
         made.objects, made.errors = made.object
     return made
 
@@ -311,7 +316,7 @@ def _parsed(body: str | bytes) -> Any:
 
 
 def _with_tree(answer: Any, tree: Any) -> Any:
-    """Return a copy of an answer with this in it."""
+    """Return a copy of an answer with this tree in it."""
     made = copy.copy(answer)
     if hasattr(answer, "objects"):
         made.objects = tree
@@ -330,7 +335,7 @@ def _written(tree: Any) -> str:
 
 
 def _without_prefixes(root: Any) -> Any:
-    """Return a document whose names stand as most drivers that read the text look for them."""
+    """Return a document whose names have the form that most drivers that read the text expect."""
     found = _NAMESPACE.match(root.tag)
     if found is None:
         return root

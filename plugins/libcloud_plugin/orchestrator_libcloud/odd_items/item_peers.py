@@ -18,10 +18,10 @@ from orchestrator_libcloud.answers.answer_trees import (
 from orchestrator_libcloud.answers.item_places import Place
 
 _PEERS: Final = 8
-"""How many of the first items are compared."""
+"""Number of items, from the first, that are compared."""
 
 _PLACES: Final = 300
-"""The most places of an item that are compared."""
+"""Largest number of places of an item that are compared."""
 
 
 def donors(tree: Any, item: Place, path: Path) -> Iterator[Any]:
@@ -39,14 +39,14 @@ def donors(tree: Any, item: Place, path: Path) -> Iterator[Any]:
 
 
 def lacking_fields(tree: Any, item: Place) -> Iterator[Path]:
-    """Yield the paths of fields that all the compared items have and this one lacks.
+    """Yield the paths of fields that all the compared items have and this item lacks.
 
-    A driver that parses the answer's text again looks fields up unseen: such a field stands in
-    no trace.
+    A driver that parses the answer's text again looks fields up untraced, so such a field is in no
+    trace.
 
     Args:
         tree: the answer.
-        item: the item.
+        item: the place of the item.
     """
     places = walk(value_at(tree, item.path), item.path, _PLACES)
     for path, node in places:

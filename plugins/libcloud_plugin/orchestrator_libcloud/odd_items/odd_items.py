@@ -1,9 +1,10 @@
-"""Keeps a list whole in which a driver falls over one item.
+"""Repair of a list in which a driver fails on one item.
 
-A driver makes objects of a whole answer or raises. Here the answers of the call are given to it
-again, first cut down until one item is left over which it still falls, then with one field of
-that item empty, until it falls no more. With these fields empty in the whole list the item is
-shown, state unknown where the field tells it, and everything else is as it came.
+A driver makes objects of a whole answer or raises an error. Here the answers of the call are
+replayed to the driver. First they are cut down until one item is left on which it still fails. Then
+the fields of that item are tried empty, until it no longer fails. With the odd fields empty
+in the whole list the item is shown, with an unknown state if the field holds the state, and
+everything else is unchanged.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from orchestrator_libcloud.paging.paging import ListStopped
 
 _ROUNDS: Final = 20
 _LINES: Final = 50
-"""The most lines about one list in the log."""
+"""Largest number of log lines about one list."""
 _STATE: Final = re.compile(r"stat(e|us)|power|\bstate?\b", re.IGNORECASE)
 
 
 class Mender:
-    """Finds the odd items of one list call.
+    """Finder of the odd items of one list call.
 
     Args:
         tape: the answers of the call.
-        run: makes the list of what the tape gives.
+        run: makes the driver build the list from the tape.
     """
 
     def __init__(self, tape: Tape, run: Callable[[], list[Any]]) -> None:
@@ -54,19 +55,19 @@ class Mender:
         self._search = Search(self._trials, tape.kind)
 
     def shown(self, found: list[Any]) -> list[Any]:
-        """Return the list that was made with the mends of odd items that were known.
+        """Return the list that was made with the known mends of odd items.
 
         Args:
-            found: what the driver made.
+            found: the list that the driver made.
         """
         return self._shown(found, self._tape.known)
 
     def made_anew(self) -> list[Any]:
-        """Return the list without the mends that were known, which did not help this time.
+        """Return the list without the known mends, which did not help this time.
 
         Raises:
-            NonsenseAnswer: as :meth:`mended`.
-            Exception: what the driver fails with, where no item can be found.
+            InvalidAnswer: an item cannot be shown, as for :meth:`mended`.
+            Exception: the driver's error, if no item can be found.
         """
         self._tape.memory.forget(self._tape.kind)
         self._tape.known = {}
@@ -80,11 +81,11 @@ class Mender:
         """Return the list that the driver failed to make.
 
         Args:
-            error: what it failed with.
+            error: the error with which it failed.
 
         Raises:
-            NonsenseAnswer: names the item and its field, where the item cannot be shown.
-            Exception: ``error``, where no item can be found.
+            InvalidAnswer: an item cannot be shown; names the item and its field.
+            Exception: ``error``, if no item can be found.
         """
         outcome = Outcome(fault=fault_of(error, self._tape))
         key = self._tape.kind, outcome.fault
@@ -100,17 +101,18 @@ class Mender:
             named = self._named(stopped.error)
             raise named or stopped from (stopped.error if named else None)
 
-    def _named(self, refusal: Exception) -> NonsenseAnswer | None:
-        """Return an error that names the item over which a trial's request was refused."""
+    def _named(self, refusal: Exception) -> InvalidAnswer | None:
+        """Return an error that names the item because of which a trial's request was refused."""
         if not may_be_mismade(refusal):
             return None
         named = named_refusal(self._tape, self._trials.run, self._tape.kind, refusal)
         mends = [mend for mend in self._mends_of(self._trials.tried) if mend.value is not GONE]
-        # Nothing that the cloud said makes this request: it is made of what was tried last.
+        # The cloud's values do not make this request, so it is made of the value that was tried
+        # last.
         return named or (self._search.refused(mends[-1]) if mends else None)
 
     def _refuse_again(self, key: Any) -> None:
-        """Raise the error of an earlier list, if the item that it named is as it was."""
+        """Raise the error of an earlier list, if the item that it named is unchanged."""
         known = self._tape.memory.refused(key)
         if known is None or known.number >= len(self._tape.entries):
             return
@@ -137,12 +139,12 @@ class Mender:
 
     def _extended(self, edits: Edits, mends: list[Mend]) -> Iterator[Edits]:
         """Yield the edits with further mends, the fewest first."""
-        # The first may be enough where there are other items, which the search cut off.
+        # The first mend may be enough together with other items, which the search cut off.
         for new in (mends[:1], mends) if len(mends) > 1 else (mends,):
             alone: Edits = {number: dict(some) for number, some in edits.items()}
             for mend in new:
                 put(alone, mend.number, mend.path, mend.value)
-            # A driver may do without the same field of other items: these are not odd.
+            # A driver may not need the same field of other items: then these are not odd.
             yield alone
             spread: Edits = {number: dict(some) for number, some in edits.items()}
             for mend in new:
@@ -172,7 +174,7 @@ class Mender:
                 put(edits, mend.number, (*mend.item.group, step, *there), mend.value)
 
     def _shown(self, found: list[Any], edits: Edits) -> list[Any]:
-        """Return what was made, without what we made up."""
+        """Return the driver's list, without the values that we made up."""
         if any(isinstance(value, Pair) for some in edits.values() for value in some.values()):
             others = self._made_of_others(found, edits)
             for one in found:
@@ -182,7 +184,7 @@ class Mender:
         return found
 
     def _tell(self, edits: Edits) -> None:
-        """Have the log name each odd item, so many at most."""
+        """Log each odd item, up to a limit."""
         mends = list(self._mends_of(edits))
         for mend in mends[:_LINES]:
             what = f"{self._search.field(mend)} is {described(mend.odd)}"
@@ -201,10 +203,9 @@ class Mender:
                 yield Mend(number, path, value_at(tree, path), value)
 
     def _made_of_others(self, found: list[Any], edits: Edits) -> dict[str, Any]:
-        """Return what is made of the second of two made-up values, by id.
+        """Return the things made from the second of two made-up values, by id.
 
-        Only the items that have such values are made again, where the driver does without the
-        others.
+        Only the items that have such values are made again, if the driver does not need the others.
         """
         few = self._trials.attempt(self._cut_down(edits), variant=1)
         others = {str(one.id): one for one in few.found or ()}
@@ -214,7 +215,7 @@ class Mender:
         return {str(one.id): one for one in all_of_them.found or ()}
 
     def _cut_down(self, edits: Edits) -> Edits:
-        """Return edits that leave of each group of items only those with made-up values."""
+        """Return edits that leave in each group of items only those with made-up values."""
         small: Edits = {number: dict(some) for number, some in edits.items()}
         for number, some in edits.items():
             tree = self._tape.entries[number].tree
@@ -227,7 +228,7 @@ class Mender:
         return small
 
     def _forget_states(self, found: list[Any], edits: Edits) -> None:
-        """Take off the state of each item whose state is odd."""
+        """Remove the state of each item whose state is odd."""
         ids = {str(thing.id) for thing in found if hasattr(thing, "state")}
         odd: set[str] = set()
         for mend in self._mends_of(edits):
@@ -242,7 +243,7 @@ class Mender:
 
 
 def _forget_differences(one: Any, two: Any) -> None:
-    """Take off what differs between two makes of one thing: it comes from what we made up."""
+    """Remove what differs between two results for one thing: it comes from the made-up values."""
     for name, value in list(vars(one).items()):
         other = vars(two).get(name)
         if name in ("driver", "id", "_uuid") or plain(value) == plain(other):
@@ -256,7 +257,7 @@ def _forget_differences(one: Any, two: Any) -> None:
 
 
 def _common(one: Any, two: Any) -> Any:
-    """Return a tree in which everything is null that another tree has in another way."""
+    """Return a tree with null wherever another tree has a different value."""
     if isinstance(one, dict) and isinstance(two, dict):
         return {key: _common(value, two.get(key)) for key, value in one.items()}
     if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):

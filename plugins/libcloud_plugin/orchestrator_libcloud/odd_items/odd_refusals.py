@@ -1,4 +1,4 @@
-"""Requests that a cloud refused because of an odd value that they were made of."""
+"""Requests that a cloud refused because they were made from an odd value."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _OTHERWISE: Final = (
     QuotaExceeded,
     RateLimited,
 )
-"""What a refusal with such a status may mean as well, by the provider's own code."""
+"""Errors that the provider's own code may assign to a refusal with such a status."""
 
 
 def may_be_mismade(error: Exception) -> bool:
-    """Whether a request was refused for what it says, and not for who asks or how often."""
+    """Return whether a request was refused for its content, and not for its sender or its rate."""
     if isinstance(error, RequestException) and isinstance(error, ValueError):
         return True  # an URL or a header that cannot be sent
     if _status(error) not in _STATUSES:
@@ -46,7 +46,7 @@ def may_be_mismade(error: Exception) -> bool:
 
 
 def _status(error: Exception) -> int | None:
-    """Return the status of a refusal, also where the driver could not read it."""
+    """Return the status of a refusal, even if the driver could not read it."""
     return status_of(error) or _trail().status
 
 
@@ -57,13 +57,13 @@ def _trail() -> Trail:
 
 def named_refusal(
     tape: Tape, run: Callable[[], Any], kind: str, error: Exception
-) -> NonsenseAnswer | None:
-    """Return an error that names the item of which a refused request was made, if that is known.
+) -> InvalidAnswer | None:
+    """Return an error that names the item from which a refused request was made, if it is known.
 
     Args:
         tape: the answers of the call; the refused request is its last.
-        run: has the driver make its list of them.
-        kind: what is listed.
+        run: makes the driver build its list from the tape.
+        kind: the kind of things in the list.
         error: the refusal.
     """
     if not may_be_mismade(error) or (found := source_of(tape, run)) is None:

@@ -1,4 +1,4 @@
-"""The search for the field of one item over which a driver falls."""
+"""Search for the field of one item on which a driver fails."""
 
 from __future__ import annotations
 
@@ -41,12 +41,13 @@ from orchestrator_libcloud.odd_items.odd_values import Pair, empty_values, fille
 from orchestrator_libcloud.paging.paging import ListStopped
 
 _SECONDS: Final = 10.0
-"""Of the processor, in this thread: a busy machine must not end a search early. The call's own
-deadline bounds the time on the clock."""
+"""Processor time of this thread: a busy machine must not end a search early. The call's own
+deadline limits the time on the clock.
+"""
 
 _FIELDS: Final = 40
 _NEARBY: Final = 12
-"""Further fields that are tried where one lets the driver go on, but not to the end."""
+"""Number of further fields that are tried if one lets the driver continue, but not to the end."""
 
 _OTHERS: Final = 300
 _ID: Final = re.compile(r"id\b|id\Z|slug|name|code|identifier|key", re.IGNORECASE)
@@ -54,7 +55,7 @@ _ID: Final = re.compile(r"id\b|id\Z|slug|name|code|identifier|key", re.IGNORECAS
 
 @dataclass
 class Mend:
-    """One field of one item, and what stands there instead."""
+    """One field of one item, and the value that replaces it."""
 
     number: int
     path: Path
@@ -63,11 +64,11 @@ class Mend:
     item: Place | None = None
 
 
-class UnreadableItem(NonsenseAnswer):
-    """A list cannot be made because of one item.
+class UnreadableItem(InvalidAnswer):
+    """Error: a list cannot be made because of one item.
 
     Attributes:
-        mend: the field that is odd.
+        mend: the odd field.
     """
 
     def __init__(self, message: str, mend: Mend) -> None:
@@ -75,16 +76,16 @@ class UnreadableItem(NonsenseAnswer):
         self.mend = mend
 
 
-class OutOfTime(NonsenseAnswer):
-    """Looking for the odd item takes too long."""
+class OutOfTime(InvalidAnswer):
+    """Error: the search for the odd item takes too long."""
 
 
 class Search:
-    """Looks for odd items in the answers of one list call.
+    """Search for odd items in the answers of one list call.
 
     Args:
-        trials: has the driver try.
-        kind: what is listed, for messages: ``node``.
+        trials: the trials with the driver.
+        kind: the kind of things in the list, for messages: ``node``.
     """
 
     def __init__(self, trials: Trials, kind: str) -> None:
@@ -96,7 +97,7 @@ class Search:
         self._may_ask = True
 
     def mends_for(self, edits: Edits, outcome: Outcome, error: Exception) -> list[Mend]:
-        """Return the fields of one item over which the driver falls."""
+        """Return the fields of one item on which the driver fails."""
         small, items = self._isolated(edits, outcome.fault)
         base = self._trials.attempt(small, traced=True)
         if base.found is not None or base.fault != outcome.fault:
@@ -127,7 +128,7 @@ class Search:
         raise self._refusal(items, first, error) from error
 
     def _needed(self, cut: Edits, mends: list[Mend], count: int) -> list[Mend]:
-        """Return the changes without those that only looked like a way further."""
+        """Return the changes without those that only seemed to let the driver continue."""
         for mend in mends[:-1]:
             self._check_time()
             fewer = [one for one in mends if one is not mend]
@@ -139,7 +140,7 @@ class Search:
         return mends
 
     def _isolated(self, edits: Edits, fault: Any) -> tuple[Edits, list[Place]]:
-        """Cut the answers down to what the driver still falls over in the same way."""
+        """Cut the answers down to the part on which the driver still fails in the same way."""
         small = {number: dict(some) for number, some in edits.items()}
         items: list[Place] = []
         for number, entry in enumerate(self._tape.entries):
@@ -155,7 +156,7 @@ class Search:
     def _halved(
         self, small: Edits, number: int, path: Path, steps: list[str | int], fault: Any
     ) -> list[str | int]:
-        """Cut one set of items down by halves; note in ``small`` what is gone."""
+        """Cut one set of items down by halves; record the removed items in ``small``."""
         while len(steps) > 1:
             self._check_time()
             middle = len(steps) // 2
@@ -184,7 +185,7 @@ class Search:
     def _best(
         self, small: Edits, items: list[Place], base: Outcome, without: int
     ) -> tuple[Mend | None, Outcome]:
-        """Return the change with which the driver gets through, or at least further."""
+        """Return the change with which the driver finishes, or at least gets further."""
         further: tuple[Mend, Outcome] | None = None
         is_nameless = base.fault == (NoIdentity,)
         candidates = list(self._candidates(small, items, base))
@@ -205,14 +206,14 @@ class Search:
                 put(trial, number, path, value)
                 outcome = self._trials.attempt(trial, traced=True)
                 if outcome.fault == (Unrecorded,):
-                    # What the driver asks next for this item was not asked before it fell.
+                    # The driver's next read for this item did not happen before it failed.
                     outcome = self._asked(trial)
                 mend = Mend(number, path, odd, value, item)
                 if outcome.found is not None and outcome.count > fewest:
                     if not isinstance(value, Pair) or self._is_same_thing(trial, outcome):
                         return mend, outcome
                     self._made_up = self._made_up or mend
-                    # So many things there are with an id that is made up: none may be hidden.
+                    # This many things have a made-up id, and none of them may be hidden.
                     fewest = max(fewest, outcome.count - 1)
                 elif not is_nameless and outcome.found is None and outcome.fault != (Unrecorded,):
                     before = base if further is None else further[1]
@@ -224,13 +225,13 @@ class Search:
         return further or (None, base)
 
     def _asked(self, trial: Edits) -> Outcome:
-        """Have the driver try with requests sent, until one is refused for what it says."""
+        """Let the driver try with requests sent, until one is refused for its content."""
         try:
             return self._trials.attempt(trial, traced=True, may_ask=self._may_ask)
         except ListStopped as stopped:
             if not may_be_mismade(stopped.error):
                 raise
-            self._may_ask = False  # the cloud does not get what is tried a second time
+            self._may_ask = False  # do not send the cloud such a trial a second time
             return Outcome(fault=(Unrecorded,))
 
     def _last_name(self, number: int, path: Path) -> str:
@@ -239,14 +240,14 @@ class Search:
     def _candidates(
         self, small: Edits, items: list[Place], base: Outcome
     ) -> Iterator[tuple[int, Path]]:
-        """Yield places to change: what the driver asked for last goes first."""
+        """Yield places to change, starting with what the driver read last."""
         seen: set[tuple[int, Path]] = set()
         places = [
             (number, path, node)
             for number, root in self._roots(items)
             for path, node in walk(value_at(self._tape.entries[number].tree, root), root, _OTHERS)
         ]
-        # A driver may have asked a copy of its own, which is not traced.
+        # A driver may have read a copy of its own, which is not traced.
         missing = (
             (number, (*path, base.missing))
             for number, path, node in places
@@ -270,18 +271,18 @@ class Search:
             yield number, next((i.path for i in items if i.number == number), ())
 
     def _donors(self, item: Place | None, path: Path) -> Iterator[Any]:
-        """Yield what other items of the same answer have at the same place."""
+        """Yield the values that other items of the same answer have at the same place."""
         if item is not None:
             yield from donors(self._tape.entries[item.number].tree, item, path)
 
     def _is_same_thing(self, trial: Edits, outcome: Outcome) -> bool:
-        """Whether what is made of either of two made-up values is the same thing."""
+        """Return whether the same thing is made from either of two made-up values."""
         other = self._trials.attempt(trial, variant=1)
         ids = [[str(thing.id) for thing in one.found or ()] for one in (outcome, other)]
         return ids[0] == ids[1]
 
     def _refusal(self, items: list[Place], base: Outcome, error: Exception) -> Exception:
-        """Return an error that names what is most likely odd, else the driver's own."""
+        """Return an error that names the field that is most likely odd, else the driver's error."""
         found = [
             Mend(number, path, value_at(self._tape.entries[number].tree, path), None)
             for number, path in self._candidates({}, items, base)
@@ -294,18 +295,18 @@ class Search:
             found = [m for m in missing if m.odd is GONE] or found
         else:
             found = self._looked_up(found, base, error) or found
-        # Python quotes what it cannot read, or the name of its type.
+        # Python quotes the value that it cannot read, or the name of its type.
         quoted = [mend for mend in found if _is_quoted(mend.odd, error)]
         found = quoted or found
         found = self._of_last_item(found, base) or found
         if isinstance(error, StopIteration):
-            return self.refused(found[0])  # nothing fitted in the list that was searched last
+            return self.refused(found[0])  # no value fitted in the list that was searched last
         if base.fault == (NoIdentity,):
             found.sort(key=lambda mend: self._last_name(mend.number, mend.path).lower() not in IDS)
         return self.refused(min(found, key=lambda mend: self._is_ordinary(mend, items)))
 
     def _looked_up(self, found: list[Mend], base: Outcome, error: Exception) -> list[Mend]:
-        """Return the fields without missing ones that no trace shows as looked up.
+        """Return the fields without those that are missing and that no trace shows as read.
 
         An error about None or about an id may come from one of these: they then go last.
         """
@@ -316,7 +317,7 @@ class Search:
         return [*seen, *unseen] if may_be_unseen else seen
 
     def _of_last_item(self, found: list[Mend], base: Outcome) -> list[Mend]:
-        """Return the fields of the item that the driver had when it fell."""
+        """Return the fields of the item that the driver was reading when it failed."""
         if base.fault == (NoIdentity,) or not base.trace.asked:
             return []
         number, path = base.trace.asked[-1]
@@ -324,7 +325,7 @@ class Search:
         return [m for m in found if m.number == number and is_in(last, m.path)]
 
     def _is_ordinary(self, mend: Mend, items: list[Place]) -> int:
-        """Return how little a field stands out: the least is most likely what is odd."""
+        """Return how ordinary a field is: the least ordinary field is most likely the odd one."""
         item = next(
             (i for i in items if i.number == mend.number and is_in(i.path, mend.path)), None
         )
@@ -351,11 +352,11 @@ class Search:
             raise OutOfTime(f"{cloud_name()} gave a {self._kind} that cannot be understood")
 
     def label(self, mend: Mend) -> str:
-        """Return where an item stands, and its name or id."""
+        """Return the position of an item, and its name or id."""
         return label(self._kind, self._tape.entries[mend.number].tree, mend.path)
 
     def field(self, mend: Mend) -> str:
-        """Return a field's path from its item, in words."""
+        """Return a field's path from its item, as text."""
         return field_name(self._tape.entries[mend.number].tree, mend.path)
 
 

@@ -1,8 +1,8 @@
-"""The field of an answer of which a driver made a request that the cloud refused.
+"""Finder of the answer's field from which a driver made a request that the cloud refused.
 
-The driver makes its list of the recorded answers again, each time with one of the fields changed
-that it last read. A field is the source of the request if another request is made then. A text
-that stands in both proves less: many values are as short as ``1``, and a link may be cut up.
+The driver makes its list from the recorded answers again, each time with one of the fields changed
+that it last read. A field is the source of the request if that changes the request. A text that is
+in both proves less: many values are as short as ``1``, and a driver may cut up a link.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ Source = tuple[int, Path]
 
 _FIELDS: Final = 40
 _SECONDS: Final = 2.0
-"""Of the processor, as for the search."""
+"""Processor time, as for the search."""
 
 _LONG: Final = 200
 _MARK: Final = "x7"
 
 
 def source_of(tape: Tape, run: Callable[[], Any]) -> Source | None:
-    """Return where the last request's value came from; None where that cannot be told.
+    """Return the source of the last request's value; None if it cannot be determined.
 
     Args:
         tape: the answers of the call; the refused request is its last.
-        run: has the driver make its list of them.
+        run: makes the driver build its list from the tape.
     """
     base = World(trace=Trace())
     _replay(tape, run, base)
     assert base.trace is not None
     looks = list(dict.fromkeys(reversed(base.trace.asked)))
     if base.requests and (found := _changing(tape, run, base.requests, looks)):
-        # A request may be made of an account's id and of an item's; only one of them is odd.
+        # A request may be made from an account's id and from an item's; only one of them is odd.
         return next((one for one in found if looks_odd(_value(tape, one))), found[0])
     if is_made_of([tape.refused or "''"], [None]):
-        return looks[0] if looks else None  # the driver did not find what it looked for
+        return looks[0] if looks else None  # the driver did not find the value that it looked up
     return _quoted(tape)
 
 
 def _changing(
     tape: Tape, run: Callable[[], Any], requests: list[str], looks: list[Source]
 ) -> list[Source]:
-    """Return the fields with another value of which another request is made, the last first."""
+    """Return the fields whose change makes the driver send another request, the last first."""
     found: list[Source] = []
     end = time.thread_time() + _SECONDS
     for number, path in looks[:_FIELDS]:
@@ -79,7 +79,7 @@ def _replay(tape: Tape, run: Callable[[], Any], world: World) -> None:
 
 
 def _is_another(before: list[str], after: list[str]) -> bool:
-    """Return whether the last request is another one; those in front of it are the same."""
+    """Return whether the last request is different; the requests before it are the same."""
     last = len(before) - 1
     return after[:last] == before[:last] and len(after) > last and after[last] != before[last]
 
@@ -101,7 +101,7 @@ def _another(value: Any) -> Any:
 
 
 def _quoted(tape: Tape) -> Source | None:
-    """Return the field whose value stands in the request, of one that is not traced."""
+    """Return the field whose value is in the request, among fields that are not traced."""
     found = [one for one in _leaves(tape) if _is_in(_value(tape, one), tape.refused)]
     return max(found, key=lambda one: (len(_told(_value(tape, one))), -len(one[1])), default=None)
 
@@ -117,7 +117,7 @@ def _told(value: Any) -> str:
 
 
 def _is_in(value: Any, request: str) -> bool:
-    # A word without a digit may as well be a part of the path that is always there.
+    # A word without a digit may just as well be a fixed part of the path.
     told = repr(_told(value))[1:-1]
     has_digit = any(letter.isdecimal() for letter in told)
     return has_digit and re.search(rf"(?<!\w){re.escape(told)}(?!\w)", request) is not None

@@ -1,4 +1,4 @@
-"""Trials: a driver makes its list of changed answers, and falls or does not."""
+"""Trials in which a driver makes its list from changed answers, and fails or succeeds."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from orchestrator_libcloud.paging.paging import ListStopped
 
 _NO_IDS: Final = frozenset({"", "None"})
 _IS_OBJECT: Final = re.compile(r"(\[.*\]|\{\}|\{.*: .*\}|\(.*\)|<.*>)\Z", re.DOTALL)
-"""How objects and lists look as texts; an id may well be in braces."""
+"""The text forms of objects and lists; an id may well be in braces."""
 
 _REQUESTS: Final = re.compile(r"(requests|urllib3)/|libcloud/(http|common/base)[.]py")
 _OURS: Final = re.compile(r"(answer_copies|answer_tape|odd_trials|complete)[.]py")
 
 
-class NoIdentity(NonsenseAnswer):
-    """Something on a list has no id that can be used.
+class NoIdentity(InvalidAnswer):
+    """Error: a thing on a list has no usable id.
 
     Attributes:
-        made: how many things the driver made, those without an id too.
+        made: the number of things that the driver made, including those without an id.
     """
 
     made = 0
@@ -37,13 +37,14 @@ def identified(things: Iterable[Any]) -> list[Any]:
     """Return the things of a list, each of which must have an id.
 
     Raises:
-        NoIdentity: when one has none.
+        NoIdentity: a thing has no id.
     """
     found = list(things)
     for thing in found:
         if not hasattr(thing, "id"):
             continue
-        # Libcloud's constructors make text of everything, of nothing and of objects too.
+        # Libcloud's constructors turn every value into a text, including missing values and
+        # objects.
         told = str(thing.id)
         if thing.id is None or told in _NO_IDS or _IS_OBJECT.match(told):
             error = NoIdentity(f"{cloud_name()} gave something without an id")
@@ -53,10 +54,10 @@ def identified(things: Iterable[Any]) -> list[Any]:
 
 
 def is_mendable(error: Exception, tape: Tape) -> bool:
-    """Whether a driver fell over what an answer says, and not over a request.
+    """Return whether a driver failed on the content of an answer, and not on a request.
 
     Args:
-        error: what the driver raised.
+        error: the driver's error.
         tape: the answers of the call.
     """
     if isinstance(error, NoIdentity) or tape.request_of(error) is not None:
@@ -76,13 +77,13 @@ def _frames(error: Exception) -> list[tuple[Any, int]]:
 
 
 def fault_of(error: Exception, tape: Tape) -> tuple[Any, ...]:
-    """Return what two falls over the same thing have in common."""
+    """Return a value that is equal for two failures on the same thing."""
     if isinstance(error, NoIdentity):
         return (NoIdentity,)
     if (request := tape.request_of(error)) is not None:
         return type(error), request
     frames = _frames(error)
-    # One line of a driver may look two keys up, the second one in what it found for the first.
+    # One line of a driver may look two keys up, the second one in the result of the first.
     key = error.args[0] if isinstance(error, KeyError) and error.args else None
     own = [frame for frame in frames if not _OURS.search(frame[0].co_filename)]
     return (type(error), key if isinstance(key, str) else None, *(own or frames)[-2:])
@@ -90,15 +91,15 @@ def fault_of(error: Exception, tape: Tape) -> tuple[Any, ...]:
 
 @dataclass
 class Outcome:
-    """How one trial went.
+    """The result of one trial.
 
     Attributes:
-        found: what the driver made; None where it fell.
-        fault: over what it fell.
-        trace: what it asked of the answers, where that was noted.
-        made: how many things it made, one of them without an id.
-        missing: the key that it did not find in a dictionary, if it fell over that.
-        error: what it raised, where it fell over an answer.
+        found: the list that the driver made; None if it failed.
+        fault: the fault on which it failed.
+        trace: the driver's reads from the answers, if they were recorded.
+        made: the number of things that it made, one of them without an id.
+        missing: the key that it did not find in a dictionary, if it failed on that.
+        error: the error that it raised, if it failed on an answer.
     """
 
     found: list[Any] | None = None
@@ -110,21 +111,21 @@ class Outcome:
 
     @property
     def count(self) -> int:
-        """How many things the driver made."""
+        """Return how many things the driver made."""
         return len(self.found or ())
 
     def fail(self, error: Exception, tape: Tape) -> None:
-        """Note what the driver raised."""
+        """Record the driver's error."""
         self.error = error
         self.fault = fault_of(error, tape)
 
 
 class Trials:
-    """Has a driver make its list of the recorded answers again.
+    """Runs in which a driver makes its list from the recorded answers again.
 
     Args:
         tape: the answers of the call.
-        run: makes the list of what the tape gives.
+        run: makes the driver build the list from the tape.
 
     Attributes:
         tried: the edits of the last trial.
@@ -141,13 +142,13 @@ class Trials:
         """Make the list once.
 
         Args:
-            edits: what is another way in the answers.
-            may_ask: whether requests that have no recorded answer are sent.
-            traced: whether to note what the driver asks of the answers.
-            variant: which of two made-up values stand in the answers.
+            edits: the changes to the answers.
+            may_ask: whether requests without a recorded answer are sent.
+            traced: whether to record the driver's reads from the answers.
+            variant: which of two made-up values is in the answers.
 
         Raises:
-            ListStopped: when a request fails that was sent.
+            ListStopped: a request that was sent fails.
         """
         outcome = Outcome()
         self.tried = edits
@@ -167,7 +168,7 @@ class Trials:
         except NoIdentity as error:
             outcome.fail(error, self.tape)
             outcome.made = error.made
-        except NonsenseAnswer as error:  # of a list that the plugin makes itself
+        except InvalidAnswer as error:  # from a list that the plugin makes itself
             outcome.fail(error, self.tape)
         except OrchestratorError:
             raise

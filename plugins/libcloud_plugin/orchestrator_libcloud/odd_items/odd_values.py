@@ -1,8 +1,8 @@
-"""What can stand in an item's field so that a driver gets through: nothing, or two made-up values.
+"""Values with which a driver can read an item's field: an empty value, or two made-up values.
 
-Where a driver needs something to be there, such as a date to parse, it gets a value that was made
-up. The list is then made twice, of two different ones, and what differs between the two is known
-to come from them.
+If a driver needs a value there, such as a date to parse, it gets a made-up one. The list is then
+made twice, with two different values, and every difference between the two results is known to come
+from them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _MADE_UP: Final = (
     Pair(1, 2),
 )
 _NOTHING: Final = re.compile(r"(?<!\w)(None|null)(?!\w)|\[\]|\{\}|(?<!:)//|''")
-"""How what says nothing looks in a request that was made of it."""
+"""The forms that an empty value has in a request that was made from it."""
 
 _DIGIT: Final = re.compile(r"\d")
 
 
 def first_of(value: Any, variant: int) -> Any:
-    """Return what stands in a place: of a pair the first value, or the second."""
+    """Return the value at a place: for a pair the first value, or the second."""
     if isinstance(value, Pair):
         return value.second if variant else value.first
     if isinstance(value, dict):
@@ -49,7 +49,7 @@ def first_of(value: Any, variant: int) -> Any:
 
 
 def empty_values(path: Path, odd: Any) -> Iterator[Any]:
-    """Yield what says nothing, of each kind, except what is there."""
+    """Yield an empty value of each kind, except the current value."""
     step = str(path[-1])
     if is_element(odd) or step.startswith("<"):
         yield from (None,) if step.startswith("<") else (None, GONE)
@@ -67,7 +67,7 @@ def _is_there(odd: Any, value: Any) -> bool:
 
 
 def filled_values(donors: Iterable[Any]) -> Iterator[Pair]:
-    """Yield pairs, like what other items have at this place first."""
+    """Yield pairs; those that resemble other items' values at this place come first."""
     for donor in donors:
         value = donor.text if is_element(donor) else donor
         if isinstance(value, str) and "/" in value:
@@ -80,13 +80,13 @@ def filled_values(donors: Iterable[Any]) -> Iterator[Pair]:
 
 
 def is_made_of(request: Iterable[Any], changes: Iterable[Any]) -> bool:
-    """Whether a request has something in it that was put into the answers.
+    """Return whether a request contains a value that was put into the answers.
 
     Args:
-        request: its arguments.
-        changes: what was put into the answers, of pairs one of the two.
+        request: the request's arguments.
+        changes: the values put into the answers, one of the two for a pair.
     """
-    # An argument that is not given says nothing; a parameter without a value does.
+    # A missing argument does not count as an empty value; a parameter without a value does.
     told = "\n".join(text for part in request if part for text in _texts(part))
     for value in _leaves(changes):
         if is_blank(value):
@@ -100,7 +100,7 @@ def is_made_of(request: Iterable[Any], changes: Iterable[Any]) -> bool:
 
 def _is_part(value: str, request: str) -> bool:
     if any(value.startswith(date) for date in _DATES_AS_TEXT):
-        # Drivers cut links up: a part of what was made up is as bad as the whole.
+        # Drivers cut links up: a part of a made-up value is as bad as the whole.
         parts = (value[at : at + _PART] for at in range(len(value) - _PART + 1))
         return any(part in request for part in parts)
     return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w.-])", request) is not None

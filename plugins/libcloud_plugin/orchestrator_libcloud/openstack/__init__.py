@@ -1,1 +1,1 @@
-"""What OpenStack needs beside Libcloud's driver: settings, login, catalogue, zones."""
+"""Parts that OpenStack needs beside Libcloud's driver: settings, login, catalogue, zones."""

@@ -1,4 +1,4 @@
-"""URLs of Keystone and of the services in its catalogue, in the forms that clouds write them."""
+"""URLs of Keystone and of the services in its catalogue, in the forms that clouds use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOVA: Final = "/v2.1"
 
 
 def fault(url: str) -> str | None:
-    """Say why a text is no URL of an HTTP API; None if it is one."""
+    """Return why a text is not a URL of an HTTP API; None if it is one."""
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
@@ -30,13 +30,13 @@ def fault(url: str) -> str | None:
 
 
 def split(url: str) -> tuple[str, int, int, str]:
-    """Return host, port, 1 for HTTPS (else 0) and path of a URL, as Libcloud wants them.
+    """Return host, port, 1 for HTTPS (else 0) and path of a URL, in the form that Libcloud takes.
 
-    An IPv6 address keeps its brackets (RFC 3986, 3.2.2). Libcloud's own function takes every
-    colon of it for the one before the port.
+    An IPv6 address keeps its brackets (RFC 3986, 3.2.2). Libcloud's own function mistakes every
+    colon of the address for the one before the port.
 
     Raises:
-        ValueError: for what is no URL of an HTTP API.
+        ValueError: the text is not a URL of an HTTP API.
     """
     why = fault(url)
     if why is not None:
@@ -48,10 +48,10 @@ def split(url: str) -> tuple[str, int, int, str]:
 
 
 def keystone_root(url: str) -> str:
-    """Return an auth URL without slashes at its end, API version and login resource.
+    """Return an auth URL without trailing slashes, API version and login resource.
 
-    ``https://h/identity/v3/`` and ``https://h/identity/v3/auth/tokens`` both give
-    ``https://h/identity``: Libcloud adds version and resource by itself.
+    ``https://h/identity/v3/`` and ``https://h/identity/v3/auth/tokens`` both become
+    ``https://h/identity``: Libcloud adds version and resource itself.
     """
     parts = urlsplit(url.strip())
     path = _KEYSTONE_TAIL.sub("", _without_slashes(parts.path))
@@ -59,10 +59,11 @@ def keystone_root(url: str) -> str:
 
 
 def service_url(service_type: str, url: str) -> str:
-    """Return a service's URL as Libcloud's paths go on from it.
+    """Return a service's URL in the form to which Libcloud adds its paths.
 
-    Libcloud asks Glance for ``/v2/images`` and Neutron for ``/v2.0/networks``, but Nova for
-    ``/servers``: the first two must not end in a version, and Nova must have one.
+    Libcloud requests ``/v2/images`` from Glance and ``/v2.0/networks`` from Neutron, but
+    ``/servers`` from Nova. So the first two URLs must not end in a version, and Nova's must have
+    one.
     """
     parts = urlsplit(url.strip())
     path = _without_slashes(parts.path)

@@ -1,6 +1,6 @@
 """The catalogue of services that comes with a token.
 
-Services are found by their type: the name is free text, and clouds call Nova ``nova``,
+A service is found by its type, because its name is free text: clouds call Nova ``nova``,
 ``compute`` or ``Compute Service``. Source: the service catalogue of Keystone's Identity API v3
 and the type names of the OpenStack service types authority.
 """
@@ -19,7 +19,7 @@ _ALIASES: Final = {
     "volumev2": ("volumev2", "block-storage", "block-store", "volume"),
 }
 _USUAL_REGION: Final = "RegionOne"
-"""Libcloud's default; used only where the settings name none and the cloud has it."""
+"""Libcloud's default; used only if the settings name none and the cloud has it."""
 
 _VERSION_2: Final = {"publicURL": "public", "internalURL": "internal", "adminURL": "admin"}
 
@@ -38,10 +38,10 @@ class Endpoint:
 def endpoints(catalog: Any) -> list[Endpoint]:
     """Return the addresses in a catalogue of Keystone's API v3, v2.0 or v1.1.
 
-    What has no type or no URL is left out; it could not be used.
+    Entries without a type or a URL are left out, because they cannot be used.
 
     Raises:
-        NonsenseAnswer: for what is no catalogue at all.
+        InvalidAnswer: the answer is not a catalogue.
     """
     if catalog is None:
         return []
@@ -67,7 +67,7 @@ def _of(entry: Mapping[str, Any]) -> Iterator[Endpoint]:
 
 def _urls(item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if "url" in item:
-        # Some clouds write version 2's names in version 3's catalogue.
+        # Some clouds use version 2's names in version 3's catalogue.
         interface = str(item.get("interface", "public"))
         yield interface.removesuffix("URL"), item["url"]
     for key, interface in _VERSION_2.items():
@@ -77,14 +77,14 @@ def _urls(item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which address of a service the settings ask for.
+    """The address of a service that the settings ask for.
 
     Attributes:
         cloud: the cloud's name, for messages.
-        region: None for the only one.
+        region: the region; None for the only one.
         interface: ``public``, ``internal`` or ``admin``.
-        service_type: the type of the compute service, where it is not ``compute``.
-        service_name: the name of the compute service, where there are several.
+        service_type: the type of the compute service, if it is not ``compute``.
+        service_name: the name of the compute service, if there are several.
     """
 
     cloud: str
@@ -95,15 +95,15 @@ class Wanted:
 
 
 def find(catalog: Any, service_type: str, wanted: Wanted) -> str:
-    """Return the URL of a service, as Libcloud's paths go on from it.
+    """Return a service's URL in the form to which Libcloud adds its paths.
 
     Args:
-        catalog: Keystone's.
-        service_type: as ``compute``.
-        wanted: what the settings ask for.
+        catalog: Keystone's catalogue.
+        service_type: the type of the service, such as ``compute``.
+        wanted: the address that the settings ask for.
 
     Raises:
-        CloudError: when the catalogue has no such address; names those that it has.
+        CloudError: the catalogue has no such address; the message names those that it has.
     """
     known = endpoints(catalog)
     if not known:

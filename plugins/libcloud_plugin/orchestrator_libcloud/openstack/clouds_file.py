@@ -1,9 +1,9 @@
-"""Reads ``clouds.yaml`` (with its ``secure.yaml``) and openrc files.
+"""Reader of ``clouds.yaml`` (with its ``secure.yaml``) and openrc files.
 
-openstacksdk itself is not used: it brings 18 packages, cryptography among them, for a file that
-is YAML. The rules are those of its documentation: one cloud need not be named, ``secure.yaml``
+openstacksdk itself is not used: it installs 18 packages, cryptography among them, to read a YAML
+file. The rules are those of its documentation: a single cloud need not be named, ``secure.yaml``
 beside the file is merged over it, a profile comes from ``clouds-public.yaml``, ``-`` and ``_`` are
-the same in keys, and the first of several regions is the default one.
+the same in keys, and the first of several regions is the default.
 https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html
 """
 
@@ -30,14 +30,14 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a file says of one cloud.
+    """A file's entry for one cloud.
 
     Attributes:
-        auth: what stands under ``auth``.
+        auth: the values under ``auth``.
         version: Libcloud's word for the kind of login; None for a password.
-        region: None where it says nothing.
-        interface: None where it says nothing.
-        overrides: addresses that go before the catalogue's, by type of service.
+        region: the region; None if the entry has none.
+        interface: the interface; None if the entry has none.
+        overrides: the addresses used instead of the catalogue's, by type of service.
         ca_file: certificates to trust.
     """
 
@@ -50,15 +50,15 @@ class Entry:
 
 
 def read(path: Path, cloud: str | None, region: str | None = None) -> Entry:
-    """Return what a file says of a cloud.
+    """Return a file's entry for a cloud.
 
     Args:
-        path: ``.yaml``, ``.yml`` or ``.json`` for a clouds file; every other name for an openrc.
-        cloud: the entry's name; may be left out where there is one.
-        region: the settings' region, which goes before the file's.
+        path: ``.yaml``, ``.yml`` or ``.json`` for a clouds file; any other name for an openrc file.
+        cloud: the entry's name; optional if there is only one entry.
+        region: the settings' region, which is used instead of the file's.
 
     Raises:
-        FileFault: saying what is wrong with the file or the entry.
+        FileFault: the file or the entry cannot be used; the error says why.
     """
     if path.suffix.lower() in _YAML:
         return _to_entry(path, _merged(path, cloud), region)
@@ -178,7 +178,7 @@ _OUTSIDE: Final = (
     "auth_url",
     *(f"{who}domain_{suffix}" for who in ("user_", "project_", "") for suffix in ("id", "name")),
 )
-"""What old files have beside ``auth``."""
+"""Keys that old files have beside ``auth``."""
 
 
 def _check_kind(path: Path, found: Mapping[str, Any]) -> None:

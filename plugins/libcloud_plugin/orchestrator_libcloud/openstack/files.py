@@ -1,4 +1,4 @@
-"""Reads a file that an OpenStack's settings name."""
+"""Reader of a file that an OpenStack's settings name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MOST_BYTES: Final = 2**20
 
 
 class FileFault(ValueError):
-    """A file, or an entry of it, that cannot be used.
+    """Error: a file, or an entry of it, cannot be used.
 
     Attributes:
-        setting: the setting that leads to it.
-        why: what is wrong and what to do.
+        setting: the setting that names the file.
+        why: the reason, and what to do.
     """
 
     def __init__(self, setting: str, why: str) -> None:
@@ -25,10 +25,10 @@ class FileFault(ValueError):
 
 
 def text_of(path: Path) -> str:
-    """Return a file's text; a byte-order mark at its beginning does not count.
+    """Return a file's text without a byte-order mark at its start.
 
     Raises:
-        FileFault: when it cannot be read, is no UTF-8 or larger than 1 MiB.
+        FileFault: the file cannot be read, is not UTF-8 or is larger than 1 MiB.
     """
     try:
         if path.is_file() and path.stat().st_size > _MOST_BYTES:

@@ -1,6 +1,6 @@
-"""Logs in to Keystone, over Libcloud's identity connections.
+"""Login to Keystone, over Libcloud's identity connections.
 
-Imported when the first OpenStack driver is made, since it imports Libcloud.
+This module imports Libcloud, so it is imported only when the first OpenStack driver is made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from orchestrator_libcloud.openstack import addresses
 from orchestrator_libcloud.openstack.tokens import Token
 
 _LIFETIME_UNKNOWN: Final = 300.0
-"""Seconds that a token is taken to hold whose end Keystone does not tell."""
+"""Lifetime in seconds of a token for which Keystone states no end."""
 
 _UNAUTHORIZED: Final = 401
 _BAD_REQUEST: Final = 400
@@ -38,13 +38,13 @@ def log_in(connection: Any, auth: Mapping[str, str], cloud: str) -> Token:
 
     Args:
         connection: the Libcloud connection of a service, which knows the kind of login.
-        auth: as :class:`~orchestrator_libcloud.openstack.options.Options` has it.
+        auth: the ``auth`` of :class:`~orchestrator_libcloud.openstack.options.Options`.
         cloud: the cloud's name, for messages.
 
     Raises:
-        CredentialsRefused: when Keystone refuses them.
-        CloudError: when there is no Keystone at the auth URL, or it does not take the request.
-        NonsenseAnswer: when its answer has no token.
+        CredentialsRefused: Keystone refuses the credentials.
+        CloudError: there is no Keystone at the auth URL, or it rejects the request.
+        InvalidAnswer: Keystone's answer has no token.
     """
     identity = _identity(connection, auth)
     begun = time.monotonic()
@@ -64,7 +64,7 @@ def _is_ours(identity: Any) -> bool:
 
 
 class _AnyAddress:
-    """Reaches Keystone at IPv6 addresses and below a path, which Libcloud's own class cannot."""
+    """Connection to Keystone at IPv6 addresses and below a path, unlike Libcloud's own class."""
 
     auth_url: str
 
@@ -105,7 +105,7 @@ def _log_in_3(identity: Any, auth: Mapping[str, str], cloud: str, begun: float) 
             method="POST",
         )
     except BaseHTTPError as error:
-        # Libcloud counts 401 among the answers, and most others among the errors.
+        # Libcloud treats 401 as an answer, and most other statuses as errors.
         raise _meaning(int(error.code), identity, cloud) or error from error
     status = int(response.status)
     if status == _UNAUTHORIZED:
@@ -116,7 +116,7 @@ def _log_in_3(identity: Any, auth: Mapping[str, str], cloud: str, begun: float) 
 
 
 def _meaning(status: int, identity: Any, cloud: str) -> CloudError | None:
-    """Return what a login's answer without a token means; None where its status says it all."""
+    """Return the meaning of a login's answer without a token; None if its status is sufficient."""
     answer = getattr(identity.connection, "response", None)
     kind = "" if answer is None else str(answer.headers.get("content-type", ""))
     if status in _NOT_KEYSTONE or (status == _FORBIDDEN and "json" not in kind):
@@ -144,7 +144,7 @@ def _token(response: Any, cloud: str, begun: float) -> Token:
 def login_body(auth: Mapping[str, str]) -> dict[str, Any]:
     """Return the ``auth`` object of a login (Identity API v3, ``POST /v3/auth/tokens``)."""
     if "application_credential_secret" in auth:
-        # Such a credential belongs to one project: a scope beside it would be refused.
+        # Such a credential belongs to one project: Keystone would refuse a scope beside it.
         return {"identity": {"methods": ["application_credential"], **_application(auth)}}
     user = {**_user(auth), "password": auth["password"]}
     login: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}
@@ -204,7 +204,7 @@ def _log_in_otherwise(identity: Any, connection: Any, cloud: str, begun: float) 
 
 
 def _lifetime(expires: object, issued: object) -> float:
-    """Return how long a token holds, in seconds, by Keystone's own clock where it tells both."""
+    """Return a token's lifetime in seconds, by Keystone's own clock if it states both times."""
     end, start = _moment(expires), _moment(issued)
     if end is None:
         return _LIFETIME_UNKNOWN

@@ -1,4 +1,4 @@
-"""Reads openrc files: shell scripts that set ``OS_AUTH_URL`` and its like, as Horizon gives them.
+"""Reader of openrc files: shell scripts that set ``OS_AUTH_URL`` and the like, as Horizon offers.
 
 The variables are those of openstacksdk and python-openstackclient.
 """
@@ -30,12 +30,13 @@ _AUTH_WORDS: Final = re.compile(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return what an openrc file says, as an entry of ``clouds.yaml``; nothing in it is run.
+    """Return the content of an openrc file as an entry of ``clouds.yaml``; execute nothing in it.
 
-    What the shell would have to work out (``$NAME``, a password that is asked for) is left out.
+    Values that a shell would have to compute (``$NAME``, a password that is asked for) are left
+    out.
 
     Raises:
-        FileFault: when the file cannot be read, or sets none of the variables.
+        FileFault: the file cannot be read, or sets none of the variables.
     """
     entry: dict[str, Any] = {}
     auth: dict[str, str] = {}
@@ -59,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _literal(text: str) -> str | None:
-    """Return the value of an assignment; None where only a shell could tell."""
+    """Return the value of an assignment; None if only a shell could compute it."""
     stream = io.StringIO(text)
     words = shlex.shlex(stream, posix=True)
     words.whitespace_split, words.commenters = True, ""
@@ -72,5 +73,5 @@ def _literal(text: str) -> str | None:
     if value is None or (rest and rest[0] not in "#;"):
         return None
     if quote != "'" and re.search(r"[$`]", value):
-        return None  # in single quotes alone a dollar is a character as any other
+        return None  # only in single quotes is a dollar an ordinary character
     return value if quote in ("'", '"') else value.rstrip(";")

@@ -1,4 +1,4 @@
-"""How to log in to an OpenStack and which of its services to use, from all that settings say.
+"""Options of an OpenStack: how to log in and which of its services to use, from all settings.
 
 The words are those of ``clouds.yaml``, which openstacksdk reads and documents:
 https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html
@@ -37,11 +37,11 @@ AUTH_NAMES: Final = frozenset(
         "application_credential_secret",
     }
 )
-"""What may stand under ``auth``; old names with ``tenant`` are understood too."""
+"""Keys that ``auth`` may have; old names with ``tenant`` are accepted too."""
 
 INTERFACES: Final = ("public", "internal", "admin")
 OWN_SETTINGS: Final = ("auth", "clouds_file", "cloud", "interface")
-"""The settings of this provider alone."""
+"""The settings that only this provider has."""
 
 _PASSWORD: Final = "3.x_password"  # noqa: S105 - Libcloud's word for a kind of login
 _APPLICATION: Final = "3.x_appcred"
@@ -49,11 +49,11 @@ _DEFAULT_DOMAIN: Final = "default"
 
 
 class OptionFault(ValueError):
-    """A setting that cannot be used.
+    """Error: a setting cannot be used.
 
     Attributes:
-        setting: its name.
-        why: what is wrong with it and what to do.
+        setting: the name of the setting.
+        why: the reason, and what to do.
     """
 
     def __init__(self, setting: str, why: str) -> None:
@@ -64,16 +64,16 @@ class OptionFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to use one OpenStack.
+    """The options of one OpenStack.
 
     Attributes:
-        auth: what stands under ``auth``; empty for a version of Keystone's API before 3.
+        auth: the values under ``auth``; empty for a version of Keystone's API before 3.
         version: Libcloud's word for the kind of login.
-        region: None for the only one.
-        interface: which of a service's addresses to use.
-        overrides: addresses that go before the catalogue's, by type of service.
-        ca_file: certificates to trust, where the clouds file names some.
-        arguments: for the constructor of Libcloud's driver.
+        region: the region; None for the only one.
+        interface: the interface whose addresses are used.
+        overrides: the addresses used instead of the catalogue's, by type of service.
+        ca_file: certificates to trust, if the clouds file names some.
+        arguments: the arguments for the constructor of Libcloud's driver.
     """
 
     auth: Mapping[str, str] = field(repr=False)
@@ -86,12 +86,12 @@ class Options:
 
 
 def resolve(settings: Mapping[str, Any]) -> Options:
-    """Return the options of a cloud; reads its clouds file and its secrets anew.
+    """Return the options of a cloud; read its clouds file and its secrets again.
 
-    What the settings say themselves goes before what the clouds file says.
+    A value in the settings is used instead of the clouds file's value.
 
     Raises:
-        OptionFault: naming the setting that is wrong.
+        OptionFault: a setting is wrong; the error names it.
     """
     entry = _entry(settings)
     try:
@@ -163,7 +163,7 @@ def _complete(
     *,
     is_application: bool,
 ) -> dict[str, str]:
-    """Return what a login of version 3 needs, with Libcloud's own words put among it."""
+    """Return the values that a login of version 3 needs, together with Libcloud's own words."""
     key, secret = given.get("key"), given.get("secret")
     if is_application:
         return _application(auth, key, secret)
@@ -190,15 +190,15 @@ _LIBCLOUD: Final = {
 
 
 def _has(auth: Mapping[str, str], name: str) -> bool:
-    """Whether auth says a thing already, be it by id or by name."""
+    """Return whether auth already has a value, as an id or as a name."""
     stem = name.rpartition("_")[0]
     return any(f"{stem}_{suffix}" in auth for suffix in ("id", "name"))
 
 
 def _spread_domain(auth: dict[str, str], scope: str) -> None:
-    """Make of one domain that of user and project, as openstacksdk does where there is a project.
+    """Copy a single domain to user and project, as openstacksdk does if there is a project.
 
-    A user or project that is named, and whose domain is not, is in Keystone's first domain.
+    A named user or project without a domain is in Keystone's first domain.
     """
     if scope == "unscoped":
         for name in ("project_id", "project_name", "system_scope"):
@@ -252,7 +252,7 @@ def _for_libcloud(
     auth: Mapping[str, str],
     version: str | None,
 ) -> dict[str, Any]:
-    """Return the constructor's arguments; it insists on some that the login does not need."""
+    """Return the constructor's arguments; it requires some that the login does not need."""
     key = given.get("key") or auth.get("username") or auth.get("user_id") or ""
     secret = given.get("secret") or auth.get("password") or ""
     made = {**arguments, "ex_force_auth_url": auth["auth_url"]}
@@ -262,7 +262,7 @@ def _for_libcloud(
 
 
 def faults(settings: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what is wrong with the settings of an OpenStack, by setting."""
+    """Return the faults in the settings of an OpenStack, by setting."""
     try:
         resolve(settings)
     except OptionFault as fault:
@@ -271,7 +271,7 @@ def faults(settings: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def refused(provider: str, settings: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the settings that only an OpenStack takes, where another provider has them."""
+    """Return the settings of another provider that only an OpenStack accepts."""
     given = [name for name in OWN_SETTINGS if name in settings]
     return {
         name: [f"provider {provider!r} does not take it (only openstack does)"] for name in given

@@ -1,10 +1,10 @@
 """Parts of long lists, in the order of ids, from clouds that sort by id: Nova and Glance.
 
 Sources: Compute API, ``GET /servers/detail`` (``sort_key=uuid``, ``limit``, ``marker``); Image API
-v2, ``GET /v2/images`` (``sort_key=id``). Both answer an unknown marker with 400. Other clouds
-that page cannot begin after an id (Amazon's ``NextToken`` means a place in an order that is not
-told; DigitalOcean, Scaleway and others number their pages), or sort flavors as their database
-does: a part of those lists has to be cut out of the whole.
+v2, ``GET /v2/images`` (``sort_key=id``). Both answer an unknown marker with 400. Other clouds with
+pages cannot start after an id. Amazon's ``NextToken`` is a place in an undocumented order;
+DigitalOcean, Scaleway and others number their pages. Or they sort flavors as their database does. A
+part of those lists has to be cut out of the whole list.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from orchestrator_libcloud.odd_items.odd_trials import identified
 from orchestrator_libcloud.openstack.zones import has_zones
 
 _PROOF: Final = 100
-"""Items that must come sorted before a cloud's order is relied on; shorter lists come whole."""
+"""Number of items that must come sorted before the order is trusted; shorter lists come whole."""
 
 _MOST: Final = 1000
-"""Larger parts are cut out of the whole list: Nova and Glance give no more at a time."""
+"""Larger parts are cut out of the whole list: Nova and Glance return no more at a time."""
 
 Items = list[dict[str, Any]]
-"""As they stand in the cloud's answers."""
+"""The items as they are in the cloud's answers."""
 
 _BAD_MARKER: Final = frozenset({400, 404})
 
@@ -54,32 +54,32 @@ KINDS: Final = {"list_nodes": _NODES, "list_images": _IMAGES}
 
 
 def has_pages(driver: Any) -> bool:
-    """Whether a driver's provider sorts by id."""
+    """Return whether a driver's provider sorts by id."""
     return has_zones(driver) and hasattr(driver, "image_connectionCls")
 
 
 class Pager:
-    """Gets parts of the lists of one cloud; remembers whether the cloud sorts by id.
+    """Reader of parts of the lists of one cloud, which remembers whether the cloud sorts by id.
 
-    A cloud that is only like OpenStack may pass over ``sort_key``. Its first page, of 100 items in
-    another order, shows that, and it is asked for the whole list from then on.
+    A cloud that only resembles OpenStack may ignore ``sort_key``. Then its first page, of 100 items
+    in another order, shows that, and from then on the whole list is requested.
     """
 
     def __init__(self) -> None:
         self._sorts: dict[str, bool] = {}
 
     def part(self, driver: Any, name: str, limit: int, marker: str | None) -> list[Any] | None:
-        """Return at least the first ``limit`` items after the marker; None when it cannot be told.
+        """Return at least the first ``limit`` items after the marker; None if it is not certain.
 
         Args:
             driver: the Libcloud driver object.
             name: ``list_nodes`` or ``list_images``.
-            limit: how many are wanted.
-            marker: the id after which they begin.
+            limit: the number of wanted items.
+            marker: the id after which the part starts.
 
         Raises:
-            NonsenseAnswer: when an answer has no list.
-            Unsupported: when the provider does not sort by id.
+            InvalidAnswer: an answer has no list.
+            Unsupported: the provider does not sort by id.
         """
         if not has_pages(driver):
             raise Unsupported(f"Provider {driver.name} cannot begin a list after an id")
@@ -100,7 +100,7 @@ class Pager:
         if not self._sorts.get(name):
             first, is_whole = _ask(driver, kind, max(limit, _PROOF), None)
             if is_whole:
-                return first  # nothing is left out, whatever its order
+                return first  # the list is complete, whatever its order
             ids = _ids(first)
             self._sorts[name] = len(first) >= _PROOF and ids == sorted(ids)
             if not self._sorts[name]:
@@ -114,7 +114,8 @@ def _after(driver: Any, kind: _Kind, limit: int, marker: str | None) -> Items | 
     try:
         found, _ = _ask(driver, kind, limit, marker)
     except Exception as error:
-        # The item that the marker names may be gone: the cloud cannot begin after it then.
+        # The item that the marker names may have been deleted: the cloud then cannot start after
+        # it.
         if marker is None or getattr(error, "code", None) not in _BAD_MARKER:
             raise
         return None
@@ -124,7 +125,7 @@ def _after(driver: Any, kind: _Kind, limit: int, marker: str | None) -> Items | 
 
 
 def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Items, bool]:
-    """Return so many items, fewer only at the end, and whether that end was reached."""
+    """Return this many items, or fewer at the end, and whether that end was reached."""
     connection = getattr(driver, kind.connection)
     found: Items = []
     while True:
@@ -137,14 +138,14 @@ def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Item
             raise NonsenseAnswer("The cloud gave an answer without the list")
         found += items
         has_more = bool(page.get("next") or page.get(f"{kind.key}_links"))
-        # The cloud's own limit may be lower than what was asked for.
+        # The cloud's own limit may be lower than the requested one.
         if not items or not has_more or len(found) >= limit:
             return found, not has_more and len(found) < limit
         marker = _ids(found)[-1]
 
 
 class _NoId(Exception):
-    """An item has no id: the whole list names it."""
+    """Error: an item has no id; reading the whole list reports which one."""
 
 
 def _ids(items: Items) -> list[str]:

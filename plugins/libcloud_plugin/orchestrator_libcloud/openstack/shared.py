@@ -1,4 +1,4 @@
-"""What the driver objects of one OpenStack share: options, the token, and where services are."""
+"""State shared by the driver objects of one OpenStack: options, token and service addresses."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class SharedCloud:
     """One configured OpenStack, whose driver objects share a token.
 
     Args:
-        settings: the cloud's, as the schema loaded them.
-        cloud: its name, for messages.
+        settings: the cloud's settings, loaded by their schema.
+        cloud: the cloud's name, for messages.
     """
 
     def __init__(self, settings: Mapping[str, Any], cloud: str) -> None:
@@ -49,14 +49,17 @@ class SharedCloud:
 
     @property
     def is_plain(self) -> bool:
-        """Whether this is OpenStack itself, not Rackspace, whose driver knows its addresses."""
+        """Return whether this is OpenStack itself.
+
+        Rackspace is not: its driver knows its addresses.
+        """
         return bool(self._settings["provider"] == "openstack")
 
     def options(self) -> Options | None:
         """Return the options; None for Rackspace, whose driver has its own.
 
         Raises:
-            PluginError: when they cannot be read any more.
+            PluginError: the options can no longer be read.
         """
         if not self.is_plain:
             return None
@@ -74,18 +77,18 @@ class SharedCloud:
         return None if options is None else options.ca_file
 
     def prepare(self, driver: Any) -> None:
-        """Have a new driver's connections use the shared token."""
+        """Make a new driver's connections use the shared token."""
         base = importlib.import_module("libcloud.common.openstack").OpenStackBaseConnection
         for connection in list(vars(driver).values()):
             if isinstance(connection, base):
                 _Service(connection, self).install()
 
     def token(self, connection: Any) -> Token:
-        """Return a token that holds.
+        """Return a valid token.
 
         Raises:
-            CredentialsRefused: when Keystone refuses the login.
-            CloudError: when it cannot be had.
+            CredentialsRefused: Keystone refuses the login.
+            CloudError: no token can be obtained.
         """
         call = current()
         left = (lambda: _NO_LIMIT) if call is None else call.seconds_left
@@ -93,14 +96,14 @@ class SharedCloud:
 
     @property
     def tokens(self) -> TokenStore:
-        """The token and what became of it."""
+        """Return the store of the token."""
         return self._tokens
 
     def url(self, service_type: str, token: Token) -> str:
-        """Return where a service is.
+        """Return the URL of a service.
 
         Raises:
-            CloudError: when the catalogue does not tell; it says what to change.
+            CloudError: the catalogue does not have it; the message says what to change.
         """
         options = self.options()
         assert options is not None
@@ -129,14 +132,14 @@ class SharedCloud:
             try:
                 token = keystone.log_in(connection, auth, self.name)
             except CredentialsRefused as error:
-                error.repeat_is_safe = True  # the login alone was sent
+                error.repeat_is_safe = True  # only the login was sent
                 raise
         register_secret(token.value)
         return token
 
 
 class _Service:
-    """One service's connection in a driver, which Libcloud would have log in for itself."""
+    """One service's connection in a driver; Libcloud would log in separately for each."""
 
     def __init__(self, connection: Any, cloud: SharedCloud) -> None:
         self._connection = connection
@@ -146,7 +149,7 @@ class _Service:
         self._own: Callable[[], None] = connection._populate_hosts_and_request_paths  # noqa: SLF001
 
     def install(self) -> None:
-        """Stand before the connection's methods. On the object: the class is everybody's."""
+        """Replace the connection's methods. On the object, because all drivers share the class."""
         connection = self._connection
         connection._populate_hosts_and_request_paths = self.populate  # noqa: SLF001
         connection._tuple_from_url = addresses.split  # noqa: SLF001
@@ -154,7 +157,7 @@ class _Service:
         connection.request = self.request
 
     def populate(self) -> None:
-        """Give the connection a token and its service's address, before each request."""
+        """Set the connection's token and its service's address, before each request."""
         connection = self._connection
         if connection._ex_force_auth_token:  # noqa: SLF001
             self._own()
@@ -164,7 +167,7 @@ class _Service:
         connection._set_up_connection_info(url=self._url(token))  # noqa: SLF001
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
-        """Send a request; an error says which service it is about."""
+        """Send a request; an error names the service that the request is about."""
         kind = self._connection.service_type or "compute"
         with _named(f"its {kind} service", "at the address that its catalogue gives", None):
             try:
@@ -179,10 +182,10 @@ class _Service:
                 raise
 
     def _send(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Send a request; once more if only its token was out of date.
+        """Send a request; send it once more if only its token was out of date.
 
-        A request with such a token is refused whole, before the service looks at it, so that a
-        change can be sent again as well.
+        A request with such a token is refused before the service reads it, so a change can be sent
+        again as well.
         """
         self._is_stale = False
         try:
@@ -195,7 +198,7 @@ class _Service:
         return answer
 
     def _is_elsewhere(self, error: Exception) -> bool:
-        """Whether this is a 404 of something that is not Nova, which answers in JSON or XML."""
+        """Return whether this 404 is not from Nova, which answers in JSON or XML."""
         answer = getattr(self._connection.connection, "response", None)
         if getattr(error, "code", None) != _NOT_FOUND or answer is None:
             return False
@@ -222,7 +225,7 @@ class _Service:
 
 @contextmanager
 def _named(service: str, place: str, cloud: str | None) -> Iterator[None]:
-    """Let an error of a connection say what could not be reached, and where it looked for it."""
+    """Add to a connection's error the service that could not be reached, and its place."""
     call = current()
     try:
         yield

@@ -1,7 +1,7 @@
 """One token for a cloud, shared by all of its threads.
 
-Each thread has a Libcloud driver of its own, and each driver a connection for each service. Left
-to themselves all of those log in one by one.
+Each thread has its own Libcloud driver, and each driver has a connection for each service. Without
+a shared token, each of these connections would log in separately.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _MARGIN_SHARE: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a login gave.
+    """The result of a login.
 
     Attributes:
-        value: goes into ``X-Auth-Token``.
-        seconds: how long it holds from ``begun`` on.
-        catalog: the services, as Keystone told them.
-        begun: when the login was sent, on the monotonic clock. The wall clock is not used: it may
-            differ from Keystone's, and it may be set.
+        value: the value for ``X-Auth-Token``.
+        seconds: the lifetime, from ``begun`` on.
+        catalog: the services, as Keystone listed them.
+        begun: the time when the login was sent, on the monotonic clock. The wall clock is not used:
+            it may differ from Keystone's, and it may be changed.
     """
 
     value: str = field(repr=False)
@@ -37,17 +37,17 @@ class Token:
 
     @property
     def left(self) -> float:
-        """Seconds until it ends; negative after that."""
+        """Return the seconds until it ends; negative after that."""
         return self.begun + self.seconds - time.monotonic()
 
     @property
     def margin(self) -> float:
-        """How many seconds before its end it is renewed."""
+        """Return how many seconds before its end it is renewed."""
         return min(_MARGIN_SECONDS, _MARGIN_SHARE * self.seconds)
 
 
 class TokenStore:
-    """Keeps one token. One thread logs in at a time; the others wait for what comes of it."""
+    """Store of one token. One thread logs in at a time; the others wait for its result."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -57,17 +57,18 @@ class TokenStore:
         self._refusal: CredentialsRefused | None = None
 
     def get(self, login: Callable[[], Token], seconds_left: Callable[[], float]) -> Token:
-        """Return a token that holds; log in where there is none.
+        """Return a valid token; log in if there is none.
 
-        A token that will soon end is still given to the threads that do not renew it.
+        While one thread renews a token that will soon end, the other threads still get the old one.
 
         Args:
-            login: logs in; called in this thread, or not at all.
-            seconds_left: tells what the call may still wait, and raises when it is over.
+            login: the function that logs in; it is called in this thread, or not at all.
+            seconds_left: returns the seconds that the call may still wait, and raises when the call
+                is over.
 
         Raises:
-            CredentialsRefused: what the login raised that this thread made or waited for.
-            OrchestratorError: what this thread's own login or ``seconds_left`` raised.
+            CredentialsRefused: the login that this thread made or waited for was refused.
+            OrchestratorError: this thread's own login or ``seconds_left`` failed.
         """
         with self._changed:
             refused_before = self._refusal
@@ -79,25 +80,25 @@ class TokenStore:
                     self._is_busy = True
                     break
                 self._changed.wait(seconds_left())
-                # One wrong password is one refused login, however many callers wait: many of
-                # them in a row would lock the account.
+                # A wrong password must cause only one refused login, however many callers wait:
+                # many refused logins in a row would lock the account.
                 if self._refusal is not None and self._refusal is not refused_before:
                     raise _copy(self._refusal)
         return self._renew(login)
 
     def accepted(self, value: str | None) -> None:
-        """Note that a service took the token with this value."""
+        """Record that a service accepted the token with this value."""
         self._worked = value
 
     def discard(self, value: str | None) -> bool:
         """Forget the token with this value, which a service refused.
 
-        A newer one stays: another thread may have logged in meanwhile.
+        A newer token is kept: another thread may have logged in meanwhile.
 
         Returns:
-            Whether another token may well be taken: there is a newer one, or this one was taken
-            before it was revoked. One that is refused at its first use is refused for a reason that
-            another login does not change.
+            Whether another token may be accepted: there is a newer one, or this one was accepted
+            before it was revoked. If a token is refused at its first use, another login does not
+            help.
         """
         with self._changed:
             is_current = self._token is not None and self._token.value == value
@@ -116,7 +117,7 @@ class TokenStore:
             raise
         except OrchestratorError:
             if (kept := self._token) is not None and kept.left > 0:
-                return kept  # it holds yet; the next call tries again
+                return kept  # the token is still valid; the next call tries again
             raise
         finally:
             with self._changed:

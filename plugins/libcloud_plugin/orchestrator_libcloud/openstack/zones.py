@@ -1,4 +1,4 @@
-"""Availability zones, which are an OpenStack's locations."""
+"""Availability zones, which are the locations of an OpenStack."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FIRST_API: Final = "OpenStack_1_0_NodeDriver"
 
 
 def has_zones(driver: Any) -> bool:
-    """Whether a driver's provider has zones that can be asked for.
+    """Return whether a driver's provider has zones that can be requested.
 
-    Rackspace documents none, and Nova's first API, which spoke XML, had none.
+    Rackspace documents none, and Nova's first API, which used XML, had none.
     """
     known = modules(driver)
     names = {cls.__name__ for cls in type(driver).__mro__}
@@ -27,11 +27,11 @@ def has_zones(driver: Any) -> bool:
 def list_zones(driver: Any) -> list[Any]:
     """Return the zones in which servers can be started, as Libcloud's locations.
 
-    Source: Compute API, ``GET /os-availability-zone``. A zone goes by its name. Libcloud's own
-    list is one location with the id 0 and no name.
+    Source: Compute API, ``GET /os-availability-zone``. A zone is identified by its name. Libcloud's
+    own list is one location with the id 0 and no name.
 
     Raises:
-        NonsenseAnswer: when the answer has no list of zones.
+        InvalidAnswer: the answer has no list of zones.
     """
     answer = driver.connection.request("/os-availability-zone").object
     zones = answer.get("availabilityZoneInfo") if isinstance(answer, Mapping) else None
@@ -43,6 +43,6 @@ def list_zones(driver: Any) -> list[Any]:
 
 
 def _is_available(zone: Any) -> bool:
-    # A zone without a state is not said to be out of order.
+    # A zone without a state counts as available.
     state = zone.get("zoneState") or {}
     return bool(state.get("available", True))

@@ -1,9 +1,8 @@
-"""Fetches the rest of a list: asks for page after page and puts them together.
+"""Pager, which fetches the rest of a list page by page and joins the pages.
 
-A driver sends a request for a list and reads its answer. Between the two sits :class:`Pager`,
-which asks again by the rule of the provider's API for as long as there is more, and hands the
-driver one answer with everything in it. So whatever the driver makes of a list's items, it makes
-of all of them.
+A driver sends a request for a list and reads its answer. Between the two is :class:`Pager`. It
+requests further pages by the rule of the provider's API, as long as there are more, and passes one
+answer with all items to the driver. So the driver converts all items in the same way.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ _PARAMS_PLACE: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """What to ask for next.
+    """The next page to request.
 
     Attributes:
-        params: parameters to add to those of the first request.
-        action: the path, where it is another one.
+        params: the parameters to add to those of the first request.
+        action: the path, if it is a different one.
     """
 
     params: Mapping[str, Any]
@@ -32,47 +31,47 @@ class More:
 
 
 class Rule:
-    """How the lists of one API go on. This one knows nothing: every answer is a whole list."""
+    """Rule for the next pages of one API's lists. The base class takes all answers as complete."""
 
     def start(
         self, request: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of the first request; the driver's own, unless they must differ."""
+        """Return the arguments of the first request: the driver's own, unless they must differ."""
         return args, kwargs
 
     def read(self, answer: Any) -> Any:
-        """Return the page that a driver's request was answered with."""
+        """Return the page in the answer to a driver's request."""
         return answer.object
 
     def items(self, page: Any) -> Any:
-        """Return what stands on a page; two pages with the same are one page come twice."""
+        """Return the items of a page; two pages with the same items are one page received twice."""
         return page
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Say what comes next.
+        """Return what to request next.
 
         Args:
-            page: the page that came last.
-            answer: the driver's answer object that it came in.
-            asked: how many pages have come so far.
+            page: the page that was received last.
+            answer: the driver's answer object of that page.
+            asked: the number of pages received so far.
         """
         return None
 
     def join(self, whole: Any, page: Any) -> None:
-        """Put the items of a further page behind those of the first."""
+        """Append the items of a further page to those of the first."""
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Return the answer for the driver, which must not go looking for more itself.
+        """Return the answer for the driver, which must not fetch more pages itself.
 
         Raises:
-            CloudError: when there is more that cannot be fetched.
+            CloudError: the list continues, but the rest cannot be fetched.
         """
         return answer
 
     def again(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], more: More
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return a first request's arguments as those of a further one."""
+        """Return a first request's arguments as those of a further request."""
         args, kwargs = tuple(args), dict(kwargs)
         if more.action is not None:
             args = (more.action, *args[1:])
@@ -86,10 +85,11 @@ class Rule:
 class ListStopped(BaseException):
     """The end of a list call by a request that failed.
 
-    No ``Exception``: drivers catch those and go on with a shorter list, or an emptier item.
+    It is not an ``Exception``: drivers catch those and continue with a shorter list, or an emptier
+    item.
 
     Attributes:
-        error: what the request raised.
+        error: the error of the request.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -98,17 +98,17 @@ class ListStopped(BaseException):
 
 
 class Pager:
-    """Stands before a driver's method that sends requests, for the time of one list call.
+    """Pager in front of a driver's request method, for the time of one list call.
 
     Args:
-        rule: how the API's lists go on.
+        rule: the rule for the next pages of the API's lists.
         request: the driver's method.
-        spares: takes an error and the path of its request; says whether the list is whole without
-            the answer.
+        spares: takes an error and the path of its request; returns whether the list is complete
+            without the answer.
 
     Attributes:
-        pages: the most pages that one list of the call came in.
-        passed_over: refusals without which the list is whole.
+        pages: the largest number of pages of one list in the call.
+        passed_over: the refusals without which the list is complete.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Pager:
         """Send the driver's request, and those for the rest; return one answer.
 
         Raises:
-            ListStopped: when a request fails and the list is not whole without its answer.
+            ListStopped: a request fails and the list is not complete without its answer.
         """
         try:
             return self._whole(args, kwargs)
@@ -169,7 +169,7 @@ def _path(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 
 def _print(items: Any) -> str:
-    # Empty pages are all alike.
+    # All empty pages look the same, so they cannot be recognised as repeated.
     return repr(items) if items else ""
 
 
@@ -179,5 +179,5 @@ def query(link: str) -> dict[str, str]:
 
 
 def cut_short() -> CloudError:
-    """Return the error for a list that has more than can be fetched."""
+    """Return the error for a list whose rest cannot be fetched."""
     return CloudError("The cloud has more of this list than it gave, which cannot be got whole")

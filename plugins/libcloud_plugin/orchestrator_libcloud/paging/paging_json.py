@@ -1,4 +1,4 @@
-"""How the lists of the APIs that speak JSON go on."""
+"""Rules for the pages of APIs that use JSON."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from orchestrator_core import NonsenseAnswer
 from orchestrator_libcloud.paging.paging import More, Rule, cut_short, query
 
 _AROUND: Final = frozenset({"links", "meta", "metadata", "warning", "warnings", "unreachables"})
-"""What is on a page besides its items."""
+"""Keys of a page besides its items."""
 
 
 class JsonPages(Rule):
-    """Pages that are objects with lists in them; a page must have the lists of the first.
+    """Pages that are objects with lists in them; each page must have the lists of the first.
 
     Args:
-        further: takes a page and says what comes next.
-        depth: how many levels of objects the lists are in.
-        strict: whether each page has every list, be it empty.
-        drop: what would send the driver itself for more.
+        further: takes a page and returns what to request next.
+        depth: the number of levels of objects around the lists.
+        strict: whether each page has every list, even if it is empty.
+        drop: the key that would make the driver itself request more.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class JsonPages(Rule):
         return found if any(found.values()) else {}
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Ask the API's own function; what is no object is whole."""
+        """Return the result of the API's own function; a page that is not an object is complete."""
         return self._further(page) if isinstance(page, dict) else None
 
     def join(self, whole: Any, page: Any) -> None:
@@ -58,10 +58,10 @@ class JsonPages(Rule):
         return not isinstance(page, dict) or not wanted <= page.keys()
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Return the first answer, all lists in it.
+        """Return the first answer, with all lists in it.
 
         Raises:
-            NonsenseAnswer: when there is no list.
+            InvalidAnswer: there is no list.
         """
         if isinstance(whole, dict):
             if self._strict and not any(_is_collection(*item) for item in whole.items()):
@@ -76,7 +76,7 @@ def _is_collection(key: str, value: Any) -> bool:
 
 
 def add(whole: dict[str, Any], page: dict[str, Any], depth: int) -> None:
-    """Add the lists of a page to those of another, through so many levels of objects."""
+    """Add the lists of a page to those of another, through this many levels of objects."""
     for key, value in page.items():
         if key in _AROUND or key.endswith("_links"):
             continue
@@ -90,39 +90,45 @@ def add(whole: dict[str, Any], page: dict[str, Any], depth: int) -> None:
 
 
 def azure(page: Any) -> More | None:
-    """Azure: ``nextLink`` is the whole address of the next page."""
+    """Follow Azure's ``nextLink``, which is the full address of the next page."""
     link = page.get("nextLink")
     return More(query(link), urlsplit(link).path) if link else None
 
 
 def digitalocean(page: Any) -> More | None:
-    """DigitalOcean: ``links.pages.next``, 20 or ``per_page`` at a time."""
+    """Follow DigitalOcean's ``links.pages.next``; 20 or ``per_page`` items a page."""
     link = page.get("links", {}).get("pages", {}).get("next")
     return More(query(link)) if link else None
 
 
 def linode(page: Any) -> More | None:
-    """Linode: ``page`` of ``pages``, 100 or ``page_size`` at a time."""
+    """Count Linode's ``page`` up to ``pages``; 100 or ``page_size`` items a page."""
     if "pages" not in page:
         raise NonsenseAnswer("The cloud does not say of a list how many pages it has")
     return More({"page": page["page"] + 1}) if page["page"] < page["pages"] else None
 
 
 def equinix(page: Any) -> More | None:
-    """Equinix Metal: ``meta.current_page`` of ``meta.last_page``, 10 or ``per_page`` at a time."""
+    """Count Equinix Metal's ``meta.current_page`` up to ``meta.last_page``.
+
+    A page has 10 or ``per_page`` items.
+    """
     meta = page.get("meta") or {}
     current, last = meta.get("current_page", 1), meta.get("last_page", 1)
     return More({"page": current + 1}) if current < last else None
 
 
 def vultr(page: Any) -> More | None:
-    """Vultr: ``meta.links.next`` is the cursor, 100 or ``per_page`` at a time."""
+    """Follow Vultr's cursor in ``meta.links.next``; 100 or ``per_page`` items a page."""
     cursor = page["meta"]["links"]["next"]
     return More({"cursor": cursor}) if cursor else None
 
 
 def openstack(page: Any) -> More | None:
-    """OpenStack: ``servers_links`` and the like of Nova, 1000 at a time; Glance's ``next``, 25."""
+    """Follow OpenStack's links: Nova's ``servers_links`` etc., 1000 a page; Glance's ``next``.
+
+    Glance's pages have 25 items.
+    """
     links = [
         link["href"]
         for key, value in page.items()
@@ -135,7 +141,10 @@ def openstack(page: Any) -> More | None:
 
 
 class Openstack(JsonPages):
-    """OpenStack; Rackspace's first API speaks XML and gives a thousand at most, without a link."""
+    """OpenStack, and Rackspace.
+
+    Rackspace's first API uses XML and returns at most a thousand items, without a link.
+    """
 
     _MOST: Final = 1000
 
@@ -143,7 +152,7 @@ class Openstack(JsonPages):
         super().__init__(openstack, drop=("next",))
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Refuse a full page without a link; take off the links that the driver would follow."""
+        """Refuse a full page without a link; remove the links that the driver would follow."""
         if isinstance(whole, dict):
             for key in [key for key in whole if key.endswith("_links")]:
                 whole.pop(key)
@@ -153,17 +162,17 @@ class Openstack(JsonPages):
 
 
 class Vultr(JsonPages):
-    """Vultr; its first API gives everything at once."""
+    """Vultr; its first API returns everything at once."""
 
     def __init__(self) -> None:
         super().__init__(vultr)
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Follow the cursor; an object of objects by their ids is the first API's whole list."""
+        """Follow the cursor; an object of objects by their ids is the first API's complete list."""
         return None if _is_by_id(page) else super().more(page, answer, asked)
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Take off the cursor that the driver would follow."""
+        """Remove the cursor that the driver would follow."""
         if isinstance(whole, dict) and not _is_by_id(whole):
             whole["meta"]["links"]["next"] = ""
         return super().finish(whole, answer)

@@ -1,4 +1,4 @@
-"""Providers whose lists go on in a way of their own."""
+"""Rules for providers whose lists have their own kind of pages."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FULL_PAGE: Final = 500
 
 
 class Scaleway(JsonPages):
-    """Scaleway: the ``Link`` header, or ``X-Total-Count``; 50 or ``per_page`` at a time."""
+    """Scaleway: the ``Link`` header, or ``X-Total-Count``; 50 or ``per_page`` items a page."""
 
     def __init__(self) -> None:
         super().__init__(lambda _: None)
         self._so_far = 0
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Follow the link, else count."""
+        """Follow the link if there is one, else count."""
         here = sum(len(value) for value in self.items(page).values())
         self._so_far = here if asked == 1 else self._so_far + here
         headers = headers_of(answer)
@@ -39,10 +39,10 @@ class Scaleway(JsonPages):
 
 
 class Cloudstack(Rule):
-    """CloudStack: ``page`` and ``pagesize``, by default ``default.page.size`` (500) at a time.
+    """CloudStack: ``page`` and ``pagesize``, by default ``default.page.size`` (500) items a page.
 
-    What comes at once is the size of a page: larger ones are refused. ``count`` is of all, in
-    old versions perhaps of the page.
+    The number of items in the first answer is the page size, because larger pages are refused.
+    ``count`` is the number of all items; in old versions it may be that of the page.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,10 @@ class Cloudstack(Rule):
         return lists[0] if lists else []
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Go on until ``count`` is reached; after a full page see whether it was of that page."""
+        """Continue until ``count`` is reached.
+
+        After a full page, check whether ``count`` was only that of the page.
+        """
         here = len(self.items(page))
         if asked == 1:
             self._size, self._so_far = here, 0
@@ -73,10 +76,10 @@ class Cloudstack(Rule):
 
 
 class Google(JsonPages):
-    """Google: ``nextPageToken``, 500 at a time; what a zone could not tell is an error.
+    """Google: ``nextPageToken``, 500 items a page; a zone that could not answer is an error.
 
-    ``warning`` on a page, or beside the items of one zone, says that something is missing there;
-    its code is UNREACHABLE for most, and not all codes are documented.
+    A ``warning`` on a page, or beside the items of one zone, says that something is missing there.
+    Its code is usually UNREACHABLE, and not all codes are documented.
     """
 
     def __init__(self) -> None:
@@ -91,10 +94,10 @@ class Google(JsonPages):
         return self.again(args, kwargs, More(own or {}))
 
     def read(self, answer: Any) -> Any:
-        """Return a page, if every zone had its say.
+        """Return a page, if every zone answered.
 
         Raises:
-            CloudError: when one did not.
+            CloudError: a zone did not answer.
         """
         page = answer.object
         if isinstance(page, dict) and _unreachable(page):
@@ -119,7 +122,7 @@ _HARMLESS: Final = frozenset(
         "NO_RESULTS_ON_PAGE",
     }
 )
-"""Codes of warnings that say nothing of items that are missing."""
+"""Codes of warnings that do not mean missing items."""
 
 
 def _unreachable(page: dict[str, Any]) -> bool:
@@ -130,13 +133,13 @@ def _unreachable(page: dict[str, Any]) -> bool:
 
 
 class Outscale(Rule):
-    """Outscale: ``NextPageToken`` in the body of a request and its answer."""
+    """Outscale: ``NextPageToken`` in the body of a request and of its answer."""
 
     def read(self, answer: Any) -> Any:
         """Return a page.
 
         Raises:
-            BaseHTTPError: for an answer that is an error; the driver would hand it on as a list.
+            BaseHTTPError: the answer is an error; the driver would pass it on as a list.
         """
         if answer.status_code != _OK:
             make = importlib.import_module("libcloud.common.exceptions").exception_from_message
@@ -164,5 +167,5 @@ class Outscale(Rule):
         add(whole, page, 0)
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Return an answer such as the driver reads it."""
+        """Return an answer in the form that the driver reads."""
         return SimpleNamespace(status_code=_OK, json=lambda: whole)

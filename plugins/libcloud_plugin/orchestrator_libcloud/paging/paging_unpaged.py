@@ -1,4 +1,4 @@
-"""APIs whose lists are whole as far as is known: what to make of a sign of more."""
+"""Rules for APIs whose lists are complete as far as is known, and for signs of further items."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def links_from(headers: Any) -> Mapping[str, Any]:
 
 
 def headers_of(answer: Any) -> Mapping[str, str]:
-    """Return the headers of a driver's answer, names in small letters."""
+    """Return the headers of a driver's answer, with names in lower case."""
     headers: Mapping[str, str] = getattr(answer, "headers", None) or {}
     return headers
 
 
 class Unpaged(Rule):
-    """An API that gives whole lists, as far as is known; a sign of more is an error."""
+    """API whose lists are complete as far as is known; a sign of further items is an error."""
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Refuse an answer that points to more.
+        """Refuse an answer that points to further items.
 
         Raises:
-            CloudError: when a link, a token or a total says that there is more.
+            CloudError: a link, a token or a total says that the list continues.
         """
         headers = headers_of(answer)
         more = "next" in links_from(headers)
@@ -55,13 +55,13 @@ class Unpaged(Rule):
 
 
 class Kubernetes(Unpaged):
-    """Kubernetes; Libcloud leaves a namespace out whose answer has another status than 200."""
+    """Kubernetes; Libcloud leaves out a namespace whose answer has a status other than 200."""
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Refuse an answer that is not a whole list.
+        """Refuse an answer that is not a complete list.
 
         Raises:
-            CloudError: when it has another status, or points to more.
+            CloudError: the answer has another status, or points to further items.
         """
         if answer.status != _OK:
             raise CloudError("The cloud accepted a request for a list and gave no list")
@@ -69,20 +69,20 @@ class Kubernetes(Unpaged):
 
 
 class FullPage(Rule):
-    """An API that says nothing of more: a page that is full may have been cut off.
+    """API without a sign of further items: a full page may have been cut off.
 
     Args:
-        size: how many items a full page has.
+        size: the number of items on a full page.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Refuse a list that is as long as a page, or several.
+        """Refuse a list that is exactly as long as one or several pages.
 
         Raises:
-            CloudError: when it is.
+            CloudError: the list is that long.
         """
         if isinstance(whole, list) and whole and len(whole) % self._size == 0:
             raise cut_short()

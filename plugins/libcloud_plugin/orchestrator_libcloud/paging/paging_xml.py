@@ -1,4 +1,4 @@
-"""How the lists of the APIs that speak XML go on."""
+"""Rules for the pages of APIs that use XML."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class XmlPages(Rule):
     """Pages whose items are children of the root."""
 
     def items(self, page: Any) -> Any:
-        """Return all that the items of a page say."""
+        """Return the content of all items of a page."""
         if not _is_xml(page):
             return []
         parts = (part for item in self.elements(page) for part in item.iter())
@@ -45,18 +45,18 @@ class XmlPages(Rule):
 
 
 class Amazon(XmlPages):
-    """Amazon and its like: ``nextToken``; a page may be empty and have one all the same."""
+    """Amazon and EC2-compatible clouds: ``nextToken``; an empty page may have one too."""
 
     def elements(self, page: Any) -> Iterator[Any]:
-        """Yield the items of a page, which stand in sets below the root."""
+        """Yield the items of a page, which are in sets below the root."""
         yield from (item for part in page for item in part)
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
         """Follow the token.
 
         Raises:
-            NonsenseAnswer: when the page has no set of instances where the driver looks for it. The
-                driver takes such a page for a cloud without instances.
+            InvalidAnswer: the page has no set of instances where the driver searches for it. The
+                driver would read such a page as a cloud without instances.
         """
         if not _is_xml(page):
             return None
@@ -67,7 +67,7 @@ class Amazon(XmlPages):
         return More({"NextToken": token}) if token else None
 
     def join(self, whole: Any, page: Any) -> None:
-        """Add to each set of the first page the same set of this one."""
+        """Add to each set of the first page the same set of this page."""
         sets = {part.tag: part for part in whole}
         for part in page:
             if part.tag in sets:
@@ -77,10 +77,10 @@ class Amazon(XmlPages):
 
 
 class Alibaba(Amazon):
-    """Alibaba: ``TotalCount`` with ``PageNumber``, 10 at a time; sizes go by ``NextToken``."""
+    """Alibaba: ``TotalCount`` with ``PageNumber``, 10 items a page; ``NextToken`` for sizes."""
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Count where there is a count, else follow the token."""
+        """Count if there is a count, else follow the token."""
         total, size = _text(page, "TotalCount"), _text(page, "PageSize")
         if not total.isdecimal() or not size.isdecimal():
             token = _text(page, "NextToken")
@@ -92,7 +92,7 @@ class Alibaba(Amazon):
         return More({"PageNumber": asked + 1, "PageSize": size})
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Return the first answer, for which the driver counts no further page."""
+        """Return the first answer, changed so that the driver requests no further page."""
         for child in whole:
             if _name(child) == "TotalCount":
                 child.text = "0"
@@ -100,10 +100,10 @@ class Alibaba(Amazon):
 
 
 class Mcp(XmlPages):
-    """Dimension Data and NTT: ``pageNumber``, 250 at a time, told by the root's attributes."""
+    """Dimension Data and NTT: ``pageNumber``, 250 items a page, from the root's attributes."""
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
-        """Go on after a full page."""
+        """Continue after a full page."""
         here, size = page.get("pageCount", ""), page.get("pageSize", "")
         if not here.isdecimal() or not size.isdecimal() or int(here) < int(size):
             return None
@@ -112,14 +112,14 @@ class Mcp(XmlPages):
         return More({"pageNumber": int(page.get("pageNumber", asked)) + 1})
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Return the first answer, after which the driver expects no other."""
+        """Return the first answer, changed so that the driver expects no other page."""
         if whole.get("pageCount") is not None:
             whole.set("pageCount", "0")
         return answer
 
 
 class Abiquo(XmlPages):
-    """Abiquo: a link ``next`` on the page, 25 at a time."""
+    """Abiquo: a link ``next`` on the page, 25 items a page."""
 
     def more(self, page: Any, answer: Any, asked: int) -> More | None:
         """Follow the link."""
@@ -129,7 +129,7 @@ class Abiquo(XmlPages):
         return More(query(link)) if link else None
 
     def finish(self, whole: Any, answer: Any) -> Any:
-        """Refuse what has fewer items than it says."""
+        """Refuse a list with fewer items than its total."""
         total = _text(whole, "totalSize") if _is_xml(whole) else ""
         if total.isdecimal() and int(total) > len(list(self.elements(whole))):
             raise cut_short()

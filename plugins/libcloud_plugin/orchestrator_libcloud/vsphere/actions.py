@@ -1,7 +1,7 @@
 """Actions on vSphere VMs.
 
-Libcloud's own wait ten seconds between two looks at a task and lose the reason when one fails;
-its reboot takes nothing, the answer to ``RebootGuest``, for a task and fails.
+Libcloud's own actions wait ten seconds between two checks of a task and lose the reason if one
+fails. Its reboot takes None, the answer to ``RebootGuest``, for a task and fails.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestrator_libcloud.http.call import current
 MODULE: Final = "libcloud.compute.drivers.vsphere"
 _FIRST_LOOK: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
-"""Seconds between two looks at a task; they double from the first on."""
+"""Seconds between the first two checks of a task, doubled from check to check up to the longest."""
 
 
 def destroy(driver: Any, node: Any, _: Any) -> bool:
@@ -40,13 +40,16 @@ def power_on(driver: Any, node: Any, _: Any) -> bool:
 
 
 def reboot(driver: Any, node: Any, _: Any) -> bool:
-    """Ask a VM's guest to restart, which takes VMware Tools in it; there is no task for it."""
+    """Ask a VM's guest to restart.
+
+    This needs VMware Tools in the guest. There is no task for it.
+    """
     driver.find_by_uuid(node.id).RebootGuest()
     return True
 
 
 def _wait(task: Any) -> None:
-    """Wait until a task has ended; raise the fault that it ended with."""
+    """Wait until a task has ended; raise the task's fault if it failed."""
     pause = _FIRST_LOOK
     while True:
         info = task.info

@@ -1,6 +1,6 @@
-"""Answers of a vSphere server, unpacked and read up to the cloud's ``max_answer``.
+"""Answers of a vSphere server, decompressed and read up to the cloud's ``max_answer``.
 
-pyVmomi parses an answer while it reads it and unpacks it without a limit.
+pyVmomi parses an answer while it reads it, and decompresses it without a limit.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from orchestrator_libcloud.http.call import Call
 
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _EITHER: Final = zlib.MAX_WBITS + 32
-"""Has zlib tell its own header and gzip's apart."""
+"""Makes zlib detect its own header or gzip's."""
 
 _PORTION: Final = 2**16
 
 
 class BoundedResponse(HTTPResponse):
-    """An answer whose body gives so many bytes at most, counted after unpacking.
+    """Answer whose body returns a limited number of bytes, counted after decompression.
 
     Args:
-        call: the call that the answer belongs to, and its limit.
-        args: for :class:`HTTPResponse`.
-        kwargs: for :class:`HTTPResponse`.
+        call: the call of the answer, with its limit.
+        args: the arguments of :class:`HTTPResponse`.
+        kwargs: the keyword arguments of :class:`HTTPResponse`.
     """
 
     def __init__(self, call: Call, *args: Any, **kwargs: Any) -> None:
@@ -48,15 +48,15 @@ class BoundedResponse(HTTPResponse):
         return str(super().getheader("Content-Encoding", "")).lower()
 
     def getheader(self, name: str, default: Any = None) -> Any:
-        """Return a header; the body is unpacked here, and pyVmomi must not do it again."""
+        """Return a header; hide the encoding: pyVmomi must not decompress the body again."""
         is_hidden = self._unpacker is not None and name.lower() == "content-encoding"
         return default if is_hidden else super().getheader(name, default)
 
     def read(self, amt: int | None = None) -> bytes:
-        """Return so many bytes of the body at most; all that is left without a number.
+        """Return at most this many bytes of the body; without a number, all that are left.
 
         Raises:
-            NonsenseAnswer: when there is more than the call may read.
+            InvalidAnswer: the body is larger than the call may read.
         """
         if amt is None:
             return b"".join(iter(partial(self.read, _PORTION), b""))
@@ -88,5 +88,5 @@ class BoundedResponse(HTTPResponse):
 
 
 def bounded(call: Call) -> Callable[..., BoundedResponse]:
-    """Return what a connection makes its answers with, within a call."""
+    """Return the class from which a connection makes its answers within a call."""
     return partial(BoundedResponse, call)

@@ -1,10 +1,11 @@
-"""vSphere's connections, under the terms of the cloud that they belong to.
+"""Connections to vSphere, under the terms of the cloud to which they belong.
 
-Libcloud's driver connects through pyVmomi, past our transport. pyVmomi trusts every certificate
-of a server called ``localhost``, which is what a tunnel looks like, knows neither our ``ca_file``
-nor our proxy, and waits without an end for the versions that a server speaks. Here the driver
-gets a stand-in for ``pyVim.connect`` that logs in over a connection of ours: its certificate is
-verified unless the settings say ``verify_tls = false``, and each request ends with its call.
+Libcloud's driver connects through pyVmomi, which bypasses our transport. pyVmomi trusts every
+certificate of a server called ``localhost``, which is the name that a tunnel has. It supports
+neither our ``ca_file`` nor our proxy, and waits without a limit for the versions that a server
+supports. Here the driver gets a replacement for ``pyVim.connect`` that logs in over our own
+connection. The certificate is verified unless the settings say ``verify_tls = false``, and each
+request ends with its call.
 
 Source: https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/ (ServiceInstance,
 SessionManager.Login), ``/sdk/vimServiceVersions.xml``.
@@ -31,16 +32,16 @@ _VERSIONS: Final = "/sdk/vimServiceVersions.xml"
 _MAX_VERSIONS: Final = 2**20
 _OK: Final = 200
 _LEAST_KEY: Final = 16
-"""Characters of a session's key; a shorter one would be a word of other texts."""
+"""Smallest number of characters of a session's key; a shorter one may be a word of other texts."""
 
 _LEAVE_SECONDS: Final = 2.0
-"""What a logout at the end of the process may take."""
+"""Seconds that a logout at the end of the process may take."""
 
 
 def install(driver_module: Any) -> str | None:
-    """Have Libcloud's vSphere driver log in by :class:`_Connect`; return what is missing.
+    """Make Libcloud's vSphere driver log in by :class:`_Connect`; return the missing package.
 
-    Safe to repeat.
+    Return None if no package is missing. Safe to repeat.
     """
     if driver_module.pyvmomi is None:
         return "pyvmomi"
@@ -58,17 +59,17 @@ def cause(error: Exception) -> Exception | None:
 
 
 class _Asyncio:
-    """Stands for ``asyncio`` in Libcloud's driver, which never ends its loops and their threads."""
+    """Replacement for ``asyncio`` in Libcloud's driver, which leaves its loops and threads open."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(asyncio, name)
 
     def new_event_loop(self) -> _Asyncio:
-        """Return what runs one coroutine."""
+        """Return an object that runs one coroutine."""
         return self
 
     def set_event_loop(self, _: Any) -> None:
-        """Do nothing: a loop is there for as long as its coroutine runs."""
+        """Do nothing: a loop exists only as long as its coroutine runs."""
 
     def run_until_complete(self, work: Any) -> Any:
         """Run a coroutine in a loop that ends with it."""
@@ -76,7 +77,7 @@ class _Asyncio:
 
 
 class _Connect:
-    """Stands for the module ``pyVim.connect`` in Libcloud's driver."""
+    """Replacement for the module ``pyVim.connect`` in Libcloud's driver."""
 
     # The names are pyVim's.
     def SmartConnect(  # noqa: N802
@@ -91,12 +92,13 @@ class _Connect:
         """Log in; return the service instance.
 
         Args:
-            host: the server.
-            port: of its API, with TLS.
-            user: the name to log in with.
-            pwd: its password.
-            sslContext: what Libcloud's driver makes of ``ca_cert`` and ``verify_ssl`` among the
-                settings' ``arguments``; our own ``ca_file`` and ``verify_tls`` without it.
+            host: the server's host name or address.
+            port: the port of the server's API, with TLS.
+            user: the user name.
+            pwd: the user's password.
+            sslContext: the TLS context that Libcloud's driver makes from ``ca_cert`` and
+                ``verify_ssl`` in the settings' ``arguments``; without it, our own ``ca_file`` and
+                ``verify_tls`` apply.
         """
         call = current()
         terms = call.terms if call is not None else Terms()
@@ -117,7 +119,7 @@ class _Connect:
         return instance
 
     def Disconnect(self, instance: Any) -> None:  # noqa: N802
-        """Log out as the process ends, unless the server keeps it waiting."""
+        """Log out at the end of the process, unless the server takes too long."""
         stub = instance._stub  # noqa: SLF001 - pyVmomi offers no other way
         stub.leave(_LEAVE_SECONDS)
         try:
@@ -127,7 +129,7 @@ class _Connect:
 
 
 def tls_context(terms: Terms) -> ssl.SSLContext:
-    """Return how a cloud's certificate is verified under its terms."""
+    """Return the TLS context that verifies a cloud's certificate under its terms."""
     context = ssl.create_default_context(cafile=str(terms.ca_file) if terms.ca_file else None)
     if not terms.verify_tls:
         context.check_hostname = False
@@ -145,10 +147,10 @@ def _proxy(terms: Terms) -> dict[str, Any]:
 
 
 def _version(stub: Any) -> str:
-    """Return the newest version of the API that both sides know.
+    """Return the newest version of the API that both sides support.
 
     Raises:
-        CloudUnreachable: when the server has no such API.
+        CloudUnreachable: the server has no such API.
     """
     connection = stub.GetConnection()
     try:
@@ -176,7 +178,7 @@ def _stub_class() -> Any:
     adapter = importlib.import_module("pyVmomi.SoapAdapter")
 
     class Stub(adapter.SoapStubAdapter):  # type: ignore[misc, name-defined]
-        """Sends SOAP requests; each within the time of the call that it belongs to."""
+        """Sender of SOAP requests, each within the time of its call."""
 
         def __init__(self, call: Call | None, **given: Any) -> None:
             super().__init__(path="/sdk", **given)
@@ -185,7 +187,7 @@ def _stub_class() -> Any:
             self._registered = ""
 
         def InvokeMethod(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-            """Send a request; a call that is over ends with its own error."""
+            """Send a request; if the call is over, raise the call's own error."""
             try:
                 return super().InvokeMethod(*args, **kwargs)
             except Exception:
@@ -196,7 +198,7 @@ def _stub_class() -> Any:
                 self._register()
 
         def _register(self) -> None:
-            """Have the session's cookie removed from messages and the log, once it is known."""
+            """Register the session's cookie once it is known: no message or log may show it."""
             if self.cookie != self._registered:
                 self._registered = self.cookie
                 tokens.register(tokens.of_cookies(self.cookie))
@@ -206,17 +208,17 @@ def _stub_class() -> Any:
             self.DropConnections()
 
         def __del__(self) -> None:
-            with contextlib.suppress(AttributeError):  # it was never made whole
+            with contextlib.suppress(AttributeError):  # it was never completely made
                 self.close()
 
         def leave(self, seconds: float) -> None:
-            """Let no request wait longer than this from now on: no call is under way."""
+            """Limit each later request to this many seconds: no call is in progress."""
             self._call, self._seconds = None, seconds
             self.DropConnections()
 
         def GetConnection(self) -> Any:  # noqa: N802
-            """Return a connection that is open and known to the call."""
-            # Libcloud's driver asks for each VM in a thread of its own, which has no call.
+            """Return a connection that is open and attached to the call."""
+            # Libcloud's driver reads each VM in a separate thread, which has no call.
             self._call = call = current() or self._call
             seconds = self._seconds if call is None else call.seconds_left()
             if seconds is not None:
@@ -226,7 +228,7 @@ def _stub_class() -> Any:
             if connection.sock is None:  # closed by the server after its last answer
                 connection.connect()
             connection.sock.settimeout(seconds)
-            # A connection is used again by later calls, which have limits of their own.
+            # Later calls use the connection again, and they have their own limits.
             connection.response_class = HTTPResponse if call is None else bounded(call)
             if call is not None:
                 call.attach(connection.sock)
