@@ -47,7 +47,7 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
     Raises:
         Refused: Cistern refused, whatever the HTTP status; has Cistern's reason.
         CredentialsRefused, RateLimited, CloudUnreachable: the HTTP status says so.
-        InvalidAnswer: the answer does not match the schema.
+        NonsenseAnswer: the answer does not match the schema.
     """
     payload = _json(answer.body)
     reason = _refusal(payload)

@@ -90,7 +90,7 @@ class CisternBackend:
         """Release a VM from its user; send the request only once.
 
         :raises Refused: with Cistern's reason.
-        :raises InvalidAnswer: when Cistern says that it released another VM. The VM that was meant
+        :raises NonsenseAnswer: when Cistern says that it released another VM. The VM that was meant
         must not be destroyed then.
         """
         path = ("vm", "release", cloud)

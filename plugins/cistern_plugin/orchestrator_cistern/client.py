@@ -50,7 +50,7 @@ class CisternClient:
         """Send a GET request; send it a second time if a kept connection turns out to be closed.
 
         Raises:
-            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, InvalidAnswer: there is
+            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, NonsenseAnswer: there is
                 no complete answer.
         """
         try:

@@ -50,7 +50,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
     Raises:
         InvalidParameter: the provider does not accept a value; nothing was created.
         Unsupported: the provider requires more than a request can contain.
-        InvalidAnswer: the provider did not answer with one node.
+        NonsenseAnswer: the provider did not answer with one node.
     """
     create = method(driver, "create_node", BY_REQUEST)
     wished = {

@@ -107,7 +107,7 @@ class _Bounded:
 
         Raises:
             CloudTimeout: the call's time has ended.
-            InvalidAnswer: the body is larger than the call may read.
+            NonsenseAnswer: the body is larger than the call may read.
         """
         said = self._raw.headers.get("Content-Length", "")
         self._allow(int(said) if said.isdecimal() else 0)

@@ -36,7 +36,7 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
         given: the arguments of the method.
 
     Raises:
-        InvalidAnswer: the provider repeats a page, leaves out its list, or sends an item that
+        NonsenseAnswer: the provider repeats a page, leaves out its list, or sends an item that
             cannot be shown, which the message names.
         CloudError: the list continues, but the rest cannot be fetched.
         Exception: the error of a request that failed.

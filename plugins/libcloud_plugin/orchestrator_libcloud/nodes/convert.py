@@ -43,7 +43,7 @@ def to_node(node: Any) -> Node:
     """Return a node, without the secrets of its ``extra`` and without the core's marker.
 
     Raises:
-        InvalidAnswer: the node has no id.
+        NonsenseAnswer: the node has no id.
     """
     public, secrets = split(node.extra)
     marker, name = _mark(node, public)
@@ -67,7 +67,7 @@ def node_id(node: Any) -> str:
     domain's own uuid does not change, and is used instead.
 
     Raises:
-        InvalidAnswer: the node has no id.
+        NonsenseAnswer: the node has no id.
     """
     driver = getattr(node, "driver", None)
     if "libcloud.compute.drivers.libvirt_driver" in modules(driver):

@@ -66,7 +66,7 @@ class Mender:
         """Return the list without the known mends, which did not help this time.
 
         Raises:
-            InvalidAnswer: an item cannot be shown, as for :meth:`mended`.
+            NonsenseAnswer: an item cannot be shown, as for :meth:`mended`.
             Exception: the driver's error, if no item can be found.
         """
         self._tape.memory.forget(self._tape.kind)
@@ -84,7 +84,7 @@ class Mender:
             error: the error with which it failed.
 
         Raises:
-            InvalidAnswer: an item cannot be shown; names the item and its field.
+            NonsenseAnswer: an item cannot be shown; names the item and its field.
             Exception: ``error``, if no item can be found.
         """
         outcome = Outcome(fault=fault_of(error, self._tape))
@@ -101,7 +101,7 @@ class Mender:
             named = self._named(stopped.error)
             raise named or stopped from (stopped.error if named else None)
 
-    def _named(self, refusal: Exception) -> InvalidAnswer | None:
+    def _named(self, refusal: Exception) -> NonsenseAnswer | None:
         """Return an error that names the item because of which a trial's request was refused."""
         if not may_be_mismade(refusal):
             return None

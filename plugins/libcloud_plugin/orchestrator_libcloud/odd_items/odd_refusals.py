@@ -57,7 +57,7 @@ def _trail() -> Trail:
 
 def named_refusal(
     tape: Tape, run: Callable[[], Any], kind: str, error: Exception
-) -> InvalidAnswer | None:
+) -> NonsenseAnswer | None:
     """Return an error that names the item from which a refused request was made, if it is known.
 
     Args:

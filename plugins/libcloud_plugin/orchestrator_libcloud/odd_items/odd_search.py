@@ -64,7 +64,7 @@ class Mend:
     item: Place | None = None
 
 
-class UnreadableItem(InvalidAnswer):
+class UnreadableItem(NonsenseAnswer):
     """Error: a list cannot be made because of one item.
 
     Attributes:
@@ -76,7 +76,7 @@ class UnreadableItem(InvalidAnswer):
         self.mend = mend
 
 
-class OutOfTime(InvalidAnswer):
+class OutOfTime(NonsenseAnswer):
     """Error: the search for the odd item takes too long."""
 
 

@@ -23,7 +23,7 @@ _REQUESTS: Final = re.compile(r"(requests|urllib3)/|libcloud/(http|common/base)[
 _OURS: Final = re.compile(r"(answer_copies|answer_tape|odd_trials|complete)[.]py")
 
 
-class NoIdentity(InvalidAnswer):
+class NoIdentity(NonsenseAnswer):
     """Error: a thing on a list has no usable id.
 
     Attributes:
@@ -168,7 +168,7 @@ class Trials:
         except NoIdentity as error:
             outcome.fail(error, self.tape)
             outcome.made = error.made
-        except InvalidAnswer as error:  # from a list that the plugin makes itself
+        except NonsenseAnswer as error:  # from a list that the plugin makes itself
             outcome.fail(error, self.tape)
         except OrchestratorError:
             raise

@@ -41,7 +41,7 @@ def endpoints(catalog: Any) -> list[Endpoint]:
     Entries without a type or a URL are left out, because they cannot be used.
 
     Raises:
-        InvalidAnswer: the answer is not a catalogue.
+        NonsenseAnswer: the answer is not a catalogue.
     """
     if catalog is None:
         return []

@@ -44,7 +44,7 @@ def log_in(connection: Any, auth: Mapping[str, str], cloud: str) -> Token:
     Raises:
         CredentialsRefused: Keystone refuses the credentials.
         CloudError: there is no Keystone at the auth URL, or it rejects the request.
-        InvalidAnswer: Keystone's answer has no token.
+        NonsenseAnswer: Keystone's answer has no token.
     """
     identity = _identity(connection, auth)
     begun = time.monotonic()

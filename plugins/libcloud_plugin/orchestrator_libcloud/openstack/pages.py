@@ -78,7 +78,7 @@ class Pager:
             marker: the id after which the part starts.
 
         Raises:
-            InvalidAnswer: an answer has no list.
+            NonsenseAnswer: an answer has no list.
             Unsupported: the provider does not sort by id.
         """
         if not has_pages(driver):

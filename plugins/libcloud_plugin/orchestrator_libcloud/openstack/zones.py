@@ -31,7 +31,7 @@ def list_zones(driver: Any) -> list[Any]:
     own list is one location with the id 0 and no name.
 
     Raises:
-        InvalidAnswer: the answer has no list of zones.
+        NonsenseAnswer: the answer has no list of zones.
     """
     answer = driver.connection.request("/os-availability-zone").object
     zones = answer.get("availabilityZoneInfo") if isinstance(answer, Mapping) else None

@@ -61,7 +61,7 @@ class JsonPages(Rule):
         """Return the first answer, with all lists in it.
 
         Raises:
-            InvalidAnswer: there is no list.
+            NonsenseAnswer: there is no list.
         """
         if isinstance(whole, dict):
             if self._strict and not any(_is_collection(*item) for item in whole.items()):

@@ -55,7 +55,7 @@ class Amazon(XmlPages):
         """Follow the token.
 
         Raises:
-            InvalidAnswer: the page has no set of instances where the driver searches for it. The
+            NonsenseAnswer: the page has no set of instances where the driver searches for it. The
                 driver would read such a page as a cloud without instances.
         """
         if not _is_xml(page):

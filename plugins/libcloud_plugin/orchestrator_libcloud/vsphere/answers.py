@@ -56,7 +56,7 @@ class BoundedResponse(HTTPResponse):
         """Return at most this many bytes of the body; without a number, all that are left.
 
         Raises:
-            InvalidAnswer: the body is larger than the call may read.
+            NonsenseAnswer: the body is larger than the call may read.
         """
         if amt is None:
             return b"".join(iter(partial(self.read, _PORTION), b""))
