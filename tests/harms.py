@@ -50,7 +50,7 @@ class Harm:
             self.path.write_bytes(b"")
         elif self.way in ("empty", "half-written"):
             content = away.read_bytes()
-            half = content[: len(content) // 2] if self.way == "half-written" else b""
+            half = _half(content, self.path.suffix) if self.way == "half-written" else b""
             self.path.write_bytes(half)
             self.path.chmod(away.stat().st_mode)
 
@@ -62,3 +62,9 @@ def _put_back(away: Path, path: Path) -> None:
     elif os.path.lexists(path):
         path.unlink()
     away.rename(path)
+
+
+def _half(content: bytes, suffix: str) -> bytes:
+    """Return the first half of a file; of a module, up to where it cannot be imported."""
+    middle = len(content) // 2
+    return content[: content.index(b"(", middle) + 1 if suffix == ".py" else middle]
