@@ -42,6 +42,9 @@ def _structure(connection: sqlite3.Connection) -> str:
 
 
 def _values(connection: sqlite3.Connection) -> str:
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    if not {name for (name,) in names} & set(metadata.tables):
+        return ""  # none of the core's tables was made here yet
     for table in metadata.sorted_tables:
         for condition, what in _conditions(table):
             statement = f"SELECT count(*) FROM {table.name} WHERE {condition}"  # noqa: S608

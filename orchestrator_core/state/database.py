@@ -235,8 +235,11 @@ class Database:
         self._check_open()
         try:
             done = call()
-        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
-            raise self._told_as(error, writes=writes) from None
+        except Exception as error:
+            told = self._told_as(error, writes=writes)
+            if told is error:
+                raise  # with its cause, which "from None" would take away
+            raise told from None
         self._failures.over(writes=writes)
         return done
 

@@ -268,6 +268,7 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., tuple[int, Any]]]:
     file = tmp_path / "orchestrator.toml"
     file.write_text(
         '[clouds.lab]\ndriver = "libcloud"\nprovider = "libvirt"\nkey = "test:///default"\n'
+        'destroy = "all"\n'
     )
     app: Any = create_app(load_settings(file, {}))
 
