@@ -259,7 +259,8 @@ def test_every_driver_with_recorded_answers_is_here() -> None:
         with recorded(name) as cloud:
             if cloud is not None:
                 modules.add(type(cloud.driver).__module__.rpartition(".")[2])
-    assert modules - {"test_kamatera"} == CLOUDS.keys()
+    # vSphere's are of Libcloud's REST driver, to which no provider's name leads.
+    assert modules - {"test_kamatera", "vsphere"} == CLOUDS.keys()
 
 
 def test_a_vm_without_a_network_profile() -> None:
