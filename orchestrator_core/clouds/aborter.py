@@ -32,7 +32,7 @@ class Aborter:
         self._lock = threading.Lock()
         self._alive = False
 
-    def tell(self, abort: Abort, deadline: Deadline) -> None:
+    def call(self, abort: Abort, deadline: Deadline) -> None:
         """Schedule ``abort(deadline)`` to run soon; never block."""
         with self._lock:
             if self._queue.qsize() >= _MOST_WAITING:
