@@ -157,6 +157,8 @@ class CloudSettings:
     """One ``[clouds.NAME]``; ``plugin`` holds the keys that the driver's own schema checks.
 
     Attributes:
+        assignment: the section of the backend that assigns its VMs. None in settings whose file
+            does not say; with ``[state]``, the clouds made from these use ``given``.
         threads: the most calls to this cloud at the same time.
         queue: the most further calls that may wait for a thread.
         retries: the number of times that a read is repeated after a temporary error.

@@ -84,10 +84,12 @@ async def test_no_call_is_lost_to_a_thread_that_is_just_ending() -> None:
     assert await bulkhead.run(lambda _: 0, PATIENCE) == 0
     for number in range(1, 6):
         assert await asyncio.to_thread(idle.waits.acquire, timeout=PATIENCE)
-        call = asyncio.ensure_future(bulkhead.run(lambda _, n=number: n, PATIENCE))
+        call = asyncio.ensure_future(
+            bulkhead.run(lambda deadline: deadline.seconds, PATIENCE + number)
+        )
         await asyncio.sleep(0)  # it rings for the idle thread
         idle.over.release()
-        assert await call == number
+        assert await call == PATIENCE + number
     assert threads_of("Cloud ending") == 1
     idle.over.release()
     await until_threads("Cloud ending", 0)

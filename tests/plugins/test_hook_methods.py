@@ -54,9 +54,14 @@ def test_pluggy_reads_a_class_once_for_all_of_its_objects(monkeypatch: pytest.Mo
     class Cloud(Sky):
         """A class that no other test has used."""
 
-    made = []
+    made: list[Kind] = []
     make = contract.manager
-    monkeypatch.setattr(contract, "manager", lambda kind: made.append(kind) or make(kind))
+
+    def counted(kind: Kind) -> contract.QuietManager:
+        made.append(kind)
+        return make(kind)
+
+    monkeypatch.setattr(contract, "manager", counted)
     for number in range(20):
         one = Hooks(Kind.CLOUD, "Cloud test", Cloud(str(number)))
         assert one.one("describe", CloudDescription).provider == str(number)
