@@ -31,10 +31,11 @@ from orchestrator_core.settings.schema import (
     StateSchema,
     TlsSchema,
 )
-from orchestrator_dummy.faults import Faults, FaultsSchema
+from orchestrator_dummy.faults import FaultsSchema
 from orchestrator_dummy.injection import FaultInjectionSettings
 
 FILE = Path(__file__).parents[2] / "conf" / "orchestrator.toml"
+DUMMY_README = (FILE.parents[1] / "plugins" / "dummy_plugin" / "README.md").read_text("utf-8")
 SETTING = re.compile(r"^# (\[[a-z_.]+\]|[a-z_]+ = .+)")
 
 
@@ -61,8 +62,7 @@ def sections() -> Iterator[tuple[Mapping[str, Any], type[Schema]]]:
     yield DATA["clouds"]["fake_driver"], CloudSchema
     yield DATA["clouds"]["fake_driver"]["breaker"], BreakerSchema
     yield DATA["clouds"]["fake_driver"]["cache"], CacheSchema
-    yield DATA["clouds"]["fake_driver"], FaultInjectionSettings
-    yield DATA["clouds"]["fake_driver"]["faults"], FaultsSchema
+    yield {**DATA["clouds"]["fake_driver"], "faults": DUMMY_README}, FaultInjectionSettings
     yield DATA["assignments"]["brain"], AssignmentSchema
     yield DATA["assignments"]["brain"]["breaker"], BreakerSchema
     yield DATA["extensions"]["policy"], ExtensionSchema
@@ -101,11 +101,11 @@ def test_what_is_commented_out_shows_the_default(written: Mapping[str, Any], kin
             assert (tuple(shown) if isinstance(shown, list) else shown) == default, attribute.name
 
 
-def test_the_dummy_cloud_s_faults_are_off_as_shown() -> None:
-    shown = FaultsSchema().load(DATA["clouds"]["fake_driver"]["faults"])
-    assert set(shown.rates.values()) == {0}
-    for name in ("latency", "deaf", "error", "visible_after"):
-        assert getattr(shown, name) == getattr(Faults(), name), name
+def test_the_dummy_cloud_s_faults_are_on_its_own_page() -> None:
+    assert "README of vm-orchestrator-dummy" in FILE.read_text(encoding="utf-8")
+    for key in FaultsSchema().fields:
+        assert f"| `{key}` |" in DUMMY_README, key
+        assert f"{key} =" not in FILE.read_text(encoding="utf-8"), key
 
 
 def test_everything_that_it_shows_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
