@@ -16,7 +16,7 @@ T = TypeVar("T")
 LONG_SECONDS: Final = 60.0
 """Seconds for which a thread waits while few threads of the process are idle."""
 
-SHORT_SECONDS: Final = 3.0
+SHORT_SECONDS: Final = 1.0
 """Seconds for which a thread waits while many are."""
 
 FEW: Final = 32
