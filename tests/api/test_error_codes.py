@@ -16,7 +16,7 @@ from orchestrator_core.api.error_page import error_tables, with_tables
 from tests.loopback import DOCUMENTED
 
 CORE = Path(orchestrator_core.__file__).parent
-PAGE = (CORE.parent / "docs" / "api-v1.md").read_text(encoding="utf-8")
+PAGE = (CORE.parent / "docs" / "reference" / "api-v1.md").read_text(encoding="utf-8")
 _ENDINGS = {"paused", "_end", "BodyRefused"}
 """Functions that are given a code, in any place."""
 

@@ -168,5 +168,5 @@ def test_an_assignment_makes_the_transitions_that_are_listed_and_no_other(
 
 
 def test_the_page_shows_the_machines_as_they_are() -> None:
-    page = Path(__file__).parents[2] / "docs" / "states.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "states.md"
     assert page.read_text() == states_page(), "make states writes it anew"
