@@ -1,4 +1,4 @@
-"""The pages list every error code that an answer can carry."""
+"""Error codes: the pages list every code that an answer can carry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.loopback import DOCUMENTED
 CORE = Path(orchestrator_core.__file__).parent
 PAGE = (CORE.parent / "docs" / "api-v1.md").read_text(encoding="utf-8")
 _ENDINGS = {"paused", "_end", "BodyRefused"}
-"""Functions that are given a code, in any place."""
+"""Functions that take an error code, in any position."""
 
 
 def test_the_page_is_what_the_code_says() -> None:
@@ -59,7 +59,7 @@ def test_every_code_that_the_core_writes_is_listed() -> None:
 
 
 def _codes(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield each text that is given as an error's code, and where."""
+    """Yield each text that is passed as an error code, and its place."""
     if "testing" in file.parts:
         return
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
