@@ -85,7 +85,7 @@ def test_what_may_have_begun_is_settled_before(
     assert held is None or (held.state, held.lease_expires_at) == (AssignmentState.ACTIVE, None)
 
 
-class Looked:
+class SearchedCloud:
     """A cloud that is searched for markers, and has none of them."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
     postgres_database: Database,
 ) -> None:
     """A process that waits until the id may change must not use the previous id."""
-    database, looked = postgres_database, Looked()
+    database, looked = postgres_database, SearchedCloud()
     cloud = Cloud(
         CloudSettings("sky", "test"), PluginHandle(Hooks(Kind.CLOUD, "Cloud sky", looked))
     )

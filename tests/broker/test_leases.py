@@ -78,7 +78,7 @@ def waiter(api: Api, held: dict[str, str], earliest: float, latest: float) -> Ca
     return wait
 
 
-def not_to_be_missed(database_url: str, held: dict[str, str]) -> tuple[str, str]:
+def outside_the_race(database_url: str, held: dict[str, str]) -> tuple[str, str]:
     """Move two nodes out of the race: one lease ends much later, one now."""
     in_time, late = list(held)[1], list(held)[-1]
     leases_end(database_url, in_time, after=60.0)
@@ -122,7 +122,7 @@ def test_renewing_in_time_wins_and_renewing_late_loses(
     held = on_lease(one, VMS)
     leases_end(database_url, after=1.0)
     wait_until = waiter(one, held, earliest=-0.3, latest=0.1)
-    in_time, late = not_to_be_missed(database_url, held)
+    in_time, late = outside_the_race(database_url, held)
 
     def renew(node: str) -> httpx2.Response:
         wait_until(node)
@@ -154,7 +154,7 @@ def test_a_release_and_the_end_of_the_lease_make_one_release(
     held = on_lease(one, VMS)
     leases_end(database_url, after=1.0)
     wait_until = waiter(one, held, earliest=-0.3, latest=0.7)
-    in_time, late = not_to_be_missed(database_url, held)
+    in_time, late = outside_the_race(database_url, held)
 
     def release(node: str) -> httpx2.Response:
         wait_until(node)

@@ -104,10 +104,10 @@ class World:
 
     def kill(self) -> None:
         """Kill the process: it signs off nothing, and writes nothing more."""
-        self.run(self._let_go())
+        self.run(self._end_process())
         self.broker = self.begin()
 
-    async def _let_go(self) -> None:
+    async def _end_process(self) -> None:
         broker = self.broker
         broker.process._end.set()  # stops the heartbeat
         broker._recorder.later = lambda *_: None  # type: ignore[method-assign]

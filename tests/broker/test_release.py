@@ -107,7 +107,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     operation = await again(recorder, lost.value.operation_id)
     waiting = await releaser.resume(operation, cloud, backend)
     assert (waiting.state, waiting.unsettled) == (OperationState.PENDING, True)
-    await in_vain_for_long(recorder, operation)
+    await age_attempts(recorder, operation)
     operation = await again(recorder, lost.value.operation_id)
     ended = await releaser.resume(operation, cloud, backend)
     assert (ended.state, ended.error_code) == (OperationState.PAUSED, "release_unknown")
@@ -115,7 +115,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     await cloud.close()
 
 
-async def in_vain_for_long(recorder: Recorder, operation: Operation) -> None:
+async def age_attempts(recorder: Recorder, operation: Operation) -> None:
     """Date the attempts of an operation back by an hour."""
 
     def work(connection: Connection) -> None:
@@ -144,7 +144,7 @@ async def test_an_assign_that_does_not_show_may_still_be_made(
     if late:
         itself.user = "ada"
     else:
-        await in_vain_for_long(recorder, operation)
+        await age_attempts(recorder, operation)
     operation = await again(recorder, lost.value.operation_id)
     ended = await assigner.resume(operation, cloud, backend)
     held = await _holder(recorder)
