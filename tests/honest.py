@@ -3,12 +3,13 @@
 An honest client sends a request again, unchanged, in these cases only:
 
 1. Its connection ended before the answer (a worker was killed). Reads are safe to repeat, and each
-   change carries an Idempotency-Key (RFC 9110, 9.2.2; docs/exactly-once.md).
+   change carries an Idempotency-Key (RFC 9110, 9.2.2; docs/explanation/exactly-once.md).
 2. 409 ``idempotency_key_in_use``: its change is still under way.
 3. 503 ``state_unavailable``, which has a Retry-After, and 503 ``superseded``, where the test takes
    the database away: a process without heartbeats counts as dead, and its work is taken over.
 
-Each answer comes within a minute, also while the database is away (docs/when-the-machine-fails.md).
+Each answer comes within a minute, also while the database is away
+(docs/explanation/when-the-machine-fails.md).
 A start that a killed worker had begun may fail as ``not_started``: nothing was started, and the
 client begins a new one under a new key. Everything else is a failure.
 """

@@ -18,7 +18,7 @@ from tests.conftest import Serve
 from tests.stateful import Api, wait_for
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "exactly-once.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "exactly-once.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -104,8 +104,8 @@ def codes() -> set[str]:
     return found
 
 
-def test_every_error_code_is_in_the_page_of_the_api() -> None:
-    page = (ROOT / "docs" / "api-v1.md").read_text(encoding="utf-8")
+def test_every_error_code_is_on_the_page_of_errors() -> None:
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
     found = codes()
     assert {"cloud_timeout", "still_there", "release_unknown"} <= found
     # Commands report it; HTTP does not.

@@ -75,6 +75,6 @@ def test_no_address_of_an_index_is_written_down() -> None:
 
 def test_the_page_shows_the_licence_of_each() -> None:
     licences: dict[str, Any] = runpy.run_path(str(FOLDER / "licences.py"))
-    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "dependencies.md").read_text(encoding="utf-8")
     assert licences["written"](page) == page, "run: make lock"
     assert "| psycopg | LGPL-3.0-only |" in page

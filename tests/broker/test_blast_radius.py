@@ -110,7 +110,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     assert "a look at the bill" in refused.json()["message"]
     answer = api.release(second).json()
     assert answer["deletion"] == "pending"
-    assert api.operation(answer["operation"])["attempts"] == 2  # The answer did not wait.
+    assert api.operation(answer["operation"])["attempts"] == 2  # it did not wait for the thaw
     assert {first, second} <= set(api.nodes())
     assert "a look at the bill" in api.get("/processes")["destroying_held"]
     thaw(answer["operation"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -24,7 +23,6 @@ from orchestrator_core.broker.states import (
     Step,
     VmState,
 )
-from orchestrator_core.broker.states_page import states_page
 from orchestrator_core.errors import Superseded
 from orchestrator_core.state import tables
 from orchestrator_core.state.clock import now
@@ -165,8 +163,3 @@ def test_an_assignment_makes_the_transitions_that_are_listed_and_no_other(
         # Only a stop that failed restores an ended assignment.
         is_over = source is AssignmentState.ENDED
         assert database.write_now(after) == (source if is_over else target), target
-
-
-def test_the_page_shows_the_machines_as_they_are() -> None:
-    page = Path(__file__).parents[2] / "docs" / "states.md"
-    assert page.read_text() == states_page(), "make states writes it anew"

@@ -15,19 +15,21 @@ from marshmallow import Schema, fields
 
 from orchestrator_cistern.settings import CisternSettings
 from orchestrator_core.settings import model
-from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
-from orchestrator_core.settings.load import load_settings
-from orchestrator_core.settings.schema import (
+from orchestrator_core.settings.cloud_schema import (
     AssignmentSchema,
-    AuthSchema,
     BreakerSchema,
     CacheSchema,
     CloudSchema,
     ExtensionSchema,
     OrphanSchema,
+)
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.schema import SettingsSchema
+from orchestrator_core.settings.server_schema import (
+    AuthSchema,
     PluginsSchema,
     ServerSchema,
-    SettingsSchema,
     StateSchema,
     TlsSchema,
 )
