@@ -12,18 +12,18 @@ from typing import Final
 
 from orchestrator_core.api.error_codes import ErrorCode, error_codes, operation_codes
 
-BEGIN: Final = "<!-- Made out of the code: make error-codes -->"
-END: Final = "<!-- End of what was made out of the code -->"
+BEGIN: Final = "<!-- Generated from the code: make error-codes -->"
+END: Final = "<!-- End of the generated tables -->"
 
 _OF_OPERATIONS: Final = (
-    "An operation can also wait or end with one of these; a repeat with its Idempotency-Key then "
-    "answers 502:"
+    "An operation can also wait or end with one of these codes; a repeat with its Idempotency-Key "
+    "is then answered with 502:"
 )
 
 
 def error_tables() -> str:
     """Return both tables as Markdown, between the lines that mark their place in a page."""
-    head = "| status | `error_code` | what it means | what to do |\n| --- | --- | --- | --- |"
+    head = "| status | `error_code` | meaning | what to do |\n| --- | --- | --- | --- |"
     return "\n".join(
         (
             BEGIN,
@@ -33,7 +33,7 @@ def error_tables() -> str:
             "",
             _OF_OPERATIONS,
             "",
-            "| `error_code` | what it means | what to do |",
+            "| `error_code` | meaning | what to do |",
             "| --- | --- | --- |",
             *(f"| `{one.code}` | {one.meaning} | {one.advice} |" for one in operation_codes()),
             "",
@@ -46,12 +46,12 @@ def with_tables(page: str) -> str:
     """Return a page with the current tables.
 
     Raises:
-        ValueError: when the page lacks the marking lines.
+        ValueError: when the page lacks the marker lines.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the page has no place for the tables: {BEGIN}")
+        raise ValueError(f"the page lacks the marker lines of the tables: {BEGIN}")
     return before + error_tables() + after
 
 

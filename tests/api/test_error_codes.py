@@ -27,7 +27,7 @@ def test_the_page_is_what_the_code_says() -> None:
 
 
 def test_a_page_without_a_place_for_the_tables_is_refused() -> None:
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ValueError, match="lacks the marker lines"):
         with_tables("# Errors\n")
 
 
