@@ -181,7 +181,7 @@ class AuthSchema(Schema):
             if token in seen:
                 wrong[name] = [f"has the same token as {seen[token]}"]
             elif why is not None:
-                wrong[name] = [f"the token {why}; allow_weak_tokens = true takes it, for a test"]
+                wrong[name] = [f"the token {why}; allow_weak_tokens = true accepts it, for a test"]
             seen.setdefault(token, name)
         if wrong:
             raise ValidationError({"tokens": wrong})

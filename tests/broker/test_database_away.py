@@ -75,7 +75,7 @@ def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> 
         refusal = f"{re.escape(str(file))} is not the database that this server began with"
         server.wait_for_log(refusal, count=2)
         server.signal(signal.SIGHUP)
-        server.wait_for_log(f"The new settings are not used, the old workers go on: {refusal}")
+        server.wait_for_log(f"The new settings are not used; the old workers continue: {refusal}")
         assert not file.exists()
         for away in files.values():
             away.rename(away.with_name(away.name.removeprefix("away-")))
