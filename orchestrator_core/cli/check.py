@@ -97,8 +97,8 @@ def _temporary_directory() -> Iterator[str]:
         made = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
     except OSError as error:
         raise SettingsError(
-            f"no folder for temporary files can be used ({error.strerror}); let the environment "
-            "variable TMPDIR name one that this user may write to"
+            f"no folder for temporary files can be used ({error.strerror}); set the environment "
+            "variable TMPDIR to one that this user may write to"
         ) from None
     with made as name:
         yield name

@@ -75,7 +75,7 @@ def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> 
         refusal = f"{re.escape(str(file))} is not the database that this server began with"
         server.wait_for_log(refusal, count=2)
         server.signal(signal.SIGHUP)
-        server.wait_for_log(f"The new settings are not used, the old workers go on: {refusal}")
+        server.wait_for_log(f"The new settings are not used; the old workers continue: {refusal}")
         assert not file.exists()
         for away in files.values():
             away.rename(away.with_name(away.name.removeprefix("away-")))
@@ -90,7 +90,7 @@ def test_a_reload_makes_no_database_where_the_settings_are_mistyped(tmp_path: Pa
         config = tmp_path / "orchestrator.toml"
         config.write_text(config.read_text().replace("state.db", "stat.db"))
         api.server.signal(signal.SIGHUP)
-        api.server.wait_for_log("not used, the old workers go on: there is no database in")
+        api.server.wait_for_log("not used; the old workers continue: there is no database in")
         assert not (tmp_path / "stat.db").exists()
         assert [one["user"] for one in api.get("/vm/assignments")["assignments"]] == ["ada"]
 

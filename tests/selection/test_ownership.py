@@ -81,7 +81,7 @@ def test_a_server_without_a_database_says_that_it_knows_no_vm_of_its_own(
     for name in ("stop_vm", "release_vm"):
         assert not operations[name]["supported"]
         assert "without [state]" in operations[name]["reason"]
-    server.wait_for_log("nothing can be stopped or released")
+    server.wait_for_log("every stop and release is refused")
 
 
 def test_a_simulated_cloud_destroys_any_vm_by_default(serve: Serve) -> None:

@@ -126,7 +126,7 @@ def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way:
 def test_the_log_names_a_file_of_which_an_older_content_is_used(one: Served) -> None:
     with one.stage.harmed(Harm(one.stage.folder / "secret", "unreadable")):
         one.kill(one.web()[0])
-        one.server.wait_for_log(r"its content from before is used +file=\S+/secret")
+        one.server.wait_for_log(r"its previous content is used +file=\S+/secret")
 
 
 def test_a_durable_worker_needs_no_file_of_settings(one: Served) -> None:

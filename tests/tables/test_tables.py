@@ -115,7 +115,7 @@ def test_new_settings_and_fresh_credentials_bring_new_objects_that_have_them(
     server = serve(settings(sqlite()), environment={**tried, **environment})
     url = f"{server.url}/api/v1/nodes/sky"
     assert len(httpx2.get(url).json()["nodes"]) == 1
-    server.wait_for_log("credentials read anew")
+    server.wait_for_log("credentials renewed")
     old = server.workers()
     server.signal(signal.SIGHUP)
     server.wait_for_new_workers(old)
