@@ -1,4 +1,4 @@
-"""Who did what, to which VM, and how it ended: in a table that only grows."""
+"""Entries of the audit trail, and the protection of its table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Entry = Row[Any]
 
 
 class Audited:
-    """A server with an audit trail, and somebody who reads that with SQL."""
+    """A server with an audit trail, and a reader of the trail by SQL."""
 
     def __init__(self, api: Api, url: str, armed: Path) -> None:
         self.api = api
@@ -47,7 +47,7 @@ class Audited:
         return self.database.write_now(work)
 
     def mark(self) -> None:
-        """Let what is there by now be seen no more."""
+        """Hide the entries so far from later reads."""
         (last,) = self.sql("SELECT coalesce(max(id), 0) AS id FROM extension_audit__entries")
         self._mark = last.id
 
@@ -60,7 +60,7 @@ class Audited:
 def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Audited]:
-    """One server with three workers, to a caller called ``ops``, for all tests of this file."""
+    """Serve three workers for the caller ``ops``, for all tests of this file."""
     folder = tmp_path_factory.mktemp("audited")
     url = f"sqlite:///{folder}/state.db"
     if request.param == "postgresql":
@@ -81,7 +81,7 @@ def shared(
 
 @pytest.fixture
 def audited(shared: Audited) -> Audited:
-    """The server, with a trail that begins here."""
+    """Return the server, with the earlier entries hidden."""
     shared.mark()
     return shared
 
@@ -130,7 +130,7 @@ def test_every_kind_of_change_is_there_with_who_and_what(audited: Audited) -> No
 
 
 def _json(value: Any) -> Any:
-    """SQLite gives back the text."""
+    """Return the parameters of an entry; SQLite returns them as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
@@ -161,7 +161,7 @@ def test_nothing_is_lost_between_several_workers(audited: Audited) -> None:
     url = f"{audited.api.server.url}/api/v1/vm/start"
 
     def start(_: int) -> str:
-        """On a connection of its own, so that any worker may get it."""
+        """Send the request on a new connection, so that any worker may get it."""
         answer = httpx2.post(url, json=dict(START), headers=TOKEN, timeout=60)
         node: str = answer.json()["nodes"]["id"]
         return node
@@ -268,4 +268,4 @@ def test_reads_are_there_where_they_are_wanted(serve: Serve, sqlite: MakeUrl) ->
 def test_without_a_database_it_is_refused(serve: Serve) -> None:
     server = serve(DUMMY + AUDIT, up=False)
     server.process.wait(timeout=30)
-    assert "[extensions] audit: needs a database to write to, [state]" in server.log()
+    assert "[extensions] audit: needs a database; add [state] to the settings" in server.log()

@@ -1,4 +1,4 @@
-"""What the README shows is valid, complete, and what happens."""
+"""The settings and the request in the README are valid and complete."""
 
 from __future__ import annotations
 

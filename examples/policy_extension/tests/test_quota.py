@@ -1,4 +1,4 @@
-"""A quota is exact: however many ask at once, whatever is lost, whoever is killed."""
+"""Exactness of the quota with concurrent starts, lost answers and killed processes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def opened(serve: Serve, tmp_path: Path, sqlite: MakeUrl) -> Iterator[Open]:
 
 
 def denied(answer: httpx2.Response) -> str:
-    """The reason of a start that was denied."""
+    """Return the message of a start that was denied."""
     assert answer.status_code == 403, answer.text
     message: str = answer.json()["message"]
     return message
@@ -81,7 +81,7 @@ def test_of_twenty_at_once_exactly_as_many_start_as_may(opened: Open, database_u
 
 
 def httpx2_start(api: Api) -> httpx2.Response:
-    """Start a VM on a connection of its own, so that any worker may get it."""
+    """Start a VM on a new connection, so that any worker may get the request."""
     return httpx2.post(f"{api.server.url}/api/v1/vm/start", json=dict(START), timeout=60)
 
 
@@ -204,7 +204,7 @@ POINTS = ("call.permitted", "start.recorded", "start.answered", "start.settled",
 def test_a_server_that_is_killed_loses_no_place_and_gives_none_twice(
     request: pytest.FixtureRequest, opened: Open, tmp_path: Path, point: str, kind: str
 ) -> None:
-    """Between the reservation and the answer, wherever: one VM and one place, or none of both."""
+    """Kill the server at any point of a start: there is one VM with one place, or neither."""
     armed = tmp_path / "armed"
     api = opened(
         "default = 1",

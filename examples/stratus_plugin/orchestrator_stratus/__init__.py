@@ -1,46 +1,47 @@
 """Stratus, a cloud for Orchestrator.
 
-So far its nodes are in memory: it serves and passes its tests from the first minute. Put your
-cloud's own calls in their place, one hook after the other.
+As written, its nodes are in memory, and its tests pass. Replace the memory with calls of your
+cloud, one hook at a time.
 
-A hook is an ordinary function that may block. The core calls it in threads that belong to this
-one cloud, several at once, and lets nobody wait beyond the deadline. It can take two arguments
-more than those below: ``deadline`` (``deadline.remaining()`` is in seconds) for your client's own
-time limits, and ``hints``, which few clouds need. Beside what its own text says it may raise:
+A hook is an ordinary function that may block. The core calls the hooks in threads that belong to
+this cloud, several at once, and answers the caller at the deadline at the latest. Every hook may
+take two further arguments: ``deadline`` for the time limits of your client
+(``deadline.remaining()`` returns seconds), and ``hints``, which few clouds need. In addition to the
+errors in its docstring, a hook may raise:
 
 * ``CloudUnreachable``: no connection, or it broke
-* ``CredentialsRefused``: the core reads the secrets anew, makes a new object and asks once more
-* ``RateLimited``: the cloud asks to slow down
+* ``CredentialsRefused``: the core then creates a new object with newly read secrets, and calls it
+  once
+* ``RateLimited``: the cloud asks for fewer requests
 * ``CloudError``: the cloud failed in another way
 
-The core repeats reads that failed in a way that may pass, and never a start: repeat nothing here.
+The core retries reads that may succeed on another attempt, and never a start. Do not retry here.
 
-An id is any text that a caller sends, ``1?x`` say. In a URL it is escaped::
+An id is any text that a caller sends, for example ``1?x``. Escape it in a URL::
 
     url = f"{base}/nodes/{urllib.parse.quote(node_id, safe='')}"
 
-and a node that is returned has the id that the cloud shows, which the core compares with the one
-that it asked for.
+Return the id that the cloud shows. The core compares it with the id that it requested.
 
-What is not implemented is answered with 501 and costs nothing else. There is more to implement:
+The core answers 501 for a hook that is missing. These hooks are not implemented yet:
 
-* ``find_node(marker)``: the node that was started with this marker, or ``NodeNotFound``. With it
-  a start whose answer was lost is found again
-* ``check()``: nothing, if the cloud can be reached; without it ``list_nodes`` is asked
-* ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: one alone, or
-  ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; without them the lists are looked through
-* ``list_locations()``: the places where a node can run
-* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: a part of a list by id, where the
-  cloud's API can sort by id; without them the parts are cut out of the whole lists
-* ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: nothing, or
-  ``NodeNotFound``
-* ``unsupported()``: the hooks that this one cloud cannot serve, each with the reason
-* ``abort(deadline)``: ends the call that was given this deadline
-* ``close()``: lets go of connections
+* ``find_node(marker)``: return the node that was started with this marker, or raise
+  ``NodeNotFound``. The core uses it to find a node when the answer to its start was lost
+* ``check()``: return nothing if the cloud is reachable; without it the core lists the nodes
+* ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: return one, or raise
+  ``NodeNotFound``, ``ImageNotFound`` or ``SizeNotFound``; without them the core searches the lists
+* ``list_locations()``: return the places where a node can run
+* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list sorted by
+  id, if the cloud's API can sort by id; without them the core takes the part from the whole list
+* ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: return nothing, or
+  raise ``NodeNotFound``
+* ``unsupported()``: return the hooks that this cloud cannot serve, each with the reason
+* ``abort(deadline)``: end the call that has this deadline
+* ``close()``: close connections
 
-Once ``describe`` names a host, the tests need something to talk to and places where nobody answers:
-a class attribute ``fake = "orchestrator_stratus.fake:fake"`` names the function that sets them up, as
-``orchestrator_core.testing.Fake`` explains.
+When ``describe`` names a host, the tests need a fake of the cloud and an address where no server
+answers. Name the function that provides them in a class attribute
+``fake = "orchestrator_stratus.fake:fake"``; see ``orchestrator_core.testing.Fake``.
 """
 
 from __future__ import annotations
@@ -73,26 +74,26 @@ SIZES = [
 
 
 class StratusSettings(Schema):
-    """What ``[clouds.NAME]`` may say besides the core's own keys.
+    """Keys of ``[clouds.NAME]`` in addition to the core's own.
 
-    A password, a token or a key is a ``SecretField`` of ``orchestrator_core``: settings name it,
-    as ``env:NAME`` or ``file:PATH``, and ``settings["token"].reveal()`` gives it.
+    Use ``SecretField`` of ``orchestrator_core`` for a password, a token or a key. The settings
+    then have ``env:NAME`` or ``file:PATH``, and ``settings["token"].reveal()`` returns the value.
     """
 
     quota = fields.Integer(load_default=None, validate=validate.Range(min=1))
 
 
 class StratusDriver:
-    """One cloud of the settings: the core makes an object for each that names this driver."""
+    """A cloud. The core creates one object for each section that names it, in each process."""
 
     settings_schema = StratusSettings
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
-        """Keep what is needed, and connect to nothing yet.
+        """Store the settings; do not connect yet.
 
         Args:
-            context: ``context.name`` is what the settings call this cloud.
-            settings: its own keys, checked by the schema above.
+            context: The core's context. ``context.name`` is the cloud's name in the settings.
+            settings: The plugin's own keys, loaded by the schema above.
         """
         self._quota: int | None = settings["quota"]
         self._nodes: dict[str, Node] = {}
@@ -101,50 +102,51 @@ class StratusDriver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Say what this cloud is, without the network.
+        """Describe this cloud, without using the network.
 
         Returns:
-            ``provider`` becomes part of every node's uuid, so it must never change. ``host`` is
-            where the cloud's API is, if it has one.
+            ``provider`` is a part of every node's uuid, so it must never change. ``host`` is the
+            host of the cloud's API, if it has one.
         """
         return CloudDescription(provider="stratus", display_name="Stratus")
 
     @hookimpl
     def list_nodes(self) -> list[Node]:
-        """Return every node, to the last page, or raise: half a list must not look like all."""
+        """Return all nodes, from all pages, or raise; never a part of them."""
         with self._lock:
             return list(self._nodes.values())
 
     @hookimpl
     def list_images(self) -> list[Image]:
-        """Return every image that a node can be started from."""
+        """Return all images from which a node can be started."""
         return IMAGES
 
     @hookimpl
     def list_sizes(self) -> list[Size]:
-        """Return every size that a node can have; what is not known of one is None."""
+        """Return all sizes that a node can have; an unknown amount is None."""
         return SIZES
 
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
         """Start a node; return as soon as the cloud has accepted it and given it an id.
 
-        Its state may be ``PENDING`` then, and its addresses empty. The image and the size are of
-        the lists above.
+        The node's state may still be ``PENDING``, and its addresses may be empty. The image and
+        the size are from the lists above.
 
         Returns:
-            The node, with ``request.marker`` as its ``marker``: put it on the node as a tag, say,
-            so that every list gives it back. It shows neither in the name nor in ``extra``.
+            The node, with ``request.marker`` as its ``marker``. Put the marker on the node, for
+            example as a tag, so that every list returns it. It must not appear in the name or in
+            ``extra``.
 
         Raises:
-            InvalidParameter: for what this cloud does not take.
-            QuotaExceeded: when there is no room for another node.
+            InvalidParameter: This cloud does not accept a parameter.
+            QuotaExceeded: The quota allows no further node.
         """
         if request.keyname is not None:
             raise InvalidParameter("keyname", "this cloud has no keys", nothing_done=True)
         with self._lock:
             if self._quota is not None and len(self._nodes) >= self._quota:
-                reason = f"There are {self._quota} nodes, and no more are allowed"
+                reason = f"The quota of {self._quota} nodes is used up"
                 raise QuotaExceeded(reason, nothing_done=True)
             node = Node(
                 id=str(next(self._numbers)),
@@ -158,10 +160,10 @@ class StratusDriver:
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
-        """Destroy this one node; return nothing once the cloud has accepted it.
+        """Destroy this node and no other; return when the cloud has accepted the deletion.
 
         Raises:
-            NodeNotFound: when there is none.
+            NodeNotFound: There is no such node.
         """
         with self._lock:
             if self._nodes.pop(node_id, None) is None:
@@ -177,17 +179,17 @@ class StratusDriver:
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
-        """Restart a node; it is up again at once."""
+        """Restart a node; it runs again at once."""
         self._set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
     def power_on_vm(self, node_id: str) -> None:
-        """Switch a node on."""
+        """Power a node on."""
         self._set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
-        """Switch a node off; it stays there."""
+        """Power a node off; the node still exists."""
         self._set_state(node_id, NodeState.STOPPED)
 
     def _set_state(self, node_id: str, state: NodeState) -> None:

@@ -1,4 +1,4 @@
-"""Everything that the contract asks of it: what `orchestrator plugin check` shows, as tests."""
+"""Tests of the contract: the same checks as `orchestrator plugin check`."""
 
 from pathlib import Path
 

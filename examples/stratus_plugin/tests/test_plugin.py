@@ -1,4 +1,4 @@
-"""What is its own, through HTTP as well: each test gets a server with nothing but this cloud."""
+"""Tests of the plugin's own rules, through HTTP, with only this cloud."""
 
 from collections.abc import Callable
 

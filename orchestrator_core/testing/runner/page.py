@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
+
+_WIDTH: Final = 100
+"""Columns of a line."""
 
 _HEAD: Final = """\
 # Behaviours
@@ -55,8 +59,12 @@ def _entry(one: Behaviour) -> str:
     parts = ["A gate."] if one.is_gate else []
     parts += [f"Needs {hooks}."] if hooks else []
     parts += [_markdown(one.why)] if one.why else []
-    text = f"\n\n{' '.join(parts)}" if parts else ""
+    text = f"\n\n{_wrapped(' '.join(parts))}" if parts else ""
     return f"({one.number.lower()})=\n### {one.number}: {_markdown(one.title)}{text}\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _markdown(text: str) -> str:

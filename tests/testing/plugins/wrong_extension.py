@@ -167,7 +167,7 @@ class ThinksTooLong(GoodExtension):
 
 
 class StopsAnotherNode(GoodExtension):
-    breaks, says = "E9", "was named"
+    breaks, says = "E9", "the stop named"
 
     @hookimpl
     def before_call(self, call: Call) -> None:

@@ -261,7 +261,7 @@ class TakesAnIdInAnyCase(GoodCloud):
 class SharesItsBuffer(GoodCloud):
     """Two calls at once: what one has asked for the other gets too."""
 
-    breaks, says = "C11", "was requested"
+    breaks, says = "C11", "was asked for"
     wanted = ""
     inside = 0
     lock = threading.Lock()
