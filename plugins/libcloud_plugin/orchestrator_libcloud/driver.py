@@ -217,7 +217,7 @@ class LibcloudDriver:
         self._sessions.close()
 
     def _not_now(self, node_id: str) -> Conflict:
-        return Conflict(f"Cloud {self._name} did not do this to node {node_id!r} in its state")
+        return Conflict(f"Cloud {self._name} did not change node {node_id!r} in its present state")
 
     def _act(
         self, action: str, node_id: str, deadline: Deadline, failure: OrchestratorError

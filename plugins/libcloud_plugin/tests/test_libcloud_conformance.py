@@ -1,4 +1,4 @@
-"""It does what the contract says, and its README tells how that came out."""
+"""Conformance of the plugin, and the table in its README."""
 
 from pathlib import Path
 

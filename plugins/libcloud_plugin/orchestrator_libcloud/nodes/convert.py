@@ -131,7 +131,7 @@ def to_location(location: Any) -> Location:
 def _identity(thing: Any) -> str:
     # Libcloud's constructors turn every value into a text, even a missing one.
     if thing is None or thing.id in (None, "", "None"):
-        raise InvalidAnswer("The cloud gave something without an id")
+        raise InvalidAnswer("The cloud returned an item without an id")
     return text(str(thing.id))
 
 

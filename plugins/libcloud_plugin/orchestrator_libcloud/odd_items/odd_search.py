@@ -349,7 +349,7 @@ class Search:
         if (call := current()) is not None:
             call.check()
         if time.thread_time() > self._end:
-            raise OutOfTime(f"{cloud_name()} gave a {self._kind} that cannot be understood")
+            raise OutOfTime(f"{cloud_name()} returned a {self._kind} that cannot be understood")
 
     def label(self, mend: Mend) -> str:
         """Return the position of an item, and its name or id."""

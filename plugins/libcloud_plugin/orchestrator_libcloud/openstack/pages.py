@@ -135,7 +135,7 @@ def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Item
         page = connection.request(kind.path, params=params).object
         items = page.get(kind.key) if isinstance(page, Mapping) else None
         if not isinstance(items, list):
-            raise InvalidAnswer("The cloud gave an answer without the list")
+            raise InvalidAnswer("The cloud returned an answer without the list")
         found += items
         has_more = bool(page.get("next") or page.get(f"{kind.key}_links"))
         # The cloud's own limit may be lower than the requested one.

@@ -160,7 +160,9 @@ class Pager:
     @staticmethod
     def _notice(seen: set[str], what: str) -> None:
         if what and what in seen:
-            raise InvalidAnswer("The cloud repeats a page of its list, which cannot be got whole")
+            raise InvalidAnswer(
+                "The cloud repeats a page of its list, so the list would be incomplete"
+            )
         seen.add(what)
 
 
