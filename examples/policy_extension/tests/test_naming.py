@@ -1,4 +1,4 @@
-"""The pattern and the prefix of names."""
+"""Names: the pattern and the prefix."""
 
 from __future__ import annotations
 

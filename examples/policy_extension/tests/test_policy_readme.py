@@ -1,4 +1,4 @@
-"""The settings and the request in the README are valid and complete."""
+"""The README's examples: valid, complete, and with the results shown."""
 
 from __future__ import annotations
 

@@ -1,12 +1,10 @@
-"""The page that lists all behaviours, generated from their tests by ``make behaviours``."""
+"""The page that lists all behaviours, generated from their tests by ``make pages``."""
 
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
@@ -29,7 +27,7 @@ all of them, and so does a suite of `orchestrator_core.testing.make_suite`. Each
 A number keeps its meaning for ever, and the number of a withdrawn behaviour is not used again.
 Gates run first: if a gate fails, no other behaviour of the suite can be checked.
 
-<!-- Generated from the kit's tests by make behaviours -->
+<!-- Generated from the kit's tests by make pages -->
 """
 
 _KINDS: Final = {
@@ -69,7 +67,3 @@ def _wrapped(text: str) -> str:
 
 def _markdown(text: str) -> str:
     return re.sub(r"``(.+?)``", r"`\1`", text)
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(behaviours_page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Conformance of the plugin, and the table in its README."""
+"""The contract's behaviours, and the table of results in the README."""
 
 from pathlib import Path
 
