@@ -1,47 +1,46 @@
 """Stratus, a cloud for Orchestrator.
 
-As written, its nodes are in memory, and its tests pass. Replace the memory with calls of your
-cloud, one hook at a time.
+This first version keeps its nodes in memory, serves requests and passes its tests. Replace its
+code with calls of your cloud's API, one hook at a time.
 
-A hook is an ordinary function that may block. The core calls the hooks in threads that belong to
-this cloud, several at once, and answers the caller at the deadline at the latest. Every hook may
-take two further arguments: ``deadline`` for the time limits of your client
-(``deadline.remaining()`` returns seconds), and ``hints``, which few clouds need. In addition to the
-errors in its docstring, a hook may raise:
+A hook is an ordinary function that may block. The core calls it in threads of this one cloud,
+several at the same time, and no caller waits longer than the deadline. Every hook can take two
+more arguments: ``deadline`` (``deadline.remaining()`` is in seconds) for the time limits of your
+client, and ``hints``, which few clouds need. Besides the errors in its docstring, a hook may
+raise:
 
-* ``CloudUnreachable``: no connection, or it broke
-* ``CredentialsRefused``: the core then creates a new object with newly read secrets, and calls it
-  once
+* ``CloudUnreachable``: there is no connection, or it broke
+* ``CredentialsRefused``: the core reads the secrets again, makes a new object and calls once more
 * ``RateLimited``: the cloud asks for fewer requests
 * ``CloudError``: the cloud failed in another way
 
-The core retries reads that may succeed on another attempt, and never a start. Do not retry here.
+Do not retry in a hook: the core retries reads after a temporary failure, and never retries a start.
 
-An id is any text that a caller sends, for example ``1?x``. Escape it in a URL::
+An id may be any text that a caller sends, for example ``1?x``. Escape it in a URL::
 
     url = f"{base}/nodes/{urllib.parse.quote(node_id, safe='')}"
 
-Return the id that the cloud shows. The core compares it with the id that it requested.
+Return a node with the id that the cloud shows; the core compares it with the requested one.
 
-The core answers 501 for a hook that is missing. These hooks are not implemented yet:
+The core answers 501 to a request for a hook that is not implemented. These are the other hooks:
 
 * ``find_node(marker)``: return the node that was started with this marker, or raise
-  ``NodeNotFound``. The core uses it to find a node when the answer to its start was lost
-* ``check()``: return nothing if the cloud is reachable; without it the core lists the nodes
-* ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: return one, or raise
-  ``NodeNotFound``, ``ImageNotFound`` or ``SizeNotFound``; without them the core searches the lists
+  ``NodeNotFound``; the core uses it to find the node of a start whose answer was lost
+* ``check()``: return nothing if the cloud can be reached; the default calls ``list_nodes``
+* ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: return one item, or raise
+  ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; the default searches the lists
 * ``list_locations()``: return the places where a node can run
-* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list sorted by
-  id, if the cloud's API can sort by id; without them the core takes the part from the whole list
+* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list by id, if
+  the cloud's API can sort by id; the default cuts the part out of the whole list
 * ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: return nothing, or
   raise ``NodeNotFound``
-* ``unsupported()``: return the hooks that this cloud cannot serve, each with the reason
+* ``unsupported()``: return the hooks that this one cloud cannot serve, each with the reason
 * ``abort(deadline)``: end the call that has this deadline
-* ``close()``: close connections
+* ``close()``: close the connections
 
-When ``describe`` names a host, the tests need a fake of the cloud and an address where no server
-answers. Name the function that provides them in a class attribute
-``fake = "orchestrator_stratus.fake:fake"``; see ``orchestrator_core.testing.Fake``.
+When ``describe`` names a host, the tests need a server to talk to and addresses that do not answer.
+The class attribute ``fake = "orchestrator_stratus.fake:fake"`` names the function that provides them, as
+``orchestrator_core.testing.Fake`` explains.
 """
 
 from __future__ import annotations
@@ -74,17 +73,17 @@ SIZES = [
 
 
 class StratusSettings(Schema):
-    """Keys of ``[clouds.NAME]`` in addition to the core's own.
+    """The keys of ``[clouds.NAME]`` besides the core's own.
 
-    Use ``SecretField`` of ``orchestrator_core`` for a password, a token or a key. The settings
-    then have ``env:NAME`` or ``file:PATH``, and ``settings["token"].reveal()`` returns the value.
+    Use ``SecretField`` of ``orchestrator_core`` for a password, a token or a key. The settings name
+    the secret as ``env:NAME`` or ``file:PATH``, and ``settings["token"].reveal()`` returns it.
     """
 
     quota = fields.Integer(load_default=None, validate=validate.Range(min=1))
 
 
 class StratusDriver:
-    """A cloud. The core creates one object for each section that names it, in each process."""
+    """One cloud of the settings; the core makes an object for each cloud with this driver."""
 
     settings_schema = StratusSettings
 
@@ -92,8 +91,8 @@ class StratusDriver:
         """Store the settings; do not connect yet.
 
         Args:
-            context: The core's context. ``context.name`` is the cloud's name in the settings.
-            settings: The plugin's own keys, loaded by the schema above.
+            context: The context; ``context.name`` is the name of this cloud in the settings.
+            settings: The cloud's own keys, validated by the schema above.
         """
         self._quota: int | None = settings["quota"]
         self._nodes: dict[str, Node] = {}
@@ -102,51 +101,51 @@ class StratusDriver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Describe this cloud, without using the network.
+        """Return a description of this cloud, without using the network.
 
         Returns:
-            ``provider`` is a part of every node's uuid, so it must never change. ``host`` is the
-            host of the cloud's API, if it has one.
+            The description. ``provider`` is part of every node's uuid, so it must never change.
+            ``host`` is the host of the cloud's API, if it has one.
         """
         return CloudDescription(provider="stratus", display_name="Stratus")
 
     @hookimpl
     def list_nodes(self) -> list[Node]:
-        """Return all nodes, from all pages, or raise; never a part of them."""
+        """Return all nodes of all pages; raise an error rather than return a part of them."""
         with self._lock:
             return list(self._nodes.values())
 
     @hookimpl
     def list_images(self) -> list[Image]:
-        """Return all images from which a node can be started."""
+        """Return all images that a node can be started from."""
         return IMAGES
 
     @hookimpl
     def list_sizes(self) -> list[Size]:
-        """Return all sizes that a node can have; an unknown amount is None."""
+        """Return all sizes that a node can have; an unknown value is None."""
         return SIZES
 
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
-        """Start a node; return as soon as the cloud has accepted it and given it an id.
+        """Start a node; return as soon as the cloud has accepted it and assigned an id.
 
-        The node's state may still be ``PENDING``, and its addresses may be empty. The image and
-        the size are from the lists above.
+        The node's state may still be ``PENDING``, and it may have no addresses yet. The image and
+        the size are in the lists above.
 
         Returns:
-            The node, with ``request.marker`` as its ``marker``. Put the marker on the node, for
-            example as a tag, so that every list returns it. It must not appear in the name or in
+            The node, with ``request.marker`` as its ``marker``. Store the marker on the node, for
+            example as a tag, so that every list returns it; it is not part of the name or of
             ``extra``.
 
         Raises:
             InvalidParameter: This cloud does not accept a parameter.
-            QuotaExceeded: The quota allows no further node.
+            QuotaExceeded: The cloud has no room for another node.
         """
         if request.keyname is not None:
             raise InvalidParameter("keyname", "this cloud has no keys", nothing_done=True)
         with self._lock:
             if self._quota is not None and len(self._nodes) >= self._quota:
-                reason = f"The quota of {self._quota} nodes is used up"
+                reason = f"There are {self._quota} nodes, and no more are allowed"
                 raise QuotaExceeded(reason, nothing_done=True)
             node = Node(
                 id=str(next(self._numbers)),
@@ -160,10 +159,10 @@ class StratusDriver:
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
-        """Destroy this node and no other; return when the cloud has accepted the deletion.
+        """Destroy a node; return as soon as the cloud has accepted the request.
 
         Raises:
-            NodeNotFound: There is no such node.
+            NodeNotFound: The node does not exist.
         """
         with self._lock:
             if self._nodes.pop(node_id, None) is None:

@@ -1,4 +1,4 @@
-"""Tests of the contract: the same checks as `orchestrator plugin check`."""
+"""The conformance kit's tests, which `orchestrator plugin check` runs too."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tests of the plugin's own rules, through HTTP, with only this cloud."""
+"""Tests of this plugin's own behaviour through HTTP, on a server with this cloud only."""
 
 from collections.abc import Callable
 
