@@ -73,8 +73,8 @@ def show(results: Sequence[Result]) -> None:
     table = Table("", "Behaviour", "Outcome")
     for one in in_order(results):
         reason = f": {one.reason}" if one.reason else ""
-        told = escape(f"{one.outcome}{reason}")  # rich would read brackets as colours
-        table.add_row(one.number, BEHAVIOURS[one.number].title, told)
+        outcome = escape(f"{one.outcome}{reason}")  # rich would read brackets as colours
+        table.add_row(one.number, BEHAVIOURS[one.number].title, outcome)
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(summary(results))

@@ -1,4 +1,4 @@
-"""An assignment backend behind a running API, beside a cloud with a few nodes."""
+"""An assignment backend behind a running API, with a cloud of a few nodes."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ class LibcloudDriver:
     def _call(
         self, deadline: Deadline, exchange: Exchange | None = None, source: Source | None = None
     ) -> Iterator[Any]:
-        """Lend this thread's driver object; let only our own errors pass."""
+        """Yield this thread's driver object; turn every other error into one of the contract."""
         exchange = exchange or Exchange()
         with (
             translated(self._name, exchange, source or self._source),

@@ -94,7 +94,7 @@ def to_image(image: Any) -> Image:
 
 
 def is_usable(image: Any) -> bool:
-    """Return whether a node can be started from an image now, as far as its driver tells."""
+    """Return whether a node can be started from an image now, as far as its driver says."""
     for module in modules(image.driver):
         if module in _IMAGE_STATES:
             state = (image.extra or {}).get(_IMAGE_STATES[module])

@@ -225,7 +225,7 @@ class Search:
         return further or (None, base)
 
     def _asked(self, trial: Edits) -> Outcome:
-        """Let the driver try with requests sent, until one is refused for its content."""
+        """Run the driver with real requests, until one is refused for its content."""
         try:
             return self._trials.attempt(trial, traced=True, may_ask=self._may_ask)
         except ListStopped as stopped:

@@ -92,7 +92,7 @@ class Pager:
             return None
         try:
             return None if items is None else identified(convert(item) for item in items)
-        except Exception:  # noqa: BLE001 - an odd item: the whole list tells what to make of it
+        except Exception:  # noqa: BLE001 - an odd item, which the whole list handles
             return None
 
     def _items(self, driver: Any, name: str, limit: int, marker: str | None) -> Items | None:

@@ -182,4 +182,4 @@ def query(link: str) -> dict[str, str]:
 
 def cut_short() -> CloudError:
     """Return the error for a list whose rest cannot be fetched."""
-    return CloudError("The cloud has more of this list than it gave, which cannot be got whole")
+    return CloudError("The cloud has more of this list than it returned, so the list is incomplete")
