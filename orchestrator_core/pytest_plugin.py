@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare for the results of other processes: under pytest-xdist no test is collected here."""
+    """Prepare for results of other processes: the main process of pytest-xdist runs no test."""
     if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Others(config), "orchestrator-others")
 

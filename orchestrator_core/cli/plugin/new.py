@@ -49,7 +49,7 @@ def new(
     plugin = NewPlugin(Kind(kind), name, description, author)
     target = directory or Path(plugin.distribution)
     write(target, plugin.files())
-    click.echo(f"{target} written. What to do next:\n")
+    click.echo(f"{target} written. Next steps:\n")
     for line in (
         f"cd {shlex.quote(str(target))}",
         "pip install -e '.[test]'",
