@@ -45,7 +45,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "refused": "Read the reason in the message, and change the request.",
     "unknown_cloud": "Use a name from `/cloud`.",
     "unsupported": "`/cloud/<cloud>` shows what is supported.",
-    "no_assignment_backend": f"{_OPERATOR} `[assignments.NAME]` configures one.",
+    "no_assignment_backend": f"{_OPERATOR} `[state]` or `[assignments.NAME]` configures one.",
     "cloud_error": f"{_REPEAT_LATER} The message contains the cloud's own words, if any.",
     "cloud_unavailable": _OPERATOR,
     "circuit_open": _RETRY_AFTER,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
@@ -12,12 +11,13 @@ from marshmallow import Schema, ValidationError
 
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.defaults import with_defaults
 from orchestrator_core.clouds.extensions import Extension, Extensions
 from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
-from orchestrator_core.plugins.contract import is_simulated, settings_schema
+from orchestrator_core.plugins.contract import settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
@@ -59,10 +59,10 @@ def build(
         SettingsError: naming every plugin that is not installed and every key that a plugin's own
             schema does not accept.
     """
+    settings = with_defaults(settings, plugins)
     builder = _Builder(settings, plugins, host, lenient=lenient)
     clouds = [
-        Cloud(_with_destroy(section, plugins), handle)
-        for section, handle in builder.make(Kind.CLOUD, settings.clouds)
+        Cloud(section, handle) for section, handle in builder.make(Kind.CLOUD, settings.clouds)
     ]
     backends = [
         Backend(section, handle)
@@ -193,19 +193,6 @@ class _Builder:
             ),
         )
         return settings_error([fault], self._settings.file, self._settings.origins)
-
-
-def _with_destroy(section: CloudSettings, plugins: Plugins) -> CloudSettings:
-    """Return a cloud's settings with the default of ``destroy`` filled in.
-
-    If the plugin is not loaded, it is unknown whether it is simulated: the cloud gets the safer
-    default, ``own``.
-    """
-    if section.destroy is not None:
-        return section
-    record = plugins.get(Kind.CLOUD, section.driver)
-    simulated = record is not None and is_simulated(record.factory)
-    return replace(section, destroy="all" if simulated else "own")
 
 
 def _unusable(record: PluginRecord) -> str:

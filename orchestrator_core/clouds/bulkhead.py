@@ -13,6 +13,9 @@ A call is overdue when it still runs and its caller no longer waits. The driver 
 the call. If the thread still does not return, it is lost and another thread replaces it. At most
 as many threads are replaced as the bulkhead has, so the number of hanging threads is bounded, and
 a few hanging threads block no caller.
+
+A thread that has been idle for a while ends (:mod:`orchestrator_core.clouds.idle_threads`), and
+the next call starts a new one.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from typing import Final, TypeVar
 import structlog
 
 from orchestrator_core.clouds.aborter import Abort, Aborter
+from orchestrator_core.clouds.idle_threads import OF_THIS_PROCESS, IdleThreads
 from orchestrator_core.clouds.pending_call import PendingCall
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
@@ -85,12 +89,21 @@ class Bulkhead:
         title: the beginning of every message and thread name, for example ``Cloud aws``.
         threads: the number of calls that may run at the same time.
         queue: the number of further calls that may wait.
+        idle_threads: the idle threads of the process, which decide how long one of them stays.
     """
 
-    def __init__(self, title: str, *, threads: int, queue: int) -> None:
+    def __init__(
+        self,
+        title: str,
+        *,
+        threads: int,
+        queue: int,
+        idle_threads: IdleThreads = OF_THIS_PROCESS,
+    ) -> None:
         self.title = title
         self._limit = threads
         self._capacity = threads + queue
+        self._idle_threads = idle_threads
         self._inside = 0
         self._aborter = Aborter(f"{title} abort")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,10 +186,11 @@ class Bulkhead:
 
     def close(self) -> None:
         """End each thread after its current call; a later call would start new threads."""
-        for _ in range(self._threads):
-            self._bell.put(_Ring.END)
-        self._bell = SimpleQueue()
-        self._threads = 0
+        with self._lock:
+            for _ in range(self._threads):
+                self._bell.put(_Ring.END)
+            self._bell = SimpleQueue()
+            self._threads = 0
 
     # --- in the event loop --------------------------------------------------------------
 
@@ -224,18 +238,22 @@ class Bulkhead:
 
     def _wake_one(self) -> None:
         """Wake an idle thread, or start one; ``_awake`` already counts it."""
-        if self._awake > self._threads:
-            # Daemons: a thread that hangs in an SDK must not keep the process from ending.
-            name = f"{self.title} {next(self._made)}"
-            thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # The machine has no thread left; the next tick tries again.
-                with self._lock:
-                    self._awake -= 1
+        with self._lock:
+            if self._awake <= self._threads:
+                # Rung under the lock: an idle thread whose time is over ends under it too, but
+                # only if it has not been rung for.
+                self._bell.put(_Ring.WORK)
                 return
             self._threads += 1
-        self._bell.put(_Ring.WORK)
+        # Daemons: a thread that hangs in an SDK must not keep the process from ending.
+        name = f"{self.title} {next(self._made)}"
+        thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # The machine has no thread left; the next tick tries again.
+            with self._lock:
+                self._threads -= 1
+                self._awake -= 1
 
     def _tick_later(self) -> None:
         if not self._ticking and self._loop is not None:
@@ -317,7 +335,8 @@ class Bulkhead:
     # --- in the threads -----------------------------------------------------------------
 
     def _work(self, bell: SimpleQueue[_Ring]) -> None:
-        while bell.get() is _Ring.WORK:
+        """Run calls until the thread is replaced, told to end, or idle for too long."""
+        while True:
             while (pending := self._next()) is not None:
                 if not pending.is_settled:
                     pending.run()
@@ -327,6 +346,20 @@ class Bulkhead:
                 del pending  # Otherwise its result would stay in memory until the next call.
                 if replaced:
                     return
+            if not self._is_rung_for(bell):
+                return
+
+    def _is_rung_for(self, bell: SimpleQueue[_Ring]) -> bool:
+        """Wait for work; return False if this thread has to end."""
+        while True:
+            ring = self._idle_threads.wait(bell)
+            if ring is not None:
+                return ring is _Ring.WORK
+            with self._lock:
+                if bell.empty():
+                    if bell is self._bell:  # After close() this thread is not counted any more.
+                        self._threads -= 1
+                    return False
 
     def _next(self) -> PendingCall | None:
         with self._lock:

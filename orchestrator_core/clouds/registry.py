@@ -55,7 +55,11 @@ class Registry:
         """
         name = cloud.settings.assignment
         if name is None:
-            raise NoAssignmentBackend(f"Cloud {cloud.name} has no assignment backend")
+            missing = "" if self._has_state else "add [state], or "
+            raise NoAssignmentBackend(
+                f"Cloud {cloud.name} has no assignment backend: {missing}name one with "
+                f"`assignment` in [clouds.{cloud.name}]"
+            )
         lack = self.lack(self.backends[name])
         if lack:
             raise NoAssignmentBackend(f"Backend {name} {lack}")

@@ -131,7 +131,7 @@ class CloudSchema(_PluggedSchema):
     )
     assignment = text(
         "The section `[assignments.NAME]` of the backend that assigns and releases its VMs.",
-        default="none",
+        default="`given` with `[state]`, else none",
     )
     provider_label = text(
         "The provider's name in answers. The `uuid` of a node depends on it.",

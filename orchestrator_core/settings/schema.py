@@ -20,6 +20,9 @@ from orchestrator_core.settings.server_schema import (
 DEFAULT: Final = "default"
 """The name under which the API serves the default cloud; it is reserved."""
 
+GIVEN: Final = "given"
+"""The name of the backend that a server with [state] has, and of its section."""
+
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """The valid names of clouds, which are also path segments."""
 

@@ -150,6 +150,15 @@ def test_check_connect_tries_the_database_too(
     assert not (tmp_path / "state.db").exists()
 
 
+def test_check_shows_the_default_backend_of_a_server_with_a_database(
+    run: Run, tmp_path: Path
+) -> None:
+    said = run("check", "--connect", "--config", config(tmp_path, f"{STATE}{CLOUD}"))
+    (row,) = (line for line in said.stdout.splitlines() if "given" in line)
+    assert "reached" in row
+    assert "given" not in run("check", "--config", config(tmp_path, CLOUD)).stdout
+
+
 def test_check_says_that_a_backend_lacks_the_database(run: Run, tmp_path: Path) -> None:
     toml = f"{CLOUD}assignment = 'given'\n[assignments.given]\nbackend = 'given'\n"
     said = run("check", "--config", config(tmp_path, toml))

@@ -145,6 +145,19 @@ def test_the_ledger_can_be_asked(api: Api) -> None:
     assert api.get("/vm/assignments", user="nobody")["assignments"] == []
 
 
+def test_a_cloud_that_names_no_backend_uses_the_default_one(serve: Serve) -> None:
+    toml = settings('url = "sqlite:///state.db"').replace('assignment = "given"\n', "")
+    toml = toml.replace('[assignments.given]\nbackend = "given"\n', "")
+    assert "given" not in toml
+    api = Api(serve(toml))
+    offers = api.get("/cloud/fake_driver")["cloud"]["operations"]
+    assert offers["assign_vm"] == {"supported": True, "reason": None}
+    assert api.assign("1").json()["result"] == "Node 1 assigned"
+    shown = {vm["id_vm"]: vm["status"] for vm in api.get("/vm/status")["nodes"]}
+    assert shown == {"1": 2, "2": 1}
+    api.http.close()
+
+
 def test_without_a_database_nothing_is_given_away(serve: Serve) -> None:
     toml = settings("", "").replace("[state]", "")
     api = Api(serve(toml))

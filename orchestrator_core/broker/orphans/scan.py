@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.vm import VmKey
@@ -50,6 +50,9 @@ class OrphanScanner:
     async def turn(self) -> None:
         """Scan every cloud that is due."""
         usable = [name for name, cloud in self._registry.clouds.items() if not cloud.failure]
+        # One read, every second, for all clouds: a write would take the lock from the changes.
+        if not await self._database.read(lambda connection: _is_any_due(connection, usable)):
+            return
         for name in await self._database.write(
             lambda connection: _claim(connection, usable, self._interval)
         ):
@@ -86,13 +89,22 @@ class OrphanScanner:
             )
 
 
+def _is_any_due(connection: Connection, clouds: list[str]) -> bool:
+    """Return whether one of these clouds is due, or has never been scanned."""
+    waiting = (
+        select(func.count())
+        .select_from(orphan_scans)
+        .where(orphan_scans.c.cloud.in_(clouds), orphan_scans.c.due_at > now())
+    )
+    count: int = connection.execute(waiting).scalar_one()
+    return count < len(clouds)
+
+
 def _claim(connection: Connection, clouds: list[str], interval: float) -> list[str]:
-    for name in clouds:
-        connection.execute(
-            insert_unless_there(connection.dialect.name, orphan_scans).values(
-                cloud=name, due_at=0.0
-            )
-        )
+    known = set(connection.scalars(select(orphan_scans.c.cloud)))
+    new = [{"cloud": name, "due_at": 0.0} for name in clouds if name not in known]
+    if new:
+        connection.execute(insert_unless_there(connection.dialect.name, orphan_scans), new)
     rows = connection.execute(
         update(orphan_scans)
         .where(orphan_scans.c.cloud.in_(clouds), orphan_scans.c.due_at <= now())
