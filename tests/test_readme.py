@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its curl examples, its settings, its plugin."""
+"""The README's curl examples, settings and plugin: they behave as shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pinned set for deployment: it is what a server needs, as it was tested, and with hashes."""
+"""The pinned set for deployment: complete, tested, and with hashes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pinned() -> dict[str, str]:
 
 
 def needed() -> set[str]:
-    """Return everything that the core with PostgreSQL and the plugins install, but for our own."""
+    """Return what the core with PostgreSQL and the plugins install, except our own packages."""
     found: set[str] = set()
     waiting = [("vm-orchestrator", "postgresql"), *((plugin, "") for plugin in PLUGINS)]
     seen = set(waiting)

@@ -1,4 +1,4 @@
-"""The pages list every error code that an answer can carry."""
+"""Error codes: the pages list every code that an answer can carry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.loopback import DOCUMENTED
 
 CORE = Path(orchestrator_core.__file__).parent
 _ENDINGS = {"paused", "_end", "BodyRefused"}
-"""Functions that are given a code, in any place."""
+"""Functions that take an error code, in any position."""
 
 
 def test_each_code_stands_once_with_meaning_and_advice() -> None:
@@ -45,7 +45,7 @@ def test_every_code_that_the_core_writes_is_listed() -> None:
 
 
 def _codes(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield each text that is given as an error's code, and where."""
+    """Yield each text that is passed as an error code, and its place."""
     if "testing" in file.parts:
         return
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

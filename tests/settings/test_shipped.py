@@ -1,4 +1,4 @@
-"""The shipped settings file names every key that exists, with its real default."""
+"""The shipped settings file: every existing key, with its real default."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SETTING = re.compile(r"^# (\[[a-z_.]+\]|[a-z_]+ = .+)")
 
 
 def uncommented() -> dict[str, Any]:
-    """The file with everything in force that it shows as a comment."""
+    """Return the file with all commented settings in force."""
     lines = []
     for line in FILE.read_text(encoding="utf-8").splitlines():
         found = SETTING.match(line)

@@ -1,4 +1,4 @@
-"""The README names every key and every hint, and what it shows is valid."""
+"""The README: it names every key and hint, and its examples are valid."""
 
 from __future__ import annotations
 
