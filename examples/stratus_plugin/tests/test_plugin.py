@@ -1,4 +1,4 @@
-"""What is its own, through HTTP as well: each test gets a server with nothing but this cloud."""
+"""Tests of this plugin's own behaviour through HTTP, on a server with this cloud only."""
 
 from collections.abc import Callable
 
