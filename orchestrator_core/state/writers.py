@@ -163,7 +163,7 @@ class Writer:
                     batch += self._waiting(most - len(batch))
             try:
                 transaction.commit()
-            except Exception as error:  # noqa: BLE001 - it is told
+            except Exception as error:  # noqa: BLE001 - it is delivered
                 # SQLite may still be in the transaction, although SQLAlchemy assumes that it ended.
                 connection.invalidate()
                 for job in batch:
@@ -216,11 +216,11 @@ def _tell(batch: Sequence[_Job]) -> None:
     for loop in {job.loop for job in batch}:
         jobs = [job for job in batch if job.loop is loop]
         if loop is None:
-            _tell_all(jobs)
+            _deliver_all(jobs)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(_tell_all, jobs)
+            loop.call_soon_threadsafe(_deliver_all, jobs)
 
 
-def _tell_all(jobs: Sequence[_Job]) -> None:
+def _deliver_all(jobs: Sequence[_Job]) -> None:
     for job in jobs:
         job.deliver()

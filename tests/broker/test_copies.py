@@ -61,11 +61,11 @@ def test_what_nobody_called_a_copy_does_not_become_another_installation(
     held = api.assign(node, lease="1h").json()
     before = command("db", "check")
     refusal = command("db", "restored", "--confirm", "--new-installation", status=1)
-    assert "say so first: orchestrator db restored" in refusal
+    assert "run this first: orchestrator db restored" in refusal
     assert command("db", "check") == before
     assert api.assignment(held["assignment"])["lease_expires_at"] == held["lease_expires_at"]
     command("freeze", "--reason", "a look")
-    assert "still nothing is destroyed: frozen" in command("db", "restored", "--confirm")
+    assert "nothing is destroyed yet: frozen" in command("db", "restored", "--confirm")
 
 
 def test_a_copy_settles_what_it_has_started_before_it_is_an_installation_of_its_own(
@@ -126,7 +126,7 @@ def test_a_backup_restored_over_a_newer_cloud_destroys_nothing(
     api = serve_cloud("[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0")
     wait_for(
         lambda: api.get("/processes")["destroying_held"],
-        lambda held: "the database knows nothing of" in (held or ""),
+        lambda held: "the database does not know" in (held or ""),
     )
     (orphan,) = api.get("/orphans")["orphans"]
     assert (orphan["node"], orphan["reason"]) == (young, "unknown_operation")
@@ -169,7 +169,7 @@ def test_nobody_is_given_a_vm_before_it_is_confirmed_that_it_is_free(
     refused = api.assign(other, "eve")
     assert (refused.status_code, refused.json()["error_code"]) == (503, "assign_held")
     assert refused.headers["Retry-After"] == "60"
-    assert "the database came out of a backup" in refused.json()["message"]
+    assert "the database was restored from a backup" in refused.json()["message"]
     assert api.assign(mine, "ann").json() == held
     assert api.assign(mine, "eve").status_code == 400
     command("db", "restored", "--confirm")

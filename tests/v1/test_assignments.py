@@ -191,7 +191,7 @@ def test_a_release_does_not_wait_for_a_cloud_that_takes_its_time(tmp_path: Path)
         assert answer["result"] == f"Node {node} released and deletion pending"
         assert answer["deletion"] == "pending"
         again = api.assign(node)
-        assert again.json()["message"] == f"Node {node} is being released or destroyed"
+        assert again.json()["message"] == f"Node {node} is already being released or destroyed"
         settled = api.settled(answer["operation"])
         assert settled["result"]["deletion"] == "done"
         assert node not in api.nodes()
