@@ -14,8 +14,8 @@ from orchestrator_core.broker.states import ASSIGNMENT, OPERATION, STEPS, VM, St
 
 _HEAD: Final = """# States
 
-Made out of `orchestrator_core/broker/states.py` by `make states`.
-The statements that write a state refuse every transition that is not drawn here.
+Generated from `orchestrator_core/broker/states.py` by `make states`.
+The statements that write a state refuse every transition that is missing from these diagrams.
 """
 
 
