@@ -1,4 +1,4 @@
-"""The walls between the rooms stand."""
+"""The import contracts between the packages."""
 
 from __future__ import annotations
 

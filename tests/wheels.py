@@ -1,4 +1,4 @@
-"""Packages as users get them: built wheels, and where they are installed."""
+"""Packages as users get them: built wheels and their installation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ALONE = ["--no-deps", "--no-build-isolation"]
 
 
 def copy_of(source: Path, directory: Path) -> Path:
-    """A copy in which something can be built: nothing is left in the checkout."""
+    """Copy a package so that it can be built without leaving files in the checkout."""
     left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     return Path(shutil.copytree(source, directory, ignore=left_out))
 
@@ -37,14 +37,14 @@ def build(wheels: Path, *sources: Path) -> None:
 
 
 def install(target: Path, *sources: Path) -> None:
-    """Install packages, and nothing that they need, into a directory for PYTHONPATH."""
+    """Install packages without their requirements into a directory for PYTHONPATH."""
     command = [*_PIP, "install", *_ALONE, "--target", str(target)]
     subprocess.run([*command, *map(str, sources)], check=True)
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels of all packages."""
+    """Build wheels of all packages."""
     directory = tmp_path_factory.mktemp("packages")
     copy = copy_of(ROOT, directory / "checkout")
     build(directory, *(copy / folder for folder in PACKAGES))
@@ -52,9 +52,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_venv(directory: Path) -> None:
-    """Make a virtual environment that has everything but what is ours.
+    """Make a virtual environment with all requirements and without our own packages.
 
-    As ``python3 -m venv`` does and as if pip had installed what ours need, without the network.
+    The result is that of ``python3 -m venv`` and of pip installing the requirements, without the
+    network.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
     others = directory / "others"
@@ -72,7 +73,7 @@ def make_venv(directory: Path) -> None:
 
 
 def without_the_network(wheels: Path) -> dict[str, str]:
-    """The environment in which pip takes our packages from their wheels, whatever it is told."""
+    """Return the environment in which pip takes packages only from our wheels."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCHESTRATOR", "PIP_"))}
     for variable in ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_ADDOPTS"):
         kept.pop(variable, None)

@@ -123,7 +123,7 @@ class Writer:
         """Write the job of a batch and the jobs that wait by then, which are added to the batch."""
         try:
             self._run(batch, _MOST_IN_ONE_COMMIT)
-        except Exception as error:  # noqa: BLE001 - whose it is shows when each is alone
+        except Exception as error:  # noqa: BLE001 - each work is run alone to find its own error
             if _is_silence(error) or (len(batch) == 1 and not is_retryable(error)):
                 for job in batch:
                     job.error = error
@@ -135,7 +135,7 @@ class Writer:
         for attempt in range(1, _TRIES + 1):
             try:
                 self._run([job], 1)
-            except Exception as error:  # noqa: BLE001 - it is its caller's
+            except Exception as error:  # noqa: BLE001 - the caller of the work gets it
                 if attempt == _TRIES or not is_retryable(error):
                     job.error = error
                     return

@@ -21,14 +21,14 @@ for source in sources:
     os.chdir(source)
     build_meta.build_wheel(wheels)
 """
-"""Pip would start a Python for each, which takes ten times as long as the building."""
+"""Pip would start a Python for each, which takes ten times as long as building."""
 
 
 @pytest.fixture(scope="session")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which all of them are installed."""
+    """Return the environment in which all of them are installed."""
     directory = tmp_path_factory.mktemp("broken")
-    # Built from a copy, so that nothing of it lands beside the sources.
+    # The wheels are built from a copy, so that no build files are left beside the sources.
     leave = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
     shutil.copytree(BROKEN, directory / "source", ignore=leave)
     target = directory / "installed"

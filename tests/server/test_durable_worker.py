@@ -1,4 +1,4 @@
-"""The durable worker beside the web workers: there, alone, again, and gone with its server."""
+"""The durable worker: beside web workers, alone, restarted, and ended with its server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_it_ends_with_its_server_even_if_that_is_killed(serve: Serve) -> None:
 def test_it_ends_if_its_server_was_gone_before_it_began(tmp_path: Path) -> None:
     config = tmp_path / "orchestrator.toml"
     config.write_text(STATE)
-    stranger = os.getppid()  # its parent is this test
+    stranger = os.getppid()  # The worker's parent is this test.
     command = [sys.executable, "-m", "orchestrator_core.cli", "worker", "--config", str(config)]
     done = subprocess.run(
         [*command, "--supervised", str(stranger)],
@@ -99,7 +99,7 @@ def test_it_can_run_alone(serve: Serve, tmp_path: Path) -> None:
         )
     try:
         (operation,) = api.operations(kind="stop_vm")
-        # Its own dummy cloud begins afresh, without this VM: which is what it is to find out.
+        # Its own dummy cloud starts afresh without this VM, which the worker must discover.
         assert api.settled(operation["id"])["state"] == "succeeded"
         kinds = {one["kind"] for one in api.get("/processes")["processes"]}
         assert kinds == {"web", "worker"}

@@ -1,4 +1,4 @@
-"""Who holds which VM: the default backend and the ledger behind every backend."""
+"""Assignments: the default backend, and the ledger behind every backend."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_generation_that_has_ended_is_told_from_one_that_never_was(api: Api) -
     api.assign(node, lease="1h")
     for answer in (api.release(node, generation=7), api.renew(node, generation=7)):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
-        never = "The VM never had an assignment of generation 7; it is 1 now"
+        never = "The VM never had generation 7; its generation is 1"
         assert answer.json()["message"] == never
     assert api.release(node, generation=1).status_code == 200
 
@@ -191,7 +191,7 @@ def test_a_release_does_not_wait_for_a_cloud_that_takes_its_time(tmp_path: Path)
         assert answer["result"] == f"Node {node} released and deletion pending"
         assert answer["deletion"] == "pending"
         again = api.assign(node)
-        assert again.json()["message"] == f"Node {node} is already being released or destroyed"
+        assert again.json()["message"] == f"Node {node} is being released or destroyed"
         settled = api.settled(answer["operation"])
         assert settled["result"]["deletion"] == "done"
         assert node not in api.nodes()

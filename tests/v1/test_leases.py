@@ -1,4 +1,4 @@
-"""Assigning a VM on lease and renewing it, as callers see it."""
+"""Leases as callers see them: assigning and renewing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def url(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def api(folder: Path, url: str) -> Iterator[Api]:
-    """A server whose leases run out and stay so: nobody takes the VMs back."""
+    """Serve without a durable worker, so that expired VMs are not taken back."""
     with stateful(settings(f'url = "{url}"\nworker = false', "hints = true"), folder) as running:
         yield running
 
@@ -112,7 +112,7 @@ def test_no_cloud_is_asked_for_a_renewal(api: Api) -> None:
     before = api.server.log().count("cloud call")
     body = {"hostname": f"dummy-{node}", "lease": "1h"}
     renewed = api.put("/vm/action/renew", body, **hints)
-    # What the stop has begun is nobody's to renew, and is said without asking anybody.
+    # The stop has begun, so that a renewal is refused without asking the backend.
     assert (renewed.status_code, renewed.json()["error_code"]) == (400, "refused")
     other, _ = on_lease(api)
     before = api.server.log().count("cloud call")
@@ -141,9 +141,7 @@ def test_what_cannot_be_renewed_is_told_and_left_alone(api: Api) -> None:
     refused = {
         f"Node {free} is not assigned": api.renew(free),
         f"Node {given} has no lease": api.renew(given),
-        "The VM never had an assignment of generation 2; it is 1 now": api.renew(
-            node, generation=2
-        ),
+        "The VM never had generation 2; its generation is 1": api.renew(node, generation=2),
         "Node 777 is not assigned": api.renew("777"),
     }
     for message, told in refused.items():

@@ -130,7 +130,7 @@ class Entry:
                 step()
             except StateUnavailable:
                 self._given_up.wait(_RETRY_DELAY)  # The reason is logged already.
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller raises it
+            except Exception as error:  # noqa: BLE001 - the caller raises it
                 self._end(done, error)
                 return
             else:

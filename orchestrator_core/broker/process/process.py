@@ -147,7 +147,7 @@ class Process:
                 pass  # The outage is logged already.
             except OrchestratorError as error:
                 _log.warning("heartbeat failed", process=self.id, why=error.message)
-            except Exception:  # noqa: BLE001 - it must go on beating
+            except Exception:  # noqa: BLE001 - the heartbeats must continue
                 _log.exception("heartbeat failed", process=self.id)
 
     def _beat(self, work: Callable[[Connection], None]) -> None:

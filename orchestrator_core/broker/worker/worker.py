@@ -45,7 +45,7 @@ class DurableWorker:
     Args:
         broker: the broker that makes the attempts.
         registry: the registry of the clouds that this worker can reach.
-        settings: the settings, with the slots and the lease.
+        settings: the settings, with the concurrency and the process timeout.
         poll: the seconds between two checks for due operations.
     """
 
