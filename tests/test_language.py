@@ -36,6 +36,9 @@ NO_SOURCE: Final = frozenset({".venv", "build", "dist", "_build", "__pycache__",
 QUESTION: Final = re.compile(r"(What|Who|Whose|Whom|Which|Whether|How|Where|When|Why)\b")
 """The beginning of a docstring that is a question and not a noun phrase."""
 
+IS_TRUE_OR_FALSE: Final = "Whether "
+"""The beginning that only an attribute may have: the usual description of a boolean."""
+
 BANNED: Final = {
     r"nobody(?:'s)?": "name the actor: 'no caller', 'no process', 'no user'",
     r"somebody(?:'s)?": "name the actor: 'an operator', 'another caller'",
@@ -65,13 +68,14 @@ def shown(file: Path, line: int, words: str) -> str:
     return f"{file.relative_to(ROOT)}:{line}: {words}"
 
 
-def noun_phrases(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Yield the docstrings of a module, its classes and its attributes, but of no function."""
+def questions(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the docstrings of a module, its classes and its attributes that begin as a question."""
     bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef)]
-    for statement in chain.from_iterable(bodies):
+    for number, statement in chain.from_iterable(enumerate(body) for body in bodies):
         match statement:
-            case ast.Expr(ast.Constant(str()) as docstring):
-                yield docstring
+            case ast.Expr(ast.Constant(str(text)) as docstring) if QUESTION.match(text):
+                if number == 0 or not text.startswith(IS_TRUE_OR_FALSE):
+                    yield docstring
 
 
 def sentences(file: Path) -> Iterator[tuple[int, str]]:
@@ -110,8 +114,7 @@ def test_no_docstring_of_a_module_class_or_attribute_begins_with_a_question(pack
     found = [
         shown(file, docstring.lineno, str(docstring.value).split("\n", 1)[0])
         for file in files(package, ".py")
-        for docstring in noun_phrases(ast.parse(file.read_text(encoding="utf-8")))
-        if QUESTION.match(str(docstring.value))
+        for docstring in questions(ast.parse(file.read_text(encoding="utf-8")))
     ]
     assert not found, "\n".join(["write a noun phrase:", *found])
 
@@ -153,5 +156,10 @@ def test_a_banned_word_is_found_with_its_line_and_its_remedy() -> None:
 
 def test_a_question_is_found_in_a_class_and_not_in_a_function() -> None:
     tree = ast.parse('class A:\n    """Who asks."""\n\n    def b(self):\n        """What."""')
-    assert [one.value for one in noun_phrases(tree)] == ["Who asks."]
-    assert QUESTION.match("Whatever it is") is None
+    assert [one.value for one in questions(tree)] == ["Who asks."]
+
+
+def test_only_an_attribute_may_say_whether() -> None:
+    attribute = ast.parse('A = True\n"""Whether it is so."""\nB = 1\n"""Which one it is."""')
+    assert [one.value for one in questions(attribute)] == ["Which one it is."]
+    assert [one.value for one in questions(ast.parse('"""Whether it is so."""'))] != []

@@ -106,7 +106,7 @@ def _temporary_directory() -> Iterator[str]:
     except OSError as error:
         raise SettingsError(
             f"no folder for temporary files can be used ({error.strerror}); set the environment "
-            "variable TMPDIR to a folder that this user may write to"
+            "variable TMPDIR to one that this user may write to"
         ) from None
     with made as name:
         yield name
