@@ -63,7 +63,7 @@ def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> 
     with stateful(settings('url = "sqlite:///state.db"\nretry_delay = 0.1'), tmp_path) as api:
         server, file = api.server, tmp_path / "state.db"
         server.wait_for_log("durable worker ready")
-        assert len(re.findall("a new database was made", server.log())) == 1
+        assert len(re.findall("database created", server.log())) == 1
         node = api.started()
         assert api.assign(node, "ada").status_code == 200
         files = {one: one.with_name(f"away-{one.name}") for one in tmp_path.glob(f"{file.name}*")}
@@ -81,7 +81,7 @@ def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> 
             away.rename(away.with_name(away.name.removeprefix("away-")))
         wait_for(lambda: answers(api), bool)
         assert api.assign(node, "eve").status_code == 400
-        assert len(re.findall("a new database was made", server.log())) == 1
+        assert len(re.findall("database created", server.log())) == 1
 
 
 def test_a_reload_makes_no_database_where_the_settings_are_mistyped(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def look(database: Database, cloud: str, *nodes: Node, destroy: bool = False) ->
 
     def work(connection: Connection) -> list[str]:
         seen = orphans.note(connection, cloud, OURS, nodes)
-        scan._draw_conclusions(connection, CloudSettings(cloud, "test", orphans=rule), seen)
+        scan._apply_rules(connection, CloudSettings(cloud, "test", orphans=rule), seen)
         return [orphan.reason for orphan in seen]
 
     return database.write_now(work)

@@ -287,7 +287,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
         ((operation_id, _),) = leases.expire_leases(connection, 1)
         (claimed,) = acquire.acquire_due(connection, "gone", {"test": None}, 1)
         assert claimed.id == operation_id
-        acquire.reclaim(connection, claimed, "the process that ran it is gone")
+        acquire.reclaim(connection, claimed, "the process that ran the operation has ended")
         vms.protect(connection, VmKey("test", "1", "one"), protected=True)
         (again,) = acquire.acquire_due(connection, recorder.process.id, {"test": None}, 1)
         return again
@@ -305,7 +305,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 
 async def test_looks_for_a_deletion_come_soon_and_then_less_often(recorder: Recorder) -> None:
     usual = Recorder(recorder.database, recorder.process, StateSettings(Secret("x", plain="")))
-    pauses = [usual.confirmation_delay(looks) for looks in range(20)]
+    pauses = [usual.delays.confirmation(looks) for looks in range(20)]
     # A VM that disappears within 0.7 s is reported as gone within 1 s.
     assert sum(pauses[:3]) < 1.0
     assert pauses[6] > 2 * pauses[0]

@@ -12,7 +12,7 @@ from tests.selection.clouds import World, world
 
 START = {"name": "mine", "image": "img-1", "size": "s"}
 KEPT = "i-0001"  # The cloud starts with this VM.
-NOT_OWN = "was neither started nor adopted here, and cloud cloud destroys its own VMs alone"
+NOT_OWN = "was neither started nor adopted here, and cloud cloud destroys only its own VMs"
 
 
 @pytest.fixture(scope="module", params=["given", "good"])
