@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -24,6 +23,7 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import DummySettings
+from tests import commands
 from tests.conftest import Serve
 from tests.databases import MakeUrl
 from tests.stateful import Api, Json, leases_end, settings, wait_for
@@ -94,13 +94,7 @@ def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
 
     def once(*arguments: str) -> subprocess.CompletedProcess[str]:
         config = ("--config", str(tmp_path / "orchestrator.toml"))
-        return subprocess.run(
-            [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=clean_environment,
-        )
+        return commands.run(*arguments, *config, environment=clean_environment)
 
     # An operation that is in the middle of an attempt is for no operator to decide about.
     def is_over(done: subprocess.CompletedProcess[str]) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests import loopback
+from tests import commands, loopback
 from tests.conftest import OPS_TOKEN, Server, running
 from tests.encodings import ENCODINGS
 
@@ -97,14 +97,8 @@ class Place:
     def run(self, *arguments: str) -> str:
         """Return what a command prints."""
         config = str(self.directory / "orchestrator.toml")
-        done = subprocess.run(
-            [sys.executable, "-m", "orchestrator_core.cli", *arguments, "--config", config],
-            env={**self.environment, "COLUMNS": "400"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        variables = {**self.environment, "COLUMNS": "400"}
+        done = commands.run(*arguments, "--config", config, environment=variables)
         return done.stdout + done.stderr
 
     def stored(self) -> str:
@@ -239,8 +233,7 @@ def test_no_address_of_an_upstream_that_is_away_shows(place: Place) -> None:
 def test_check_warns_of_a_secret_that_is_too_short(place: Place) -> None:
     config = place.directory / "orchestrator.toml"
     short = {**place.environment, "ECHO_TOKEN": "s3cret"}
-    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--config", str(config)]
-    done = subprocess.run(command, env=short, capture_output=True, text=True, check=False)
+    done = commands.run("check", "--config", str(config), environment=short)
     assert "clouds.echo.token: fewer than 8 characters" in done.stderr
     assert "ECHO_TOKEN" not in done.stderr
     assert "s3cret" not in done.stderr
