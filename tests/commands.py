@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -31,6 +32,9 @@ NEW_INTERPRETER: Final = ("env", *COMMAND)
 
 _OF_INTERPRETERS: Final = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads when it starts."""
+
+_LIMITS: Final = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+"""Limits that a test may set for its commands."""
 
 _OF_FORK_SERVER: Final = (
     "orchestrator_core",
@@ -151,6 +155,8 @@ def start(
         "environment": dict(environment),
         "cwd": os.fspath(Path.cwd() if cwd is None else cwd.absolute()),
         "new_session": new_session,
+        "umask": _umask(),
+        "limits": [(limit, resource.getrlimit(limit)) for limit in _LIMITS],
     }
     status, its = socket.socketpair()
     with its:
@@ -193,6 +199,12 @@ def run(
 def environment_without_ours() -> dict[str, str]:
     """Return the variables of this process without the project's."""
     return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
+
+
+def _umask() -> int:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _text(stream: IO[bytes]) -> str:

@@ -15,12 +15,15 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import selectors
 import socket
 import sys
 import time
 from typing import Any, Final
+
+from orchestrator_core import faultpoints
 
 PROGRAM: Final = "orchestrator_core.cli"
 """What a forked command runs, as ``python -m`` does."""
@@ -112,6 +115,9 @@ def _prepare(command: dict[str, Any]) -> None:
     if command["new_session"]:
         os.setsid()
     os.chdir(command["cwd"])
+    os.umask(command["umask"])
+    for limit, pair in command["limits"]:
+        resource.setrlimit(limit, tuple(pair))
     os.environ.clear()
     os.environ.update(command["environment"])
     time.tzset()
@@ -119,6 +125,7 @@ def _prepare(command: dict[str, Any]) -> None:
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     others = [folder for folder in folders if folder and folder not in sys.path]
     sys.path[:1] = [command["cwd"], *others]  # as `python -m` makes it
+    importlib.reload(faultpoints)  # it reads its variable when it is imported
     sys.argv[:] = [PROGRAM, *command["arguments"]]
 
 

@@ -39,8 +39,10 @@ def discover() -> list[PluginRecord]:
 
 def _read(source: Distribution) -> list[PluginRecord]:
     points = [(kind, p) for p in source.entry_points if (kind := _KINDS.get(p.group)) is not None]
+    if not points:
+        return []  # without parsing the metadata of every package of the installation
     name = source.metadata["Name"]
-    if not points or name is None:
+    if name is None:
         return [_record(kind, source, point) for kind, point in points]
     found = installed(name, [point.value.partition(":")[0].strip() for _, point in points])
     if found is not None and not _is_same(found.distribution, source):
