@@ -76,4 +76,4 @@ def _end(connection: Connection, operation: Operation, node: str) -> None:
     written = updates.progress(connection, operation, pending)
     assignment = assignments.of_operation(connection, written)
     assert assignment is not None
-    assignments.move(connection, assignment, AssignmentState.ENDED, Cause(why="released"))
+    assignments.move(connection, assignment, AssignmentState.ENDED, Cause(reason="released"))

@@ -25,7 +25,7 @@ from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings import kept_files
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.secrets import open_files
-from orchestrator_core.settings.snapshot import current, generation, proven
+from orchestrator_core.settings.snapshot import current, proven, reload_number
 
 _log = structlog.get_logger("orchestrator")
 
@@ -123,7 +123,7 @@ def _tell_stale() -> None:
 def _first(directory: Path) -> bool:
     """Return whether this is the first process with these settings; one report is enough."""
     try:
-        path = directory / f"reported-{generation()}"
+        path = directory / f"reported-{reload_number()}"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     except OSError:  # it exists, or cannot be made: serving is more important
         return False

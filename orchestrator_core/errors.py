@@ -37,7 +37,7 @@ Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
         ├── CloudUnreachable       no connection, or it broke
         ├── CredentialsRefused     the cloud refused our credentials
         ├── RateLimited            the cloud asks us to slow down
-        ├── NonsenseAnswer         the answer is not what the contract says
+        ├── InvalidAnswer         the answer is not what the contract says
         └── ReleasedNotDestroyed   released, but the VM is still there
 
 Example, in a driver::
@@ -100,7 +100,7 @@ class StateUnavailable(OrchestratorError):
 
     Attributes:
         retry_after: seconds after which a repeat makes sense.
-        why: what has failed, with the database's name and what to do; for operators alone.
+        reason: what has failed, with the database's name and what to do; for operators alone.
     """
 
     code = "state_unavailable"
@@ -108,7 +108,7 @@ class StateUnavailable(OrchestratorError):
     def __init__(self) -> None:
         super().__init__("The server cannot reach its database")
         self.retry_after = 5.0
-        self.why = ""
+        self.reason = ""
 
 
 class CommitUnconfirmed(StateUnavailable):
@@ -385,10 +385,10 @@ class RateLimited(CloudError):
     transient = True
 
 
-class NonsenseAnswer(CloudError):
+class InvalidAnswer(CloudError):
     """The cloud's answer cannot be understood, is too large, or breaks the contract."""
 
-    code = "nonsense_answer"
+    code = "invalid_answer"
 
 
 class ReleasedNotDestroyed(CloudError):

@@ -35,7 +35,7 @@ for is refused. Ids go into URLs escaped, ``urllib.parse.quote(node_id, safe="")
 text that a caller sends.
 
 What a hook gives is held against the types that its signature says; an answer of another type
-is refused as nonsense, whatever is in it.
+is refused as an invalid answer, whatever is in it.
 
 Reads are repeated by the core when they fail in a way that may pass
 (:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing

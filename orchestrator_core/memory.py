@@ -72,6 +72,6 @@ class _Giver:
 _giver = _Giver()
 
 
-def give_back_soon() -> None:
+def trim_soon() -> None:
     """Return the memory of a long answer to the system some seconds from now."""
     _giver.ask()

@@ -34,11 +34,11 @@ default_cloud = "fake_driver"
 [clouds.fake_driver]
 driver = "dummy"
 store = "file:clouds/first.db"
-visibility = 1
+visibility_timeout = 1
 [clouds.other]
 driver = "passing"
 store = "file:clouds/second.db"
-visibility = 1
+visibility_timeout = 1
 [clouds.stack]
 driver = "libcloud"
 provider = "openstack"
@@ -66,8 +66,8 @@ mode = "token"
 tokens = {{ops = "file:token"}}
 [state]
 url = "sqlite:///state/orchestrator.db"
-pause = 0.1
-longest_pause = 0.5
+retry_delay = 0.1
+max_retry_delay = 0.5
 """
 
 LAB: Final = """

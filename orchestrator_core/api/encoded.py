@@ -80,7 +80,7 @@ class Encoded:
             else:
                 self._add_to_file(part)
         if self._size > IN_MEMORY:
-            memory.give_back_soon()
+            memory.trim_soon()
 
     def __len__(self) -> int:
         return self._size

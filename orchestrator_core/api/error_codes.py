@@ -54,7 +54,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "cloud_unreachable": f"{_REPEAT_LATER} If it stays, ask the operator.",
     "credentials_refused": f"{_OPERATOR} The message says what the cloud does not allow.",
     "rate_limited": _RETRY_AFTER,
-    "nonsense_answer": f"{_OPERATOR} The server's log has the details.",
+    "invalid_answer": f"{_OPERATOR} The server's log has the details.",
     "released_not_destroyed": "Destroy the VM that `node` names with `/vm/stop`.",
     "internal_error": f"{_OPERATOR} The server's log has it under the request id.",
     "unauthenticated": "Send a valid token.",

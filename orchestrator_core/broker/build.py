@@ -49,7 +49,7 @@ def prepare_entry(
         _check_place(database, kind)
         return faults
 
-    process = Process(database, kind, state.lease, state.clock_jump)
+    process = Process(database, kind, state.process_timeout, state.clock_jump)
     return Entry(database, process, check, may_be_late=had_one and kind == "web")
 
 

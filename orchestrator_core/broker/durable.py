@@ -113,7 +113,7 @@ class DurableBroker(Broker):
         if not backend.by_hostname:
             return await backend.list_vms(cloud.name, shape)
         held = await self.database.read(lambda c: held_names.holdings(c, backend.name))
-        told = held_names.ToldApart(cloud.name, held, shape)
+        told = held_names.NamesakeFilter(cloud.name, held, shape)
         return await backend.list_vms(cloud.name, told)
 
     async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -18,13 +18,13 @@ from orchestrator_core.broker.orphans.orphans import Orphan
 from orchestrator_core.broker.process import process
 from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.tables import looks
+from orchestrator_core.state.tables import orphan_scans
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OrphanScan:
     """The result of the last orphan scan of a cloud; ``nodes`` is the number of nodes listed."""
 
     cloud: str
@@ -119,13 +119,13 @@ class OperationQueries:
 
     async def orphans(
         self, cloud: str | None
-    ) -> tuple[Sequence[Orphan], Mapping[str, str], Sequence[Look]]:
+    ) -> tuple[Sequence[Orphan], Mapping[str, str], Sequence[OrphanScan]]:
         """Return the orphans, the meaning of each reason, and the results of the last scans."""
 
-        def work(connection: Connection) -> tuple[list[Orphan], list[Look]]:
-            rows = connection.execute(select(looks).order_by(looks.c.cloud))
+        def work(connection: Connection) -> tuple[list[Orphan], list[OrphanScan]]:
+            rows = connection.execute(select(orphan_scans).order_by(orphan_scans.c.cloud))
             found = orphans.once(connection, orphans.find(connection, cloud))
-            return found, [Look(**row._asdict()) for row in rows]
+            return found, [OrphanScan(**row._asdict()) for row in rows]
 
         found, ended = await self._database.read(work)
         return found, orphans.REASONS, ended
@@ -135,7 +135,7 @@ class OperationQueries:
         return await self._database.read(
             lambda connection: (
                 installation.read(connection).held,
-                clock_hold.read(connection).why,
+                clock_hold.read(connection).reason,
                 process.all_processes(connection),
             )
         )

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 class _Finding:
     name: str
     plugin: str
-    verdict: str
+    outcome: str
     seconds: float | None
     ok: bool
     destroy: str = ""
@@ -152,7 +152,7 @@ def _of_database(database: Database, *, connect: bool) -> _Finding:
             return none_yet
         database.read_now(schema.check)
     except OrchestratorError as error:
-        why = error.why if isinstance(error, StateUnavailable) else error.message
+        why = error.reason if isinstance(error, StateUnavailable) else error.message
         return _Finding("[state]", kind, why or error.message, time.monotonic() - begun, ok=False)
     return _Finding("[state]", kind, "reached", time.monotonic() - begun, ok=True)
 
@@ -198,6 +198,6 @@ def _table(findings: list[_Finding]) -> Table:
     table = Table("Part", "Plugin", "Destroys", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
-        verdict = redact(finding.verdict)
-        table.add_row(finding.name, finding.plugin, finding.destroy, verdict, seconds)
+        outcome = redact(finding.outcome)
+        table.add_row(finding.name, finding.plugin, finding.destroy, outcome, seconds)
     return table

@@ -63,7 +63,7 @@ def current(config: Path | None) -> None:
         found = database.read_now(schema.current) if there else None
         click.echo(f"schema {found or 'none'}; this version was written for {schema.SCHEMA}")
         for record in plugin_tables.used(config) if there else ():
-            plugin_tables.tell(database, record)
+            plugin_tables.show(database, record)
 
 
 @db.command()
@@ -83,13 +83,13 @@ def clock(config: Path | None, *, confirm: bool) -> None:
         reading = database.read_now(clock_hold.read)
         shown = datetime.fromtimestamp(reading.at, UTC).isoformat(" ", "seconds")
         click.echo(f"The database's clock shows {shown}")
-        click.echo(f"It is in doubt: {reading.why}" if reading.why else "It is trusted")
+        click.echo(f"It is in doubt: {reading.reason}" if reading.reason else "It is trusted")
         for one in database.read_now(leases.run_out):
             click.echo(f"run out: node {one.node_id} of {one.cloud}, assigned to {one.user}")
         if confirm:
             was = database.write_now(clock_hold.confirm)
             click.echo("Confirmed: leases end by it again" if was else "Nothing to confirm")
-        elif reading.why:
+        elif reading.reason:
             click.echo("When it is right: orchestrator db clock --confirm")
 
 
@@ -118,10 +118,10 @@ def check(config: Path | None) -> None:
         held = itself.held or _moved(database)
         if held:
             click.echo(f"nothing is destroyed: {held}")
-        doubt = database.read_now(clock_hold.read).why
+        doubt = database.read_now(clock_hold.read).reason
         if doubt:
             click.echo(f"no lease ends: the clock is in doubt: {doubt}")
-        usable = [plugin_tables.tell(database, record) for record in plugin_tables.used(config)]
+        usable = [plugin_tables.show(database, record) for record in plugin_tables.used(config)]
     if not all(usable):
         sys.exit(1)
 

@@ -93,9 +93,9 @@ def retry(config: Path | None, operation_id: str) -> None:
 @operations.command()
 @config_option
 @click.argument("operation_id")
-@click.option("--why", default="abandoned by an operator", help="For the record.")
+@click.option("--reason", default="abandoned by an operator", help="For the record.")
 @with_clear_errors
-def abandon(config: Path | None, operation_id: str, why: str) -> None:
+def abandon(config: Path | None, operation_id: str, reason: str) -> None:
     """End a paused or waiting operation; what it has not done yet is not done.
 
     A VM that was to be released is its holder's again, without a lease that has run out; one
@@ -104,14 +104,14 @@ def abandon(config: Path | None, operation_id: str, why: str) -> None:
     from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
-        database.write_now(lambda c: admin.abandon(c, operation_id, operator(), why))
+        database.write_now(lambda c: admin.abandon(c, operation_id, operator(), reason))
     click.echo(f"{operation_id} is abandoned")
 
 
 def _line(operation: Operation) -> str:
     """Two lines or three, of which none needs a wide terminal."""
     node = f" of node {operation.node_id}" if operation.node_id else ""
-    recorded = datetime.fromtimestamp(operation.made_at, UTC).isoformat(timespec="seconds")
+    recorded = datetime.fromtimestamp(operation.created_at, UTC).isoformat(timespec="seconds")
     times = f"{operation.attempts} attempt{'' if operation.attempts == 1 else 's'}"
     error = f"\n  {operation.error_code}: {operation.error_message}" if operation.error_code else ""
     return (

@@ -77,7 +77,7 @@ def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except OrchestratorError as error:
             # Plain: a box drawn around it could not be searched in a log.
-            why = error.why if isinstance(error, StateUnavailable) else ""
+            why = error.reason if isinstance(error, StateUnavailable) else ""
             click.echo(redact(f"orchestrator: {why or error.message}"), err=True)
             sys.exit(1)
 

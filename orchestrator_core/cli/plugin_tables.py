@@ -40,11 +40,11 @@ def upgrade(database: Database, record: PluginRecord) -> bool:
     if before.due:
         click.echo(f"{record.label}: upgraded from {before.revision or 'none'} to {after.revision}")
     else:
-        click.echo(f"{record.label}: {before.verdict}")
+        click.echo(f"{record.label}: {before.description}")
     return True
 
 
-def tell(database: Database, record: PluginRecord) -> bool:
+def show(database: Database, record: PluginRecord) -> bool:
     """Say how far a plugin's tables are; whether the plugin can work on them."""
     from orchestrator_core.state import plugin_schema  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -53,9 +53,9 @@ def tell(database: Database, record: PluginRecord) -> bool:
         return _tell_of_none(record)
     found = database.read_now(lambda connection: plugin_schema.look(connection, migrations))
     if found.behind:
-        _complain(record, found.verdict)
+        _complain(record, found.description)
     else:
-        click.echo(f"{record.label}: {found.verdict}")
+        click.echo(f"{record.label}: {found.description}")
     return not found.behind
 
 

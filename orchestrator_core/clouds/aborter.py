@@ -31,7 +31,7 @@ class Aborter:
         self._lock = threading.Lock()
         self._alive = False
 
-    def tell(self, abort: Abort, deadline: Deadline) -> None:
+    def call(self, abort: Abort, deadline: Deadline) -> None:
         """Schedule ``abort(deadline)`` to run soon; never block."""
         try:
             self._queue.put_nowait((abort, deadline))

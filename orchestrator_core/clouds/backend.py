@@ -10,7 +10,7 @@ from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.single_flight import SingleFlight
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import NodeNotFound, NonsenseAnswer
+from orchestrator_core.errors import InvalidAnswer, NodeNotFound
 from orchestrator_core.model import AssignmentResult, AssignRequest, Vm
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES
@@ -78,7 +78,7 @@ class Backend:
         """Return the requested VM, within the given seconds or the operation's own deadline.
 
         Raises:
-            NonsenseAnswer: when the backend returns another VM than the one with the given id.
+            InvalidAnswer: when the backend returns another VM than the one with the given id.
         """
 
         def job(hooks: Hooks, deadline: Deadline) -> Vm:
@@ -158,10 +158,10 @@ class Backend:
         """Check that a backend's answer is about the requested VM.
 
         Raises:
-            NonsenseAnswer: when the answer is about another VM, which must not be destroyed.
+            InvalidAnswer: when the answer is about another VM, which must not be destroyed.
         """
         if wanted is not None and given != wanted:
-            raise NonsenseAnswer(
+            raise InvalidAnswer(
                 f"{self.guard.title} was asked about node {wanted!r} in {hook} "
                 f"and answered about node {given!r}"
             )

@@ -288,7 +288,7 @@ class Bulkhead:
             self._overdue_of[pending.origin.caller] += 1
         pending.deadline.end()
         if pending.abort is not None:
-            self._aborter.tell(pending.abort, pending.deadline)
+            self._aborter.call(pending.abort, pending.deadline)
         self._write_off_later(pending)
 
     def _write_off_later(self, pending: PendingCall) -> None:

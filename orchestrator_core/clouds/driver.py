@@ -12,8 +12,8 @@ from orchestrator_core.clouds.living import choose_living
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
+    InvalidAnswer,
     NodeNotFound,
-    NonsenseAnswer,
     NotFound,
     SizeNotFound,
     Unsupported,
@@ -92,7 +92,7 @@ class Driver:
 
         Raises:
             NodeNotFound: when there is no such node.
-            NonsenseAnswer: when the plugin returns a node with another id.
+            InvalidAnswer: when the plugin returns a node with another id.
         """
         listed = self._hooks.supports("list_nodes")
         if self._hooks.supports("get_node") and (_PLAIN_ID.fullmatch(node_id) or not listed):
@@ -166,10 +166,10 @@ class Driver:
         """Return a plugin's answer if it has the requested id.
 
         Raises:
-            NonsenseAnswer: when the answer has another id.
+            InvalidAnswer: when the answer has another id.
         """
         if thing.id != wanted:
-            raise NonsenseAnswer(
+            raise InvalidAnswer(
                 f"{self._hooks.title} was asked for {wanted!r} in {hook} and gave {thing.id!r}"
             )
         return thing
@@ -196,12 +196,12 @@ class Driver:
         """Return a page of a list if it is sorted by id and begins after its marker.
 
         Raises:
-            NonsenseAnswer: when it is not; callers that read page after page would miss items.
+            InvalidAnswer: when it is not; callers that read page after page would miss items.
         """
         ids = [getattr(thing, "id") for thing in things]  # noqa: B009 - each class here has one
         begins = [marker] if marker is not None else []
         if any(later <= earlier for earlier, later in pairwise([*begins, *ids])):
-            raise NonsenseAnswer(f"{self._hooks.title} gave a part in {hook} that is not by id")
+            raise InvalidAnswer(f"{self._hooks.title} gave a part in {hook} that is not by id")
         return things
 
     def _many(self, hook: str, expected: type[M]) -> Sequence[M]:

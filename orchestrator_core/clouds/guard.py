@@ -11,8 +11,8 @@ from typing import Final, Protocol, TypeVar
 from orchestrator_core.clouds import retries
 from orchestrator_core.clouds.breaker import Breaker, Circuit
 from orchestrator_core.clouds.bulkhead import Bulkhead, Load, NeverAsked
+from orchestrator_core.clouds.cooldowns import Cooldowns
 from orchestrator_core.clouds.journal import Journal
-from orchestrator_core.clouds.pauses import Pauses
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.deadline import Deadline
@@ -22,7 +22,7 @@ from orchestrator_core.errors import (
     CloudTimeout,
     CloudUnavailable,
     CredentialsRefused,
-    NonsenseAnswer,
+    InvalidAnswer,
     OrchestratorError,
     RateLimited,
     RequestError,
@@ -42,7 +42,7 @@ _LOCAL_THREADS: Final = 4
 More threads would not help, because a thread that computes needs the interpreter's lock.
 """
 
-_ANSWERS = (RequestError, CredentialsRefused, NonsenseAnswer)
+_ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
 """Errors which show that the cloud is up."""
 
 _UNTOLD = (CloudBusy, NeverAsked, RateLimited)
@@ -86,7 +86,7 @@ class Guard:
         self.breaker = Breaker(
             title, failures=settings.breaker.failures, seconds=settings.breaker.seconds
         )
-        self._pauses = Pauses(title)
+        self._cooldowns = Cooldowns(title)
         self._handle = handle
         self._deadlines = deadlines
         self._most_attempts = settings.retries + 1
@@ -162,7 +162,7 @@ class Guard:
                         raise
                     renewed = True
                     continue
-                wait = retries.pause(
+                wait = retries.delay(
                     error, attempt, self._most_attempts, whole.remaining(), unchanged=unchanged
                 )
                 closed = self.breaker.circuit is Circuit.CLOSED
@@ -246,7 +246,7 @@ class Guard:
             raise
         finally:
             if isinstance(raised, RateLimited) and raised.retry_after:
-                self._pauses.begin(operation, raised.retry_after)
+                self._cooldowns.begin(operation, raised.retry_after)
             if raised is None:
                 self._handle.accepted(hooks)
             self._judge(raised, probe=probe)
@@ -255,7 +255,7 @@ class Guard:
 
     def _admit(self, operation: str) -> bool:
         try:
-            self._pauses.check(operation)
+            self._cooldowns.check(operation)
             return self.breaker.admit()
         except CloudError as refusal:
             self.journal.not_called(operation, refusal)

@@ -82,8 +82,8 @@ class PluginHandle:
         async with self._renewing:
             if self.current is not refused:
                 return True  # Another call has renewed the object already.
-            pause = ACCEPTED_SECONDS if self._is_accepted else RENEWAL_SECONDS
-            if self._make is None or time.monotonic() < self._renewed_at + pause:
+            delay = ACCEPTED_SECONDS if self._is_accepted else RENEWAL_SECONDS
+            if self._make is None or time.monotonic() < self._renewed_at + delay:
                 return False
             self._renewed_at = time.monotonic()
             self._is_accepted = False

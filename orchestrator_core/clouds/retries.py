@@ -16,7 +16,7 @@ _LEAST_LEFT: Final = 0.05
 """Seconds that an attempt needs at least before the deadline; else it is not made."""
 
 
-def pause(
+def delay(
     error: OrchestratorError, attempt: int, most: int, left: float, *, unchanged: bool
 ) -> float | None:
     """Return the seconds to wait before the next attempt; None to stop retrying.

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 import structlog
 
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudError, NonsenseAnswer, OrchestratorError, Unsupported
+from orchestrator_core.errors import CloudError, InvalidAnswer, OrchestratorError, Unsupported
 from orchestrator_core.model import AssignmentResult
 from orchestrator_core.plugins.conformity import fault, no_list
 from orchestrator_core.plugins.contract import manager
@@ -144,7 +144,7 @@ class Hooks:
         """Call a hook that returns one object.
 
         Raises:
-            NonsenseAnswer: when it returns something else, or an object with wrong values.
+            InvalidAnswer: when it returns something else, or an object with wrong values.
         """
         answer = self.call(hook, **arguments)
         self._hold_to(hook, (answer,), expected, listed=False)
@@ -156,11 +156,11 @@ class Hooks:
         """Call a hook that returns a list.
 
         Raises:
-            NonsenseAnswer: when it returns no list, or a list of something else.
+            InvalidAnswer: when it returns no list, or a list of something else.
         """
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):
-            raise self._nonsense(hook, no_list(answer, expected))
+            raise self._invalid(hook, no_list(answer, expected))
         self._hold_to(hook, answer, expected)
         return answer
 
@@ -180,7 +180,7 @@ class Hooks:
         if not isinstance(answer, Mapping) or not all(
             isinstance(word, str) for item in answer.items() for word in item
         ):
-            raise self._nonsense(
+            raise self._invalid(
                 "unsupported", f"it returned {type(answer).__name__}; return a dict of str to str"
             )
         return {name: self._spoken.reason(reason, name) for name, reason in answer.items()}
@@ -190,10 +190,10 @@ class Hooks:
     ) -> None:
         wrong = fault(things, expected, listed=listed)
         if wrong is not None:
-            raise self._nonsense(hook, wrong)
+            raise self._invalid(hook, wrong)
 
-    def _nonsense(self, hook: str, why: str) -> NonsenseAnswer:
-        return NonsenseAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
+    def _invalid(self, hook: str, why: str) -> InvalidAnswer:
+        return InvalidAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
 
 
 _IMPLEMENTED: Final[dict[tuple[Kind, type], frozenset[str]]] = {}

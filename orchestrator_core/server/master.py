@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gunicorn.errors import HaltServer
 
-from orchestrator_core.settings.snapshot import generation
+from orchestrator_core.settings.snapshot import reload_number
 
 _PAUSE: Final = 1.0
 """The seconds until the next attempt after a worker that failed to start without waiting itself."""
@@ -78,7 +78,7 @@ def _guard_reap(arbiter: Any) -> None:
             try:
                 return reap()
             except HaltServer:
-                if generation() == 1 and arbiter.worker_age <= arbiter.cfg.workers:
+                if reload_number() == 1 and arbiter.worker_age <= arbiter.cfg.workers:
                     raise
             arbiter.log.error("A worker could not start; another one takes its place")
             time.sleep(_PAUSE)

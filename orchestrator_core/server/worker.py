@@ -24,7 +24,7 @@ from orchestrator_core.server.lifespan import Startup
 from orchestrator_core.server.master import HELD_SIGNALS
 from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
-from orchestrator_core.settings.snapshot import current, generation, prove
+from orchestrator_core.settings.snapshot import current, prove, reload_number
 
 _RETRY_SECONDS: Final = 2.0
 
@@ -113,7 +113,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         sys.exit(1)
 
     def _is_of_the_start(self) -> bool:
-        return generation() == 1 and bool(self.age <= self.cfg.workers)
+        return reload_number() == 1 and bool(self.age <= self.cfg.workers)
 
     async def _serve(self) -> None:
         self._serving = asyncio.current_task()

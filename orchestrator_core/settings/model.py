@@ -91,28 +91,28 @@ class StateSettings:
 
     Attributes:
         url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``.
-        lease: the time without a heartbeat after which a process's work is taken over.
-        keep: the time for which finished rows are kept.
-        keep_keys: the time for which an Idempotency-Key is kept.
+        process_timeout: the time without a heartbeat after which a process's work is taken over.
+        retention: the time for which finished rows are kept.
+        idempotency_retention: the time for which an Idempotency-Key is kept.
         worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
-        slots: the number of operations that one durable worker carries out at the same time.
-        pause: the time until the second attempt of an operation; each later delay is twice as
+        concurrency: the number of operations that one durable worker carries out at the same time.
+        retry_delay: the time until the second attempt of an operation; each later delay is twice as
             long as the one before.
-        longest_pause: the longest delay between two attempts.
-        look: the time between two scans of a cloud for orphans.
+        max_retry_delay: the longest delay between two attempts.
+        orphan_scan_interval: the time between two scans of a cloud for orphans.
         clock_jump: the largest jump of the database's clock against a machine's clock; after a
             larger one no lease expires until an operator has confirmed it.
     """
 
     url: Secret
-    lease: float = 30.0
-    keep: float = 30 * 86_400.0
-    keep_keys: float = 86_400.0
+    process_timeout: float = 30.0
+    retention: float = 30 * 86_400.0
+    idempotency_retention: float = 86_400.0
     worker: bool = True
-    slots: int = 16
-    pause: float = 1.0
-    longest_pause: float = 60.0
-    look: float = 300.0
+    concurrency: int = 16
+    retry_delay: float = 1.0
+    max_retry_delay: float = 60.0
+    orphan_scan_interval: float = 300.0
     clock_jump: float = 300.0
 
 
@@ -166,9 +166,9 @@ class CloudSettings:
             any VM may be. It is None in settings whose file does not say. The clouds made from
             these have one of the two: ``own``, except if the driver is a simulation.
         destroys_per_hour: the most VMs destroyed within an hour; None for no limit.
-        changes: the most operations in progress at the same time, over all processes
+        max_concurrent_changes: the most operations in progress at the same time, over all processes
             and machines; None for no limit.
-        visibility: the seconds after which the cloud's lists show everything that exists.
+        visibility_timeout: the seconds after which the cloud's lists show everything that exists.
         release_wait: the seconds for which a release waits until the VM is gone.
         orphans: the treatment of VMs with this installation's marker and no owner.
     """
@@ -186,8 +186,8 @@ class CloudSettings:
     deadlines: Mapping[str, float] = field(default_factory=dict)
     destroy: Literal["own", "all"] | None = None
     destroys_per_hour: int | None = None
-    changes: int | None = None
-    visibility: float = 120.0
+    max_concurrent_changes: int | None = None
+    visibility_timeout: float = 120.0
     release_wait: float = 30.0
     orphans: OrphanSettings = field(default_factory=OrphanSettings)
     plugin: Mapping[str, Any] = field(default_factory=dict)

@@ -207,14 +207,14 @@ class StateSchema(Schema):
     """``[state]``."""
 
     url = SecretField(required=True, allow_plain=True, keep=True)  # it may contain a password
-    lease = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
-    keep = fields.Float(validate=validate.Range(0), allow_nan=False)
-    keep_keys = fields.Float(validate=validate.Range(0), allow_nan=False)
+    process_timeout = fields.Float(validate=validate.Range(1, 3600), allow_nan=False)
+    retention = fields.Float(validate=validate.Range(0), allow_nan=False)
+    idempotency_retention = fields.Float(validate=validate.Range(0), allow_nan=False)
     worker = fields.Boolean(truthy={True}, falsy={False})
-    slots = _count(1, 1024)
-    pause = _seconds()
-    longest_pause = _seconds()
-    look = fields.Float(validate=validate.Range(0.1, 86_400), allow_nan=False)
+    concurrency = _count(1, 1024)
+    retry_delay = _seconds()
+    max_retry_delay = _seconds()
+    orphan_scan_interval = fields.Float(validate=validate.Range(0.1, 86_400), allow_nan=False)
     clock_jump = fields.Float(validate=validate.Range(5, 86_400), allow_nan=False)
 
     @post_load
@@ -300,8 +300,8 @@ class CloudSchema(_PluggedSchema):
     deadlines = _deadlines(CLOUD_DEADLINES)
     destroy = fields.String(validate=_one_of("own", "all"))
     destroys_per_hour = _count(0, 1_000_000)
-    changes = _count(1, 100_000)
-    visibility = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
+    max_concurrent_changes = _count(1, 100_000)
+    visibility_timeout = fields.Float(validate=validate.Range(0, 86_400), allow_nan=False)
     orphans = fields.Nested(OrphanSchema)
     release_wait = fields.Float(validate=validate.Range(0, 3600), allow_nan=False)
 

@@ -14,7 +14,7 @@ from orchestrator_core.settings.paths import base_directory
 
 class _Snapshot:
     settings: Settings | None = None
-    generation: int = 0
+    reload_number: int = 0
     proven: bool = False
 
 
@@ -38,16 +38,16 @@ def taken() -> bool:
 def take(settings: Settings) -> None:
     """Put these settings in force for all workers that start from now on."""
     _Snapshot.settings = settings
-    _Snapshot.generation += 1
+    _Snapshot.reload_number += 1
     base = base_directory(settings.file)
     for sections in (settings.clouds, settings.assignments, settings.extensions):
         for section in sections.values():
             kept_files.keep(section.plugin, base)
 
 
-def generation() -> int:
+def reload_number() -> int:
     """Return how many times settings have been put in force."""
-    return _Snapshot.generation
+    return _Snapshot.reload_number
 
 
 def prove() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_of
-from orchestrator_core.state.tables import clock_anchors, clock_hold, looks, operations
+from orchestrator_core.state.tables import clock_anchors, clock_hold, operations, orphan_scans
 
 IN_DOUBT: Final[ColumnElement[bool]] = (
     select(clock_hold.c.singleton).where(clock_hold.c.held_at.is_not(None)).exists()
@@ -29,14 +29,14 @@ class Reading:
     Attributes:
         at: The time by the database's clock, in seconds since 1970.
         epoch: The number of times that trust in the clock was restored.
-        why: The reason why the clock is not trusted; empty if it is trusted.
+        reason: The reason why the clock is not trusted; empty if it is trusted.
         gap: The seconds between the last moment when the clock was certainly right and the hold; 0
             without a hold.
     """
 
     at: float
     epoch: int
-    why: str
+    reason: str
     gap: float
 
 
@@ -61,20 +61,20 @@ def read(connection: Connection) -> Reading:
     """Return the clock and the record of its trust."""
     table = clock_hold
     row = connection.execute(
-        select(now().label("at"), table.c.epoch, table.c.held_at, table.c.why, table.c.gap)
+        select(now().label("at"), table.c.epoch, table.c.held_at, table.c.reason, table.c.gap)
     ).one()
     if row.held_at is None:
         return Reading(row.at, row.epoch, "", 0.0)
-    return Reading(row.at, row.epoch, row.why or "", row.gap or 0.0)
+    return Reading(row.at, row.epoch, row.reason or "", row.gap or 0.0)
 
 
-def hold(connection: Connection, reading: Reading, why: str, gap: float) -> bool:
+def hold(connection: Connection, reading: Reading, reason: str, gap: float) -> bool:
     """Stop trusting the clock; return whether the hold is new in this epoch."""
     table = clock_hold
     held = connection.execute(
         update(table)
         .where(table.c.held_at.is_(None), table.c.epoch == reading.epoch)
-        .values(held_at=now(), why=why, gap=gap)
+        .values(held_at=now(), reason=reason, gap=gap)
     )
     return bool(held.rowcount)
 
@@ -85,7 +85,7 @@ def release(connection: Connection, epoch: int) -> bool:
     released = connection.execute(
         update(table)
         .where(table.c.held_at.is_not(None), table.c.epoch == epoch)
-        .values(held_at=None, why=None, gap=None, epoch=epoch + 1)
+        .values(held_at=None, reason=None, gap=None, epoch=epoch + 1)
     )
     return bool(released.rowcount)
 
@@ -97,15 +97,17 @@ def confirm(connection: Connection) -> str:
     would otherwise wait for the length of the jump.
     """
     reading = read(connection)
-    if not reading.why or not release(connection, reading.epoch):
+    if not reading.reason or not release(connection, reading.epoch):
         return ""
     connection.execute(
         update(operations)
         .where(operations.c.finished_at.is_(None), operations.c.next_attempt_at > now())
         .values(next_attempt_at=now())
     )
-    connection.execute(update(looks).where(looks.c.due_at > now()).values(due_at=now()))
-    return reading.why
+    connection.execute(
+        update(orphan_scans).where(orphan_scans.c.due_at > now()).values(due_at=now())
+    )
+    return reading.reason
 
 
 def anchor_of(connection: Connection, machine: str) -> Anchor | None:

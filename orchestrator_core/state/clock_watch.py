@@ -53,14 +53,13 @@ class ClockWatch:
 
     Args:
         tolerance: The seconds by which the clock may jump.
-        lease: The seconds without a heartbeat after which a process counts as dead
-            (lease).
+        process_timeout: The seconds without a heartbeat after which a process counts as dead
         beat: The seconds between two heartbeats.
     """
 
-    def __init__(self, tolerance: float, lease: float, beat: float) -> None:
+    def __init__(self, tolerance: float, process_timeout: float, beat: float) -> None:
         self._tolerance = tolerance
-        self._lease = lease
+        self._process_timeout = process_timeout
         self._beat = beat
         self._machine = machine()
         self._anchor: Anchor | None = None
@@ -74,7 +73,7 @@ class ClockWatch:
         reading, before, after = self._read(connection)
         anchor = self._anchor_in(connection, reading)
         if anchor is None:
-            if not reading.why:
+            if not reading.reason:
                 self._begin(connection, Anchor(reading.epoch, reading.at, after, after))
             return
         jump = _jump(anchor, reading.at, before, after)
@@ -82,9 +81,9 @@ class ClockWatch:
         if abs(jump) > self._tolerance:
             self._doubted = anchor
             gap = after - anchor.uptime
-            if not reading.why and clock_hold.hold(connection, reading, _words(jump), gap):
+            if not reading.reason and clock_hold.hold(connection, reading, _words(jump), gap):
                 _log.error("the database's clock has jumped", seconds=round(jump), help=HELP)
-        elif not reading.why:
+        elif not reading.reason:
             self._move(connection, Anchor(reading.epoch, reading.at, after, anchor.since))
         elif self._has_known(anchor, reading) and clock_hold.release(connection, reading.epoch):
             _log.info("the database's clock is back")
@@ -97,7 +96,7 @@ class ClockWatch:
         """
         reading, before, after = self._read(connection)
         anchor = self._anchor_in(connection, reading)
-        if anchor is None or reading.why:
+        if anchor is None or reading.reason:
             return
         if abs(_jump(anchor, reading.at, before, after)) > self._tolerance:
             self.observe(connection)
@@ -109,8 +108,8 @@ class ClockWatch:
             ClockInDoubt: The clock cannot be trusted; the caller must roll its transaction back.
         """
         reading, before, after = self._read(connection)
-        if reading.why:
-            raise ClockInDoubt(f"The database's clock is in doubt: {reading.why}; see: {HELP}")
+        if reading.reason:
+            raise ClockInDoubt(f"The database's clock is in doubt: {reading.reason}; see: {HELP}")
         anchor = self._anchor
         if anchor is None or anchor.epoch != reading.epoch or after < self._trusted_from:
             raise ClockInDoubt("The database's clock was not compared yet")
@@ -136,7 +135,7 @@ class ClockWatch:
         reading, before, after = self._read(connection)
         anchor = self._anchor_in(connection, reading)
         if anchor is None:
-            return UNKNOWN_JUMP if reading.why else 0.0
+            return UNKNOWN_JUMP if reading.reason else 0.0
         jump = _jump(anchor, reading.at, before, after)
         recent = sum(size for at, size in self._jumps if at > after - seconds)
         return recent + (jump if jump > _NOISE else 0.0)
@@ -197,8 +196,8 @@ class ClockWatch:
             self._jumps = (*recent, (anchor.uptime, jump))
 
     def _note(self, jump: float) -> None:
-        if abs(jump) > self._lease / 2:
-            self._steady_from = uptime() + self._lease
+        if abs(jump) > self._process_timeout / 2:
+            self._steady_from = uptime() + self._process_timeout
 
 
 def machine() -> str:

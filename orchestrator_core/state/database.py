@@ -227,8 +227,8 @@ class Database:
     def _check_file(self) -> None:
         if self._watch is not None and self._watch.has_lost_it():
             lost = StateUnavailable()
-            lost.why = f"{self._file} was moved, deleted or replaced"
-            self._failures.tell(lost.why, writes=True)
+            lost.reason = f"{self._file} was moved, deleted or replaced"
+            self._failures.report(lost.reason, writes=True)
             raise lost
 
     def _told(self, call: Callable[[], T], *, writes: bool) -> T:
@@ -254,13 +254,13 @@ class Database:
             return cause
         # The driver's message may contain an internal address, so it is only logged.
         told = CommitUnconfirmed() if isinstance(error, CommitError) else StateUnavailable()
-        told.why = why
-        self._failures.tell(told.why, writes=writes)
+        told.reason = why
+        self._failures.report(told.reason, writes=writes)
         return told
 
     def _note(self, error: OrchestratorError, *, writes: bool) -> None:
-        if isinstance(error, StateUnavailable) and error.why:
-            self._failures.tell(error.why, writes=writes)
+        if isinstance(error, StateUnavailable) and error.reason:
+            self._failures.report(error.reason, writes=writes)
 
     def _damage(self) -> str:
         """Return a description of the damage in an SQLite file, for an error that it may explain.

@@ -30,7 +30,7 @@ class Failures:
         self._failed = 0
         self._writes = False
 
-    def tell(self, why: str, *, writes: bool) -> None:
+    def report(self, why: str, *, writes: bool) -> None:
         """Log why the database cannot be used, unless that was logged recently.
 
         Args:

@@ -44,7 +44,7 @@ def create(connection: Connection, place: str) -> None:
         insert_unless_there(connection.dialect.name, installation).values(
             singleton=1,
             id=secrets.token_hex(_ID_BYTES),
-            made_at=now(),
+            created_at=now(),
             oldest_reader=1,
             place=place,
         )
@@ -85,9 +85,9 @@ def read(connection: Connection) -> Installation:
     row = connection.execute(select(installation)).one()
     frozen = ""
     if row.frozen_at is not None:
-        why = f": {row.frozen_why}" if row.frozen_why else ""
+        why = f": {row.frozen_reason}" if row.frozen_reason else ""
         frozen = f"frozen by {row.frozen_by}{why}"
-    restored = row.restored_why or "" if row.restored_at is not None else ""
+    restored = row.restored_reason or "" if row.restored_at is not None else ""
     return Installation(row.id, frozen, restored)
 
 
@@ -117,7 +117,7 @@ def hold_if_moved(connection: Connection, place: str) -> bool:
         .where(installation.c.place != place, installation.c.restored_at.is_(None))
         .values(
             restored_at=now(),
-            restored_why=MOVED,
+            restored_reason=MOVED,
         )
     )
     return bool(held.rowcount)
@@ -129,7 +129,7 @@ def hold(connection: Connection, why: str) -> None:
     The time of an earlier hold is kept: VMs that were started after it are this copy's own.
     """
     since = func.coalesce(installation.c.restored_at, now())
-    connection.execute(update(installation).values(restored_at=since, restored_why=why))
+    connection.execute(update(installation).values(restored_at=since, restored_reason=why))
 
 
 def doubt(connection: Connection, why: str) -> None:
@@ -137,7 +137,7 @@ def doubt(connection: Connection, why: str) -> None:
     connection.execute(
         update(installation)
         .where(installation.c.restored_at.is_(None))
-        .values(restored_at=now(), restored_why=why)
+        .values(restored_at=now(), restored_reason=why)
     )
 
 
@@ -150,7 +150,7 @@ def confirm(connection: Connection, place: str, *, new_id: bool) -> None:
         new_id: Whether the database becomes an installation of its own, with a new id. VMs that
             the original has started are then not its own.
     """
-    values: dict[str, object] = {"restored_at": None, "restored_why": None, "place": place}
+    values: dict[str, object] = {"restored_at": None, "restored_reason": None, "place": place}
     if new_id:
         values["id"] = secrets.token_hex(_ID_BYTES)
     connection.execute(update(installation).values(values))
@@ -166,7 +166,7 @@ def freeze(connection: Connection, who: str, why: str) -> str:
     if before and not why:
         return before
     connection.execute(
-        update(installation).values(frozen_at=now(), frozen_by=who, frozen_why=why or None)
+        update(installation).values(frozen_at=now(), frozen_by=who, frozen_reason=why or None)
     )
     return before
 
@@ -174,5 +174,7 @@ def freeze(connection: Connection, who: str, why: str) -> str:
 def thaw(connection: Connection) -> str:
     """End a freeze of destruction; return who froze it and why, or an empty text."""
     before = read(connection).frozen
-    connection.execute(update(installation).values(frozen_at=None, frozen_by=None, frozen_why=None))
+    connection.execute(
+        update(installation).values(frozen_at=None, frozen_by=None, frozen_reason=None)
+    )
     return before

@@ -122,6 +122,6 @@ def _ensure(database: Database, record: PluginRecord, migrations: Migrations) ->
         _, found = upgrade_plugin(database, migrations)
         _log.info("plugin's tables are ready", plugin=record.label, revision=found.revision)
     if found.behind:
-        raise PluginError(found.verdict)
+        raise PluginError(found.description)
     if found.ahead:
-        _log.warning("plugin is older than its tables", plugin=record.label, why=found.verdict)
+        _log.warning("plugin is older than its tables", plugin=record.label, why=found.description)

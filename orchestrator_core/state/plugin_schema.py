@@ -41,7 +41,7 @@ class PluginSchema:
         return self.revision is None or self.behind
 
     @property
-    def verdict(self) -> str:
+    def description(self) -> str:
         """A text that describes the state of the tables and what to do about it."""
         have = f"its tables have revision {self.revision}"
         if self.revision is None:

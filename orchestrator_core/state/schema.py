@@ -10,11 +10,15 @@ from orchestrator_core.errors import SettingsError
 from orchestrator_core.state.sqlite_file import DAMAGED
 from orchestrator_core.state.tables import installation
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """The schema that this code was written for: the number of the newest migration."""
 
-OLDEST: Final = 3
+OLDEST: Final = 4
 """The oldest schema that this code works on."""
+
+FIRST_RELEASED: Final = 4
+"""The schema of the first release. The schemas before it were never released, and no migration
+leads away from them."""
 
 UPGRADE: Final = "run: orchestrator db upgrade"
 
@@ -56,6 +60,20 @@ def check_new(connection: Connection) -> None:
         )
 
 
+def check_released(found: int | None) -> None:
+    """Check that a database was not made by a version before the first release.
+
+    Raises:
+        SettingsError: The database was; no upgrade of it is possible.
+    """
+    if found is not None and found < FIRST_RELEASED:
+        raise SettingsError(
+            f"the database has schema {found}, of a version before the first release; it cannot be "
+            "upgraded. Release the VMs in it with the version that made it, then name a new "
+            "database in [state] url"
+        )
+
+
 def check(connection: Connection) -> None:
     """Check that this code can work on the database's schema.
 
@@ -65,6 +83,7 @@ def check(connection: Connection) -> None:
     found = current(connection)
     if found is None:
         raise SettingsError(EMPTY)
+    check_released(found)
     if found < OLDEST:
         raise SettingsError(f"the database has schema {found}, {SCHEMA} is needed; {UPGRADE}")
     if found > SCHEMA:

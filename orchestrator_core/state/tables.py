@@ -46,14 +46,14 @@ installation = Table(
     metadata,
     Column("singleton", Integer, primary_key=True),
     Column("id", String(12), nullable=False),
-    Column("made_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
     Column("oldest_reader", Integer, nullable=False),
     Column("place", Text, nullable=False),
     Column("frozen_at", Double),
     Column("frozen_by", Text),
-    Column("frozen_why", Text),
+    Column("frozen_reason", Text),
     Column("restored_at", Double),
-    Column("restored_why", Text),
+    Column("restored_reason", Text),
     CheckConstraint("singleton = 1", name="one_row"),
 )
 """One row: the installation's id and the holds on destruction.
@@ -69,7 +69,7 @@ processes = Table(
     Column("kind", String(16), nullable=False),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("birth", Text, nullable=False),
+    Column("identity", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
@@ -95,10 +95,10 @@ operations = Table(
     Column("error_message", Message),
     Column("owner", String(32)),
     Column("process", String(32)),
-    Column("generation", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("made_at", Double, nullable=False),
-    Column("attempt_began_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("attempt_started_at", Double),
     Column("next_attempt_at", Double),
     Column("deadline_at", Double, nullable=False),
     Column("answered_at", Double),
@@ -126,7 +126,7 @@ operations = Table(
 
 ``step`` is the next step. ``unsettled`` means that the step may have been done already, by an
 attempt whose outcome is unknown. ``owner`` is the process that runs the operation now, and
-``process`` the one that ran it last. ``generation`` is the operation's fence: it rises with each
+``process`` the one that ran it last. ``fence`` rises with each
 process that takes the operation over, so late writes of an earlier process have no effect.
 """
 
@@ -142,7 +142,7 @@ attempts = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("step", String(16), nullable=False),
     Column("process", String(32), nullable=False),
-    Column("began_at", Double, nullable=False),
+    Column("started_at", Double, nullable=False),
     Column("ended_at", Double, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("error_code", String(64)),
@@ -165,9 +165,9 @@ vms = Table(
     Column("protected", Boolean, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("operation_id", String(32)),
-    Column("made_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
     Column("seen_at", Double),
-    Column("destroy_began_at", Double),
+    Column("destroy_started_at", Double),
     Column("gone_at", Double),
     CheckConstraint("origin IN ('started', 'adopted', 'given')", name="origin"),
     CheckConstraint("state IN ('present', 'releasing', 'destroying', 'gone')", name="state"),
@@ -189,9 +189,9 @@ vms = Table(
     Index(
         "ix_vms_cloud_destroy_began_at",
         "cloud",
-        "destroy_began_at",
-        sqlite_where=text("destroy_began_at IS NOT NULL"),
-        postgresql_where=text("destroy_began_at IS NOT NULL"),
+        "destroy_started_at",
+        sqlite_where=text("destroy_started_at IS NOT NULL"),
+        postgresql_where=text("destroy_started_at IS NOT NULL"),
     ),
 )
 """All VMs that this installation knows.
@@ -216,7 +216,7 @@ assignments = Table(
     Column("generation", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("result", Json),
-    Column("made_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
     Column("assigned_at", Double),
     Column("ended_at", Double),
     Column("end_reason", String(16)),
@@ -264,7 +264,7 @@ assignment_events = Table(
     Column("caller", Text),
     Column("request_id", Text),
     Column("operation_id", String(32)),
-    Column("why", Message),
+    Column("reason", Message),
     Index("ix_assignment_events_assignment_id", "assignment_id"),
 )
 """The history of assignments: their events, in order."""
@@ -286,8 +286,8 @@ idempotency_keys = Table(
 )
 """Callers' Idempotency-Keys and the operations that they stand for."""
 
-looks = Table(
-    "looks",
+orphan_scans = Table(
+    "orphan_scans",
     metadata,
     Column("cloud", String(64), primary_key=True),
     Column("due_at", Double, nullable=False),
@@ -321,12 +321,12 @@ clock_hold = Table(
     Column("epoch", Integer, nullable=False),
     Column("held_at", Double),
     Column("gap", Double),
-    Column("why", Text),
+    Column("reason", Text),
     CheckConstraint("singleton = 1", name="one_row"),
 )
 """One row: the trust in the database's clock.
 
-``held_at`` and ``why`` are set while the clock is not trusted. ``gap`` is the number of seconds
+``held_at`` and ``reason`` are set while the clock is not trusted. ``gap`` is the number of seconds
 between the last moment when the clock was certainly right and ``held_at``. ``epoch`` is the number
 of times that trust was restored.
 """

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select, update
 
 from orchestrator_core.state import installation
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.schema import check_new, current
+from orchestrator_core.state.schema import check_new, check_released, current
 from orchestrator_core.state.tables import installation as installation_table
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
@@ -26,6 +26,9 @@ def upgrade(database: Database) -> tuple[int | None, int]:
 
     Several processes may call this at the same time: one upgrades the database, and the others
     then have nothing to do.
+
+    Raises:
+        SettingsError: The database is damaged, another program's, or older than the first release.
     """
     return database.write_now(lambda connection: _upgrade(connection, database))
 
@@ -56,6 +59,7 @@ def _upgrade(connection: Connection, database: Database) -> tuple[int | None, in
     before = current(connection)
     if before is None:
         check_new(connection)
+    check_released(before)
     config = configuration(connection)
     command.upgrade(config, "head")
     scripts = ScriptDirectory.from_config(config)

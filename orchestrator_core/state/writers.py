@@ -51,7 +51,7 @@ class _Job:
         self.result: Any = None
         self.error: BaseException | None = None
 
-    def tell(self) -> None:
+    def deliver(self) -> None:
         """Set the future's outcome; called in the future's own thread."""
         if self.future.done():
             return  # the caller no longer waits
@@ -223,4 +223,4 @@ def _tell(batch: Sequence[_Job]) -> None:
 
 def _tell_all(jobs: Sequence[_Job]) -> None:
     for job in jobs:
-        job.tell()
+        job.deliver()

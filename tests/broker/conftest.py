@@ -72,7 +72,7 @@ def recorder(sqlite: MakeUrl) -> Iterator[Recorder]:
 def recorder_of(database: Database) -> Iterator[Recorder]:
     process = Process(database, "web", 30.0)
     process.start()
-    state = StateSettings(Secret("(plain)", plain=""), pause=0.01, longest_pause=0.01)
+    state = StateSettings(Secret("(plain)", plain=""), retry_delay=0.01, max_retry_delay=0.01)
     yield Recorder(database, process, state)
     process.stop()
 
@@ -82,7 +82,10 @@ def cloud_of(listings: Sequence[Sequence[str]], destroy: Literal["own", "all"] =
     return Cloud(CloudSettings("test", driver="test", destroy=destroy), PluginHandle(hooks))
 
 
-STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.3'
+STATE = (
+    'url = "sqlite:///state.db"\norphan_scan_interval = 0.3\nretry_delay = 0.1\n'
+    "max_retry_delay = 0.3"
+)
 
 Command = Callable[..., str]
 Run = Callable[..., subprocess.CompletedProcess[str]]

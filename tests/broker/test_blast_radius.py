@@ -103,7 +103,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     api = serve_cloud("release_wait = 60")
     first, second = api.started(), api.started()
     api.assign(second)
-    command("freeze", "--why", "a look at the bill")
+    command("freeze", "--reason", "a look at the bill")
     refused = api.stop(first)
     assert (refused.status_code, refused.json()["error_code"]) == (503, "destroy_held")
     assert refused.headers["Retry-After"] == "60"
@@ -181,9 +181,9 @@ def test_a_frozen_expiry_can_be_given_back_to_the_holder(
     api = serve_cloud()
     kept, lost = api.started(), api.started()
     held = {node: api.assign(node, lease="1h").json()["assignment"] for node in (kept, lost)}
-    command("freeze", "--why", "the clients could not renew")
+    command("freeze", "--reason", "the clients could not renew")
     waiting = {node: expired(api, tmp_path, node, "destroy_held")["id"] for node in held}
-    command("operations", "abandon", waiting[kept], "--why", "by agreement")
+    command("operations", "abandon", waiting[kept], "--reason", "by agreement")
     error = api.operation(waiting[kept])["error"]
     assert error["error_code"] == "abandoned"
     assert re.match(

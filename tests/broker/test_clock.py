@@ -111,7 +111,7 @@ def beat(process: Process) -> None:
 
 
 def doubt(moved: Moved) -> str:
-    return str(moved.do(clock_hold.read).why)
+    return str(moved.do(clock_hold.read).reason)
 
 
 def is_trusted(moved: Moved, process: Process) -> bool:
@@ -239,7 +239,9 @@ def test_a_machine_that_was_paused_is_overruled_by_one_that_was_not(
 def hold_a_vm(connection: Connection, expires_in: float) -> None:
     row = {"cloud": "sky", "node_id": "1", "origin": "given", "state": "present"}
     number = connection.execute(
-        insert(vms).values(**row, generation=1, protected=False, made_at=now()).returning(vms.c.id)
+        insert(vms)
+        .values(**row, generation=1, protected=False, created_at=now())
+        .returning(vms.c.id)
     ).scalar_one()
     connection.execute(
         insert(assignments).values(
@@ -253,7 +255,7 @@ def hold_a_vm(connection: Connection, expires_in: float) -> None:
             backend="given",
             generation=1,
             state="active",
-            made_at=now(),
+            created_at=now(),
             lease_expires_at=now() + expires_in,
         )
     )
@@ -342,7 +344,9 @@ def test_a_lease_that_ends_by_a_jump_is_held_for_an_operator(
     """With a real server, a durable worker and a PostgreSQL whose clock jumps by an hour."""
     url = postgres()
     move = shift_postgresql(url)
-    with running(settings(f'url = "{url}"\nlease = 2\npause = 0.1'), tmp_path) as server:
+    with running(
+        settings(f'url = "{url}"\nprocess_timeout = 2\nretry_delay = 0.1'), tmp_path
+    ) as server:
         server.wait_for_log("durable worker ready")
         api = Api(server)
         node = api.started()
@@ -367,7 +371,9 @@ def test_a_renewed_lease_goes_on_when_the_clock_is_confirmed(
 ) -> None:
     url = postgres()
     move = shift_postgresql(url)
-    with running(settings(f'url = "{url}"\nlease = 2\npause = 0.1'), tmp_path) as server:
+    with running(
+        settings(f'url = "{url}"\nprocess_timeout = 2\nretry_delay = 0.1'), tmp_path
+    ) as server:
         server.wait_for_log("durable worker ready")
         api = Api(server)
         kept, back = api.started(), api.started()

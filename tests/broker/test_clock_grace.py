@@ -36,7 +36,7 @@ __all__ = ["moved"]
 VISIBILITY = 60.0
 TOLERATED = 290.0
 
-CLOUD = CloudSettings("sky", driver="test", destroys_per_hour=1, visibility=VISIBILITY)
+CLOUD = CloudSettings("sky", driver="test", destroys_per_hour=1, visibility_timeout=VISIBILITY)
 
 
 def jumped(moved: Moved, process: Process, seconds: float, *, confirmed: bool) -> None:
@@ -54,7 +54,7 @@ JUMPS = pytest.mark.parametrize(
 
 def started(connection: Connection) -> None:
     row = {"cloud": "test", "node_id": "1", "origin": "started", "state": "present", "name": "one"}
-    connection.execute(insert(vms).values(**row, generation=0, protected=False, made_at=now()))
+    connection.execute(insert(vms).values(**row, generation=0, protected=False, created_at=now()))
 
 
 def attempt(connection: Connection) -> Operation:
@@ -64,7 +64,7 @@ def attempt(connection: Connection) -> Operation:
     connection.execute(
         update(operations)
         .where(operations.c.id == operation_id)
-        .values(attempt_began_at=now(), attempts=1)
+        .values(attempt_started_at=now(), attempts=1)
     )
     found = updates.get(connection, operation_id)
     assert found is not None
@@ -113,7 +113,7 @@ def test_a_jump_does_not_lift_the_limit_of_destroys(
     moved.do(
         lambda c: c.execute(
             insert(vms).values(
-                **row, generation=0, protected=False, made_at=began, destroy_began_at=began
+                **row, generation=0, protected=False, created_at=began, destroy_started_at=began
             )
         )
     )
@@ -130,7 +130,7 @@ def test_the_limit_of_destroys_ends_after_an_hour(moved: Moved) -> None:
     moved.do(
         lambda c: c.execute(
             insert(vms).values(
-                **row, generation=0, protected=False, made_at=began, destroy_began_at=began
+                **row, generation=0, protected=False, created_at=began, destroy_started_at=began
             )
         )
     )
@@ -152,7 +152,7 @@ def test_a_vm_that_was_just_started_stays_young(
 def test_a_vm_is_young_no_longer_than_its_clouds_visibility(moved: Moved) -> None:
     process = watching(moved, "web")
     moved.do(started)
-    moved.do(lambda c: c.execute(update(vms).values(made_at=now() - VISIBILITY - 1)))
+    moved.do(lambda c: c.execute(update(vms).values(created_at=now() - VISIBILITY - 1)))
     operation = moved.do(attempt)
     assert not moved.do(lambda c: destruction.is_young(c, operation, VISIBILITY, process.clock))
 
@@ -165,14 +165,14 @@ async def test_a_caller_waits_for_a_young_vm_and_a_lost_start_is_looked_for_in_s
     process = watching(moved, "web")
     recorder = Recorder(moved.database, process, StateSettings(Secret("(plain)", plain="")))
     cloud = cloud_of([["1"]])
-    cloud.settings = replace(cloud.settings, visibility=VISIBILITY)
+    cloud.settings = replace(cloud.settings, visibility_timeout=VISIBILITY)
     moved.do(started)
     lost = moved.do(attempt)
     jumped(moved, process, seconds, confirmed=confirmed)
     assert not moved.do(lambda c: _has_young(c, "test", VmReference("1"), VISIBILITY))
     assert await _is_young(recorder, cloud, VmReference("1"))
-    assert lost.attempt_began_at is not None
-    later = replace(lost, attempt_began_at=lost.attempt_began_at + seconds)
+    assert lost.attempt_started_at is not None
+    later = replace(lost, attempt_started_at=lost.attempt_started_at + seconds)
     assert await recorder.next_look(later, VISIBILITY) is not None
     await cloud.close()
 

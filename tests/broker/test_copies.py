@@ -64,7 +64,7 @@ def test_what_nobody_called_a_copy_does_not_become_another_installation(
     assert "say so first: orchestrator db restored" in refusal
     assert command("db", "check") == before
     assert api.assignment(held["assignment"])["lease_expires_at"] == held["lease_expires_at"]
-    command("freeze", "--why", "a look")
+    command("freeze", "--reason", "a look")
     assert "still nothing is destroyed: frozen" in command("db", "restored", "--confirm")
 
 
@@ -73,7 +73,7 @@ def test_a_copy_settles_what_it_has_started_before_it_is_an_installation_of_its_
 ) -> None:
     """Its VM, if there is one, would be found by nobody."""
     fault = "faults.operations = ['start_vm']\nfaults.error_rate = 1"
-    api = serve_cloud(f"visibility = 3600\n{fault}")
+    api = serve_cloud(f"visibility_timeout = 3600\n{fault}")
     command("db", "restored")
     operation = api.start().json()["operation"]
     refusal = command("db", "restored", "--confirm", "--new-installation", status=1)

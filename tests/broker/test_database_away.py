@@ -26,7 +26,9 @@ def cut_all(url: str) -> None:
 
 def test_connections_that_were_cut_are_made_anew(tmp_path: Path, postgres: MakeUrl) -> None:
     url = postgres()
-    with stateful(settings(f'url = "{url}"\npause = 0.1\nlongest_pause = 0.5'), tmp_path) as api:
+    with stateful(
+        settings(f'url = "{url}"\nretry_delay = 0.1\nmax_retry_delay = 0.5'), tmp_path
+    ) as api:
         nodes = [api.started() for _ in range(3)]
         for node in nodes:
             cut_all(url)
@@ -36,7 +38,7 @@ def test_connections_that_were_cut_are_made_anew(tmp_path: Path, postgres: MakeU
 
 
 def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path: Path) -> None:
-    with stateful(settings('url = "sqlite:///state.db"\npause = 0.1'), tmp_path) as api:
+    with stateful(settings('url = "sqlite:///state.db"\nretry_delay = 0.1'), tmp_path) as api:
         nodes = [api.started() for _ in range(3)]
         file = tmp_path / "state.db"
         files = {one: one.with_name(f"away-{one.name}") for one in tmp_path.glob(f"{file.name}*")}
@@ -58,7 +60,7 @@ def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path:
 
 def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> None:
     """Neither a worker that takes a dead one's place, nor those of a reload."""
-    with stateful(settings('url = "sqlite:///state.db"\npause = 0.1'), tmp_path) as api:
+    with stateful(settings('url = "sqlite:///state.db"\nretry_delay = 0.1'), tmp_path) as api:
         server, file = api.server, tmp_path / "state.db"
         server.wait_for_log("durable worker ready")
         assert len(re.findall("a new database was made", server.log())) == 1

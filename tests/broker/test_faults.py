@@ -9,7 +9,10 @@ import pytest
 from tests.conftest import Server, running
 from tests.stateful import Api, settings, wait_for
 
-STATE = 'url = "sqlite:///state.db"\nlook = 0.3\npause = 0.1\nlongest_pause = 0.5'
+STATE = (
+    'url = "sqlite:///state.db"\norphan_scan_interval = 0.3\nretry_delay = 0.1\n'
+    "max_retry_delay = 0.5"
+)
 
 STARTS = {
     "start-lost": 'operations = ["start_vm"]\nlost_answer_rate = 0.5',
@@ -38,7 +41,7 @@ def misbehaving(name: str, faults: str) -> str:
 [clouds.{name}]
 driver = "dummy"
 assignment = "given"
-visibility = 0.5
+visibility_timeout = 0.5
 release_wait = 0.2
 [clouds.{name}.faults]
 seed = 7

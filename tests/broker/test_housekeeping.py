@@ -24,7 +24,7 @@ async def test_an_operation_is_kept_for_as_long_as_a_key_stands_for_it(recorder:
     key = KeyUse("PUT", "/vm/stop", "key", "digest", keep=60.0)
     who = Requester("somebody", "request", key)
     draft = Draft("stop_vm", "test", Step.DESTROY, who, {}, 60.0)
-    settings = StateSettings(Secret("(plain)", plain=""), keep=0.0)
+    settings = StateSettings(Secret("(plain)", plain=""), retention=0.0)
 
     def kept(connection: Connection) -> bool:
         housekeeping.sweep(connection, settings)

@@ -101,8 +101,8 @@ def killed(
         make: MakeUrl = request.getfixturevalue("postgres")
         url = make()
     points = ",".join(f"{point}@{folder / point}" for point in POINTS)
-    cloud = f'store = "file:{folder}/cloud.db"\nvisibility = 0.5'
-    state = f'url = "{url}"\npause = 0.2\nlongest_pause = 0.5'
+    cloud = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.5'
+    state = f'url = "{url}"\nretry_delay = 0.2\nmax_retry_delay = 0.5'
     with running(settings(state, cloud), folder, {VARIABLE: points}) as server:
         server.wait_for_log("durable worker ready")
         api = Api(server)

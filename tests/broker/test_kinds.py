@@ -44,7 +44,7 @@ def test_an_operation_of_a_later_version_is_left_to_it_and_shown(
 operations = ["stop_vm"]
 error_rate = 1
 """
-    toml = settings(f'url = "{database_url}"\npause = 60\nlease = 1', cloud)
+    toml = settings(f'url = "{database_url}"\nretry_delay = 60\nprocess_timeout = 1', cloud)
     with stateful(toml, tmp_path) as api:
         operation = api.stop(api.started()).json()["operation"]
         earlier = api.operation(operation)[column]

@@ -34,8 +34,8 @@ def serve_leases(serve: Serve, tmp_path: Path, database_url: str) -> Iterator[Ca
 
     def start(workers: int = 1) -> Api:
         cloud = f'store = "file:{tmp_path}/cloud.db"'
-        state = f'url = "{database_url}"\npause = 0.1\nlongest_pause = 0.5\n'
-        state += "look = 86400"
+        state = f'url = "{database_url}"\nretry_delay = 0.1\nmax_retry_delay = 0.5\n'
+        state += "orphan_scan_interval = 86400"
         server = serve(settings(state, cloud), workers=workers)
         server.wait_for_log("durable worker ready")
         apis.append(Api(server))
@@ -269,7 +269,7 @@ def _vm(number: int) -> dict[str, Any]:
         "state": "present",
         "protected": False,
         "generation": 1,
-        "made_at": 1.0,
+        "created_at": 1.0,
     }
 
 
@@ -285,5 +285,5 @@ def _held(number: int) -> dict[str, Any]:
         "backend": "given",
         "generation": 1,
         "state": "active",
-        "made_at": 1.0,
+        "created_at": 1.0,
     }

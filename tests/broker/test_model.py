@@ -83,9 +83,9 @@ class World:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         config = folder / "orchestrator.toml"
-        state = f'url = "{url}"\npause = 0.01\nlongest_pause = 0.02\n'
-        state += "look = 86400"
-        store = f'store = "file:{folder}/cloud.db"\nvisibility = 0.05\nthreads = 4'
+        state = f'url = "{url}"\nretry_delay = 0.01\nmax_retry_delay = 0.02\n'
+        state += "orphan_scan_interval = 86400"
+        store = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.05\nthreads = 4'
         config.write_text(toml(state, store))
         self.settings = load_settings(config, {})
         self.loop = asyncio.new_event_loop()
@@ -296,12 +296,13 @@ def _story(connection: Connection) -> str:
     """What happened to whom, for whoever has to find out why."""
     table = operations
     told = [
-        f"{o.kind} {o.node_id} {o.state} {o.error_code} attempts={o.attempts} made={o.made_at:.4f} "
-        f"began={o.attempt_began_at:.4f} finished={o.finished_at or 0:.4f}"
+        f"{o.kind} {o.node_id} {o.state} {o.error_code} attempts={o.attempts} "
+        f"created={o.created_at:.4f} "
+        f"started={o.attempt_started_at:.4f} finished={o.finished_at or 0:.4f}"
         for o in connection.execute(select(table).order_by(table.c.id))
     ]
     rows = [
-        f"vm {v.node_id} {v.origin} {v.state} {v.operation_id} made={v.made_at:.4f} "
+        f"vm {v.node_id} {v.origin} {v.state} {v.operation_id} made={v.created_at:.4f} "
         f"gone={v.gone_at or 0:.4f} seen={v.seen_at or 0:.4f}"
         for v in connection.execute(select(vms).order_by(vms.c.id))
     ]
@@ -312,7 +313,7 @@ def _histories(connection: Connection) -> list[list[str | None]]:
     """What was said of each assignment, in its order."""
     table, histories = assignment_events, dict[str, list[str | None]]()
     for row in connection.execute(select(table).order_by(table.c.id)):
-        histories.setdefault(row.assignment_id, []).append(row.why)
+        histories.setdefault(row.assignment_id, []).append(row.reason)
     return list(histories.values())
 
 

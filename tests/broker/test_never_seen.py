@@ -45,7 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def api(folder: Path) -> Iterator[Api]:
     more = "".join(section(error, hook) for error in ERRORS for hook in HOOKS)
-    with stateful(settings('url = "sqlite:///state.db"\nlook = 3600.0', more=more), folder) as api:
+    with stateful(
+        settings('url = "sqlite:///state.db"\norphan_scan_interval = 3600.0', more=more), folder
+    ) as api:
         yield api
 
 
@@ -107,10 +109,10 @@ def test_rows_of_nodes_that_no_listing_has_shown_are_forgotten(sqlite: MakeUrl) 
         vm = VmKey("sky", node_id)
         database.write_now(partial(vms.note, vm=vm, origin=origin))
     old = rows.c.node_id != "new"
-    database.write_now(lambda c: c.execute(update(rows).where(old).values(made_at=1.0)))
+    database.write_now(lambda c: c.execute(update(rows).where(old).values(created_at=1.0)))
     database.write_now(lambda c: vms.note_seen(c, "sky", ["seen"]))
     database.write_now(lambda c: vms.protect(c, VmKey("sky", "protected"), protected=True))
-    settings = StateSettings(Secret("(plain)", plain=""), keep=60.0)
+    settings = StateSettings(Secret("(plain)", plain=""), retention=60.0)
     database.write_now(lambda c: housekeeping.sweep(c, settings))
     left = database.read_now(lambda c: c.execute(select(rows.c.node_id)).scalars().all())
     assert sorted(left) == ["new", "own", "protected", "seen"]

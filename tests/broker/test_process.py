@@ -162,7 +162,7 @@ async def test_a_server_that_is_another_by_now_is_noticed_while_we_serve(
 
 
 def _held(connection: Connection) -> str:
-    return connection.execute(select(installation.c.restored_why)).scalar_one() or ""
+    return connection.execute(select(installation.c.restored_reason)).scalar_one() or ""
 
 
 async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Recorder) -> None:
@@ -172,7 +172,7 @@ async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Re
     time.sleep(SETTLING + 4 * BEAT)  # noqa: ASYNC251 - the loop is to stand still
     operation = await inserts
     found = await now(recorder, operation)
-    assert (found.state, found.generation) == (OperationState.RUNNING, 1)
+    assert (found.state, found.fence) == (OperationState.RUNNING, 1)
 
 
 @pytest.mark.parametrize("state", [OperationState.SUCCEEDED, OperationState.PENDING])
@@ -358,7 +358,7 @@ async def test_what_waits_and_was_taken_by_another_process_was_recorded_all_the_
     other = replace(waits, error_code="cloud_unreachable")
     await recorder.progress(operation, waits)
     taken = await recorder.database.write(
-        lambda c: acquire.claim_due(c, "another", {"test": None}, 1)
+        lambda c: acquire.acquire_due(c, "another", {"test": None}, 1)
     )
     assert [one.id for one in taken] == [operation.id]
     again = await recorder.progress(operation, waits)
@@ -373,16 +373,16 @@ async def test_a_heartbeat_that_is_run_twice_counts_once(recorder: Recorder) -> 
     operation = await record(recorder)
     await asyncio.to_thread(process.stop)
     await database.write(process._enter)
-    started = operation.attempt_began_at
+    started = operation.attempt_started_at
     assert started is not None
     await database.write(
         lambda c: c.execute(
             update(operations)
             .where(operations.c.id == operation.id)
-            .values(owner=process.id, state="running", attempt_began_at=started - 60.0)
+            .values(owner=process.id, state="running", attempt_started_at=started - 60.0)
         )
     )
-    generation = (await now(recorder, operation)).generation
+    generation = (await now(recorder, operation)).fence
     process._running.clear()
 
     def twice(connection: Connection) -> None:
@@ -391,6 +391,6 @@ async def test_a_heartbeat_that_is_run_twice_counts_once(recorder: Recorder) -> 
 
     await asyncio.to_thread(process._beat, twice)
     found = await now(recorder, operation)
-    assert (found.state, found.generation) == (OperationState.RUNNING, generation)
+    assert (found.state, found.fence) == (OperationState.RUNNING, generation)
     await asyncio.to_thread(process._beat, process._stay)
     assert (await now(recorder, operation)).state is OperationState.PENDING

@@ -36,7 +36,8 @@ def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Ap
 
     def one(cloud: str = "") -> Api:
         store = f'store = "file:{tmp_path}/cloud.db"\nrelease_wait = 0\n{cloud}'
-        state = f'url = "{url}"\nlease = 2\nslots = 4\npause = 0.1\nlongest_pause = 0.5'
+        state = f'url = "{url}"\nprocess_timeout = 2\nconcurrency = 4\nretry_delay = 0.1\n'
+        state += "max_retry_delay = 0.5"
         faults = "[clouds.fake_driver.faults]\noperations = ['stop_vm']\nlatency = 0.5"
         server = serve(settings(state, f"{store}\n{faults}"))
         server.wait_for_log("durable worker ready")
@@ -102,7 +103,7 @@ def check_nothing_ran_twice_at_once(api: Api, done: list[Json]) -> None:
     for operation in done:
         history = api.operation(operation["id"])["history"]
         for earlier, later in itertools.pairwise(history):
-            assert earlier["ended_at"] <= later["began_at"], operation
+            assert earlier["ended_at"] <= later["started_at"], operation
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,9 @@ def test_a_lost_machine_s_work_is_finished_by_the_other(
         assert lost.release(node).json()["deletion"] == "pending"
     if elsewhere:
         # Nobody here can look whether a process of another machine has ended.
-        database.write_now(lambda c: c.execute(update(processes).values(birth="elsewhere/1/2/3")))
+        database.write_now(
+            lambda c: c.execute(update(processes).values(identity="elsewhere/1/2/3"))
+        )
     database.write_now(thaw)
     pid = durable_worker(lost.server)
     wait_for(lambda: database.read_now(lambda c: runs(c, pid)), bool)
@@ -168,7 +171,7 @@ def test_a_worker_that_comes_back_does_no_harm(start: Callable[[], Api]) -> None
 def test_the_limit_of_a_cloud_holds_over_all_processes(
     start: Callable[[str], Api],
 ) -> None:
-    one, two = start("changes = 3"), start("changes = 3")
+    one, two = start("max_concurrent_changes = 3"), start("max_concurrent_changes = 3")
     nodes = assigned(one)
     for node in nodes:
         (one if int(node) % 2 else two).release(node)

@@ -47,11 +47,11 @@ WRITERS: dict[OperationState, list[Writer]] = {
     ],
     OperationState.RUNNING: [
         _progress(OperationState.RUNNING),
-        lambda connection, one: acquire.claim_one(connection, "p" * 32, one),
+        lambda connection, one: acquire.acquire_one(connection, "p" * 32, one),
     ],
     OperationState.PAUSED: [
         _progress(OperationState.PAUSED),
-        lambda connection, _: unclaimed.tell(connection, [], -1.0),
+        lambda connection, _: unclaimed.report(connection, [], -1.0),
     ],
     OperationState.SUCCEEDED: [_progress(OperationState.SUCCEEDED)],
     OperationState.FAILED: [_progress(OperationState.FAILED)],
@@ -73,7 +73,7 @@ def operation_in(connection: Connection, state: OperationState) -> Operation:
         "next_attempt_at": now() - 1.0 if state is OperationState.PENDING else None,
         "finished_at": now() if final else None,
         "owner": "p" * 32 if state is OperationState.RUNNING else None,
-        "attempt_began_at": now(),
+        "attempt_started_at": now(),
     }
     table = tables.operations
     connection.execute(update(table).where(table.c.id == operation_id).values(values))
@@ -143,7 +143,7 @@ def assignment_after(
         "backend": "given",
         "generation": 1,
         "state": source.value,
-        "made_at": now(),
+        "created_at": now(),
         "ended_at": now() if source is AssignmentState.ENDED else None,
     }
     table = tables.assignments

@@ -90,10 +90,10 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_storm_of_kills(serve: Serve, tmp_path: Path, url: str) -> None:
-    cloud = f'store = "file:{tmp_path}/cloud.db"\nvisibility = 1\nrelease_wait = 1'
+    cloud = f'store = "file:{tmp_path}/cloud.db"\nvisibility_timeout = 1\nrelease_wait = 1'
     server = serve(
         settings(
-            f'url = "{url}"\npause = 0.1\nlongest_pause = 0.5\nlook = 1',
+            f'url = "{url}"\nretry_delay = 0.1\nmax_retry_delay = 0.5\norphan_scan_interval = 1',
             cloud,
         ),
         workers=3,

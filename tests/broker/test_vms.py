@@ -119,7 +119,7 @@ def test_a_start_that_succeeds_while_its_cloud_is_looked_through_makes_no_orphan
         with postgres_database.engine.begin() as other:
             done = Progress(OperationState.SUCCEEDED, Step.START, node_id=VM.node_id)
             updates.progress(other, operation, done)
-            vms.started(other, VM, operation.id, operation.made_at)
+            vms.started(other, VM, operation.id, operation.created_at)
         return rows
 
     monkeypatch.setattr(vms, "ever", ever_and_succeed)
@@ -163,7 +163,7 @@ def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
         if held is not None:
             to = AssignmentState.ENDED if stops else AssignmentState.RELEASING
             why = assignments.STOPPED if stops else None
-            assignments.move(connection, held, to, Cause(operation_id=operation.id, why=why))
+            assignments.move(connection, held, to, Cause(operation_id=operation.id, reason=why))
         state = VmState.DESTROYING if stops else VmState.RELEASING
         vms.set_state(connection, VM.cloud, VM.node_id, state)
         return operation

@@ -129,7 +129,7 @@ STATE = '[state]\nurl = "sqlite:///state.db"\n'
 
 
 @pytest.mark.parametrize(
-    ("state", "verdict", "status"),
+    ("state", "outcome", "status"),
     [
         (STATE, "no database in", 0),
         (f"{STATE}[assignments.given]\nbackend = 'given'\n", "no database in", 0),
@@ -141,11 +141,11 @@ STATE = '[state]\nurl = "sqlite:///state.db"\n'
     ],
 )
 def test_check_connect_tries_the_database_too(
-    run: Run, tmp_path: Path, state: str, verdict: str, status: int
+    run: Run, tmp_path: Path, state: str, outcome: str, status: int
 ) -> None:
     said = run("check", "--connect", "--config", config(tmp_path, f"{state}{CLOUD}"))
     (row,) = (line for line in said.stdout.splitlines() if "[state]" in line)
-    assert (said.returncode, verdict in row) == (status, True)
+    assert (said.returncode, outcome in row) == (status, True)
     assert "hunter2" not in said.stdout + said.stderr
     assert not (tmp_path / "state.db").exists()
 

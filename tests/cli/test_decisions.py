@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.stateful import Api, settings, stateful, wait_for
 
-STATE = 'url = "sqlite:///state.db"\nlook = 0.3'
+STATE = 'url = "sqlite:///state.db"\norphan_scan_interval = 0.3'
 
 Said = subprocess.CompletedProcess[str]
 Command = Callable[..., Said]

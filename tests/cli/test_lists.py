@@ -49,8 +49,8 @@ def test_an_operation_takes_a_few_short_lines(run: Run, tmp_path: Path) -> None:
 def test_who_froze_it_is_told_to_the_next_one(run: Run, tmp_path: Path) -> None:
     database(tmp_path).close()
     environment = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml"), "LOGNAME": "ada"}
-    assert "It was" not in run("freeze", "--why", "a look", **environment).stdout
-    again = run("freeze", "--why", "another", **environment).stdout
+    assert "It was" not in run("freeze", "--reason", "a look", **environment).stdout
+    again = run("freeze", "--reason", "another", **environment).stdout
     assert again.startswith("It was frozen by ada: a look; now yours is the reason")
     kept = run("freeze", **environment).stdout
     assert kept.startswith("It is frozen by ada: another, and stays so")

@@ -321,6 +321,6 @@ def test_an_aborter_that_was_idle_works_again(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("orchestrator_core.clouds.aborter._IDLE_SECONDS", 0.02)
     aborter, told = Aborter("Cloud test abort"), threading.Semaphore(0)
     for _ in range(3):
-        aborter.tell(lambda _: told.release(), Deadline(1))
+        aborter.call(lambda _: told.release(), Deadline(1))
         assert told.acquire(timeout=PATIENCE)
         time.sleep(0.1)

@@ -21,9 +21,9 @@ from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
     Deadline,
+    InvalidAnswer,
     Node,
     NodeNotFound,
-    NonsenseAnswer,
     RateLimited,
     Unsupported,
     hookimpl,
@@ -99,7 +99,7 @@ async def test_a_rate_limit_is_waited_for_by_all_who_ask_the_same(make_cloud: Ma
 
 
 @pytest.mark.parametrize(
-    "error", [NodeNotFound("x"), NonsenseAnswer("x"), CloudError("x"), ValueError("x")]
+    "error", [NodeNotFound("x"), InvalidAnswer("x"), CloudError("x"), ValueError("x")]
 )
 async def test_other_failures_are_not_repeated(make_cloud: MakeCloud, error: Exception) -> None:
     plugin = Plugin(failing(error, 99))
@@ -340,7 +340,7 @@ async def test_those_who_wait_for_a_repeat_are_bounded_too(make_cloud: MakeCloud
         (CloudError("odd"), "closed"),
         (RateLimited("slow"), "closed"),
         (CredentialsRefused("401"), "closed"),
-        (NonsenseAnswer("x"), "closed"),
+        (InvalidAnswer("x"), "closed"),
         (NodeNotFound("x"), "closed"),
     ],
 )

@@ -41,7 +41,7 @@ ERRORS = {
     "failed": (502, "cloud_error"),
     "unreachable": (502, "cloud_unreachable"),
     "credentials": (502, "credentials_refused"),
-    "nonsense": (502, "nonsense_answer"),
+    "invalid_answer": (502, "invalid_answer"),
     "quota": (400, "quota_exceeded"),
     "conflict": (400, "conflict"),
 }

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator_core import errors
-from orchestrator_core.clouds.retries import FIRST_SECONDS, LONGEST_SECONDS, pause
+from orchestrator_core.clouds.retries import FIRST_SECONDS, LONGEST_SECONDS, delay
 
 SAFE = errors.CloudError("refused whole", repeat_is_safe=True)
 
@@ -24,14 +24,14 @@ SAFE = errors.CloudError("refused whole", repeat_is_safe=True)
         (errors.CloudTimeout("x"), False, False),
         (errors.CloudBusy("x"), False, False),
         (errors.CircuitOpen("x"), False, False),
-        (errors.NonsenseAnswer("x"), False, False),
+        (errors.InvalidAnswer("x"), False, False),
         (errors.NodeNotFound("x"), False, False),
         (errors.Unsupported("x"), False, False),
     ],
 )
 def test_what_is_repeated(error: errors.OrchestratorError, *, read: bool, change: bool) -> None:
-    assert (pause(error, 1, 3, 60, unchanged=True) is not None) is read
-    assert (pause(error, 1, 3, 60, unchanged=False) is not None) is change
+    assert (delay(error, 1, 3, 60, unchanged=True) is not None) is read
+    assert (delay(error, 1, 3, 60, unchanged=False) is not None) is change
 
 
 @settings(derandomize=True)
@@ -44,7 +44,7 @@ def test_the_wait_grows_ends_in_time_and_heeds_the_cloud(
     attempt: int, left: float, asked: float | None
 ) -> None:
     error = errors.RateLimited("x", retry_after=asked)
-    wait = pause(error, attempt, 31, left, unchanged=True)
+    wait = delay(error, attempt, 31, left, unchanged=True)
     most = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (attempt - 1))
     if wait is None:
         assert most + (asked or 0) >= left - 0.1
@@ -54,4 +54,4 @@ def test_the_wait_grows_ends_in_time_and_heeds_the_cloud(
 
 
 def test_there_is_an_end_to_it() -> None:
-    assert pause(errors.CloudUnreachable("x"), 3, 3, 60, unchanged=True) is None
+    assert delay(errors.CloudUnreachable("x"), 3, 3, 60, unchanged=True) is None

@@ -25,9 +25,9 @@ from orchestrator_core import (
     CredentialsRefused,
     Deadline,
     Image,
+    InvalidAnswer,
     Node,
     NodeNotFound,
-    NonsenseAnswer,
     QuotaExceeded,
     RateLimited,
     Size,
@@ -187,13 +187,13 @@ def _is_error(name: str) -> bool:
     [
         (401, "", CredentialsRefused, False, False),
         (404, "no_such_node", NodeNotFound, None, None),
-        (404, "", NonsenseAnswer, False, False),
+        (404, "", InvalidAnswer, False, False),
         (409, "", Conflict, None, None),
         (429, "", RateLimited, True, True),
         (400, "quota", QuotaExceeded, None, None),
         (503, "", CloudError, True, False),
-        (400, "", NonsenseAnswer, False, False),
-        (302, "", NonsenseAnswer, False, False),
+        (400, "", InvalidAnswer, False, False),
+        (302, "", InvalidAnswer, False, False),
     ],
 )
 def test_answers_are_told_apart(
@@ -259,7 +259,7 @@ def test_a_list_is_whole_or_an_error() -> None:
     pages["c"] = page("3", None)
     assert [node.id for node in paged(lambda after: pages[after])] == ["1", "2", "3"]
     pages["c"] = page("3", "b")
-    with pytest.raises(NonsenseAnswer):
+    with pytest.raises(InvalidAnswer):
         paged(lambda after: pages[after])
 
 

@@ -37,9 +37,9 @@ ann = "env:ANN"
 bob = "env:BOB"
 [state]
 url = "sqlite:///{directory}/state.db"
-pause = 0.2
-longest_pause = 1.0
-look = 2
+retry_delay = 0.2
+max_retry_delay = 1.0
+orphan_scan_interval = 2
 [clouds.fake_driver]
 driver = "dummy"
 assignment = "given"
@@ -48,7 +48,7 @@ release_wait = 0.5
 driver = "dummy"
 assignment = "given"
 hints = true
-visibility = 1
+visibility_timeout = 1
 release_wait = 0.2
 [clouds.stormy.deadlines]
 {deadlines}

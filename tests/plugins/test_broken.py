@@ -260,7 +260,7 @@ def test_nonsense_is_called_nonsense(
     http: httpx2.Client, cloud: str, call: str, reason: str
 ) -> None:
     said = error(ask(http, cloud, call))
-    assert (said["status_code"], said["error_code"]) == (502, "nonsense_answer")
+    assert (said["status_code"], said["error_code"]) == (502, "invalid_answer")
     assert said["message"].endswith(reason)
 
 
@@ -277,7 +277,7 @@ def test_wrong_values_in_the_right_objects_are_nonsense_too(
     http: httpx2.Client, cloud: str, call: str
 ) -> None:
     said = error(ask(http, cloud, call))
-    assert (said["status_code"], said["error_code"]) == (502, "nonsense_answer")
+    assert (said["status_code"], said["error_code"]) == (502, "invalid_answer")
 
 
 def test_a_backend_that_did_not_load_leaves_its_cloud_served(http: httpx2.Client) -> None:

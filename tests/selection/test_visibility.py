@@ -19,7 +19,7 @@ START = {"name": "late", "image": "img-1", "size": "s"}
 def late(tmp_path: Path) -> Iterator[World]:
     # Else the first search for orphans could see the VM before the test asks for it.
     import_module("deaf_cloud").LateCloud.asked = 0
-    with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility": 20}) as one:
+    with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility_timeout": 20}) as one:
         yield one
 
 
@@ -58,7 +58,7 @@ def test_one_that_was_not_started_here_is_not(late: World) -> None:
 
 
 def test_it_is_waited_for_no_longer_than_the_operation_may_take(tmp_path: Path) -> None:
-    limits = {"visibility": 60, "deadlines": {"get_node": 1, "reboot_vm": 1}}
+    limits = {"visibility_timeout": 60, "deadlines": {"get_node": 1, "reboot_vm": 1}}
     with world(tmp_path, "deaf_cloud:LateCloud", cloud=limits) as one:
         cloud = import_module("deaf_cloud").LateCloud
         node_id = one.api.post("/vm/start", START).json["nodes"]["id"]
@@ -71,7 +71,7 @@ def test_it_is_waited_for_no_longer_than_the_operation_may_take(tmp_path: Path) 
 
 
 def test_it_is_waited_for_no_longer_than_the_cloud_may_hide_it(tmp_path: Path) -> None:
-    with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility": 0.5}) as one:
+    with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility_timeout": 0.5}) as one:
         cloud = import_module("deaf_cloud").LateCloud
         node_id = one.api.post("/vm/start", START).json["nodes"]["id"]
         cloud.asked = -1000

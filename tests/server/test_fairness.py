@@ -47,7 +47,7 @@ url = "sqlite:///state.db"
 {slow("slow", 0.5)}
 {slow("changing", 0.2)}
 {slow("alone", 30)}
-{slow("limited", 0.2, "changes = 1")}
+{slow("limited", 0.2, "max_concurrent_changes = 1")}
 """
 START = {"name": "x", "image": "1", "size": "1"}
 ASYNC = {"Prefer": "respond-async"}

@@ -77,7 +77,7 @@ def far(postgres: MakeUrl, tmp_path: Path) -> Iterator[Far]:
     near = postgres()
     with proxied(near) as (proxy, url):
         shown = url.render_as_string(hide_password=False)
-        state = f'url = "{shown}"\nlease = {LEASE}\nworker = false'
+        state = f'url = "{shown}"\nprocess_timeout = {LEASE}\nworker = false'
         toml = settings(state, more="[server]\nworkers = 2\ngraceful_timeout = 2")
         with running(toml, tmp_path, workers=2) as server:
             yield Far(server, proxy, near)

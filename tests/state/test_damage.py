@@ -168,7 +168,7 @@ def test_a_sound_database_is_not_called_damaged(seed: Path) -> None:
     ("statement", "what"),
     [
         ("UPDATE operations SET parameters = '{\"x'", "a wrong value of parameters"),
-        ("UPDATE operations SET made_at = 'noon'", "a wrong value of made_at"),
+        ("UPDATE operations SET created_at = 'noon'", "a wrong value of created_at"),
         ("UPDATE operations SET caller = CAST(x'ff' AS TEXT)", "Could not decode to UTF-8"),
         ("DELETE FROM installation", "installation has 0 rows instead of one"),
     ],
@@ -193,5 +193,5 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     database = Database("sqlite:////proc/nowhere/state.db", tmp_path)
     with pytest.raises(StateUnavailable) as refused:
         upgrade(database)
-    assert refused.value.why.startswith("/proc/nowhere/state.db")
+    assert refused.value.reason.startswith("/proc/nowhere/state.db")
     database.close()

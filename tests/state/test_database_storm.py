@@ -294,8 +294,8 @@ def run_storm(
         url = direct.set(host="127.0.0.1", port=proxy.port, query={})
         toml = settings(
             f'url = "{url.render_as_string(hide_password=False)}"\n'
-            "pause = 0.1\nlongest_pause = 0.5\nlease = 5",
-            f'store = "file:{tmp_path}/cloud.db"\nvisibility = 1',
+            "retry_delay = 0.1\nmax_retry_delay = 0.5\nprocess_timeout = 5",
+            f'store = "file:{tmp_path}/cloud.db"\nvisibility_timeout = 1',
             "[server]\nworkers = 2\ngraceful_timeout = 20",
         )
         server = stack.enter_context(running(toml, tmp_path, workers=2))

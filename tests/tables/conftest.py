@@ -53,7 +53,7 @@ SECOND_STEPS: Final[Mapping[str, str]] = {
     "stray": 'op.create_table("calls", KEY)',
     "of_another": 'op.create_table("extension_tried_2__calls", KEY)',
     "meddling": 'op.add_column("operations", sa.Column("note", sa.Text))',
-    "dropping": 'op.drop_table("looks")',
+    "dropping": 'op.drop_table("orphan_scans")',
     "spying": 'op.create_index(f"{owner}__spy", "vms", ["name"])',
     "referring": (
         'op.create_table(f"{owner}__x", KEY, sa.Column("vm", sa.BigInteger),'

@@ -28,7 +28,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def settings(url: str, more: str = CLOUD + BACKEND) -> str:
-    return f'{DUMMY}[state]\nurl = "{url}"\npause = 0.1\n{more}'
+    return f'{DUMMY}[state]\nurl = "{url}"\nretry_delay = 0.1\n{more}'
 
 
 @pytest.fixture
@@ -214,8 +214,10 @@ def test_a_broken_plugin_keeps_neither_core_nor_others_from_their_upgrade(
     said = orchestrator(settings(database_url), "db", "upgrade", history="dropping")
     assert said.returncode == 1
     assert f"Upgraded from schema none to {schema.SCHEMA}" in said.stdout
-    assert said.stderr.count("make, change or refer to looks") == 2  # the cloud's and the backend's
-    assert {"operations", "looks"} <= tables(database_url)
+    assert (
+        said.stderr.count("make, change or refer to orphan_scans") == 2
+    )  # the cloud's and the backend's
+    assert {"operations", "orphan_scans"} <= tables(database_url)
     assert not any("tried" in name for name in tables(database_url))
 
 

@@ -26,7 +26,7 @@ WRONG: Final = {
     'begin with "extension_tried__"',
     "of_another": f"{TOUCHED} extension_tried_2__calls;",
     "meddling": f"{TOUCHED} operations;",
-    "dropping": f"{TOUCHED} looks;",
+    "dropping": f"{TOUCHED} orphan_scans;",
     "spying": f"{TOUCHED} vms;",
     "referring": f"{TOUCHED} vms;",
 }

@@ -30,7 +30,7 @@ def plugin(environment: dict[str, str], *words: str) -> subprocess.CompletedProc
 def dummy_settings(directory: Path) -> Path:
     file = directory / "live.toml"
     file.write_text(
-        '[clouds.one]\ndriver = "dummy"\nstore = "file:one.db"\nvisibility = 1\n'
+        '[clouds.one]\ndriver = "dummy"\nstore = "file:one.db"\nvisibility_timeout = 1\n'
         '[clouds.other]\ndriver = "dummy"\nstore = "file:other.db"\n'
     )
     return file
@@ -109,7 +109,7 @@ region = "eu-west-1"
 host = "127.0.0.1"
 port = {port}
 secure = false
-visibility = 1
+visibility_timeout = 1
 destroy = "own"
 """)
         environment = {**clean_environment, **ALLOWED, "LIVE_SECRET": "a-secret-of-nothing"}

@@ -35,9 +35,9 @@ def fill(file: Path) -> None:
         "unsettled": False,
         "caller": "anonymous",
         "request_id": "r",
-        "generation": 1,
+        "fence": 1,
         "attempts": 1,
-        "made_at": 1.0,
+        "created_at": 1.0,
         "deadline_at": 2.0,
         "finished_at": 2.0,
         "parameters": {"name": "n", "metadata": {"a": "x" * ROW_BYTES}},
@@ -50,7 +50,7 @@ def fill(file: Path) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("long")
-    toml = settings('url = "sqlite:///s.db"\nworker = false\nkeep = 1e12')
+    toml = settings('url = "sqlite:///s.db"\nworker = false\nretention = 1e12')
     with running(toml, directory) as one:
         fill(directory / "s.db")
         yield one

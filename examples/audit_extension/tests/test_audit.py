@@ -67,7 +67,7 @@ def shared(
         make: MakeUrl = request.getfixturevalue("postgres")
         url = make()
     cloud = f'store = "file:{folder}/cloud.db"\nhints = true'
-    toml = settings(f'url = "{url}"\npause = 0.1', cloud, AUDIT + NAMES + AUTH)
+    toml = settings(f'url = "{url}"\nretry_delay = 0.1', cloud, AUDIT + NAMES + AUTH)
     environment = {"OPS_TOKEN": OPS_TOKEN, VARIABLE: f"start.answered@{folder}/armed"}
     with running(toml, folder, environment, workers=3) as server:
         server.wait_for_log("durable worker ready")

@@ -52,11 +52,11 @@ class Places:
         values = {"node_id": node_id}
         self._run(update(reservations).where(*self._mine(operation_id)).values(values))
 
-    def give_back(self, *operation_ids: str) -> None:
+    def free(self, *operation_ids: str) -> None:
         """Free the places of these operations."""
         self._run(delete(reservations).where(*self._mine(*operation_ids)))
 
-    def give_back_of(self, cloud: str, node_id: str) -> None:
+    def free_vm(self, cloud: str, node_id: str) -> None:
         """Free the place of a VM, whichever caller started it."""
         its = (reservations.c.cloud == cloud, reservations.c.node_id == node_id)
         self._run(delete(reservations).where(reservations.c.section == self._section, *its))

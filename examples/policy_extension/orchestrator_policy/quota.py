@@ -75,11 +75,11 @@ class Quota:
             return
         status = self._inventory.operations([call.operation_id]).get(call.operation_id)
         if status is None or status.state in _LOST:
-            self._places.give_back(call.operation_id)
+            self._places.free(call.operation_id)
 
     def ended(self, cloud: str, node_id: str) -> None:
         """Free the place of a VM that is being destroyed."""
-        self._places.give_back_of(cloud, node_id)
+        self._places.free_vm(cloud, node_id)
 
     def _free(self, call: Call, taken: Sequence[Place]) -> bool:
         """Free the places that are no longer used; return whether there were any."""
@@ -91,7 +91,7 @@ class Quota:
         ]
         free = free or self._destroyed_elsewhere(call, taken, known)
         if free:
-            self._places.give_back(*free)
+            self._places.free(*free)
         return bool(free)
 
     def _holds(self, place: Place, status: OperationStatus | None, patience: float) -> bool:

@@ -36,12 +36,12 @@ def opened(serve: Serve, tmp_path: Path, sqlite: MakeUrl) -> Iterator[Open]:
         text: str,
         *,
         url: str = "",
-        cloud: str = "visibility = 0.5",
+        cloud: str = "visibility_timeout = 0.5",
         more: str = "",
         workers: int = 1,
         environment: dict[str, str] | None = None,
     ) -> Api:
-        state = f'url = "{url or sqlite()}"\npause = 0.1\nlongest_pause = 0.3'
+        state = f'url = "{url or sqlite()}"\nretry_delay = 0.1\nmax_retry_delay = 0.3'
         store = f'store = "file:{tmp_path}/cloud.db"\nhints = true\n{cloud}'
         toml = settings(state, store, quota(text) + more)
         server = serve(toml, workers=workers, environment=environment)
@@ -174,7 +174,7 @@ def test_a_start_that_came_to_nothing_keeps_its_place_until_that_is_known(opened
 
 
 def test_a_start_that_stays_unknown_keeps_its_place_for_a_set_time(opened: Open) -> None:
-    api = opened("default = 1\nunknown_for = 1.5", cloud="visibility = 60")
+    api = opened("default = 1\nunknown_for = 1.5", cloud="visibility_timeout = 60")
     hint = {"X-Cloud-Hints": "error=unreachable; operations=start_vm"}
     assert api.start(**hint).status_code == 502
     (operation,) = api.operations(kind="start_vm")
@@ -209,7 +209,7 @@ def test_a_server_that_is_killed_loses_no_place_and_gives_none_twice(
     api = opened(
         "default = 1",
         url=request.getfixturevalue(kind)(),
-        cloud="visibility = 0.5\n[clouds.fake_driver.deadlines]\nstart_vm = 1.5",
+        cloud="visibility_timeout = 0.5\n[clouds.fake_driver.deadlines]\nstart_vm = 1.5",
         environment={VARIABLE: f"{point}@{armed}"},
     )
     armed.touch()

@@ -42,7 +42,7 @@ def _shape(assignment: Assignment) -> dict[str, Any]:
         "backend": assignment.backend,
         "generation": assignment.generation,
         "state": assignment.state,
-        "created_at": when(assignment.made_at),
+        "created_at": when(assignment.created_at),
         "assigned_at": when(assignment.assigned_at),
         "lease_expires_at": when(assignment.lease_expires_at),
         "ended_at": when(assignment.ended_at),
@@ -57,7 +57,7 @@ def _shape_event(event: AssignmentEvent) -> dict[str, Any]:
         "caller": event.caller,
         "request_id": event.request_id,
         "operation": event.operation_id,
-        "message": event.why,
+        "message": event.reason,
     }
 
 

@@ -78,7 +78,7 @@ class ChangeResource(CloudResource, Generic[M]):
     @property
     def _keep(self) -> float:
         state = self.services.settings.state
-        return 0.0 if state is None else state.keep_keys
+        return 0.0 if state is None else state.idempotency_retention
 
     async def _replay(
         self, req: Request, resp: Response, requester: Requester, *, waits: bool

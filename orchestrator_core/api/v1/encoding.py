@@ -10,7 +10,7 @@ import orjson
 
 from orchestrator_core.api.encoded import Encoded
 from orchestrator_core.api.projection import Shaped
-from orchestrator_core.errors import NonsenseAnswer
+from orchestrator_core.errors import InvalidAnswer
 from orchestrator_core.redaction import redact
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def encode_items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Encoded:
         things: the things to encode.
 
     Raises:
-        NonsenseAnswer: when a plugin returned a value that is not JSON.
+        InvalidAnswer: when a plugin returned a value that is not JSON.
     """
     return Encoded(_items(shape, of, things))
 
@@ -114,7 +114,7 @@ def encode(body: Mapping[str, Any]) -> bytes:
     """Return the JSON of an answer with redacted messages.
 
     Raises:
-        NonsenseAnswer: when a plugin returned a value that is not JSON.
+        InvalidAnswer: when a plugin returned a value that is not JSON.
     """
     return _dumps({"status": "ok", **_redacted(body)})
 
@@ -143,4 +143,4 @@ def _dumps(body: Any) -> bytes:
     try:
         return orjson.dumps(body)
     except TypeError:
-        raise NonsenseAnswer("The cloud's plugin gave an answer that is no JSON") from None
+        raise InvalidAnswer("The cloud's plugin gave an answer that is no JSON") from None

@@ -14,7 +14,7 @@ from orchestrator_core.api.v1.records import RecordsResource
 
 if TYPE_CHECKING:  # it imports SQLAlchemy, which is loaded only on a server with a database
     from orchestrator_core.broker.orphans.orphans import Orphan
-    from orchestrator_core.broker.queries import Look
+    from orchestrator_core.broker.queries import OrphanScan
 
 
 class OrphansResource(RecordsResource):
@@ -27,18 +27,18 @@ class OrphansResource(RecordsResource):
 
         async def work(wanted: dict[str, Any]) -> Encoded:
             cloud = wanted.get("cloud")
-            found, reasons, looks = await records.orphans(cloud)
-            shown = [_shape_look(look) for look in looks if cloud in (None, look.cloud)]
+            found, reasons, scans = await records.orphans(cloud)
+            shown = [_shape_scan(scan) for scan in scans if cloud in (None, scan.cloud)]
             return await asyncio.to_thread(_encode, found, reasons, shown)
 
         answer_with(resp, await self.watched(req, "list_orphans", {**filters}, work))
 
 
 def _encode(
-    found: Sequence[Orphan], reasons: Mapping[str, str], looks: list[dict[str, Any]]
+    found: Sequence[Orphan], reasons: Mapping[str, str], scans: list[dict[str, Any]]
 ) -> Encoded:
     items = encoding.encode_each(found, lambda orphan: _shape(orphan, reasons[orphan.reason]))
-    return encoding.encode_list("orphans", items, {"looks": looks})
+    return encoding.encode_list("orphans", items, {"scans": scans})
 
 
 def _shape(orphan: Orphan, why: str) -> dict[str, Any]:
@@ -57,13 +57,13 @@ def _shape(orphan: Orphan, why: str) -> dict[str, Any]:
     }
 
 
-def _shape_look(look: Look) -> dict[str, Any]:
+def _shape_scan(scan: OrphanScan) -> dict[str, Any]:
     return {
-        "cloud": look.cloud,
-        "ended_at": when(look.ended_at),
-        "complete": look.ended_at is not None and look.error_message is None,
-        "nodes": look.nodes,
-        "message": look.error_message,
+        "cloud": scan.cloud,
+        "ended_at": when(scan.ended_at),
+        "complete": scan.ended_at is not None and scan.error_message is None,
+        "nodes": scan.nodes,
+        "message": scan.error_message,
     }
 
 

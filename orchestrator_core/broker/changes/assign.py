@@ -10,7 +10,7 @@ from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes import usable
 from orchestrator_core.broker.changes.attempt import FirstAttempt
 from orchestrator_core.broker.changes.handler import Handler
-from orchestrator_core.broker.changes.recorder import Also, Recorder
+from orchestrator_core.broker.changes.recorder import Recorder, Statements
 from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.ledger import assignments, safety, vms
 from orchestrator_core.broker.ledger.namesakes import Namesakes
@@ -149,7 +149,11 @@ class Assigner(Handler):
             assignments.move(connection, assignment, AssignmentState.ENDED, cause)
 
     async def _not_shown(
-        self, operation: Operation, backend: Backend, made: Progress, also: Also | None = None
+        self,
+        operation: Operation,
+        backend: Backend,
+        made: Progress,
+        in_transaction: Statements | None = None,
     ) -> Operation:
         """Record an outcome once the backend's deadline for the assignment has passed.
 
@@ -157,8 +161,8 @@ class Assigner(Handler):
         """
         soon = await self._recorder.next_look(operation, backend.guard.seconds("assign_vm"))
         if soon is not None:
-            made, also = outcome.look_again(operation, soon), None
-        return await self._recorder.progress(operation, made, also)
+            made, in_transaction = outcome.check_again(operation, soon), None
+        return await self._recorder.progress(operation, made, in_transaction)
 
     async def _inside(
         self, change: Change, claim: Claim, draft: Draft, result: AssignmentResult
@@ -181,7 +185,7 @@ class Assigner(Handler):
     ) -> Assigned:
         claimed: list[tuple[Assignment, bool]] = []
 
-        def also(connection: Connection, operation: Operation) -> Operation:
+        def in_transaction(connection: Connection, operation: Operation) -> Operation:
             assignment, new = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
             claimed[:] = [(assignment, new)]
             operation = updates.set_assignment(connection, operation, assignment.id)
@@ -191,7 +195,7 @@ class Assigner(Handler):
             done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
             return updates.progress(connection, operation, done)
 
-        operation = await self._recorder.record(change, draft, _nothing_done, also)
+        operation = await self._recorder.record(change, draft, _nothing_done, in_transaction)
         assignment, new = claimed[0]
         if not new:
             return _assigned(operation)
@@ -210,14 +214,14 @@ class Assigner(Handler):
         answer = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
         answer = answer_of(replace(assignment, result=answer))
 
-        def also(connection: Connection, written: Operation) -> None:
+        def in_transaction(connection: Connection, written: Operation) -> None:
             if assignment.state == AssignmentState.ENDED:
                 return  # Ended by a stop. If that stop fails, the assignment takes this answer.
             cause = Cause(operation_id=written.id)
             assignments.move(connection, assignment, AssignmentState.ACTIVE, cause, answer)
 
         done = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
-        return _assigned(await self._recorder.progress(operation, done, also))
+        return _assigned(await self._recorder.progress(operation, done, in_transaction))
 
 
 def _claim(
@@ -244,16 +248,16 @@ def _claim(
     return assignment, new
 
 
-def _end(why: str) -> Also:
+def _end(why: str) -> Statements:
     """Return the statements that end an assignment which was not made."""
 
-    def also(connection: Connection, operation: Operation) -> None:
+    def in_transaction(connection: Connection, operation: Operation) -> None:
         assignment = assignments.of_operation(connection, operation)
         if assignment is not None and assignment.state == AssignmentState.ASSIGNING:
-            cause = Cause(operation_id=operation.id, why=why)
+            cause = Cause(operation_id=operation.id, reason=why)
             assignments.move(connection, assignment, AssignmentState.ENDED, cause)
 
-    return also
+    return in_transaction
 
 
 def _nothing_done(connection: Connection, operation: Operation) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from orchestrator_core.broker.changes.recorder import Also, Recorder
+from orchestrator_core.broker.changes.recorder import Recorder, Statements
 from orchestrator_core.broker.operations import outcome
 from orchestrator_core.broker.operations.change import Change
 from orchestrator_core.broker.operations.operation import Operation
@@ -22,14 +22,14 @@ class FirstAttempt:
         recorder: the recorder of this process.
         change: the caller's change.
         operation: the operation as it was recorded.
-        undo: the statements for a change that has not begun. They free the caller's idempotency
+        on_abort: the statements for a change that has not begun. They free the caller's idempotency
             key.
     """
 
     recorder: Recorder
     change: Change
     operation: Operation
-    undo: Also
+    on_abort: Statements
 
     @asynccontextmanager
     async def calling(
@@ -46,7 +46,7 @@ class FirstAttempt:
         try:
             yield
         except asyncio.CancelledError:
-            self.recorder.caller_left(self.change, self.operation, self.undo)
+            self.recorder.caller_left(self.change, self.operation, self.on_abort)
             raise
         except OrchestratorError as error:
             error.operation_id = self.operation.id
@@ -54,7 +54,7 @@ class FirstAttempt:
             raise
 
     async def fail(
-        self, error: OrchestratorError, refused: Also, *, begun: bool | None = None
+        self, error: OrchestratorError, refused: Statements, *, begun: bool | None = None
     ) -> Operation:
         """Record an error of the call as not begun, refused, or of unknown outcome.
 
@@ -67,7 +67,7 @@ class FirstAttempt:
             begun = not self.change.permit.withdraw()
         if not begun or outcome.is_invalid(error):
             made = outcome.failed(self.operation, error)
-            return await self.recorder.progress(self.operation, made, self.undo)
+            return await self.recorder.progress(self.operation, made, self.on_abort)
         if outcome.is_refusal(error):
             made = outcome.failed(self.operation, error)
             return await self.recorder.progress(self.operation, made, refused)

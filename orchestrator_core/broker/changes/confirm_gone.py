@@ -18,8 +18,8 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NodeNotFound, OrchestratorError
 from orchestrator_core.model import Node, NodeState
 
-_LOOKS: Final = 13
-"""Number of looks after an accepted deletion before the deletion is requested again.
+_CHECKS: Final = 13
+"""Number of checks after an accepted deletion before the deletion is requested again.
 
 The delays grow from a quarter of a second to a minute, so this takes about three minutes.
 """
@@ -54,7 +54,7 @@ class Confirmation:
             # that a cloud does not show yet.
             return await self.not_there(operation, cloud, error, young=False)
         except OrchestratorError as error:
-            made = outcome.again(operation, error, self._recorder.pause(operation))
+            made = outcome.again(operation, error, self._recorder.retry_delay(operation))
             return await self._recorder.progress(operation, made)
         if node.state is NodeState.TERMINATED:
             return await self.gone(operation)
@@ -63,7 +63,7 @@ class Confirmation:
             return await self.changed(operation, node)
         if has_asked:
             return await self.still_there(replace(operation, step=Step.DESTROY), node)
-        is_due = await self._looks(operation) >= _LOOKS and sightings.is_unchanged(states)
+        is_due = await self._checks(operation) >= _CHECKS and sightings.is_unchanged(states)
         return await self.still_there(operation, node, Step.DESTROY if is_due else Step.CONFIRM)
 
     async def changed(self, operation: Operation, node: Node) -> Operation:
@@ -75,19 +75,19 @@ class Confirmation:
         self, operation: Operation, node: Node, step: Step = Step.CONFIRM
     ) -> Operation:
         """Record that the VM still exists, and the step at which the operation continues."""
-        looks = await self._looks(operation)
+        checks = await self._checks(operation)
         made = Progress(
             OperationState.PENDING,
             step,
-            after=self._recorder.look_pause(looks),
+            after=self._recorder.confirmation_delay(checks),
             error_code=absence.STILL_THERE,
             error_message=sightings.describe(node),
         )
         return await self._recorder.progress(operation, made)
 
-    async def _looks(self, operation: Operation) -> int:
+    async def _checks(self, operation: Operation) -> int:
         return await self._recorder.database.read(
-            lambda connection: destruction.looks(connection, operation)
+            lambda connection: destruction.checks(connection, operation)
         )
 
     async def attempts(self, operation: Operation) -> list[Attempt]:
@@ -117,7 +117,7 @@ class Confirmation:
         if young is None:
             young = await self._recorder.database.read(
                 lambda connection: destruction.is_young(
-                    connection, operation, cloud.settings.visibility, self._recorder.clock
+                    connection, operation, cloud.settings.visibility_timeout, self._recorder.clock
                 )
             )
         if young:
@@ -131,7 +131,7 @@ class Confirmation:
         made = Progress(
             OperationState.PENDING,
             operation.step,
-            after=self._recorder.pause(operation),
+            after=self._recorder.retry_delay(operation),
             error_code=doubt.code,
             error_message=doubt.message,
         )
@@ -167,19 +167,19 @@ class Confirmation:
         """Record that the VM is gone; with an error, that it never existed."""
         faultpoints.reached("destroy.gone")
 
-        def also(connection: Connection, written: Operation) -> None:
+        def in_transaction(connection: Connection, written: Operation) -> None:
             destruction.write_gone(connection, operation, never_there=error is not None)
             if error is not None:
                 keys.forget(connection, written)
 
         if error is not None:
             made = outcome.failed(operation, error)
-            return await self._recorder.progress(operation, made, also)
+            return await self._recorder.progress(operation, made, in_transaction)
         answer = dict(operation.result or {"node_id": operation.node_id})
         if operation.kind == "release_vm":
             answer["deletion"] = "done"
         made = Progress(OperationState.SUCCEEDED, operation.step, answer=answer)
-        return await self._recorder.progress(operation, made, also)
+        return await self._recorder.progress(operation, made, in_transaction)
 
 
 def _empty_in_a_row(ended: list[Attempt]) -> int:

@@ -38,9 +38,9 @@ from orchestrator_core.errors import (
     CloudUnavailable,
     DestroyHeld,
     DestroyLimit,
+    InvalidAnswer,
     NodeNotFound,
     NodeTerminated,
-    NonsenseAnswer,
     OrchestratorError,
     RateLimited,
     Unsupported,
@@ -109,14 +109,14 @@ class Destroyer(Handler):
         draft = STOP.draft(cloud.name, change.requester, parameters, node_id)
         held: list[bool] = []
 
-        def also(connection: Connection, operation: Operation) -> None:
+        def in_transaction(connection: Connection, operation: Operation) -> None:
             safety.check_held(connection)
             held[:] = [destruction.is_held(connection, operation)]
             destruction.take(connection, operation, cloud.settings, self._recorder.clock)
             destruction.end_assignment(connection, operation, assignments.STOPPED)
 
         try:
-            operation = await self._recorder.record(change, draft, _undo, also)
+            operation = await self._recorder.record(change, draft, _undo, in_transaction)
         except NotOwn:
             # A node that does not exist gets NodeNotFound, as in a cloud with destroy = "all".
             await _check_there(cloud, node_id, deadline)
@@ -144,7 +144,7 @@ class Destroyer(Handler):
         accepted = Progress(
             OperationState.PENDING,
             Step.CONFIRM,
-            after=self._recorder.look_pause(0),
+            after=self._recorder.confirmation_delay(0),
             answer={"node_id": node_id},
         )
         operation = await self._recorder.progress(operation, accepted)
@@ -241,7 +241,9 @@ class Destroyer(Handler):
         if isinstance(error, DestroyHeld | DestroyLimit):
             made = outcome.again(operation, error, HELD_LOOK)
             return await self._recorder.progress(operation, made)
-        made = outcome.again(operation, error, self._recorder.pause(operation), unsettled=True)
+        made = outcome.again(
+            operation, error, self._recorder.retry_delay(operation), unsettled=True
+        )
         if seen and sightings.was_asked(ended):
             why = f"{sightings.describe(seen[0])}; {error.message}"
             made = replace(made, error_message=why)
@@ -311,4 +313,4 @@ def _is_failed_look(error: OrchestratorError) -> bool:
     was not called at all, or answered about another VM, nothing is done.
     """
     not_asked = CloudBusy | CircuitOpen | CloudUnavailable | NeverAsked | RateLimited | Withdrawn
-    return isinstance(error, CloudError) and not isinstance(error, not_asked | NonsenseAnswer)
+    return isinstance(error, CloudError) and not isinstance(error, not_asked | InvalidAnswer)

@@ -66,7 +66,7 @@ def write(connection: Connection, start: Operation, node: Node, *, destroy: bool
         destroy: whether the cloud supports destroying it.
     """
     key = VmKey(start.cloud, node.id, node.name)
-    vms.started(connection, key, start.id, start.made_at)
+    vms.started(connection, key, start.id, start.created_at)
     row = vms.lock(connection, key.cloud, key.node_id)
     if not destroy or row is None or row.state != VmState.PRESENT:
         return

@@ -29,7 +29,7 @@ from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock_watch import LAG, ClockWatch
 from orchestrator_core.state.database import Database
 
-Also = Callable[[Connection, Operation], Operation | None]
+Statements = Callable[[Connection, Operation], Operation | None]
 """Further statements of the same transaction; may return the operation as changed by them."""
 
 T = TypeVar("T")
@@ -39,9 +39,9 @@ _log = structlog.get_logger(__name__)
 _FIRST_LOOK: Final = 0.02
 _LONGEST_LOOK: Final = 0.5
 _FIRST_CONFIRMATION: Final = 0.25
-"""Seconds between the first looks at a VM whose deletion was accepted."""
+"""Seconds between the first checks of a VM whose deletion was accepted."""
 _SOON_CONFIRMED: Final = 4
-"""Number of these first looks."""
+"""Number of these first checks."""
 
 _TRIES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between the tries to record what has already happened, while a caller waits."""
@@ -76,10 +76,10 @@ class Recorder:
         """The watch of this process over the database's clock."""
         return self.process.clock
 
-    def pause(self, operation: Operation) -> float:
+    def retry_delay(self, operation: Operation) -> float:
         """Return the retry delay of an operation: the seconds until its next attempt."""
         settings = self._settings
-        return outcome.backoff(operation.attempts, settings.pause, settings.longest_pause)
+        return outcome.backoff(operation.attempts, settings.retry_delay, settings.max_retry_delay)
 
     async def retry(
         self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
@@ -91,21 +91,21 @@ class Recorder:
             error: the error of the attempt.
             unsettled: whether the attempt may have taken effect nevertheless.
         """
-        made = outcome.again(operation, error, self.pause(operation), unsettled=unsettled)
+        made = outcome.again(operation, error, self.retry_delay(operation), unsettled=unsettled)
         return await self.progress(operation, made)
 
-    def look_pause(self, looks: int) -> float:
+    def confirmation_delay(self, checks: int) -> float:
         """Return the seconds until the next look at a VM whose deletion was accepted.
 
-        Most clouds delete a VM within a second or two; some take minutes. The looks of the first
+        Most clouds delete a VM within a second or two; some take minutes. The checks of the first
         second are therefore close together, and each later delay is twice as long as the last.
 
         Args:
-            looks: the number of looks since the cloud accepted the deletion.
+            checks: the number of checks since the cloud accepted the deletion.
         """
         settings = self._settings
-        first = min(_FIRST_CONFIRMATION, settings.pause)
-        return outcome.backoff(looks + 2 - _SOON_CONFIRMED, first, settings.longest_pause)
+        first = min(_FIRST_CONFIRMATION, settings.retry_delay)
+        return outcome.backoff(checks + 2 - _SOON_CONFIRMED, first, settings.max_retry_delay)
 
     async def next_look(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until the next look for the effect of an unanswered change.
@@ -123,7 +123,7 @@ class Recorder:
             lambda c: (attempts.of(c, operation.id), self.clock.gained(c, grace + LAG))
         )
         left = grace - attempts.lost_for(operation, ended) + gained
-        return min(left, self.pause(operation)) if left > 0 else None
+        return min(left, self.retry_delay(operation)) if left > 0 else None
 
     def permit(self) -> Permit:
         """Return a permit for an attempt without a waiting caller.
@@ -134,19 +134,23 @@ class Recorder:
             StateUnavailable: when other processes may consider this one dead.
         """
         permit = Permit()
-        permit.check = self.process.lease()
+        permit.check = self.process.ownership_check()
         return permit
 
     async def record(
-        self, change: Change, draft: Draft, undo: Also, also: Also | None = None
+        self,
+        change: Change,
+        draft: Draft,
+        on_abort: Statements,
+        in_transaction: Statements | None = None,
     ) -> Operation:
         """Record an operation whose first attempt begins now, once the cloud has room for it.
 
         Args:
             change: the caller's change.
             draft: the operation to record.
-            undo: the statements to run if the caller leaves before the change has begun.
-            also: further statements of the same transaction.
+            on_abort: the statements to run if the caller leaves before the change has begun.
+            in_transaction: further statements of the same transaction.
 
         Raises:
             KeyInUse: when the requester's idempotency key stands for another operation.
@@ -154,9 +158,9 @@ class Recorder:
             StateUnavailable: when nothing can be recorded, or other processes may consider this
                 one dead.
         """
-        change.permit.check = self.process.lease()
+        change.permit.check = self.process.ownership_check()
         draft = draft.named()
-        writing = asyncio.ensure_future(self._record(change, draft, undo, also))
+        writing = asyncio.ensure_future(self._record(change, draft, on_abort, in_transaction))
         # Register the task before the row can be visible. A heartbeat may come between the commit
         # and the moment at which this coroutine learns of it.
         self.process.runs(draft.operation_id, writing)
@@ -164,9 +168,9 @@ class Recorder:
         try:
             operation = await asyncio.shield(writing)
         except asyncio.CancelledError:
-            writing.add_done_callback(lambda written: self._withdraw(written, undo))
+            writing.add_done_callback(lambda written: self._withdraw(written, on_abort))
             raise
-        change.tell(operation)
+        change.notify_recorded(operation)
         return operation
 
     async def record_done(
@@ -185,7 +189,7 @@ class Recorder:
             return work(connection)
 
         done = await asyncio.shield(asyncio.ensure_future(self._write_done(record)))
-        change.tell(done[0])
+        change.notify_recorded(done[0])
         return done
 
     async def _write_done(
@@ -210,25 +214,31 @@ class Recorder:
             self.clock.notice(connection)
 
     async def _record(
-        self, change: Change, draft: Draft, undo: Also, also: Also | None
+        self,
+        change: Change,
+        draft: Draft,
+        on_abort: Statements,
+        in_transaction: Statements | None,
     ) -> Operation:
-        limit = change.cloud.settings.changes
+        limit = change.cloud.settings.max_concurrent_changes
 
         def work(connection: Connection) -> Operation | None:
             if acquire.room(connection, draft.cloud, limit) == 0:
                 return None
             self._keep_keys(connection, draft.requester)
             operation = inserts.record(connection, draft, self.process.id)
-            return (also(connection, operation) if also is not None else None) or operation
+            return (
+                in_transaction(connection, operation) if in_transaction is not None else None
+            ) or operation
 
         if limit is None:
-            recorded = await self._write_record(draft, work, undo)
+            recorded = await self._write_record(draft, work, on_abort)
             assert recorded is not None  # Without a limit there is always room.
             return recorded
         deadline = Deadline(change.cloud.guard.seconds("check"))
         with suppress(TimeoutError):
             async with self._room_turns.turn(draft.cloud, deadline.remaining()):
-                operation = await self._record_in_turn(draft, work, undo, deadline)
+                operation = await self._record_in_turn(draft, work, on_abort, deadline)
             if operation is not None:
                 return operation
         raise CloudBusy(
@@ -239,12 +249,12 @@ class Recorder:
         self,
         draft: Draft,
         work: Callable[[Connection], Operation | None],
-        undo: Also,
+        on_abort: Statements,
         deadline: Deadline,
     ) -> Operation | None:
         """Record an operation as soon as the cloud has room; return None if it has none in time."""
         look = _FIRST_LOOK
-        while (operation := await self._write_record(draft, work, undo)) is None:
+        while (operation := await self._write_record(draft, work, on_abort)) is None:
             if deadline.remaining() <= look:
                 return None
             await asyncio.sleep(look)
@@ -252,7 +262,7 @@ class Recorder:
         return operation
 
     async def _write_record(
-        self, draft: Draft, work: Callable[[Connection], Operation | None], undo: Also
+        self, draft: Draft, work: Callable[[Connection], Operation | None], on_abort: Statements
     ) -> Operation | None:
         try:
             return await self.database.write(work)
@@ -261,7 +271,7 @@ class Recorder:
         try:
             return await self._recorded(draft.operation_id)
         except StateUnavailable:
-            self._keep(draft.operation_id, self._undo_late(draft.operation_id, undo))
+            self._keep(draft.operation_id, self._abort_late(draft.operation_id, on_abort))
             raise
 
     async def _recorded(self, operation_id: str) -> Operation:
@@ -278,15 +288,15 @@ class Recorder:
     async def _find(self, operation_id: str) -> Operation | None:
         """Return an operation after an unconfirmed commit; None if it does not show."""
         patience = Deadline(_MOST_TRYING)
-        for pause in _TRIES:
-            await asyncio.sleep(pause)
+        for delay in _TRIES:
+            await asyncio.sleep(delay)
             with suppress(StateUnavailable):
                 return await self.database.read(lambda c: updates.get(c, operation_id))
             if patience.remaining() <= 0:
                 break
         return None
 
-    async def _undo_late(self, operation_id: str, undo: Also) -> Operation | None:
+    async def _abort_late(self, operation_id: str, on_abort: Statements) -> Operation | None:
         """End an operation as not begun if its unconfirmed commit has recorded it after all.
 
         Its caller has received StateUnavailable, so the operation must not begin.
@@ -301,13 +311,13 @@ class Recorder:
                 continue
             if found is None or found.owner != self.process.id:
                 return found
-            return await self.progress(found, _not_recorded(found), undo)
+            return await self.progress(found, _not_recorded(found), on_abort)
 
     async def progress(
         self,
         operation: Operation,
         made: Progress,
-        also: Also | None = None,
+        in_transaction: Statements | None = None,
         known: Callable[[Connection], None] | None = None,
     ) -> Operation:
         """Record the result of an attempt.
@@ -318,7 +328,7 @@ class Recorder:
         Args:
             operation: the operation whose attempt runs.
             made: the result of the attempt.
-            also: further statements of the same transaction.
+            in_transaction: further statements of the same transaction.
             known: the statements to run if another process has taken over the operation.
 
         Raises:
@@ -328,7 +338,9 @@ class Recorder:
 
         def work(connection: Connection) -> Operation:
             written = updates.progress(connection, operation, made)
-            return (also(connection, written) if also is not None else None) or written
+            return (
+                in_transaction(connection, written) if in_transaction is not None else None
+            ) or written
 
         async def write() -> Operation:
             try:
@@ -392,33 +404,35 @@ class Recorder:
         def work(connection: Connection) -> Operation | None:
             if acquire.room(connection, operation.cloud, limit) == 0:
                 return None
-            return acquire.claim_one(connection, self.process.id, operation)
+            return acquire.acquire_one(connection, self.process.id, operation)
 
         look = 0.0
         while True:
-            pause = await self.database.read(
+            delay = await self.database.read(
                 lambda connection: updates.seconds_until_due(connection, operation)
             )
-            if pause is None or max(pause, look) >= deadline.remaining():
+            if delay is None or max(delay, look) >= deadline.remaining():
                 return None
-            await asyncio.sleep(max(pause, look))
+            await asyncio.sleep(max(delay, look))
             taken = await self.database.write(work)
             if taken is not None:
                 return taken
             look = min(2 * look, _LONGEST_LOOK) or _FIRST_LOOK
 
-    def caller_left(self, change: Change, operation: Operation, undo: Also) -> None:
+    def caller_left(self, change: Change, operation: Operation, on_abort: Statements) -> None:
         """Record that an operation has not begun, because its caller has left.
 
         An operation that has begun is not recorded here: it is reclaimed, and its outcome is
         determined later.
         """
         if change.permit.withdraw():
-            self.later(operation, _caller_left(operation), undo)
+            self.later(operation, _caller_left(operation), on_abort)
 
-    def later(self, operation: Operation, made: Progress, also: Also | None = None) -> None:
+    def later(
+        self, operation: Operation, made: Progress, in_transaction: Statements | None = None
+    ) -> None:
         """Record the result of an attempt in the background; no caller waits for it."""
-        self.go_on(operation, self.progress(operation, made, also))
+        self.go_on(operation, self.progress(operation, made, in_transaction))
 
     def go_on(
         self, operation: Operation, work: Coroutine[Any, Any, Operation]
@@ -450,18 +464,18 @@ class Recorder:
         The cloud has acted already, so the result must not be dropped at the first error.
         """
         patience = Deadline(_MOST_TRYING)
-        for pause in _TRIES:
+        for delay in _TRIES:
             try:
                 return await self.database.write(work)
             except StateUnavailable:
                 if patience.remaining() <= 0:
                     raise
-                await asyncio.sleep(pause)
+                await asyncio.sleep(delay)
         return await self.database.write(work)
 
-    def _withdraw(self, writing: asyncio.Future[Operation], undo: Also) -> None:
+    def _withdraw(self, writing: asyncio.Future[Operation], on_abort: Statements) -> None:
         if not writing.cancelled() and writing.exception() is None:
-            self.later(writing.result(), _caller_left(writing.result()), undo)
+            self.later(writing.result(), _caller_left(writing.result()), on_abort)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)

@@ -10,7 +10,7 @@ from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes.attempt import FirstAttempt
 from orchestrator_core.broker.changes.destroy import HELD_LOOK, Destroyer
 from orchestrator_core.broker.changes.handler import Handler
-from orchestrator_core.broker.changes.recorder import Also, Recorder
+from orchestrator_core.broker.changes.recorder import Recorder, Statements
 from orchestrator_core.broker.ledger import (
     assignments,
     destruction,
@@ -211,7 +211,7 @@ class Releaser(Handler):
             return await self._recorder.retry(operation, refusal)
         soon = await self._recorder.next_look(operation, backend.guard.seconds("release_vm"))
         if soon is not None:
-            return await self._recorder.progress(operation, outcome.look_again(operation, soon))
+            return await self._recorder.progress(operation, outcome.check_again(operation, soon))
         return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
 
     async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
@@ -223,7 +223,7 @@ class Releaser(Handler):
                 return operation
             if operation.error_code in outcome.HELD:
                 return operation  # Held: an operator or the next hour must allow it first.
-            limit = cloud.settings.changes
+            limit = cloud.settings.max_concurrent_changes
             taken = await self._recorder.reacquire(operation, limit, deadline)
             if taken is None:
                 return operation
@@ -242,11 +242,11 @@ class Releaser(Handler):
         if not answer["id"]:
             answer = {**answer, "id": await self._number(operation)}
 
-        def also(connection: Connection, written: Operation) -> None:
+        def in_transaction(connection: Connection, written: Operation) -> None:
             assignment = assignments.of_operation(connection, written)
             if assignment is not None and assignment.ended_at is None:
                 why = leases.EXPIRED if leases.is_expiry(written) else "released"
-                cause = Cause(operation_id=written.id, why=why)
+                cause = Cause(operation_id=written.id, reason=why)
                 assignments.move(connection, assignment, AssignmentState.ENDED, cause)
 
         going_on = Progress(
@@ -254,7 +254,7 @@ class Releaser(Handler):
             Step.DESTROY,
             answer={**answer, "deletion": "pending"},
         )
-        return await self._recorder.progress(operation, going_on, also)
+        return await self._recorder.progress(operation, going_on, in_transaction)
 
     async def _number(self, operation: Operation) -> int:
         """Return the ledger's number of a VM for which the backend has none."""
@@ -280,13 +280,13 @@ def _held(connection: Connection, cloud: str, vm: VmReference) -> Assignment | N
     return assignments.holding(connection, cloud, node_id)
 
 
-def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Also:
+def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> Statements:
     """Return the statements that mark a VM as being released, for the recording transaction."""
     cloud: CloudSettings = change.cloud.settings
 
     def take(connection: Connection, operation: Operation) -> Operation:
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
-        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
+        row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.created_at)
         if row.state != VmState.PRESENT:
             raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
         safety.check_may_destroy(row, cloud)

@@ -25,7 +25,7 @@ from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupporte
 from orchestrator_core.model import CloudDescription, JsonObject, Node
 from orchestrator_core.state import installation
 
-_EMPTY_LOOKS: Final = 3
+_EMPTY_SEARCHES: Final = 3
 """Number of listings without any VM after which an empty listing is believed."""
 
 _EMPTY: Final = "empty_listing"
@@ -45,10 +45,10 @@ class Starter(Handler):
         draft = START.draft(cloud.name, change.requester, parameters)
         markers: list[str] = []
 
-        def also(connection: Connection, operation: Operation) -> None:
+        def in_transaction(connection: Connection, operation: Operation) -> None:
             markers[:] = [_marker(connection, operation)]
 
-        operation = await self._recorder.record(change, draft, _forget_key, also)
+        operation = await self._recorder.record(change, draft, _forget_key, in_transaction)
         faultpoints.reached("start.recorded")
         (marker,) = markers
         step = steps.start(cloud, order, change.permit, marker)
@@ -98,10 +98,10 @@ class Starter(Handler):
         )
 
         # Keep the idempotency key: the start has created a VM.
-        def also(connection: Connection, written: Operation) -> None:
+        def in_transaction(connection: Connection, written: Operation) -> None:
             half_made.write(connection, written, node, destroy=destroys)
 
-        return await self._recorder.progress(operation, made, also)
+        return await self._recorder.progress(operation, made, in_transaction)
 
     async def _succeeded(
         self, operation: Operation, description: CloudDescription, node: Node
@@ -113,16 +113,16 @@ class Starter(Handler):
             answer=_answer(description, node),
         )
 
-        def also(connection: Connection, written: Operation) -> None:
+        def in_transaction(connection: Connection, written: Operation) -> None:
             vm = VmKey(written.cloud, node.id, node.name)
-            vms.started(connection, vm, written.id, written.made_at)
+            vms.started(connection, vm, written.id, written.created_at)
 
         def known(connection: Connection) -> None:
             # If the start was recorded as failed, its VM is an orphan, which the scan finds.
             if updates.tell_node(connection, operation, node.id):
-                also(connection, operation)
+                in_transaction(connection, operation)
 
-        return await self._recorder.progress(operation, made, also, known)
+        return await self._recorder.progress(operation, made, in_transaction, known)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
         """Record an error of a start: nothing was started, or the outcome is unknown."""
@@ -137,12 +137,12 @@ class Starter(Handler):
         await self._recorder.retry(operation, error, unsettled=True)
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
-        grace = cloud.settings.visibility
+        grace = cloud.settings.visibility_timeout
         soon = await self._recorder.next_look(operation, grace)
         if soon is not None:
-            return await self._recorder.progress(operation, outcome.look_again(operation, soon))
-        empty_looks = await self._recorder.database.read(
-            lambda connection: _empty_looks(connection, operation)
+            return await self._recorder.progress(operation, outcome.check_again(operation, soon))
+        empty_searches = await self._recorder.database.read(
+            lambda connection: _empty_searches(connection, operation)
         )
         try:
             description, nodes = await cloud.list_all()
@@ -151,8 +151,8 @@ class Starter(Handler):
         found = next((node for node in nodes if node.marker == marker), None)
         if found is not None:
             return await self._found(operation, cloud, description, found)
-        if not nodes and empty_looks + 1 < _EMPTY_LOOKS:
-            made = replace(outcome.look_again(operation, max(1.0, grace / 4)), error_code=_EMPTY)
+        if not nodes and empty_searches + 1 < _EMPTY_SEARCHES:
+            made = replace(outcome.check_again(operation, max(1.0, grace / 4)), error_code=_EMPTY)
             return await self._recorder.progress(operation, made)
         return await self._never_started(operation, grace)
 
@@ -182,7 +182,7 @@ def _marker(connection: Connection, operation: Operation) -> str:
     return marker_of(installation.lock_id_shared(connection), operation.id)
 
 
-def _empty_looks(connection: Connection, operation: Operation) -> int:
+def _empty_searches(connection: Connection, operation: Operation) -> int:
     """Return the number of attempts in which the cloud showed no VM at all."""
     return sum(one.error_code == _EMPTY for one in attempts.of(connection, operation.id))
 

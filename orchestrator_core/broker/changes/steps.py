@@ -88,7 +88,7 @@ def which(driver: Driver, vm: VmReference) -> Node:
         NodeNotFound: when there is no such node.
         InvalidParameter: when several nodes have the name, or the name belongs to another node
             than the id.
-        NonsenseAnswer: when the plugin returns another node than the requested one.
+        InvalidAnswer: when the plugin returns another node than the requested one.
     """
     if vm.hostname is None:
         assert vm.node is not None

@@ -23,8 +23,8 @@ T = TypeVar("T")
 Ask = Callable[[float | None], Awaitable[T]]
 """A call of a cloud or a backend; its argument is the time limit in seconds, None for its own."""
 
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
+_FIRST_DELAY: Final = 0.1
+_LONGEST_DELAY: Final = 2.0
 _GROWTH: Final = 1.5
 
 
@@ -49,22 +49,22 @@ async def until_shown(
 
     Source: Amazon EC2 API Reference, "Eventual consistency".
     """
-    pause, left = _FIRST_PAUSE, None
+    delay, left = _FIRST_DELAY, None
     while True:
         try:
             return await ask(left)
         except NodeTerminated:
             raise
         except NodeNotFound:
-            if pause >= deadline.remaining() or not await _is_young(recorder, cloud, vm):
+            if delay >= deadline.remaining() or not await _is_young(recorder, cloud, vm):
                 raise
-        await asyncio.sleep(pause)
-        pause = min(_GROWTH * pause, _LONGEST_PAUSE)
+        await asyncio.sleep(delay)
+        delay = min(_GROWTH * delay, _LONGEST_DELAY)
         left = deadline.remaining()
 
 
 async def _is_young(recorder: Recorder, cloud: Cloud, vm: VmReference) -> bool:
-    visibility = cloud.settings.visibility
+    visibility = cloud.settings.visibility_timeout
 
     def read(connection: Connection) -> bool:
         # A jump of the database's clock must not make a VM look older.
@@ -84,7 +84,7 @@ def _has_young(connection: Connection, cloud: str, vm: VmReference, seconds: flo
         vms.c.gone_at.is_(None),
         vms.c.origin == VmOrigin.STARTED.value,
         vms.c.seen_at.is_(None),
-        vms.c.made_at > now() - seconds,
+        vms.c.created_at > now() - seconds,
     )
     if vm.node is not None:
         query = query.where(vms.c.node_id == vm.node)

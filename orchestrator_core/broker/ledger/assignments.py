@@ -195,7 +195,7 @@ _CLAIMED: Final = (
     "generation",
     "state",
     "result",
-    "made_at",
+    "created_at",
     "assigned_at",
     "lease_expires_at",
 )
@@ -288,7 +288,7 @@ _MOVE: Final[Mapping[AssignmentState, Update]] = {
         result=func.coalesce(bindparam("new_result", type_=Json), assignments.c.result),
     ),
     AssignmentState.ENDED: _move(
-        AssignmentState.ENDED, ended_at=now(), end_reason=bindparam("why")
+        AssignmentState.ENDED, ended_at=now(), end_reason=bindparam("reason")
     ),
 }
 
@@ -315,7 +315,7 @@ def move(
     }
     statement = _MOVE[state]
     if state is AssignmentState.ENDED:
-        values["why"] = cause.why
+        values["reason"] = cause.reason
     elif state is AssignmentState.ACTIVE:
         values["new_result"] = result
     if not connection.execute(statement, values).rowcount:
@@ -335,12 +335,12 @@ def add_event(
         "caller": by.caller if by else None,
         "request_id": by.request_id if by else None,
         "operation_id": cause.operation_id,
-        "why": cause.why,
+        "reason": cause.reason,
     }
-    connection.execute(_TELL, row)
+    connection.execute(_ADD_EVENT, row)
 
 
-_TELL: Final = assignment_events.insert().values(at=now())
+_ADD_EVENT: Final = assignment_events.insert().values(at=now())
 
 
 def get(connection: Connection, assignment_id: str) -> Assignment | None:

@@ -22,7 +22,7 @@ def take(
     """Mark an operation's VM as being destroyed, so that no caller can claim it any more."""
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
-    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.made_at)
+    vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.created_at)
     _set_destroying(connection, vm, cloud, clock)
 
 
@@ -36,7 +36,7 @@ def _set_destroying(
     connection: Connection, vm: Row[Any], cloud: CloudSettings, clock: ClockWatch
 ) -> None:
     safety.check_may_destroy(vm, cloud)
-    if vm.destroy_began_at is None:
+    if vm.destroy_started_at is None:
         safety.check_rate(connection, cloud, clock)
     vms.set_state(connection, vm.cloud, vm.node_id, VmState.DESTROYING)
 
@@ -62,8 +62,8 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
     """
     assert operation.node_id is not None
     vm = vms.lock(connection, operation.cloud, operation.node_id)
-    began_at = operation.attempt_began_at
-    assert began_at is not None
+    started_at = operation.attempt_started_at
+    assert started_at is not None
     if vm is None or _saw_it_go(connection, operation):
         return
     if never_there and vms.is_unknown(vm):
@@ -71,7 +71,7 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
             return  # the other operation still needs the row, and asks the cloud again
         vms.forget(connection, vm)
     else:
-        since = vm.origin == VmOrigin.STARTED and vm.made_at > began_at
+        since = vm.origin == VmOrigin.STARTED and vm.created_at > started_at
         another = since and not _was_told_late(connection, vm, operation)
         state = VmState.PRESENT if another else VmState.GONE
         vms.set_state(connection, operation.cloud, operation.node_id, state)
@@ -84,7 +84,7 @@ def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -
     """
     start = updates.get(connection, vm.operation_id) if vm.operation_id else None
     taken = operation.step is Step.CONFIRM
-    return taken and start is not None and start.made_at < operation.made_at
+    return taken and start is not None and start.created_at < operation.created_at
 
 
 def _saw_it_go(connection: Connection, operation: Operation) -> bool:
@@ -94,7 +94,7 @@ def _saw_it_go(connection: Connection, operation: Operation) -> bool:
     """
     assert operation.node_id is not None
     key = VmKey(operation.cloud, operation.node_id)
-    return vms.has_gone_since(connection, key, operation.made_at)
+    return vms.has_gone_since(connection, key, operation.created_at)
 
 
 def prepare_retry(
@@ -133,7 +133,7 @@ def end_assignment(connection: Connection, operation: Operation, why: str) -> No
     held = assignments.lock_holding(connection, operation.cloud, operation.node_id)
     if held is not None:
         assignments.move(
-            connection, held, AssignmentState.ENDED, Cause(operation_id=operation.id, why=why)
+            connection, held, AssignmentState.ENDED, Cause(operation_id=operation.id, reason=why)
         )
 
 
@@ -141,9 +141,9 @@ def undo_destroy(connection: Connection, operation: Operation) -> None:
     """Restore a VM's state and assignment after a destroy that certainly did nothing."""
     state = keep(connection, operation)
     if state is VmState.PRESENT:
-        restore.reopen(connection, operation, AssignmentState.ACTIVE)
+        restore.restore_assignment(connection, operation, AssignmentState.ACTIVE)
     elif state is VmState.RELEASING:
-        restore.reopen(connection, operation, AssignmentState.RELEASING)
+        restore.restore_assignment(connection, operation, AssignmentState.RELEASING)
 
 
 def keep(connection: Connection, operation: Operation) -> VmState:
@@ -169,11 +169,11 @@ def is_young(
     """
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
-    if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_began_at is None:
+    if vm is None or vm.origin != VmOrigin.STARTED or operation.attempt_started_at is None:
         return False
     if vm.seen_at is not None:
         return False
-    age = operation.attempt_began_at - vm.made_at
+    age = operation.attempt_started_at - vm.created_at
     return bool(age < visibility or age - clock.gained(connection, visibility + LAG) < visibility)
 
 
@@ -184,11 +184,11 @@ def was_there(connection: Connection, operation: Operation) -> bool:
     return vm is not None and not vms.is_unknown(vm)
 
 
-def looks(connection: Connection, operation: Operation) -> int:
+def checks(connection: Connection, operation: Operation) -> int:
     """Return how many times the VM was looked up since the last destroy call to the cloud."""
-    looks = 0
+    checks = 0
     for attempt in reversed(attempts.of(connection, operation.id)):
         if attempt.step != Step.CONFIRM:
             break
-        looks += 1
-    return looks
+        checks += 1
+    return checks

@@ -67,7 +67,7 @@ def check_unheld(connection: Connection, backend: str, cloud: str, vm: Vm) -> No
 
 
 @dataclass(frozen=True, slots=True)
-class ToldApart(Generic[T]):
+class NamesakeFilter(Generic[T]):
     """A filter of a backend's records that shows each user only at the VM that is assigned to them.
 
     A backend that looks a VM up by its hostname may show one assignment for every VM of that name.

@@ -182,11 +182,11 @@ def expire_leases(connection: Connection, most: int) -> list[tuple[str, Assignme
         The id of each operation that will release and destroy a VM, with the VM's assignment.
     """
     rows = connection.execute(_LOCK_RUN_OUT, {"most": most}).all()
-    taken = ((_take_back(connection, one), one) for one in (Assignment(*row) for row in rows))
+    taken = ((_expire(connection, one), one) for one in (Assignment(*row) for row in rows))
     return [(operation_id, one) for operation_id, one in taken if operation_id is not None]
 
 
-def _take_back(connection: Connection, assignment: Assignment) -> str | None:
+def _expire(connection: Connection, assignment: Assignment) -> str | None:
     """Record the release of a VM; return the operation's id, or None if the lease was renewed."""
     found = connection.execute(_TAKE_BACK, {"of_assignment": assignment.id}).first()
     if found is None:
@@ -220,7 +220,7 @@ def drop_all(connection: Connection, who: Requester, why: str) -> None:
     for row in connection.execute(_DROP_ALL).all():
         assignment = Assignment(*row)
         assignments.add_event(
-            connection, assignment, AssignmentState(assignment.state), Cause(who, why=why)
+            connection, assignment, AssignmentState(assignment.state), Cause(who, reason=why)
         )
 
 

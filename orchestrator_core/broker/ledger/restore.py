@@ -16,7 +16,9 @@ from orchestrator_core.state.tables import assignments as assignment_rows
 from orchestrator_core.state.tables import vms as vm_rows
 
 
-def reopen(connection: Connection, operation: Operation, state: AssignmentState) -> None:
+def restore_assignment(
+    connection: Connection, operation: Operation, state: AssignmentState
+) -> None:
     """Restore a VM's last assignment if it was ended by stops that later failed.
 
     Args:
@@ -85,5 +87,5 @@ def _go_on(
         values["assigned_at"] = func.coalesce(table.c.assigned_at, now())
     connection.execute(update(table).where(table.c.id == assignment.id).values(values))
     assignments.add_event(
-        connection, assignment, state, Cause(operation_id=stop.id, why=stop.error_code)
+        connection, assignment, state, Cause(operation_id=stop.id, reason=stop.error_code)
     )

@@ -68,7 +68,7 @@ def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) 
     if connection.dialect.name == "postgresql":
         lock = func.hashtext(f"destroys {cloud.name}")
         connection.execute(select(func.pg_advisory_xact_lock(lock)))
-    began = vms.c.destroy_began_at
+    began = vms.c.destroy_started_at
     hour = _HOUR + clock.gained(connection, _HOUR)
     recent, oldest = connection.execute(
         select(func.count(), func.min(began) + hour - now()).where(
@@ -82,12 +82,12 @@ def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) 
         )
 
 
-def counts(began_at: ColumnElement[float | None], hour: float = _HOUR) -> ColumnElement[bool]:
+def counts(started_at: ColumnElement[float | None], hour: float = _HOUR) -> ColumnElement[bool]:
     """Return the condition that a VM counts towards the limit of the last hour.
 
     Args:
-        began_at: The time when the VM's destruction began, in seconds since 1970 by the
+        started_at: The time when the VM's destruction began, in seconds since 1970 by the
             database's clock.
         hour: The length of an hour by that clock, in seconds.
     """
-    return and_(began_at.is_not(None), began_at > now() - hour)
+    return and_(started_at.is_not(None), started_at > now() - hour)

@@ -51,7 +51,7 @@ class Assignment:
     generation: int
     state: str
     result: Mapping[str, Any] | None
-    made_at: float
+    created_at: float
     assigned_at: float | None
     ended_at: float | None
     end_reason: str | None
@@ -87,12 +87,12 @@ class Cause:
     Attributes:
         requester: The requester of the change; None if no caller requested it.
         operation_id: The operation that makes the change.
-        why: The event or the end reason, in one short word.
+        reason: The event or the end reason, in one short word.
     """
 
     requester: Requester | None = None
     operation_id: str | None = None
-    why: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ class AssignmentEvent:
     caller: str | None
     request_id: str | None
     operation_id: str | None
-    why: str | None
+    reason: str | None

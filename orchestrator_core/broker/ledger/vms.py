@@ -63,10 +63,10 @@ def _set_state(state: VmState, **values: Any) -> Update:
 
 
 _SET: Final = {
-    VmState.PRESENT: _set_state(VmState.PRESENT, destroy_began_at=None),
+    VmState.PRESENT: _set_state(VmState.PRESENT, destroy_started_at=None),
     VmState.RELEASING: _set_state(VmState.RELEASING),
     VmState.DESTROYING: _set_state(
-        VmState.DESTROYING, destroy_began_at=func.coalesce(vms.c.destroy_began_at, now())
+        VmState.DESTROYING, destroy_started_at=func.coalesce(vms.c.destroy_started_at, now())
     ),
     VmState.GONE: _set_state(VmState.GONE, gone_at=now()),
 }
@@ -75,7 +75,7 @@ _SET: Final = {
 @functools.cache
 def _note(dialect: str) -> Any:
     insert = insert_unless_there(dialect, vms).values(
-        state=VmState.PRESENT.value, protected=False, generation=0, made_at=now()
+        state=VmState.PRESENT.value, protected=False, generation=0, created_at=now()
     )
     return insert.returning(vms.c.id)
 
@@ -118,7 +118,7 @@ _STARTED: Final[dict[str, ColumnElement[Any]]] = {
     "origin": literal(VmOrigin.STARTED.value),
     "protected": false(),
     "generation": literal(0),
-    "made_at": now(),
+    "created_at": now(),
 }
 
 
@@ -132,7 +132,7 @@ def _started(dialect: str) -> Any:
     values = [value.label(name) for name, value in _STARTED.items()]
     row: Any = select(*values).where(~gone.exists())
     insert = insert_of(dialect, vms).from_select(tuple(_STARTED), row)
-    names = ("origin", "operation_id", "name", "made_at")
+    names = ("origin", "operation_id", "name", "created_at")
     return insert.on_conflict_do_update(
         index_elements=["cloud", "node_id"],
         index_where=vms.c.gone_at.is_(None),
@@ -350,7 +350,7 @@ def note_terminated(
     for at in range(0, len(node_ids), _PORTION):
         connection.execute(
             update(vms)
-            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None), vms.c.made_at < before)
+            .where(vms.c.cloud == cloud, vms.c.gone_at.is_(None), vms.c.created_at < before)
             .where(vms.c.state == VmState.PRESENT.value, ~held.exists())
             .where(vms.c.node_id.in_(node_ids[at : at + _PORTION]))
             .values(state=VmState.GONE.value, gone_at=now())

@@ -15,19 +15,21 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import operations, processes
 
 
-def anything_due(connection: Connection, lease: float) -> bool:
+def anything_due(connection: Connection, process_timeout: float) -> bool:
     """Return whether any operation is due, or is owned by a lost process."""
     table = operations
     due = select(table.c.id).where(*DUE)
-    lost = select(table.c.id).where(_is_lost(lease))
+    lost = select(table.c.id).where(_is_lost(process_timeout))
     return bool(connection.execute(select(or_(due.exists(), lost.exists()))).scalar_one())
 
 
-def in_flight(connection: Connection, kind: str, lease: float) -> Sequence[str]:
+def in_flight(connection: Connection, kind: str, process_timeout: float) -> Sequence[str]:
     """Return the ids of the operations of a kind that living processes run."""
     table = operations
     query = select(table.c.id).where(
-        table.c.finished_at.is_(None), table.c.kind == kind, table.c.owner.in_(_alive(lease))
+        table.c.finished_at.is_(None),
+        table.c.kind == kind,
+        table.c.owner.in_(_alive(process_timeout)),
     )
     return connection.execute(query).scalars().all()
 
@@ -40,17 +42,17 @@ def has_worker(connection: Connection, silent: float) -> bool:
     return bool(connection.execute(select(worker.exists())).scalar_one())
 
 
-def _is_lost(lease: float) -> ColumnElement[bool]:
+def _is_lost(process_timeout: float) -> ColumnElement[bool]:
     table = operations
     return and_(
         table.c.finished_at.is_(None),
         table.c.owner.is_not(None),
-        table.c.owner.not_in(_alive(lease)),
+        table.c.owner.not_in(_alive(process_timeout)),
     )
 
 
-def _alive(lease: float) -> Select[tuple[str]]:
-    return select(processes.c.id).where(processes.c.seen_at > now() - lease)
+def _alive(process_timeout: float) -> Select[tuple[str]]:
+    return select(processes.c.id).where(processes.c.seen_at > now() - process_timeout)
 
 
 def room(connection: Connection, cloud: str, limit: int | None) -> int | None:
@@ -69,7 +71,7 @@ def room(connection: Connection, cloud: str, limit: int | None) -> int | None:
     return max(0, limit - int(running))
 
 
-def claim_due(
+def acquire_due(
     connection: Connection,
     process: str,
     clouds: Mapping[str, int | None],
@@ -123,12 +125,12 @@ def _claim(connection: Connection, process: str, due: Select[tuple[str]]) -> lis
     return _take(connection, process, operations.c.id.in_(ids)) if ids else []
 
 
-def claim_one(connection: Connection, process: str, operation: Operation) -> Operation | None:
+def acquire_one(connection: Connection, process: str, operation: Operation) -> Operation | None:
     """Acquire an operation again that this process ran before; None if another process took it."""
     table = operations
     same = and_(
         table.c.id == operation.id,
-        table.c.generation == operation.generation,
+        table.c.fence == operation.fence,
         table.c.state == OperationState.PENDING,
     )
     return next(iter(_take(connection, process, same)), None)
@@ -143,9 +145,9 @@ def _take(connection: Connection, process: str, which: ColumnElement[bool]) -> l
             state=OperationState.RUNNING,
             owner=process,
             process=process,
-            generation=table.c.generation + 1,
+            fence=table.c.fence + 1,
             attempts=table.c.attempts + 1,
-            attempt_began_at=now(),
+            attempt_started_at=now(),
             next_attempt_at=None,
         )
         .returning(*table.c)
@@ -160,14 +162,14 @@ def reclaim(connection: Connection, operation: Operation, why: str) -> None:
         update(table)
         .where(
             table.c.id == operation.id,
-            table.c.generation == operation.generation,
+            table.c.fence == operation.fence,
             table.c.state == OperationState.RUNNING,
         )
         .values(
             state=OperationState.PENDING,
             unsettled=True,
             owner=None,
-            generation=table.c.generation + 1,
+            fence=table.c.fence + 1,
             next_attempt_at=now(),
             error_code="process_lost",
             error_message=why,
@@ -178,18 +180,18 @@ def reclaim(connection: Connection, operation: Operation, why: str) -> None:
         attempts.end(connection, operation, "lost", written, ("process_lost", why))
 
 
-def reclaim_lost(connection: Connection, lease: float) -> int:
+def reclaim_lost(connection: Connection, process_timeout: float) -> int:
     """Reclaim every operation whose process has sent no heartbeat for too long.
 
     Args:
         connection: The connection of the caller's transaction.
-        lease: The silence after which a process counts as lost (lease), in seconds.
+        process_timeout: The seconds of silence after which a process counts as lost.
 
     Returns:
         The number of operations found.
     """
     dead = connection.execute(
-        select(*operations.c).where(_is_lost(lease)).with_for_update(skip_locked=True)
+        select(*operations.c).where(_is_lost(process_timeout)).with_for_update(skip_locked=True)
     ).all()
     for row in dead:
         reclaim(connection, Operation.of(row), "the process that ran it is gone")
@@ -211,7 +213,7 @@ def forgotten(
     rows = connection.execute(
         select(*table.c)
         .where(table.c.finished_at.is_(None), table.c.owner == process)
-        .where(table.c.attempt_began_at < now() - older_than)
+        .where(table.c.attempt_started_at < now() - older_than)
         .where(table.c.id.not_in(known))
     )
     return [Operation.of(row) for row in rows]

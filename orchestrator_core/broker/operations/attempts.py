@@ -29,7 +29,7 @@ def end(
         "number": operation.attempts,
         "step": str(operation.step),
         "process": operation.owner,
-        "began_at": operation.attempt_began_at,
+        "started_at": operation.attempt_started_at,
         "ended_at": ended_at,
         "outcome": outcome,
         "error_code": code,
@@ -76,19 +76,19 @@ def of(connection: Connection, operation_id: str) -> list[Attempt]:
 
 
 _ENDED_WITH_ITS_FIRST: Final = and_(
-    operations.c.finished_at.is_not(None), operations.c.attempt_began_at.is_not(None)
+    operations.c.finished_at.is_not(None), operations.c.attempt_started_at.is_not(None)
 )
 
 
 def _only_attempt(operation: Operation) -> Attempt:
     """Return the only attempt of an operation that ended with it, from the operation's row."""
-    assert operation.attempt_began_at is not None
+    assert operation.attempt_started_at is not None
     assert operation.finished_at is not None
     return Attempt(
         number=1,
         step=operation.step,
         process=operation.process or "",
-        began_at=operation.attempt_began_at,
+        started_at=operation.attempt_started_at,
         ended_at=operation.finished_at,
         outcome="error" if operation.error_code else "ok",
         error_code=operation.error_code,
@@ -103,10 +103,10 @@ def lost_for(operation: Operation, ended: Sequence[Attempt]) -> float:
         operation: The operation; an attempt of it runs.
         ended: The attempts that have ended, the first one first.
     """
-    lost_at = operation.made_at
+    lost_at = operation.created_at
     for attempt in reversed(ended):
         if attempt.outcome not in _NOT_KNOWN:
             break
         lost_at = attempt.ended_at
-    assert operation.attempt_began_at is not None
-    return operation.attempt_began_at - lost_at
+    assert operation.attempt_started_at is not None
+    return operation.attempt_started_at - lost_at

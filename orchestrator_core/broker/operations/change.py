@@ -68,7 +68,7 @@ class Change:
     hints: Mapping[str, str] = field(default_factory=lambda: NO_HINTS)
     recorded: asyncio.Future[Operation] | None = None
 
-    def tell(self, operation: Operation) -> None:
+    def notify_recorded(self, operation: Operation) -> None:
         """Pass the recorded operation to the request that waits for it."""
         if self.recorded is not None and not self.recorded.done():
             self.recorded.set_result(operation)

@@ -17,16 +17,16 @@ from orchestrator_core.state.tables import operations
 
 _DRAFT: Final[dict[str, Any]] = {
     "unsettled": False,
-    "generation": 1,
-    "made_at": now(),
+    "fence": 1,
+    "created_at": now(),
     "deadline_at": now() + bindparam("seconds", type_=Double),
 }
 
 # Statements are built once, here: this costs a third of building one for each call.
 _RECORD: Final = (
     operations.insert()
-    .values(**_DRAFT, state=OperationState.RUNNING.value, attempts=1, attempt_began_at=now())
-    .returning(operations.c.made_at)
+    .values(**_DRAFT, state=OperationState.RUNNING.value, attempts=1, attempt_started_at=now())
+    .returning(operations.c.created_at)
 )
 
 _SCHEDULE: Final = operations.insert().values(
@@ -39,11 +39,11 @@ _SUCCEEDED: Final = (
         **_DRAFT,
         state=OperationState.SUCCEEDED.value,
         attempts=1,
-        attempt_began_at=now(),
+        attempt_started_at=now(),
         answered_at=now(),
         finished_at=now(),
     )
-    .returning(operations.c.made_at)
+    .returning(operations.c.created_at)
 )
 
 
@@ -56,9 +56,9 @@ def record(connection: Connection, draft: Draft, process: str) -> Operation:
     draft = draft.named()
     operation_id = draft.operation_id
     row = {**_of_draft(draft, operation_id), "owner": process, "process": process}
-    made_at = connection.execute(_RECORD, row).scalar_one()
+    created_at = connection.execute(_RECORD, row).scalar_one()
     keys.take(connection, draft.requester, operation_id)
-    return _operation(draft, operation_id, OperationState.RUNNING, made_at, process)
+    return _operation(draft, operation_id, OperationState.RUNNING, created_at, process)
 
 
 def succeeded(
@@ -72,9 +72,9 @@ def succeeded(
     draft = draft.named()
     operation_id = draft.operation_id
     row = {**_of_draft(draft, operation_id), "process": process, "result": answer}
-    made_at = connection.execute(_SUCCEEDED, row).scalar_one()
+    created_at = connection.execute(_SUCCEEDED, row).scalar_one()
     keys.take(connection, draft.requester, operation_id)
-    operation = _operation(draft, operation_id, OperationState.SUCCEEDED, made_at, process)
+    operation = _operation(draft, operation_id, OperationState.SUCCEEDED, created_at, process)
     return replace(operation, owner=None, result=answer)
 
 
@@ -101,7 +101,7 @@ def _of_draft(draft: Draft, operation_id: str) -> dict[str, Any]:
 
 
 def _operation(
-    draft: Draft, operation_id: str, state: OperationState, made_at: float, process: str | None
+    draft: Draft, operation_id: str, state: OperationState, created_at: float, process: str | None
 ) -> Operation:
     """Return the operation that was just written; a read would cost as much as the write."""
     return Operation(
@@ -121,12 +121,12 @@ def _operation(
         error_message=None,
         owner=process,
         process=process,
-        generation=1,
+        fence=1,
         attempts=1,
-        made_at=made_at,
-        attempt_began_at=made_at,
+        created_at=created_at,
+        attempt_started_at=created_at,
         next_attempt_at=None,
-        deadline_at=made_at + draft.deadline,
+        deadline_at=created_at + draft.deadline,
         answered_at=None,
         finished_at=None,
     )

@@ -113,10 +113,10 @@ class Operation:
     error_message: str | None
     owner: str | None
     process: str | None
-    generation: int
+    fence: int
     attempts: int
-    made_at: float
-    attempt_began_at: float | None
+    created_at: float
+    attempt_started_at: float | None
     next_attempt_at: float | None
     deadline_at: float
     answered_at: float | None
@@ -138,7 +138,7 @@ class Operation:
             state = OperationState(values["state"])
         except ValueError as error:
             unreadable = StateUnavailable()
-            unreadable.why = f"operation {values['id']} in the database cannot be read: {error}"
+            unreadable.reason = f"operation {values['id']} in the database cannot be read: {error}"
             raise unreadable from None
         step = values["step"]
         known = Step(step) if step in _STEPS else step
@@ -157,7 +157,7 @@ class Attempt:
     number: int
     step: str
     process: str
-    began_at: float
+    started_at: float
     ended_at: float
     outcome: str
     error_code: str | None

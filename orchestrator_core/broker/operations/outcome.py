@@ -82,7 +82,7 @@ def again(
     )
 
 
-def look_again(operation: Operation, after: float) -> Progress:
+def check_again(operation: Operation, after: float) -> Progress:
     """Return the progress of an operation whose outcome is still unknown; its error is kept."""
     return Progress(
         OperationState.PENDING,

@@ -20,7 +20,7 @@ _NO_CLOUD: Final = "No durable worker that has this cloud in its settings takes 
 _NO_KIND: Final = "No durable worker knows this kind of operation at this step; nothing is done"
 
 
-def tell(connection: Connection, clouds: Collection[str], patience: float) -> list[Operation]:
+def report(connection: Connection, clouds: Collection[str], patience: float) -> list[Operation]:
     """Set the error of operations that no worker acquires; return the operations that changed.
 
     An operation whose deadline has passed is paused, as it would be after its last attempt.

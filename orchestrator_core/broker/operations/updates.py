@@ -56,7 +56,7 @@ def _progress(**values: Any) -> Update:
         update(table)
         .where(
             table.c.id == bindparam("operation_id"),
-            table.c.generation == bindparam("seen_generation"),
+            table.c.fence == bindparam("seen_fence"),
             table.c.state == OperationState.RUNNING.value,
         )
         .values(
@@ -89,7 +89,7 @@ _WAIT: Final = _progress(
 _GO_ON: Final = _progress(
     state=OperationState.RUNNING.value,
     attempts=operations.c.attempts + 1,
-    attempt_began_at=now(),
+    attempt_started_at=now(),
 )
 
 TAKING_AWAY: Final = (Step.RELEASE, Step.DESTROY, Step.CONFIRM)
@@ -125,7 +125,7 @@ def progress(connection: Connection, operation: Operation, made: Progress) -> Op
     message = redact(made.error_message)[:_MOST_MESSAGE] if made.error_message else None
     values: dict[str, Any] = {
         "operation_id": operation.id,
-        "seen_generation": operation.generation,
+        "seen_fence": operation.fence,
         "new_step": str(made.step),
         "new_unsettled": made.unsettled,
         "new_node_id": made.node_id,
@@ -165,7 +165,7 @@ def written(connection: Connection, operation: Operation, made: Progress) -> Ope
     found = get(connection, operation.id)
     if found is None:
         return None
-    if found.generation != operation.generation:
+    if found.fence != operation.fence:
         was = attempts.outcome_of(connection, operation)
         return found if was == (_outcome(made), made.error_code) else None
     its = (found.state, found.step, found.error_code)
@@ -185,7 +185,7 @@ def _progressed(operation: Operation, made: Progress, clock: float) -> Operation
         error_message=made.error_message,
         owner=operation.owner if going_on else None,
         attempts=operation.attempts + going_on,
-        attempt_began_at=clock if going_on else operation.attempt_began_at,
+        attempt_started_at=clock if going_on else operation.attempt_started_at,
         next_attempt_at=clock + made.after if made.state is OperationState.PENDING else None,
         answered_at=operation.answered_at or (clock if made.answer is not None else None),
         finished_at=clock if made.state in FINAL else None,
@@ -201,7 +201,7 @@ def check_ours(connection: Connection, operation: Operation) -> None:
     table = operations
     ours = select(table.c.id).where(
         table.c.id == operation.id,
-        table.c.generation == operation.generation,
+        table.c.fence == operation.fence,
         table.c.state == OperationState.RUNNING.value,
     )
     if connection.execute(ours).first() is None:
@@ -234,7 +234,7 @@ def seconds_until_due(connection: Connection, operation: Operation) -> float | N
     table = operations
     waiting = select(table.c.next_attempt_at - now()).where(
         table.c.id == operation.id,
-        table.c.generation == operation.generation,
+        table.c.fence == operation.fence,
         table.c.state == OperationState.PENDING,
     )
     seconds: float | None = connection.execute(waiting).scalar()
@@ -273,7 +273,7 @@ def unfinished(connection: Connection, kind: str, since: float | None) -> Sequen
     table = operations
     query = select(table.c.id).where(table.c.finished_at.is_(None), table.c.kind == kind)
     if since is not None:
-        query = query.where(table.c.made_at >= since)
+        query = query.where(table.c.created_at >= since)
     return connection.execute(query).scalars().all()
 
 
@@ -298,8 +298,8 @@ def make_due(connection: Connection, operation_id: str) -> bool:
         .values(
             state=OperationState.PENDING,
             next_attempt_at=now(),
-            deadline_at=now() + (table.c.deadline_at - table.c.made_at),
-            generation=table.c.generation + 1,
+            deadline_at=now() + (table.c.deadline_at - table.c.created_at),
+            fence=table.c.fence + 1,
         )
     )
     return done.rowcount == 1
@@ -318,7 +318,7 @@ def abandon(connection: Connection, operation_id: str, why: str) -> Operation | 
             state=OperationState.ABANDONED,
             finished_at=now(),
             next_attempt_at=None,
-            generation=table.c.generation + 1,
+            fence=table.c.fence + 1,
             error_code="abandoned",
             error_message=why + func.coalesce("; before that: " + table.c.error_message, ""),
         )

@@ -22,11 +22,11 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.clock_watch import ClockWatch
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.insert import insert_unless_there
-from orchestrator_core.state.tables import looks
+from orchestrator_core.state.tables import orphan_scans
 
 _log = structlog.get_logger(__name__)
 
-_OURSELVES: Final = Requester("orchestrator", "look")
+_OURSELVES: Final = Requester("orchestrator", "scan")
 
 
 class OrphanScanner:
@@ -56,7 +56,7 @@ class OrphanScanner:
             await self._look(self._registry.clouds[name])
 
     async def _look(self, cloud: Cloud) -> None:
-        began_at = await self._database.read(clock_of)
+        started_at = await self._database.read(clock_of)
         try:
             _, nodes = await cloud.list_all()
         except OrchestratorError as error:
@@ -70,7 +70,7 @@ class OrphanScanner:
             seen = orphans.once(connection, noted)
             vms.note_seen(connection, cloud.name, [node.id for node in nodes if is_living(node)])
             ended = [node.id for node in nodes if not is_living(node)]
-            vms.note_terminated(connection, cloud.name, ended, began_at)
+            vms.note_terminated(connection, cloud.name, ended, started_at)
             _ended(connection, cloud.name, len(nodes), None)
             _draw_conclusions(connection, cloud.settings, seen)
             self._clock.check(connection)
@@ -89,21 +89,23 @@ class OrphanScanner:
 def _claim(connection: Connection, clouds: list[str], interval: float) -> list[str]:
     for name in clouds:
         connection.execute(
-            insert_unless_there(connection.dialect.name, looks).values(cloud=name, due_at=0.0)
+            insert_unless_there(connection.dialect.name, orphan_scans).values(
+                cloud=name, due_at=0.0
+            )
         )
     rows = connection.execute(
-        update(looks)
-        .where(looks.c.cloud.in_(clouds), looks.c.due_at <= now())
+        update(orphan_scans)
+        .where(orphan_scans.c.cloud.in_(clouds), orphan_scans.c.due_at <= now())
         .values(due_at=now() + interval)
-        .returning(looks.c.cloud)
+        .returning(orphan_scans.c.cloud)
     )
     return list(rows.scalars())
 
 
 def _ended(connection: Connection, cloud: str, nodes: int | None, error: str | None) -> None:
     connection.execute(
-        update(looks)
-        .where(looks.c.cloud == cloud)
+        update(orphan_scans)
+        .where(orphan_scans.c.cloud == cloud)
         .values(ended_at=now(), nodes=nodes, error_message=error)
     )
 

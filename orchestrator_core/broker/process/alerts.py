@@ -21,7 +21,7 @@ _PATIENCE: Final = 60.0
 """Seconds for which a due operation may wait, and a durable worker may be silent."""
 
 
-class Notices:
+class Alerts:
     """Checks of the database with each heartbeat, which log the alerts.
 
     Args:
@@ -39,7 +39,7 @@ class Notices:
         """Log the holds that began or ended since the last look, or a missing durable worker."""
         if self._kind == "worker":
             self._tell_held(installation.read(connection).held)
-            self._tell_clock(clock_hold.read(connection).why)
+            self._tell_clock(clock_hold.read(connection).reason)
         elif uptime() >= self._next:
             self._next = uptime() + _PATIENCE
             _tell_alone(connection)

@@ -1,6 +1,6 @@
-"""This process among those that share one database: its id, heartbeat and lease.
+"""This process among those that share one database: its id, heartbeat and timeout.
 
-A process that is silent for longer than the lease is considered dead, and other
+A process that is silent for longer than the process_timeout is considered dead, and other
 processes take over its operations. It must do no harm if it comes back. Its writes are therefore
 refused by the fences of the rows, and it begins nothing in a cloud while other processes may
 consider it dead.
@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, delete, select, update
 
 from orchestrator_core.broker.operations import acquire
-from orchestrator_core.broker.process.alerts import Notices
+from orchestrator_core.broker.process.alerts import Alerts
 from orchestrator_core.broker.process.process_identity import has_ended, read_process_identity
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.resources import core_version
@@ -36,7 +36,7 @@ from orchestrator_core.uptime import uptime
 _log = structlog.get_logger(__name__)
 
 _BEATS: Final = 5
-"""Number of heartbeats within the lease."""
+"""Number of heartbeats within the process timeout."""
 
 _AHEAD: Final = 1.0
 """Seconds that a row may be in the future: two connections may read a clock that is slewed."""
@@ -53,8 +53,7 @@ class Process:
     Args:
         database: the database that holds the heartbeats.
         kind: ``web`` or ``worker``.
-        lease: the lease: the seconds of silence after which the process is considered
-            dead.
+        process_timeout: the seconds of silence after which the process is considered dead.
         clock_jump: the seconds by which the database's clock may jump.
 
     Attributes:
@@ -63,7 +62,7 @@ class Process:
     """
 
     def __init__(
-        self, database: Database, kind: str, lease: float, clock_jump: float = 300.0
+        self, database: Database, kind: str, process_timeout: float, clock_jump: float = 300.0
     ) -> None:
         self.id = new_id()
         self._running: dict[str, set[asyncio.Task[Any]]] = {}
@@ -71,11 +70,11 @@ class Process:
         self._found = self._forgotten
         self._database = database
         self._kind = kind
-        self._lease = lease
-        self.clock = ClockWatch(clock_jump, lease, lease / _BEATS)
+        self._process_timeout = process_timeout
+        self.clock = ClockWatch(clock_jump, process_timeout, process_timeout / _BEATS)
         self._sure_until = 0.0
         self._lapses = 0
-        self._notices = Notices(kind)
+        self._alerts = Alerts(kind)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -120,7 +119,7 @@ class Process:
         if uptime() >= self._sure_until:
             raise StateUnavailable
 
-    def lease(self) -> Callable[[], None]:
+    def ownership_check(self) -> Callable[[], None]:
         """Return a check that fails for ever once another process may consider this one dead.
 
         A process that wakes from a long sleep has lost the operation that it was about to begin,
@@ -141,7 +140,7 @@ class Process:
         return check
 
     def _live(self) -> None:
-        while not self._end.wait(self._lease / _BEATS):
+        while not self._end.wait(self._process_timeout / _BEATS):
             try:
                 self._beat(self._stay)
             except StateUnavailable:
@@ -159,7 +158,7 @@ class Process:
         if begun >= self._sure_until:
             self._lapses += 1
         # Other processes count from the row's time, which is not before the start of this beat.
-        self._sure_until = begun + self._lease * (1 - 1 / _BEATS)
+        self._sure_until = begun + self._process_timeout * (1 - 1 / _BEATS)
 
     def _enter(self, connection: Connection) -> None:
         connection.execute(
@@ -168,7 +167,7 @@ class Process:
                 kind=self._kind,
                 host=socket.gethostname(),
                 pid=os.getpid(),
-                birth=read_process_identity(),
+                identity=read_process_identity(),
                 version=core_version(),
                 started_at=now(),
                 seen_at=now(),
@@ -186,16 +185,16 @@ class Process:
             self._enter(connection)
         self.clock.observe(connection)
         _age(connection)
-        self._let_go_of_the_forgotten(connection)
+        self._reclaim_unknown(connection)
         # A server that is restored or fails over keeps its address, and this process keeps its
         # connection pool, so a move of the database must be looked for here.
         if connection.dialect.name == "postgresql" and installation.hold_if_moved(
             connection, postgresql_place(connection)
         ):
             _log.error("nothing is destroyed", why=installation.MOVED)
-        self._notices.look(connection)
+        self._alerts.look(connection)
 
-    def _let_go_of_the_forgotten(self, connection: Connection) -> None:
+    def _reclaim_unknown(self, connection: Connection) -> None:
         """Reclaim operations that no task of this process runs at two consecutive heartbeats.
 
         One heartbeat is not enough: a commit may take long, and a busy event loop learns of its
@@ -203,9 +202,9 @@ class Process:
         """
         found = acquire.forgotten(connection, self.id, tuple(self._running), _SETTLING)
         for operation in found:
-            if (operation.id, operation.generation) in self._forgotten:
+            if (operation.id, operation.fence) in self._forgotten:
                 acquire.reclaim(connection, operation, _LOST)
-        self._found = {(operation.id, operation.generation) for operation in found}
+        self._found = {(operation.id, operation.fence) for operation in found}
 
     def _leave(self, connection: Connection) -> None:
         for operation in acquire.forgotten(connection, self.id):
@@ -226,12 +225,12 @@ def _age(connection: Connection) -> None:
 
 def ended(connection: Connection) -> list[str]:
     """Return the ids of this machine's processes that ended without deleting their rows."""
-    rows = connection.execute(select(processes.c.id, processes.c.birth))
-    return [row.id for row in rows if has_ended(row.birth)]
+    rows = connection.execute(select(processes.c.id, processes.c.identity))
+    return [row.id for row in rows if has_ended(row.identity)]
 
 
 def remove_dead(connection: Connection, ids: list[str]) -> None:
-    """Delete the rows of ended processes at once, without waiting for the lease."""
+    """Delete the rows of ended processes at once, without waiting for the process timeout."""
     connection.execute(delete(processes).where(processes.c.id.in_(ids)))
 
 

@@ -27,11 +27,11 @@ _DEAD_FOR: Final = 86_400.0
 def sweep(connection: Connection, settings: StateSettings) -> None:
     """Delete rows that were kept for long enough; never delete a row that has not ended."""
     keys.forget_old(connection)
-    updates.forget_finished(connection, settings.keep, _MOST)
+    updates.forget_finished(connection, settings.retention, _MOST)
     process.forget_dead(connection, _DEAD_FOR)
-    _forget_assignments(connection, settings.keep)
-    _forget_vms(connection, settings.keep)
-    orphans.forget_ignored(connection, settings.keep)
+    _forget_assignments(connection, settings.retention)
+    _forget_vms(connection, settings.retention)
+    orphans.forget_ignored(connection, settings.retention)
     clock_hold.forget_anchors(connection, _DEAD_FOR)
 
 
@@ -60,13 +60,13 @@ def _forget_vms(connection: Connection, keep: float) -> None:
         vms.c.origin == VmOrigin.GIVEN.value,
         vms.c.seen_at.is_(None),
         ~vms.c.protected,
-        vms.c.made_at < now() - keep,
+        vms.c.created_at < now() - keep,
     )
     old = (
         select(vms.c.id)
         .where(or_(vms.c.gone_at < now() - keep, named_alone), ~held.exists(), ~meant.exists())
         # The hourly limit counts destructions by these rows, even if the keep is shorter.
-        .where(~safety.counts(vms.c.destroy_began_at))
+        .where(~safety.counts(vms.c.destroy_started_at))
         .limit(_MOST)
     )
     connection.execute(delete(vms).where(vms.c.id.in_(old.scalar_subquery())))

@@ -61,10 +61,12 @@ class DurableWorker:
         self._settings = settings
         self._poll = poll
         self._orphan_scanner = OrphanScanner(
-            broker.database, registry, settings.look, self._process.clock
+            broker.database, registry, settings.orphan_scan_interval, self._process.clock
         )
         self._looking: asyncio.Task[None] | None = None
-        self._limits = {name: cloud.settings.changes for name, cloud in registry.clouds.items()}
+        self._limits = {
+            name: cloud.settings.max_concurrent_changes for name, cloud in registry.clouds.items()
+        }
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._end = asyncio.Event()
         self._slot_free = asyncio.Event()
@@ -105,10 +107,10 @@ class DurableWorker:
         # First, because it checks the database's clock, which decides everything below.
         run_out, due, dead = await database.read(self._look)
         await self._keep_house()
-        self._look_around()
+        self._scan_for_orphans()
         if run_out:
-            due = await self._take_back() or due
-        free = self._settings.slots - len(self._tasks)
+            due = await self._expire_leases() or due
+        free = self._settings.concurrency - len(self._tasks)
         if free <= 0:
             return
         if not due and not dead:
@@ -132,13 +134,13 @@ class DurableWorker:
     def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
         seen = (
             leases.any_run_out(connection),
-            acquire.anything_due(connection, self._settings.lease),
+            acquire.anything_due(connection, self._settings.process_timeout),
             process.ended(connection),
         )
         self._process.clock.check(connection)
         return seen
 
-    async def _take_back(self) -> bool:
+    async def _expire_leases(self) -> bool:
         """Record releases of VMs with expired leases; return whether there were any."""
         taken = await self._broker.database.write(self._expire)
         if taken:
@@ -166,10 +168,10 @@ class DurableWorker:
         clock = self._process.clock
         steady = clock.is_steady()
         if steady:
-            acquire.reclaim_lost(connection, self._settings.lease)
-        slots = self._settings.slots
+            acquire.reclaim_lost(connection, self._settings.process_timeout)
+        slots = self._settings.concurrency
         turns = Turns(running, slots - spare_of(slots))
-        claimed = acquire.claim_due(connection, self._process.id, self._limits, most, turns)
+        claimed = acquire.acquire_due(connection, self._process.id, self._limits, most, turns)
         clock.check(connection)
         if steady and not clock.is_steady():
             raise ClockInDoubt("The database's clock has jumped: silent processes may be alive")
@@ -180,7 +182,10 @@ class DurableWorker:
         log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
         began = time.monotonic()
         try:
-            if operation.attempt_began_at and operation.attempt_began_at > operation.deadline_at:
+            if (
+                operation.attempt_started_at
+                and operation.attempt_started_at > operation.deadline_at
+            ):
                 ended = await self._broker.give_up(operation)
             else:
                 ended = await self._broker.resume(operation)
@@ -198,7 +203,7 @@ class DurableWorker:
                 duration=round(time.monotonic() - began, 3),
             )
 
-    def _look_around(self) -> None:
+    def _scan_for_orphans(self) -> None:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.ensure_future(self._find_orphans())
 
@@ -219,7 +224,7 @@ class DurableWorker:
         self._swept = time.monotonic()
         await self._broker.database.write(self._sweep)
         await asyncio.to_thread(self._broker.database.checkpoint)
-        for operation in await self._broker.database.write(self._tell_stranded):
+        for operation in await self._broker.database.write(self._report_unclaimed):
             _log.warning(
                 "nobody takes an operation",
                 operation=operation.id,
@@ -231,8 +236,8 @@ class DurableWorker:
         housekeeping.sweep(connection, self._settings)
         self._process.clock.check(connection)
 
-    def _tell_stranded(self, connection: Connection) -> list[Operation]:
-        told = unclaimed.tell(connection, self._limits, self._settings.lease)
+    def _report_unclaimed(self, connection: Connection) -> list[Operation]:
+        told = unclaimed.report(connection, self._limits, self._settings.process_timeout)
         self._process.clock.check(connection)
         return told
 

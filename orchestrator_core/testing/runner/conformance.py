@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from orchestrator_core.testing.behaviours.behaviour import Behaviour, behaviour_of, behaviours_of
-from orchestrator_core.testing.runner.report import PROPERTY, Outcome, Result, as_json, verdict
+from orchestrator_core.testing.runner.report import PROPERTY, Outcome, Result, as_json, summary
 from orchestrator_core.testing.runner.results import Results
 from orchestrator_core.testing.runner.suite_items import ReadmeTable, Tampered
 from orchestrator_core.testing.targets.suite import Suite
@@ -118,7 +118,7 @@ class Conformance:
             for one in results:
                 reason = f": {one.reason}" if one.reason else ""
                 terminalreporter.write_line(f"{one.number:4} {one.outcome}{reason}")
-            terminalreporter.write_line(verdict(results))
+            terminalreporter.write_line(summary(results))
 
     def pytest_sessionfinish(self) -> None:
         """Write the results, if that is wanted; another process does it under pytest-xdist."""

@@ -53,7 +53,7 @@ def in_order(results: Iterable[Result]) -> list[Result]:
     return sorted(results, key=lambda one: (one.plugin, BEHAVIOURS[one.number].place))
 
 
-def verdict(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result]) -> str:
     """Say in one line what came out."""
     counts = {
         outcome: [one.outcome for one in results].count(outcome)
@@ -77,12 +77,12 @@ def show(results: Sequence[Result]) -> None:
         table.add_row(one.number, BEHAVIOURS[one.number].title, told)
     console = Console(soft_wrap=True)
     console.print(table)
-    console.print(verdict(results))
+    console.print(summary(results))
 
 
 def as_markdown(results: Sequence[Result]) -> str:
     """Return a table for a README: the same for the same outcome."""
-    lines = [verdict(results), "", "| | behaviour | outcome |", "| --- | --- | --- |"]
+    lines = [summary(results), "", "| | behaviour | outcome |", "| --- | --- | --- |"]
     for one in in_order(results):
         outcome = one.outcome if one.outcome == "pass" else f"{one.outcome}: {one.reason}"
         lines.append(f"| {one.number} | {BEHAVIOURS[one.number].title} | {_cell(outcome)} |")

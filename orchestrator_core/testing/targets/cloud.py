@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from orchestrator_core.errors import (
     CloudTimeout,
+    InvalidAnswer,
     NodeNotFound,
-    NonsenseAnswer,
     OrchestratorError,
     RequestError,
 )
@@ -126,7 +126,7 @@ class CloudUnderTest(UnderTest):
         for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
             try:
                 self.served.read("cloud", hook)
-            except NonsenseAnswer as error:
+            except InvalidAnswer as error:
                 raise AssertionError(error.message) from None
             except CloudTimeout as error:
                 if HANGS in error.message:

@@ -31,9 +31,9 @@ from orchestrator_core.testing.targets.witness import Witness, watched_log
 
 _STATE: Final[Mapping[str, Any]] = {
     "worker": False,
-    "pause": 0.05,
-    "longest_pause": 0.5,
-    "look": 3600,
+    "retry_delay": 0.05,
+    "max_retry_delay": 0.5,
+    "orphan_scan_interval": 3600,
 }
 
 _POLL: Final = 0.05

@@ -98,10 +98,10 @@ class Subject:
         """
         data: dict[str, Any] = {"default_cloud": "cloud", "plugins": {"allow": [self.name]}}
         if self.kind is Kind.CLOUD:
-            shown = {} if self.live else {"visibility": visibility, "deadlines": SOON}
+            shown = {} if self.live else {"visibility_timeout": visibility, "deadlines": SOON}
             return {**data, "clouds": {"cloud": {**shown, **own, "driver": self.name}}}
         data["plugins"]["allow"].append(STAGE_CLOUD)
-        beside = {"driver": STAGE_CLOUD, "visibility": visibility, **(cloud or {})}
+        beside = {"driver": STAGE_CLOUD, "visibility_timeout": visibility, **(cloud or {})}
         if self.kind is Kind.ASSIGNMENT:
             data["clouds"] = {"cloud": {**beside, "assignment": "backend"}}
             data["assignments"] = {

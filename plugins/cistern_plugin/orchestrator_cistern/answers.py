@@ -14,7 +14,7 @@ from marshmallow import Schema, ValidationError
 from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
-    NonsenseAnswer,
+    InvalidAnswer,
     RateLimited,
     Refused,
     redact,
@@ -47,7 +47,7 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
     Raises:
         Refused: Cistern refused, whatever the HTTP status; has Cistern's reason.
         CredentialsRefused, RateLimited, CloudUnreachable: the HTTP status says so.
-        NonsenseAnswer: the answer does not match the schema.
+        InvalidAnswer: the answer does not match the schema.
     """
     payload = _json(answer.body)
     reason = _refusal(payload)
@@ -55,14 +55,14 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
         raise Refused(reason)
     check_status(title, answer)
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise NonsenseAnswer(f"{title} answered with HTTP {answer.status} and without a reason")
+        raise InvalidAnswer(f"{title} answered with HTTP {answer.status} and without a reason")
     if not isinstance(payload, dict):
-        raise NonsenseAnswer(f"{title} gave an answer that is not a JSON object")
+        raise InvalidAnswer(f"{title} gave an answer that is not a JSON object")
     try:
         return cast("dict[str, Any]", schema.load(payload))
     except ValidationError as error:
         fault = _first_fault(error.messages)
-        raise NonsenseAnswer(f"{title} gave an answer of the wrong shape ({fault})") from None
+        raise InvalidAnswer(f"{title} gave an answer of the wrong shape ({fault})") from None
 
 
 def check_status(title: str, answer: Answer) -> None:

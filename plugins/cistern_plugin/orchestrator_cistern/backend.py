@@ -14,8 +14,8 @@ from orchestrator_core import (
     AssignmentResult,
     AssignRequest,
     Deadline,
+    InvalidAnswer,
     InvalidParameter,
-    NonsenseAnswer,
     PluginContext,
     Vm,
     hookimpl,
@@ -74,7 +74,7 @@ class CisternBackend:
         """Assign a VM to a user and an application; send the request only once.
 
         :raises Refused: with Cistern's reason.
-        :raises NonsenseAnswer: when Cistern says that it assigned another VM.
+        :raises InvalidAnswer: when Cistern says that it assigned another VM.
         """
         body = {
             "hostname": _hostname(request.vm),
@@ -90,7 +90,7 @@ class CisternBackend:
         """Release a VM from its user; send the request only once.
 
         :raises Refused: with Cistern's reason.
-        :raises NonsenseAnswer: when Cistern says that it released another VM. The VM that was meant
+        :raises InvalidAnswer: when Cistern says that it released another VM. The VM that was meant
         must not be destroyed then.
         """
         path = ("vm", "release", cloud)
@@ -114,7 +114,7 @@ class CisternBackend:
         said = read(self._title, answer, _RESULT)
         id_vm = said["id_vm"]
         if id_vm is not None and id_vm != vm.id_vm:
-            raise NonsenseAnswer(
+            raise InvalidAnswer(
                 f"{self._title} was asked about node {vm.id_vm!r} and says that it {done} "
                 f"node {clean(id_vm)!r}"
             )

@@ -18,7 +18,7 @@ import httpx2
 from orchestrator_cistern.answers import Answer
 from orchestrator_cistern.failures import StaleConnection, translate
 from orchestrator_cistern.network import BoundedTransport, Exchange
-from orchestrator_core import CredentialsRefused, Deadline, NonsenseAnswer, Secret
+from orchestrator_core import CredentialsRefused, Deadline, InvalidAnswer, Secret
 
 MAX_ANSWER: Final = 32 * 1024 * 1024
 """Largest answer in bytes; enough for about 150,000 VMs."""
@@ -50,7 +50,7 @@ class CisternClient:
         """Send a GET request; send it a second time if a kept connection turns out to be closed.
 
         Raises:
-            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, NonsenseAnswer: there is
+            CloudBusy, CloudTimeout, CloudUnreachable, CredentialsRefused, InvalidAnswer: there is
                 no complete answer.
         """
         try:
@@ -104,7 +104,7 @@ class CisternClient:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > MAX_ANSWER:
-                raise NonsenseAnswer(f"{self._title} gave an answer of more than 32 MiB")
+                raise InvalidAnswer(f"{self._title} gave an answer of more than 32 MiB")
         return bytes(body)
 
     def _headers(self, content: bytes | None) -> dict[str, str]:

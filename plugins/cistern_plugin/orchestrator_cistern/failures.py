@@ -17,7 +17,7 @@ from orchestrator_core import (
     CloudError,
     CloudTimeout,
     CloudUnreachable,
-    NonsenseAnswer,
+    InvalidAnswer,
 )
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
@@ -53,7 +53,7 @@ def translate(
     if isinstance(error, httpx2.ConnectError):
         return CloudUnreachable(f"{title} cannot be reached{_reason(error)}")
     if isinstance(error, httpx2.ProtocolError) and not exchange.ended:
-        return NonsenseAnswer(f"{title} does not speak HTTP as it should{open_end}")
+        return InvalidAnswer(f"{title} does not speak HTTP as it should{open_end}")
     if not exchange.connected and not exchange.received:
         return StaleConnection(f"{title} closed the connection without an answer{open_end}")
     return CloudUnreachable(f"{title} broke off before its answer was whole{open_end}")

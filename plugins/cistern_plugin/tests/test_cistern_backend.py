@@ -12,9 +12,9 @@ from orchestrator_core import (
     AssignRequest,
     CredentialsRefused,
     Deadline,
+    InvalidAnswer,
     InvalidParameter,
     NodeNotFound,
-    NonsenseAnswer,
     Refused,
     Vm,
 )
@@ -100,7 +100,7 @@ def test_one_wrong_record_spoils_the_list(
     cistern_server.add("aws", "i-0", "web0")
     cistern_server.add("aws", "i-1", "web1").update(wrong)
 
-    with pytest.raises(NonsenseAnswer, match=rf"Backend brain .*nodes\.1\.{next(iter(wrong))}: "):
+    with pytest.raises(InvalidAnswer, match=rf"Backend brain .*nodes\.1\.{next(iter(wrong))}: "):
         backend.list_vms("aws", Deadline(5))
 
 
@@ -162,9 +162,9 @@ def test_an_answer_about_another_vm_is_no_success(
     cistern_server.add("aws", "i-1", "web1")
     cistern_server.misbehave("another id_vm")
 
-    with pytest.raises(NonsenseAnswer, match=r"'i-1' .* assigned node 'not-the-one'"):
+    with pytest.raises(InvalidAnswer, match=r"'i-1' .* assigned node 'not-the-one'"):
         assign(backend, vm())
-    with pytest.raises(NonsenseAnswer, match=r"'i-1' .* released node 'not-the-one'"):
+    with pytest.raises(InvalidAnswer, match=r"'i-1' .* released node 'not-the-one'"):
         backend.release_vm("aws", vm(), Deadline(5))
 
 

@@ -18,7 +18,7 @@ from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
     Deadline,
-    NonsenseAnswer,
+    InvalidAnswer,
     OrchestratorError,
     RateLimited,
     Refused,
@@ -70,25 +70,25 @@ def fails(
         ("refusal", (Refused, r"^No VM of that type$")),
         ("refusal with 500", (Refused, r"^Recipe failed$")),
         ("refusal with 403", (Refused, r"^Not your VM$")),
-        ("refusal without reason", (NonsenseAnswer, r"status")),
+        ("refusal without reason", (InvalidAnswer, r"status")),
         ("500 text", (CloudUnreachable, r"HTTP 500")),
         ("502 html", (CloudUnreachable, r"HTTP 502")),
         ("503 busy", (CloudUnreachable, r"HTTP 503")),
         ("401", (CredentialsRefused, r"HTTP 401")),
         ("403", (CredentialsRefused, r"HTTP 403")),
-        ("404", (NonsenseAnswer, r"HTTP 404")),
+        ("404", (InvalidAnswer, r"HTTP 404")),
         ("429", (RateLimited, r"slow down")),
-        ("html", (NonsenseAnswer, r"not a JSON object")),
-        ("broken json", (NonsenseAnswer, r"not a JSON object")),
-        ("deep json", (NonsenseAnswer, r"not a JSON object")),
-        ("empty", (NonsenseAnswer, r"not a JSON object")),
-        ("json list", (NonsenseAnswer, r"not a JSON object")),
-        ("ok with 404", (NonsenseAnswer, r"HTTP 404")),
-        ("no status", (NonsenseAnswer, r"status: ")),
-        ("pending", (NonsenseAnswer, r"status: ")),
-        ("redirect", (NonsenseAnswer, r"HTTP 307")),
-        ("huge", (NonsenseAnswer, r"more than 32 MiB")),
-        ("no http", (NonsenseAnswer, r"does not speak HTTP")),
+        ("html", (InvalidAnswer, r"not a JSON object")),
+        ("broken json", (InvalidAnswer, r"not a JSON object")),
+        ("deep json", (InvalidAnswer, r"not a JSON object")),
+        ("empty", (InvalidAnswer, r"not a JSON object")),
+        ("json list", (InvalidAnswer, r"not a JSON object")),
+        ("ok with 404", (InvalidAnswer, r"HTTP 404")),
+        ("no status", (InvalidAnswer, r"status: ")),
+        ("pending", (InvalidAnswer, r"status: ")),
+        ("redirect", (InvalidAnswer, r"HTTP 307")),
+        ("huge", (InvalidAnswer, r"more than 32 MiB")),
+        ("no http", (InvalidAnswer, r"does not speak HTTP")),
         ("cut", (CloudUnreachable, r"broke off")),
         ("cut in mid-body", (CloudUnreachable, r"broke off")),
     ],
@@ -112,7 +112,7 @@ def test_a_list_without_a_list_is_nonsense(
     cistern_server: Any, backend: CisternBackend, kind: str
 ) -> None:
     error = fails(cistern_server, backend, _list, kind)
-    assert isinstance(error, NonsenseAnswer)
+    assert isinstance(error, InvalidAnswer)
     assert "nodes: " in error.message
 
 
@@ -251,7 +251,7 @@ def test_check_takes_any_answer_of_a_server_that_is_there(
         ("401", CredentialsRefused),
         ("502 html", CloudUnreachable),
         ("cut", CloudUnreachable),
-        ("no http", NonsenseAnswer),
+        ("no http", InvalidAnswer),
         ("silence", CloudTimeout),
     ],
 )

@@ -111,10 +111,10 @@ def test_a_refused_release_destroys_nothing(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("another id_vm", (502, "nonsense_answer")),
-        ("html", (502, "nonsense_answer")),
-        ("pending", (502, "nonsense_answer")),
-        ("redirect", (502, "nonsense_answer")),
+        ("another id_vm", (502, "invalid_answer")),
+        ("html", (502, "invalid_answer")),
+        ("pending", (502, "invalid_answer")),
+        ("redirect", (502, "invalid_answer")),
         ("500 text", (502, "cloud_unreachable")),
         ("refusal with 500", (400, "refused")),
         ("403", (502, "credentials_refused")),

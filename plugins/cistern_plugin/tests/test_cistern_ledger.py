@@ -28,7 +28,7 @@ POINTS = (
 
 @pytest.fixture
 def api(cistern_server: Any, serve: Serve, tmp_path: Path) -> Iterator[Api]:
-    state = 'url = "sqlite:///state.db"\npause = 0.1\nlongest_pause = 0.5'
+    state = 'url = "sqlite:///state.db"\nretry_delay = 0.1\nmax_retry_delay = 0.5'
     store = f'store = "file:{tmp_path}/cloud.db"'
     brain = (
         f'[assignments.brain]\nbackend = "cistern"\nurl = "{cistern_server.url}"\ntimeout = 1\n'

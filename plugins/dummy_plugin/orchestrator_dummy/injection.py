@@ -28,7 +28,7 @@ from orchestrator_core import (
 )
 from orchestrator_dummy.driver import DummyDriver, DummySettings
 from orchestrator_dummy.faults import ERRORS, Fault, Faults, FaultsSchema
-from orchestrator_dummy.outcomes import UNHARMED, Fate, Fates
+from orchestrator_dummy.outcomes import UNHARMED, Outcome, Outcomes
 from orchestrator_dummy.request_faults import HINTS, hinted
 from orchestrator_dummy.waits import Waits
 
@@ -60,7 +60,7 @@ class FaultInjectionDriver:
         self._waits = Waits()
         faults: Faults | None = settings.get("faults")
         self._deaf = faults is not None and faults.deaf
-        self._fates = self._make_fates(faults) if faults is not None else None
+        self._outcomes = self._make_outcomes(faults) if faults is not None else None
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -76,8 +76,8 @@ class FaultInjectionDriver:
     @hookimpl
     def list_nodes(self, deadline: Deadline, hints: Hints) -> list[Node]:
         """Return every node, or none if a fault says so."""
-        fate = self._meet("list_nodes", deadline, hints)
-        return [] if Fault.EMPTY in fate.faults else self._cloud.list_nodes()
+        outcome = self._meet("list_nodes", deadline, hints)
+        return [] if Fault.EMPTY in outcome.faults else self._cloud.list_nodes()
 
     @hookimpl
     def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
@@ -112,43 +112,43 @@ class FaultInjectionDriver:
     @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:
         """Create the next node, which lists may show only later."""
-        fate = self._meet("start_vm", deadline, hints)
-        with self._cloud.store.lagging(fate.visible_after):
+        outcome = self._meet("start_vm", deadline, hints)
+        with self._cloud.store.lagging(outcome.visible_after):
             node = self._cloud.start_vm(request)
-        self._answer(fate)
+        self._answer(outcome)
         return node
 
     @hookimpl
     def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Destroy a node; lists may show that only later, or show it as STOPPING for ever."""
-        fate = self._meet("stop_vm", deadline, hints)
-        if Fault.STUCK_DELETION in fate.faults:
+        outcome = self._meet("stop_vm", deadline, hints)
+        if Fault.STUCK_DELETION in outcome.faults:
             self._cloud.set_state(node_id, NodeState.STOPPING)
         else:
-            with self._cloud.store.lagging(fate.visible_after):
+            with self._cloud.store.lagging(outcome.visible_after):
                 self._cloud.stop_vm(node_id)
-        self._answer(fate)
+        self._answer(outcome)
 
     @hookimpl
     def reboot_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Reboot a node."""
-        fate = self._meet("reboot_vm", deadline, hints)
+        outcome = self._meet("reboot_vm", deadline, hints)
         self._cloud.reboot_vm(node_id)
-        self._answer(fate)
+        self._answer(outcome)
 
     @hookimpl
     def power_on_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Switch a node on."""
-        fate = self._meet("power_on_vm", deadline, hints)
+        outcome = self._meet("power_on_vm", deadline, hints)
         self._cloud.power_on_vm(node_id)
-        self._answer(fate)
+        self._answer(outcome)
 
     @hookimpl
     def power_off_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Switch a node off."""
-        fate = self._meet("power_off_vm", deadline, hints)
+        outcome = self._meet("power_off_vm", deadline, hints)
         self._cloud.power_off_vm(node_id)
-        self._answer(fate)
+        self._answer(outcome)
 
     @hookimpl
     def abort(self, deadline: Deadline) -> None:
@@ -160,36 +160,36 @@ class FaultInjectionDriver:
         """End every call that waits."""
         self._waits.close()
 
-    def _make_fates(self, faults: Faults) -> Fates:
+    def _make_outcomes(self, faults: Faults) -> Outcomes:
         seed = secrets.randbelow(_SEEDS) if faults.seed is None else faults.seed
         _log.warning("%s misbehaves on purpose, with seed = %d", self._title, seed)
-        return Fates(faults, seed)
+        return Outcomes(faults, seed)
 
-    def _meet(self, operation: str, deadline: Deadline, hints: Hints) -> Fate:
+    def _meet(self, operation: str, deadline: Deadline, hints: Hints) -> Outcome:
         """Inject the faults that come before the work; return those that come later."""
-        if self._fates is None and not hints:
+        if self._outcomes is None and not hints:
             return UNHARMED
-        fate = UNHARMED if self._fates is None else self._fates.next(operation)
+        outcome = UNHARMED if self._outcomes is None else self._outcomes.next(operation)
         if hints:
-            fate = hinted(fate, operation, hints)
-        self._suffer(fate, deadline)
-        return fate
+            outcome = hinted(outcome, operation, hints)
+        self._suffer(outcome, deadline)
+        return outcome
 
-    def _suffer(self, fate: Fate, deadline: Deadline) -> None:
-        if fate.latency:
-            self._waits.wait(deadline, fate.latency)
-        if Fault.HANG in fate.faults:
+    def _suffer(self, outcome: Outcome, deadline: Deadline) -> None:
+        if outcome.latency:
+            self._waits.wait(deadline, outcome.latency)
+        if Fault.HANG in outcome.faults:
             if self._deaf:
                 self._waits.wait_deaf()
             self._waits.wait(deadline, None)
-        if Fault.RATE_LIMIT in fate.faults:
+        if Fault.RATE_LIMIT in outcome.faults:
             message = f"{self._title} asks to slow down, on purpose"
-            raise RateLimited(message, retry_after=fate.retry_after, repeat_is_safe=True)
-        if Fault.ERROR in fate.faults:
-            error, what = ERRORS[fate.error]
+            raise RateLimited(message, retry_after=outcome.retry_after, repeat_is_safe=True)
+        if Fault.ERROR in outcome.faults:
+            error, what = ERRORS[outcome.error]
             raise error(f"{self._title} {what}, on purpose")
 
-    def _answer(self, fate: Fate) -> None:
+    def _answer(self, outcome: Outcome) -> None:
         """Lose the answer to a call that is done, if its outcome says so."""
-        if Fault.LOST_ANSWER in fate.faults:
+        if Fault.LOST_ANSWER in outcome.faults:
             raise CloudUnreachable(f"{self._title} did it and its answer got lost, on purpose")

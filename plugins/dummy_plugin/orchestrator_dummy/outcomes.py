@@ -10,7 +10,7 @@ from orchestrator_dummy.faults import Fault, Faults
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Outcome:
     """The outcome of one call.
 
     Attributes:
@@ -28,10 +28,10 @@ class Fate:
     visible_after: float = 0.0
 
 
-UNHARMED = Fate()
+UNHARMED = Outcome()
 
 
-class Fates:
+class Outcomes:
     """The outcomes of one cloud's calls.
 
     The n-th call of an operation has the same outcome for the same seed, whatever other operations
@@ -48,17 +48,17 @@ class Fates:
         self._seed = seed
         self._numbers = {operation: itertools.count(1) for operation in faults.operations}
 
-    def next(self, operation: str) -> Fate:
+    def next(self, operation: str) -> Outcome:
         """Return the outcome of the next call of this operation. Thread-safe."""
         numbers = self._numbers.get(operation)
         return UNHARMED if numbers is None else self.nth(operation, next(numbers))
 
-    def nth(self, operation: str, number: int) -> Fate:
+    def nth(self, operation: str, number: int) -> Outcome:
         """Return the outcome of one call, counted from 1."""
         random = Random(f"{self._seed}:{operation}:{number}")  # noqa: S311 - nothing secret
         faults = self._faults
         drawn = [(fault, random.random()) for fault in Fault]
-        return Fate(
+        return Outcome(
             latency=faults.latency.draw(random),
             faults=frozenset(fault for fault, luck in drawn if luck < faults.rates.get(fault, 0.0)),
             error=faults.error,

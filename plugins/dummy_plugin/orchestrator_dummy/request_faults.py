@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from orchestrator_core import InvalidParameter
 from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, one_of, seconds
-from orchestrator_dummy.outcomes import Fate
+from orchestrator_dummy.outcomes import Outcome
 
 _NONE = "none"
 
@@ -48,11 +48,11 @@ HINTS = (*_SCHEMA.fields, *Fault, _NONE)
 """Names that a caller may use: a hint, or a fault alone, which stands for ``fault=NAME``."""
 
 
-def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:
+def hinted(outcome: Outcome, operation: str, hints: Mapping[str, str]) -> Outcome:
     """Return the outcome that the caller wants for this call instead of the configured one.
 
     Args:
-        fate: the configured outcome.
+        outcome: the configured outcome.
         operation: the hook that is called.
         hints: the caller's hints.
 
@@ -61,13 +61,13 @@ def hinted(fate: Fate, operation: str, hints: Mapping[str, str]) -> Fate:
     """
     wanted = _read(hints)
     if operation not in wanted.pop("operations", OPERATIONS):
-        return fate
-    faults = {Fault(word) for word in wanted.pop("fault", fate.faults) if word != _NONE}
+        return outcome
+    faults = {Fault(word) for word in wanted.pop("fault", outcome.faults) if word != _NONE}
     if "error" in wanted:
         faults.add(Fault.ERROR)
     if "retry_after" in wanted:
         faults.add(Fault.RATE_LIMIT)
-    return replace(fate, faults=frozenset(faults), **wanted)
+    return replace(outcome, faults=frozenset(faults), **wanted)
 
 
 def _read(hints: Mapping[str, str]) -> dict[str, Any]:

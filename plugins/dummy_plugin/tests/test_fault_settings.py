@@ -24,7 +24,7 @@ from orchestrator_dummy.faults import FaultsSchema
         ("empty_rate", float("nan"), "nan"),
         ("lost_answer_rate", "often", "number"),
         ("deaf", 3, "boolean"),
-        ("error", "boom", "failed, unreachable, credentials, quota, conflict, nonsense"),
+        ("error", "boom", "failed, unreachable, credentials, quota, conflict, invalid_answer"),
         ("retry_after", -1, "greater than"),
         ("visible_after", float("inf"), "infinity"),
         ("visible_after", 86_401, "less than"),

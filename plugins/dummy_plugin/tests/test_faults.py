@@ -18,9 +18,9 @@ from orchestrator_core import (
     CredentialsRefused,
     Deadline,
     Image,
+    InvalidAnswer,
     NodeNotFound,
     NodeState,
-    NonsenseAnswer,
     QuotaExceeded,
     RateLimited,
     Size,
@@ -80,7 +80,7 @@ def test_without_faults_it_is_the_dummy_cloud(make_cloud: Make, faults: Any) -> 
         ("credentials", CredentialsRefused),
         ("quota", QuotaExceeded),
         ("conflict", Conflict),
-        ("nonsense", NonsenseAnswer),
+        ("invalid_answer", InvalidAnswer),
     ],
 )
 def test_an_error_of_each_kind_comes_before_anything_is_done(

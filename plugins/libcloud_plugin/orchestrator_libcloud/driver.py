@@ -26,7 +26,7 @@ from orchestrator_libcloud.changes import actions, lookup
 from orchestrator_libcloud.changes.start import create_node
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors.errors import Source, translated
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.listing.parts import Parts
 from orchestrator_libcloud.nodes import convert
 from orchestrator_libcloud.nodes.states import modules
@@ -79,9 +79,9 @@ class LibcloudDriver:
     @hookimpl
     def check(self, deadline: Deadline) -> None:
         """Send the cheapest request that needs credentials."""
-        trail = Trail()
+        exchange = Exchange()
         try:
-            with self._call(deadline, trail=trail) as driver:
+            with self._call(deadline, exchange=exchange) as driver:
                 known = modules(driver)
                 cheap = (name for module, name in _CHEAP.items() if module in known)
                 lookup.list_with(driver, next(cheap, "list_nodes"), self._region)
@@ -91,11 +91,11 @@ class LibcloudDriver:
                 error.message = f"{error.message}. {said}"
                 error.args = (error.message,)
                 raise
-            if trail.status is None or not error.message.endswith(" failed"):
+            if exchange.status is None or not error.message.endswith(" failed"):
                 raise
             # For an error that no table has, only the status helps the operator.
             raise CloudError(
-                f"{error.message} (its last answer was {trail.status}; check the addresses, "
+                f"{error.message} (its last answer was {exchange.status}; check the addresses, "
                 "the region and the arguments in the settings)"
             ) from error
 
@@ -180,10 +180,10 @@ class LibcloudDriver:
     @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
         """Create a node."""
-        trail = Trail()
-        trail.prepare_change()
-        with self._call(deadline, trail=trail, source=self._start_source) as driver:
-            return convert.to_node(create_node(driver, request, self._region, trail))
+        exchange = Exchange()
+        exchange.prepare_change()
+        with self._call(deadline, exchange=exchange, source=self._start_source) as driver:
+            return convert.to_node(create_node(driver, request, self._region, exchange))
 
     @hookimpl
     def stop_vm(self, node_id: str, deadline: Deadline) -> None:
@@ -222,30 +222,30 @@ class LibcloudDriver:
     def _act(
         self, action: str, node_id: str, deadline: Deadline, failure: OrchestratorError
     ) -> None:
-        trail = Trail()
-        trail.prepare_change()
-        with self._call(deadline, trail) as driver:
+        exchange = Exchange()
+        exchange.prepare_change()
+        with self._call(deadline, exchange) as driver:
             method(driver, action, ("node",))
             node = lookup.find_node(driver, node_id)
             deadline.check()
-            trail.begin_change()
+            exchange.begin_change()
             with lookup.gone_believed(driver, node):
                 done = actions.perform(driver, action, node, self._options)
             # UpCloud's driver looks the node up first. It takes a 404 as the node's end, and then
             # sends no deletion.
-            is_sent = action != "destroy_node" or trail.is_change_sent
-            if (not done and not actions.false_is_success(driver, trail.status)) or not is_sent:
+            is_sent = action != "destroy_node" or exchange.is_change_sent
+            if (not done and not actions.false_is_success(driver, exchange.status)) or not is_sent:
                 raise failure
 
     @contextmanager
     def _call(
-        self, deadline: Deadline, trail: Trail | None = None, source: Source | None = None
+        self, deadline: Deadline, exchange: Exchange | None = None, source: Source | None = None
     ) -> Iterator[Any]:
         """Lend this thread's driver object; let only our own errors pass."""
-        trail = trail or Trail()
+        exchange = exchange or Exchange()
         with (
-            translated(self._name, trail, source or self._source),
-            self._sessions.driver(deadline, trail) as driver,
+            translated(self._name, exchange, source or self._source),
+            self._sessions.driver(deadline, exchange) as driver,
         ):
             yield driver
 

@@ -19,7 +19,7 @@ from orchestrator_libcloud.answers.odd_memory import OddMemory
 from orchestrator_libcloud.arguments import constructor_arguments
 from orchestrator_libcloud.changes import libvirt_domains
 from orchestrator_libcloud.http.call import Call, Terms, under
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.http.redaction import Redactor
 from orchestrator_libcloud.http.watchdog import watchdog
 from orchestrator_libcloud.nodes.raw_items import keep_raw_items
@@ -111,18 +111,18 @@ class Sessions:
             )
 
     @contextmanager
-    def driver(self, deadline: Deadline, trail: Trail | None = None) -> Iterator[Any]:
+    def driver(self, deadline: Deadline, exchange: Exchange | None = None) -> Iterator[Any]:
         """Lend this thread's driver object for one call, which ends at its deadline.
 
         Args:
             deadline: the end of the call; :func:`abort` identifies the call by it.
-            trail: the exchange, filled with the requests and answers of the call.
+            exchange: the exchange, filled with the requests and answers of the call.
 
         Raises:
             PluginError: the driver object cannot be made.
             CloudTimeout: no time is left.
         """
-        call = Call(deadline, self._terms(), trail or Trail())
+        call = Call(deadline, self._terms(), exchange or Exchange())
         call.check()
         driver_class = self.driver_class()
         with watchdog.watching(call), under(call):
@@ -130,7 +130,7 @@ class Sessions:
             try:
                 yield held.driver
             finally:
-                self._give_back(held, is_torn=call.is_aborted or not _is_alive(held.driver))
+                self._check_in(held, is_torn=call.is_aborted or not _is_alive(held.driver))
 
     def close(self) -> None:
         """Release every thread's driver object; one in use is released when its call has ended."""
@@ -155,7 +155,7 @@ class Sessions:
         call.opened = held.opened
         return held
 
-    def _give_back(self, held: _Held, *, is_torn: bool) -> None:
+    def _check_in(self, held: _Held, *, is_torn: bool) -> None:
         """End a use of a driver object.
 
         A driver object that is closed, or was interrupted by an abort, is not used again.

@@ -109,8 +109,8 @@ def _in_a_minute(peer: Peer) -> object:
 _HTML = b"<html><body>The server could not be found. <b>nginx</body>"
 _LATE = ("CloudTimeout", 0, 504, "did not answer in time", 0.6)
 _CUT = ("CloudUnreachable", 1, 502)
-_NONSENSE = ("NonsenseAnswer", 0, 502, "understood")
-_LARGE = ("NonsenseAnswer", 0, 502, "more than 1 MiB")
+_INVALID = ("InvalidAnswer", 0, 502, "understood")
+_LARGE = ("InvalidAnswer", 0, 502, "more than 1 MiB")
 
 CASES: dict[str, Case] = {
     "silent": Case(hostile.silent, *_LATE),
@@ -118,7 +118,7 @@ CASES: dict[str, Case] = {
     "a byte now and then in its body": Case(hostile.drip_body, *_LATE),
     "a byte now and then without a length": Case(hostile.drip_body_without_length, *_LATE),
     "cut in its status": Case(hostile.cut_status, *_CUT, "broke off"),
-    "cut in its headers": Case(hostile.cut_headers, *_NONSENSE),
+    "cut in its headers": Case(hostile.cut_headers, *_INVALID),
     "cut in its body": Case(hostile.cut_body, *_CUT, "broke off"),
     "cut at once": Case(hostile.cut_at_once, *_CUT, "broke off"),
     "500": Case(answer(500, b"oh"), "CloudError", 1, 502, "a fault of its own"),
@@ -127,10 +127,10 @@ CASES: dict[str, Case] = {
     "504": Case(answer(504, _HTML), "CloudTimeout", 1, 504, "too long itself"),
     "520 of a proxy": Case(answer(520, b""), "CloudError", 1, 502, "a fault of its own"),
     "broken XML": Case(
-        answer(200, b"<a><b", "application/xml"), "NonsenseAnswer", 0, 502, "understood"
+        answer(200, b"<a><b", "application/xml"), "InvalidAnswer", 0, 502, "understood"
     ),
     "broken JSON": Case(
-        answer(200, b'{"a": [1, 2', "application/json"), "NonsenseAnswer", 0, 502, "understood"
+        answer(200, b'{"a": [1, 2', "application/json"), "InvalidAnswer", 0, 502, "understood"
     ),
     "401": Case(
         answer(401, b"no"), "CredentialsRefused", 0, 502, "refused the credentials", safe=True

@@ -32,7 +32,7 @@ from libcloud.compute.providers import DRIVERS
 from orchestrator_core import Deadline, PluginContext
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.http.call import current
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.nodes.addresses import correct_kinds
 from orchestrator_libcloud.nodes.raw_items import keep_raw_items
 from orchestrator_libcloud.nodes.repairs import repair
@@ -256,9 +256,9 @@ def _answers_through(edge: Edge) -> Iterator[None]:
     before = mock._get_request
 
     def get(self: Any, *args: Any, **kwargs: Any) -> Any:
-        trail = Trail() if (call := current()) is None else call.trail
-        trail.begin_request("GET")
-        trail.sent()
+        exchange = Exchange() if (call := current()) is None else call.exchange
+        exchange.begin_request("GET")
+        exchange.sent()
         try:
             status, body, headers, reason = before(self, *args, **kwargs)
         except (AttributeError, OSError):
@@ -266,11 +266,11 @@ def _answers_through(edge: Edge) -> Iterator[None]:
             if own is None and edge.mutate is None:
                 raise
             if own is None:  # a path that was made of a changed field
-                trail.answered(404, {})
+                exchange.answered(404, {})
                 return 404, "", {}, "Not Found"
             kind = "application/json" if own.startswith("{") else "text/xml;charset=UTF-8"
             status, body, headers, reason = 200, own, {"content-type": kind}, "OK"
-        trail.answered(int(status), {})
+        exchange.answered(int(status), {})
         return status, edge.pass_on(body), headers, reason
 
     mock._get_request = get

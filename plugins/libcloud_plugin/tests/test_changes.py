@@ -15,7 +15,7 @@ from orchestrator_core import (
     CredentialsRefused,
     Deadline,
     Image,
-    NonsenseAnswer,
+    InvalidAnswer,
     PluginContext,
     RateLimited,
     RequestError,
@@ -23,7 +23,7 @@ from orchestrator_core import (
     StartRequest,
 )
 from orchestrator_libcloud import LibcloudDriver
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 
 _SPACE = 'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
 _INSTANCE = (
@@ -146,7 +146,7 @@ def test_an_answer_without_its_list_is_no_empty_list(
 ) -> None:
     server.behaviour = xml(body)
     for ask in (ec2.list_nodes, lambda deadline: ec2.get_node(node_id="i-1", deadline=deadline)):
-        with pytest.raises(NonsenseAnswer):
+        with pytest.raises(InvalidAnswer):
             ask(deadline=Deadline(10))
 
 
@@ -172,14 +172,14 @@ def test_a_refusal_says_whether_something_was_made(
 
 @pytest.mark.parametrize("status", [401, 429])
 def test_nothing_is_certain_after_a_first_request_was_carried_out(status: int) -> None:
-    trail = Trail()
-    trail.prepare_change()
-    trail.begin_change()
+    exchange = Exchange()
+    exchange.prepare_change()
+    exchange.begin_change()
     for answered in (200, status):
-        trail.begin_request()
-        trail.sent()
-        trail.answered(answered, {})
-        assert not trail.nothing_done
+        exchange.begin_request()
+        exchange.sent()
+        exchange.answered(answered, {})
+        assert not exchange.nothing_done
 
 
 def test_a_stop_that_failed_while_looking_may_be_repeated(

@@ -15,7 +15,7 @@ import xml_clouds
 from any_host import any_host
 from paged_clouds import ALL, Cloud, answering
 
-from orchestrator_core import CloudError, CloudTimeout, Deadline, NodeNotFound, NonsenseAnswer
+from orchestrator_core import CloudError, CloudTimeout, Deadline, InvalidAnswer, NodeNotFound
 from orchestrator_libcloud import LibcloudDriver
 
 Start = Callable[..., tuple[LibcloudDriver, Cloud]]
@@ -167,7 +167,7 @@ def test_a_page_without_its_list_is_an_error(
     start: Start, provider: str, name: str, mode: str
 ) -> None:
     driver, _ = start(provider, mode)
-    with pytest.raises(NonsenseAnswer):
+    with pytest.raises(InvalidAnswer):
         ids(driver, name)
 
 

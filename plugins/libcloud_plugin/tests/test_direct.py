@@ -13,10 +13,10 @@ import pytest
 from hostile_clouds import CASES, SECRETS, Case
 from hostile_server import HostileServer, answer
 
-from orchestrator_core import CloudError, CloudTimeout, Deadline, NonsenseAnswer
+from orchestrator_core import CloudError, CloudTimeout, Deadline, InvalidAnswer
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.http.call import Call, Terms, under
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_what_becomes_of_it(outscale: LibcloudDriver, server: HostileServer, cas
 def test_bounds_and_redirects(outscale: LibcloudDriver, server: HostileServer) -> None:
     for behaviour in (hostile.stream(100), hostile.redirect(1, "https")):
         server.behaviour = behaviour
-        with pytest.raises(NonsenseAnswer, match=r"MiB|another address"):
+        with pytest.raises(InvalidAnswer, match=r"MiB|another address"):
             outscale.list_nodes(deadline=Deadline(10))
 
 
@@ -78,7 +78,7 @@ def test_the_other_one_is_known(
     make(
         provider="gig_g8", key="k", secret="env:PATH", arguments={"api_url": "https://h.invalid"}
     ).describe()
-    call = Call(Deadline(0.6), Terms(cloud="aws", ca_file=pem), Trail())
+    call = Call(Deadline(0.6), Terms(cloud="aws", ca_file=pem), Exchange())
     with pytest.raises(CloudTimeout), under(call):
         gig_g8.requests.get(f"https://127.0.0.1:{server.port}/")
     assert len(server.requests) == 1

@@ -25,9 +25,9 @@ from orchestrator_core import (
     Conflict,
     CredentialsRefused,
     ImageNotFound,
+    InvalidAnswer,
     InvalidParameter,
     NodeNotFound,
-    NonsenseAnswer,
     OrchestratorError,
     QuotaExceeded,
     RateLimited,
@@ -36,7 +36,7 @@ from orchestrator_core import (
     Unsupported,
 )
 from orchestrator_libcloud.errors.errors import translate, translated
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 
 # Libcloud does not say of what types these are.
 BaseHTTPError: Any = exceptions.BaseHTTPError
@@ -67,7 +67,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (BaseHTTPError(500, LEAKS), CloudError),
     (BaseHTTPError(504, LEAKS), CloudTimeout),
     (BaseHTTPError(400, {"error": {"message": "Image x not found"}}), ImageNotFound),
-    (MalformedResponseError("Failed to parse XML", body=LEAKS), NonsenseAnswer),
+    (MalformedResponseError("Failed to parse XML", body=LEAKS), InvalidAnswer),
     (requests.exceptions.ConnectionError(LEAKS), CloudUnreachable),
     (requests.exceptions.ReadTimeout(LEAKS), CloudTimeout),
     (requests.exceptions.ConnectTimeout(LEAKS), CloudTimeout),
@@ -75,7 +75,7 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (requests.exceptions.ProxyError(LEAKS), CloudUnreachable),
     (BaseHTTPError(1000, LEAKS), CloudError),
     (requests.exceptions.ChunkedEncodingError(LEAKS), CloudUnreachable),
-    (requests.exceptions.JSONDecodeError("x", LEAKS, 0), NonsenseAnswer),
+    (requests.exceptions.JSONDecodeError("x", LEAKS, 0), InvalidAnswer),
     (
         requests.exceptions.ConnectionError(
             urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("h"), LEAKS, "late")
@@ -86,12 +86,12 @@ CASES: list[tuple[Exception, type[OrchestratorError]]] = [
     (socket.gaierror(-2, LEAKS), CloudUnreachable),
     (ssl.SSLError(1, LEAKS), CloudUnreachable),
     (ConnectionResetError(LEAKS), CloudUnreachable),
-    (ParseError(LEAKS), NonsenseAnswer),
-    (json.JSONDecodeError("x", LEAKS, 0), NonsenseAnswer),
-    (KeyError(LEAKS), NonsenseAnswer),
-    (IndexError(LEAKS), NonsenseAnswer),
-    (AttributeError(LEAKS), NonsenseAnswer),
-    (ValueError(LEAKS), NonsenseAnswer),
+    (ParseError(LEAKS), InvalidAnswer),
+    (json.JSONDecodeError("x", LEAKS, 0), InvalidAnswer),
+    (KeyError(LEAKS), InvalidAnswer),
+    (IndexError(LEAKS), InvalidAnswer),
+    (AttributeError(LEAKS), InvalidAnswer),
+    (ValueError(LEAKS), InvalidAnswer),
     (NotImplementedError(LEAKS), Unsupported),
     (Exception(LEAKS), CloudError),
     (Exception("InvalidAMIID.NotFound: The image id '[ami-1]' does not exist"), ImageNotFound),
@@ -190,9 +190,9 @@ def test_whether_a_repeat_helps(error: Exception, transient: object) -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (200, NonsenseAnswer),
+        (200, InvalidAnswer),
         (401, CredentialsRefused),
-        (404, NonsenseAnswer),
+        (404, InvalidAnswer),
         (429, RateLimited),
         (500, CloudError),
         (502, CloudUnreachable),
@@ -201,38 +201,38 @@ def test_whether_a_repeat_helps(error: Exception, transient: object) -> None:
 def test_a_bad_status_says_more_than_a_parser(
     status: int, expected: type[OrchestratorError]
 ) -> None:
-    trail = Trail()
-    trail.begin_request()
-    trail.answered(status, {})
+    exchange = Exchange()
+    exchange.begin_request()
+    exchange.answered(status, {})
     for error in (ParseError(LEAKS), KeyError("x"), MalformedResponseError("Failed")):
-        assert type(translate(error, "aws", None, trail)) is expected
+        assert type(translate(error, "aws", None, exchange)) is expected
 
 
 def test_what_the_transport_decided_stays() -> None:
-    trail = Trail()
-    verdict = trail.decide(CloudTimeout("late"))
-    with pytest.raises(CloudTimeout) as caught, translated("aws", trail):
+    exchange = Exchange()
+    final_error = exchange.decide(CloudTimeout("late"))
+    with pytest.raises(CloudTimeout) as caught, translated("aws", exchange):
         raise RuntimeError("of the driver's own")
-    assert caught.value is verdict
-    with pytest.raises(CloudTimeout), translated("aws", trail):
+    assert caught.value is final_error
+    with pytest.raises(CloudTimeout), translated("aws", exchange):
         pass  # the driver made do with a part
 
 
 def test_nothing_is_certain_where_the_driver_has_connections_of_its_own() -> None:
-    trail = Trail()
-    trail.prepare_change()
-    looking = translate(LibvirtError(38), "lab", None, trail)
-    trail.begin_change()
-    changing = translate(LibvirtError(38), "lab", None, trail)
+    exchange = Exchange()
+    exchange.prepare_change()
+    looking = translate(LibvirtError(38), "lab", None, exchange)
+    exchange.begin_change()
+    changing = translate(LibvirtError(38), "lab", None, exchange)
     assert isinstance(looking, CloudError)
     assert isinstance(changing, CloudError)
     assert (looking.repeat_is_safe, changing.repeat_is_safe) == (True, False)
 
 
 def test_what_was_not_looked_at_is_not_missing() -> None:
-    trail = Trail()
-    trail.decide(CloudTimeout("late"))
-    with pytest.raises(CloudTimeout), translated("aws", trail):
+    exchange = Exchange()
+    exchange.decide(CloudTimeout("late"))
+    with pytest.raises(CloudTimeout), translated("aws", exchange):
         raise NodeNotFound("There is no node 'x'")
 
 

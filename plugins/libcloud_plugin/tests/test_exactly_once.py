@@ -29,8 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def api(ec2_settings: dict[str, Any], folder: Path) -> Iterator[Api]:
     lines = [
         'default_cloud = "aws"',
-        '[state]\nurl = "sqlite:///state.db"\npause = 0.2\nlongest_pause = 1',
-        '[clouds.aws]\ndriver = "libcloud"\nvisibility = 1\ndestroy = "own"',
+        '[state]\nurl = "sqlite:///state.db"\nretry_delay = 0.2\nmax_retry_delay = 1',
+        '[clouds.aws]\ndriver = "libcloud"\nvisibility_timeout = 1\ndestroy = "own"',
     ]
     for key, value in ec2_settings.items():
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'

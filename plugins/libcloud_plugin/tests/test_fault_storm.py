@@ -35,9 +35,9 @@ _CLIENTS: Final = 3
 _TOML: Final = """default_cloud = "os"
 [state]
 url = "sqlite:///state.db"
-look = 1.0
-pause = 0.2
-longest_pause = 1
+orphan_scan_interval = 1.0
+retry_delay = 0.2
+max_retry_delay = 1
 [assignments.given]
 backend = "given"
 [clouds.os]
@@ -73,7 +73,7 @@ image_owner = ["self"]
 """
 _COMMON: Final = """assignment = "given"
 destroy = "own"
-visibility = 3
+visibility_timeout = 3
 release_wait = 2
 breaker = { failures = 1000 }"""
 

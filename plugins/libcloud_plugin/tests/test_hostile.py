@@ -12,7 +12,7 @@ import pytest
 from hostile_clouds import CASES, HEALTHY, SECRETS, TOKEN, Case, before_login, settings
 from hostile_server import Behaviour, HostileServer
 
-from orchestrator_core import CloudError, CloudUnreachable, Deadline, NonsenseAnswer, PluginContext
+from orchestrator_core import CloudError, CloudUnreachable, Deadline, InvalidAnswer, PluginContext
 from orchestrator_libcloud import LibcloudDriver
 
 KINDS = ("ec2", "openstack", "digitalocean")
@@ -156,7 +156,7 @@ def test_redirects_to_another_place_are_not_followed(cloud: Cloud, kind: str) ->
     try:
         driver, server = cloud(kind, hostile.redirect(elsewhere.port))
         error = failure(driver, 10)
-        assert isinstance(error, NonsenseAnswer)
+        assert isinstance(error, InvalidAnswer)
         assert "another address" in error.message
         assert elsewhere.requests == []
         server.behaviour = before_login(kind, HEALTHY[kind])

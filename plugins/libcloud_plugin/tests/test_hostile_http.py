@@ -22,8 +22,8 @@ SECONDS = 2.0
 PATIENCE = 2.5
 BRISK = 1.5
 
-_ELSEWHERE = Case(hostile.redirect(1), "NonsenseAnswer", 0, 502, "another address")
-_BROKEN = Case(answer(200, b"<a><b"), "NonsenseAnswer", 0, 502, "understood")
+_ELSEWHERE = Case(hostile.redirect(1), "InvalidAnswer", 0, 502, "another address")
+_BROKEN = Case(answer(200, b"<a><b"), "InvalidAnswer", 0, 502, "understood")
 NAMES = [name for name in CASES if name not in {"broken XML", "broken JSON"}]
 ALL = {**{name: CASES[name] for name in NAMES}, "elsewhere": _ELSEWHERE, "broken XML": _BROKEN}
 

@@ -14,7 +14,7 @@ import pytest
 from any_host import Reply
 from libcloud.compute.drivers.linode import LinodeNodeDriverV4
 
-from orchestrator_core import Deadline, Node, NodeState, NonsenseAnswer
+from orchestrator_core import Deadline, InvalidAnswer, Node, NodeState
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.answers.odd_memory import OddMemory
 from orchestrator_libcloud.nodes import odd_log
@@ -148,7 +148,7 @@ def test_an_item_that_cannot_be_shown_is_refused_at_once(served: Served, linode:
     linode.nodes[333]["id"] = None
     for _ in range(2):
         linode.made = 0
-        with pytest.raises(NonsenseAnswer, match=r"node 334 'n334' .*: id is null"):
+        with pytest.raises(InvalidAnswer, match=r"node 334 'n334' .*: id is null"):
             driver.list_nodes(deadline=Deadline(120))
     assert linode.made <= NODES
 

@@ -21,9 +21,9 @@ from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
     Deadline,
+    InvalidAnswer,
     Node,
     NodeState,
-    NonsenseAnswer,
     OrchestratorError,
     RateLimited,
 )
@@ -58,7 +58,7 @@ def asked_twice(azure: Azure) -> list[str]:
         (half.azure_error("InternalError", 500), CloudError),
         (half.azure_error("InvalidAuthenticationToken", 401), CredentialsRefused),
         (half.azure_error("BadRequest", 400), OrchestratorError),
-        (half.page_of_a_proxy(404), NonsenseAnswer),
+        (half.page_of_a_proxy(404), InvalidAnswer),
         (half.in_json(["no", "object"], 503), CloudUnreachable),
     ],
     ids=["429", "503", "500", "401", "400", "404 page", "503 list"],
@@ -92,7 +92,7 @@ def test_a_request_that_an_odd_field_makes_names_the_field(
     google = half.Google()
     google.instances[1][field] = odd
     driver = served("gce", google)
-    with pytest.raises(NonsenseAnswer, match=rf"node 2 'vm-2' .*{field}"):
+    with pytest.raises(InvalidAnswer, match=rf"node 2 'vm-2' .*{field}"):
         listed(driver)
 
 
@@ -111,7 +111,7 @@ def test_a_link_that_leads_nowhere_is_named(served: Served, nic: str) -> None:
         return None if "/subscriptions/" in request.path or "token" in request.path else GONE
 
     azure = Azure(refuse=refuse)
-    with pytest.raises(NonsenseAnswer, match=r"node 2 'vm2' .*networkInterfaces\[0\].id"):
+    with pytest.raises(InvalidAnswer, match=r"node 2 'vm2' .*networkInterfaces\[0\].id"):
         listed(served("azure_arm", answer))
 
 

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from openstack_cloud import Answer, OpenStack, fault, flavor, image, in_json, server, serving
 
-from orchestrator_core import Deadline, NonsenseAnswer, SizeNotFound
+from orchestrator_core import Deadline, InvalidAnswer, SizeNotFound
 from orchestrator_core.app import create_app
 from orchestrator_core.settings.load import load_settings
 from orchestrator_libcloud import LibcloudDriver
@@ -112,7 +112,7 @@ def test_locations_are_the_zones_that_can_be_used(
         ("édge", "édge", None),
     ]
     there.zones = None
-    with pytest.raises(NonsenseAnswer):
+    with pytest.raises(InvalidAnswer):
         cloud.list_locations(deadline=deadline)
 
 
@@ -219,5 +219,5 @@ def test_a_part_with_an_item_without_an_id_names_it(
     there.before = lambda _, path, __: (
         in_json({"servers": servers}) if path.endswith("/servers/detail") else None
     )
-    with pytest.raises(NonsenseAnswer, match=r"node 8 'n7'.*id is missing"):
+    with pytest.raises(InvalidAnswer, match=r"node 8 'n7'.*id is missing"):
         cloud.page_nodes(limit=10, marker=None, deadline=deadline)

@@ -31,7 +31,7 @@ def test_each_line_fits(name: str, lists: Lists) -> None:
     importlib.import_module(_PREFIX + name)
     assert (lists.who is Who.PLUGIN) <= (lists.rule is not None)
     assert (lists.who is Who.PLUGIN) <= bool(lists.why)
-    assert not lists.pages.startswith("no") or lists.who is Who.NOBODY
+    assert not lists.pages.startswith("no") or lists.who is Who.UNPAGED
     assert lists.unclear
 
 

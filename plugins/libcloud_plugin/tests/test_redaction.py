@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orchestrator_core import CloudError, Secret, redact
 from orchestrator_libcloud.errors.errors import Source, translate, translated
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.http.redaction import ADDRESS, LONGEST, SECRET, Redactor
 from orchestrator_libcloud.private_values import PrivateValues
 
@@ -190,20 +190,20 @@ def test_no_message_holds_a_secret_or_an_address(
     )
     body = bodies[shape].encode("utf-8", "replace")
     for error in (Exception(text), KeyError(text), ValueError(text)):
-        for trail in (_answered(status, body), Trail()):
-            told = translate(error, "os", None, trail, Source(REDACT, starts=starts)).message
+        for exchange in (_answered(status, body), Exchange()):
+            told = translate(error, "os", None, exchange, Source(REDACT, starts=starts)).message
             assert told.isprintable()
             assert len(told) < LONGEST + 300
             for form in (*FORMS, *HOSTS, "192.0.2.7", "://"):
                 assert form.lower() not in told.lower()
 
 
-def _answered(status: int, body: bytes) -> Trail:
-    trail = Trail()
-    trail.begin_request()
-    trail.answered(status, {})
-    trail.error = ErrorAnswer.of("POST", "/servers", status, body)
-    return trail
+def _answered(status: int, body: bytes) -> Exchange:
+    exchange = Exchange()
+    exchange.begin_request()
+    exchange.answered(status, {})
+    exchange.error = ErrorAnswer.of("POST", "/servers", status, body)
+    return exchange
 
 
 def test_what_of_the_settings_is_private() -> None:
@@ -231,14 +231,14 @@ def test_what_of_the_settings_is_private() -> None:
 
 
 def test_the_core_knows_the_tokens_that_a_request_carried() -> None:
-    trail = Trail()
-    trail.begin_request()
+    exchange = Exchange()
+    exchange.begin_request()
     cookie = "session=cookie-of-a-session-7; path=x"
     headers = {"X-Auth-Token": "gAAAA-of-a-login-1", "Authorization": "Bearer bearer-of-a-login-2",
                "Cookie": cookie}  # fmt: skip
     url = "http://127.0.0.1/x?api_key=key-in-a-query-3&Signature=signature-of-one-request"
-    trail.request = requests.Request("GET", url, headers=headers).prepare()
-    with pytest.raises(CloudError), translated("os", trail):
+    exchange.request = requests.Request("GET", url, headers=headers).prepare()
+    with pytest.raises(CloudError), translated("os", exchange):
         raise RuntimeError("it went wrong")
     for token in ("gAAAA-of-a-login-1", "bearer-of-a-login-2", "cookie-of-a-session-7",
                   "key-in-a-query-3"):  # fmt: skip

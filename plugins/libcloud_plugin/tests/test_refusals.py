@@ -22,7 +22,7 @@ from orchestrator_core import Conflict, Deadline, OrchestratorError
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.errors.errors import Source, translate, translated
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.providers import taken
 
 KEY, SECRET = "f3a1-key-of-the-settings", "Pa55w0rd+of/the=settings&more"
@@ -59,16 +59,16 @@ class Upstream:
     def refuse(self, case: Case) -> OrchestratorError:
         """Have the provider refuse a request; return our error for it."""
         self.case[:] = [case]
-        trail = Trail()
-        trail.prepare_change()
+        exchange = Exchange()
+        exchange.prepare_change()
         source = Source(self.driver._sessions.redact, starts=not case.reads)
-        with pytest.raises(OrchestratorError) as caught, translated("aws", trail, source):
-            self._ask(trail)
+        with pytest.raises(OrchestratorError) as caught, translated("aws", exchange, source):
+            self._ask(exchange)
         return caught.value
 
-    def _ask(self, trail: Trail) -> None:
-        with self.driver._sessions.driver(Deadline(20), trail) as inner:
-            trail.begin_change()
+    def _ask(self, exchange: Exchange) -> None:
+        with self.driver._sessions.driver(Deadline(20), exchange) as inner:
+            exchange.begin_change()
             ask(self.provider, inner)
 
 
@@ -227,15 +227,15 @@ def test_a_deletion_that_outscale_refuses_is_no_success(
             driver.stop_vm(node_id="id-1", deadline=Deadline(20))
 
 
-def trail_of(case: Case) -> Trail:
-    trail = Trail()
-    trail.prepare_change()
-    trail.begin_change()
-    trail.begin_request()
-    trail.sent()
-    trail.answered(case.status, {})
-    trail.error = ErrorAnswer.of("POST", "/x", case.status, case.raw)
-    return trail
+def trail_of(case: Case) -> Exchange:
+    exchange = Exchange()
+    exchange.prepare_change()
+    exchange.begin_change()
+    exchange.begin_request()
+    exchange.sent()
+    exchange.answered(case.status, {})
+    exchange.error = ErrorAnswer.of("POST", "/x", case.status, case.raw)
+    return exchange
 
 
 def check(case: Case, error: OrchestratorError) -> None:

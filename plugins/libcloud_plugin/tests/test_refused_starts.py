@@ -47,15 +47,15 @@ def nova(tmp_path: Path) -> Iterator[Nova]:
     toml = """default_cloud = "os"
 [state]
 url = "sqlite:///state.db"
-pause = 0.2
-longest_pause = 0.5
+retry_delay = 0.2
+max_retry_delay = 0.5
 [clouds.os]
 driver = "libcloud"
 provider = "openstack"
 key = "me"
 secret = "env:TEST_SECRET"
 region = "RegionOne"
-visibility = 2
+visibility_timeout = 2
 destroy = "own"
 [clouds.os.arguments]
 ex_force_auth_url = "http://127.0.0.1:PORT"
@@ -128,8 +128,8 @@ def test_a_vm_that_was_made_before_the_refusal_is_destroyed(nova: Nova) -> None:
 def amazon(ec2_settings: dict[str, Any], tmp_path: Path) -> Iterator[Api]:
     lines = [
         'default_cloud = "aws"',
-        '[state]\nurl = "sqlite:///state.db"\npause = 0.2\nlongest_pause = 1',
-        '[clouds.aws]\ndriver = "libcloud"\nvisibility = 2\ndestroy = "own"',
+        '[state]\nurl = "sqlite:///state.db"\nretry_delay = 0.2\nmax_retry_delay = 1',
+        '[clouds.aws]\ndriver = "libcloud"\nvisibility_timeout = 2\ndestroy = "own"',
     ]
     for key, value in ec2_settings.items():
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.http.requests_sent import is_whole_refusal, may_change
 
 NOVA = b'{"forbidden": {"code": 403, "message": "Quota exceeded for instances"}}'
@@ -68,20 +68,20 @@ def test_what_is_a_refusal_of_the_whole_request(status: int, body: bytes, *, who
     assert is_whole_refusal(ErrorAnswer.of("POST", "/servers", status, body)) is whole
 
 
-def trail_of(*answers: tuple[str, int | None, bytes]) -> Trail:
-    """Return the trail of a change of which these requests were sent, each with its answer."""
-    trail = Trail()
-    trail.prepare_change()
-    trail.begin_change()
+def trail_of(*answers: tuple[str, int | None, bytes]) -> Exchange:
+    """Return the exchange of a change of which these requests were sent, each with its answer."""
+    exchange = Exchange()
+    exchange.prepare_change()
+    exchange.begin_change()
     for method, status, body in answers:
-        trail.begin_request(method, "http://cloud/servers")
-        trail.sent()
+        exchange.begin_request(method, "http://cloud/servers")
+        exchange.sent()
         if status is None:
             continue
-        trail.answered(status, {})
+        exchange.answered(status, {})
         if status >= 400:
-            trail.keep_error(ErrorAnswer.of(method, "/servers", status, body))
-    return trail
+            exchange.keep_error(ErrorAnswer.of(method, "/servers", status, body))
+    return exchange
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_a_change_that_is_sent_may_not_be_repeated_because_it_was_refused() -> N
 
 @pytest.mark.parametrize(("sees_all", "told"), [(True, True), (False, None)])
 def test_a_change_of_which_no_request_was_seen(*, sees_all: bool, told: bool | None) -> None:
-    trail = Trail()
-    trail.prepare_change()
-    trail.begin_change(sees_all=sees_all)
-    assert trail.refused_whole is told
+    exchange = Exchange()
+    exchange.prepare_change()
+    exchange.begin_change(sees_all=sees_all)
+    assert exchange.refused_whole is told
 
 
 def test_before_the_change_nothing_is_done() -> None:
-    trail = Trail()
-    trail.prepare_change()
-    trail.begin_request("GET", "http://cloud/images/1")
-    trail.answered(404, {})
-    assert trail.refused_whole is True
+    exchange = Exchange()
+    exchange.prepare_change()
+    exchange.begin_request("GET", "http://cloud/images/1")
+    exchange.answered(404, {})
+    assert exchange.refused_whole is True

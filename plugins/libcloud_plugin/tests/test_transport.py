@@ -16,12 +16,12 @@ from orchestrator_core import (
     CloudTimeout,
     CloudUnreachable,
     Deadline,
-    NonsenseAnswer,
+    InvalidAnswer,
     RateLimited,
 )
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.http.call import Call, Terms, under
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.transport import Transport
 
 
@@ -110,7 +110,7 @@ def test_a_cloud_that_is_not_there(at: Any, deadline: Deadline) -> None:
 
 def test_answers_that_are_no_xml(at: Any, answers: Answers, deadline: Deadline) -> None:
     port, _ = answers(body=b"<html>Welcome!")
-    with pytest.raises(NonsenseAnswer):
+    with pytest.raises(InvalidAnswer):
         at(port).list_nodes(deadline=deadline)
 
 
@@ -143,12 +143,12 @@ def test_the_certificates_of_the_settings_are_the_trusted_ones(
 @pytest.mark.parametrize("length", [100, 100_000])
 def test_an_error_answer_is_kept_whole_or_cut(answers: Answers, length: int) -> None:
     port, _ = answers(status=404, body=b"x" * length)
-    call = Call(Deadline(10), Terms(), Trail())
+    call = Call(Deadline(10), Terms(), Exchange())
     with under(call):
         connection: Any = Transport("127.0.0.1", port, secure=False)
         connection.request("GET", "/a?signature=secret")
         connection.close()
-    error = call.trail.error
+    error = call.exchange.error
     assert error is not None
     assert (error.method, error.path, error.status) == ("GET", "/a", 404)
     assert len(error.body) == min(length, 65_536)

@@ -19,9 +19,9 @@ from orchestrator_core import (
     Conflict,
     CredentialsRefused,
     Deadline,
+    InvalidAnswer,
     NodeNotFound,
     NodeState,
-    NonsenseAnswer,
     OrchestratorError,
     PluginError,
     QuotaExceeded,
@@ -139,7 +139,7 @@ def test_an_answer_is_read_up_to_its_limit(start: Start, deadline: Deadline, pac
     cloud.packing, cloud.padding = packing, 2**19
     assert [node.id for node in driver.list_nodes(deadline=deadline)] == [UUID]
     cloud.padding = 2**24
-    with pytest.raises(NonsenseAnswer, match="more than 1 MiB, the limit set by max_answer"):
+    with pytest.raises(InvalidAnswer, match="more than 1 MiB, the limit set by max_answer"):
         driver.list_nodes(deadline=deadline)
     cloud.padding = 0
     assert [node.id for node in driver.list_nodes(deadline=deadline)] == [UUID]

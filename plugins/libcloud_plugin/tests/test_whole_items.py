@@ -20,8 +20,8 @@ from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
     Deadline,
+    InvalidAnswer,
     Node,
-    NonsenseAnswer,
     OrchestratorError,
     RateLimited,
 )
@@ -53,9 +53,9 @@ def refusing(part: str, reply: Reply) -> Callable[[Request], Reply | None]:
         (half.azure_error("AnotherOperationInProgress", 409), Exception),
         (half.azure_error("InvalidAuthenticationToken", 401), CredentialsRefused),
         (half.page_of_a_proxy(503), CloudUnreachable),
-        (half.page_of_a_proxy(404), NonsenseAnswer),
-        (half.page_of_a_proxy(200), NonsenseAnswer),
-        (half.in_json({"error": "no route"}, 404), NonsenseAnswer),
+        (half.page_of_a_proxy(404), InvalidAnswer),
+        (half.page_of_a_proxy(200), InvalidAnswer),
+        (half.in_json({"error": "no route"}, 404), InvalidAnswer),
     ],
     ids=["429", "503", "500", "409", "401", "503 page", "404 page", "200 page", "404 of another"],
 )

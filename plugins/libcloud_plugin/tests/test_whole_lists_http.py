@@ -54,7 +54,7 @@ def clouds(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> I
         "azure_arm": 'tenant_id = "t"\nsubscription_id = "s"',
     }
     lines = [
-        'default_cloud = "google"\n[state]\nurl = "sqlite:///state.db"\npause = 0.2',
+        'default_cloud = "google"\n[state]\nurl = "sqlite:///state.db"\nretry_delay = 0.2',
         '[assignments.given]\nbackend = "given"',
     ]
     with ExitStack() as stack:

@@ -128,7 +128,7 @@ class FailsAtTheEnd(GoodCloud):
 def real(stage: Stage) -> Iterator[Fake]:
     """As somebody would set a real cloud up."""
     with good_cloud.fake(stage) as fake:
-        yield replace(fake, settings={**fake.settings, "visibility": fake.settle})
+        yield replace(fake, settings={**fake.settings, "visibility_timeout": fake.settle})
 
 
 class KeepsWhatHasAKey(GoodCloud):

@@ -10,7 +10,7 @@ from orchestrator_core import CloudError, ImageNotFound, NodeNotFound, NotFound
 from orchestrator_libcloud.errors.errors import says_missing
 from orchestrator_libcloud.errors.gone import Names, gone_of, names_image
 from orchestrator_libcloud.http.call import current
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.nodes.states import modules
 
 _NO_DOMAIN: Final = 42
@@ -43,7 +43,7 @@ def believed(
     except Exception as error:
         if is_told(driver, names, error):
             raise missing from error
-        if not says_missing(error, _trail()):
+        if not says_missing(error, _exchange()):
             raise
         confirm(missing, is_listed, error)
 
@@ -58,10 +58,10 @@ def image_believed(
     except NotFound:
         raise
     except Exception as error:
-        trail = _trail()
-        if trail.error is not None and names_image(trail.error, image_id):
+        exchange = _exchange()
+        if exchange.error is not None and names_image(exchange.error, image_id):
             raise missing from error
-        if not says_missing(error, trail):
+        if not says_missing(error, exchange):
             raise
         confirm(missing, is_listed, error)
 
@@ -90,10 +90,10 @@ def is_told(driver: Any, names: Names, error: Exception | None = None) -> bool:
     known = modules(driver)
     if error is not None and type(error).__name__ == "libvirtError":
         return error.get_error_code() == _NO_DOMAIN  # type: ignore[attr-defined, no-any-return]
-    trail = _trail()
-    return trail.error is not None and gone_of(known).names(trail.error, names)
+    exchange = _exchange()
+    return exchange.error is not None and gone_of(known).names(exchange.error, names)
 
 
-def _trail() -> Trail:
+def _exchange() -> Exchange:
     call = current()
-    return Trail() if call is None else call.trail
+    return Exchange() if call is None else call.exchange

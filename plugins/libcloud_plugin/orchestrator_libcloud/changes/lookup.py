@@ -16,7 +16,7 @@ from orchestrator_libcloud.capabilities import lacks, method, needed, offers
 from orchestrator_libcloud.changes import absence, libvirt_domains
 from orchestrator_libcloud.listing import instance_types
 from orchestrator_libcloud.listing.composed_sizes import composed, form_of
-from orchestrator_libcloud.listing.fetch_all import whole
+from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.listing.sizes import passed_on
 from orchestrator_libcloud.nodes.carriers import why_none
 from orchestrator_libcloud.nodes.convert import node_id, node_marker
@@ -271,8 +271,8 @@ def list_with(driver: Any, name: str, region: str | None) -> list[Any]:
     """
     call = method(driver, name, ("location",))
     if "location" in needed(driver, name):
-        return whole(driver, name, call, location=find_location(driver, region))
-    return whole(driver, name, call)
+        return fetch_all(driver, name, call, location=find_location(driver, region))
+    return fetch_all(driver, name, call)
 
 
 def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[Any]:
@@ -287,12 +287,12 @@ def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[
 def list_locations(driver: Any) -> list[Any]:
     """Return every location; OpenStack's are its availability zones."""
     if zones.has_zones(driver):
-        return whole(driver, "list_locations", lambda: zones.list_zones(driver))
-    return whole(driver, "list_locations", method(driver, "list_locations"))
+        return fetch_all(driver, "list_locations", lambda: zones.list_zones(driver))
+    return fetch_all(driver, "list_locations", method(driver, "list_locations"))
 
 
 def _filtered(driver: Any, name: str, **given: Any) -> list[Any]:
-    return whole(driver, name, getattr(driver, name), **given)
+    return fetch_all(driver, name, getattr(driver, name), **given)
 
 
 def _first(things: Iterable[Any]) -> Any:

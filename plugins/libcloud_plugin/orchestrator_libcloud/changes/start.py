@@ -6,10 +6,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator_core import InvalidParameter, NonsenseAnswer, StartRequest
+from orchestrator_core import InvalidAnswer, InvalidParameter, StartRequest
 from orchestrator_libcloud.capabilities import method, needed, takes
 from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.nodes.carriers import carrier_of
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
 from orchestrator_libcloud.nodes.states import modules
@@ -38,19 +38,19 @@ BY_REQUEST: Final = (*ALWAYS_GIVEN, "location")
 """The values of a request for parameters that a driver may require."""
 
 
-def create_node(driver: Any, request: StartRequest, region: str | None, trail: Trail) -> Any:
+def create_node(driver: Any, request: StartRequest, region: str | None, exchange: Exchange) -> Any:
     """Create a node and return Libcloud's object for it.
 
     Args:
         driver: the Libcloud driver object.
         request: the request for the node.
         region: the settings' region, for providers that require a location.
-        trail: the exchange, which is notified when the lookups are done and the creation begins.
+        exchange: the exchange, which is notified when the lookups are done and the creation begins.
 
     Raises:
         InvalidParameter: the provider does not accept a value; nothing was created.
         Unsupported: the provider requires more than a request can contain.
-        NonsenseAnswer: the provider did not answer with one node.
+        InvalidAnswer: the provider did not answer with one node.
     """
     create = method(driver, "create_node", BY_REQUEST)
     wished = {
@@ -59,10 +59,10 @@ def create_node(driver: Any, request: StartRequest, region: str | None, trail: T
         **_metadata(driver, request.metadata),
     }
     arguments = {**_marked(driver, wished, request.marker), **_what(driver, request, region)}
-    trail.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
+    exchange.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
     node = create(**arguments)
     if node is None or isinstance(node, list):
-        raise NonsenseAnswer("The cloud did not answer a start with one node")
+        raise InvalidAnswer("The cloud did not answer a start with one node")
     return node
 
 

@@ -22,7 +22,7 @@ from orchestrator_libcloud.errors.failures import UNKNOWN
 from orchestrator_libcloud.errors.meaning import meaning_of
 from orchestrator_libcloud.errors.refusal import Refusal
 from orchestrator_libcloud.http import tokens
-from orchestrator_libcloud.http.exchange import Trail, seconds_until
+from orchestrator_libcloud.http.exchange import Exchange, seconds_until
 from orchestrator_libcloud.http.redaction import Redactor
 
 _CODE: Final = "code "
@@ -44,74 +44,76 @@ class Source:
 
 @contextmanager
 def translated(
-    cloud: str, trail: Trail | None = None, source: Source | None = None
+    cloud: str, exchange: Exchange | None = None, source: Source | None = None
 ) -> Iterator[None]:
     """Raise every error as one of our own errors.
 
     Args:
         cloud: the cloud's name in the settings; it starts the messages.
-        trail: the exchange, if it is known.
+        exchange: the exchange, if it is known.
         source: the source of the failure.
     """
-    trail = trail or Trail()
+    exchange = exchange or Exchange()
     try:
         yield
     except OrchestratorError as error:
-        _register(trail)
-        if trail.verdict is None or error is trail.verdict:
-            raise _told(error, trail) from error.__cause__
+        _register(exchange)
+        if exchange.final_error is None or error is exchange.final_error:
+            raise _told(error, exchange) from error.__cause__
         # The transport ended the call: a thing that was not found may not have been looked for at
         # all.
-        raise _told(trail.verdict, trail) from error
+        raise _told(exchange.final_error, exchange) from error
     except Exception as error:
         # The cause is only for the log, into which a cloud may have put our token.
-        _register(trail)
-        found = trail.verdict or _not_missing(error, cloud, trail, source or Source())
-        raise _told(found, trail) from error
-    if trail.verdict is not None and not trail.is_change:
-        raise trail.verdict  # the driver continued with a part of the answer
+        _register(exchange)
+        found = exchange.final_error or _not_missing(error, cloud, exchange, source or Source())
+        raise _told(found, exchange) from error
+    if exchange.final_error is not None and not exchange.is_change:
+        raise exchange.final_error  # the driver continued with a part of the answer
 
 
-def _not_missing(error: Exception, cloud: str, trail: Trail, source: Source) -> OrchestratorError:
+def _not_missing(
+    error: Exception, cloud: str, exchange: Exchange, source: Source
+) -> OrchestratorError:
     """Return our error, or a failure of the cloud if the error cannot mean that a thing is missing.
 
     :mod:`orchestrator_libcloud.changes.absence` handles missing nodes and images. This function
     gets the error of a list, or of a request for another thing. Only a refused start may still name
     the image or the size that is missing.
     """
-    found = translate(error, cloud, None, trail, source)
-    is_start = trail.has_begun_change and not isinstance(found, NodeNotFound)
+    found = translate(error, cloud, None, exchange, source)
+    is_start = exchange.has_begun_change and not isinstance(found, NodeNotFound)
     if not isinstance(found, NotFound) or is_start:
         return found
-    _, said = meaning_of(error, None, trail, starts=source.starts)
-    detail = _detail(said, trail, source)
+    _, said = meaning_of(error, None, exchange, starts=source.starts)
+    detail = _detail(said, exchange, source)
     text = f"{UNKNOWN.text}: {detail}" if detail else UNKNOWN.text
-    return CloudError(f"Cloud {cloud} {text}", repeat_is_safe=trail.nothing_done)
+    return CloudError(f"Cloud {cloud} {text}", repeat_is_safe=exchange.nothing_done)
 
 
-def _register(trail: Trail) -> None:
+def _register(exchange: Exchange) -> None:
     """Remove the tokens of the last request from the log, whatever their scheme."""
-    tokens.register(trail.tokens())
+    tokens.register(exchange.tokens())
 
 
-def _told(error: OrchestratorError, trail: Trail) -> OrchestratorError:
+def _told(error: OrchestratorError, exchange: Exchange) -> OrchestratorError:
     """Return the error with the knowledge of whether a change was carried out."""
-    if trail.is_change and error.nothing_done is None:
-        error.nothing_done = trail.refused_whole
+    if exchange.is_change and error.nothing_done is None:
+        error.nothing_done = exchange.refused_whole
     return error
 
 
-def says_missing(error: Exception, trail: Trail) -> bool:
+def says_missing(error: Exception, exchange: Exchange) -> bool:
     """Return whether an error may mean that the requested thing does not exist."""
-    found = translate(error, "", NodeNotFound(""), trail)
-    return trail.status == _GONE or isinstance(found, NotFound)
+    found = translate(error, "", NodeNotFound(""), exchange)
+    return exchange.status == _GONE or isinstance(found, NotFound)
 
 
 def translate(
     error: Exception,
     cloud: str,
     missing: NotFound | None = None,
-    trail: Trail | None = None,
+    exchange: Exchange | None = None,
     source: Source | None = None,
 ) -> OrchestratorError:
     """Return our error for an error that came out of Libcloud.
@@ -120,17 +122,17 @@ def translate(
         error: Libcloud's error.
         cloud: the cloud's name, as in :func:`translated`.
         missing: the error to return if the requested thing does not exist.
-        trail: the exchange, if it is known.
+        exchange: the exchange, if it is known.
         source: the source of the failure.
     """
-    trail, source = trail or Trail(), source or Source()
-    meaning, said = meaning_of(error, missing, trail, starts=source.starts)
+    exchange, source = exchange or Exchange(), source or Source()
+    meaning, said = meaning_of(error, missing, exchange, starts=source.starts)
     if meaning is None:
         assert missing is not None
         return missing
     if missing is not None and issubclass(meaning.error, type(missing)):
         return missing
-    detail = _detail(said, trail, source)
+    detail = _detail(said, exchange, source)
     text = f"{meaning.before or meaning.text}: {detail}" if detail else meaning.text
     if meaning.field is not None:
         return InvalidParameter(meaning.field, text)
@@ -138,20 +140,20 @@ def translate(
     if issubclass(meaning.error, CloudError):
         return meaning.error(
             message,
-            retry_after=trail.retry_after or _retry_after(error),
+            retry_after=exchange.retry_after or _retry_after(error),
             transient=meaning.transient,
-            repeat_is_safe=trail.nothing_done,
+            repeat_is_safe=exchange.nothing_done,
         )
     return meaning.error(message)
 
 
-def _detail(said: Refusal | None, trail: Trail, source: Source) -> str:
+def _detail(said: Refusal | None, exchange: Exchange, source: Source) -> str:
     """Return the provider's sentence, cleaned, with its code in parentheses after it."""
     if said is None:
         return ""
-    secrets, hosts = trail.carried()
+    secrets, hosts = exchange.carried()
     sentence = source.redact(said.sentence, secrets, hosts)
-    code = f"HTTP {trail.error.status}" if trail.error is not None else ""
+    code = f"HTTP {exchange.error.status}" if exchange.error is not None else ""
     if said.code:  # a number alone tells the reader nothing
         code = source.redact(f"{_CODE}{said.code}", secrets, hosts).removeprefix(_CODE)
     return f"{sentence} ({code})" if sentence and code and code != sentence else sentence or code

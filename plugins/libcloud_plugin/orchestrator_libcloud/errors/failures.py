@@ -19,8 +19,8 @@ from orchestrator_core import (
     Conflict,
     CredentialsRefused,
     ImageNotFound,
+    InvalidAnswer,
     NodeNotFound,
-    NonsenseAnswer,
     NotFound,
     OrchestratorError,
     QuotaExceeded,
@@ -66,11 +66,11 @@ _NO_HOST = Meaning(
     CloudUnreachable, "cannot be reached: there is no host of its name", transient=False
 )
 _NO_PROXY = Meaning(CloudUnreachable, "cannot be reached through the proxy")
-_CIRCLE = Meaning(NonsenseAnswer, "sends us from one address to another without end")
+_CIRCLE = Meaning(InvalidAnswer, "sends us from one address to another without end")
 _LATE = Meaning(CloudTimeout, "reports that it took too long itself", transient=True)
 FAULT: Final = Meaning(CloudError, "reports a fault of its own", transient=True)
 DOWN: Final = Meaning(CloudUnreachable, "is not available at the moment")
-_NONSENSE = Meaning(NonsenseAnswer, "gave an answer that cannot be understood")
+_NONSENSE = Meaning(InvalidAnswer, "gave an answer that cannot be understood")
 CREDENTIALS: Final = Meaning(CredentialsRefused, "refused the credentials of the settings")
 NOT_ALLOWED: Final = Meaning(
     CredentialsRefused, "does not allow this with the settings' credentials"

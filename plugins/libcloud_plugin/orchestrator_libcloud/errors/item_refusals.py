@@ -38,7 +38,7 @@ def codes_of(error: BaseException) -> frozenset[str]:
     ...}]}}``.
     """
     call = current()
-    answer = call.trail.error if call is not None else None
+    answer = call.exchange.error if call is not None else None
     body = answer.json() if answer is not None else None
     found = [getattr(error, "code", None), *_codes(body), *_codes({"error": _value(error)})]
     return frozenset(code for code in found if isinstance(code, str))

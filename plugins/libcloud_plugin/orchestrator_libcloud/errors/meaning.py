@@ -29,7 +29,7 @@ from orchestrator_libcloud.errors.failures import (
 )
 from orchestrator_libcloud.errors.refusal import Refusal
 from orchestrator_libcloud.errors.vsphere_faults import BY_VSPHERE_FAULT
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
@@ -61,7 +61,9 @@ Found = tuple[Meaning | None, Refusal | None]
 """
 
 
-def meaning_of(error: Exception, missing: NotFound | None, trail: Trail, *, starts: bool) -> Found:
+def meaning_of(
+    error: Exception, missing: NotFound | None, exchange: Exchange, *, starts: bool
+) -> Found:
     """Return the meaning of an error, and the provider's text about it.
 
     The meaning is None for "the requested thing does not exist".
@@ -69,7 +71,7 @@ def meaning_of(error: Exception, missing: NotFound | None, trail: Trail, *, star
     Args:
         error: Libcloud's error.
         missing: the error for a missing thing, if the requested thing may be missing.
-        trail: the exchange.
+        exchange: the exchange.
         starts: whether the call starts a node.
     """
     by_class = _of_connection(error)
@@ -78,16 +80,16 @@ def meaning_of(error: Exception, missing: NotFound | None, trail: Trail, *, star
     words = _words(error)
     # Libcloud's "invalid credentials" claims to be a 401, whatever the cloud answered.
     own_status = None if _by_class(error, BY_CLASS) else _status(error, words)
-    status = own_status or trail.status
-    said = _said(error, words, trail, own_status)
+    status = own_status or exchange.status
+    said = _said(error, words, exchange, own_status)
     if said is None:
-        return _unsaid(error, status, missing, trail), None
+        return _unsaid(error, status, missing, exchange), None
     found = _by_refusal(said, status, starts=starts)
     if found is not None:
         return _fitting(found, starts=starts), said
     if status == _NOT_FOUND and missing is not None:
         return None, said
-    return _by_status(status) or _unsaid(error, status, None, trail), said
+    return _by_status(status) or _unsaid(error, status, None, exchange), said
 
 
 def _of_connection(error: Exception) -> Meaning | None:
@@ -100,10 +102,10 @@ def _of_connection(error: Exception) -> Meaning | None:
     return (_by_cause(error) if found in HIDES_CAUSE else None) or found
 
 
-def _said(error: Exception, words: str, trail: Trail, status: int | None) -> Refusal | None:
+def _said(error: Exception, words: str, exchange: Exchange, status: int | None) -> Refusal | None:
     """Return the provider's text: from its last answer, or as the driver quotes it."""
-    if trail.error is not None and status in (None, trail.error.status):
-        return refusal.of_answer(trail.error)
+    if exchange.error is not None and status in (None, exchange.error.status):
+        return refusal.of_answer(exchange.error)
     if (own := refusal.of_library(error)) is not None:
         return own
     if not words or _by_class(error, BY_CLASS) or _names(error)[0] in _PYTHON:
@@ -112,12 +114,12 @@ def _said(error: Exception, words: str, trail: Trail, status: int | None) -> Ref
 
 
 def _unsaid(
-    error: Exception, status: int | None, missing: NotFound | None, trail: Trail
+    error: Exception, status: int | None, missing: NotFound | None, exchange: Exchange
 ) -> Meaning | None:
     """Return the meaning of status and class; None for "does not exist" if it was requested."""
     by_class = _by_class(error, BY_CLASS)
     if by_class is not None:
-        return _clear(trail.status) or by_class
+        return _clear(exchange.status) or by_class
     if status == _NOT_FOUND and missing is not None:
         return None
     return _by_status(status) or _by_class(error, BY_CLASS_AT_LAST) or UNKNOWN

@@ -14,7 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from orchestrator_core import NonsenseAnswer, OrchestratorError
+from orchestrator_core import InvalidAnswer, OrchestratorError
 from orchestrator_libcloud.http import tokens
 from orchestrator_libcloud.http.call import Call, current
 from orchestrator_libcloud.http.connections import POOLS
@@ -65,8 +65,8 @@ class Adapter(HTTPAdapter):
         call = current()
         if call is None:
             return super().send(request, *args, **kwargs)
-        call.trail.begin_request(request.method, request.url, request.body)
-        call.trail.request = request
+        call.exchange.begin_request(request.method, request.url, request.body)
+        call.exchange.request = request
         tokens.register(tokens.of_request(request))
         kwargs["timeout"] = call.seconds_left()
         if not call.terms.verify_tls:
@@ -82,7 +82,7 @@ class Adapter(HTTPAdapter):
         except Exception:
             call.check()
             raise
-        call.trail.answered(response.status_code, response.headers)
+        call.exchange.answered(response.status_code, response.headers)
         response.raw = _Bounded(response.raw, call)
         _stay(request, response, call)
         tokens.register(tokens.of_answer(request, response))
@@ -107,7 +107,7 @@ class _Bounded:
 
         Raises:
             CloudTimeout: the call's time has ended.
-            NonsenseAnswer: the body is larger than the call may read.
+            InvalidAnswer: the body is larger than the call may read.
         """
         said = self._raw.headers.get("Content-Length", "")
         self._allow(int(said) if said.isdecimal() else 0)
@@ -137,7 +137,7 @@ class _Bounded:
             return
         self._raw.close()
         raise self._call.end(
-            NonsenseAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
+            InvalidAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
         )
 
     def _allow(self, size: int) -> None:
@@ -149,7 +149,7 @@ class _Bounded:
             self._raw.close()
             terms = self._call.terms
             raise self._call.end(
-                NonsenseAnswer(
+                InvalidAnswer(
                     f"Cloud {terms.cloud} gave an answer of more than "
                     f"{terms.max_answer} MiB, the limit set by max_answer"
                 )
@@ -169,7 +169,7 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
     if not is_here:
         response.raw.close()
         raise call.end(
-            NonsenseAnswer(
+            InvalidAnswer(
                 f"Cloud {call.terms.cloud} sends us on to another address, "
                 "where its credentials are not sent"
             )
@@ -180,7 +180,7 @@ def _keep_error(request: Any, response: requests.Response, call: Call) -> None:
     """Read an error answer now: drivers lose its body, which alone gives the reason."""
     path = urlsplit(request.url).path
     answer = ErrorAnswer.of(request.method, path, response.status_code, response.content)
-    call.trail.keep_error(answer)
+    call.exchange.keep_error(answer)
 
 
 def _place(url: SplitResult) -> tuple[str, str | None, int | None]:

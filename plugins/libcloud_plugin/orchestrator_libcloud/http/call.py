@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from orchestrator_core import CloudError, CloudTimeout, Deadline
 from orchestrator_libcloud.answers.odd_memory import OddMemory
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.http.redaction import Redactor
 
 _LEAST_SECONDS: Final = 0.05
@@ -64,16 +64,16 @@ class Call:
     Args:
         deadline: the end of the call; the object also identifies the call for an abort.
         terms: the cloud's terms.
-        trail: the exchange, filled with the requests and answers.
+        exchange: the exchange, filled with the requests and answers.
 
     Attributes:
         opened: the HTTP sessions opened during the call, for the owner of the driver object.
     """
 
-    def __init__(self, deadline: Deadline, terms: Terms, trail: Trail) -> None:
+    def __init__(self, deadline: Deadline, terms: Terms, exchange: Exchange) -> None:
         self.deadline = deadline
         self.terms = terms
-        self.trail = trail
+        self.exchange = exchange
         self.is_aborted = False
         self.opened: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -97,10 +97,10 @@ class Call:
         if self.is_aborted or self.deadline.passed:
             raise self.end(CloudTimeout(f"Cloud {self.terms.cloud} did not answer in time"))
 
-    def end(self, verdict: CloudError) -> CloudError:
+    def end(self, final_error: CloudError) -> CloudError:
         """Return the error that ends this call, for the caller to raise; keep the first one."""
-        verdict.repeat_is_safe = self.trail.nothing_done
-        return self.trail.decide(verdict)
+        final_error.repeat_is_safe = self.exchange.nothing_done
+        return self.exchange.decide(final_error)
 
     def attach(self, line: socket.socket) -> None:
         """Set the connection on which the call waits from now on.

@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 from orchestrator_libcloud.http.call import Call, current
 
 
-class _Line(HTTPConnection):
+class _Connection(HTTPConnection):
     """The common part of HTTP and HTTPS connections."""
 
     _is_connecting = False
@@ -88,20 +88,20 @@ class _Line(HTTPConnection):
             if self.sock is None:
                 self.connect()
             call.check()
-            call.trail.sent()
+            call.exchange.sent()
         super().send(data)
 
 
-class _SecureLine(_Line, HTTPSConnection):
+class _SecureConnection(_Connection, HTTPSConnection):
     pass
 
 
 class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Line
+    ConnectionCls = _Connection
 
 
 class _SecurePool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _SecureLine
+    ConnectionCls = _SecureConnection
 
 
 POOLS = {"http": _Pool, "https": _SecurePool}

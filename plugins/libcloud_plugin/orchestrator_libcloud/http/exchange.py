@@ -22,7 +22,7 @@ _SHORTEST_TOKEN: Final = 6
 _AUTHORIZATION: Final = frozenset({"authorization", "proxy-authorization", "cookie", "signature"})
 
 
-class Trail:
+class Exchange:
     """Record of one call, which the transport writes and the translation of errors reads.
 
     Attributes:
@@ -31,7 +31,7 @@ class Trail:
         error: the answer to the last request, if it is an error.
         request: the last request, as ``requests`` sent it; None if a driver has its own
             connections.
-        verdict: the error with which the transport itself ended the call, whatever the driver
+        final_error: the error with which the transport itself ended the call, whatever the driver
             raised.
     """
 
@@ -40,7 +40,7 @@ class Trail:
         self.retry_after: float | None = None
         self.error: ErrorAnswer | None = None
         self.request: Any = None
-        self.verdict: CloudError | None = None
+        self.final_error: CloudError | None = None
         self._is_change = False
         self._has_begun = True
         self._sees_all = False
@@ -163,11 +163,11 @@ class Trail:
         if self.request is not None:
             yield from of_request(self.request, is_last=True)
 
-    def decide(self, verdict: CloudError) -> CloudError:
+    def decide(self, final_error: CloudError) -> CloudError:
         """Keep the first reason why the transport ended the call; return it to be raised."""
-        if self.verdict is None:
-            self.verdict = verdict
-        return self.verdict
+        if self.final_error is None:
+            self.final_error = final_error
+        return self.final_error
 
 
 def seconds_until(retry_after: object) -> float | None:

@@ -13,7 +13,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 
-from orchestrator_libcloud.listing.fetch_all import lists_of, whole
+from orchestrator_libcloud.listing.fetch_all import fetch_all, lists_of
 from orchestrator_libcloud.nodes.states import modules
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -65,7 +65,7 @@ def part(driver: Any, name: str, limit: int, marker: str | None) -> list[Any]:
             return listed()
 
     # With an argument, so that the call is not mistaken for the driver's own list.
-    return whole(driver, name, call, part=True)
+    return fetch_all(driver, name, call, part=True)
 
 
 def _cut_of(driver: Any, name: str) -> _Cut | None:

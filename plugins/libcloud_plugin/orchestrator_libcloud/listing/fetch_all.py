@@ -20,10 +20,12 @@ from orchestrator_libcloud.odd_items.odd_trials import identified, is_mendable
 from orchestrator_libcloud.paging.paging import ListStopped, Pager, Rule
 
 _DRIVERS: Final = "libcloud.compute.drivers."
-_NOTHING_KNOWN: Final = Lists("not known", Who.NOBODY, "not known")
+_NOTHING_KNOWN: Final = Lists("not known", Who.UNPAGED, "not known")
 
 
-def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: Any) -> list[Any]:
+def fetch_all(
+    driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: Any
+) -> list[Any]:
     """Call one of a driver's lists and return everything on it, each thing once.
 
     An item that the driver cannot read is returned without its odd field. A request that fails ends
@@ -36,7 +38,7 @@ def whole(driver: Any, name: str, call: Callable[..., Iterable[Any]], **given: A
         given: the arguments of the method.
 
     Raises:
-        NonsenseAnswer: the provider repeats a page, leaves out its list, or sends an item that
+        InvalidAnswer: the provider repeats a page, leaves out its list, or sends an item that
             cannot be shown, which the message names.
         CloudError: the list continues, but the rest cannot be fetched.
         Exception: the error of a request that failed.

@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any, Final
 
-from orchestrator_libcloud.listing.fetch_all import whole
+from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.nodes.states import modules
 
 _AMAZON: Final = "libcloud.compute.drivers.ec2"
@@ -67,7 +67,7 @@ class IdRanges:
         high = known[end][2:] if end < len(known) else "f" * _DIGITS
         beginnings = [f"i-{digits}" for digits in cover(low, high)]
         filters = {"instance-id": [f"{one}*" for one in beginnings]}
-        found = whole(driver, "list_nodes", driver.list_nodes, ex_filters=filters)
+        found = fetch_all(driver, "list_nodes", driver.list_nodes, ex_filters=filters)
         ids = sorted(str(node.id) for node in found)
         if not self._is_plausible(ids, beginnings):
             return None

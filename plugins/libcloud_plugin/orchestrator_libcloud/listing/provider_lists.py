@@ -21,7 +21,7 @@ from orchestrator_libcloud.paging.paging import Rule
 class Who(StrEnum):
     """The component that fetches what is not in the first answer."""
 
-    NOBODY = "nobody"
+    UNPAGED = "unpaged"
     LIBCLOUD = "Libcloud"
     PLUGIN = "the plugin"
 
@@ -60,7 +60,7 @@ _REPEATED: Final = "an error when a page is broken or repeated"
 
 
 def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
-    return Lists(pages, Who.NOBODY, unclear, rule=paging_unpaged.Unpaged, **more)
+    return Lists(pages, Who.UNPAGED, unclear, rule=paging_unpaged.Unpaged, **more)
 
 
 def _equinix_nodes(driver: Any) -> list[Any]:
@@ -98,7 +98,7 @@ _OPENSTACK: Final = Lists(
 )
 _VCLOUD: Final = Lists(
     "no: what a data centre or catalogue has is in one document",
-    Who.NOBODY,
+    Who.UNPAGED,
     "the list is one document",
     rule=Rule,
     lists={"list_nodes": list_requests.vcloud_nodes, "list_sizes": list_requests.vcloud_sizes},
@@ -118,7 +118,7 @@ LISTS: Final[dict[str, Lists]] = {
         first="ex_populate_cache",
     ),
     "auroracompute": _CLOUDSTACK,
-    "azure": Lists("no", Who.NOBODY, "nodes cannot be listed without a cloud service's name"),
+    "azure": Lists("no", Who.UNPAGED, "nodes cannot be listed without a cloud service's name"),
     "azure_arm": Lists(
         "`nextLink` for nodes; the others are whole",
         Who.PLUGIN,
@@ -144,7 +144,7 @@ LISTS: Final[dict[str, Lists]] = {
         lists={"list_locations": list_requests.available_or_not},
     ),
     "dimensiondata": _MCP,
-    "dummy": Lists("no", Who.NOBODY, "lives in the process"),
+    "dummy": Lists("no", Who.UNPAGED, "lives in the process"),
     "ec2": Lists(
         "`nextToken`, 1000 at a time where the account must page, sizes 100 at a time",
         Who.PLUGIN,
@@ -171,7 +171,7 @@ LISTS: Final[dict[str, Lists]] = {
     "exoscale": _CLOUDSTACK,
     "gandi": Lists(
         "`page`, 100 at a time",
-        Who.NOBODY,
+        Who.UNPAGED,
         "an error for a full page: the API does not say whether there is more",
         "Libcloud asks once",
         rule=partial(paging_unpaged.FullPage, 100),
@@ -194,11 +194,11 @@ LISTS: Final[dict[str, Lists]] = {
     "ktucloud": _CLOUDSTACK,
     "kubevirt": Lists(
         "only when asked to; Libcloud does not",
-        Who.NOBODY,
+        Who.UNPAGED,
         _REFUSED,
         rule=paging_unpaged.Kubernetes,
     ),
-    "libvirt_driver": Lists("no", Who.NOBODY, "the hypervisor answers whole or not at all"),
+    "libvirt_driver": Lists("no", Who.UNPAGED, "the hypervisor answers whole or not at all"),
     "linode": Lists(
         "`page`, 100 at a time (Libcloud asks for 25)",
         Who.PLUGIN,
@@ -218,7 +218,7 @@ LISTS: Final[dict[str, Lists]] = {
     "onapp": _whole("when asked to; not known of every version"),
     "opennebula": Lists(
         "no",
-        Who.NOBODY,
+        Who.UNPAGED,
         "the list is one document",
         rule=Rule,
         lists={"list_nodes": list_requests.opennebula_nodes},
@@ -246,10 +246,10 @@ LISTS: Final[dict[str, Lists]] = {
         "not in the version of the API that Libcloud speaks",
         lists={"list_nodes": list_requests.upcloud_nodes},
     ),
-    "vcl": Lists("no", Who.NOBODY, "nodes cannot be listed without an address"),
+    "vcl": Lists("no", Who.UNPAGED, "nodes cannot be listed without an address"),
     "vcloud": _VCLOUD,
     "vpsnet": _whole("not that it is known"),
-    "vsphere": Lists("no: one view of everything", Who.NOBODY, "the server answers whole"),
+    "vsphere": Lists("no: one view of everything", Who.UNPAGED, "the server answers whole"),
     "vultr": Lists(
         "`cursor`, 100 at a time (Libcloud asks for 500)",
         Who.PLUGIN,

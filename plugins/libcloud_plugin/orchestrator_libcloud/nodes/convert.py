@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from orchestrator_core import Image, Location, Node, NonsenseAnswer, Size
+from orchestrator_core import Image, InvalidAnswer, Location, Node, Size
 from orchestrator_libcloud.nodes.addresses import addresses_of
 from orchestrator_libcloud.nodes.carriers import carrier_of
 from orchestrator_libcloud.nodes.marker import without_marker
@@ -43,7 +43,7 @@ def to_node(node: Any) -> Node:
     """Return a node, without the secrets of its ``extra`` and without the core's marker.
 
     Raises:
-        NonsenseAnswer: the node has no id.
+        InvalidAnswer: the node has no id.
     """
     public, secrets = split(node.extra)
     marker, name = _mark(node, public)
@@ -67,7 +67,7 @@ def node_id(node: Any) -> str:
     domain's own uuid does not change, and is used instead.
 
     Raises:
-        NonsenseAnswer: the node has no id.
+        InvalidAnswer: the node has no id.
     """
     driver = getattr(node, "driver", None)
     if "libcloud.compute.drivers.libvirt_driver" in modules(driver):
@@ -131,7 +131,7 @@ def to_location(location: Any) -> Location:
 def _identity(thing: Any) -> str:
     # Libcloud's constructors turn every value into a text, even a missing one.
     if thing is None or thing.id in (None, "", "None"):
-        raise NonsenseAnswer("The cloud gave something without an id")
+        raise InvalidAnswer("The cloud gave something without an id")
     return text(str(thing.id))
 
 

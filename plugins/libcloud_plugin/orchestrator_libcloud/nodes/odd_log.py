@@ -23,7 +23,7 @@ def cloud_name() -> str:
     return "The cloud" if call is None else f"Cloud {call.terms.cloud}"
 
 
-def tell(what: str, key: Any = None) -> None:
+def log(what: str, key: Any = None) -> None:
     """Log a warning about an item of the current call's cloud, once.
 
     Args:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from orchestrator_core import NodeState
-from orchestrator_libcloud.nodes.odd_log import tell
+from orchestrator_libcloud.nodes.odd_log import log
 
 _ATTRIBUTES: Final = ("NODE_STATE_MAP", "NODE_STATE_MAPPING", "NODE_STATE", "LINODE_STATES")
 """Attributes in which drivers keep their maps."""
@@ -128,7 +128,7 @@ def tell_unknown(driver: Any, found: Iterable[Any]) -> None:
         return
     for node in found:
         if getattr(node, "state", None) == NodeState.UNKNOWN.value:
-            tell(
+            log(
                 f"node {str(node.name)[:80]!r} ({node.id}): state is not one that Libcloud's "
                 f"driver knows ({', '.join(word[:60] for word in words[:5])}); shown as UNKNOWN"
             )

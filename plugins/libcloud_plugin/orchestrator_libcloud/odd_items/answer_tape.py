@@ -236,7 +236,7 @@ class Recorder:
 
 def _count_sent() -> int:
     call = current()
-    return 0 if call is None else call.trail.count_sent
+    return 0 if call is None else call.exchange.count_sent
 
 
 def _was_sent(before: int) -> bool:
@@ -245,7 +245,11 @@ def _was_sent(before: int) -> bool:
     A login may have succeeded before it.
     """
     call = current()
-    return call is not None and call.trail.count_sent > before and not call.trail.is_answered_well
+    return (
+        call is not None
+        and call.exchange.count_sent > before
+        and not call.exchange.is_answered_well
+    )
 
 
 def _was_answered(raised: BaseException) -> bool:

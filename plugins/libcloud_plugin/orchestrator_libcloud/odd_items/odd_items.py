@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer
+from orchestrator_core import InvalidAnswer
 from orchestrator_libcloud.answers.answer_trees import (
     GONE,
     children,
@@ -25,7 +25,7 @@ from orchestrator_libcloud.answers.answer_trees import (
 )
 from orchestrator_libcloud.answers.item_places import described, identity, item_around
 from orchestrator_libcloud.answers.odd_memory import digest_of, line_key
-from orchestrator_libcloud.nodes.odd_log import tell
+from orchestrator_libcloud.nodes.odd_log import log
 from orchestrator_libcloud.nodes.to_json import plain
 from orchestrator_libcloud.odd_items.answer_edits import Edits, is_same, put
 from orchestrator_libcloud.odd_items.answer_tape import Tape
@@ -66,7 +66,7 @@ class Mender:
         """Return the list without the known mends, which did not help this time.
 
         Raises:
-            NonsenseAnswer: an item cannot be shown, as for :meth:`mended`.
+            InvalidAnswer: an item cannot be shown, as for :meth:`mended`.
             Exception: the driver's error, if no item can be found.
         """
         self._tape.memory.forget(self._tape.kind)
@@ -84,7 +84,7 @@ class Mender:
             error: the error with which it failed.
 
         Raises:
-            NonsenseAnswer: an item cannot be shown; names the item and its field.
+            InvalidAnswer: an item cannot be shown; names the item and its field.
             Exception: ``error``, if no item can be found.
         """
         outcome = Outcome(fault=fault_of(error, self._tape))
@@ -101,7 +101,7 @@ class Mender:
             named = self._named(stopped.error)
             raise named or stopped from (stopped.error if named else None)
 
-    def _named(self, refusal: Exception) -> NonsenseAnswer | None:
+    def _named(self, refusal: Exception) -> InvalidAnswer | None:
         """Return an error that names the item because of which a trial's request was refused."""
         if not may_be_mismade(refusal):
             return None
@@ -188,13 +188,13 @@ class Mender:
         mends = list(self._mends_of(edits))
         for mend in mends[:_LINES]:
             what = f"{self._search.field(mend)} is {described(mend.odd)}"
-            tell(
+            log(
                 f"{self._search.label(mend)}: {what}, which Libcloud's driver cannot read; "
                 "shown without it",
                 line_key(self._tape.kind, self._tape.entries[mend.number].tree, mend.path),
             )
         if len(mends) > _LINES:
-            tell(f"{len(mends) - _LINES} further odd fields of {self._tape.kind}s are not named")
+            log(f"{len(mends) - _LINES} further odd fields of {self._tape.kind}s are not named")
 
     def _mends_of(self, edits: Edits) -> Iterator[Mend]:
         for number, some in edits.items():

@@ -11,7 +11,7 @@ from orchestrator_core import (
     CloudTimeout,
     CloudUnreachable,
     CredentialsRefused,
-    NonsenseAnswer,
+    InvalidAnswer,
     QuotaExceeded,
     RateLimited,
 )
@@ -19,7 +19,7 @@ from orchestrator_libcloud.answers.item_places import field_name, label
 from orchestrator_libcloud.errors.item_refusals import status_of
 from orchestrator_libcloud.errors.meaning import meaning_of
 from orchestrator_libcloud.http.call import current
-from orchestrator_libcloud.http.exchange import Trail
+from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.nodes.odd_log import cloud_name
 from orchestrator_libcloud.odd_items.answer_tape import Tape
 from orchestrator_libcloud.odd_items.odd_sources import source_of
@@ -41,23 +41,23 @@ def may_be_mismade(error: Exception) -> bool:
         return True  # an URL or a header that cannot be sent
     if _status(error) not in _STATUSES:
         return False
-    meaning, _ = meaning_of(error, None, _trail(), starts=False)
+    meaning, _ = meaning_of(error, None, _exchange(), starts=False)
     return meaning is None or not issubclass(meaning.error, _OTHERWISE)
 
 
 def _status(error: Exception) -> int | None:
     """Return the status of a refusal, even if the driver could not read it."""
-    return status_of(error) or _trail().status
+    return status_of(error) or _exchange().status
 
 
-def _trail() -> Trail:
+def _exchange() -> Exchange:
     call = current()
-    return Trail() if call is None else call.trail
+    return Exchange() if call is None else call.exchange
 
 
 def named_refusal(
     tape: Tape, run: Callable[[], Any], kind: str, error: Exception
-) -> NonsenseAnswer | None:
+) -> InvalidAnswer | None:
     """Return an error that names the item from which a refused request was made, if it is known.
 
     Args:
@@ -70,7 +70,7 @@ def named_refusal(
         return None
     number, path = found
     tree = tape.entries[number].tree
-    return NonsenseAnswer(
+    return InvalidAnswer(
         f"{cloud_name()} gave {label(kind, tree, path)} with a field that leads to nothing: "
         f"{field_name(tree, path)} (its request {_answered(error)})"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer
+from orchestrator_core import InvalidAnswer
 from orchestrator_libcloud.answers.answer_trees import (
     GONE,
     Path,
@@ -64,7 +64,7 @@ class Mend:
     item: Place | None = None
 
 
-class UnreadableItem(NonsenseAnswer):
+class UnreadableItem(InvalidAnswer):
     """Error: a list cannot be made because of one item.
 
     Attributes:
@@ -76,7 +76,7 @@ class UnreadableItem(NonsenseAnswer):
         self.mend = mend
 
 
-class OutOfTime(NonsenseAnswer):
+class OutOfTime(InvalidAnswer):
     """Error: the search for the odd item takes too long."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer, OrchestratorError
+from orchestrator_core import InvalidAnswer, OrchestratorError
 from orchestrator_libcloud.nodes.odd_log import cloud_name
 from orchestrator_libcloud.odd_items.answer_copies import Trace
 from orchestrator_libcloud.odd_items.answer_edits import Edits
@@ -23,7 +23,7 @@ _REQUESTS: Final = re.compile(r"(requests|urllib3)/|libcloud/(http|common/base)[
 _OURS: Final = re.compile(r"(answer_copies|answer_tape|odd_trials|complete)[.]py")
 
 
-class NoIdentity(NonsenseAnswer):
+class NoIdentity(InvalidAnswer):
     """Error: a thing on a list has no usable id.
 
     Attributes:
@@ -168,7 +168,7 @@ class Trials:
         except NoIdentity as error:
             outcome.fail(error, self.tape)
             outcome.made = error.made
-        except NonsenseAnswer as error:  # from a list that the plugin makes itself
+        except InvalidAnswer as error:  # from a list that the plugin makes itself
             outcome.fail(error, self.tape)
         except OrchestratorError:
             raise

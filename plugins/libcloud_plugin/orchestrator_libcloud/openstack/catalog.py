@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator_core import CloudError, NonsenseAnswer
+from orchestrator_core import CloudError, InvalidAnswer
 from orchestrator_libcloud.openstack import addresses
 
 _ALIASES: Final = {
@@ -41,14 +41,14 @@ def endpoints(catalog: Any) -> list[Endpoint]:
     Entries without a type or a URL are left out, because they cannot be used.
 
     Raises:
-        NonsenseAnswer: the answer is not a catalogue.
+        InvalidAnswer: the answer is not a catalogue.
     """
     if catalog is None:
         return []
     if isinstance(catalog, Mapping):  # version 1.1: the service's name to its addresses
         catalog = [{"type": kind, "endpoints": ends} for kind, ends in catalog.items()]
     if not isinstance(catalog, list):
-        raise NonsenseAnswer("Keystone gave a catalogue that is no list")
+        raise InvalidAnswer("Keystone gave a catalogue that is no list")
     return [found for entry in catalog if isinstance(entry, Mapping) for found in _of(entry)]
 
 

@@ -19,7 +19,7 @@ from libcloud.common.openstack_identity import (
 )
 from libcloud.common.types import InvalidCredsError
 
-from orchestrator_core import CloudError, CredentialsRefused, NonsenseAnswer
+from orchestrator_core import CloudError, CredentialsRefused, InvalidAnswer
 from orchestrator_libcloud.openstack import addresses
 from orchestrator_libcloud.openstack.tokens import Token
 
@@ -44,7 +44,7 @@ def log_in(connection: Any, auth: Mapping[str, str], cloud: str) -> Token:
     Raises:
         CredentialsRefused: Keystone refuses the credentials.
         CloudError: there is no Keystone at the auth URL, or it rejects the request.
-        NonsenseAnswer: Keystone's answer has no token.
+        InvalidAnswer: Keystone's answer has no token.
     """
     identity = _identity(connection, auth)
     begun = time.monotonic()
@@ -134,9 +134,7 @@ def _token(response: Any, cloud: str, begun: float) -> Token:
         body = dict(json.loads(response.body)["token"])
         value = response.headers["x-subject-token"]
     except (ValueError, LookupError, TypeError):
-        raise NonsenseAnswer(
-            f"Keystone of cloud {cloud} answered a login without a token"
-        ) from None
+        raise InvalidAnswer(f"Keystone of cloud {cloud} answered a login without a token") from None
     seconds = _lifetime(body.get("expires_at"), body.get("issued_at"))
     return Token(value, seconds, body.get("catalog"), begun)
 

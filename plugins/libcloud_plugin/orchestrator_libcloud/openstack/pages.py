@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer, Unsupported
+from orchestrator_core import InvalidAnswer, Unsupported
 from orchestrator_libcloud.odd_items.odd_trials import identified
 from orchestrator_libcloud.openstack.zones import has_zones
 
@@ -78,7 +78,7 @@ class Pager:
             marker: the id after which the part starts.
 
         Raises:
-            NonsenseAnswer: an answer has no list.
+            InvalidAnswer: an answer has no list.
             Unsupported: the provider does not sort by id.
         """
         if not has_pages(driver):
@@ -135,7 +135,7 @@ def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Item
         page = connection.request(kind.path, params=params).object
         items = page.get(kind.key) if isinstance(page, Mapping) else None
         if not isinstance(items, list):
-            raise NonsenseAnswer("The cloud gave an answer without the list")
+            raise InvalidAnswer("The cloud gave an answer without the list")
         found += items
         has_more = bool(page.get("next") or page.get(f"{kind.key}_links"))
         # The cloud's own limit may be lower than the requested one.

@@ -128,7 +128,7 @@ class SharedCloud:
             token: Token = keystone.log_in(connection, auth, self.name)
             register_secret(token.value)
             return token
-        with call.trail.aside(), _named("Keystone", "at the auth URL", self.name):
+        with call.exchange.aside(), _named("Keystone", "at the auth URL", self.name):
             try:
                 token = keystone.log_in(connection, auth, self.name)
             except CredentialsRefused as error:
@@ -235,7 +235,7 @@ def _named(service: str, place: str, cloud: str | None) -> Iterator[None]:
         if call is None:
             raise
         source = Source(call.terms.redact, starts=False)
-        ours = translate(error, cloud or call.terms.cloud, None, call.trail, source)
+        ours = translate(error, cloud or call.terms.cloud, None, call.exchange, source)
         if not isinstance(ours, CloudUnreachable | CloudTimeout):
             raise
         raise _more(ours, f"{ours.message} ({service} {place})") from error

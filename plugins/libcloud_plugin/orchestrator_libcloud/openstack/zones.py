@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer
+from orchestrator_core import InvalidAnswer
 from orchestrator_libcloud.nodes.states import modules
 
 _OPENSTACK: Final = "libcloud.compute.drivers.openstack"
@@ -31,12 +31,12 @@ def list_zones(driver: Any) -> list[Any]:
     own list is one location with the id 0 and no name.
 
     Raises:
-        NonsenseAnswer: the answer has no list of zones.
+        InvalidAnswer: the answer has no list of zones.
     """
     answer = driver.connection.request("/os-availability-zone").object
     zones = answer.get("availabilityZoneInfo") if isinstance(answer, Mapping) else None
     if not isinstance(zones, list):
-        raise NonsenseAnswer("The cloud gave an answer without the list of availability zones")
+        raise InvalidAnswer("The cloud gave an answer without the list of availability zones")
     location = importlib.import_module("libcloud.compute.base").NodeLocation
     names = (zone["zoneName"] for zone in zones if _is_available(zone))
     return [location(id=name, name=name, country="", driver=driver) for name in names]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from orchestrator_core import CloudError, NonsenseAnswer
+from orchestrator_core import CloudError, InvalidAnswer
 
 _PARAMS_PLACE: Final = 1
 
@@ -160,7 +160,7 @@ class Pager:
     @staticmethod
     def _notice(seen: set[str], what: str) -> None:
         if what and what in seen:
-            raise NonsenseAnswer("The cloud repeats a page of its list, which cannot be got whole")
+            raise InvalidAnswer("The cloud repeats a page of its list, which cannot be got whole")
         seen.add(what)
 
 

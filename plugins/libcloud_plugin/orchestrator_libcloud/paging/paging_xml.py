@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer
+from orchestrator_core import InvalidAnswer
 from orchestrator_libcloud.paging.paging import More, Rule, cut_short, query
 
 _AMAZON: Final = "libcloud.compute.drivers.ec2"
@@ -55,14 +55,14 @@ class Amazon(XmlPages):
         """Follow the token.
 
         Raises:
-            NonsenseAnswer: the page has no set of instances where the driver searches for it. The
+            InvalidAnswer: the page has no set of instances where the driver searches for it. The
                 driver would read such a page as a cloud without instances.
         """
         if not _is_xml(page):
             return None
         wanted = f"{{{sys.modules[_AMAZON].NAMESPACE}}}reservationSet"
         if _name(page) == "DescribeInstancesResponse" and page.find(wanted) is None:
-            raise NonsenseAnswer("The cloud left the instances out of its answer")
+            raise InvalidAnswer("The cloud left the instances out of its answer")
         token = _text(page, "nextToken")
         return More({"NextToken": token}) if token else None
 

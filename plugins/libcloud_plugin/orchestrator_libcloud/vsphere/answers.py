@@ -12,7 +12,7 @@ from functools import partial
 from http.client import HTTPResponse
 from typing import Any, Final
 
-from orchestrator_core import NonsenseAnswer
+from orchestrator_core import InvalidAnswer
 from orchestrator_libcloud.http.call import Call
 
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -56,7 +56,7 @@ class BoundedResponse(HTTPResponse):
         """Return at most this many bytes of the body; without a number, all that are left.
 
         Raises:
-            NonsenseAnswer: the body is larger than the call may read.
+            InvalidAnswer: the body is larger than the call may read.
         """
         if amt is None:
             return b"".join(iter(partial(self.read, _PORTION), b""))
@@ -80,7 +80,7 @@ class BoundedResponse(HTTPResponse):
             self.close()
         terms = self._call.terms
         return self._call.end(
-            NonsenseAnswer(
+            InvalidAnswer(
                 f"Cloud {terms.cloud} gave an answer of more than {terms.max_answer} MiB, "
                 "the limit set by max_answer"
             )

@@ -23,7 +23,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from orchestrator_core import CloudUnreachable, NonsenseAnswer, PluginError, register_secret
+from orchestrator_core import CloudUnreachable, InvalidAnswer, PluginError, register_secret
 from orchestrator_libcloud.http import tokens
 from orchestrator_libcloud.http.call import Call, Terms, current
 from orchestrator_libcloud.vsphere.answers import bounded
@@ -164,7 +164,7 @@ def _version(stub: Any) -> str:
     try:
         root = ET.fromstring(text)  # noqa: S314 - bounded; expat limits entities
     except ET.ParseError as error:
-        raise NonsenseAnswer("The host of the settings does not answer as vSphere does") from error
+        raise InvalidAnswer("The host of the settings does not answer as vSphere does") from error
     spoken = {found.text for found in root.iter() if found.tag == "version"}
     support = importlib.import_module("pyVmomi.VmomiSupport")
     for version in support.GetServiceVersions("vim25"):

@@ -246,7 +246,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
     cloud = cloud_of([["1"], ["1"], []])
     operation = await begun(recorder, cloud)
     await recorder.database.write(lambda c: vms.set_state(c, "test", "1", VmState.GONE))
-    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), keep=0.0)
+    key, settings = VmKey("test", "1"), StateSettings(Secret("(plain)", plain=""), retention=0.0)
 
     async def swept() -> int:
         await recorder.database.write(lambda c: housekeeping.sweep(c, settings))
@@ -259,7 +259,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
         await recorder.database.read(lambda c: safety.check_rate(c, limited, recorder.clock))
     assert await swept() == 1  # it counts for the limit
     await recorder.database.write(
-        lambda c: c.execute(update(tables.vms).values(destroy_began_at=now() - 3600.0))
+        lambda c: c.execute(update(tables.vms).values(destroy_started_at=now() - 3600.0))
     )
     assert await swept() == 0
     await cloud.close()
@@ -293,7 +293,7 @@ async def test_a_start_that_is_told_late_brings_no_vm_back(
     claimed = await recorder.reacquire(operation, None, _patience())
     assert claimed is not None
     key = VmKey("test", "1", "one")
-    await recorder.database.write(lambda c: vms.started(c, key, its.id, its.made_at))
+    await recorder.database.write(lambda c: vms.started(c, key, its.id, its.created_at))
     ended = await Destroyer(recorder).resume(claimed, cloud, None)
     assert ended.state is OperationState.SUCCEEDED
     row = await recorder.database.read(lambda c: vms.get(c, "test", "1"))

@@ -33,7 +33,9 @@ def test_no_more_are_taken_than_there_is_room_for(
     with plain.connect() as connection:
         connection.execute(text("ANALYZE operations"))
     postgres_database.write_now(lambda c: schedule(c, "sky", 40))
-    taken = postgres_database.write_now(lambda c: acquire.claim_due(c, PROCESS, {"sky": limit}, 4))
+    taken = postgres_database.write_now(
+        lambda c: acquire.acquire_due(c, PROCESS, {"sky": limit}, 4)
+    )
     assert len(taken) == (limit or 4)
 
 
@@ -43,7 +45,7 @@ def test_the_backlog_of_one_cloud_keeps_no_other_waiting(database: Database) -> 
 
     def turn(connection: Connection) -> set[str]:
         schedule(connection, "busy", 16)
-        return {one.cloud for one in acquire.claim_due(connection, PROCESS, clouds, 16)}
+        return {one.cloud for one in acquire.acquire_due(connection, PROCESS, clouds, 16)}
 
     assert any("limited" in database.write_now(turn) for _ in range(40))
 
@@ -53,14 +55,14 @@ def test_what_becomes_due_just_after_it_was_asked_waits_for_the_next_turn(
 ) -> None:
     monkeypatch.setattr(acquire, "_is_due", lambda *_: False)
     database.write_now(lambda c: schedule(c, "sky", 3))
-    assert database.write_now(lambda c: acquire.claim_due(c, PROCESS, {"sky": 1}, 4)) == []
+    assert database.write_now(lambda c: acquire.acquire_due(c, PROCESS, {"sky": 1}, 4)) == []
 
 
 def test_callers_take_turns(database: Database) -> None:
     database.write_now(lambda c: schedule(c, "sky", 2400, "many"))
     database.write_now(lambda c: schedule(c, "sky", 3, "few"))
     database.write_now(lambda c: schedule(c, "sky", 1, "one"))
-    taken = database.write_now(lambda c: acquire.claim_due(c, PROCESS, {"sky": None}, 8))
+    taken = database.write_now(lambda c: acquire.acquire_due(c, PROCESS, {"sky": None}, 8))
     callers = Counter(operation.caller for operation in taken)
     assert callers == {"many": 4, "few": 3, "one": 1}
 
@@ -69,7 +71,7 @@ def test_what_a_caller_has_running_counts(database: Database) -> None:
     database.write_now(lambda c: schedule(c, "sky", 10, "many"))
     database.write_now(lambda c: schedule(c, "sky", 10, "few"))
     turns = Turns({"many": 3})
-    taken = database.write_now(lambda c: acquire.claim_due(c, PROCESS, {"sky": None}, 5, turns))
+    taken = database.write_now(lambda c: acquire.acquire_due(c, PROCESS, {"sky": None}, 5, turns))
     assert Counter(operation.caller for operation in taken) == {"few": 4, "many": 1}
 
 
@@ -80,7 +82,7 @@ def test_one_caller_leaves_slots_to_others(database: Database) -> None:
         turns = Turns({"many": running}, most_of_one=14)
         return len(
             database.write_now(
-                lambda c: acquire.claim_due(c, PROCESS, {"sky": None}, 16 - running, turns)
+                lambda c: acquire.acquire_due(c, PROCESS, {"sky": None}, 16 - running, turns)
             )
         )
 
@@ -92,5 +94,5 @@ def test_a_caller_s_clouds_take_turns(database: Database) -> None:
     database.write_now(lambda c: schedule(c, "busy", 100))
     database.write_now(lambda c: schedule(c, "idle", 1))
     clouds = {"busy": None, "idle": None}
-    taken = database.write_now(lambda c: acquire.claim_due(c, PROCESS, clouds, 4))
+    taken = database.write_now(lambda c: acquire.acquire_due(c, PROCESS, clouds, 4))
     assert Counter(operation.cloud for operation in taken) == {"busy": 3, "idle": 1}

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.process import alerts
-from orchestrator_core.broker.process.alerts import Notices
+from orchestrator_core.broker.process.alerts import Alerts
 from orchestrator_core.broker.process.process import Process
 from orchestrator_core.broker.states import Step
 from orchestrator_core.state import installation
@@ -22,7 +22,7 @@ from orchestrator_core.state.tables import operations, processes
 DRAFT = Draft("stop_vm", "sky", Step.DESTROY, Requester("somebody", "request"), {}, 60.0, "1")
 
 
-def told(database: Database, watching: Notices) -> list[str]:
+def told(database: Database, watching: Alerts) -> list[str]:
     with capture_logs() as logs:
         database.write_now(watching.look)
     return [
@@ -32,7 +32,7 @@ def told(database: Database, watching: Notices) -> list[str]:
 
 
 def test_that_destroying_is_held_up_is_told_once_and_so_is_its_end(database: Database) -> None:
-    watching = Notices("worker")
+    watching = Alerts("worker")
 
     def after(work: Callable[[Connection], object]) -> list[str]:
         database.write_now(work)
@@ -51,7 +51,7 @@ def test_that_no_durable_worker_is_alive_is_told_once_a_minute_while_something_w
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr(alerts, "uptime", lambda: clock[0])
-    watching = Notices("web")
+    watching = Alerts("web")
 
     def overdue(connection: Connection) -> None:
         inserts.schedule(connection, DRAFT)

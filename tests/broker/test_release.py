@@ -120,7 +120,7 @@ async def in_vain_for_long(recorder: Recorder, operation: Operation) -> None:
 
     def work(connection: Connection) -> None:
         ours = attempts.c.operation_id == operation.id
-        for column in (attempts.c.began_at, attempts.c.ended_at):
+        for column in (attempts.c.started_at, attempts.c.ended_at):
             connection.execute(update(attempts).where(ours).values({column: column - 3600}))
 
     await recorder.database.write(work)
@@ -285,11 +285,11 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     def lose(connection: Connection) -> Operation:
         """Let a process take an expiry and be gone, before somebody protects the VM."""
         ((operation_id, _),) = leases.expire_leases(connection, 1)
-        (claimed,) = acquire.claim_due(connection, "gone", {"test": None}, 1)
+        (claimed,) = acquire.acquire_due(connection, "gone", {"test": None}, 1)
         assert claimed.id == operation_id
         acquire.reclaim(connection, claimed, "the process that ran it is gone")
         vms.protect(connection, VmKey("test", "1", "one"), protected=True)
-        (again,) = acquire.claim_due(connection, recorder.process.id, {"test": None}, 1)
+        (again,) = acquire.acquire_due(connection, recorder.process.id, {"test": None}, 1)
         return again
 
     operation = await recorder.database.write(lose)
@@ -305,7 +305,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 
 async def test_looks_for_a_deletion_come_soon_and_then_less_often(recorder: Recorder) -> None:
     usual = Recorder(recorder.database, recorder.process, StateSettings(Secret("x", plain="")))
-    pauses = [usual.look_pause(looks) for looks in range(20)]
+    pauses = [usual.confirmation_delay(looks) for looks in range(20)]
     assert sum(pauses[:3]) < 1.0  # a VM that goes within 0.7 s is seen to be gone within 1 s
     assert pauses[6] > 2 * pauses[0]
     assert max(pauses) <= 60.0 * 1.2

@@ -56,7 +56,7 @@ def lost_expiry(connection: Connection) -> Operation:
     assignments.claim(connection, claim)
     connection.execute(update(assignment_rows).values(lease_expires_at=now() - 1.0))
     ((operation_id, _),) = leases.expire_leases(connection, 1)
-    (claimed,) = acquire.claim_due(connection, PROCESS, {"sky": None}, 1)
+    (claimed,) = acquire.acquire_due(connection, PROCESS, {"sky": None}, 1)
     acquire.reclaim(connection, claimed, "the process that ran it is gone")
     assert claimed.id == operation_id
     return claimed
@@ -127,7 +127,7 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
     ):
         admin.detach_copy(first, WHO)
         (claimed,) = database.write_now(
-            lambda c: acquire.claim_due(c, recorder.process.id, {"sky": None}, 1)
+            lambda c: acquire.acquire_due(c, recorder.process.id, {"sky": None}, 1)
         )
         settling = asyncio.ensure_future(Starter(recorder).resume(claimed, cloud, None))
         await asyncio.to_thread(wait_for, lambda: waits_for_a_row(database), bool)

@@ -12,7 +12,7 @@ LONGEST_SECONDS: Final = 60.0
 """The longest cooldown in seconds, whatever a cloud requests; the cloud may then request more."""
 
 
-class Pauses:
+class Cooldowns:
     """The cooldowns of one cloud, by operation, because clouds limit each operation separately.
 
     Args:

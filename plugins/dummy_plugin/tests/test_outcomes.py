@@ -19,7 +19,7 @@ from orchestrator_core import CloudError, Deadline
 from orchestrator_dummy import FaultInjectionDriver
 from orchestrator_dummy.distribution import parse
 from orchestrator_dummy.faults import CHANGES, READS, Fault, Faults
-from orchestrator_dummy.outcomes import Fate, Fates
+from orchestrator_dummy.outcomes import Outcome, Outcomes
 
 Make = Callable[..., FaultInjectionDriver]
 
@@ -88,13 +88,13 @@ def test_the_nth_call_of_an_operation_does_not_depend_on_the_others(
     seed: int, rates: dict[Fault, float], calls: list[str]
 ) -> None:
     faults = Faults(rates=rates, latency=parse("uniform(0, 1)"))
-    mixed = Fates(faults, seed)
-    seen: dict[str, list[Fate]] = {}
+    mixed = Outcomes(faults, seed)
+    seen: dict[str, list[Outcome]] = {}
     for operation in calls:
         seen.setdefault(operation, []).append(mixed.next(operation))
-    for operation, fates in seen.items():
-        alone = Fates(faults, seed)
-        assert [alone.next(operation) for _ in fates] == fates
+    for operation, outcomes in seen.items():
+        alone = Outcomes(faults, seed)
+        assert [alone.next(operation) for _ in outcomes] == outcomes
 
 
 @settings(deadline=None)
@@ -102,8 +102,8 @@ def test_the_nth_call_of_an_operation_does_not_depend_on_the_others(
 def test_a_higher_rate_of_one_fault_only_adds_to_that_fault(
     seed: int, rates: dict[Fault, float], fault: Fault, operation: str
 ) -> None:
-    low = Fates(Faults(rates=rates), seed)
-    high = Fates(Faults(rates={**rates, fault: 1.0}), seed)
+    low = Outcomes(Faults(rates=rates), seed)
+    high = Outcomes(Faults(rates={**rates, fault: 1.0}), seed)
     for _ in range(10):
         before, after = low.next(operation).faults, high.next(operation).faults
         assert after - {fault} == before - {fault}
@@ -111,18 +111,18 @@ def test_a_higher_rate_of_one_fault_only_adds_to_that_fault(
 
 
 def test_threads_share_the_count() -> None:
-    fates = Fates(Faults(latency=parse("uniform(0, 1)")), 3)
+    outcomes = Outcomes(Faults(latency=parse("uniform(0, 1)")), 3)
     with ThreadPoolExecutor(8) as pool:
-        drawn = list(pool.map(lambda _: fates.next("list_nodes").latency, range(400)))
-    expected = Fates(Faults(latency=parse("uniform(0, 1)")), 3)
+        drawn = list(pool.map(lambda _: outcomes.next("list_nodes").latency, range(400)))
+    expected = Outcomes(Faults(latency=parse("uniform(0, 1)")), 3)
     assert sorted(drawn) == sorted(expected.next("list_nodes").latency for _ in range(400))
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.RATE_LIMIT, Fault.ERROR, Fault.EMPTY])
 def test_a_rate_is_a_rate(fault: Fault) -> None:
     for rate in (0.0, 0.1, 0.5, 1.0):
-        fates = Fates(Faults(rates={fault: rate}), 11)
-        hit = sum(fault in fates.next("list_nodes").faults for _ in range(2000))
+        outcomes = Outcomes(Faults(rates={fault: rate}), 11)
+        hit = sum(fault in outcomes.next("list_nodes").faults for _ in range(2000))
         assert abs(hit - 2000 * rate) <= (0 if rate in (0.0, 1.0) else 80)
 
 
@@ -142,8 +142,8 @@ def test_a_rate_is_a_rate(fault: Fault) -> None:
 def test_latency_follows_its_distribution(
     text: Any, low: float, median: float, high: float
 ) -> None:
-    fates = Fates(Faults(latency=parse(text)), 5)
-    drawn = sorted(fates.next("list_nodes").latency for _ in range(2001))
+    outcomes = Outcomes(Faults(latency=parse(text)), 5)
+    drawn = sorted(outcomes.next("list_nodes").latency for _ in range(2001))
     assert low <= drawn[0]
     assert drawn[-1] <= high
     assert drawn[1000] == pytest.approx(median, rel=0.15)

@@ -44,7 +44,7 @@ def toml(database_url: str, tmp_path: Path) -> str:
 operations = ["stop_vm"]
 error_rate = 1
 """
-    return settings(f'url = "{database_url}"\npause = 60', cloud)
+    return settings(f'url = "{database_url}"\nretry_delay = 60', cloud)
 
 
 def unknown(operation: Json) -> bool:
@@ -91,5 +91,5 @@ def test_a_cloud_that_is_being_worked_in_is_somebody_s(database: Database) -> No
     for draft in drafts:
         database.write_now(partial(inserts.schedule, draft=draft))
     database.write_now(lambda c: inserts.record(c, drafts[0], "p" * 32))
-    told = database.write_now(lambda c: unclaimed.tell(c, [], -1.0))
+    told = database.write_now(lambda c: unclaimed.report(c, [], -1.0))
     assert [operation.cloud for operation in told] == ["b"]
