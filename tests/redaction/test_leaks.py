@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ import pytest
 from tests import commands, loopback
 from tests.conftest import OPS_TOKEN, Server, running
 from tests.encodings import ENCODINGS
+from tests.wheels import install
 
 TOKEN = "Echo/token+of=the settings&more-1"
 CISTERN = "cistern-Token_of.the-settings~2"
@@ -144,11 +143,10 @@ def place(
     directory = tmp_path_factory.mktemp("leaks")
     source = directory / "echo"
     shutil.copytree(Path(__file__).parent / "echo", source)
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    target = str(directory / "installed")
-    subprocess.run([sys.executable, "-m", *install, "--target", target, str(source)], check=True)
+    target = directory / "installed"
+    install(target, source)
     environment = {
-        "PYTHONPATH": target,
+        "PYTHONPATH": str(target),
         "ECHO_TOKEN": TOKEN,
         "CISTERN_TOKEN": CISTERN,
         "OPS": OPS_TOKEN,
