@@ -38,6 +38,7 @@ LONGEST: Final = (
 
 _STARTERS: Final = frozenset(
     {
+        "orchestrator_core.testing.runner.make",
         "tests.commands",
         "tests.conftest",
         "tests.databases",

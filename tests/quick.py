@@ -52,7 +52,7 @@ def commands(files: list[Path], jobs: str) -> Iterator[list[str]]:
     yield from (["mypy", package] for package in ours)
     tests = [package for package in ours if (ROOT / package / "tests").is_dir()]
     where = [*(["tests"] if core else []), *tests]
-    yield ["pytest", "-q", "-n", jobs, "--dist", "worksteal", "-m", "unit and not soak", *where]
+    yield ["pytest", "-q", "-n", jobs, "--dist", "loadfile", "-m", "unit and not soak", *where]
 
 
 def main() -> int:
