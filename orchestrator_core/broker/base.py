@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.operations.change import (
+    NO_ARGUMENTS,
     Assigned,
     AssignOrder,
     Change,
@@ -48,8 +49,20 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
-        """Destroy, reboot or switch a VM: ``operation`` is ``stop_vm`` or the name of a switch.
+    async def act(
+        self,
+        change: Change,
+        operation: str,
+        vm: VmReference,
+        arguments: Mapping[str, Any] = NO_ARGUMENTS,
+    ) -> Made:
+        """Change a VM with the hook of that name: destroy it, reboot it, or switch it on or off.
+
+        Args:
+            change: The context of the caller's change.
+            operation: The name of the hook.
+            vm: The VM.
+            arguments: The hook's own arguments, beside the VM.
 
         Raises:
             NodeNotFound: There is no such VM.

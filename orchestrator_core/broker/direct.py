@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes import absence, steps, usable
 from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.ledger.ownership import check_can_destroy
 from orchestrator_core.broker.operations.change import (
+    NO_ARGUMENTS,
     Acted,
     Assigned,
     AssignOrder,
@@ -65,8 +67,14 @@ class DirectBroker(Broker):
             raise
         return Started(description, node)
 
-    async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
-        """Destroy, reboot or switch a VM.
+    async def act(
+        self,
+        change: Change,
+        operation: str,
+        vm: VmReference,
+        arguments: Mapping[str, Any] = NO_ARGUMENTS,
+    ) -> Made:
+        """Change a VM with the hook of that name.
 
         Raises:
             Refused: The operation is a stop in a cloud with ``destroy = "own"``. Without a
@@ -79,7 +87,7 @@ class DirectBroker(Broker):
             if operation == "stop_vm":
                 check_can_destroy(self._registry, cloud)
 
-        step = steps.act(operation, vm, change.permit, examine)
+        step = steps.act(operation, vm, change.permit, examine, arguments)
         try:
             node_id = await cloud.change(operation, step, change.permit, change.hints)
             return Acted(node_id, KINDS[operation].done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes.assign import Assigner
@@ -21,6 +21,7 @@ from orchestrator_core.broker.ledger import held_names, queries
 from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.operations import outcome, status
 from orchestrator_core.broker.operations.change import (
+    NO_ARGUMENTS,
     Assigned,
     AssignOrder,
     Change,
@@ -83,11 +84,17 @@ class DurableBroker(Broker):
         """Start a VM exactly once."""
         return await self._starter.begin(change, order)
 
-    async def act(self, change: Change, operation: str, vm: VmReference) -> Made:
-        """Destroy a VM until its cloud confirms that it is gone, or reboot or switch it."""
+    async def act(
+        self,
+        change: Change,
+        operation: str,
+        vm: VmReference,
+        arguments: Mapping[str, Any] = NO_ARGUMENTS,
+    ) -> Made:
+        """Destroy a VM until its cloud confirms that it is gone, or call another hook, once."""
         if operation == "stop_vm":
             return await self._destroyer.begin(change, vm)
-        return await self._switch.begin(change, operation, vm)
+        return await self._switch.begin(change, operation, vm, arguments)
 
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Assign a VM to a user and an application; a VM has at most one holder."""

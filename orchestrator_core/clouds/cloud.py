@@ -37,7 +37,8 @@ class Question(Generic[T]):
     """A read of a cloud.
 
     Attributes:
-        operation: the name of a method of :class:`Driver` that changes nothing.
+        operation: the name of a method of :class:`Driver` that changes nothing, or of a hook that
+            returns a whole list.
         shape: the function that shapes the answer. It runs in the cloud's threads too, because
             shaping a long answer takes long.
         parameters: the parameters of the method, in its order.
@@ -290,7 +291,7 @@ class Cloud:
         def job(hooks: Hooks, deadline: Deadline) -> tuple[Any, Any]:
             driver = Driver(hooks, deadline, hints)
             description = self.describe(driver)
-            value = getattr(driver, operation)(*arguments)
+            value = driver.read(operation, *arguments)
             return value, shape(description, value)
 
         (value, shaped), attempts = await self.guard.call(operation, job)

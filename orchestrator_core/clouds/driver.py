@@ -18,7 +18,8 @@ from orchestrator_core.errors import (
     SizeNotFound,
     Unsupported,
 )
-from orchestrator_core.model import CloudDescription, Image, Location, Node, Size, StartRequest
+from orchestrator_core.model import CloudDescription, Image, Node, Size, StartRequest
+from orchestrator_core.plugins.contract import listed_type
 from orchestrator_core.plugins.hooks import Hooks
 
 T = TypeVar("T", Node, Image, Size)
@@ -75,13 +76,15 @@ class Driver:
         """Return every image; with a limit, at least the first ones after the marker, by id."""
         return self._part_or_all("list_images", Image, limit, marker)
 
-    def list_sizes(self) -> Sequence[Size]:
-        """Return every size."""
-        return self._many("list_sizes", Size)
+    def read(self, operation: str, *arguments: Any) -> Any:
+        """Return the answer of the method of that name, or of a hook that returns a whole list.
 
-    def list_locations(self) -> Sequence[Location]:
-        """Return every location."""
-        return self._many("list_locations", Location)
+        A list needs no method here if it has neither pages nor a fallback: ``list_locations``.
+        """
+        method = getattr(self, operation, None)
+        if method is None:
+            return self._many(operation, listed_type(operation))
+        return method(*arguments)
 
     def get_node(self, node_id: str) -> Node:
         """Return one node, from the list if the plugin does not implement ``get_node``.
@@ -134,7 +137,7 @@ class Driver:
             return self._exactly("get_size", size, size_id)
         if not self._hooks.supports("list_sizes"):
             return Size(size_id, size_id)
-        return _pick(self.list_sizes(), size_id, SizeNotFound, "size")
+        return _pick(self._many("list_sizes", Size), size_id, SizeNotFound, "size")
 
     def node_named(self, name: str) -> Node:
         """Return the one living node with a name.
@@ -150,9 +153,16 @@ class Driver:
         """Create a node."""
         return self._one("start_vm", Node, request=request)
 
-    def act(self, hook: str, node_id: str) -> None:
-        """Call a hook that changes a node: ``stop_vm``, ``reboot_vm`` ..."""
-        self._hooks.call(hook, node_id=node_id, deadline=self.deadline, hints=self.hints)
+    def act(self, hook: str, node_id: str, arguments: Mapping[str, Any] = NO_HINTS) -> None:
+        """Call a hook that changes a node: ``stop_vm``, ``reboot_vm`` ...
+
+        Args:
+            hook: the hook's name.
+            node_id: the cloud's id of the node.
+            arguments: the hook's own arguments, beside the node.
+        """
+        given = {**arguments, "deadline": self.deadline, "hints": self.hints}
+        self._hooks.call(hook, node_id=node_id, **given)
 
     def require(self, hook: str) -> None:
         """Check that the plugin implements a hook, before anything else is done for the operation.

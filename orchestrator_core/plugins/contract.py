@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, cast, get_args, get_type_hints
 
 import pluggy
 from marshmallow import Schema
 
 from orchestrator_core.errors import PluginError
-from orchestrator_core.hookspecs import PROJECT
+from orchestrator_core.hookspecs import PROJECT, CloudHooks
 from orchestrator_core.plugins.hook_names import meant
 from orchestrator_core.plugins.record import Kind
 
@@ -48,6 +50,28 @@ def manager(kind: Kind) -> QuietManager:
     plugins = QuietManager()
     plugins.add_hookspecs(kind.hookspecs)
     return plugins
+
+
+@cache
+def listed_type(hook: str) -> type:
+    """Return the type of the items of a cloud's list, from the annotation of its hook spec."""
+    answer = get_type_hints(getattr(CloudHooks, hook))["return"]
+    (item,) = get_args(answer)
+    return cast("type", item)
+
+
+@cache
+def changes_of_nodes() -> frozenset[str]:
+    """Return the hooks that change one node: those of a cloud with a node's id and hints.
+
+    ``get_node`` is the one hook with a node's id that changes nothing.
+    """
+    specs = {name: spec for name, spec in vars(CloudHooks).items() if inspect.isfunction(spec)}
+    return frozenset(
+        name
+        for name, spec in specs.items()
+        if name != "get_node" and "node_id" in inspect.signature(spec).parameters
+    )
 
 
 def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, InvalidAnswer, OrchestratorError, Unsupported
 from orchestrator_core.model import AssignmentResult
 from orchestrator_core.plugins.conformity import fault, no_list
-from orchestrator_core.plugins.contract import manager
+from orchestrator_core.plugins.contract import changes_of_nodes, manager
 from orchestrator_core.plugins.network_errors import translated
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.plugins.spoken import Spoken
@@ -27,10 +27,8 @@ T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
-_NEEDS_A_LOOK: Final = frozenset({"stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"})
-"""Hooks that are called only for a node that the cloud has just shown."""
-
-_LOOKS: Final = frozenset({"get_node", "list_nodes"})
+_LOOKUPS: Final = frozenset({"get_node", "list_nodes"})
+"""The hooks that show a node before it is changed."""
 
 
 class Hooks:
@@ -94,7 +92,7 @@ class Hooks:
         """Return why this hook cannot be used here; None when it can. The first call may block."""
         if hook not in self._hooks:
             return "its plugin does not implement it"
-        if hook in _NEEDS_A_LOOK and not self._hooks.keys() & _LOOKS:
+        if hook in changes_of_nodes() and not self._hooks.keys() & _LOOKUPS:
             return "its plugin implements neither get_node nor list_nodes, to look a node up first"
         if self._reasons is None:
             self._reasons = self._unsupported()

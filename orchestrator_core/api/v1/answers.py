@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
@@ -16,20 +16,15 @@ from orchestrator_core.api.projection import Shaped, View, projection
 from orchestrator_core.api.v1.schemas import (
     STATES,
     AssignmentSchema,
-    ImageSchema,
-    LocationSchema,
+    FromCloudSchema,
     NodeOfCloudSchema,
     NodeSchema,
-    SizeSchema,
     VmSchema,
 )
 from orchestrator_core.model import (
     AssignmentResult,
     CloudDescription,
-    Image,
-    Location,
     Node,
-    Size,
     Vm,
 )
 
@@ -69,12 +64,18 @@ _NODE = {
 }
 _NODE_COMMON = {**_COMMON, "uuids": "uuids_of(provider)"}
 _NODE_NAMES = {"uuids_of": _uuids_of, "states": dict(STATES)}
-_SIZE = ("id", "name", "ram", "disk", "cpu")
-_PLACE = ("id", "name", "country")
 _VM = [field.name for field in dataclass_fields(Vm)]
+
+
+def _view_of(schema: type[Schema]) -> View:
+    """Return the view of a thing whose attributes have the names of the schema's fields."""
+    own = [name for name in schema().fields if name not in _CLOUD]
+    return View("thing", {**_CLOUD, **_attributes("thing", *own)}, _COMMON)
+
 
 VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
     {
+        **{schema: _view_of(schema) for schema in FromCloudSchema.__subclasses__()},
         NodeSchema: View("node", _NODE, _NODE_COMMON, _NODE_NAMES),
         NodeOfCloudSchema: View(
             "node",
@@ -82,9 +83,6 @@ VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
             {**_NODE_COMMON, "cloud": "of.name"},
             _NODE_NAMES,
         ),
-        ImageSchema: View("image", {**_CLOUD, **_attributes("image", "id", "name")}, _COMMON),
-        SizeSchema: View("size", {**_CLOUD, **_attributes("size", *_SIZE)}, _COMMON),
-        LocationSchema: View("place", {**_CLOUD, **_attributes("place", *_PLACE)}, _COMMON),
         VmSchema: View("vm", {**_attributes("vm", *_VM), "id": "vm.id or None"}),
         AssignmentSchema: View("result", _attributes("result", "id", "id_vm", "result")),
     }
@@ -131,19 +129,11 @@ def shape_nodes_of(cloud: NamedCloud, nodes: Sequence[Node]) -> list[Shaped]:
     return _answers[NodeOfCloudSchema].many(cloud, nodes)
 
 
-def shape_images(cloud: CloudDescription, images: Sequence[Image]) -> list[Shaped]:
-    """Return images as version 1 shows them."""
-    return _answers[ImageSchema].many(cloud, images)
-
-
-def shape_sizes(cloud: CloudDescription, sizes: Sequence[Size]) -> list[Shaped]:
-    """Return sizes as version 1 shows them."""
-    return _answers[SizeSchema].many(cloud, sizes)
-
-
-def shape_locations(cloud: CloudDescription, locations: Sequence[Location]) -> list[Shaped]:
-    """Return locations as version 1 shows them."""
-    return _answers[LocationSchema].many(cloud, locations)
+def shaper(
+    schema: type[Schema],
+) -> Callable[[CloudDescription, Sequence[Any]], list[Shaped]]:
+    """Return the function that shapes a cloud's things as version 1 shows them."""
+    return _answers[schema].many
 
 
 def shape_vms(of: None, vms: Sequence[Vm]) -> list[Shaped]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from marshmallow import Schema
 
@@ -28,7 +28,7 @@ class ChangeResource(CloudResource, Generic[M]):
         schema: the schema of the request's body.
     """
 
-    schema: ClassVar[Schema]
+    schema: Schema
     operation: str
 
     async def make(self, change: Change, wanted: Parameters) -> M:

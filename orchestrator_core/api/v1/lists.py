@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, Final
+
+from marshmallow import Schema
 
 from orchestrator_core.api.caching import acceptable_age, tell_age
 from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1 import answers, encoding
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import answers, encoding, schemas
 from orchestrator_core.api.v1.all_clouds import AllClouds
 from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.api.v1.paging import WHOLE, Page, page_of
@@ -19,7 +23,7 @@ from orchestrator_core.model import CloudDescription, Node
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class _Shaper:
     """The function that shapes and encodes a list; both take long for a long list."""
 
     key: str
@@ -34,11 +38,46 @@ class _List:
         return encoding.encode_list(self.key, items, after)
 
 
-class _ListResource(CloudResource):
-    """A route that lists one kind of thing."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of a cloud's things.
 
-    operation: ClassVar[str]
-    whole: ClassVar[_List]
+    Attributes:
+        operation: the hook that returns the list.
+        key: the key of the list in the answer.
+        schema: the schema of one thing in the answer.
+    """
+
+    operation: str
+    key: str
+    schema: type[Schema]
+
+
+NODES: Final = Listing("list_nodes", "nodes", schemas.NodeSchema)
+
+LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
+    {
+        "/images": Listing("list_images", "images", schemas.ImageSchema),
+        "/sizes": Listing("list_sizes", "flavors", schemas.SizeSchema),
+        "/flavors": Listing("list_sizes", "flavors", schemas.SizeSchema),
+        "/locations": Listing("list_locations", "locations", schemas.LocationSchema),
+    }
+)
+"""The lists by path; each also has a path that ends with the cloud."""
+
+
+class ListResource(CloudResource):
+    """A route that lists one kind of thing: ``GET /<path>{/<cloud>}``.
+
+    Args:
+        services: the objects that resources use.
+        listing: the list.
+    """
+
+    def __init__(self, services: Services, listing: Listing) -> None:
+        super().__init__(services)
+        self.operation = listing.operation
+        self._whole = _Shaper(listing.key, answers.shaper(listing.schema))
 
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
@@ -46,8 +85,8 @@ class _ListResource(CloudResource):
         """Answer with the whole list, or with the part that the query asks for."""
         asked = self.cloud(cloud)
         page = page_of(req)
-        whole = self.whole
-        shape = whole if page is WHOLE else _List(whole.key, whole.shape, page)
+        whole = self._whole
+        shape = whole if page is WHOLE else _Shaper(whole.key, whole.shape, page)
         question = Question(self.operation, shape, self._part(asked, page))
         kept_for = asked.kept_for(self.operation)
         if not kept_for:
@@ -67,11 +106,11 @@ class _ListResource(CloudResource):
         return {"limit": page.limit + 1, "marker": page.marker}
 
 
-class NodesResource(_ListResource):
+class NodesResource(ListResource):
     """``GET /nodes{/<cloud>}``, and ``GET /nodes?clouds=`` for several clouds at once."""
 
-    operation = "list_nodes"
-    whole = _List("nodes", answers.shape_nodes)
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, NODES)
 
     async def on_get(
         self, req: Request, resp: Response, cloud: str | None = None, **segments: str
@@ -83,27 +122,6 @@ class NodesResource(_ListResource):
         if cloud is not None:
             raise InvalidParameter("clouds", "cannot be given together with a cloud in the path")
         answer_with(resp, await AllClouds(self).answer(req))
-
-
-class ImagesResource(_ListResource):
-    """``GET /images{/<cloud>}``."""
-
-    operation = "list_images"
-    whole = _List("images", answers.shape_images)
-
-
-class SizesResource(_ListResource):
-    """``GET /sizes{/<cloud>}`` and ``GET /flavors{/<cloud>}``."""
-
-    operation = "list_sizes"
-    whole = _List("flavors", answers.shape_sizes)
-
-
-class LocationsResource(_ListResource):
-    """``GET /locations{/<cloud>}``."""
-
-    operation = "list_locations"
-    whole = _List("locations", answers.shape_locations)
 
 
 class NodeResource(CloudResource):

@@ -108,6 +108,9 @@ class WhichVmSchema(_OneVm):
     """``PUT /vm/stop`` and the other changes of one VM."""
 
 
+WHICH_VM: Final = WhichVmSchema()
+
+
 class _Emulated(_OneVm):
     emulate = fields.Boolean(
         load_default=False,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
+
+from marshmallow import Schema
 
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
@@ -16,29 +19,29 @@ from orchestrator_core.api.v1.assignment import (
 )
 from orchestrator_core.api.v1.assignments import AssignmentResource, AssignmentsResource
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
-from orchestrator_core.api.v1.lists import (
-    ImagesResource,
-    LocationsResource,
-    NodeResource,
-    NodesResource,
-    SizesResource,
-)
+from orchestrator_core.api.v1.lists import LISTS, ListResource, NodeResource, NodesResource
 from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v1.orphans import OrphansResource, ProcessesResource
+from orchestrator_core.api.v1.requests import WHICH_VM
 from orchestrator_core.api.v1.system import (
     AuthResource,
     PluginsResource,
     RootResource,
 )
-from orchestrator_core.api.v1.vm import StartResource, power_resource, stop_resource
+from orchestrator_core.api.v1.vm import ActResource, StartResource
 
-POWER_ACTIONS: Final = {"reboot": "reboot_vm", "poweron": "power_on_vm", "poweroff": "power_off_vm"}
-"""The hook for each action in a path."""
+ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
+    {
+        "reboot": ("reboot_vm", WHICH_VM),
+        "poweron": ("power_on_vm", WHICH_VM),
+        "poweroff": ("power_off_vm", WHICH_VM),
+    }
+)
+"""The hook and the schema of the body for each action on a VM in a path."""
 
 
 def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     """Yield ``(path, resource)`` for every route; paths begin after ``/api/v1``."""
-    sizes = SizesResource(services)
     yield "", RootResource()
     yield "/auth", AuthResource()
     yield "/cloud", CloudsResource(services)
@@ -46,19 +49,16 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     yield "/plugins", PluginsResource(services)
     yield from _with_cloud("/nodes", NodesResource(services))
     yield "/nodes/{cloud}/{node_id:path}", NodeResource(services)
-    yield from _with_cloud("/images", ImagesResource(services))
-    yield from _with_cloud("/sizes", sizes)
-    yield from _with_cloud("/flavors", sizes)
-    yield from _with_cloud("/locations", LocationsResource(services))
+    for path, listing in LISTS.items():
+        yield from _with_cloud(path, ListResource(services, listing))
     yield from _with_cloud("/vm/start", StartResource(services))
-    yield from _with_cloud("/vm/stop", stop_resource(services))
+    yield from _with_cloud("/vm/stop", ActResource(services, "stop_vm"))
     yield from _with_cloud("/vm/status", VmStatusResource(services))
     yield from _with_cloud("/vm/action/assign", AssignResource(services))
     yield from _with_cloud("/vm/action/release", ReleaseResource(services))
     yield from _with_cloud("/vm/action/renew", RenewResource(services))
-    for action, operation in POWER_ACTIONS.items():
-        resource = power_resource(services, operation)
-        yield from _with_cloud(f"/vm/action/{action}", resource)
+    for action, (hook, schema) in ACTIONS.items():
+        yield from _with_cloud(f"/vm/action/{action}", ActResource(services, hook, schema))
     yield "/vm/assignments", AssignmentsResource(services)
     yield "/vm/assignments/{assignment_id}", AssignmentResource(services)
     yield "/orphans", OrphansResource(services)

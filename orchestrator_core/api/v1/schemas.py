@@ -33,14 +33,16 @@ STATES: Final[Mapping[NodeState, int]] = MappingProxyType(
 """Version 1's numbers for the states of a node."""
 
 
-class _FromCloud(Schema):
+class FromCloudSchema(Schema):
+    """A thing of a cloud."""
+
     cloud_type = fields.String()
     provider = fields.String()
     id = fields.String()
     name = fields.String()
 
 
-class NodeSchema(_FromCloud):
+class NodeSchema(FromCloudSchema):
     """One node."""
 
     uuid = fields.String()  # the SHA-1 of <id>:<provider> in hexadecimal
@@ -56,11 +58,11 @@ class NodeOfCloudSchema(NodeSchema):
     cloud = fields.String()
 
 
-class ImageSchema(_FromCloud):
+class ImageSchema(FromCloudSchema):
     """One image."""
 
 
-class SizeSchema(_FromCloud):
+class SizeSchema(FromCloudSchema):
     """One size; version 1 calls it a flavor. ``ram`` in MB, ``disk`` in GB."""
 
     ram = fields.Raw()
@@ -68,7 +70,7 @@ class SizeSchema(_FromCloud):
     cpu = fields.Raw()
 
 
-class LocationSchema(_FromCloud):
+class LocationSchema(FromCloudSchema):
     """One location; ``country`` is null if the cloud does not name it."""
 
     country = fields.String()

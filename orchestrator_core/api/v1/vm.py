@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from marshmallow import Schema
+
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import requests
@@ -39,13 +41,16 @@ class ActResource(ChangeResource[Made]):
     Args:
         services: the objects that resources use.
         operation: the hook's name.
+        schema: the schema of the body. Its fields beside ``node`` and ``hostname`` have the names
+            of the hook's own arguments.
     """
 
-    schema = requests.WhichVmSchema()
-
-    def __init__(self, services: Services, operation: str) -> None:
+    def __init__(
+        self, services: Services, operation: str, schema: Schema = requests.WHICH_VM
+    ) -> None:
         super().__init__(services)
         self.operation = operation
+        self.schema = schema
 
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
@@ -56,14 +61,5 @@ class ActResource(ChangeResource[Made]):
     async def make(self, change: Change, wanted: Parameters) -> Made:
         """Make the change."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        return await self.services.broker.act(change, self.operation, vm)
-
-
-def stop_resource(services: Services) -> ActResource:
-    """Return the resource of ``PUT /vm/stop{/<cloud>}``, which destroys the VM."""
-    return ActResource(services, "stop_vm")
-
-
-def power_resource(services: Services, operation: str) -> ActResource:
-    """Return the resource of ``PUT /vm/action/<reboot|poweron|poweroff>{/<cloud>}``."""
-    return ActResource(services, operation)
+        arguments = {name: wanted[name] for name in wanted.keys() - {"node", "hostname"}}
+        return await self.services.broker.act(change, self.operation, vm, arguments)

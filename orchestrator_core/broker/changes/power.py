@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Connection
 
 from orchestrator_core.broker.changes import steps
@@ -26,19 +29,21 @@ class Switch(Handler):
         recorder: the recorder of this process.
     """
 
-    async def begin(self, change: Change, hook: str, vm: VmReference) -> Made:
-        """Call the hook of that name for a VM."""
+    async def begin(
+        self, change: Change, hook: str, vm: VmReference, arguments: Mapping[str, Any]
+    ) -> Made:
+        """Call the hook of that name for a VM, with the hook's own arguments."""
         cloud = change.cloud
         deadline = Deadline(cloud.guard.seconds(hook))
         node_id = await until_shown(
             self._recorder, cloud, vm, deadline, lambda seconds: steps.resolve(cloud, vm, seconds)
         )
-        parameters = {"node": vm.node, "hostname": vm.hostname}
+        parameters = {"node": vm.node, "hostname": vm.hostname, **arguments}
         kind = KINDS[hook]
         draft = kind.draft(cloud.name, change.requester, parameters, node_id)
         operation = await self._recorder.record(change, draft, _forget_key)
         meant = VmReference(node_id)
-        step = steps.act(hook, meant, change.permit)
+        step = steps.act(hook, meant, change.permit, arguments=arguments)
 
         async def ask(seconds: float | None) -> str:
             return await cloud.change(hook, step, change.permit, change.hints, seconds)

@@ -41,8 +41,7 @@ class Starter(Handler):
     async def begin(self, change: Change, order: StartOrder) -> Started:
         """Start a VM for a caller."""
         cloud = change.cloud
-        parameters = {"name": order.name, "image": order.image, "size": order.size}
-        draft = START.draft(cloud.name, change.requester, parameters)
+        draft = START.draft(cloud.name, change.requester, order.parameters())
         markers: list[str] = []
 
         def in_transaction(connection: Connection, operation: Operation) -> None:

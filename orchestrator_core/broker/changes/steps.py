@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
-from orchestrator_core.broker.operations.change import StartOrder, VmReference
+from orchestrator_core.broker.operations.change import NO_ARGUMENTS, StartOrder, VmReference
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.living import check_living
@@ -29,12 +30,10 @@ def start(
         driver.require("start_vm")
         description = cloud.describe(driver)
         request = StartRequest(
-            name=order.name,
             image=driver.get_image(order.image),
             size=driver.get_size(order.size),
-            keyname=order.keyname,
-            metadata=order.metadata,
             marker=marker,
+            **order.options(),
         )
         driver.deadline.check()
         permit.begin()
@@ -51,6 +50,7 @@ def act(
     vm: VmReference,
     permit: Permit,
     examine: Callable[[Node], None] | None = None,
+    arguments: Mapping[str, Any] = NO_ARGUMENTS,
 ) -> Callable[[Driver], str]:
     """Return the step that destroys, reboots or switches a node, and returns the node's id.
 
@@ -60,6 +60,7 @@ def act(
         permit: the permit that is asked just before the hook is called.
         examine: a function that receives the node as the cloud shows it just before that; it may
             raise.
+        arguments: the hook's own arguments, beside the node.
 
     The step looks the node up first, so that a plugin that confuses ids cannot change a node
     other than the requested one. It raises NodeNotFound when there is no such node, NodeTerminated
@@ -75,7 +76,7 @@ def act(
             examine(node)
         driver.deadline.check()
         permit.begin()
-        driver.act(operation, node.id)
+        driver.act(operation, node.id, arguments)
         return node.id
 
     return step

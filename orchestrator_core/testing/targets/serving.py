@@ -178,7 +178,7 @@ class _Server:
         """Return one of a cloud's lists."""
 
         def job(hooks: Hooks, deadline: Deadline) -> object:
-            return getattr(Driver(hooks, deadline), hook)()
+            return Driver(hooks, deadline).read(hook)
 
         called = self._registry.clouds[name].guard.call(hook, job)
         answer, _ = asyncio.run_coroutine_threadsafe(called, self._loop).result()
