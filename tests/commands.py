@@ -2,9 +2,9 @@
 
 A command is forked from a process that has imported Orchestrator already (``fork_server.py``),
 which takes a third of the CPU time. It runs in a new interpreter where the difference could be
-seen: with other variables that the interpreter itself reads, in another locale, with other
-versions of what was imported, and while coverage is measured. A test that needs a new interpreter
-in any case starts :data:`NEW_INTERPRETER`.
+seen: with other variables that the interpreter itself reads, in another locale, and with other
+versions of what was imported. A test that needs a new interpreter in any case starts
+:data:`NEW_INTERPRETER`.
 """
 
 from __future__ import annotations
@@ -214,8 +214,6 @@ def _text(stream: IO[bytes]) -> str:
 
 def _needs_new_interpreter(environment: Mapping[str, str]) -> bool:
     """Return whether a forked command could differ from one in a new interpreter."""
-    if any(name.startswith("COVERAGE") for name in environment):
-        return True  # coverage is measured from the start of an interpreter
     names = [name for name in (*environment, *os.environ) if name.startswith(_OF_INTERPRETERS)]
     changed = {name for name in names if environment.get(name) != os.environ.get(name)}
     if changed != {"PYTHONPATH"}:
