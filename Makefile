@@ -11,7 +11,7 @@ CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
 # Tests wait more than they compute, so one process more than there are cores keeps all of them busy.
 JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 UV := build/uv/bin/uv
 
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
@@ -37,7 +37,7 @@ run: install ## Serve the dummy cloud on 127.0.0.1:5050
 check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	for plugin in plugins/* examples/*; do $(BIN)/mypy $$plugin || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
@@ -45,11 +45,11 @@ quick: install ## Lint what changed since main, and run its unit tests
 	JOBS=$(JOBS) $(BIN)/python -m tests.quick
 
 test: check ## Everything that CI runs: the checks and the tests
-	$(PYTEST)
+	$(BIN)/pytest $(SPREAD)
 
 cov: install ## All tests, and the branch coverage of the core
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage run -m pytest $(SPREAD)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -60,7 +60,7 @@ $(UV):
 lowest: install $(UV) ## All tests with the lowest versions that our packages allow
 	$(BIN)/python requirements/lowest.py $(UV) build/lowest/constraints.txt
 	$(MAKE) install VENV=build/lowest/venv CONSTRAINTS=build/lowest/constraints.txt
-	build/lowest/venv/bin/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	build/lowest/venv/bin/pytest $(SPREAD)
 
 soak: install ## The long runs: up to an hour, not in CI
 	$(BIN)/pytest -m soak --timeout 3600
