@@ -17,7 +17,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check quick test cov lowest soak bench docs behaviours states error-codes lock audit changelog clean
+.PHONY: help install run check quick test cov lowest soak bench docs pages lock audit changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,19 +71,13 @@ bench: install ## Ratios to peers, measured side by side in one run (needs wrk)
 docs: install ## Build the pages into build/docs; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
-behaviours: install ## Write the page of the conformance kit's behaviours anew
-	$(BIN)/python -m orchestrator_core.testing.runner.page docs/plugins/behaviours.md
-
-states: install ## Write the page of the states anew
-	$(BIN)/python -m orchestrator_core.broker.states_page docs/states.md
-
-error-codes: install ## Write the tables of error codes anew
-	$(BIN)/python -m orchestrator_core.api.error_page docs/api-v1.md
+pages: install ## Write docs/reference/ and the other generated pages again
+	$(BIN)/python -m docs.pages
 
 lock: install ## Pin what a server needs with hashes, and write the table of licences anew
 	test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet pip-tools==7.6.2; }
 	$(BIN)/python requirements/lock.py build/lock/bin/pip-compile
-	$(BIN)/python requirements/licences.py docs/dependencies.md
+	$(BIN)/python requirements/licences.py docs/reference/dependencies.md
 
 audit: install ## Known vulnerabilities of what is pinned
 	$(BIN)/pip-audit --skip-editable

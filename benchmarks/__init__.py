@@ -1,5 +1,5 @@
-"""Ratios to peers, measured side by side in one run: ``make bench``.
+"""Benchmarks: ratios to peers, measured side by side in one run (``make bench``).
 
-Machines are noisy, so no figure stands alone: each is a ratio of two measurements that were
-taken one after the other, and what counts is the median of nine such pairs.
+Machines are noisy, so each figure is a ratio of two measurements that were taken one after the
+other. The result is the median of nine such pairs.
 """

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``, or with the names of some: ``python -m benchmarks sharing lag``."""
+"""The benchmark command: ``python -m benchmarks [NAME...]``, for example ``sharing lag``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUBJECTS = (
 
 
 def main() -> None:
-    """Measure, print a line for each ratio, and fail if one misses its limit."""
+    """Measure, print a line for each ratio, and exit with an error if a ratio misses its limit."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed: apt-get install wrk")
     subjects = sys.argv[1:] or SUBJECTS

@@ -1,7 +1,7 @@
-"""A slow cloud that speaks just enough of EC2 for Libcloud to list nodes.
+"""A slow cloud with the part of EC2's API that Libcloud needs to list nodes.
 
 ``python -m benchmarks.amazon SECONDS NODES`` prints its port, serves until its standard input ends,
-and counts: ``GET /count`` tells how many lists have been asked for.
+and counts: ``GET /count`` returns the number of lists requested.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 2**16  # head and body in one packet: a second one would wait for the first's receipt
+    # Head and body go out in one packet: a second packet would wait for the first one's ACK.
+    wbufsize = 2**16
     seconds: ClassVar[float] = 0.0
     items: ClassVar[str] = ""
     count: ClassVar[int] = 0
     lock: ClassVar[threading.Lock] = threading.Lock()
 
     def do_GET(self) -> None:
-        """Answer a list after the set time, everything else at once."""
+        """Answer a list after the set time, and any other request at once."""
         if self.path == "/count":
             self._send(str(self.count))
             return
@@ -57,11 +58,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def main() -> None:
-    """Serve lists of so many nodes that take so many seconds."""
+    """Serve lists of ``nodes`` nodes that take ``seconds`` seconds."""
     _Handler.seconds = float(sys.argv[1])
     _Handler.items = "".join(_ITEM.format(number=number) for number in range(int(sys.argv[2])))
     server = _Server(("127.0.0.1", 0), _Handler)

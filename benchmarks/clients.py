@@ -1,4 +1,4 @@
-"""Clients that cost next to nothing: asyncio's streams and hand-written requests."""
+"""Cheap clients: asyncio's streams and hand-written requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 
 def allow_many_connections() -> None:
-    """Let this process, and those that it starts, have as many open files as it may."""
+    """Raise the limit of open files of this process and its children to the hard limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -28,20 +28,20 @@ async def get(port: int, path: str) -> tuple[int, float]:
 
 
 async def get_at_once(port: int, path: str, clients: int) -> list[tuple[int, float]]:
-    """Have so many clients send the same request at the same moment."""
+    """Send the same request from ``clients`` clients at the same moment."""
     return list(await asyncio.gather(*(get(port, path) for _ in range(clients))))
 
 
 @asynccontextmanager
 async def waiting(port: int, paths: list[str]) -> AsyncIterator[None]:
-    """Have a client wait for the answer to each of these paths, until the block ends."""
+    """Keep one client waiting for the answer to each of these paths, until the block ends."""
     async with _sent(port, [_request(path) + b"\r\n" for path in paths]):
         yield
 
 
 @asynccontextmanager
 async def stalled(port: int, clients: int) -> AsyncIterator[None]:
-    """Have so many clients stand still in the middle of their headers, until the block ends."""
+    """Keep ``clients`` clients stalled in the middle of their headers, until the block ends."""
     async with _sent(port, [_request("/api/v1/") + b"X-Slow: "] * clients):
         yield
 
@@ -64,7 +64,7 @@ async def _sent(port: int, requests: list[bytes]) -> AsyncIterator[None]:
             writer.close()
 
 
-async def exchange(  # noqa: PLR0913, PLR0917 - what an HTTP request has
+async def exchange(  # noqa: PLR0913, PLR0917 - the parts of an HTTP request
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     method: str,
@@ -72,7 +72,7 @@ async def exchange(  # noqa: PLR0913, PLR0917 - what an HTTP request has
     body: bytes,
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Send a request with a JSON body on a connection that stays open; return the answer's body.
+    """Send a request with a JSON body on a kept connection; return the answer's body.
 
     Raises:
         RuntimeError: when the answer is an error.

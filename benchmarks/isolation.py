@@ -1,4 +1,4 @@
-"""A cloud that hangs, and clients that stall, against the speed of another cloud."""
+"""The speed of one cloud beside a cloud that hangs and clients that stall."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ get_node = 600
 
 
 def measure(directory: Path) -> list[Ratio]:
-    """Measure the other cloud with and without them."""
+    """Measure the healthy cloud alone and beside the hanging one."""
     allow_many_connections()
     with silent() as cloud, serving(ec2("hanging", cloud) + _PATIENT, directory) as port:
         return asyncio.run(_measure(port))
 
 
 async def _measure(port: int) -> list[Ratio]:
-    # Half of them ask the same, which is one call; the others fill all threads and the queue.
+    # Half of the clients send the same request, which is one call; the others fill all threads and
+    # the queue.
     lists = ["/api/v1/nodes/hanging"] * (STUCK // 2)
     stuck = [*lists, *(f"/api/v1/nodes/hanging/i-{number}" for number in range(STUCK // 2))]
     pairs = []

@@ -1,4 +1,4 @@
-"""How long others wait while lists of ten thousand nodes are parsed, converted and shaped."""
+"""The delay of other requests while lists of ten thousand nodes are parsed and shaped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NODES = 10_000
 
 
 def measure(directory: Path) -> list[Ratio]:
-    """Measure the server's own root in one worker, with and without such lists beside it."""
+    """Measure the server's root in one worker, with and without such lists beside it."""
     with slow_amazon(0, NODES) as cloud, serving(ec2("large", cloud), directory, 1) as port:
         pairs = asyncio.run(_measure(port))
     name = "99th percentile (ms) of / beside lists of 10,000 nodes, one worker"

@@ -1,4 +1,4 @@
-"""Libcloud without us: for each line of standard input lists the nodes and prints the seconds."""
+"""Libcloud without the server: it lists the nodes for each input line and prints the seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.libcloud_nodes import driver
 
 
 def main() -> None:
-    """Measure until standard input ends."""
+    """Measure until the standard input ends."""
     amazon = driver(int(sys.argv[1]))
     for _ in sys.stdin:
         begun = time.perf_counter()

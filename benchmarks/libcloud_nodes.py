@@ -1,4 +1,4 @@
-"""A thousand nodes of a real EC2 API: through the server, and through Libcloud alone."""
+"""A list of a thousand nodes of a real EC2 API, through the server and through Libcloud alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def driver(port: int) -> Any:
 
 
 def start_nodes(port: int, count: int) -> None:
-    """Start so many nodes with one request."""
+    """Start ``count`` nodes with one request."""
     amazon = driver(port)
     image, size = amazon.list_images()[0], amazon.list_sizes()[0]
     amazon.create_node(name="n", image=image, size=size, ex_mincount=count, ex_maxcount=count)
@@ -60,7 +60,7 @@ def measure(directory: Path) -> list[Ratio]:
                 theirs = _alone(alone.stdin, alone.stdout)
                 status, ours = asyncio.run(get(port, "/api/v1/nodes/aws"))
                 assert status == 200
-                if number:  # the first round warms up
+                if number:  # The first round warms up.
                     pairs.append((ours, theirs))
             alone.stdin.close()
     return [Ratio("seconds for 1,000 EC2 nodes to Libcloud alone", pairs, at_most=1.1)]

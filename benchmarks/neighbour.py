@@ -1,4 +1,4 @@
-"""A caller that does its worst within its rights, against the answers of another caller."""
+"""Answer times of an honest caller beside a caller that uses its limits to the full."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ _REQUESTS: dict[str, _Request] = {
 }
 
 _NO_CLOUD = ("an asynchronous start", "the server's root")
-"""Requests that wait for no cloud: alone they take a few milliseconds, in which two cores that
-are kept busy cannot even be divided. Their ratios are shown, and have no limit."""
+"""Requests that wait for no cloud. Alone they take a few milliseconds, which is too short to divide
+two busy cores fairly, so their ratios are shown without a limit."""
 
 
 def measure(directory: Path) -> list[Ratio]:
-    """Measure each kind of request of the honest caller, alone and beside the other one."""
+    """Measure each kind of request of the honest caller, alone and beside the other caller."""
     allow_many_connections()
     with slow_amazon(0, NODES) as cloud:
         settings = _SETTINGS + ec2("large", cloud)
@@ -81,7 +81,7 @@ def measure(directory: Path) -> list[Ratio]:
 def _pair(port: int, directory: Path) -> tuple[dict[str, float], dict[str, float]]:
     alone = asyncio.run(_percentiles(port))
     with _worst(port, directory):
-        time.sleep(2.0)  # until all of it is there
+        time.sleep(2.0)  # Wait until all load is running.
         beside = asyncio.run(_percentiles(port))
     time.sleep(2.0)
     return beside, alone
@@ -112,7 +112,7 @@ async def _times(port: int, request: _Request) -> list[float]:
     given = {"Authorization": f"Bearer {HONEST}", **headers}
     times = []
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    # The connection may have to be accepted after a thousand others, once.
+    # The first exchange includes accepting the connection, perhaps after a thousand others.
     await exchange(reader, writer, method, path, body, given)
     ends_at = time.monotonic() + SECONDS
     while time.monotonic() < ends_at:

@@ -1,4 +1,4 @@
-"""What we are measured against: bare Falcon apps that return the same bytes."""
+"""The peers: bare Falcon apps that return the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One ratio, its pairs and the limit that it must keep."""
+"""The ratio of two measurements, and the limit that it must keep."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Ours to theirs, pair by pair.
+    """A ratio of our measurement to the peer's, pair by pair.
 
     Attributes:
         pairs: ``(ours, theirs)``, measured one after the other.
-        at_least: what the median must reach, if more is better.
-        at_most: what the median may reach, if less is better.
+        at_least: the lowest median allowed, if more is better.
+        at_most: the highest median allowed, if less is better.
     """
 
     name: str
@@ -23,12 +23,12 @@ class Ratio:
 
     @property
     def median(self) -> float:
-        """The median of the pairs' ratios."""
+        """Return the median of the pairs' ratios."""
         return statistics.median(ours / theirs for ours, theirs in self.pairs)
 
     @property
     def kept(self) -> bool:
-        """Whether the limit is kept."""
+        """Return whether the median keeps the limit."""
         low = self.at_least is None or self.median >= self.at_least
         return low and (self.at_most is None or self.median <= self.at_most)
 

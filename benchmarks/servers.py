@@ -1,4 +1,4 @@
-"""Starts the servers that are compared, and looks at them."""
+"""The servers under comparison: start, requests and memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ PATH = "/api/v1/nodes/fake_driver"
 _ROOT = Path(__file__).parents[1]
 _PATIENCE = 30.0
 _PORTS = range(10_000, 32_768)
-"""Below those that Linux gives to clients: one of theirs could come before our server."""
+"""Ports below the range that Linux gives to clients, so that a client cannot take one before our
+server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Server:
     """A running server.
 
     Attributes:
-        url: what is asked.
+        url: the URL to request.
         seconds: from its start to its first answer.
     """
 
@@ -41,13 +42,13 @@ class Server:
     seconds: float
 
     def worker_rss(self) -> int:
-        """Return the resident memory of its largest worker in bytes."""
+        """Return the resident memory of the largest worker in bytes."""
         children = psutil.Process(self.process.pid).children()
         return max(child.memory_info().rss for child in children)
 
 
 def ours(port: int, workers: int, config: Path) -> list[str]:
-    """Return the command that serves what a settings file says."""
+    """Return the command that serves a settings file."""
     return [
         *[sys.executable, "-m", "orchestrator_core.cli", "serve"],
         *["--config", str(config)],
@@ -74,7 +75,7 @@ def _gunicorn(port: int, workers: int) -> list[str]:
 
 @contextmanager
 def serving(settings: str, directory: Path, workers: int = 2) -> Iterator[int]:
-    """Serve these settings until the block ends; yields the port."""
+    """Serve these settings until the block ends; yield the port."""
     config = directory / "orchestrator.toml"
     config.write_text(settings + '[clouds.fake_driver]\ndriver = "dummy"\n')
     port = free_port()
@@ -87,8 +88,8 @@ def running(command: list[str], port: int, body: Path) -> Iterator[Server]:
     """Run a server until the block ends.
 
     Args:
-        command: what starts it.
-        port: where it listens.
+        command: the command line.
+        port: the port on which it listens.
         body: the file whose bytes the bare apps return.
     """
     environment = {**os.environ, **CREDENTIALS, "BENCHMARK_BODY": str(body)}
@@ -111,7 +112,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         try:
             fetch(url)
         except urllib.error.HTTPError as error:
-            if error.code == 401:  # it is up, and asks for a token
+            if error.code == 401:  # The server is up and asks for a token.
                 return
             time.sleep(0.002)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
@@ -122,14 +123,14 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def fetch(url: str) -> bytes:
-    """Return the body behind a URL of ours."""
+    """Return the body behind a URL of our server."""
     with urllib.request.urlopen(url, timeout=5) as response:
         content: bytes = response.read()
     return content
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that the system gives to no client meanwhile."""
+    """Return a free port outside the range that the system gives to clients."""
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Ten thousand nodes as an answer, against the encoding of the same dictionaries alone."""
+"""An answer of ten thousand nodes against the JSON encoding of the same dictionaries alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CLOUD = CloudDescription("ec2", "Amazon EC2", "localhost")
 
 
 def measure(_: Path) -> list[Ratio]:
-    """Measure with nodes of a real EC2 API, and with the smallest that there are."""
+    """Measure with nodes of a real EC2 API, and with the smallest possible nodes."""
     with ec2_server() as port:
         start_nodes(port, REAL)
         real = [to_node(node) for node in driver(port).list_nodes()]

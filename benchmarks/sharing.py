@@ -1,4 +1,4 @@
-"""Many callers of one slow cloud, and one caller of many."""
+"""Reads of one slow cloud by many callers, against one caller."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CLOUD_SECONDS = 0.3
 
 
 def measure(directory: Path) -> list[Ratio]:
-    """Measure both."""
+    """Measure many callers and one caller."""
     allow_many_connections()
     return [*_shared(directory), *_all_clouds(directory)]
 
 
 def _shared(directory: Path) -> list[Ratio]:
     with slow_amazon(SECONDS, 10) as cloud, serving(ec2("slow", cloud), directory, WORKERS) as port:
-        asyncio.run(get_at_once(port, "/api/v1/nodes/slow", 8))  # Libcloud is imported
+        asyncio.run(get_at_once(port, "/api/v1/nodes/slow", 8))  # Wait until Libcloud is imported.
         calls, slowest = [], []
         for _ in range(ROUNDS):
             before = _count(cloud)
@@ -51,7 +51,7 @@ def _all_clouds(directory: Path) -> list[Ratio]:
     ratios = [Ratio(name, _rounds(settings, directory), at_most=1.3)]
     with slow_amazon(CLOUD_SECONDS, 10) as cloud:
         settings = "".join(ec2(one, cloud) for one in NAMES)
-        # What Libcloud computes for twenty answers comes on top of the slowest.
+        # Libcloud's work for twenty answers is added to the time of the slowest.
         ratios.append(Ratio(f"{name}, through Libcloud", _rounds(settings, directory)))
     return ratios
 
@@ -63,6 +63,6 @@ def _rounds(settings: str, directory: Path) -> list[tuple[float, float]]:
             path = f"/api/v1/nodes?clouds={','.join(NAMES)}"
             status, seconds = asyncio.run(get(port, path))
             assert status == 200
-            if number:  # the first one makes the threads
+            if number:  # The first request creates the threads.
                 pairs.append((seconds, CLOUD_SECONDS))
     return pairs

@@ -1,4 +1,4 @@
-"""Operations and assignments in a database against the same without what is around them."""
+"""Operations and assignments in a database, against the database work alone."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _assignments(directory: Path, name: str, make_url: Callable[[], str]) -> lis
 
 
 def _fill(cloud: Path) -> None:
-    """Let there be many VMs to be assigned."""
+    """Insert many VMs that can be assigned."""
     settings = DummySettings().load({"store": f"file:{cloud}"})
     driver = DummyDriver(PluginContext("fill", cloud.parent), settings)
     for _ in range(VMS):
@@ -120,7 +120,7 @@ def _fill(cloud: Path) -> None:
 
 
 async def _pairs(port: int, clients: int) -> float:
-    """Return how many assigns with their releases there are in a second."""
+    """Return the pairs of assign and release per second."""
     done = 0
     ends_at = time.perf_counter() + SECONDS
 
@@ -151,13 +151,13 @@ def _starts(directory: Path, name: str, url: str) -> Ratio:
             pair = tuple(asyncio.run(_started(port)) for port in (with_state, without))
             if number:
                 pairs.append((pair[0], pair[1]))
-    # PostgreSQL's own processes have to share these processors with the server's.
+    # PostgreSQL's processes share these processors with the server's.
     limit = 0.5 if name == "SQLite" else None
     return Ratio(f"starts/s with operations recorded to without, {name}", pairs, at_least=limit)
 
 
 async def _started(port: int, clients: int = 64) -> float:
-    """Return how many VMs are started in a second."""
+    """Return the VMs started per second."""
     done = 0
     ends_at = time.perf_counter() + SECONDS
     body = json.dumps({"name": "x", "image": "1", "size": "1"}).encode()

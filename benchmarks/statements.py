@@ -22,7 +22,7 @@ _PROCESS = "0" * 32
 
 
 def pairs_per_second(url: str, seconds: float) -> float:
-    """Return how many pairs one thread writes, each in three transactions, as the server does."""
+    """Return the pairs that one thread writes per second, in three transactions each."""
     database = Database(url, Path())
     upgrade(database)
     begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The clouds behind the server that is measured, each in a process of its own."""
+"""The clouds behind the measured server, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CREDENTIALS = {
     "BENCHMARK_HONEST": "3f9c1d2e4b5a69788796a5b4c3d2e1f0",
     "BENCHMARK_WORST": "8d5e7f60112233445566778899aabbcc",
 }
-"""What the settings below name."""
+"""The environment variables that the settings below name."""
 
 
 @contextmanager
@@ -34,14 +34,14 @@ def upstream(*command: str) -> Iterator[int]:
 
 @contextmanager
 def slow_amazon(seconds: float, nodes: int) -> Iterator[int]:
-    """Run a cloud whose lists take so many seconds."""
+    """Run a cloud whose lists take ``seconds`` seconds."""
     with upstream("-m", "benchmarks.amazon", str(seconds), str(nodes)) as port:
         yield port
 
 
 @contextmanager
 def silent() -> Iterator[int]:
-    """Have a port where connections are taken and nothing is ever answered."""
+    """Open a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         yield listening.getsockname()[1]
 

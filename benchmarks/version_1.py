@@ -24,7 +24,7 @@ def measure(directory: Path) -> list[Ratio]:
     """Measure everything.
 
     Args:
-        directory: for the body that the bare apps return.
+        directory: the folder for the body that the bare apps return.
     """
     config = directory / "orchestrator.toml"
     config.write_text(_SETTINGS)
@@ -59,7 +59,7 @@ def _speed(body: Path) -> list[Ratio]:
                 load(server.url, clients=CLIENTS, seconds=SECONDS).rate
                 for server in (asgi, wsgi, us)
             )
-            if number:  # the first round warms up
+            if number:  # The first round warms up.
                 rounds.append(rates)
     return [
         Ratio("requests/s to bare Falcon ASGI", [(u, a) for a, _, u in rounds], at_least=0.5),

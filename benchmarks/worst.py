@@ -1,7 +1,7 @@
-"""``python -m benchmarks.worst PORT DIRECTORY``: a caller that does its worst within its rights.
+"""A caller at its limits: ``python -m benchmarks.worst PORT DIRECTORY [NAME...]``.
 
-Large bodies, large lists, slow reads, 1,000 connections and 2,400 asynchronous starts, all at
-once, until the standard input ends; or only those that are named after the directory.
+It sends large bodies, large lists, slow reads, 1,000 connections and 2,400 asynchronous starts at
+once, or only those that are named, until the standard input ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STARTERS = 50
 
 _TOKEN = f"Bearer {WORST}"
 
-# Each request is another question, so that no two of them share a call of the cloud.
+# Each request differs, so that no two requests share a call of the cloud.
 _READS = f"""
 local number = 0
 local headers = {{ ["Authorization"] = "{_TOKEN}" }}
@@ -49,7 +49,9 @@ _LISTS = f'wrk.headers["Authorization"] = "{_TOKEN}"'
 def main() -> None:
     """Run until the standard input ends."""
     allow_many_connections()
-    os.nice(10)  # what it computes itself would be another machine's: the server goes first
+    # On another machine this process would not use the server's processors, so the server goes
+    # first.
+    os.nice(10)
     port, directory = int(sys.argv[1]), Path(sys.argv[2])
     parts = sys.argv[3:] or ("reads", "bodies", "lists", "slow_reads", "starts")
     with ExitStack() as stack:
@@ -88,7 +90,7 @@ async def _read_slowly(port: int) -> None:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
             writer.write(_request("GET", "/api/v1/nodes/large"))
-            while await reader.read(1024):  # noqa: ASYNC110 - to be slow is the point
+            while await reader.read(1024):  # noqa: ASYNC110 - a slow reader is the purpose
                 await asyncio.sleep(1.0)
             writer.close()
 

@@ -1,4 +1,4 @@
-"""Runs wrk and reads what it says."""
+"""The load generator wrk: command and output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MILLISECONDS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of a load.
+    """The result of a load.
 
     Attributes:
         rate: requests per second.
@@ -24,10 +24,10 @@ class Load:
 
 
 def load(url: str, *, clients: int = 32, seconds: int = 2) -> Load:
-    """Have so many clients ask for a URL again and again.
+    """Send requests for one URL from ``connections`` clients again and again.
 
     Raises:
-        RuntimeError: when an answer is not as it should be.
+        RuntimeError: an answer has another status than expected.
     """
     said = subprocess.run(
         ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", url],

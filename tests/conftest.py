@@ -31,12 +31,12 @@ __all__ = [
     "wheels",
 ]
 
-# Where Python is told to keep no bytecode, each of the servers and commands that tests start would
-# compile the whole core anew: a quarter of what a start costs.
+# Where Python is configured to write no bytecode, each server and command that a test starts would
+# compile the whole core again, which is a quarter of its start time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-OPS_TOKEN = "3f9c1d2e4b5a69788796a5b4c3d2e1f0"  # a token of the tests; others are too weak
+OPS_TOKEN = "3f9c1d2e4b5a69788796a5b4c3d2e1f0"  # long enough: the server refuses weak tokens
 
 _ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
 _PATIENCE = 20.0
@@ -117,7 +117,7 @@ class Server:
         self.process.send_signal(number)
 
     def stop(self) -> int:
-        """End the server and everything that it started; return its exit status."""
+        """End the server and all of its processes; return its exit status."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -137,13 +137,13 @@ def serve_command(config: Path, bind: str = "127.0.0.1:0", workers: int = 1) -> 
 
 @pytest.fixture
 def clean_environment() -> dict[str, str]:
-    """The environment without any setting of ours."""
+    """Return the environment without any setting of ours."""
     return environment_without_ours()
 
 
 @pytest.fixture
 def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
-    """Start servers: ``serve(toml, workers=1, environment={})``; they end with the test."""
+    """Return ``serve(toml, workers=1, environment={})``; the servers end with the test."""
     servers: list[Server] = []
 
     def start(
@@ -169,7 +169,7 @@ def serve(tmp_path: Path, clean_environment: dict[str, str]) -> Iterator[Serve]:
 
 @pytest.fixture
 def client(serve: Serve) -> Iterator[httpx2.Client]:
-    """A client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
+    """Return a client of a fresh server with the dummy cloud; paths begin after ``/api/v1``."""
     with loopback.client(f"{serve().url}/api/v1") as http:
         yield http
 
@@ -178,7 +178,7 @@ def client(serve: Serve) -> Iterator[httpx2.Client]:
 def running(
     toml: str, directory: Path, environment: dict[str, str] | None = None, workers: int = 1
 ) -> Iterator[Server]:
-    """One server for a whole file of tests that do not harm each other."""
+    """Run one server for a whole file of tests that do not disturb each other."""
     config = directory / "orchestrator.toml"
     config.write_text(toml)
     variables = {**environment_without_ours(), **(environment or {})}
@@ -192,21 +192,21 @@ def running(
 
 @pytest.fixture(scope="session")
 def silent_port() -> Iterator[int]:
-    """A port where connections are taken and nothing is ever answered."""
+    """Return a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         yield listening.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
 def closed_port() -> Iterator[int]:
-    """A port where nobody listens, and that nobody else can get."""
+    """Return a closed port that no other program can take."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
 
 
 def ec2(name: str, port: int, more: str = "") -> str:
-    """Settings of a cloud that is reached through real Libcloud, at a port of this machine."""
+    """Return the settings of a cloud that real Libcloud reaches at a port of this machine."""
     return f"""
 [clouds.{name}]
 driver = "libcloud"
@@ -222,5 +222,5 @@ secure = false
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Async tests run on asyncio, as the server does."""
+    """Run async tests on asyncio, as the server does."""
     return "asyncio"

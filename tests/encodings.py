@@ -50,4 +50,4 @@ ENCODINGS: Final[dict[str, Encode]] = {
     "hex-upper": lambda s: s.encode().hex().upper(),
     "hex-colons": lambda s: s.encode().hex(":"),
 }
-"""A name to what encodes a text."""
+"""The encoder of a text, by its name."""

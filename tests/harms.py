@@ -1,4 +1,4 @@
-"""What can happen to a file or a folder that a server reads, and its end."""
+"""Damage to a file or folder that a server reads, and its repair."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FOLDER_WAYS: Final = ("removed", "read-only", "a file")
 
 @dataclass(frozen=True)
 class Harm:
-    """One thing that happens to one path.
+    """One kind of damage to one path.
 
     Args:
-        path: of a file or a folder that is there.
-        way: one of those above.
-        excused: the clouds whose requests may fail while it lasts, and a while longer.
+        path: an existing file or folder.
+        way: one of the ways above.
+        excused: the clouds whose requests may fail during it, and a while longer.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class Harm:
         return f"{self.path.name}: {self.way}"
 
     def begin(self) -> Callable[[], None]:
-        """Do it; return what ends it."""
+        """Apply the damage; return a function that repairs it."""
         if self.way in ("unreadable", "read-only"):
             mode = self.path.stat().st_mode
             self.path.chmod(0 if self.way == "unreadable" else 0o500)
@@ -65,6 +65,6 @@ def _put_back(away: Path, path: Path) -> None:
 
 
 def _half(content: bytes, suffix: str) -> bytes:
-    """Return the first half of a file; of a module, up to where it cannot be imported."""
+    """Return the first half of a file; of a module, up to a point where its import fails."""
     middle = len(content) // 2
     return content[: content.index(b"(", middle) + 1 if suffix == ".py" else middle]

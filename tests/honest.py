@@ -1,14 +1,15 @@
-"""Clients that keep to the documented rules, and what they saw.
+"""Clients that follow the documented rules, and what they observed.
 
 An honest client sends a request again, unchanged, in these cases only:
 
 1. Its connection ended before the answer (a worker was killed). Reads are safe to repeat, and each
-   change carries an Idempotency-Key (RFC 9110, 9.2.2; docs/exactly-once.md).
+   change carries an Idempotency-Key (RFC 9110, 9.2.2; docs/explanation/exactly-once.md).
 2. 409 ``idempotency_key_in_use``: its change is still under way.
 3. 503 ``state_unavailable``, which has a Retry-After, and 503 ``superseded``, where the test takes
-   the database away: a process that could not beat is taken for dead, and its work taken over.
+   the database away: a process without heartbeats counts as dead, and its work is taken over.
 
-Each answer comes within a minute, also while the database is away (docs/when-the-machine-fails.md).
+Each answer comes within a minute, also while the database is away
+(docs/explanation/when-the-machine-fails.md).
 A start that a killed worker had begun may fail as ``not_started``: nothing was started, and the
 client begins a new one under a new key. Everything else is a failure.
 """
@@ -35,18 +36,18 @@ _LONGEST: Final = 300.0
 """Seconds for which a client repeats one request."""
 
 Excuse = Callable[[str, float], bool]
-"""Whether a failure of a cloud is excused, given when the request began."""
+"""Whether a cloud's failure is excused, by the time at which the request began."""
 
 
 @dataclass
 class Tally:
-    """What all clients saw together.
+    """The observations of all clients.
 
     Attributes:
-        failures: what no client should have seen.
+        failures: violations.
         resets: connections that ended before their answer.
         waits: answers 503 ``state_unavailable`` or ``superseded``.
-        not_started: starts that ended so.
+        not_started: starts that failed as ``not_started``.
         slowest: seconds of the slowest answer.
         started: the ids of the VMs of each successful start, by key.
         stopped: the ids of VMs whose deletion was accepted.
@@ -72,26 +73,26 @@ class Tally:
 
 
 class Unavailable(Exception):
-    """A request that has failed in the end."""
+    """A request that has failed finally."""
 
 
 class Honest(threading.Thread):
-    """Lists one cloud's nodes, and starts and stops VMs of it if told to.
+    """A client that lists one cloud's nodes, and may start and stop VMs.
 
     Args:
-        url: of the server.
-        cloud: its name.
+        url: the server's URL.
+        cloud: the cloud's name.
         tally: shared with the other clients.
-        number: tells this client's keys from those of others.
+        number: makes this client's keys unique.
         keeps: whether it keeps its connection; otherwise it makes one for each request.
         changes: whether it starts and stops VMs.
-        is_excused: by itself nothing is.
-        may_wait: whether a request that began then may be told that the database is away.
+        is_excused: whether a failure is excused; never by default.
+        may_wait: whether a request that began then may be answered that the database is away.
         tls: None for plain HTTP.
-        headers: of each request.
+        headers: headers of each request.
     """
 
-    def __init__(  # noqa: PLR0913 - named ones
+    def __init__(  # noqa: PLR0913 - keyword arguments
         self,
         url: str,
         cloud: str,
@@ -124,7 +125,7 @@ class Honest(threading.Thread):
         self._luck = random.Random(number)
 
     def end(self) -> None:
-        """Finish the turn that is under way; :meth:`join` waits for it."""
+        """Finish the current round; :meth:`join` waits for it."""
         self._end.set()
 
     def run(self) -> None:
@@ -135,7 +136,7 @@ class Honest(threading.Thread):
                 self._turn(f"{self._number}-{turn}")
             except Unavailable:
                 self._end.wait(_PAUSE)
-            except Exception as error:  # noqa: BLE001 - a client that dies would see no more
+            except Exception as error:  # noqa: BLE001 - a dead client observes nothing
                 self._tally.failures.append(f"client {self._number}: {error!r}")
             self._end.wait(self._luck.uniform(0.0, 0.1))
         self._http.close()
@@ -157,10 +158,10 @@ class Honest(threading.Thread):
     def _send(
         self, method: str, path: str, key: str, body: dict[str, Any] | None = None
     ) -> dict[str, Any] | None:
-        """Return the answer of a request; None for a start that came to nothing.
+        """Return the answer of a request; None for a start that was not begun.
 
         Raises:
-            Unavailable: when it has failed.
+            Unavailable: The request has failed finally.
         """
         headers = {"Idempotency-Key": key} if body is not None else {}
         began, said = time.monotonic(), ""

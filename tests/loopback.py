@@ -1,7 +1,7 @@
-"""HTTP to servers on this machine, on a connection for each request or on those of a client.
+"""HTTP to servers on this machine, on one connection a request or a client's kept ones.
 
-Nobody's certificates are read, which would take 25 ms for each client, and a machine that is
-busy with other things may take its time.
+No certificates are loaded, which would take 25 ms for each client. The timeouts are generous, since
+other programs may use the machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def client(base_url: str = "", timeout: float = PATIENCE, **more: Any) -> httpx2
 
 
 def _is_documented(response: httpx2.Response) -> None:
-    """Fail the test whose server answers with an error code that no page has."""
+    """Fail the test if the answer has an error code that no page lists."""
     if response.status_code < _FIRST_ERROR or "json" not in response.headers.get(
         "content-type", ""
     ):

@@ -1,7 +1,7 @@
 """Programs that a test needs and that pip does not install.
 
-On a person's machine a test without its program is skipped. Where ``CI`` is set such a test fails:
-``.ci/run`` sets it, after it has installed them all.
+A test without its program is skipped on a developer's machine. With ``CI`` set it fails:
+``.ci/run`` installs all programs and then sets ``CI``.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import pytest
 STRICT: Final = "CI"
 
 _PATH: Final = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-"""Debian keeps servers in folders that are in the PATH of root only."""
+"""Debian installs servers in folders that only root's PATH has."""
 
 
 def program(name: str, package: str = "") -> str:
-    """Return the path of a program; skip the test, or fail it, if the machine has none.
+    """Return the path of a program; skip or fail the test if the machine has none.
 
     Args:
-        name: what it is called.
-        package: the Debian package that brings it, where that has another name.
+        name: the program's name.
+        package: the Debian package that contains it, if that has another name.
     """
     found = shutil.which(name, path=_PATH)
     if found is None:
@@ -32,7 +32,7 @@ def program(name: str, package: str = "") -> str:
 
 
 def missing(why: str) -> NoReturn:
-    """Skip the test that runs, or fail it where nothing may be skipped."""
+    """Skip the running test, or fail it where skipping is not allowed."""
     if os.environ.get(STRICT):
         pytest.fail(f"{why} ({STRICT} is set)")
     pytest.skip(why)

@@ -36,12 +36,12 @@ pidfile = {folder}/pid
 
 
 class Pooler:
-    """A PgBouncer that runs.
+    """A running PgBouncer.
 
     Args:
-        command: starts it.
-        owner: the user that it runs as; None for the one that runs the tests.
-        port: where it listens.
+        command: the command line.
+        owner: the user as which it runs; None for the user of the tests.
+        port: the port on which it listens.
         log: its log file.
     """
 
@@ -53,14 +53,14 @@ class Pooler:
         self._process = self._started()
 
     def pause(self) -> None:
-        """Let clients wait once their transactions have ended, until :meth:`resume`."""
+        """Make clients wait once their transactions have ended, until :meth:`resume`."""
         self._process.send_signal(signal.SIGUSR1)
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGUSR2)
 
     def restart(self) -> None:
-        """Kill it, and start it anew at the same port."""
+        """Kill it, and start it again at the same port."""
         self._process.kill()
         self._process.wait(_PATIENCE)
         self._log.with_name("pid").unlink(missing_ok=True)
@@ -93,12 +93,12 @@ def pooled(url: str, mode: str = "transaction", size: int = 2, more: str = "") -
 def pooler(
     url: str, mode: str = "transaction", size: int = 2, more: str = ""
 ) -> Iterator[tuple[str, Pooler]]:
-    """Run PgBouncer as its package comes, save what it pools; yield its URL and it.
+    """Run PgBouncer with its package's settings except for the pooling; yield its URL and itself.
 
     Args:
-        url: of a database whose server listens on a Unix socket.
+        url: a database whose server listens on a Unix socket.
         mode: ``session``, ``transaction`` or ``statement``.
-        size: how many of the server's sessions all clients share.
+        size: the number of server sessions that all clients share.
         more: further lines of its settings.
     """
     command = program("pgbouncer")
@@ -120,7 +120,7 @@ def pooler(
                 more=more,
             )
         )
-        # PgBouncer does not run as root, and only the server's own user reaches its socket.
+        # PgBouncer refuses to run as root, and only the server's own user reaches its socket.
         owner = Path(str(direct.query["host"])).stat().st_uid
         user = owner if os.geteuid() == 0 else None
         running = Pooler([command, "-q", str(settings)], user, port, folder / "log")
@@ -134,7 +134,7 @@ def pooler(
 
 
 def _free_port() -> int:
-    """Return a port that was free a moment ago: PgBouncer takes no socket that is open already."""
+    """Return a port that was free a moment ago: PgBouncer cannot take over an open socket."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         found: int = listening.getsockname()[1]
         return found

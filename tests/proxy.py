@@ -1,4 +1,4 @@
-"""A way to a PostgreSQL server on which connections can fall silent, as a lost machine would."""
+"""A proxy to a PostgreSQL server whose connections can fall silent, as if a machine was lost."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from sqlalchemy import URL, make_url
 
 
 class Proxy:
-    """Hands TCP on; the connections that there are can be lost, and each direction be held.
+    """A TCP proxy that can drop its connections, and hold back either direction.
 
     Args:
-        target: a Unix socket, or a port of this machine; None ends every connection before it has
-            begun.
+        target: a Unix socket, or a port of this machine; None closes every connection at once.
     """
 
     def __init__(self, target: str | int | None) -> None:
@@ -32,23 +31,23 @@ class Proxy:
         self._threads[0].start()
 
     def lose(self) -> None:
-        """Say nothing any more on the connections that there are; new ones reach the server."""
+        """Silence all existing connections; new ones reach the server."""
         self._lost.set()
         self._lost = threading.Event()
 
     def hold(self, *ways: threading.Event) -> None:
-        """Keep what comes one of these ways, on new connections too, until :meth:`resume`."""
+        """Hold back the data of these directions, on new connections too, until :meth:`resume`."""
         for way in ways:
             way.clear()
 
     def refuse(self) -> None:
-        """End every connection that there is or that comes, until :meth:`resume`."""
+        """Close every existing and new connection, until :meth:`resume`."""
         self._refuses = True
         for one in self._open:
             _end(one)
 
     def resume(self) -> None:
-        """Hand on what was held, and all that comes."""
+        """Forward the held data, and everything after it."""
         self._refuses = False
         self.to_server.set()
         self.to_client.set()
@@ -70,7 +69,7 @@ class Proxy:
             try:
                 here, _ = self._listening.accept()
             except OSError:
-                return  # it is closed
+                return  # The socket is closed.
             self.connections += 1
             if self._target is None or self._refuses:
                 here.close()
@@ -78,7 +77,7 @@ class Proxy:
             try:
                 there = self._connect()
             except OSError:
-                here.close()  # the server is away
+                here.close()  # The server is away.
                 continue
             self._open += [here, there]
             for way in ((here, there, self.to_server), (there, here, self.to_client)):
@@ -116,7 +115,7 @@ def _end(one: socket.socket) -> None:
 
 @contextmanager
 def proxied(url: str) -> Iterator[tuple[Proxy, URL]]:
-    """Run a proxy before the server of a URL; yields it and the URL of the same database."""
+    """Run a proxy in front of a URL's server; yield it and the URL of the same database."""
     direct = make_url(url)
     proxy = Proxy(f"{direct.query['host']}/.s.PGSQL.{direct.port or 5432}")
     try:

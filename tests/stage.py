@@ -1,4 +1,4 @@
-"""A server on a stage of its own: all that it reads is in one folder, where it can be harmed."""
+"""A server with all of its files in one folder, where a test can damage them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.harms import FILE_WAYS, FOLDER_WAYS, Harm
 from tests.machine import program
 
 GRACE: Final = 15.0
-"""Seconds after a harm in which its cloud may still fail: what was away is tried every 10 s."""
+"""Seconds after a harm in which its cloud may still fail: missing files are tried every 10 s."""
 
 CLOUDS: Final = ("fake_driver", "other", "stack", "lab")
 PASSWORD: Final = "password-of-the-stack"
@@ -90,7 +90,7 @@ class Keystone(OpenStack):
 
 
 class Stage:
-    """A server, all of whose files are in one folder, and what is harmed there."""
+    """A server with all of its files in one folder, and the damage to them."""
 
     def __init__(self, folder: Path, keystone: str) -> None:
         self.folder = folder
@@ -114,7 +114,7 @@ class Stage:
         self._windows: list[tuple[frozenset[str], float, float]] = []
 
     def command(self) -> list[str]:
-        """Return the server's command: root may read anything, unless that is taken from it."""
+        """Return the server's command, without root's permission to read every file."""
         command = serve_command(self.folder / "orchestrator.toml", workers=2)
         caps = "--bounding-set=-dac_override,-dac_read_search"
         return [program("setpriv", "util-linux"), caps, "--", *command]
@@ -128,7 +128,7 @@ class Stage:
         }
 
     def harms(self) -> list[Harm]:
-        """Return everything that is done to the files and folders, each in each way."""
+        """Return all harms: each file and folder in each way."""
         core, plugin = self.site / "orchestrator_core", self.site / "passing_cloud"
         metadata = self.site / "passing-1.0.dist-info"
         of_all = [
@@ -161,7 +161,7 @@ class Stage:
 
     @contextmanager
     def harmed(self, harm: Harm) -> Iterator[None]:
-        """Let one thing happen for as long as the context lasts."""
+        """Apply one harm until the block ends."""
         began = time.monotonic()
         self._windows.append((harm.excused, began, float("inf")))
         end = harm.begin()
@@ -172,7 +172,7 @@ class Stage:
             self._windows[-1] = (harm.excused, began, time.monotonic() + GRACE)
 
     def is_excused(self, cloud: str, began: float) -> bool:
-        """Whether a request of a cloud that has failed just now, and began then, may."""
+        """Return whether a cloud's failure just now is excused, for a request that began then."""
         return any(
             cloud in clouds and began < end and first < time.monotonic()
             for clouds, first, end in self._windows
@@ -180,10 +180,11 @@ class Stage:
 
 
 def _install(site: Path) -> None:
-    """Put copies of the core and of a plugin where the server finds them first."""
+    """Install copies of the core and of a plugin where the server finds them first."""
     left_out = shutil.ignore_patterns("__pycache__")
     core = Path(orchestrator_core.__file__).parent
-    shutil.copytree(core, site / "orchestrator_core")  # with its bytecode: it starts the sooner
+    # with its bytecode, so that the server starts faster
+    shutil.copytree(core, site / "orchestrator_core")
     shutil.copytree(core.parent / "conf", site / "conf", ignore=left_out)
     for package in (orchestrator_libcloud, libcloud):
         source = Path(str(package.__file__)).parent
@@ -216,7 +217,7 @@ def served(stage: Stage) -> Iterator[Server]:
 
 
 class Probe:
-    """Asks every worker for every cloud."""
+    """A client that requests every cloud from every worker."""
 
     def __init__(self, server: Server, stage: Stage) -> None:
         self._server = server
@@ -233,7 +234,7 @@ class Probe:
         )
 
     def serves(self, *clouds: str) -> bool:
-        """Whether each of several requests for each cloud is answered well."""
+        """Return whether several requests for each cloud all succeed."""
         with self.client() as http, suppress(httpx2.TransportError):
             answers = [http.get(f"/nodes/{cloud}") for cloud in clouds for _ in range(4)]
             return all(answer.status_code == 200 for answer in answers)

@@ -1,4 +1,4 @@
-"""Servers with a database, and what tests ask of them."""
+"""Servers with a database, and the requests that tests send them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 def settings(state: str, cloud: str = "", more: str = "") -> str:
-    """Settings with a database, the dummy cloud and the default assignment backend."""
+    """Return settings with a database, the dummy cloud and the default assignment backend."""
     return f"""
 default_cloud = "fake_driver"
 [state]
@@ -41,12 +41,12 @@ backend = "given"
 
 
 class Api:
-    """A server's version 1, for tests: every answer as its status and its JSON.
+    """A client of a server's version 1 that returns each answer as its status and its JSON.
 
     Args:
-        server: it runs already.
-        cloud: what is asked and told is of this one; by itself of the server's default cloud, and
-            its operations are those of all clouds.
+        server: the running server.
+        cloud: the cloud of all requests; by default the server's default cloud, and operations of
+            all clouds.
         timeout: seconds.
     """
 
@@ -95,7 +95,7 @@ class Api:
         return self.put(f"/vm/action/release{self._last}", {"node": node, **more})
 
     def nodes(self) -> list[str]:
-        """The ids of what is in the cloud."""
+        """Return the ids of the nodes in the cloud."""
         return [node["id"] for node in self.get(f"/nodes{self._last}")["nodes"]]
 
     def operations(self, **filters: str) -> list[Json]:
@@ -111,7 +111,7 @@ class Api:
         return found
 
     def settled(self, operation_id: str, patience: float = PATIENCE) -> Json:
-        """An operation, once it has come to an end."""
+        """Return an operation, once it has ended."""
         ends = ("succeeded", "failed", "abandoned", "paused")
         found: Json = wait_for(
             lambda: self.operation(operation_id),
@@ -124,7 +124,7 @@ class Api:
 def wait_for(
     look: Callable[[], Any], wanted: Callable[[Any], bool], patience: float = PATIENCE
 ) -> Any:
-    """Look until what is seen is what is wanted; return it."""
+    """Poll until the value has the wanted property; return the value."""
     ends_at = time.monotonic() + patience
     while True:
         seen = look()
@@ -136,7 +136,7 @@ def wait_for(
 
 @contextmanager
 def stateful(toml: str, directory: Path) -> Iterator[Api]:
-    """A running server with a database and, unless the settings say no, a durable worker."""
+    """Run a server with a database and, unless the settings disable it, a durable worker."""
     with running(toml, directory) as server:
         if "worker = false" not in toml:
             server.wait_for_log("durable worker ready")
@@ -146,7 +146,7 @@ def stateful(toml: str, directory: Path) -> Iterator[Api]:
 
 
 def leases_end(url: str, node: str | None = None, after: float = -1.0) -> None:
-    """Let leases end so many seconds from now: all of them, or one VM's."""
+    """Move the ends of leases to this many seconds from now: all of them, or one VM's."""
     database = Database(url, Path())
     held = update(assignments).where(
         assignments.c.lease_expires_at.is_not(None), assignments.c.ended_at.is_(None)

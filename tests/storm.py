@@ -1,4 +1,4 @@
-"""Kills of a server's processes, and what a server may need of its machine."""
+"""Random kills of a server's processes, and limits of a server's resources."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.conftest import Server
 PATIENCE: Final = 60.0
 
 MEMORY: Final = 220 * 2**20
-"""Bytes of one process of a server, at most."""
+"""The most memory of one process of a server, in bytes."""
 
 
 class Storm:
-    """Kills of one server, by chance.
+    """Random kills of one server's processes.
 
     Args:
-        server: with two web workers and a durable one.
-        luck: decides what comes.
+        server: a server with two web workers and a durable worker.
+        luck: the random generator.
     """
 
     def __init__(self, server: Server, luck: random.Random) -> None:
@@ -44,7 +44,7 @@ class Storm:
         return [pid for pid in self._server.workers() if is_durable(pid)]
 
     def strike(self) -> str:
-        """Do one thing of many to the server; return what."""
+        """Do one random harm to the server; return its name."""
         ways: list[Callable[[], None]] = [
             self.kill_one,
             self.kill_one,
@@ -95,7 +95,7 @@ class Storm:
 
 
 def is_durable(pid: int) -> bool:
-    """Whether a child of the master is not one of gunicorn's workers."""
+    """Return whether a child of the master is not one of gunicorn's workers."""
     with suppress(OSError):
         return b"--supervised" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
@@ -105,8 +105,8 @@ def check_healthy(server: Server, fds: int) -> str:
     """Check a server after a storm; return the figures.
 
     Args:
-        server: that was not to end.
-        fds: how many files the master had open at its beginning.
+        server: the server, which must still run.
+        fds: the number of files that the master had open at its start.
     """
     assert server.process.poll() is None, server.log()[-3000:]
     log = server.log()
@@ -130,7 +130,7 @@ def _figures(process: psutil.Process) -> str:
 
 
 def wait_until(is_so: Callable[[], bool], patience: float = PATIENCE) -> float:
-    """Wait for something; return after how many seconds it was so."""
+    """Wait for a condition; return the seconds that it took."""
     began = time.monotonic()
     while not is_so():
         assert time.monotonic() < began + patience, f"not within {patience} s"

@@ -1,4 +1,4 @@
-"""The fair queue: shares of callers, a lane for changes, no idle thread, nobody starved."""
+"""The fair queue: shares of callers, a lane for changes, no idle thread, no starvation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def changes(caller: str) -> Origin:
 
 
 class Model:
-    """A queue in use, and what must hold of it whatever is done."""
+    """A queue in use, and the invariants of every step."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -73,17 +73,17 @@ class Model:
         if len(self.running) >= self.threads:
             return
         if item is None:
-            assert not allowed  # no thread is idle while an item may run
+            assert not allowed  # No thread is idle while an item may run.
             return
         origins = self.waiting.pop(item) & allowed
         charged = self.charged_to(origins)
-        # Of the callers that may, the one that has fewest running.
+        # Of the callers that may run, the one with the fewest running items is next.
         in_lane = [one for one in allowed if one.lane == charged.lane]
         assert self.total(charged.caller) == min(self.total(one.caller) for one in in_lane)
         self.running.append((item, charged))
 
     def charged_to(self, origins: set[Origin]) -> Origin:
-        """The origin in whose turn an item was taken just now."""
+        """Return the origin in whose turn an item was taken just now."""
         callers = [c for c in CALLERS if self.queue.running_of(c) > self.total(c)]
         (found,) = callers
         lanes = [one for one in sorted(origins) if one.caller == found]
@@ -96,7 +96,7 @@ class Model:
         return sum(one.caller == caller for _, one in self.running)
 
     def allowed(self) -> set[Origin]:
-        """The origins of what waits and may run, by the documented limits."""
+        """Return the origins of waiting items that may run, by the documented limits."""
         spare = spare_of(self.threads)
         counts = Counter(one for _, one in self.running)
         return {
@@ -119,7 +119,7 @@ STEPS = st.one_of(
 )
 
 MANY_STEPS = st.lists(st.tuples(STEPS, st.integers(1, 6)), max_size=30)
-"""Each step so many times: only a queue in which much waits and runs comes to its limits."""
+"""Each step this often: only a queue with many waiting and running items reaches its limits."""
 
 
 @settings(max_examples=200, deadline=None)
@@ -130,7 +130,7 @@ def test_limits_hold_and_no_thread_is_idle(threads: int, steps: list[Any]) -> No
         for _ in range(times):
             getattr(model, name)(*arguments)
             assert len(model.queue) == len(model.waiting)
-    while model.waiting or model.running:  # nothing is starved: all of it runs in the end
+    while model.waiting or model.running:  # Nothing starves: all items run in the end.
         for _ in range(threads):
             model.take()
         model.end(0)

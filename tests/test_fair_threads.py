@@ -16,7 +16,7 @@ PATIENCE = 10.0
 
 
 def of(caller: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do something for a caller."""
+    """Run something on behalf of a caller."""
     context = contextvars.copy_context()
     context.run(origin.set, Origin(caller, Lane.READ))
     return context.run(work, *arguments)

@@ -1,4 +1,4 @@
-"""The stream of the log: it neither fails nor blocks."""
+"""The log's stream: it neither fails nor blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each package builds by itself and carries what it needs."""
+"""The packages: each builds alone and contains what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages show is what happens."""
+"""The pages' claims: they match the behaviour."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import Serve
 from tests.stateful import Api, wait_for
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "exactly-once.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "exactly-once.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -90,7 +90,7 @@ def test_the_demo_of_the_readme_starts_one_vm(serve: Serve, tmp_path: Path) -> N
 
 
 def codes() -> set[str]:
-    """Every code of an error, and every one that only an operation ends or waits with."""
+    """Return every error code, and every code that only an operation ends or waits with."""
     found = set()
     for file in (ROOT / "orchestrator_core").rglob("*.py"):
         source = file.read_text(encoding="utf-8")
@@ -102,9 +102,9 @@ def codes() -> set[str]:
     return found
 
 
-def test_every_error_code_is_in_the_page_of_the_api() -> None:
-    page = (ROOT / "docs" / "api-v1.md").read_text(encoding="utf-8")
+def test_every_error_code_is_on_the_page_of_errors() -> None:
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
     found = codes()
     assert {"cloud_timeout", "still_there", "release_unknown"} <= found
-    # It is told by commands, and not over HTTP.
+    # Commands report it; HTTP does not.
     assert {code for code in found if f"`{code}`" not in page} == {"settings"}

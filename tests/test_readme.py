@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its curl examples, its settings, its plugin."""
+"""The README's curl examples, settings and plugin: they behave as shown."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_the_plugin_serves(serve: Any, tmp_path: Path) -> None:
 
 
 def test_the_settings_of_the_page_on_failing_clouds_are_valid(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "when-clouds-fail.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "explanation" / "when-clouds-fail.md").read_text(
+        encoding="utf-8"
+    )
     (block,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     config = tmp_path / "orchestrator.toml"
     config.write_text(block)

@@ -1,4 +1,4 @@
-"""The pinned set for deployment: it is what a server needs, as it was tested, and with hashes."""
+"""The pinned set for deployment: complete, tested, and with hashes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pinned() -> dict[str, str]:
 
 
 def needed() -> set[str]:
-    """Return everything that the core with PostgreSQL and the plugins install, but for our own."""
+    """Return what the core with PostgreSQL and the plugins install, except our own packages."""
     found: set[str] = set()
     waiting = [("vm-orchestrator", "postgresql"), *((plugin, "") for plugin in PLUGINS)]
     seen = set(waiting)
@@ -75,6 +75,6 @@ def test_no_address_of_an_index_is_written_down() -> None:
 
 def test_the_page_shows_the_licence_of_each() -> None:
     licences: dict[str, Any] = runpy.run_path(str(FOLDER / "licences.py"))
-    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "dependencies.md").read_text(encoding="utf-8")
     assert licences["written"](page) == page, "run: make lock"
     assert "| psycopg | LGPL-3.0-only |" in page

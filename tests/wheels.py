@@ -1,4 +1,4 @@
-"""Packages as users get them: built wheels, and where they are installed."""
+"""Packages as users get them: built wheels and their installation."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def once_for_all_workers(
 
 
 def copy_of(source: Path, directory: Path) -> Path:
-    """A copy in which something can be built: nothing is left in the checkout."""
+    """Copy a package so that it can be built without leaving files in the checkout."""
     left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     return Path(shutil.copytree(source, directory, ignore=left_out))
 
@@ -73,7 +73,7 @@ def build(wheels: Path, *sources: Path) -> None:
 
 
 def install(target: Path, *sources: Path) -> None:
-    """Install packages, and nothing that they need, into a directory for PYTHONPATH.
+    """Install packages without their requirements into a directory for PYTHONPATH.
 
     Args:
         target: the directory; it is made if it does not exist.
@@ -92,7 +92,7 @@ def install(target: Path, *sources: Path) -> None:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels of all packages."""
+    """Build wheels of all packages."""
 
     def make(directory: Path) -> None:
         copy = copy_of(ROOT, directory / "checkout")
@@ -102,9 +102,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_venv(directory: Path) -> None:
-    """Make a virtual environment that has everything but what is ours.
+    """Make a virtual environment with all requirements and without our own packages.
 
-    As ``python3 -m venv`` does and as if pip had installed what ours need, without the network.
+    The result is that of ``python3 -m venv`` and of pip installing the requirements, without the
+    network.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
     others = directory / "others"
@@ -122,7 +123,7 @@ def make_venv(directory: Path) -> None:
 
 
 def without_the_network(wheels: Path) -> dict[str, str]:
-    """The environment in which pip takes our packages from their wheels, whatever it is told."""
+    """Return the environment in which pip takes packages only from our wheels."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCHESTRATOR", "PIP_"))}
     for variable in ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_ADDOPTS"):
         kept.pop(variable, None)

@@ -1,58 +1,48 @@
-"""The tables of error codes in the pages, generated from the code.
+"""The documentation page of the error codes, generated from the code.
 
-``make error-codes`` writes them again.
+``make pages`` writes it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 from orchestrator_core.api.error_codes import ErrorCode, error_codes, operation_codes
 
-BEGIN: Final = "<!-- Made out of the code: make error-codes -->"
-END: Final = "<!-- End of what was made out of the code -->"
+_HEAD: Final = """\
+# Errors
 
-_OF_OPERATIONS: Final = (
-    "An operation can also wait or end with one of these; a repeat with its Idempotency-Key then "
-    "answers 502:"
-)
+Every error answer has the five keys that [the API of version 1](api-v1.md#errors) documents. Most
+have an `error_code` too: one stable word for programs. `message` is for people.
+
+<!-- Generated from the code: make pages -->
+
+## Codes of answers
+"""
+
+_OF_OPERATIONS: Final = """\
+
+## Codes of operations
+
+An operation can also wait or end with one of these codes. A repeated request with its
+Idempotency-Key then gets a 502.
+"""
 
 
-def error_tables() -> str:
-    """Return both tables as Markdown, between the lines that mark their place in a page."""
-    head = "| status | `error_code` | what it means | what to do |\n| --- | --- | --- | --- |"
+def errors_page() -> str:
+    """Return the page as Markdown."""
     return "\n".join(
         (
-            BEGIN,
-            "",
-            head,
+            _HEAD,
+            "| status | `error_code` | what it means | what to do |\n| --- | --- | --- | --- |",
             *_rows(error_codes()),
-            "",
             _OF_OPERATIONS,
-            "",
-            "| `error_code` | what it means | what to do |",
-            "| --- | --- | --- |",
+            "| `error_code` | what it means | what to do |\n| --- | --- | --- |",
             *(f"| `{one.code}` | {one.meaning} | {one.advice} |" for one in operation_codes()),
             "",
-            END,
         )
     )
-
-
-def with_tables(page: str) -> str:
-    """Return a page with the current tables.
-
-    Raises:
-        ValueError: when the page lacks the marking lines.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no place for the tables: {BEGIN}")
-    return before + error_tables() + after
 
 
 def _rows(codes: Iterable[ErrorCode]) -> Iterable[str]:
@@ -60,8 +50,3 @@ def _rows(codes: Iterable[ErrorCode]) -> Iterable[str]:
         statuses = ", ".join(map(str, one.statuses))
         meaning = one.meaning.replace("``", "`")
         yield f"| {statuses} | `{one.code}` | {meaning} | {one.advice} |"
-
-
-if __name__ == "__main__":
-    file = Path(sys.argv[1])
-    file.write_text(with_tables(file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,20 +1,18 @@
 """The documentation page of the states, made from the state machines.
 
-``make states`` writes the page again.
+``make pages`` writes it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_core.broker.states import ASSIGNMENT, OPERATION, STEPS, VM, StateMachine
 
 _HEAD: Final = """# States
 
-Made out of `orchestrator_core/broker/states.py` by `make states`.
+Made out of `orchestrator_core/broker/states.py` by `make pages`.
 The statements that write a state refuse every transition that is not drawn here.
 """
 
@@ -46,7 +44,3 @@ def _diagram(machine: StateMachine[Any]) -> Iterator[str]:
     for state in machine.states:
         if not any(source == state for source, _ in machine.transitions):
             yield f"    {state} --> [*]"
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(states_page())

@@ -31,9 +31,19 @@ def operations() -> None:
 
 @operations.command("list")
 @config_option
-@click.option("--state", type=click.Choice([state.value for state in OperationState]))
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in OperationState]),
+    help="Only operations in this state.",
+)
 @click.option("--cloud", help="Only this cloud's.")
-@click.option("--limit", default=_MOST, type=click.IntRange(1, 10_000), show_default=True)
+@click.option(
+    "--limit",
+    default=_MOST,
+    type=click.IntRange(1, 10_000),
+    show_default=True,
+    help="The most operations to show.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @with_clear_errors
 def list_(

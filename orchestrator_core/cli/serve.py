@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.settings.load import load_settings
-from orchestrator_core.settings.schema import check_bind
+from orchestrator_core.settings.schema_fields import check_bind
 from orchestrator_core.settings.snapshot import take
 
 _WORKER_VARIABLE: Final = "ORCHESTRATOR__STATE__WORKER"

@@ -1,4 +1,8 @@
-"""The validated and immutable settings that the rest of the core uses."""
+"""The validated and immutable settings that the rest of the core uses.
+
+The meaning of each key stands beside its field in the schemas (``schema.py`` and its neighbours),
+from which ``make pages`` writes the settings reference; the defaults stand here.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +24,7 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """The addresses and limits of the HTTP server, with all times in seconds.
-
-    Attributes:
-        socket_mode: the permissions of the file of a Unix socket.
-        tls: the certificate; None to serve plain HTTP.
-        limit_request_line: the most bytes of a request's first line, as gunicorn's setting of that
-            name.
-        limit_request_fields: the most header fields of a request.
-        limit_request_field_size: the most bytes of one header field.
-        limit_request_head: the most bytes of the first line and all header fields together.
-        hosts: the names that a server without authentication serves besides those of this machine.
-        root_path: the path below which a proxy serves this server, if the proxy does not send it as
-            ``X-Forwarded-Prefix``; the ``Location`` of an answer begins with it.
-        max_requests_per_caller: the most requests of one caller in flight in one process.
-        max_connections_per_address: the most connections of one address to one process; those of
-            proxies in ``forwarded_allow_ips`` are not counted.
-        forwarded_allow_ips: the proxies whose ``X-Forwarded-*`` headers are trusted: addresses and
-            networks, separated by commas, or ``*``; None for gunicorn's own default.
-    """
+    """The addresses and limits of the HTTP server, with all times in seconds."""
 
     bind: str = "127.0.0.1:5050"
     socket_mode: int = 0o660
@@ -64,12 +50,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """The callers that may use the API.
-
-    Attributes:
-        tokens: the token of each caller, by the caller's name.
-        allow_weak_tokens: whether tokens that are easy to guess are accepted.
-    """
+    """The callers that may use the API."""
 
     mode: Literal["none", "token"] = "none"
     tokens: Mapping[str, Secret] = field(default_factory=dict)
@@ -87,22 +68,7 @@ class PluginSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """The database of operations, assignments and keys, with all times in seconds.
-
-    Attributes:
-        url: ``sqlite:///PATH`` or ``postgresql+psycopg://USER@HOST/DATABASE``.
-        process_timeout: the time without a heartbeat after which a process's work is taken over.
-        retention: the time for which finished rows are kept.
-        idempotency_retention: the time for which an Idempotency-Key is kept.
-        worker: whether ``orchestrator serve`` runs a durable worker beside the web workers.
-        concurrency: the number of operations that one durable worker carries out at the same time.
-        retry_delay: the time until the second attempt of an operation; each later delay is twice as
-            long as the one before.
-        max_retry_delay: the longest delay between two attempts.
-        orphan_scan_interval: the time between two scans of a cloud for orphans.
-        clock_jump: the largest jump of the database's clock against a machine's clock; after a
-            larger one no lease expires until an operator has confirmed it.
-    """
+    """The database of operations, assignments and keys, with all times in seconds."""
 
     url: Secret
     process_timeout: float = 30.0
@@ -118,12 +84,7 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """The circuit breaker of a cloud that keeps failing.
-
-    Attributes:
-        failures: the number of consecutive failures that opens the circuit.
-        seconds: the time for which the circuit is open at first.
-    """
+    """The circuit breaker of a cloud that keeps failing."""
 
     failures: int = 5
     seconds: float = 10.0
@@ -139,13 +100,7 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class OrphanSettings:
-    """The conditions for destroying an orphan; by default none is destroyed.
-
-    Attributes:
-        destroy: whether orphans are destroyed at all.
-        times: the number of complete listings that must have shown the orphan.
-        age: the seconds for which the orphan must have been known.
-    """
+    """The conditions for destroying an orphan; by default none is destroyed."""
 
     destroy: bool = False
     times: int = 5
@@ -157,20 +112,8 @@ class CloudSettings:
     """One ``[clouds.NAME]``; ``plugin`` holds the keys that the driver's own schema checks.
 
     Attributes:
-        threads: the most calls to this cloud at the same time.
-        queue: the most further calls that may wait for a thread.
-        retries: the number of times that a read is repeated after a temporary error.
-        hints: whether the caller's ``X-Cloud-Hints`` are passed to the driver.
-        deadlines: the seconds of each operation that differ from the defaults.
-        destroy: ``own`` if only VMs that were started or adopted here may be destroyed, ``all`` if
-            any VM may be. It is None in settings whose file does not say. The clouds made from
-            these have one of the two: ``own``, except if the driver is a simulation.
-        destroys_per_hour: the most VMs destroyed within an hour; None for no limit.
-        max_concurrent_changes: the most operations in progress at the same time, over all processes
-            and machines; None for no limit.
-        visibility_timeout: the seconds after which the cloud's lists show everything that exists.
-        release_wait: the seconds for which a release waits until the VM is gone.
-        orphans: the treatment of VMs with this installation's marker and no owner.
+        destroy: None if the file does not say. The clouds made from these settings have ``own`` or
+            ``all``.
     """
 
     name: str
@@ -209,13 +152,7 @@ class AssignmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionSettings:
-    """One ``[extensions.NAME]``; ``plugin`` holds the keys that the extension's schema checks.
-
-    Attributes:
-        on_failure: whether a call is denied or only a line is logged when the extension itself
-            fails or takes too long.
-        deadline: the seconds that the extension may take for one call.
-    """
+    """One ``[extensions.NAME]``; ``plugin`` holds the keys that the extension's schema checks."""
 
     name: str
     extension: str

@@ -1,4 +1,4 @@
-"""Requests go on in the turn of their callers, and each caller has a bounded number in flight."""
+"""Admission: callers take turns, and each has a limited number of requests in flight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No body costs more than in proportion to its length."""
+"""The cost of parsing a body: at most in proportion to its length."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def seconds(raw: bytes) -> float:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_four_times_the_body_costs_no_more_than_about_four_times(shape: str) -> None:
     short, long = seconds(body(shape, 2**17)), seconds(body(shape, 2**19))
-    # A quadratic cost would be 16 times; what is refused at once costs next to nothing.
+    # A quadratic cost would be 16 times; a body that is refused at once costs next to nothing.
     assert long < 10 * short + 0.005
 
 

@@ -1,4 +1,4 @@
-"""Long answers: in portions, in a file, and the same text as in one piece."""
+"""Long answers: encoded in portions and in a file, with the same text as in one piece."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_rows_of_every_size_are_encoded_in_small_portions() -> None:
     encode_items(counting, None, rows)
     assert sum(taken) > 27_000_000
     assert len(taken) < 170
-    # Where the rows turn out longer, one portion is as long as the last one had rows.
+    # If the rows are longer than expected, one portion has as many rows as the last one.
     assert sorted(taken)[-5] < 400_000
     assert max(taken) < 4_000_000
 

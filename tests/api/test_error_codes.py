@@ -1,4 +1,4 @@
-"""The pages list every error code that an answer can carry."""
+"""Error codes: the pages list every code that an answer can carry."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import orchestrator_core
 from orchestrator_core import errors
 from orchestrator_core.api import error_codes as registry
 from orchestrator_core.api.error_codes import error_codes, operation_codes
-from orchestrator_core.api.error_page import error_tables, with_tables
 from tests.loopback import DOCUMENTED
 
 CORE = Path(orchestrator_core.__file__).parent
-PAGE = (CORE.parent / "docs" / "api-v1.md").read_text(encoding="utf-8")
 _ENDINGS = {"paused", "_end", "BodyRefused"}
-"""Functions that are given a code, in any place."""
-
-
-def test_the_page_is_what_the_code_says() -> None:
-    assert with_tables(PAGE) == PAGE, "make error-codes writes it anew"
-    assert error_tables() in PAGE
-
-
-def test_a_page_without_a_place_for_the_tables_is_refused() -> None:
-    with pytest.raises(ValueError, match="no place"):
-        with_tables("# Errors\n")
+"""Functions that take an error code, in any position."""
 
 
 def test_each_code_stands_once_with_meaning_and_advice() -> None:
@@ -59,7 +45,7 @@ def test_every_code_that_the_core_writes_is_listed() -> None:
 
 
 def _codes(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield each text that is given as an error's code, and where."""
+    """Yield each text that is passed as an error code, and its place."""
     if "testing" in file.parts:
         return
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""How long failed logins of an address wait for their answers."""
+"""Failed logins: the delays of an address's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A projection does what its schema's ``dump`` does."""
+"""Projections: the same result as the schema's ``dump``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A WebSocket is refused with an error like every other, where the ASGI server can send one."""
+"""WebSockets: refused with an ordinary error, where the ASGI server can send one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recorder and a small cloud without a server; a server with its cloud and its command line."""
+"""A recorder and a small cloud without a server, and a server with its cloud and command line."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.databases import MakeUrl
 from tests.stateful import Api, Json, leases_end, settings, wait_for
 
 asked: list[str] = []
-"""The nodes that a cloud was asked to destroy, one after the other."""
+"""The nodes that a cloud was asked to destroy, in order."""
 
 
 answers: list[OrchestratorError] = []
-"""What comes of the next destroys, one after the other, before they are accepted again."""
+"""The errors of the next destroys, in order, before destroys are accepted again."""
 
 
 class OnlyLists:
@@ -54,7 +54,7 @@ class OnlyLists:
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
-        """Accept it, unless something else is to come of it."""
+        """Accept the deletion, unless an error is due."""
         asked.append(node_id)
         if answers:
             raise answers.pop(0)
@@ -93,13 +93,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
-    """Run ``orchestrator ARGUMENTS`` beside the server; return what has come of it."""
+    """Return a function that runs ``orchestrator ARGUMENTS`` beside the server."""
 
     def once(*arguments: str) -> subprocess.CompletedProcess[str]:
         config = ("--config", str(tmp_path / "orchestrator.toml"))
         return commands.run(*arguments, *config, environment=clean_environment)
 
-    # An operation that is in the middle of an attempt is for no operator to decide about.
+    # Operators cannot decide about an operation in the middle of an attempt.
     def is_over(done: subprocess.CompletedProcess[str]) -> bool:
         return done.returncode == 0 or "runs just now" not in done.stderr
 
@@ -108,7 +108,7 @@ def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
 
 @pytest.fixture
 def command(run: Run) -> Command:
-    """Run ``orchestrator ARGUMENTS`` beside the server; return what it says."""
+    """Return a function that runs ``orchestrator ARGUMENTS`` and returns its output."""
 
     def told(*arguments: str, status: int = 0) -> str:
         done = run(*arguments)
@@ -120,11 +120,11 @@ def command(run: Run) -> Command:
 
 @pytest.fixture
 def thaw(run: Run) -> Callable[[str], None]:
-    """Let destroying go on, and with what a held operation wants at once."""
+    """Return a function that thaws, and continues a held operation at once."""
 
     def thaw(operation: str) -> None:
         assert run("thaw").returncode == 0
-        # It is looked at again every few seconds; nobody has to wait for that here.
+        # Held operations are tried again every few seconds; the test does not wait for that.
         hastened = run("operations", "retry", operation)
         assert hastened.returncode == 0 or "has ended" in hastened.stderr, hastened.stderr
 
@@ -133,7 +133,7 @@ def thaw(run: Run) -> Callable[[str], None]:
 
 @pytest.fixture
 def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
-    """Serve a dummy cloud that outlives its servers."""
+    """Return a function that serves a dummy cloud, which outlives its servers."""
     apis: list[Api] = []
 
     def start(cloud: str = "") -> Api:
@@ -149,13 +149,13 @@ def serve_cloud(serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Api]]:
 
 
 def console(folder: Path) -> DummyDriver:
-    """The same dummy cloud, reached past the server."""
+    """Return the same dummy cloud, used without the server."""
     settings = DummySettings().load({"store": f"file:{folder}/cloud.db"})
     return DummyDriver(PluginContext("console", folder), settings)
 
 
 def expired(api: Api, folder: Path, node: str, code: str | None = None) -> Json:
-    """Let a VM's lease end; return the operation that came of it, once it has that error."""
+    """Expire a VM's lease; return the operation that follows, once it has that error."""
     leases_end(f"sqlite:///{folder}/state.db", node)
 
     def look() -> Json | None:

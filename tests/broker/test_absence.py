@@ -1,4 +1,4 @@
-"""Plugins that call a VM missing which is there, and people who change a VM meanwhile."""
+"""VMs that a plugin wrongly calls missing, and VMs that people change during an operation."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ pytestmark = pytest.mark.anyio
 
 @dataclass
 class Story:
-    """What a cloud does.
+    """The behaviour of a cloud.
 
     Attributes:
-        states: of node 1, one for each look, of which the first is that before the deletion; the
-            last one stays. None: the plugin calls it missing.
-        listed: the ids of each listing; an error is raised. The last one stays.
-        stops: what comes of each stop; None accepts it, as every later one.
-        asked: how often it was asked to destroy.
+        states: the states of node 1, one for each read; the first read comes before the deletion,
+            and the last state stays. None: the plugin calls it missing.
+        listed: the ids of each listing, or an error to raise. The last one stays.
+        stops: the error of each stop; None accepts it, as every later stop.
+        asked: the number of stops received.
     """
 
     states: list[NodeState | None]
@@ -55,7 +55,7 @@ class Story:
 
 
 class Plugin:
-    """A driver that plays a story."""
+    """A driver that follows a story."""
 
     def __init__(self, story: Story) -> None:
         self._story = story
@@ -105,8 +105,8 @@ class Play:
     """One VM and its cloud.
 
     Args:
-        recorder: of this process.
-        story: the cloud's.
+        recorder: this process's recorder.
+        story: the cloud's story.
     """
 
     def __init__(self, recorder: Recorder, story: Story) -> None:
@@ -116,7 +116,7 @@ class Play:
         self._destroyer = Destroyer(recorder)
 
     async def know(self) -> None:
-        """Let the VM be known."""
+        """Record the VM as known."""
         key = VmKey("test", "1", "node-1")
         await self._recorder.database.write(lambda c: vms.note(c, key, VmOrigin.ADOPTED))
 
@@ -134,7 +134,7 @@ class Play:
         return found
 
     async def go_on(self, operation: Operation, times: int = 1) -> Operation:
-        """Make so many attempts more, or fewer if it waits no longer."""
+        """Make this many more attempts, or fewer if the operation no longer waits."""
         for _ in range(times):
             if operation.state is not OperationState.PENDING:
                 break
@@ -177,7 +177,7 @@ async def test_a_plugin_that_calls_a_vm_missing_is_held_against_the_list(
     operation = await play.go_on(operation)
     assert (operation.state, operation.error_code) == (OperationState.PENDING, code)
     assert await play.state() == VmState.DESTROYING
-    # The plugin mends its ways: now the deletion is sent, and accepted.
+    # The plugin's answers are right from now on: the deletion is sent, and accepted.
     play.story.states[:] = [NodeState.RUNNING, None]
     operation = await play.go_on(operation)
     assert (operation.state, play.story.asked) == (OperationState.SUCCEEDED, 3)
@@ -197,7 +197,7 @@ async def test_one_short_listing_ends_no_vm_that_was_there(recorder: Recorder) -
 
 
 async def test_empty_listings_count_only_in_a_row(recorder: Recorder) -> None:
-    """A listing in between that shows the VM says that the empty ones were wrong."""
+    """A listing in between that shows the VM proves that the empty listings were wrong."""
     play = Play(recorder, Story([None], [[], [], ["1"], []], [MISSING] * 5))
     await play.know()
     with pytest.raises(NodeNotFound) as caught:
@@ -273,7 +273,7 @@ async def test_a_vm_that_stays_as_it_was_is_asked_for_again(recorder: Recorder) 
 async def test_a_vm_is_looked_at_before_a_deletion_that_failed_is_repeated(
     recorder: Recorder,
 ) -> None:
-    """The first one was carried out and its answer lost; the VM is switched on again later."""
+    """The first deletion succeeded and its answer was lost; the VM is switched on again later."""
     lost, off = CloudTimeout("lost"), Conflict("The node is off")
     play = Play(recorder, Story([OFF, OFF, OFF, ON], [["1"]], [lost, off, off]))
     await play.know()
@@ -305,7 +305,7 @@ async def test_what_was_seen_before_an_operator_decided_does_not_count() -> None
 
 
 async def stopped_directly(story: Story) -> None:
-    """Have a server without a database destroy node 1."""
+    """Destroy node 1 through a server without a database."""
     cloud = cloud_of(story)
     broker = DirectBroker(Registry([cloud], [], "test"))
     try:

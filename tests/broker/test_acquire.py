@@ -1,4 +1,4 @@
-"""How many operations a durable worker takes at once, and whose."""
+"""Acquiring operations: the number that a durable worker takes at once, and their callers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def schedule(connection: Connection, cloud: str, count: int, caller: str = "some
 def test_no_more_are_taken_than_there_is_room_for(
     postgres_database: Database, limit: int | None
 ) -> None:
-    """Whatever PostgreSQL thinks of the table: it was small when it was last looked through."""
+    """The limit holds although PostgreSQL's planner assumes a small table."""
     postgres_database.write_now(lambda c: schedule(c, "sky", 1))
     plain = postgres_database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with plain.connect() as connection:

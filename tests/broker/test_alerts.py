@@ -1,4 +1,4 @@
-"""What stands in the log although nobody asked: that nobody carries on with what waits."""
+"""Alerts in the log: no durable worker is alive while operations wait."""
 
 from __future__ import annotations
 

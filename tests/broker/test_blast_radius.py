@@ -1,4 +1,4 @@
-"""What keeps living VMs alive: protection, own VMs only, limits and freezing."""
+"""Protection of living VMs: protect, own VMs only, limits and freezing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_only_own_vms_are_destroyed_where_the_settings_say_so(
     assert "assigned" in refusal
     refusal = command("orphans", "destroy", "fake_driver", "2", "--yes", status=1)
     assert "knows no node '2'" in refusal
-    command("protect", "fake_driver", "2")  # it is known from the next look on
+    command("protect", "fake_driver", "2")  # The next scan knows it.
     command("protect", "fake_driver", "2", "--off")
     wait_for(
         lambda: command("orphans", "destroy", "fake_driver", "2", "--yes", status=1),
@@ -110,7 +110,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     assert "a look at the bill" in refused.json()["message"]
     answer = api.release(second).json()
     assert answer["deletion"] == "pending"
-    assert api.operation(answer["operation"])["attempts"] == 2  # nobody waits for the thaw
+    assert api.operation(answer["operation"])["attempts"] == 2  # it did not wait for the thaw
     assert {first, second} <= set(api.nodes())
     assert "a look at the bill" in api.get("/processes")["destroying_held"]
     thaw(answer["operation"])
@@ -121,7 +121,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
 def test_a_late_release_is_told_whose_turn_it_is(
     serve_cloud: Callable[..., Api], command: Command
 ) -> None:
-    """A VM gets a second holder where the destroying after a release was abandoned."""
+    """A VM gets a second holder after the destruction that followed a release was abandoned."""
     api = serve_cloud("release_wait = 0.2")
     node = api.started()
     api.assign(node)
@@ -150,7 +150,7 @@ def test_a_lease_on_what_may_not_be_destroyed_is_refused(
         assert why in answer.json()["message"]
         assert api.get("/vm/assignments", node=node)["assignments"] == []
         assert "lease_expires_at" not in api.assign(node).json()
-        assert api.assign(node, lease="1h").status_code == 200  # it is held, and without a lease
+        assert api.assign(node, lease="1h").status_code == 200  # assigned already, without a lease
 
 
 def test_a_lease_that_ends_on_a_protected_vm_waits_in_sight(

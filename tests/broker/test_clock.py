@@ -1,6 +1,6 @@
-"""A database's clock that jumps: living VMs keep their holders until an operator has confirmed it.
+"""Jumps of the database's clock: VMs keep their holders until an operator has confirmed the clock.
 
-The clock itself is moved, on either database; the processes' own clock goes on.
+The test moves the clock itself, on either database; the processes' own clock is unchanged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SHIFTED = """
         SELECT pg_catalog.clock_timestamp() + (SELECT seconds FROM public.shift) * interval '1 s'
     $$;
 """
-"""PostgreSQL's clock with a table that moves it; it hides the one of the catalog."""
+"""PostgreSQL's clock with a table that moves it; it shadows the function of the catalog."""
 
 
 class Moved:
@@ -57,7 +57,7 @@ class Moved:
 
 
 def shift_postgresql(url: str) -> Callable[[float], None]:
-    """Let a PostgreSQL database have a clock that can be moved."""
+    """Give a PostgreSQL database a clock that can be moved."""
     plain = Database(url, Path())
     name = plain.url.database
     search = f"ALTER DATABASE {name} SET search_path = public, pg_catalog"
@@ -99,7 +99,7 @@ def moved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def watching(moved: Moved, kind: str = "worker", jump: float = 300.0) -> Process:
-    """A process whose heartbeats the test makes itself."""
+    """Run a process whose heartbeats the test makes itself."""
     process = Process(moved.database, kind, LEASE, jump)
     process._beat(process._enter)
     process._beat(process._stay)
@@ -179,7 +179,7 @@ def test_an_operator_s_word_ends_it(moved: Moved) -> None:
 
 
 def test_a_process_that_starts_right_after_the_jump_notices_it(moved: Moved) -> None:
-    """It finds what another process of its machine has read, even if that is gone by now."""
+    """It compares with the reading of another process of its machine, even one that has ended."""
     watching(moved).stop()
     moved.move(HOUR)
     late = Process(moved.database, "worker", LEASE)
@@ -189,13 +189,13 @@ def test_a_process_that_starts_right_after_the_jump_notices_it(moved: Moved) -> 
 
 
 def test_after_a_boot_the_clock_is_believed(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that was off for a week has nothing to compare with: leases have run out."""
+    """A machine that was off for a week has nothing to compare with, so that leases expire."""
     watching(moved).stop()
     monkeypatch.setattr(clock_watch, "machine", lambda: "another boot")
     moved.move(7 * 24 * HOUR)
     process = watching(moved)
     assert doubt(moved) == ""
-    assert not is_trusted(moved, process)  # other machines may be about to say something else
+    assert not is_trusted(moved, process)  # Other machines may report another time later.
     process.clock._trusted_from = 0.0
     assert is_trusted(moved, process)
 
@@ -225,7 +225,7 @@ def test_a_machine_that_was_paused_is_overruled_by_one_that_was_not(
     moved.move(60.0)
     beat(awake)
     beat(paused)
-    moved.move(60.0 + HOUR)  # an hour passes, in which the first machine stands still
+    moved.move(60.0 + HOUR)  # An hour passes, in which the first machine is suspended.
     beat(paused)
     assert "forward" in doubt(moved)
     passed[0] = 60.0 + HOUR
@@ -308,7 +308,7 @@ def test_a_dead_process_does_not_live_longer_because_the_clock_was_set_back(move
 def test_living_processes_are_not_taken_for_dead_after_a_jump(moved: Moved, seconds: float) -> None:
     process, other = watching(moved), watching(moved)
     moved.move(seconds)
-    is_trusted(moved, process)  # which a worker asks before it takes anything over
+    is_trusted(moved, process)  # A worker checks this before it takes over an operation.
     assert not process.clock.is_steady()
     beat(other)
     beat(process)
@@ -341,7 +341,7 @@ def orchestrator(folder: Path, *arguments: str) -> str:
 def test_a_lease_that_ends_by_a_jump_is_held_for_an_operator(
     postgres: MakeUrl, tmp_path: Path
 ) -> None:
-    """With a real server, a durable worker and a PostgreSQL whose clock jumps by an hour."""
+    """A real server, a durable worker and a PostgreSQL whose clock jumps by an hour."""
     url = postgres()
     move = shift_postgresql(url)
     with running(

@@ -1,6 +1,7 @@
-"""Grace periods and limits that go by the database's clock, when that clock jumps.
+"""Grace periods and limits that use the database's clock, while that clock jumps.
 
-A web worker asks no watch before it serves a caller: what it relies on must bear a jump itself.
+A web worker does not check the clock before it serves a caller, so the values on which it relies
+must tolerate a jump themselves.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def test_a_jump_does_not_lift_the_limit_of_destroys(
 ) -> None:
     process = watching(moved, "web")
     row = {"cloud": "sky", "node_id": "1", "origin": "given", "state": "destroying"}
-    began = now() - (HOUR - 60.0)  # one minute is left of its hour
+    began = now() - (HOUR - 60.0)  # One minute of its hour is left.
     moved.do(
         lambda c: c.execute(
             insert(vms).values(
@@ -141,7 +142,7 @@ def test_the_limit_of_destroys_ends_after_an_hour(moved: Moved) -> None:
 def test_a_vm_that_was_just_started_stays_young(
     moved: Moved, *, seconds: float, confirmed: bool
 ) -> None:
-    """Else a VM that its cloud does not show yet would be taken for gone, and run on unseen."""
+    """Otherwise a VM that its cloud does not show yet would count as gone, and run on unnoticed."""
     process = watching(moved, "web")
     moved.do(started)
     jumped(moved, process, seconds, confirmed=confirmed)
@@ -192,7 +193,7 @@ def test_no_lease_has_run_out_for_who_asks_again_while_the_clock_is_in_doubt(mov
 async def test_a_key_stands_for_its_operation_after_a_jump_that_no_heartbeat_has_seen(
     moved: Moved,
 ) -> None:
-    """Else a request that is repeated in these seconds would start a second VM."""
+    """Otherwise a request that is repeated in these seconds would start a second VM."""
     process = watching(moved, "web")
     recorder = Recorder(moved.database, process, StateSettings(Secret("(plain)", plain="")))
     cloud = cloud_of([["1"]])

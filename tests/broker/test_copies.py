@@ -1,4 +1,4 @@
-"""A copy of a database, and one out of a backup: no living VM is destroyed."""
+"""Copies and backups of a database: no living VM is destroyed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stateful import Api, leases_end, wait_for
 def test_a_copy_s_leases_end_nothing_of_the_original_s(
     serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
 ) -> None:
-    """One lease ends before somebody says that it is a copy, and one later."""
+    """One lease ends before an operator declares the database a copy, and one later."""
     api = serve_cloud()
     early, late = api.started(), api.started()
     held = {node: api.assign(node, lease="1h").json()["assignment"] for node in (early, late)}
@@ -36,7 +36,7 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
 def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_on(
     serve_cloud: Callable[..., Api], command: Command, tmp_path: Path
 ) -> None:
-    """While it serves; what it is just starting is waited for."""
+    """The change happens while it serves; it waits for unfinished starts."""
     api = serve_cloud("faults.operations = ['start_vm']\nfaults.latency = 1.0")
     command("db", "restored")
     with ThreadPoolExecutor(1) as thread:
@@ -71,7 +71,7 @@ def test_what_nobody_called_a_copy_does_not_become_another_installation(
 def test_a_copy_settles_what_it_has_started_before_it_is_an_installation_of_its_own(
     serve_cloud: Callable[..., Api], command: Command
 ) -> None:
-    """Its VM, if there is one, would be found by nobody."""
+    """Otherwise no installation would find the VM of that start."""
     fault = "faults.operations = ['start_vm']\nfaults.error_rate = 1"
     api = serve_cloud(f"visibility_timeout = 3600\n{fault}")
     command("db", "restored")
@@ -87,7 +87,7 @@ def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
     api = serve_cloud("release_wait = 0.2")
     node = api.started()
     api.assign(node)
-    command("freeze")  # so that the copy has something to destroy
+    command("freeze")  # gives the copy something to destroy
     operation = api.release(node).json()["operation"]
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -111,7 +111,7 @@ def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
 def test_a_backup_restored_over_a_newer_cloud_destroys_nothing(
     serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
 ) -> None:
-    """The backup was written over the file, so that only the cloud can tell that it is old."""
+    """The backup replaced the file, so that only the cloud shows that it is old."""
     api = serve_cloud(
         "release_wait = 0.2\n[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0"
     )
@@ -154,7 +154,7 @@ def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
 def test_nobody_is_given_a_vm_before_it_is_confirmed_that_it_is_free(
     serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
 ) -> None:
-    """Who was given one after the backup does not stand in it."""
+    """Assignments made after the backup are missing from it."""
     api = serve_cloud()
     mine, other = api.started(), api.started()
     held = api.assign(mine, "ann").json()

@@ -1,4 +1,4 @@
-"""A database that goes away for a moment: clear errors meanwhile, and then all goes on."""
+"""Short outages of the database: clear errors during them, and recovery."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path:
 
 
 def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> None:
-    """Neither a worker that takes a dead one's place, nor those of a reload."""
+    """Replaced workers and those of a reload do not begin with another database."""
     with stateful(settings('url = "sqlite:///state.db"\nretry_delay = 0.1'), tmp_path) as api:
         server, file = api.server, tmp_path / "state.db"
         server.wait_for_log("durable worker ready")

@@ -1,4 +1,4 @@
-"""Destroying, without a server: listings that prove nothing, and a caller who leaves at once."""
+"""Destroying without a server: listings that prove nothing, and callers that leave at once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ pytestmark = pytest.mark.anyio
 async def destroyed(
     recorder: Recorder, listings: Sequence[Sequence[str]], attempts: int
 ) -> Operation:
-    """Destroy node 1, which is there at first, and look so many times whether it is gone."""
+    """Destroy node 1, which exists at first, and check this many times whether it is gone."""
     cloud = cloud_of([["1"], *listings])
     destroyer = Destroyer(recorder)
     change = Change(cloud, Permit(), Requester("somebody", "request"))
@@ -96,7 +96,7 @@ async def test_a_caller_who_leaves_while_it_is_recorded_leaves_the_vm_as_it_was(
     cloud = cloud_of([["1"]])
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     stopping = asyncio.ensure_future(Destroyer(recorder).begin(change, VmReference("1")))
-    while not recorder_is_writing():  # noqa: ASYNC110 - nobody tells of it
+    while not recorder_is_writing():  # noqa: ASYNC110 - no event reports it
         await asyncio.sleep(0)
     stopping.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -106,13 +106,13 @@ async def test_a_caller_who_leaves_while_it_is_recorded_leaves_the_vm_as_it_was(
         await asyncio.sleep(0.01)
         found = await recorder.database.read(_only_operation)
     assert found.error_code == "caller_left"
-    # No listing has shown it, so that nothing of it is kept.
+    # No listing has shown it, so that no row remains.
     assert await recorder.database.read(lambda c: vms.get(c, "test", "1")) is None
     await cloud.close()
 
 
 def recorder_is_writing() -> bool:
-    """Whether the task that records has begun; from there on a cancel comes in its middle."""
+    """Return whether the recording task has begun; a cancellation after that hits its middle."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return "Recorder._record" in names
 
@@ -123,7 +123,7 @@ def _only_operation(connection: Connection) -> Operation | None:
 
 
 async def begun(recorder: Recorder, cloud: Cloud) -> Operation:
-    """Have a VM destroyed, which its cloud accepts; return the operation that waits for that."""
+    """Have a VM destroyed, which its cloud accepts; return the operation that waits for its end."""
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     operation = (await Destroyer(recorder).begin(change, VmReference("1"))).operation
     assert operation is not None
@@ -131,7 +131,7 @@ async def begun(recorder: Recorder, cloud: Cloud) -> Operation:
 
 
 async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) -> Operation:
-    """Go on with an operation as though its cloud had to be asked once more."""
+    """Continue an operation as if its cloud had to be called once more."""
     claimed = await recorder.reacquire(operation, None, _patience())
     assert claimed is not None
     return await Destroyer(recorder).resume(replace(claimed, step=Step.DESTROY), cloud, None)
@@ -179,7 +179,7 @@ async def test_what_another_process_has_taken_over_is_left_to_it(recorder: Recor
 async def test_what_another_operation_saw_go_is_gone(
     recorder: Recorder, *, used_again: bool
 ) -> None:
-    """Although its row, which said that it is our own, is over, or its id another VM's by now."""
+    """This holds although its row, which marked it as our own, has ended or its id was reused."""
     cloud = cloud_of([["1"], []], destroy="own")
     await recorder.database.write(lambda c: vms.adopt(c, VmKey("test", "1"), "0" * 32))
     operation = await begun(recorder, cloud)
@@ -199,7 +199,7 @@ async def test_what_another_operation_saw_go_is_gone(
 async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
     postgres_database: Database,
 ) -> None:
-    """The answer makes it active, for which it does not need the VM's row."""
+    """The answer makes the assignment active, which does not need the VM's row."""
     postgres_database.write_now(hold)
     held = postgres_database.read_now(lambda c: assignments.holding(c, "test", "1"))
     assert held is not None
@@ -223,7 +223,7 @@ async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
 async def test_a_stop_that_finds_nothing_leaves_the_vm_to_one_that_was_not_answered(
     recorder: Recorder,
 ) -> None:
-    """A cloud may not show everywhere yet what it has; nobody can get it meanwhile."""
+    """A cloud may show what it has with a delay; the VM cannot be assigned meanwhile."""
     cloud = cloud_of([["1"], ["2"]])
     answers[:] = [CloudTimeout("lost")]
     with pytest.raises(CloudTimeout) as lost:
@@ -257,7 +257,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
     limited = replace(cloud.settings, destroys_per_hour=1)
     with pytest.raises(DestroyLimit):
         await recorder.database.read(lambda c: safety.check_rate(c, limited, recorder.clock))
-    assert await swept() == 1  # it counts for the limit
+    assert await swept() == 1  # It counts towards the limit.
     await recorder.database.write(
         lambda c: c.execute(update(tables.vms).values(destroy_started_at=now() - 3600.0))
     )
@@ -266,7 +266,7 @@ async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destro
 
 
 async def test_a_vm_that_the_second_listing_shows_is_not_gone(recorder: Recorder) -> None:
-    """The first one is empty, which proves nothing."""
+    """The first listing is empty, which proves nothing."""
     cloud = cloud_of([["1"], ["1"], [], ["1", "2"]])
     operation = await begun(recorder, cloud)
     looked = await asked_again(recorder, operation, cloud)
@@ -278,7 +278,7 @@ async def test_a_vm_that_the_second_listing_shows_is_not_gone(recorder: Recorder
 async def test_a_start_that_is_told_late_brings_no_vm_back(
     recorder: Recorder, *, later: bool
 ) -> None:
-    """Unless it was recorded later than the stop: then it has made another VM of that id."""
+    """The exception is a start recorded after the stop: it has made another VM of that id."""
     cloud = cloud_of([["1"], ["2"]])
     draft = Draft("start_vm", "test", Step.START, Requester("somebody", "request"), {}, 60.0)
 

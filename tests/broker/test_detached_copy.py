@@ -1,4 +1,4 @@
-"""A copy that becomes an installation of its own: what it takes along, by the rows alone."""
+"""Copies that become installations of their own: the rows that they keep."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def lost_expiry(connection: Connection) -> Operation:
 
 
 def moved_and_started(connection: Connection) -> Operation:
-    """Its server has seen that the database is not where it was, and goes on starting VMs."""
+    """Record a moved database, and a start whose answer was lost after that."""
     assert installation.hold_if_moved(connection, "elsewhere")
     return lost_start(connection)
 
@@ -72,7 +72,7 @@ def moved_and_started(connection: Connection) -> Operation:
 def test_what_may_have_begun_is_settled_before(
     database: Database, left: Callable[[Connection], Operation]
 ) -> None:
-    """Else a copy would end a lease of the original's, or look for its own VM by a new marker."""
+    """Otherwise a copy would end a lease of the original, or lose a VM of its own."""
     operation = database.write_now(left)
     before = database.read_now(installation.read).id
     with pytest.raises(Conflict, match=operation.id):
@@ -86,7 +86,7 @@ def test_what_may_have_begun_is_settled_before(
 
 
 class Looked:
-    """A cloud that is asked for markers, and has none of them."""
+    """A cloud that is searched for markers, and has none of them."""
 
     def __init__(self) -> None:
         self.markers: list[str] = []
@@ -109,7 +109,7 @@ class Looked:
 async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_more(
     postgres_database: Database,
 ) -> None:
-    """Who waits until the id may change must not see what was before."""
+    """A process that waits until the id may change must not use the previous id."""
     database, looked = postgres_database, Looked()
     cloud = Cloud(
         CloudSettings("sky", "test"), PluginHandle(Hooks(Kind.CLOUD, "Cloud sky", looked))

@@ -1,4 +1,4 @@
-"""The entry of a process into its database, in time and late."""
+"""The registration of a process in its database, in time and late."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests.storm import wait_until
 
 
 class Away:
-    """A database that is away until it is told to be back.
+    """A database that is away until the test brings it back.
 
     Args:
-        url: of a database that can be used all the time.
+        url: a database that is always reachable.
     """
 
     def __init__(self, url: str) -> None:
@@ -38,7 +38,7 @@ class Away:
         self.rows: list[int] = []
 
     def check(self) -> Sequence[TableFault]:
-        """Check as a process does; notes how many rows there are before its own."""
+        """Check as a process does; record the number of rows before its own."""
         if not self.is_back.is_set():
             raise StateUnavailable
         if self.error is not None:

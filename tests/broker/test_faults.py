@@ -1,4 +1,4 @@
-"""A cloud that misbehaves: nothing is lost, destroyed wrongly or started twice."""
+"""A misbehaving cloud: no VM is lost, destroyed wrongly or started twice."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ seed = 7
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server with a cloud for each way to misbehave."""
+    """Serve a cloud for each way to misbehave."""
     clouds = {**STARTS, **STOPS, **OTHERS}.items()
     more = "".join(misbehaving(name, faults) for name, faults in clouds)
     with running(settings(STATE, more=more), tmp_path_factory.mktemp("faults")) as server:
@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def api_of(server: Server) -> Iterator[Callable[[str], Api]]:
-    """``api_of(cloud)``."""
+    """Return ``api_of(cloud)``."""
     apis: list[Api] = []
 
     def make(cloud: str) -> Api:
@@ -74,7 +74,7 @@ def api_of(server: Server) -> Iterator[Callable[[str], Api]]:
 
 
 def started_and_settled(api: Api, count: int) -> list[str]:
-    """Start so many VMs, whatever is answered; return those that operations came to."""
+    """Start this many VMs, whatever the answers; return those that the operations made."""
     operations = []
     for number in range(count):
         answer = api.start(**{"Idempotency-Key": str(number)})
@@ -103,7 +103,7 @@ def test_starts_come_to_exactly_what_is_in_the_cloud(
 
 
 def seen(api: Api, cloud: str) -> set[str]:
-    """What the cloud shows; a listing that is empty on purpose, or fails, is no answer."""
+    """Return the cloud's nodes; a listing that is empty on purpose, or fails, does not count."""
     answer = api.http.get(f"/nodes/{cloud}")
     return {node["id"] for node in answer.json().get("nodes", [])}
 
@@ -128,7 +128,7 @@ def test_a_release_lasts_until_the_vm_is_gone(api_of: Callable[[str], Api]) -> N
         answer = api.release(node)
         assert answer.json()["result"].startswith(f"Node {node} released and delet")
     for operation in api.operations(kind="release_vm"):
-        # A stuck deletion is asked for again after 13 looks, which take some seconds each time.
+        # A stuck deletion is repeated after 13 checks, which take some seconds each time.
         assert api.settled(operation["id"], patience=60)["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2"]
 
@@ -136,7 +136,7 @@ def test_a_release_lasts_until_the_vm_is_gone(api_of: Callable[[str], Api]) -> N
 def test_a_cloud_that_cannot_find_marked_nodes_asks_for_a_decision(
     api_of: Callable[[str], Api],
 ) -> None:
-    """The dummy can; a hook that fails for ever is as good as none."""
+    """The dummy supports it; a hook that always fails is equivalent to a missing one."""
     api = api_of("blind")
     operation = api.start().json()["operation"]
     found = wait_for(lambda: api.operation(operation), lambda one: len(one["history"]) > 1)

@@ -1,4 +1,4 @@
-"""The default assignment backend does what the contract says, as any other has to."""
+"""The contract's behaviours for the default assignment backend."""
 
 from orchestrator_core.testing import make_suite
 

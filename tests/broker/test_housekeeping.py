@@ -1,4 +1,4 @@
-"""What has ended is forgotten, but nothing that still counts."""
+"""Housekeeping: ended rows are deleted, and rows that still count are kept."""
 
 from __future__ import annotations
 

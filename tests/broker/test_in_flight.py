@@ -1,4 +1,4 @@
-"""A change goes on without its caller once it has begun, and is dropped before."""
+"""Changes without their caller: they continue once begun, and are dropped before."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_permit_is_either_used_or_withdrawn() -> None:
     used = Permit()
     used.begin()
     assert not used.withdraw()
-    used.begin()  # a repeat of what is under way
+    used.begin()  # a repeat of the change under way
     withdrawn = Permit()
     assert withdrawn.withdraw()
     with pytest.raises(CloudError):

@@ -1,4 +1,4 @@
-"""kill -9 between any two steps: afterwards the cloud is what the rows say, and nothing is lost."""
+"""kill -9 between any two steps: the cloud matches the rows afterwards, and no VM is lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ENDS = ("succeeded", "failed", "abandoned")
 
 
 class Killed:
-    """A server whose web worker dies at a point as soon as that is armed."""
+    """A server whose web worker dies at a fault point once that is armed."""
 
     def __init__(self, api: Api, folder: Path, url: str) -> None:
         self.api = api
@@ -51,19 +51,19 @@ class Killed:
         return (self._folder / point).exists()
 
     def dies(self, point: str, request: Callable[[], httpx2.Response]) -> None:
-        """Make a request in whose middle the process that serves it is killed."""
+        """Send a request during which the process that serves it is killed."""
         self.arm(point)
         with pytest.raises(httpx2.RemoteProtocolError):
             request()
 
     def settled(self) -> list[Json]:
-        """All operations, once none is under way."""
+        """Return all operations, once none is under way."""
 
         def look() -> list[Json]:
             try:
                 return self.api.operations(limit="999")
             except httpx2.TransportError:
-                return [{"state": "no answer"}]  # no worker has taken the dead one's place yet
+                return [{"state": "no answer"}]  # No worker has replaced the dead one yet.
 
         found: list[Json] = wait_for(
             look, lambda operations: all(one["state"] in _ENDS for one in operations)
@@ -74,7 +74,7 @@ class Killed:
         leases_end(self._url, node)
 
     def check(self) -> None:
-        """The VMs in the cloud are exactly those that the rows say."""
+        """Check that the cloud's VMs are exactly those of the rows."""
         self.settled()
         database = Database(self._url, Path())
         present = database.read_now(
@@ -94,7 +94,7 @@ class Killed:
 def killed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Killed]:
-    """One server for all of them: what one test leaves is what the next begins with."""
+    """Serve one server for all tests: each continues with the rows that the previous one left."""
     folder = tmp_path_factory.mktemp("killed")
     url = f"sqlite:///{folder}/state.db"
     if request.param == "postgres":
@@ -195,9 +195,9 @@ def test_an_expiry_is_carried_to_its_end(killed: Killed, point: str) -> None:
 
 def test_the_durable_worker_may_die_as_well(killed: Killed) -> None:
     node = killed.api.started()
-    killed.arm("destroy.gone")  # the stop's own request does not get there: the worker does
+    killed.arm("destroy.gone")  # The stop's own request does not reach the point: the worker does.
     assert killed.api.stop(node).status_code == 200
     killed.check()
     assert node not in killed.api.nodes()
-    # The first one's start, and one more for each that has died since.
+    # the first start, and one more for each worker that has died since
     killed.api.server.wait_for_log("durable worker ready", count=2)

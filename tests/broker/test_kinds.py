@@ -1,4 +1,4 @@
-"""The registry of the kinds of operation, and operations of kinds that it does not have."""
+"""The registry of operation kinds, and operations of unknown kinds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_kind_is_named_as_it_is_registered_and_says_what_it_does() -> None:
 
 
 def write(url: str, **columns: str) -> None:
-    """Write into every operation, which has been due for a minute."""
+    """Change every operation, and make it due since a minute ago."""
     database = Database(url, Path())
     values = {**columns, "next_attempt_at": now() - 60.0}
     database.write_now(lambda c: c.execute(update(operations).values(values)))
@@ -38,7 +38,7 @@ def write(url: str, **columns: str) -> None:
 def test_an_operation_of_a_later_version_is_left_to_it_and_shown(
     column: str, later: str, database_url: str, tmp_path: Path
 ) -> None:
-    """A worker of this version must neither run it as something else nor fall over it."""
+    """A worker of this version must neither run it as another kind nor fail on it."""
     cloud = f"""store = "file:{tmp_path}/cloud.db"
 [clouds.fake_driver.faults]
 operations = ["stop_vm"]

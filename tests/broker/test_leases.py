@@ -1,4 +1,4 @@
-"""Leases that run out: the durable worker takes the VM back, or the holder was faster."""
+"""Expiry of leases: the durable worker takes the VM back, unless the holder acts first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VMS = 24
 
 @pytest.fixture
 def serve_leases(serve: Serve, tmp_path: Path, database_url: str) -> Iterator[Callable[..., Api]]:
-    """Start one more server, with a durable worker, over the same database and cloud."""
+    """Return a function that serves one more server with a durable worker."""
     apis: list[Api] = []
 
     def start(workers: int = 1) -> Api:
@@ -47,25 +47,25 @@ def serve_leases(serve: Serve, tmp_path: Path, database_url: str) -> Iterator[Ca
 
 
 def ended(api: Api, assignment: str) -> Json:
-    """An assignment, once it is over."""
+    """Return an assignment, once it has ended."""
     shown: Json = wait_for(lambda: api.assignment(assignment), lambda one: one["ended_at"])
     return shown
 
 
 def on_lease(api: Api, count: int, lease: str = "1h") -> dict[str, str]:
-    """Start and assign so many VMs; return their assignments by node."""
+    """Start and assign this many VMs; return their assignments by node."""
     nodes = [api.started() for _ in range(count)]
     return {node: api.assign(node, lease=lease).json()["assignment"] for node in nodes}
 
 
 def together(work: Callable[[str], httpx2.Response], nodes: list[str]) -> list[httpx2.Response]:
-    """Do something to all nodes at the same time."""
+    """Call a function for all nodes at the same time."""
     with ThreadPoolExecutor(len(nodes)) as threads:
         return list(threads.map(work, nodes))
 
 
 def waiter(api: Api, held: dict[str, str], earliest: float, latest: float) -> Callable[[str], None]:
-    """Return what waits for a node's turn: they come one by one around the end of the leases."""
+    """Return a function that waits for a node's turn; the turns spread around the leases' end."""
     nodes = list(held)
     shown = api.assignment(held[nodes[0]])
     ends_at = datetime.fromisoformat(shown["lease_expires_at"]).timestamp()
@@ -79,7 +79,7 @@ def waiter(api: Api, held: dict[str, str], earliest: float, latest: float) -> Ca
 
 
 def not_to_be_missed(database_url: str, held: dict[str, str]) -> tuple[str, str]:
-    """Take two out of the race: one who is surely in time, and one who is surely late."""
+    """Move two nodes out of the race: one lease ends much later, one now."""
     in_time, late = list(held)[1], list(held)[-1]
     leases_end(database_url, in_time, after=60.0)
     leases_end(database_url, late)
@@ -117,7 +117,7 @@ def test_a_lease_that_is_not_renewed_ends_with_the_vm(serve_leases: Callable[...
 def test_renewing_in_time_wins_and_renewing_late_loses(
     serve_leases: Callable[..., Api], database_url: str
 ) -> None:
-    """Two workers, and for each VM a holder who renews at the moment when the lease ends."""
+    """Two workers, and for each VM a holder who renews around the end of the lease."""
     one, two = serve_leases(workers=2), serve_leases()
     held = on_lease(one, VMS)
     leases_end(database_url, after=1.0)
@@ -200,7 +200,7 @@ def test_a_stop_ends_the_lease_as_well(serve_leases: Callable[..., Api], databas
 
 @pytest.fixture
 def open_database(postgres_database: Database) -> Database:
-    """The same with one VM whose lease soon ends."""
+    """Open a database with one VM whose lease soon ends."""
     with postgres_database.engine.begin() as connection:
         connection.execute(insert(vms), _vm(1))
         soon = now() + 0.3

@@ -1,7 +1,7 @@
-"""The durable broker against a small model: changes that race, repeat and are killed in between.
+"""The durable broker against a small model: changes that race, repeat and are killed.
 
-Everything is real but the process: a kill is an exception at a fault point that nothing catches,
-after which another broker goes on over the same database and the same cloud.
+Everything is real except the process: a kill is an exception at a fault point that no code catches.
+After it another broker continues with the same database and cloud.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ actions = st.tuples(
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The end of the process at a fault point."""
 
 
 class World:
@@ -92,7 +92,7 @@ class World:
         self.broker = self.begin()
 
     def begin(self) -> DurableBroker:
-        """A new process takes over."""
+        """Start a new process."""
         self.components = make_components(self.settings, "web")
         broker = self.components.broker
         assert isinstance(broker, DurableBroker)
@@ -103,13 +103,13 @@ class World:
         return self.loop.run_until_complete(work)
 
     def kill(self) -> None:
-        """The process dies: nothing is signed off, nothing is written any more."""
+        """Kill the process: it signs off nothing, and writes nothing more."""
         self.run(self._let_go())
         self.broker = self.begin()
 
     async def _let_go(self) -> None:
         broker = self.broker
-        broker.process._end.set()  # the heart stops
+        broker.process._end.set()  # stops the heartbeat
         broker._recorder.later = lambda *_: None  # type: ignore[method-assign]
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
@@ -117,7 +117,7 @@ class World:
         await asyncio.gather(*others, return_exceptions=True)
         guard = self.components.registry.cloud(None).guard
         while guard.load.running or guard.load.overdue:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)  # what the cloud was asked for it does
+            await asyncio.sleep(0.001)  # The cloud completes the calls that it has received.
         await broker.database.write(lambda c: c.execute(delete(processes)))
         await self.components.registry.close()
         broker.database.close()
@@ -128,7 +128,7 @@ class World:
         return DurableWorker(self.broker, self.components.registry, state, poll=0.01)
 
     async def time_passes(self, node: str) -> None:
-        """A VM's lease ends, if it has one, and a durable worker looks what is to be done."""
+        """Expire a VM's lease, if it has one, and let a durable worker check for due work."""
         ends = (
             update(assignments)
             .where(assignments.c.node_id == node, assignments.c.ended_at.is_(None))
@@ -146,7 +146,7 @@ class World:
         await worker._looking
 
     def settle(self) -> None:
-        """Let the durable worker work until nothing is left to do."""
+        """Run the durable worker until no work is left."""
         worker = self.worker()
 
         async def until_idle() -> None:
@@ -172,7 +172,7 @@ def _open(connection: Connection) -> bool:
 
 
 class Model(RuleBasedStateMachine):
-    """What callers were told, held against what is there."""
+    """The answers to callers, compared with the database and the cloud."""
 
     make_url: MakeUrl
 
@@ -197,13 +197,13 @@ class Model(RuleBasedStateMachine):
 
     @rule(wanted=st.lists(actions, min_size=1, max_size=4))
     def race(self, wanted: list[tuple[str, int, str, int | None]]) -> None:
-        """Changes at the same time."""
+        """Run changes at the same time."""
         self.world.run(self._all(wanted))
         self.world.settle()
 
     @rule(wanted=st.lists(actions, min_size=1, max_size=3), point=st.sampled_from(POINTS))
     def race_and_die(self, wanted: list[tuple[str, int, str, int | None]], point: str) -> None:
-        """Changes at the same time, and the process is killed when one gets to a point."""
+        """Run changes at the same time, and kill the process when one reaches a point."""
 
         def reached(name: str) -> None:
             if name == point:
@@ -229,7 +229,7 @@ class Model(RuleBasedStateMachine):
         if number is not None:
             key = KeyUse("PUT", f"/{action}/{which}/{user}", str(number), "digest", 3600.0)
         change = Change(cloud, Permit(), Requester("model", "request", key))
-        # Mostly what is there: what is gone is soon dealt with.
+        # Mostly existing VMs: an ended one allows few changes.
         known = sorted(self.started if which == ANY else self.there, key=int) or ["3"]
         vm = VmReference(known[which % len(known)])
         assert vm.node is not None
@@ -293,7 +293,7 @@ class Model(RuleBasedStateMachine):
 
 
 def _story(connection: Connection) -> str:
-    """What happened to whom, for whoever has to find out why."""
+    """Return the events of the run, for the analysis of a failure."""
     table = operations
     told = [
         f"{o.kind} {o.node_id} {o.state} {o.error_code} attempts={o.attempts} "
@@ -310,7 +310,7 @@ def _story(connection: Connection) -> str:
 
 
 def _histories(connection: Connection) -> list[list[str | None]]:
-    """What was said of each assignment, in its order."""
+    """Return the events of each assignment, in order."""
     table, histories = assignment_events, dict[str, list[str | None]]()
     for row in connection.execute(select(table).order_by(table.c.id)):
         histories.setdefault(row.assignment_id, []).append(row.reason)

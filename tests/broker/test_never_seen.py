@@ -1,4 +1,4 @@
-"""Operations on a node that its cloud does not have leave no row of a VM behind."""
+"""Operations on a node that its cloud does not have: no row of a VM remains."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def api(folder: Path) -> Iterator[Api]:
 
 
 def living(folder: Path, cloud: str) -> list[str]:
-    """Return the ids of a cloud's VMs of which the database has a row that has not ended."""
+    """Return the ids of a cloud's VMs whose row in the database has not ended."""
     database = Database(f"sqlite:///{folder}/state.db", folder)
     try:
         query = select(rows.c.node_id).where(rows.c.gone_at.is_(None), rows.c.cloud == cloud)
@@ -100,7 +100,7 @@ def test_a_vm_that_is_protected_stays_so_after_a_refused_stop(sqlite: MakeUrl) -
 
 
 def test_rows_of_nodes_that_no_listing_has_shown_are_forgotten(sqlite: MakeUrl) -> None:
-    """Such rows are in the databases of earlier versions."""
+    """Databases of earlier versions have such rows."""
     database = Database(sqlite(), Path())
     upgrade(database)
     ids = ("named", "seen", "own", "protected", "new")

@@ -1,4 +1,4 @@
-"""What one look at a cloud makes of its VMs: whose they are, and what is remembered of them."""
+"""One scan of a cloud: the owners of its VMs, and what is remembered about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orchestrator_core.uptime import uptime
 
 OURS = "a" * 12
 SWEPT = "0" * 32
-"""An operation whose row was kept for long enough."""
+"""An operation that is older than the retention of its row."""
 WHO = Requester("somebody", "request")
 OTHER = Node("8", "eight")
 
@@ -37,7 +37,7 @@ def of(operation: str) -> Node:
 
 
 def look(database: Database, cloud: str, *nodes: Node, destroy: bool = False) -> list[str]:
-    """Look at a cloud that shows these; return the reasons why some are orphans."""
+    """Scan a cloud that shows these; return the reasons of the orphans."""
     rule = OrphanSettings(destroy=destroy, times=1, age=0.0)
 
     def work(connection: Connection) -> list[str]:
@@ -62,7 +62,7 @@ def test_an_ignored_orphan_stays_ignored_although_it_is_not_shown_for_once(
 
 
 def test_that_an_orphan_is_ignored_ends_with_the_vm(database: Database) -> None:
-    """Another one has its id; or it was not seen for long; or somebody has it."""
+    """Another VM has its id, or it was not seen for long, or it was assigned."""
     ours = of(database.write_now(lambda c: started(c, "sky")))
     other = of(database.write_now(lambda c: started(c, "sky")))
 
@@ -88,7 +88,7 @@ def test_that_an_orphan_is_ignored_ends_with_the_vm(database: Database) -> None:
 
 
 def test_what_went_in_the_other_cloud_of_an_account_raises_no_doubt(database: Database) -> None:
-    """The listing of this one was made a little before, or is behind."""
+    """The listing of this cloud was made a little earlier, or is delayed."""
 
     def live_and_go(connection: Connection) -> None:
         vms.note(connection, VmKey("one", "7"), VmOrigin.STARTED, SWEPT)
@@ -106,10 +106,10 @@ def test_what_went_in_the_other_cloud_of_an_account_raises_no_doubt(database: Da
 def test_an_adopted_vm_hides_the_same_one_of_another_cloud_and_no_other(
     database: Database, *, marked: bool
 ) -> None:
-    """Two clouds may be one account, or number their VMs in the same way."""
+    """Two clouds may be one account, or may number their VMs in the same way."""
     ours = of(database.write_now(lambda c: started(c, "two")))
     database.write_now(lambda c: orphans.adopt(c, VmKey("one", "7"), WHO))
-    assert look(database, "two", ours) == []  # nobody has seen yet which one was adopted
+    assert look(database, "two", ours) == []  # No scan has seen yet which one was adopted.
     look(database, "one", ours if marked else Node("7", "seven"))
     assert look(database, "two", ours) == ([] if marked else ["second_of_one"])
 
@@ -124,7 +124,7 @@ def test_an_adopted_orphan_is_known_by_its_marker_at_once(database: Database) ->
 
 
 def test_an_orphan_of_two_sections_is_told_of_where_it_was_started(database: Database) -> None:
-    """The sections are one account's; which of them is looked through first does not matter."""
+    """The sections are one account; the order of their scans does not matter."""
     ours = of(database.write_now(lambda c: failed_start(c, "sky")))
     for cloud in ("blue", "sky", "blue"):
         look(database, cloud, ours, OTHER)

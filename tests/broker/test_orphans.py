@@ -1,4 +1,4 @@
-"""VMs of ours that nobody owns: in quarantine until somebody decides."""
+"""Orphans: quarantined until an operator decides."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_orphan_that_is_protected_stays_one_until_it_is_adopted(
     assert f"Node {node} of fake_driver is protected" in refusal
     command("orphans", "adopt", "fake_driver", node)
     assert api.get("/orphans")["orphans"] == []
-    command("db", "restored", "--confirm")  # the database may be older than it
+    command("db", "restored", "--confirm")  # The database may be older than the VM.
     assert api.assign(node).status_code == 200
 
 
@@ -80,7 +80,7 @@ def test_what_another_cloud_of_the_same_account_has_is_no_orphan(
         lambda: [(one["node"], one["times_seen"] >= 3) for one in api.get("/orphans")["orphans"]],
         lambda them: them == [(shown, True)],
     )
-    for cloud in ("fake_driver", "twin"):  # it is nobody's, whichever section it is asked of
+    for cloud in ("fake_driver", "twin"):  # It is an orphan in each section of the account.
         wait_for(lambda: statuses(api, cloud).get(shown), lambda seen: seen == "FAULTY")  # noqa: B023
     (told,) = json.loads(command("orphans", "list", "--json"))
     command("orphans", "adopt", told["cloud"], shown)

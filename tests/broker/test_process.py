@@ -1,4 +1,4 @@
-"""What a process runs, by the rows and in truth."""
+"""The operations of a process: those in its rows, and those that it really runs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_what_is_taken_again_waits_for_room_in_its_cloud(recorder: Recorde
 async def test_who_was_silent_for_too_long_has_lost_what_it_was_about_to_begin(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Although its next heartbeat makes it sure of its lease again."""
+    """This holds although its next heartbeat renews its registration."""
     permit = recorder.permit()
     permit.begin()
     monkeypatch.setattr(processes, "uptime", lambda: uptime() + 60.0)
@@ -152,7 +152,7 @@ def _names(connection: Connection) -> list[object]:
 async def test_a_server_that_is_another_by_now_is_noticed_while_we_serve(
     postgres_database: Database,
 ) -> None:
-    """It was restored, or a standby has taken its place: connections are made anew unseen."""
+    """The database was restored, or a standby has replaced it: the pool reconnects silently."""
     postgres_database.write_now(lambda c: c.execute(update(installation).values(place="old")))
     process = Process(postgres_database, "web", 5 * BEAT)
     process.start()
@@ -168,8 +168,8 @@ def _held(connection: Connection) -> str:
 async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Recorder) -> None:
     inserts = asyncio.ensure_future(record(recorder))
     for _ in range(5):
-        await asyncio.sleep(0)  # until its statements are with their thread
-    time.sleep(SETTLING + 4 * BEAT)  # noqa: ASYNC251 - the loop is to stand still
+        await asyncio.sleep(0)  # until its statements have reached their thread
+    time.sleep(SETTLING + 4 * BEAT)  # noqa: ASYNC251 - the loop must block
     operation = await inserts
     found = await now(recorder, operation)
     assert (found.state, found.fence) == (OperationState.RUNNING, 1)
@@ -199,7 +199,7 @@ async def test_what_was_written_although_its_commit_was_not_answered_is_not_writ
 
 
 class Away:
-    """A database that is away for as long as somebody wants."""
+    """A database that is away for as long as the test wants."""
 
     def __init__(self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         self._write = recorder.database.write
@@ -244,7 +244,7 @@ async def test_a_server_that_stops_does_not_wait_for_a_database_that_is_away(
 async def test_which_vm_a_start_has_made_is_known_although_another_one_goes_on_with_it(
     recorder: Recorder, *, ended: bool
 ) -> None:
-    """Unless it was taken for failed: then the VM is an orphan, which is looked for."""
+    """A start that was recorded as failed is the exception: a scan finds its VM as an orphan."""
     start = replace(DRAFT, kind="start_vm", step=Step.START, node_id=None)
     cloud = cloud_of([])
     operation = await recorder.record(Change(cloud, Permit(), WHO), start, lambda *_: None)
@@ -277,7 +277,7 @@ async def test_what_is_held_for_long_fills_no_history(recorder: Recorder) -> Non
 
 
 class BreaksInTheCommit:
-    """A database of which one commit is made and not answered, and which is away after that."""
+    """A database that makes one commit without answering, and is away after that."""
 
     def __init__(self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, *, back: bool) -> None:
         self._database = recorder.database
@@ -315,7 +315,7 @@ async def test_a_record_whose_commit_was_not_answered_is_found_and_gone_on_with(
 async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stop that its caller was told had failed must not be carried out later."""
+    """A stop must not be carried out after its caller got an error."""
     database, undone = BreaksInTheCommit(recorder, monkeypatch, back=False), []
     cloud = cloud_of([])
     change = Change(cloud, Permit(), replace(WHO, operation_id="f" * 32))
@@ -334,7 +334,7 @@ async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
 async def test_what_is_done_with_its_record_is_found_after_a_commit_that_was_not_answered(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An assignment or a renewal is then answered as the success that it is."""
+    """An assignment or a renewal is then answered as a success."""
     BreaksInTheCommit(recorder, monkeypatch, back=True)
     cloud = cloud_of([])
     change = Change(cloud, Permit(), WHO)
@@ -352,7 +352,7 @@ async def test_what_is_done_with_its_record_is_found_after_a_commit_that_was_not
 async def test_what_waits_and_was_taken_by_another_process_was_recorded_all_the_same(
     recorder: Recorder,
 ) -> None:
-    """The commit was made, its answer lost, and another process quicker than the second try."""
+    """The commit succeeded, its answer was lost, and another process was faster."""
     operation = await record(recorder)
     waits = Progress(OperationState.PENDING, Step.DESTROY, error_code="cloud_timeout")
     other = replace(waits, error_code="cloud_unreachable")
@@ -368,7 +368,7 @@ async def test_what_waits_and_was_taken_by_another_process_was_recorded_all_the_
 
 
 async def test_a_heartbeat_that_is_run_twice_counts_once(recorder: Recorder) -> None:
-    """A transaction that many share is run again where one of its works has failed."""
+    """A shared transaction runs again if one of its works has failed."""
     process, database = recorder.process, recorder.database
     operation = await record(recorder)
     await asyncio.to_thread(process.stop)

@@ -1,4 +1,4 @@
-"""Whether a process has ended, as others of its machine see it."""
+"""The detection of ended processes by others on the same machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_one_that_was_killed_has_ended() -> None:
 
 
 def test_one_that_is_hidden_may_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with ``hidepid``, or systemd's ``ProtectProc``."""
+    """Such as with ``hidepid``, or systemd's ``ProtectProc``."""
     certificate = process_identity.read_process_identity()
     for path in ("sys/kernel/random/boot_id", "self/ns/pid"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What plugins are told of operations."""
+"""Operations as plugins see them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START = Draft("start_vm", "sky", Step.START, Requester("ops", "r", None, KNOWN),
 
 
 def record(connection: Connection) -> None:
-    """Record a start as a process does that begins it."""
+    """Record a start as the process does that begins it."""
     assert inserts.record(connection, START, "p" * 32).id == KNOWN
 
 
@@ -42,7 +42,7 @@ def test_a_start_is_told_of_for_as_long_as_its_vm_is_there(database: Database) -
     database.write_now(succeed)
     there = {KNOWN: OperationStatus("succeeded", "7")}
     assert database.read_now(told) == there
-    # Its row is deleted after a while; the VM's is not.
+    # Its row is deleted after the retention; the VM's row is not.
     database.write_now(lambda connection: connection.execute(delete(operations)).rowcount)
     assert database.read_now(told) == there
     database.write_now(lambda connection: vms.set_state(connection, "sky", "7", VmState.GONE))

@@ -1,4 +1,4 @@
-"""Releasing through a backend that only names a VM when it is asked which one is meant."""
+"""Releases through a backend that names a VM only in resolve_vm."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ ORDER = AssignOrder(VmReference("1"), "ada", "app")
 
 
 class Terse:
-    """Keeps one VM's user; no answer to a change of it ever arrives when it is ``mute``.
+    """A backend that keeps one VM's user; with ``mute`` no answer to a change of it ever arrives.
 
-    It answers an assign once it ``may_answer``, and ``refuses`` it or not.
+    It answers an assign once ``may_answer`` is set, and refuses it with ``refuses``.
     """
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
 
 
 async def in_vain_for_long(recorder: Recorder, operation: Operation) -> None:
-    """Make as if the attempts of an operation had been made an hour earlier."""
+    """Date the attempts of an operation back by an hour."""
 
     def work(connection: Connection) -> None:
         ours = attempts.c.operation_id == operation.id
@@ -130,7 +130,7 @@ async def in_vain_for_long(recorder: Recorder, operation: Operation) -> None:
 async def test_an_assign_that_does_not_show_may_still_be_made(
     recorder: Recorder, terse: tuple[Terse, Backend], *, late: bool
 ) -> None:
-    """It is ended once the backend has shown nothing for as long as it may take for it."""
+    """The assign ends once the backend has shown nothing for as long as an assign may take."""
     cloud, (itself, backend) = cloud_of([["1"]]), terse
     itself.mute = True
     change = Change(cloud, Permit(), Requester("somebody", "request"))
@@ -179,7 +179,7 @@ async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
 
 
 class LatePermit(Permit):
-    """Its thread is held up in the last moment before it would begin."""
+    """A permit whose thread is delayed in the last moment before it would begin."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ async def test_what_is_told_as_not_begun_does_not_begin(
 async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
     recorder: Recorder, terse: tuple[Terse, Backend], first: str, *, refuses: bool
 ) -> None:
-    """The assignment is what the backend says, whichever of the two ends first."""
+    """The assignment follows the backend's answer, whichever of the two ends first."""
     cloud, (itself, backend) = cloud_of([["1"]]), terse
     itself.refuses = refuses
     itself.may_answer.clear()
@@ -266,7 +266,7 @@ async def _holder(recorder: Recorder) -> Assignment | None:
 
 
 class Agreeable(Terse):
-    """Keeps nothing itself: the ledger alone says whose a VM is."""
+    """A backend that keeps nothing itself: the ledger alone knows the holder of a VM."""
 
     external = False
 
@@ -283,7 +283,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     await asyncio.sleep(0.01)
 
     def lose(connection: Connection) -> Operation:
-        """Let a process take an expiry and be gone, before somebody protects the VM."""
+        """Make a process take an expiry and end, before an operator protects the VM."""
         ((operation_id, _),) = leases.expire_leases(connection, 1)
         (claimed,) = acquire.acquire_due(connection, "gone", {"test": None}, 1)
         assert claimed.id == operation_id
@@ -306,7 +306,8 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 async def test_looks_for_a_deletion_come_soon_and_then_less_often(recorder: Recorder) -> None:
     usual = Recorder(recorder.database, recorder.process, StateSettings(Secret("x", plain="")))
     pauses = [usual.confirmation_delay(looks) for looks in range(20)]
-    assert sum(pauses[:3]) < 1.0  # a VM that goes within 0.7 s is seen to be gone within 1 s
+    # A VM that disappears within 0.7 s is reported as gone within 1 s.
+    assert sum(pauses[:3]) < 1.0
     assert pauses[6] > 2 * pauses[0]
     assert max(pauses) <= 60.0 * 1.2
     assert 120 < sum(pauses[:13]) < 260

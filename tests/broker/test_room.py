@@ -1,4 +1,4 @@
-"""Changes that wait for room in a cloud look for it in the turn of their callers."""
+"""Changes that wait for room in a cloud: callers take turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several servers over one database: their work is shared, and a lost one's is taken over."""
+"""Several servers over one database: shared work, and takeover of a lost server's work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stateful import Api, Json, settings, wait_for
 
 VMS = 9
 SETTLED = 0.05
-"""Seconds in which the database has done what it was sent."""
+"""Seconds in which the database has carried out the statements sent."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def url(postgres: MakeUrl) -> str:
 
 @pytest.fixture
 def start(serve: Serve, tmp_path: Path, url: str) -> Iterator[Callable[[str], Api]]:
-    """Start one more server over the same database and the same cloud."""
+    """Return a function that starts one more server over the same database and cloud."""
     apis: list[Api] = []
 
     def one(cloud: str = "") -> Api:
@@ -57,13 +57,13 @@ def assigned(api: Api) -> list[str]:
 
 
 def kill(server: Server) -> None:
-    """The machine is gone: master, web worker and durable worker, without a word."""
+    """Kill the whole machine without notice: master, web worker and durable worker."""
     os.killpg(server.process.pid, signal.SIGKILL)
     server.process.wait()
 
 
 def stop_at_work(server: Server, at_work: Callable[[], int]) -> None:
-    """Let the machine stand still at a moment at which it has operations under way."""
+    """Suspend the machine at a moment at which it has operations under way."""
     while True:
         os.killpg(server.process.pid, signal.SIGSTOP)
         time.sleep(SETTLED)
@@ -79,14 +79,14 @@ def durable_worker(server: Server) -> int:
 
 
 def thaw(connection: Connection) -> None:
-    """Let everything go on, and at once."""
+    """Resume all processes."""
     installation.thaw(connection)
     pending = operations.c.state == "pending"
     connection.execute(update(operations).where(pending).values(next_attempt_at=0.0))
 
 
 def runs(connection: Connection, pid: int) -> int:
-    """How many operations a process runs."""
+    """Return the number of operations that a process runs."""
     owner = select(processes.c.id).where(processes.c.pid == pid).scalar_subquery()
     return connection.execute(select(func.count()).where(operations.c.owner == owner)).scalar_one()
 
@@ -123,7 +123,7 @@ def test_a_lost_machine_s_work_is_finished_by_the_other(
     for node in nodes:
         assert lost.release(node).json()["deletion"] == "pending"
     if elsewhere:
-        # Nobody here can look whether a process of another machine has ended.
+        # A process of another machine cannot be checked directly.
         database.write_now(
             lambda c: c.execute(update(processes).values(identity="elsewhere/1/2/3"))
         )

@@ -1,11 +1,10 @@
-"""The state machines: what is listed can be written, what is not listed is refused."""
+"""The state machines: listed transitions can be written, all others are refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -24,7 +23,6 @@ from orchestrator_core.broker.states import (
     Step,
     VmState,
 )
-from orchestrator_core.broker.states_page import states_page
 from orchestrator_core.errors import Superseded
 from orchestrator_core.state import tables
 from orchestrator_core.state.clock import now
@@ -64,7 +62,7 @@ WRITERS: dict[OperationState, list[Writer]] = {
 
 
 def operation_in(connection: Connection, state: OperationState) -> Operation:
-    """Return an operation in a state, whose time is over."""
+    """Return an operation in a state, whose deadline has passed."""
     operation_id = inserts.schedule(connection, START.draft("a", WHO, {}, "1"))
     final = state in (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.ABANDONED)
     values = {
@@ -83,7 +81,7 @@ def operation_in(connection: Connection, state: OperationState) -> Operation:
 
 
 def reached(connection: Connection, source: OperationState, target: OperationState) -> set[str]:
-    """Return the states to which the writers of a state bring operations in another."""
+    """Return the states to which a state's writers move operations in another state."""
     seen = set()
     for write in WRITERS[target]:
         connection.execute(delete(tables.attempts))
@@ -162,11 +160,6 @@ def test_an_assignment_makes_the_transitions_that_are_listed_and_no_other(
         assert database.write_now(after) == source, target
     for source, target in ASSIGNMENT.transitions:
         after = partial(assignment_after, source=source, target=target)
-        # Only a stop that failed brings an ended assignment back.
+        # Only a stop that failed restores an ended assignment.
         is_over = source is AssignmentState.ENDED
         assert database.write_now(after) == (source if is_over else target), target
-
-
-def test_the_page_shows_the_machines_as_they_are() -> None:
-    page = Path(__file__).parents[2] / "docs" / "states.md"
-    assert page.read_text() == states_page(), "make states writes it anew"

@@ -1,4 +1,4 @@
-"""kill -9 at random times under load: afterwards the cloud is what the rows say."""
+"""kill -9 at random times under load: the cloud matches the rows afterwards."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ CLIENTS = 8
 
 
 class Client(threading.Thread):
-    """Starts, assigns, renews, releases and stops, again and again, with a key for each start.
+    """A client that starts, assigns, renews, releases and stops, with a key for each start.
 
-    What is assigned on lease and not released is taken back a second or two later.
+    The durable worker takes back a VM that was assigned on lease and not released, a second or two
+    later.
     """
 
     def __init__(self, url: str, number: int, until: float) -> None:
@@ -107,7 +108,7 @@ def test_a_storm_of_kills(serve: Serve, tmp_path: Path, url: str) -> None:
     while time.monotonic() < until - 5:
         time.sleep(luck.uniform(0.2, 1.0))
         with suppress(ProcessLookupError, IndexError):
-            # Every child of the master: web workers and the durable worker alike.
+            # Every child of the master: web workers and the durable worker.
             os.kill(luck.choice(server.workers()), signal.SIGKILL)
             kills += 1
     for client in clients:
@@ -126,7 +127,7 @@ def check(api: Api, clients: list[Client], url: str) -> None:
         text for client in clients for text in client.refused if "not_started" not in text
     ] == []
     assert set(api.nodes()) - {"1", "2"} == set(database.read_now(_present)) - {"1", "2"}
-    # A listing from before the end of a VM may be noted after it; the next one puts that right.
+    # A listing from before the end of a VM may be recorded after it; the next one corrects that.
     wait_for(lambda: api.get("/orphans")["orphans"], lambda orphans: orphans == [])
     held = database.read_now(_held)
     assert len(set(held)) == len(held)

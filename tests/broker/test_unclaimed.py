@@ -1,4 +1,4 @@
-"""Operations of a cloud that was taken out of the settings: they say why they wait."""
+"""Operations of a cloud that was removed from the settings: they show why they wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAY = 86_400.0
 
 
 def held_up(api: Api) -> str:
-    """An operation that waits for its cloud, which does not answer; return its id."""
+    """Create an operation that waits for its cloud, which does not answer; return its id."""
     node = api.started()
     answer = api.stop(node)
     assert answer.status_code == 502
@@ -29,7 +29,7 @@ def held_up(api: Api) -> str:
 
 
 def let_pass(url: str, operation: str, **columns: float) -> None:
-    """Let an operation have been due, and perhaps over, for so many seconds."""
+    """Make an operation due, and perhaps past its deadline, for this many seconds."""
     database = Database(url, Path())
     times = {name: now() - seconds for name, seconds in columns.items()}
     waiting = update(operations).where(operations.c.id == operation)
@@ -73,7 +73,7 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
 def test_what_nobody_could_do_in_time_is_paused(
     toml: str, database_url: str, tmp_path: Path
 ) -> None:
-    """What is due since a moment is left to another worker, which may have the cloud."""
+    """An operation that has just become due is left to a worker that may have the cloud."""
     with stateful(toml, tmp_path) as api:
         over, due = held_up(api), held_up(api)
     let_pass(database_url, over, next_attempt_at=DAY, deadline_at=60.0)
@@ -85,7 +85,7 @@ def test_what_nobody_could_do_in_time_is_paused(
 
 
 def test_a_cloud_that_is_being_worked_in_is_somebody_s(database: Database) -> None:
-    """Its own worker is at its limit, which another one does not know."""
+    """Its own worker has reached its limit, which another worker does not know."""
     who = Requester("somebody", "request")
     drafts = [Draft("stop_vm", cloud, Step.DESTROY, who, {}, DAY, "1") for cloud in ("a", "b")]
     for draft in drafts:

@@ -49,7 +49,7 @@ def lives(connection: Connection) -> list[bool]:
 def test_a_start_waits_for_an_end_that_is_just_being_written(
     postgres_database: Database, *, ended: bool
 ) -> None:
-    """Who was told of a VM by the list may destroy it before its start is told of it."""
+    """A caller who found the VM in a list may destroy it before its start is recorded."""
     postgres_database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
     with postgres_database.engine.connect() as first, first.begin() as ending:
         vms.set_state(first, VM.cloud, VM.node_id, VmState.GONE)
@@ -85,7 +85,7 @@ def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
 def test_a_stop_of_a_vm_that_is_written_off_in_that_moment_is_refused(
     postgres_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would make a row of its own, which nobody ends, and which is in its successor's way."""
+    """Its row would never end, and would block the next VM of that id."""
     note, endings = vms.note, [VmState.GONE]
     postgres_database.write_now(lambda c: note(c, VM, VmOrigin.GIVEN))
 
@@ -153,7 +153,7 @@ def states(connection: Connection) -> tuple[VmState, str | None]:
 
 
 def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
-    """Return what a stop or a release of the VM writes before the cloud is asked."""
+    """Record a stop or a release of the VM, as before the call of the cloud."""
 
     def work(connection: Connection) -> Operation:
         draft = Draft(kind, VM.cloud, step, WHO, {}, 60.0, VM.node_id)

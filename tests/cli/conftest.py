@@ -1,4 +1,4 @@
-"""The command line as it is typed."""
+"""The command line, run as a user types it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(clean_environment: dict[str, str], tmp_path: Path) -> Run:
-    """Run ``orchestrator ARGUMENTS``, with variables of the environment, and what is typed then."""
+    """Return a function that runs ``orchestrator ARGUMENTS`` with an environment and input."""
 
     def command(
         *arguments: str, typed: str = "", **environment: str

@@ -1,4 +1,4 @@
-"""``orchestrator db backup``: a copy that is whole, while a server writes."""
+"""``orchestrator db backup``: a complete copy, while a server writes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_half_a_backup_is_not_left_behind(run: Run, tmp_path: Path) -> None:
 
 @contextmanager
 def small_files(most: int) -> Iterator[None]:
-    """Let what is started here make no file of more bytes: as if a disk were full."""
+    """Limit the size of files that child processes write, as if a disk were full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     yield

@@ -1,4 +1,4 @@
-"""What operators decide about VMs and operations: what they name is there, or is refused."""
+"""Operators' decisions about VMs and operations: unknown ones are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def api(folder: Path) -> Iterator[Api]:
 
 @pytest.fixture
 def command(run: Run, folder: Path) -> Command:
-    """Run a command beside the server."""
+    """Return a function that runs a command beside the server."""
     config = str(folder / "orchestrator.toml")
     return lambda *arguments, **more: run(*arguments, ORCHESTRATOR_CONFIG=config, **more)
 
@@ -104,7 +104,7 @@ def test_default_is_the_default_cloud(api: Api, command: Command) -> None:
 
 
 def test_a_vm_can_be_protected_before_it_is_known(api: Api, command: Command) -> None:
-    """The cloud counts its nodes, so that the id of the next one is known."""
+    """The cloud numbers its nodes, so that the next id is known."""
     node = str(int(api.started()) + 1)
     said = command("protect", "fake_driver", node)
     assert (said.returncode, said.stdout) == (0, f"{node} of fake_driver is protected\n")

@@ -1,4 +1,4 @@
-"""Files that cannot be used: their path, their owner and what to do are told, at `check` too."""
+"""Unusable files: each command reports path, owner and remedy, `check` too."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ COMMANDS = [("check",), ("db", "upgrade"), ("worker",)]
 
 @pytest.fixture
 def refused(tmp_path: Path, clean_environment: dict[str, str]) -> Check:
-    """Run a command that fails as a user to whom permissions apply; return what it says."""
+    """Return a function that runs a failing command subject to permissions."""
 
     def command(*arguments: str, url: str = "sqlite:///var/state.db", more: str = "") -> str:
         (tmp_path / "orchestrator.toml").write_text(settings(f'url = "{url}"', more=more))
         run = [sys.executable, "-m", "orchestrator_core.cli", *arguments]
-        if os.geteuid() == 0:  # root may do anything, unless it has given up its capabilities
+        if os.geteuid() == 0:  # Root may do anything, unless it has dropped its capabilities.
             drop = ["--bounding-set=-all", "--inh-caps=-all"]
             run = [program("setpriv", "util-linux"), *drop, *run]
         done = subprocess.run(
@@ -130,7 +130,7 @@ def test_symbolic_links_that_lead_nowhere(refused: Check, folder: Path) -> None:
 
 
 def test_what_is_not_a_regular_file_is_not_opened(refused: Check, folder: Path) -> None:
-    os.mkfifo(folder / "state.db")  # to open it would wait for ever
+    os.mkfifo(folder / "state.db")  # Opening it would block for ever.
     assert f"{folder}/state.db is not a regular file" in refused("check")
 
 
@@ -138,7 +138,7 @@ def test_what_is_not_a_regular_file_is_not_opened(refused: Check, folder: Path) 
 def test_a_read_only_file_system(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, exists: bool
 ) -> None:
-    """Nobody but root can mount one, so the kernel's answer about it is faked."""
+    """Only root can mount one, so the kernel's answer is faked."""
     file = folder / "state.db"
     if exists:
         file.touch()

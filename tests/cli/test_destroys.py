@@ -1,4 +1,4 @@
-"""``orchestrator check``: which VMs each cloud may destroy."""
+"""``orchestrator check``: the VMs that each cloud may destroy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists for people: readable in a narrow terminal and in a pipe."""
+"""Lists on the terminal: readable in a narrow window and in a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestrator plugin check``, as an author of plugins uses it."""
+"""``orchestrator plugin check``, as a plugin author uses it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def broken(number: str) -> Plugin:
 
 
 def told(*words: str) -> Result:
-    """What the command says in this process."""
+    """Return the command's output, run in this process."""
     return CliRunner(env={"COLUMNS": "200"}).invoke(check, words)
 
 

@@ -1,4 +1,4 @@
-"""`orchestrator plugin new`: what it asks, what it refuses, what it writes."""
+"""`orchestrator plugin new`: its questions, refusals and files."""
 
 from __future__ import annotations
 

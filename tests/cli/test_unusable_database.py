@@ -1,4 +1,4 @@
-"""Commands for a database that is not there, or is none: one sentence, and nothing is made."""
+"""Commands for a missing or invalid database: one sentence, and no file is created."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_damaged_database_is_told_without_a_traceback(
 def test_what_is_left_of_a_database_is_not_deleted(
     run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    """SQLite would: a log without its database is nothing to it."""
+    """SQLite would delete it: it ignores a log without its database."""
     log = tmp_path / "var" / "state.db-wal"
     log.parent.mkdir()
     log.write_bytes(b"everything that was assigned")
@@ -156,7 +156,7 @@ def test_that_no_settings_file_was_named_is_told(run: Run) -> None:
 def test_a_file_that_cannot_grow_is_told_in_one_sentence(
     run: Run, config: str, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    """The limit of file sizes stands for a full disk, for which a test would have to mount one."""
+    """The limit of file sizes stands for a full disk, which a test would have to mount."""
     assert run("db", "upgrade", ORCHESTRATOR_CONFIG=config).returncode == 0
     file = tmp_path / "var" / "state.db"
 

@@ -1,4 +1,4 @@
-"""What `orchestrator plugin new` writes is a whole plugin of each kind, unchanged."""
+"""The packages of `orchestrator plugin new`: complete and valid, unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ README_URL: Final = "http://127.0.0.1:5050"
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One of each, in a folder that is called like its kind; all are installed in a fourth."""
+    """Return a folder with one package of each kind, and all of them installed beside."""
     directory = tmp_path_factory.mktemp("written")
     for kind, name in NAMES.items():
         arguments = ("plugin", "new", "--kind", kind, "--name", name, str(directory / kind))
@@ -51,7 +51,7 @@ def tool(directory: Path, environment: dict[str, str], *command: str) -> str:
     return done.stdout
 
 
-# The fresh cloud's own tests are what the tutorial begins with: tests/docs/test_tutorial.py.
+# The tutorial begins with the fresh cloud's own tests: tests/docs/test_tutorial.py.
 @pytest.mark.parametrize("kind", ["assignment", "extension"])
 def test_its_own_tests_pass(written: Path, environment: dict[str, str], kind: str) -> None:
     said = tool(written / kind, environment, "pytest", "-p", "no:cacheprovider")
@@ -116,7 +116,7 @@ def test_its_tools_find_nothing(written: Path, environment: dict[str, str]) -> N
     for kind in NAMES:
         tool(written / kind, environment, "ruff", "check", "--no-cache", ".")
         tool(written / kind, environment, "ruff", "format", "--no-cache", "--check", ".")
-    # As strict as their own settings say; what is known of the core need not be found out again.
+    # Mypy runs as strictly as the packages' settings say, with the cached analysis of the core.
     ours = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache")]
     tool(written, environment, "mypy", *ours, *NAMES)
 

@@ -1,4 +1,4 @@
-"""A cloud of the core's own making around a plugin object that the test writes."""
+"""A cloud of the core around a plugin object that the test writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import CloudSettings
 
 Answer = Callable[[int, Deadline], Any]
-"""Given the number of the call, from 1, and its deadline."""
+"""A function of the number of the call, from 1, and of its deadline."""
 
 
 class Plugin:
@@ -67,7 +67,7 @@ def hooks_of(plugin: Any) -> Hooks:
 
 
 def ids(_: CloudDescription, nodes: Any) -> list[str]:
-    """The shape of most tests' questions."""
+    """Return the ids, the shape that most tests use."""
     return [node.id for node in nodes]
 
 
@@ -79,7 +79,7 @@ MakeCloud = Callable[..., Cloud]
 
 @pytest.fixture
 def make_cloud() -> Iterator[MakeCloud]:
-    """``make_cloud(plugin, renewed=[...], **settings)``: closed when the test ends."""
+    """Return ``make_cloud(plugin, renewed=[...], **settings)``; close the clouds at the end."""
     clouds: list[Cloud] = []
 
     def build(plugin: Any, *, renewed: Any = None, **settings: Any) -> Cloud:

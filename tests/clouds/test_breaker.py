@@ -1,4 +1,4 @@
-"""When a failing cloud is left alone, and how it is found to be back."""
+"""The circuit breaker: opening after failures, and closing when the cloud is back."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Calls(RuleBasedStateMachine):
         assert sum(self.in_flight) <= 1
 
     def teardown(self) -> None:
-        """Whatever happened: a cloud that is back is found."""
+        """Check that a cloud that is back is found, whatever happened before."""
         for probe in self.in_flight:
             self.breaker.ended(probe=probe)
         self.clock.now += 8 * SECONDS

@@ -1,4 +1,4 @@
-"""The threads of one cloud: results reach their callers, limits and deadlines hold."""
+"""The threads of one cloud: results, limits and deadlines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 10.0
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """Lets the jobs that wait for it end; at the latest with the test."""
+    """Return an event that releases waiting jobs; it is set when the test ends."""
     event = threading.Event()
     yield event
     event.set()
@@ -264,7 +264,7 @@ async def test_lost_threads_are_replaced_counted_and_bounded(
     await asyncio.gather(hang(), hang())
     with pytest.raises(CloudBusy, match="does not give its threads back"):
         await bulkhead.run(lambda _: None, PATIENCE)
-    await asyncio.sleep(0.15)  # three times the grace: no more are replaced
+    await asyncio.sleep(0.15)  # three times the grace: no more threads are replaced
     assert (bulkhead.load.lost, bulkhead.load.overdue) == (2, 4)
     threads = [t for t in threading.enumerate() if t.name.startswith("Cloud hanging ")]
     assert len(threads) == 4

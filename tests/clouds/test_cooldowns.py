@@ -1,4 +1,4 @@
-"""A rate limit's ``Retry-After`` holds for its operation, for a while."""
+"""Cooldowns: a rate limit's ``Retry-After`` holds for its operation, for a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the core does when a cloud fails: it repeats reads, but no changes, and stops at last."""
+"""The guard of a failing cloud: repeated reads, unrepeated changes, and limits."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_a_rate_limit_is_waited_for_by_all_who_ask_the_same(make_cloud: Ma
     first = asyncio.ensure_future(cloud.read(NODES))
     await asyncio.sleep(0.1)
     second = asyncio.ensure_future(cloud.read(NODES, hints={"not": "shared"}))
-    await start(cloud)  # other operations go on
+    await start(cloud)  # other operations continue
     await asyncio.sleep(0.1)
     assert plugin.asked == 1
     await asyncio.gather(first, second)
@@ -258,7 +258,7 @@ async def test_what_it_remembers(make_cloud: MakeCloud) -> None:
 
 
 class Hanging(Plugin):
-    """Waits until it is aborted."""
+    """A driver that waits until it is aborted."""
 
     def __init__(self) -> None:
         self.free = threading.Event()
@@ -274,7 +274,7 @@ class Hanging(Plugin):
 
 
 class Lacking(Plugin):
-    """Implements a hook that this one cloud cannot serve."""
+    """A driver with a hook that this one cloud cannot serve."""
 
     @hookimpl
     def unsupported(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The dummy cloud misbehaves on purpose, and its callers see what the documents promise."""
+"""The misbehaving dummy cloud: callers get the documented answers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CLOUDS = [
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    """One server with a cloud for each way to misbehave, and one that is well."""
+    """Serve one cloud for each way to misbehave, and one without faults."""
     with (
         running(DUMMY + "".join(CLOUDS), tmp_path_factory.mktemp("misbehaving")) as server,
         loopback.client(f"{server.url}/api/v1") as client,
@@ -138,13 +138,13 @@ def test_a_start_shows_later_in_every_worker(serve: Serve) -> None:
     assert started["nodes"]["id"] == "3"
     seen: list[list[str]] = []
     while seen[-16:] != [["1", "2", "3"]] * 16:
-        answer = loopback.get(f"{url}/nodes/sky").json()  # a new connection: any worker
+        answer = loopback.get(f"{url}/nodes/sky").json()  # a new connection reaches any worker
         seen.append([node["id"] for node in answer["nodes"]])
         elapsed = time.monotonic() - began
         assert seen[-1] == ["1", "2"] or elapsed >= 1.5
         assert elapsed < PATIENCE
         time.sleep(0.01)
-    assert seen == sorted(seen)  # once it shows, it shows everywhere
+    assert seen == sorted(seen)  # A node that shows in one worker shows in all.
 
 
 def test_a_stuck_deletion_stays_for_ever(serve: Serve) -> None:

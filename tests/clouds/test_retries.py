@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and after how long."""
+"""Retries: the failures that permit another attempt, and the delays."""
 
 from __future__ import annotations
 

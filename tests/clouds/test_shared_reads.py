@@ -1,4 +1,4 @@
-"""Reads in flight are shared, changes are seen by who made them, and some answers are kept."""
+"""Shared and cached reads, and changes that their callers must see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Gate:
-    """A cloud whose reads answer when they are let; each tells its own number."""
+    """A cloud whose reads answer on release; each returns its own number."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -83,7 +83,7 @@ async def test_nor_after_a_change_that_failed_or_was_late(make_cloud: MakeCloud)
         await cloud.change("start_vm", lambda _: end.wait(10), Permit())
     reads.append(asyncio.ensure_future(cloud.read(NODES)))
     await gate.wait_for(1)
-    end.set()  # only now the change has really ended
+    end.set()  # Only now has the change really ended.
     await asyncio.sleep(0.05)
     reads.append(asyncio.ensure_future(cloud.read(NODES)))
     await gate.wait_for(1)
@@ -143,7 +143,7 @@ async def test_hints_reach_the_driver(make_cloud: MakeCloud) -> None:
 
 
 class Shaped:
-    """What a shape makes; it can be seen to go."""
+    """The result of a shape; a weak reference shows when it is freed."""
 
 
 async def test_of_the_shapes_of_a_kept_answer_only_some_are_kept(make_cloud: MakeCloud) -> None:
@@ -170,7 +170,7 @@ async def test_a_read_that_waits_for_its_first_caller_s_turn_takes_that_of_anoth
     cloud = make_cloud(plugin, threads=1)
 
     def read(caller: str, number: int) -> asyncio.Future[Any]:
-        origin.set(Origin(caller, Lane.READ))  # of which the task has a copy
+        origin.set(Origin(caller, Lane.READ))  # The task gets a copy of the context.
         return asyncio.ensure_future(cloud.read(NODES, hints={"number": str(number)}))
 
     many = [read("many", number) for number in range(50)]
@@ -180,4 +180,4 @@ async def test_a_read_that_waits_for_its_first_caller_s_turn_takes_that_of_anoth
     gate.open.set()
     await asyncio.gather(shared, *many)
     assert order.index("49") <= 2
-    assert len(order) == 50  # it is one call all the same
+    assert len(order) == 50  # It is still one call.

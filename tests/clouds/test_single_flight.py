@@ -1,4 +1,4 @@
-"""The same work at the same time is done once, for as long as somebody waits for it."""
+"""Single flight: concurrent equal work runs once, as long as a caller waits for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``python -m tests.contract``: writes what is new into ``v1.json``, and tells what is broken.
+"""The contract command: ``python -m tests.contract`` adds what is new to ``v1.json``.
 
-With ``--check`` it writes nothing.
+It reports what is broken. With ``--check`` it writes nothing.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ now = snapshot()
 if "--check" not in sys.argv:
     write(added(read(), now, core))
 said = list(broken(read(), now, core))
-print("\n".join(said) or f"{len(now)} parts, as promised")  # noqa: T201 - it is a command
+print("\n".join(said) or f"{len(now)} parts, as promised")  # noqa: T201 - a command
 sys.exit(bool(said))

@@ -1,8 +1,8 @@
-"""``v1.json``: what version 1 of the contract has promised, a line for each part.
+"""``v1.json``: the promises of version 1 of the contract, a line for each part.
 
-A line says what plugins may rely on (``text``) and which version it came with (``since``), for a
-behaviour the kit's. Lines are added, never taken out: what goes is first ``deprecated`` and, a
-minor version later at the earliest, ``removed``.
+A line says what plugins may rely on (``text``) and since which version (``since``; the kit's for a
+behaviour). Lines are added and never deleted: a part is first ``deprecated`` and, a minor version
+later at the earliest, ``removed``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.contract.snapshot import Part
 FILE = Path(__file__).with_name("v1.json")
 
 FIRST = "0.1"
-"""What came with the first version need not say so."""
+"""Parts of the first version need not say so."""
 
 
 class Line(TypedDict):
@@ -43,18 +43,18 @@ def write(promised: Promised, file: Path = FILE) -> None:
 
 
 def minor(version: str) -> str:
-    """``0.1`` for ``0.1.3``."""
+    """Return the minor version: ``0.1`` for ``0.1.3``."""
     parsed = Version(version)
     return f"{parsed.major}.{parsed.minor}"
 
 
 def broken(promised: Promised, now: Mapping[str, Part], version: str) -> Iterator[str]:
-    """Tell what the code does not keep, or the file does not say yet.
+    """Return the promises that the code does not keep, and the parts that the file lacks.
 
     Args:
         promised: the file's lines.
-        now: what the code has.
-        version: of the core.
+        now: the parts in the code.
+        version: the core's version.
     """
     for key in [*promised, *(key for key in now if key not in promised)]:
         line, part = promised.get(key), now.get(key)
@@ -69,7 +69,7 @@ def broken(promised: Promised, now: Mapping[str, Part], version: str) -> Iterato
 
 
 def _breaks_callers(key: str, part: Part, promised: Promised) -> bool:
-    """Whether a field or a parameter was added that everybody has to give."""
+    """Return whether a field or parameter was added that every caller has to give."""
     must_be_given = part.text.startswith(("field ", "parameter ", "keyword: "))
     if not must_be_given or " = " in part.text:
         return False
@@ -121,19 +121,19 @@ def _gone(key: str, line: Line, promised: Promised, version: str) -> Iterator[st
 
 
 def _wholes(key: str) -> Iterator[str]:
-    """Everything that a part is a part of."""
+    """Return everything of which a part is a part."""
     yield from (key[:place] for place, letter in enumerate(key) if letter in ".(")
 
 
 def _may_go(deprecated: Version, removed: Version) -> bool:
-    """Before 1.0 in a later minor version, from then on in a later major one."""
+    """Return whether it may be removed: in a later minor version, from 1.0 on in a major one."""
     if removed.major == 0:
         return (removed.major, removed.minor) > (deprecated.major, deprecated.minor)
     return removed.major > deprecated.major
 
 
 def added(promised: Promised, now: Mapping[str, Part], version: str) -> Promised:
-    """Return the lines with those that are missing, and with what the code deprecates."""
+    """Return the lines plus those that are missing and the deprecations of the code."""
     lines: Promised = {key: {**line} for key, line in promised.items()}
     for key, part in now.items():
         since = minor(version) if part.kit is None else f"kit {part.kit}"
@@ -145,7 +145,7 @@ def added(promised: Promised, now: Mapping[str, Part], version: str) -> Promised
 
 
 def _place(key: str, order: Mapping[str, int]) -> tuple[int, str]:
-    """What is there in the order of the code, what is gone behind what it was a part of."""
+    """Return a sort key: parts in the order of the code, removed ones after their whole."""
     if key in order:
         return order[key], ""
     return max((order[one] for one in _wholes(key) if one in order), default=len(order)), key

@@ -1,4 +1,4 @@
-"""What version 1 of the contract has promised is kept, or goes the way that was promised for it."""
+"""The promises of version 1 of the contract: kept, or withdrawn in the promised way."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ PLANTED = {
     ],
     "testing/behaviours/package.py": [('@behaviour("S10")', '@behaviour("S99")')],
 }
-"""By file, what stands there and what is put in its place."""
+"""By file: the original text, and its replacement."""
 
 SAID = """
     added: attribute stand_in
@@ -147,14 +147,14 @@ def test_a_change_of_the_sources_is_told(tmp_path: Path) -> None:
             assert old in text
             text = text.replace(old, new)
         file.write_text(text + ("Machine = Vm\n" if name == "__init__.py" else ""))
-    (tmp_path / "tests" / "__init__.py").touch()  # no part of the package that is here
+    (tmp_path / "tests" / "__init__.py").touch()  # a part of another package
     check = contract_of(tmp_path, "--check")
     assert check.returncode == 1, check.stderr
     wanted = [line.strip() for line in SAID.strip().splitlines()]
     whole = {line for line in check.stdout.splitlines() if not _is_below_another(line)}
     assert {line for line in whole if not line.startswith(tuple(wanted))} == set()
     assert [line for line in wanted if not any(one.startswith(line) for one in whole)] == []
-    # What is new can be taken over; what is gone or another cannot.
+    # New parts can be recorded; missing or changed ones cannot.
     after = contract_of(tmp_path)
     assert after.returncode == 1
     assert set(after.stdout.splitlines()) == {
@@ -174,7 +174,7 @@ def contract_of(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def _is_below_another(line: str) -> bool:
-    """Whether it tells of a part of something that another line tells of as a whole."""
+    """Return whether it is a part of something that another line names as a whole."""
     wholes = ("hook cloud.reboot_vm(", "hook cloud.restart_vm(", "hook extension.after_call(")
     names = ("Location.", "Vm.", "Machine.", "Secret.reveal(", "Secret.read(")
     return any(f": {one}" in line for one in wholes) or any(
@@ -182,7 +182,7 @@ def _is_below_another(line: str) -> bool:
     )
 
 
-# --- the way that was promised ------------------------------------------------------------
+# --- withdrawal in the promised way -------------------------------------------------------
 
 
 def is_said(promised: dict[str, Line], now: dict[str, Part], core: str) -> list[str]:
@@ -214,7 +214,7 @@ def test_a_hook_goes_a_minor_version_after_it_was_deprecated(
         line["removed"] = removed
     promised: dict[str, Line] = {"hook cloud.x": line}
     assert [one[: len(said)] for one in broken(promised, {}, core)] == [said][: bool(said)]
-    if not said:  # its arguments go with it, and it does not come back
+    if not said:  # Its arguments go with it, and it does not come back.
         promised["hook cloud.x(deadline)"] = {"text": "Deadline", "since": "0.1"}
         assert is_said(promised, {}, core) == []
         again = {"hook cloud.x": Part("hook cloud.x", line["text"], deprecated=deprecated)}

@@ -1,4 +1,4 @@
-"""What stands between fences in the pages for plugin authors."""
+"""Code blocks of the pages for plugin authors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """One block.
+    """One code block.
 
     Attributes:
         name: ``howto:12``, the line where it begins.
@@ -40,7 +40,7 @@ class Block(NamedTuple):
 
 
 def blocks(*languages: str) -> Iterator[Block]:
-    """Every block in one of these languages."""
+    """Return every block in one of these languages."""
     for page in PAGES.values():
         text = page.read_text(encoding="utf-8")
         for found in _BLOCK.finditer(text):
@@ -50,7 +50,7 @@ def blocks(*languages: str) -> Iterator[Block]:
 
 
 def block(page: str, language: str, containing: str) -> Block:
-    """The one block of a page that has this in it."""
+    """Return the only block of a page that contains this text."""
     (found,) = (
         one
         for one in blocks(language)

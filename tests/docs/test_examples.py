@@ -1,4 +1,4 @@
-"""Every block of the pages for plugin authors is what it looks like: code, settings, commands."""
+"""The blocks of the pages for plugin authors: valid code, settings and commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = ("python", "toml", "console", "sh")
 NOT_RUN = ("text", "yaml")
 
 OTHERS = {"pip", "python", "git"}
-"""Commands of others that the pages use."""
+"""Commands of other programs that the pages use."""
 
 
 def named(*languages: str) -> pytest.MarkDecorator:
@@ -49,7 +49,7 @@ def test_no_block_is_overlooked() -> None:
 
 
 class WithDescription:
-    """What the examples leave out."""
+    """A description that the examples leave out."""
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -57,7 +57,7 @@ class WithDescription:
 
 
 def plugins(namespace: dict[str, Any]) -> Iterator[type]:
-    """The classes of a module that have hooks."""
+    """Return the classes of a module that have hooks."""
     for thing in namespace.values():
         here = isinstance(thing, type) and thing.__module__ == namespace["__name__"]
         if here and any(hasattr(one, "orchestrator_impl") for one in vars(thing).values()):
@@ -105,7 +105,7 @@ def test_toml_is_valid(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
-    """The command that is meant, and what is left for it."""
+    """Return the command, and its remaining arguments."""
     command: click.Command = main
     context = click.Context(command, info_name="orchestrator")
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):

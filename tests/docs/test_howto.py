@@ -1,4 +1,4 @@
-"""What the how-to shows does what the page says of it."""
+"""The how-to's examples: each does what the page says."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def driver(containing: str, **settings: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which three of the page's plugins are installed."""
+    """Return the environment in which three of the page's plugins are installed."""
     folder = tmp_path_factory.mktemp("installed")
     points = {
         "clouds": ("nimbus", "class NimbusSettings", "NimbusDriver"),
@@ -138,12 +138,12 @@ def test_a_call_that_hangs_ends_when_it_is_aborted(silent_port: int) -> None:
         hanging = threads.submit(nimbus.list_nodes, deadline)
         while not (nimbus._in_flight and nimbus._in_flight[deadline].sock):
             time.sleep(0.01)
-        time.sleep(0.1)  # until it reads; what is sent before is taken by the system
+        time.sleep(0.1)  # until it reads; the system accepts what is sent before
         nimbus.abort(deadline)
         with pytest.raises(CloudUnreachable):
             hanging.result(5)
     assert nimbus._in_flight == {}
-    nimbus.abort(deadline)  # it may come after the end
+    nimbus.abort(deadline)  # It may arrive after the end.
 
 
 def test_a_call_goes_by_what_is_left(silent_port: int, closed_port: int) -> None:
@@ -215,7 +215,7 @@ def test_what_a_region_cannot_do_has_a_reason() -> None:
 
 
 class Nimbus:
-    """An SDK as the page supposes it."""
+    """An SDK as the page assumes it."""
 
     def __init__(self) -> None:
         self.made: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The pages are built without a warning, and leave nothing of the contract out."""
+"""The built pages: no warnings, and every part of the contract."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIFE = PAGES["life"].read_text(encoding="utf-8")
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make docs` builds, by its very command."""
+    """Build the pages with the command of `make docs`."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (options,) = re.findall(
         r"^\t\$\(BIN\)/sphinx-build (.*) docs build/docs$", makefile, re.MULTILINE
@@ -39,15 +39,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def objects(site: Path) -> dict[str, str]:
-    """The names that have an entry on a page, and on which."""
+    """Return the names that have an entry on a page, and the page."""
     raw = (site / "objects.inv").read_bytes()
     start = 0
-    for _ in range(4):  # lines that are not packed
+    for _ in range(4):  # The lines are not compressed.
         start = raw.index(b"\n", start) + 1
     found = {}
     for line in zlib.decompress(raw[start:]).decode().splitlines():
         name, role, priority, place, _ = line.split(" ", 4)
-        if role.startswith("py:") and priority != "-1":  # the module where it really is
+        if role.startswith("py:") and priority != "-1":  # the module that defines it
             found[name] = place.partition("#")[0]
     return found
 
@@ -91,7 +91,7 @@ ENTRY = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def described(thing: object) -> dict[str, str]:
-    """The arguments that a docstring has words for."""
+    """Return the arguments that a docstring describes."""
     text = f"{inspect.getdoc(thing)}\n"
     return {
         name: words
@@ -104,7 +104,7 @@ def described(thing: object) -> dict[str, str]:
     ("kind", "hook"), [(kind, name) for kind in Kind for name in hooks(kind)], ids=str
 )
 def test_every_argument_is_described(kind: Kind, hook: str) -> None:
-    """By the hook itself, or for all hooks of its group that have it, but not by both."""
+    """The hook itself describes it, or its group for all hooks that have it, but not both."""
     spec = getattr(kind.hookspecs, hook)
     own, common = described(spec), described(kind.hookspecs)
     taken = set(inspect.signature(spec).parameters) - {"self"}
@@ -131,11 +131,11 @@ def test_class_attributes_and_the_kit_s_options_are_there() -> None:
             assert name in REFERENCE
 
 
-# --- the life -----------------------------------------------------------------------------
+# --- the life cycle ------------------------------------------------------------------------
 
 
 def ends() -> set[tuple[str, str]]:
-    """Every state and stage that the loader ends a plugin with."""
+    """Return every state and stage with which the loader ends a plugin."""
     sources = [inspect.getsource(module) for module in (loader, manager)]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     found = set()
@@ -149,7 +149,7 @@ def ends() -> set[tuple[str, str]]:
 
 
 def _texts(expression: ast.expr, nodes: list[ast.AST]) -> set[str]:
-    """What a text is, or may be, if it is a variable."""
+    """Return a text, or the texts that a variable may have."""
     match expression:
         case ast.Constant(value=str(text)):
             return {text}
@@ -189,7 +189,7 @@ OUTSIDE = [
     *sorted(ROOT.glob("plugins/*/README.md")),
     *sorted(ROOT.glob("examples/*/README.md")),
 ]
-"""Pages that Sphinx does not build, so that it does not see their links."""
+"""Pages that Sphinx does not build, so that it does not check their links."""
 
 
 @pytest.mark.parametrize("page", OUTSIDE, ids=lambda page: str(page.relative_to(ROOT)))
@@ -206,6 +206,6 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
 
 
 def headings(page: Path) -> set[str]:
-    """The anchors of a page, as GitHub makes them."""
+    """Return the anchors of a page, as GitHub makes them."""
     found = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}

@@ -1,4 +1,4 @@
-"""The tutorial, done from its first line to its last by somebody who has nothing yet."""
+"""The tutorial, followed from its first line to its last in an empty environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "plugins" / "tutorial.md").read_text(encoding="utf-8")
 EXAMPLE = ROOT / "examples" / "stratus_plugin"
 ADDRESS = "http://127.0.0.1:5050"
 MAKE_VENV = "python3 -m venv venv\n"
-LEFT_OUT = [  # what .gitignore names
+LEFT_OUT = [  # the names in .gitignore
     *("__pycache__", "vm_orchestrator_stratus.egg-info", ".venv", "build", "dist", "var"),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache"),
 ]
@@ -35,7 +35,7 @@ _BLOCK = re.compile(
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
-    """What is to be done, in order: language, caption, text."""
+    """Return the steps in order: language, caption, text."""
     blocks = list(_BLOCK.finditer(PAGE))
     assert len(blocks) * 2 == len(re.findall(r"^ *```", PAGE, flags=re.MULTILINE))
     for found in blocks:
@@ -43,11 +43,11 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 
 
 class Author:
-    """Does what the page says, with a terminal in an empty directory.
+    """An author who follows the page with a terminal in an empty directory.
 
     Args:
-        directory: the empty one.
-        wheels: what ``pip install`` finds.
+        directory: the empty directory.
+        wheels: the packages that ``pip install`` finds.
     """
 
     def __init__(self, directory: Path, wheels: Path) -> None:
@@ -131,7 +131,7 @@ class Author:
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
-    """The package, once everything on the page is done."""
+    """Return the package, once every step of the page is done."""
     author = Author(tmp_path_factory.mktemp("author"), wheels)
     try:
         for block in blocks():
@@ -141,7 +141,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
     return author.package
 
 
-@pytest.mark.timeout(300)  # it is one long walk: a loaded machine takes its time
+@pytest.mark.timeout(300)  # The tutorial takes a loaded machine long.
 def test_the_example_is_what_comes_out(followed: Path) -> None:
     if os.environ.get("UPDATE_EXAMPLES"):
         shutil.rmtree(EXAMPLE, ignore_errors=True)

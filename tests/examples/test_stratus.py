@@ -1,4 +1,4 @@
-"""The package of a stranger: Stratus of the tutorial, installed from its wheel."""
+"""The tutorial's package Stratus, installed from its wheel like any third party's."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Installed = tuple[Path, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def stratus(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """A copy of its checkout, and the environment in which its wheel is installed."""
+    """Return a copy of its checkout, and the environment in which its wheel is installed."""
     directory = tmp_path_factory.mktemp("stratus")
     checkout = copy_of(ROOT / "examples" / "stratus_plugin", directory / "checkout")
     build(directory, checkout)
     (wheel,) = directory.glob("*.whl")
     install(directory / "installed", wheel)
-    shutil.rmtree(checkout / "orchestrator_stratus")  # nobody takes it from there by mistake
+    shutil.rmtree(checkout / "orchestrator_stratus")  # No test can import it from there by mistake.
     return checkout, {**environment_without_ours(), "PYTHONPATH": str(directory / "installed")}
 
 

@@ -1,4 +1,4 @@
-"""Extensions see every caller's call: they deny, change and write down, and fail as set."""
+"""Extensions: denying, changing and recording calls, and failing as configured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = {"name": "x", "image": "1", "size": "no such size"}
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which the three extensions are installed."""
+    """Return the environment in which the three extensions are installed."""
     directory = tmp_path_factory.mktemp("extensions")
     source = directory / "tried"
     shutil.copytree(Path(__file__).parent / "tried", source)
@@ -154,7 +154,7 @@ def test_an_extension_is_told_which_vm_a_change_was_of(
         ("stop_vm", "NoneType", "2"),
         ("list_nodes", "bytes", None),
     ]
-    assert {one["operation_id"] for one in told} == {None}  # nothing is recorded here
+    assert {one["operation_id"] for one in told} == {None}  # Nothing is recorded here.
 
 
 def test_what_only_the_starter_may_see_no_extension_sees() -> None:

@@ -1,4 +1,4 @@
-"""The answers on one connection, held against what the pages document."""
+"""Checks of the answers on one connection against the documented ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DETAILS: Final = frozenset({"error_code", "field", "node", "operation", "clouds"
 PAIRS: Final = frozenset(
     (status, one.code) for one in (*error_codes(), *operation_codes()) for status in one.statuses
 )
-"""Every documented pair of status and error code; an unknown cloud has a 500 without a code."""
+"""Every documented pair of status and error code; an unknown cloud is a 500 without a code."""
 
 LAST: Final = frozenset(
     {"malformed_request", "uri_too_long", "headers_too_large", "request_timeout", "body_timeout"}
 )
-"""Codes of refusals after which nothing of the connection can be understood."""
+"""Codes of refusals after which the rest of the connection cannot be parsed."""
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d) [ -~]*")
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([\t\x20-\x7e\x80-\xff]*)")
@@ -31,7 +31,7 @@ _INNER: Final = re.compile(rb"Traceback|site-packages|\.py\b|0x[0-9a-f]{12}")
 
 
 class BadAnswer(AssertionError):
-    """An answer that no page documents, or bytes that are no HTTP."""
+    """An undocumented answer, or bytes that are not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Answer:
 
     @property
     def closes(self) -> bool:
-        """Whether the server says that it closes the connection."""
+        """Return whether the server announces that it closes the connection."""
         return self.headers.get("connection", "").lower() == "close"
 
     @property
     def code(self) -> str | None:
-        """The error code; None for an answer that is no error, or has none."""
+        """Return the error code; None if the answer is no error, or has none."""
         if self.status < 400 or not self.body:
             return None
         code: str | None = json.loads(self.body).get("error_code")
@@ -61,10 +61,10 @@ def answers_in(data: bytes, methods: Sequence[bytes]) -> Iterator[Answer]:
 
     Args:
         data: everything up to the end of the connection, or up to where reading stopped.
-        methods: of the requests; an answer to HEAD has no body.
+        methods: the requests' methods; an answer to HEAD has no body.
 
     Raises:
-        BadAnswer: where it is not well-formed.
+        BadAnswer: The bytes are not well-formed HTTP.
     """
     number = 0
     while data:
@@ -75,7 +75,7 @@ def answers_in(data: bytes, methods: Sequence[bytes]) -> Iterator[Answer]:
         if status == 100:
             data = rest
             continue
-        # What is refused may be a HEAD that the other reader does not know.
+        # The refused request may be a HEAD that the other parser does not recognise.
         of_head = number >= len(methods) or methods[number] == b"HEAD"
         length = int(headers["content-length"]) if "content-length" in headers else -1
         if length < 0:
@@ -104,10 +104,10 @@ def _head(head: bytes) -> tuple[int, dict[str, str]]:
 
 
 def check_answer(answer: Answer) -> None:
-    """Do nothing if an answer is a documented one.
+    """Raise BadAnswer if an answer is undocumented.
 
     Raises:
-        BadAnswer: when it is not.
+        BadAnswer: The answer is undocumented.
     """
     if _INNER.search(answer.body):
         raise BadAnswer(f"inner names in an answer: {answer.body[:500]!r}")
@@ -122,10 +122,10 @@ def check_answer(answer: Answer) -> None:
 
 
 def check_error(status: int, headers: dict[str, str], error: dict[str, Any]) -> None:
-    """Do nothing if an error has the five keys and a documented code.
+    """Raise BadAnswer if an error lacks the five keys or a documented code.
 
     Raises:
-        BadAnswer: when it has not.
+        BadAnswer: A key is missing, or the code is undocumented.
     """
     if headers.get("content-type") != "application/json":
         raise BadAnswer(f"an error that is no JSON: {headers}")
@@ -143,10 +143,10 @@ def check_error(status: int, headers: dict[str, str], error: dict[str, Any]) -> 
 
 
 def check_connection(data: bytes, methods: Sequence[bytes]) -> list[Answer]:
-    """Return the answers on a connection, after a check of each and of their order.
+    """Return the answers on a connection after checking each of them and their order.
 
     Raises:
-        BadAnswer: naming what is wrong.
+        BadAnswer: An answer or the order is wrong; the message says how.
     """
     answers = list(answers_in(data, methods))
     for number, answer in enumerate(answers):

@@ -1,4 +1,4 @@
-"""Bodies for a route: valid ones out of its schema, and what is wrong with most of them."""
+"""Random bodies for a route: valid ones from its schema, most of them then made invalid."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WRONG: Final[tuple[Any, ...]] = (
     *(["1"], {"a": 1}, [[]], "365d1s", "0s", "9" * 400, "True", "false", "../..", "'; --", "%00"),
     *("1" * 300, "{}", "\ud800", "1?x", "1#x", "1/", ".", "..", "1%2f"),
 )
-"""Values at and beyond the limits, and of every type; a half surrogate goes out as an escape."""
+"""Values at and beyond the limits, and of every type; a lone surrogate is sent as an escape."""
 
 
 _OF_KIND: Final[dict[type[fields.Field[Any]], Sequence[Any]]] = {
@@ -44,16 +44,16 @@ _USUAL: Final = {
     **dict.fromkeys(("image", "size"), ("1", "2", "3")),
     **dict.fromkeys(("user", "vm_type"), ("ann", "app")),
 }
-"""What these fields mostly have, so that a good part of the changes is made."""
+"""Usual values of these fields, so that a good part of the changes is carried out."""
 
 
 def body_for(chance: random.Random, schema: Schema, nodes: Sequence[str], valid: float) -> bytes:
-    """Return a body.
+    """Return a random body.
 
     Args:
-        chance: decides.
-        schema: of the route.
-        nodes: ids that are there.
+        chance: the random generator.
+        schema: the route's schema.
+        nodes: existing ids.
         valid: the share of valid ones.
     """
     value = {

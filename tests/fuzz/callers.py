@@ -1,4 +1,4 @@
-"""Callers who send the requests of a fuzz over kept connections and check each answer."""
+"""Callers that send fuzzed requests over kept connections and check each answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.fuzz.shrinking import shrink
 
 _PATIENCE: Final = 60.0
 _EARLY: Final = (400, 414, 431)
-"""Statuses of what the protocol refuses before the application sees it."""
+"""Statuses of requests that the protocol refuses before the application sees them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A request that was answered as no page says, and what is wrong with the answer."""
+    """A request with an undocumented answer, and the reason."""
 
     number: int
     given: RouteInput
@@ -34,9 +34,9 @@ class Callers:
     """Several callers at once.
 
     Args:
-        address: of the server.
+        address: the server's address.
         maker: makes their requests.
-        seed: with which.
+        seed: the seed of the requests.
     """
 
     address: tuple[str, int]
@@ -50,12 +50,12 @@ class Callers:
     async def send(
         self, numbers: Sequence[int], at_once: int = 24, rate: float | None = None
     ) -> list[Wrong]:
-        """Send the requests of these numbers; return what was wrong with the answers.
+        """Send the requests of these numbers; return the faults of the answers.
 
         Args:
-            numbers: of the requests.
+            numbers: the requests' numbers.
             at_once: connections.
-            rate: requests a second over all connections; by itself as many as go.
+            rate: requests a second over all connections; unlimited by default.
         """
         left, wrong = iter(numbers), list[Wrong]()
         pause = 0.0 if rate is None else at_once / rate
@@ -74,10 +74,10 @@ class Callers:
                 break
             await asyncio.sleep(pause)
         connection.close()
-        await asyncio.sleep(0.01)  # for the transport to end
+        await asyncio.sleep(0.01)  # until the transport has ended
 
     async def _fault(self, connection: Connection, given: RouteInput) -> str | None:
-        """Send a request; return what is wrong with its answer, None if nothing is."""
+        """Send a request; return the fault of its answer, or None."""
         try:
             self._check(given, await connection.ask(given))
         except (BadAnswer, OSError, TimeoutError, ValueError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""An honest client in a process of its own, so that nothing but the server slows it down.
+"""An honest client in a process of its own, so that only the server can slow it down.
 
 ``python -m tests.fuzz.honest PORT SECONDS TOKEN [PATH...]`` prints the 99th percentile in ms.
 """
@@ -27,9 +27,9 @@ async def compare(
     """Return the median of 7 ratios of the 99th percentile beside a load to that alone.
 
     Args:
-        port: of the server.
+        port: the server's port.
         token: the honest client's.
-        load: makes the load for so many seconds; it is cancelled where it goes on.
+        load: makes the load for this many seconds, and is cancelled after that.
     """
     pairs = []
     for _ in range(_PAIRS):

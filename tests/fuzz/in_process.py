@@ -1,4 +1,4 @@
-"""The protocol class by itself: bytes go in, what it writes comes out, no socket between them."""
+"""The protocol class without sockets: bytes go in, and its output is recorded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TURNS: Final = 12
 
 
 class Log:
-    """Gunicorn's logger; keeps what would be written, and every traceback apart from that."""
+    """A gunicorn logger that keeps its lines, and tracebacks apart from them."""
 
     access_log_enabled = False
 
@@ -49,11 +49,11 @@ class Log:
 
 
 class Transport(asyncio.Transport):
-    """A connection whose other end reads everything at once.
+    """A connection whose peer reads everything at once.
 
     Args:
-        number: of the connection, which makes the client's address: of one and the same, failed
-            logins would be answered later and later.
+        number: the number of the connection, which selects the client's address: the delays of
+            failed logins grow for each address.
     """
 
     def __init__(self, number: int) -> None:
@@ -101,14 +101,14 @@ class Transport(asyncio.Transport):
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one input.
+    """The result of one input.
 
     Attributes:
         written: every byte that the protocol wrote.
         closed: whether it closed the connection itself.
-        requests: what the application was given.
-        tracebacks: what was logged with one, or reached the event loop.
-        lines: of the log.
+        requests: the requests that the application received.
+        tracebacks: records logged with a traceback, and errors that reached the event loop.
+        lines: the lines of the log.
     """
 
     written: bytes
@@ -120,7 +120,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Recorder:
-    """An application that reads each body, notes the request and answers 200."""
+    """An application that reads each body, records the request and answers 200."""
 
     requests: list[SeenRequest] = field(default_factory=list)
 
@@ -141,18 +141,19 @@ class Recorder:
 
 
 class Harness:
-    """Gives inputs to protocols, each on a connection of its own, one after another.
+    """A harness that gives inputs to protocols, one after another, each on a connection of its own.
 
     Args:
-        app: serves them; by itself a recording one.
-        turns: of the event loop after each part.
+        app: the application; by default a :class:`Recorder`.
+        turns: turns of the event loop after each part.
     """
 
     def __init__(self, app: App | None = None, turns: int = _TURNS) -> None:
         self._app = app
         self.turns = turns
         self._cfg = Config()
-        # The protocol ends a task with its connection; gunicorn's own timer would only hold it.
+        # The protocol ends a task with its connection; gunicorn's own timer would only keep it
+        # alive.
         self._cfg.set("asgi_disconnect_grace_period", 0)
         use_parser()
         self._errors: list[str] = []
@@ -169,7 +170,7 @@ class Harness:
         self._runner.close()
 
     def feed(self, given: RawInput) -> Outcome:
-        """Return what comes of an input, once nothing moves any more."""
+        """Return the outcome of an input, once the protocol is idle."""
         return self._runner.run(self._feed(given))
 
     async def _feed(self, given: RawInput) -> Outcome:
@@ -202,7 +203,7 @@ class Harness:
             transport.closing = True
             protocol.connection_lost(None)
         await _turns()
-        transport.protocol = None  # asyncio's own forget it, too
+        transport.protocol = None  # asyncio's own tasks are dropped too
         tracebacks = [*log.tracebacks, *self._errors]
         if worker.nr_conns or not protocol._task.done():
             tracebacks.append("the connection's task goes on after its end")

@@ -1,4 +1,4 @@
-"""An independent reader of HTTP/1.1: h11, as its own documentation has a server use it."""
+"""An independent parser of HTTP/1.1: h11, used as its documentation shows for a server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LARGEST: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
-    """A request as a reader has understood it.
+    """A request as a parser has understood it.
 
     Attributes:
-        body: of which a part may be missing.
+        body: the body, of which a part may be missing.
         whole: whether the end of the body has been read.
     """
 
@@ -26,9 +26,9 @@ class SeenRequest:
 
 
 def requests_in(data: bytes) -> list[SeenRequest]:
-    """Return the requests that h11 reads in the bytes of one connection.
+    """Return the requests that h11 parses from the bytes of one connection.
 
-    Where h11 refuses something, or the connection ends with a request, the list ends. Empty lines
+    The list ends where h11 refuses something, or where a request ends the connection. Empty lines
     before a request are skipped here: RFC 9112, 2.2 asks servers to do so, which h11 does not.
     """
     found: list[SeenRequest] = []

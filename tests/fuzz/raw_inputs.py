@@ -1,6 +1,6 @@
-"""Raw bytes for the socket layer: valid requests, mutated by the grammar of RFC 9112 or at random.
+"""Raw bytes for the socket layer: valid requests, mutated by RFC 9112's grammar or at random.
 
-Each input is made from its own number, so that one that fails can be made again alone.
+Each input is made from its own number, so that a failing input can be made again alone.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class RawInput:
     """Bytes for one connection.
 
     Attributes:
-        parts: what is sent, with a pause after each part but the last.
+        parts: the parts to send, with a pause between them.
         half_close: whether the client ends its side after the last part.
     """
 
@@ -115,7 +115,7 @@ class RawInput:
 
     @property
     def data(self) -> bytes:
-        """All of the bytes."""
+        """Return all of the bytes."""
         return b"".join(self.parts)
 
 
@@ -123,9 +123,9 @@ def raw_input(seed: int, number: int, tokens: Sequence[bytes] = ()) -> RawInput:
     """Return the input of this number.
 
     Args:
-        seed: of the whole run.
-        number: of the input.
-        tokens: valid tokens, of which most requests carry one.
+        seed: the seed of the whole run.
+        number: the input's number.
+        tokens: valid tokens; most requests carry one of them.
     """
     return _Maker(random.Random(f"{seed}:{number}"), tokens).make()
 
@@ -156,7 +156,7 @@ class _Maker:
         return self._chance.choice(odd) if self._chance.random() < share else usual
 
     def _request(self) -> bytes:
-        """Return a request; each of its parts is odd in some of all cases."""
+        """Return a request, in which each part is malformed in some cases."""
         chance = self._chance
         method = self._rarely(chance.choice(METHODS), ODD_METHODS, 0.06)
         target = self._rarely(chance.choice(TARGETS), ODD_TARGETS, 0.12)

@@ -1,4 +1,4 @@
-"""Requests for every route: well-formed HTTP, and anything in the places that a caller fills."""
+"""Random requests for every route: well-formed HTTP, with anything in the caller's fields."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ _ODD_NAMES: Final = (b"unknown", b"", b"limit[]", b"\xff", b"limit", b"a" * 300)
 
 @dataclass(slots=True)
 class Known:
-    """What earlier answers have told.
+    """Ids from earlier answers.
 
     Attributes:
         nodes: ids of VMs that were started, by cloud.
-        ids: of operations and assignments.
+        ids: ids of operations and assignments.
     """
 
     nodes: dict[str, list[str]] = field(default_factory=dict)
@@ -121,8 +121,8 @@ class RouteInput:
     """One request.
 
     Attributes:
-        cloud: that the path names, or the default one.
-        fails: whether the cloud may fail: by itself, or since the request says so.
+        cloud: the cloud in the path, or the default one.
+        fails: whether the cloud may fail, by its settings or because the request asks for it.
     """
 
     route: Route
@@ -135,7 +135,7 @@ class RouteInput:
 
     @property
     def data(self) -> bytes:
-        """The request as it goes out."""
+        """Return the request's bytes."""
         lines = [self.method.encode() + b" " + self.target + b" HTTP/1.1", *self.headers]
         if self.body is not None:
             lines.append(b"Content-Length: %d" % len(self.body))
@@ -143,11 +143,11 @@ class RouteInput:
 
 
 class Maker:
-    """Makes requests.
+    """A maker of random requests.
 
     Args:
-        routes: of the application.
-        tokens: valid ones.
+        routes: the application's routes.
+        tokens: valid tokens.
     """
 
     def __init__(self, routes: Sequence[Route], tokens: Sequence[str]) -> None:
@@ -155,7 +155,7 @@ class Maker:
         self._tokens = tokens
 
     def make(self, seed: int, number: int, known: Known) -> RouteInput:
-        """Return the request of this number, which may name what is known by now."""
+        """Return the request of this number, which may use ids that are known by now."""
         chance = random.Random(f"{seed}:{number}")
         route = chance.choice(self._routes)
         useful = [one for one in route.methods if one != "OPTIONS"] or route.methods

@@ -1,4 +1,4 @@
-"""Every route of the API, as the application's own table of versions has them."""
+"""Every route of the API, from the application's own table of versions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Pair = tuple[int, str | None]
 PARAMETERS: Final = tuple(
     dict.fromkeys((*PAGING, "clouds", *operations._FILTERS, *assignments._FILTERS))
 )
-"""Every parameter that a query of some route may have."""
+"""Every query parameter of any route."""
 
 _HTTP: Final[frozenset[Pair]] = frozenset(
     {
@@ -43,7 +43,7 @@ _HTTP: Final[frozenset[Pair]] = frozenset(
         (501, "not_implemented"),
     }
 )
-"""What every route may answer; the application itself never asks for more than these."""
+"""Statuses and codes that every route may answer."""
 
 _BODY: Final[frozenset[Pair]] = frozenset(
     {(400, "body_in_pieces"), (413, "body_too_large"), (415, "unsupported_media_type")}
@@ -61,7 +61,7 @@ _NO_BACKEND: Final[frozenset[Pair]] = frozenset({(501, "no_assignment_backend")}
 
 @cache
 def provoked() -> frozenset[Pair]:
-    """Return what only a cloud that fails may bring about."""
+    """Return the pairs that only a failing cloud can cause."""
     kinds = [kind for kind in STATUSES if issubclass(kind, CloudError)]
     statuses = {status_of_class(kind) for kind in kinds}
     failures = {pair for pair in PAIRS if pair[0] in statuses and pair[0] >= 429}
@@ -73,8 +73,8 @@ class Route:
     """One route.
 
     Attributes:
-        path: its template, ``/api/v1/nodes/{cloud}`` say.
-        resource: what serves it.
+        path: its template, for example ``/api/v1/nodes/{cloud}``.
+        resource: the resource that serves it.
     """
 
     path: str
@@ -82,24 +82,24 @@ class Route:
 
     @property
     def names(self) -> list[str]:
-        """The parameters of the path."""
+        """Return the parameters of the path."""
         return re.findall(r"{(\w+)(?::\w+)?}", self.path)
 
     @property
     def methods(self) -> list[str]:
-        """The methods that are served."""
+        """Return the methods that are served."""
         return sorted(self.resource.served)
 
     @property
     def schema(self) -> Schema | None:
-        """What a body must be; None where none is read."""
+        """Return the schema of the body; None if no body is read."""
         return getattr(self.resource, "schema", None)
 
     def pairs(self, *, fails: bool) -> frozenset[Pair]:
-        """Return every pair of status and error code that the pages permit here.
+        """Return every pair of status and error code that the pages permit for this route.
 
         Args:
-            fails: whether the request is for a cloud that fails, or asks it to.
+            fails: whether the request is for a failing cloud, or asks the cloud to fail.
         """
         found = _HTTP
         has_cloud = isinstance(self.resource, CloudResource | CloudReportResource)
@@ -117,8 +117,8 @@ class Route:
 
 
 def all_routes() -> Iterator[Route]:
-    """Yield every route of every version; a new one is here by itself."""
-    nothing: Any = None  # resources keep the services, and ask them only when they serve
+    """Yield every route of every version, new routes included."""
+    nothing: Any = None  # Resources keep the services, and use them only when they serve.
     for version, routes in VERSIONS.items():
         for path, resource in routes(nothing):
             yield Route(f"{API}{version}{path}", resource)

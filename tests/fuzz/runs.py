@@ -1,6 +1,6 @@
-"""How long a fuzz runs, with which seed, and what it tells at its end.
+"""Length, seed and report of a fuzz run.
 
-``FUZZ_SEED`` names another seed, ``FUZZ_INPUTS`` another number of inputs of the long runs.
+``FUZZ_SEED`` sets the seed, and ``FUZZ_INPUTS`` the number of inputs of the long runs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SHORT = 20_000
-"""Inputs above which a run is a long one."""
+"""The number of inputs above which a run counts as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Run:
     """One run of a fuzz.
 
     Attributes:
-        inputs: how many there are.
-        seed: with which they are made.
+        inputs: the number of inputs.
+        seed: the seed of the inputs.
     """
 
     inputs: int
@@ -30,13 +30,13 @@ class Run:
 
     @classmethod
     def of(cls, inputs: int) -> Run:
-        """Return a run of so many inputs, or what the environment says."""
+        """Return a run of this many inputs, or of the number in the environment."""
         if inputs > SHORT:
             inputs = int(os.environ.get("FUZZ_INPUTS", inputs))
         return cls(inputs, int(os.environ.get("FUZZ_SEED", "14")))
 
     def report(self, figures: Mapping[Any, object]) -> None:
-        """Print what came of the run; pytest shows it with ``-s``."""
+        """Print the result of the run; pytest shows it with ``-s``."""
         seconds = time.monotonic() - self.began
         print(f"\n{self.inputs} inputs of seed {self.seed} in {seconds:.0f} s")  # noqa: T201
         for name, figure in figures.items():

@@ -1,4 +1,4 @@
-"""The shapes of the answers: the schemas of version 1, and the keys of what has none."""
+"""The shapes of answers: the schemas of version 1, and the keys of answers without a schema."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ _RELEASED: Final = _CHANGED | {"deletion", "operation"}
 
 
 def check_shape(given: RouteInput, answer: Answer) -> None:
-    """Do nothing if a successful answer is what the page of its route shows.
+    """Raise BadAnswer if a successful answer differs from the page of its route.
 
     Raises:
-        BadAnswer: when it is not.
+        BadAnswer: The answer has another shape.
     """
     if given.method == "OPTIONS":
         if answer.body or "allow" not in answer.headers:

@@ -1,4 +1,4 @@
-"""Makes an input that fails as short as it can be made by leaving out parts of it."""
+"""Shrinking of a failing input by leaving out parts of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _MOST_TRIES = 600
 
 
 def shrink(items: Sequence[T], fails: Callable[[list[T]], bool]) -> list[T]:
-    """Return a shortest list that still fails.
+    """Return a list as short as possible that still fails.
 
-    Leaves out halves, then quarters, and so on down to single items; each try costs one call of
-    ``fails``, and there are at most 600.
+    It leaves out halves, then quarters, and so on down to single items. Each attempt costs one call
+    of ``fails``, and there are at most 600.
 
     Args:
-        items: what fails.
-        fails: whether a shorter list fails, too.
+        items: the failing list.
+        fails: returns whether a shorter list fails too.
     """
     kept = list(items)
     size, tries = max(1, len(kept) // 2), 0

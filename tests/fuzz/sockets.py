@@ -13,7 +13,7 @@ from tests.fuzz.oracle import requests_in
 from tests.fuzz.raw_inputs import RawInput
 
 _IDLE = 0.15
-"""Seconds without a byte after which the client leaves."""
+"""Seconds without a byte after which the client disconnects."""
 
 _CONNECT = 20.0
 _REFUSALS = (400, 408, 414, 431, 501)
@@ -22,17 +22,17 @@ _ADDRESSES = 4_000
 
 @dataclass(slots=True)
 class Sender:
-    """Sends inputs, each on a connection of its own, and counts the answers.
+    """A sender of inputs, each on a connection of its own; it counts the answers.
 
     Args:
-        address: of the server.
+        address: the server's address.
     """
 
     address: tuple[str, int]
     answers: Counter[tuple[int, str | None]] = field(default_factory=Counter)
 
     async def check(self, given: RawInput, number: int) -> str | None:
-        """Send an input; return what is wrong with what came back, None if nothing is."""
+        """Send an input; return the fault of the answers, or None."""
         received, closed = await self._exchange(given, number)
         theirs = requests_in(given.data)
         try:
@@ -48,12 +48,12 @@ class Sender:
         return None
 
     async def _exchange(self, given: RawInput, number: int) -> tuple[bytes, bool]:
-        # Of one address failed logins would be answered later and later.
+        # The delays of failed logins would grow for a single address.
         source = f"127.1.{number % _ADDRESSES // 250}.{number % 250 + 1}"
         async with asyncio.timeout(_CONNECT):
             reader, writer = await asyncio.open_connection(*self.address, local_addr=(source, 0))
         try:
-            with suppress(OSError):  # the server may have closed already
+            with suppress(OSError):  # The server may have closed already.
                 await _send(writer, given)
             return await _receive(reader)
         finally:
@@ -61,7 +61,7 @@ class Sender:
 
 
 def _is_refusal(answer: Answer) -> bool:
-    """Whether the server has read no request: what it refuses then counts as none."""
+    """Return whether the server refused before it parsed a request, which then does not count."""
     of_head = answer.closes and not answer.body and answer.status in _REFUSALS
     return of_head or answer.code in LAST or (answer.code == "not_implemented" and answer.closes)
 
@@ -77,7 +77,7 @@ async def _send(writer: asyncio.StreamWriter, given: RawInput) -> None:
 
 
 async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bool]:
-    """Return what came, and whether the server has closed."""
+    """Return the bytes received, and whether the server has closed."""
     received = b""
     try:
         while True:
@@ -93,20 +93,20 @@ async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bool]:
 
 
 def _is_cut(received: bytes) -> bool:
-    """Whether the last answer says that the connection ends, so that its end is waited for."""
+    """Return whether the last answer announces the connection's end, which is then waited for."""
     return b"onnection: close" in received.rpartition(b"HTTP/1.1 ")[2]
 
 
 async def send_all(
     sender: Sender, inputs: Sequence[tuple[int, RawInput]], at_once: int, rate: float | None = None
 ) -> dict[int, str]:
-    """Send inputs; return what was wrong, by their numbers.
+    """Send inputs; return the faults by their numbers.
 
     Args:
-        sender: sends them.
-        inputs: with their numbers.
+        sender: the sender.
+        inputs: inputs with their numbers.
         at_once: connections at the same time.
-        rate: inputs a second; by itself as many as go.
+        rate: inputs a second; unlimited by default.
     """
     wrong: dict[int, str] = {}
     places = asyncio.Semaphore(at_once)

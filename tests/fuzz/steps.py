@@ -1,4 +1,4 @@
-"""What requests cost: the longest step of the event loop, and all of the process's work."""
+"""The cost of requests: the longest step of the event loop, and the work of the whole process."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Cost:
     """Seconds of processor time, so that other processes of the machine do not count.
 
     Attributes:
-        step: of the longest step of the event loop.
-        total: of the whole process, threads included.
+        step: the longest step of the event loop.
+        total: the whole process, threads included.
     """
 
     step: float
@@ -29,17 +29,17 @@ class Cost:
 
 
 class Meter:
-    """Measures requests.
+    """A meter of requests' costs.
 
     Args:
-        harness: serves them, with the real application.
+        harness: a harness with the real application.
     """
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness
 
     def cost(self, request: bytes, times: int = 3) -> Cost:
-        """Return what a request costs at least, of some times."""
+        """Return the lowest cost of a request over several attempts."""
         costs = [self._once(request) for _ in range(times)]
         return Cost(min(one.step for one in costs), min(one.total for one in costs))
 
@@ -57,7 +57,7 @@ class Meter:
 
 @contextmanager
 def _timed_steps() -> Iterator[list[float]]:
-    """Note the processor time of each step that event loops make in this thread."""
+    """Record the processor time of each step of event loops in this thread."""
     steps, run = list[float](), asyncio.Handle._run
 
     def timed(handle: asyncio.Handle) -> None:

@@ -1,4 +1,4 @@
-"""Nothing in a request costs more than in proportion to its length, or holds the event loop up."""
+"""The cost of every part of a request: in proportion to its length, without blocking the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No byte sequence makes the protocol log a traceback or read another request than h11 does."""
+"""The protocol under random bytes: no traceback, and the same requests as h11."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ TOKEN = b"t" * 32
 # RFC 9112, 7.1.1 allows blanks before a chunk's extension, which h11 refuses.
 _BLANKS = rb"[0-9A-Fa-f][ \t]+;"
 
-# RFC 9110, 8.6 allows any number of zeros in front, of which h11 takes 20.
+# RFC 9110, 8.6 allows any number of leading zeros, of which h11 accepts 20.
 _ZEROS = rb"(?i:content-length)\s*:\s*0\d{19}"
 
-# h11 knows no connection of HTTP/1.0 that is kept.
+# h11 does not support kept connections of HTTP/1.0.
 _KEPT = rb"(?s:HTTP/1\.0.*(?i:keep-alive))"
 
 SKIPPED = re.compile(rb"|".join((_BLANKS, _ZEROS, _KEPT)))
 
 
 def fault(given: RawInput, outcome: Outcome) -> str | None:
-    """Return what is wrong with what came of an input; None if nothing is."""
+    """Return the fault of an input's outcome, or None."""
     if outcome.tracebacks:
         return f"a traceback: {outcome.tracebacks[0]}"
     if len(outcome.lines) > len(given.parts) + len(outcome.requests):
@@ -52,7 +52,7 @@ def fault(given: RawInput, outcome: Outcome) -> str | None:
 
 
 def _difference(ours: list[SeenRequest], theirs: list[SeenRequest]) -> str | None:
-    """Return how requests differ from what h11 reads; we may read fewer of them, never others."""
+    """Return the difference to h11's requests; the protocol may parse fewer, but never others."""
     for number, request in enumerate(ours):
         if number >= len(theirs):
             return f"h11 reads no request {number}: {request}"
@@ -68,7 +68,7 @@ def _difference(ours: list[SeenRequest], theirs: list[SeenRequest]) -> str | Non
 
 
 def _least(harness: Harness, given: RawInput) -> bytes:
-    """Return the shortest part of an input that fails as well, sent in one piece."""
+    """Return the shortest part of an input that fails too, sent in one piece."""
 
     def fails(items: list[int]) -> bool:
         shorter = RawInput((bytes(items),))
@@ -95,12 +95,12 @@ def test_any_bytes_are_refused_or_read_as_h11_reads_them(*, long: bool) -> None:
             counted["inputs"] += 1
             counted["requests"] += len(outcome.requests)
     run.report(counted)
-    assert counted["requests"] > counted["inputs"] / 3  # most of the grammar is valid
+    assert counted["requests"] > counted["inputs"] / 3  # Most of the grammar is valid.
 
 
 HELLO = b"5\r\nhello\r\n0\r\n"
 IN_DOUBT = {
-    # Behind another request gunicorn parses outside of its own error handling.
+    # After another request, gunicorn parses outside its own error handling.
     "a second request's length of 5,000 digits": (
         PLAIN + b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         [200, 400],

@@ -1,4 +1,4 @@
-"""Every route under generated requests: documented answers, no traceback, no VM lost or doubled."""
+"""Every route under random requests: documented answers, no traceback, no lost or doubled VM."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ backend = "given"
 
 BLOCK = 2_000
 LOG_BYTES = 400
-"""The most bytes of log for each request, on average: a fault on purpose is a line or two."""
+"""The most bytes of log for each request, on average: an intended fault is a line or two."""
 
 RATE = 60.0
 """Requests a second beside the honest client; many of them are changes, which are written."""
 
 GROWTH = 40.0
-"""MiB by which a worker may grow after the first block: what it keeps of clouds has bounds."""
+"""MiB by which a worker may grow after the first block: its memory of clouds is bounded."""
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_an_honest_client_is_at_most_twice_as_slow_beside_any_request(server: Se
 
 
 def check_vms(server: Server, callers: Callers) -> None:
-    """Hold what the clouds show against what the database and the callers know."""
+    """Compare the clouds' VMs with those that the database and the callers know."""
     assert [one for one, count in Counter(callers.started).items() if count > 1] == []
     directory = server.log_file.parent
     database = Database(f"sqlite:///{directory}/state.db", Path())

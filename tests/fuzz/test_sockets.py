@@ -1,4 +1,4 @@
-"""Real workers under raw bytes: every answer is documented, and honest clients notice nothing."""
+"""Real workers under raw bytes: documented answers, and no delay for honest clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GROWTH = 24.0
 """MiB by which a worker may grow after the first inputs."""
 
 RATE = 200.0
-"""Inputs a second beside the honest client: more would measure how busy this machine is."""
+"""Inputs a second beside the honest client: more would measure this machine's load."""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def _least(sender: Sender, given: RawInput) -> bytes:
 
     whole: list[int] = list(given.data)
     if not fails(whole):
-        return given.data  # only in company does it fail
+        return given.data  # fails only together with other inputs
     least = shrink(whole, fails)
     return bytes(least)
 

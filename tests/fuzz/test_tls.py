@@ -1,4 +1,4 @@
-"""Raw bytes at a port that speaks TLS: before hands are shaken, and after."""
+"""Raw bytes at a TLS port, before and after the handshake."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def resident(pid: int) -> float:
 
 
 class Watch:
-    """Notes how a server is, and tells later what has become of it."""
+    """An observer of a server's processes, memory and log."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -35,17 +35,17 @@ class Watch:
         return [resident(pid) for pid in self.pids]
 
     def warm(self) -> None:
-        """Take the memory of this moment as that of the beginning."""
+        """Take the current memory as the baseline."""
         self._memory = self.memory()
 
     @property
     def logged(self) -> int:
-        """Bytes that the log has grown by."""
+        """Return the bytes by which the log has grown."""
         return self._log_size() - self._size
 
     @property
     def growth(self) -> float:
-        """MiB that the worker has grown by that has grown most."""
+        """Return the MiB by which the worker has grown that has grown most."""
         return max(
             after - before for after, before in zip(self.memory(), self._memory, strict=True)
         )
@@ -61,5 +61,5 @@ class Watch:
         return text[max(0, found.start() - 500) : found.end() + 3000] if found else None
 
     def check_processes(self) -> None:
-        """Do nothing if the workers are those of the beginning."""
+        """Fail if a worker has been replaced."""
         assert self._server.workers() == self.pids, "a worker has ended"

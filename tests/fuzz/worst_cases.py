@@ -1,4 +1,4 @@
-"""The costliest content for each header, parameter, field and frame, at any length."""
+"""The costliest content of each header, parameter, field and frame, at any length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD: Final = (
 )
 
 Make = Callable[[int], bytes]
-"""Makes a request whose one part has about so many bytes."""
+"""A function that makes a request with one part of about this many bytes."""
 
 _FILLS: Final = (
     b"a",
@@ -92,7 +92,7 @@ def _chunked(fill: bytes, before: bytes = b"5;", after: bytes = b"\r\nhello\r\n0
 
 
 def lines() -> Mapping[str, Make]:
-    """Return what is bounded by the length of a line: targets, headers, chunks, trailers."""
+    """Return the cases bounded by the length of a line: targets, headers, chunks, trailers."""
     found: dict[str, Make] = {}
     for name in _HEADERS:
         for fill in _FILLS:
@@ -121,7 +121,7 @@ def lines() -> Mapping[str, Make]:
 
 
 def bodies() -> Mapping[str, Make]:
-    """Return what is bounded by the size of a body: each field of each route, filled."""
+    """Return the cases bounded by the size of a body: each field of each route, filled."""
     found: dict[str, Make] = {}
     schemas: dict[type[Schema], bytes] = {}
     for route in all_routes():

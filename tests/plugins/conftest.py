@@ -14,7 +14,7 @@ BROKEN = Path(__file__).parents[1] / "broken_plugins"
 
 @pytest.fixture(scope="session")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which all of them are installed."""
+    """Return the environment in which all of them are installed."""
 
     def make(directory: Path) -> None:
         # Built from a copy, so that nothing of it lands beside the sources.

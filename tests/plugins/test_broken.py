@@ -1,4 +1,4 @@
-"""A broken plugin harms nobody else: the server starts, others serve, the report says why."""
+"""Broken plugins: the server starts, other plugins serve, the report gives the reason."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ AT_RUN_TIME = {
     "raising_hooks": "failed in describe (RuntimeError)",
     "nothing": "gave no usable answer to describe: it returned None",
 }
-"""By cloud plugin that loads and cannot say what it is: what its users' report says."""
+"""By cloud plugin that loads and cannot describe itself: the error in its cloud's report."""
 
 ODD = ["raising_calls", "raising_exits", "nonsense_hooks", "nonsense_values"]
-"""Cloud plugins that say what they are and are broken in all else."""
+"""Cloud plugins that describe themselves and are otherwise broken."""
 
 CLOUDS = [*REASONS, *AT_RUN_TIME, *ODD]
 BACKENDS = ["import_error", "raising_hooks", "raising_calls", "nonsense_hooks", "nonsense_values"]
@@ -63,7 +63,7 @@ SETTINGS = "".join(
 )
 
 SECONDS = 5.0
-"""Within which every answer is there; none of the plugins is slow."""
+"""Seconds within which every answer arrives; none of the plugins is slow."""
 
 FORBIDDEN = ("hunter2", "Traceback", "object at 0x", "site-packages", sys.prefix)
 
@@ -86,12 +86,12 @@ CALLS = {
     "release": Call("PUT", "/vm/action/release", {"node": "1"}),
 }
 OF_THE_CLOUD = ["nodes", "node", "images", "sizes", "start", "stop", "release"]
-"""Calls that need a cloud; the others are the backend's alone."""
+"""Calls that need a cloud; the others need the backend alone."""
 
 
 @pytest.fixture(scope="module")
 def server(broken: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server with the dummy cloud and every broken one; its tests change nothing."""
+    """Serve the dummy cloud and every broken one; the tests change nothing."""
     directory = tmp_path_factory.mktemp("beside")
     config = directory / "orchestrator.toml"
     config.write_text(SETTINGS, encoding="utf-8")
@@ -117,7 +117,7 @@ def ask(http: httpx2.Client, cloud: str, name: str) -> httpx2.Response:
 
 
 def error(response: httpx2.Response) -> dict[str, Any]:
-    """Return an error, after checking that it is one and tells nothing of the inside."""
+    """Return an error, after checking its form and that it reveals nothing internal."""
     said: dict[str, Any] = response.json()
     assert said["status"] == "error"
     assert said["status_code"] == response.status_code
@@ -143,7 +143,7 @@ def test_a_broken_plugin_is_answered_for_and_harms_nobody(
         said = error(ask(http, cloud, name))
         assert said["status_code"] >= 500, (name, said)
         assert time.monotonic() - begun < SECONDS
-    for _ in range(4):  # whichever worker answers
+    for _ in range(4):  # from any worker
         assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").json() == nodes
     assert server.workers() == workers
     assert len(workers) == 2
@@ -296,7 +296,7 @@ def test_nothing_is_destroyed_unless_the_backend_has_released_it(
 
 
 def test_the_report_over_http_names_each_and_says_why(server: Server) -> None:
-    for _ in range(4):  # whichever worker answers
+    for _ in range(4):  # from any worker
         response = loopback.get(f"{server.url}/api/v1/plugins", timeout=SECONDS)
         for inner in FORBIDDEN:
             assert inner not in response.text

@@ -1,4 +1,4 @@
-"""What a plugin gives is held against the model's types, in long lists too."""
+"""Checks of a plugin's answers against the model's types, in long lists too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator_core.plugins.conformity import fault
 
 
 class Name(str):
-    """A text as some SDKs give it."""
+    """A text of the kind that some SDKs return."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""A plugin that uses what is to go is loaded, and its author is told; no server stumbles on it."""
+"""Deprecated parts of the contract: the plugin is loaded, and its author is warned."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ argument["warn_on_impl_args"] = {"hints": Deprecation("0.2", "leave it out")}
 entry = DeprecatedName(orchestrator_core.Node, "0.2", "use Node")
 orchestrator_core.DEPRECATED["Machine"] = entry
 """
-"""What a later version of the core would say, brought by the plugin itself."""
+"""The deprecations of a later version of the core, registered by the plugin itself."""
 
 DRIVER = """
 from orchestrator_core import CloudDescription, Machine, hookimpl
@@ -85,7 +85,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Where it is installed, and every warning of ours is an error."""
+    """Return the environment in which it is installed, with every warning of ours as an error."""
     folder = tmp_path / "installed"
     metadata = folder / "old-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -133,7 +133,7 @@ def test_its_author_sees_it_in_the_tests(
 ) -> None:
     (tmp_path / "test_old.py").write_text(SUITE)
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-k", "loads"]
-    command += ["-p", "orchestrator_core.pytest_plugin"]  # and no other: that is quicker
+    command += ["-p", "orchestrator_core.pytest_plugin"]  # Only that one, which is faster.
     variables = {**clean_environment, "PYTHONPATH": environment["PYTHONPATH"], "COLUMNS": "300"}
     variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(
@@ -148,7 +148,7 @@ def test_its_author_sees_it_in_the_tests(
 def test_pluggy_itself_would_warn() -> None:
     classes: dict[str, type] = {}
     with pytest.warns(DeprecationWarning, match=NAME):
-        exec(compile(DRIVER, "driver", "exec"), classes)  # noqa: S102 - it is ours
+        exec(compile(DRIVER, "driver", "exec"), classes)  # noqa: S102 - our own
     driver = classes["Driver"]
     plugins = pluggy.PluginManager(PROJECT)
     plugins.add_hookspecs(CloudHooks)

@@ -1,4 +1,4 @@
-"""The hook that an author meant by another name."""
+"""Suggestions for misspelt hook names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two ``dist-info`` folders of one plugin: that of the imported files counts, and both are told."""
+"""Two ``dist-info`` folders of one plugin: that of the imported files counts, both are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Metadata = Callable[..., None]
 
 @pytest.fixture
 def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Two folders on ``sys.path``, the first one first."""
+    """Return two folders on ``sys.path``, the first one first."""
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (second, first):
         folder.mkdir()
@@ -43,7 +43,7 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
 def metadata(
     site: Path, version: str, *, record: str | None = None, name: str = "tried_twice"
 ) -> None:
-    """Put a ``dist-info`` folder there; ``record`` is the code that it lists, if it lists any."""
+    """Write a ``dist-info`` folder there; ``record`` is the code that its RECORD lists, if any."""
     folder = site / f"{name}-{version}.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
@@ -91,7 +91,7 @@ def test_of_two_that_list_nothing_the_newest_counts(
 def test_the_one_that_lists_the_files_as_they_are_counts(
     sites: tuple[Path, Path], there: str
 ) -> None:
-    """After a version was put back by hand it is the older one."""
+    """After a manual downgrade, the matching folder is that of the older version."""
     texts = {"old": CODE + "# old\n", "new": CODE + "# new\n"}
     code(sites[0], texts[there])
     metadata(sites[0], "1.0", record=texts["old"])
@@ -159,4 +159,4 @@ def test_the_command_line_tells_it(
     (told,) = (one for one in json.loads(done.stdout) if one["name"] == "twice")
     assert (told["version"], told["state"]) == ("2.0", "loaded")
     assert "tried_twice is installed more than once: 2.0" in told["warnings"][0]
-    assert str(sites[0].parent) not in done.stdout  # folders of the machine are not told
+    assert str(sites[0].parent) not in done.stdout  # Paths of the machine are not reported.

@@ -1,4 +1,4 @@
-"""What the settings allow, deny and require."""
+"""The plugins that the settings allow, deny and require."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding, filtering and loading, plugin by plugin, in this process."""
+"""Discovery, filtering and loading of plugins, in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orchestrator_core.settings.model import PluginSettings
 
 GROUP = "[orchestrator.clouds.v1]\n"
 PREFIX = "tried-"
-"""Begins the names of all packages that are made here."""
+"""The prefix of all packages that are made here."""
 
 DRIVER = """
 from orchestrator_core import CloudDescription, hookimpl
@@ -36,7 +36,7 @@ Install = Callable[..., None]
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
-    """Two places for packages, the first before the second on ``sys.path``."""
+    """Return two folders for packages, the first before the second on ``sys.path``."""
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (second, first):
         folder.mkdir()
@@ -50,7 +50,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 @pytest.fixture
 def install(folders: tuple[Path, Path]) -> Install:
-    """Put a package there: ``install(name, points="a = module:Class", code=..., ...)``."""
+    """Return ``install(name, points="a = module:Class", code=...)``, which writes a package."""
 
     def put(  # noqa: PLR0913 - all but the first have defaults
         name: str,
@@ -91,7 +91,7 @@ def only(records: list[PluginRecord]) -> PluginRecord:
     return record
 
 
-# --- finding ------------------------------------------------------------------------------
+# --- discovery ----------------------------------------------------------------------------
 
 
 def test_records_are_sorted_whatever_the_order_of_the_packages(install: Install) -> None:
@@ -117,7 +117,7 @@ def test_of_a_package_that_is_there_twice_the_first_counts(install: Install) -> 
     install("twice", number="2.0", place=0)
     install("twice", number="1.0", place=1)
     assert [record.version for record in ours(discover())] == ["2.0"]
-    assert only(load()).state is State.LOADED  # and it is no rival of itself
+    assert only(load()).state is State.LOADED  # It does not conflict with itself.
 
 
 def test_a_package_that_is_shadowed_brings_nothing(install: Install) -> None:

@@ -1,4 +1,4 @@
-"""A plugin's history is read out of its files, and what is wrong with it is said."""
+"""A plugin's migration history: reading it from files, and errors in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hook lets through of its HTTP client is told as an error of the cloud."""
+"""Exceptions of a hook's HTTP client, reported as errors of the cloud."""
 
 from __future__ import annotations
 

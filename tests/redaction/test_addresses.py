@@ -1,4 +1,4 @@
-"""Inner addresses are taken out of plugins' messages, and everything else stays."""
+"""Redaction of internal addresses from plugins' messages; all other text stays."""
 
 from __future__ import annotations
 

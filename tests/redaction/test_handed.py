@@ -1,4 +1,4 @@
-"""A process that is handed the settings knows their secrets, though it has read none of them."""
+"""Secrets in a process that inherits the settings and has read none of the secrets itself."""
 
 from __future__ import annotations
 

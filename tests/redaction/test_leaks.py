@@ -1,8 +1,8 @@
-"""What an upstream echoes reaches neither a client, nor the database, nor the log.
+"""Credentials that an upstream echoes: none reaches a client, the database or the log.
 
 A server under gunicorn, with the database and the log of every level, in front of two upstreams
-that answer with the credentials they were sent: one behind a plugin that passes on whatever it is
-told, one that is a Cistern server.
+that answer with the credentials they were sent: one behind a plugin that passes on every text, one
+a Cistern server.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ breaker = {{ failures = 1000 }}
 
 @dataclass
 class Upstream:
-    """What the upstream says from now on."""
+    """The upstream's current answer."""
 
     port: int
     says: str = ""
@@ -75,7 +75,7 @@ class Upstream:
 
 @dataclass
 class Place:
-    """The server, and everything that came out of it."""
+    """The server, and all of its output."""
 
     server: Server
     upstream: Upstream
@@ -85,7 +85,7 @@ class Place:
     answers: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """Return the JSON of an answer; its text and its headers are kept."""
+        """Return the JSON of an answer; keep its text and headers."""
         with loopback.client(f"{self.server.url}/api/v1") as http:
             http.headers["Authorization"] = f"Bearer {OPS_TOKEN}"
             answer = http.request(method, path, json=body)
@@ -94,7 +94,7 @@ class Place:
         return shown
 
     def run(self, *arguments: str) -> str:
-        """Return what a command prints."""
+        """Return the output of a command."""
         config = str(self.directory / "orchestrator.toml")
         variables = {**self.environment, "COLUMNS": "400"}
         done = commands.run(*arguments, "--config", config, environment=variables)
@@ -155,7 +155,7 @@ def place(
     with running(toml, directory, environment) as server:
         everything = {**environment}
         yield Place(server, upstream, directory, closed_port, everything)
-        # Tracebacks are asked for here: the log is that of every level.
+        # Tracebacks are included: the log has every level.
         log = server.log_file.read_text().replace("Traceback", "")
         server.log_file.write_text(log)
 
@@ -200,7 +200,7 @@ def _holds_none(text: str, name: str, hidden: list[str]) -> None:
     for secret in hidden:
         assert secret not in text
         assert json.dumps(secret)[1:-1] not in text
-        # What the message is cut at may stand before the secret in it, in what was wrapped.
+        # A message may be cut before the secret in it, inside an encoded part.
         assert name == "base64-wrapped" or secret[: len(secret) * 2 // 3] not in text
 
 
@@ -224,7 +224,7 @@ def test_no_address_of_an_upstream_that_is_away_shows(place: Place) -> None:
     for inner in (str(place.closed), "127.0.0.1", "/inner/path", "object at 0x"):
         assert inner not in shown
         assert inner not in place.stored()
-    # An operator finds in the log what was taken out.
+    # The operator finds the removed address in the log.
     assert str(place.closed) in place.server.log()
 
 

@@ -1,4 +1,4 @@
-"""No secret is written by a thread, a process or gunicorn's access log that fails or tells it."""
+"""Redaction in log lines of threads, processes and gunicorn's access log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret is found in every encoding and in two layers of them, wherever it stands."""
+"""Redaction of secrets in every encoding and in two layers of them, at any position."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_registry", Registry())
 
 
-@settings(deadline=None)  # the machine may be busy
+@settings(deadline=None)  # Other programs may use the machine.
 @given(
     secret=_SECRETS,
     outer=st.sampled_from(sorted(ENCODINGS)),

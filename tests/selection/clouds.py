@@ -1,4 +1,4 @@
-"""A server with a cloud in memory whose nodes a test may change behind its back."""
+"""A server with clouds in memory whose nodes a test can change directly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class World:
     nodes: dict[str, Node]
 
     def has(self, node_id: str, name: str, state: NodeState = NodeState.RUNNING) -> str:
-        """Let the cloud have a node; return its id."""
+        """Add a node to the cloud; return its id."""
         self.nodes[node_id] = Node(node_id, name, state)
         return node_id
 
@@ -43,7 +43,7 @@ class World:
         return self.api.put("/vm/action/assign", {**vm, "user": user, "vm_type": "app"})
 
     def statuses(self) -> dict[str, tuple[int, str]]:
-        """The status of each VM and its description, by node id."""
+        """Return the status of each VM and its description, by node id."""
         vms = self.api.get("/vm/status").json["nodes"]
         return {vm["id_vm"]: (vm["status"], vm["status_desc"]) for vm in vms}
 
@@ -58,10 +58,10 @@ def world(
     """Serve a cloud with an assignment backend.
 
     Args:
-        directory: for the server's files.
-        driver: the plugin of the tests that the cloud is made with.
+        directory: the folder for the server's files.
+        driver: the test plugin of the cloud.
         backend: ``given`` or ``good``, which keeps its assignments itself.
-        cloud: more settings of the cloud.
+        cloud: further settings of the cloud.
     """
     with ExitStack() as stack:
         stack.enter_context(installed(Kind.CLOUD, "mem", driver, Name="tests-mem"))
@@ -94,11 +94,11 @@ def world(
 
 
 BROKEN: set[str] = set()
-"""The servers whose clouds cannot be listed."""
+"""The servers whose clouds fail to list."""
 
 
 class Breakable(GoodCloud):
-    """A cloud whose list may fail."""
+    """A cloud whose list can be made to fail."""
 
     @hookimpl
     def list_nodes(self) -> list[Node]:
@@ -108,7 +108,7 @@ class Breakable(GoodCloud):
 
 
 class ByHostname(GoodBackend):
-    """A backend that is told of a VM by its hostname alone, and takes the first that has it."""
+    """A backend that gets only a VM's hostname, and takes the first VM that has it."""
 
     by_hostname = True
 
@@ -130,7 +130,7 @@ class Named(World):
     """Three clouds, of which the first two have a backend that knows VMs by hostname.
 
     Attributes:
-        clouds: the nodes by the cloud and the id.
+        clouds: the nodes by cloud and id.
         desk: the backend's records by id.
     """
 
@@ -145,21 +145,21 @@ class Named(World):
         state: NodeState = NodeState.RUNNING,
         cloud: str = "cloud",
     ) -> str:
-        """Let a cloud have a node; return its id."""
+        """Add a node to a cloud; return its id."""
         self.clouds[cloud][node_id] = Node(node_id, name, state)
         return node_id
 
     def known(self, node_id: str, name: str, cloud: str = "cloud") -> str:
-        """Let a cloud have a node that the backend knows; return its id."""
+        """Add a node that the backend knows too; return its id."""
         self.vms[cloud, node_id] = Vm(len(self.vms) + 1, node_id, name, cloud=cloud)
         return self.has(node_id, name, cloud=cloud)
 
     def record(self, node_id: str) -> Vm:
-        """The backend's record."""
+        """Return the backend's record."""
         return next(vm for (_, its), vm in self.vms.items() if its == node_id)
 
     def forget(self, node_id: str) -> None:
-        """Let the backend forget a VM."""
+        """Delete a VM from the backend."""
         for key in [key for key in self.vms if key[1] == node_id]:
             del self.vms[key]
 
@@ -167,13 +167,13 @@ class Named(World):
         return self.api.put("/vm/action/release", vm)
 
     def fail(self, cloud: str) -> None:
-        """Let the cloud's list fail from now on."""
+        """Make the cloud's list fail from now on."""
         BROKEN.add(self.servers[cloud])
 
 
 @contextmanager
 def namesakes_world(directory: Path) -> Iterator[Named]:
-    """Serve three clouds: two with a backend that knows VMs by hostname, one with another."""
+    """Serve three clouds; the backend of the first two knows VMs by hostname alone."""
     with ExitStack() as stack:
         entry = "tests.selection.clouds:Breakable"
         stack.enter_context(installed(Kind.CLOUD, "mem", entry, Name="tests-mem"))

@@ -1,4 +1,4 @@
-"""VMs with one hostname, at a backend that knows VMs by hostname alone."""
+"""VMs that share a hostname, with a backend that knows VMs by hostname alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def named(tmp_path: Path) -> Iterator[Named]:
 
 
 def test_a_vm_with_a_namesake_that_nobody_has_is_not_assigned(named: Named) -> None:
-    """The backend has never heard of the other one; its cloud shows it."""
+    """The backend does not know the other VM; its cloud shows it."""
     one, other = named.known("one", "web"), named.has("other", "Web")
     for wanted in ({"node": one}, {"hostname": "web"}):
         answer = named.assign(**wanted)
@@ -87,7 +87,7 @@ def test_a_namesake_that_the_backend_does_not_know_does_not_hold_a_release_up(
 
 
 def test_a_release_means_the_vm_that_was_assigned_and_no_namesake(named: Named) -> None:
-    """The backend has forgotten the assigned VM, and knows another by its name."""
+    """The backend has forgotten the assigned VM, and knows another VM by its name."""
     one = named.known("one", "web")
     assert named.assign(node=one).status == 200
     other = named.known("other", "web")

@@ -1,4 +1,4 @@
-"""The VMs that a cloud destroys where its settings do not say."""
+"""The VMs that a cloud may destroy if its settings do not say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.conftest import Serve
 from tests.selection.clouds import World, world
 
 START = {"name": "mine", "image": "img-1", "size": "s"}
-KEPT = "i-0001"  # the cloud begins with it
+KEPT = "i-0001"  # The cloud starts with this VM.
 NOT_OWN = "was neither started nor adopted here, and cloud cloud destroys its own VMs alone"
 
 

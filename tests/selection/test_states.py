@@ -1,4 +1,4 @@
-"""What a name means, and which VM can be assigned, by the state that its cloud shows."""
+"""Selection of a VM by name, and the states in which a VM can be assigned."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_an_outside_backend_assigns_while_the_cloud_cannot_be_asked(tmp_path: Pa
 
 
 def test_a_vm_that_its_holder_lost_is_released_and_stopped(given: World) -> None:
-    """Somebody has terminated it in the provider's console; the cloud still shows it."""
+    """The VM was terminated in the provider's console; the cloud still shows it."""
     for action in ("action/release", "stop"):
         for by in ("node", "hostname"):
             vm = given.has(f"lost-{action[-4:]}-{by}", f"lost-{action[-4:]}-{by}")

@@ -1,4 +1,4 @@
-"""A VM that its cloud does not show yet, some moments after its start."""
+"""A VM that its cloud does not show for some moments after its start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = {"name": "late", "image": "img-1", "size": "s"}
 
 @pytest.fixture
 def late(tmp_path: Path) -> Iterator[World]:
-    # Else the first search for orphans could see the VM before the test asks for it.
+    # Without this, the first scan for orphans could see the VM before the test requests it.
     import_module("deaf_cloud").LateCloud.asked = 0
     with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility_timeout": 20}) as one:
         yield one

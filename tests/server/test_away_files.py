@@ -1,4 +1,4 @@
-"""One thing that a server reads is away while its workers are killed and it is told to reload."""
+"""Missing files: one thing that a server reads is away during kills of workers and a reload."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _storm(server: Server) -> Storm:
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for all: each test leaves it as it was."""
+    """Serve one server for all tests: each test leaves it as it was."""
     with serving(Keystone(servers=[nova_server(1)])) as cloud:
         stage = Stage(tmp_path_factory.mktemp("stage"), cloud.url("/v3"))
         with served(stage) as server:
@@ -84,7 +84,7 @@ HARMS = {
 
 
 _SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn", "half-a-plugin")
-"""Those that `make test` tries; `make soak` tries them all."""
+"""The harms that `make test` tries; `make soak` tries them all."""
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
         one.kill(*one.web())
         one.server.signal(signal.SIGHUP)
         steady = [cloud for cloud in CLOUDS if cloud not in harm.excused]
-        if name != "run":  # the file in its place is not ours to remove
+        if name != "run":  # Another user owns the file in its place.
             wait_until(lambda: one.probe.serves(*steady), 20)
     assert one.server.process.poll() is None
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
@@ -112,14 +112,14 @@ def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way:
     made, refusals = one.server.log().count("a new database was made"), one.refusals()
     database = one.stage.folder / "state" / "orchestrator.db"
     with one.stage.harmed(Harm(database, way)):
-        # Who has it open goes on with a file that only cannot be opened any more.
+        # A process that has the file open continues, although the file cannot be opened again.
         assert one.stopped("nowhere") == (400 if way == "unreadable" else 503)
         one.kill(*one.server.workers())
         one.server.signal(signal.SIGHUP)
         one.server.wait_for_log("The new settings are not used", count=refusals + 1)
     assert one.server.process.poll() is None
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
-    wait_until(lambda: one.stopped(node) == 200, 20)  # what was known still is
+    wait_until(lambda: one.stopped(node) == 200, 20)  # Known VMs are still known.
     assert one.server.log().count("a new database was made") == made
 
 

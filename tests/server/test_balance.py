@@ -1,4 +1,4 @@
-"""A burst of connections is shared among the workers."""
+"""The distribution of a burst of connections among the workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_no_worker_takes_a_whole_burst(serve: Any) -> None:
     for _ in range(5):
         answered: Counter[str] = Counter()
         with ExitStack() as stack:
-            # They wait in the kernel until all are there, as in a burst.
+            # The connections wait in the kernel until all exist, as in a burst.
             for worker in server.workers():
                 os.kill(worker, signal.SIGSTOP)
             connections = [
@@ -30,7 +30,7 @@ def test_no_worker_takes_a_whole_burst(serve: Any) -> None:
                 os.kill(worker, signal.SIGCONT)
             for connection in connections:
                 head = connection.recv(65536).decode()
-                # The first part of a request's id is the process that gave it.
+                # The first part of a request's id is the process that made it.
                 answered[head.partition("x-request-id: ")[2].partition("-")[0]] += 1
         shares.append(min(answered.values()) if len(answered) > 1 else 0)
     assert sorted(shares)[2] >= 4, shares

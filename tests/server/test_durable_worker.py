@@ -1,4 +1,4 @@
-"""The durable worker beside the web workers: there, alone, again, and gone with its server."""
+"""The durable worker: beside web workers, alone, restarted, and ended with its server."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_it_ends_with_its_server_even_if_that_is_killed(serve: Serve) -> None:
 def test_it_ends_if_its_server_was_gone_before_it_began(tmp_path: Path) -> None:
     config = tmp_path / "orchestrator.toml"
     config.write_text(STATE)
-    stranger = os.getppid()  # its parent is this test
+    stranger = os.getppid()  # The worker's parent is not this process.
     done = commands.run("worker", "--config", str(config), "--supervised", str(stranger))
     assert done.returncode == 0, done.stderr
     assert "the supervisor is gone" in done.stdout + done.stderr
@@ -93,7 +93,7 @@ def test_it_can_run_alone(serve: Serve, tmp_path: Path) -> None:
         )
     try:
         (operation,) = api.operations(kind="stop_vm")
-        # Its own dummy cloud begins afresh, without this VM: which is what it is to find out.
+        # Its own dummy cloud starts afresh without this VM, which the worker must discover.
         assert api.settled(operation["id"])["state"] == "succeeded"
         kinds = {one["kind"] for one in api.get("/processes")["processes"]}
         assert kinds == {"web", "worker"}

@@ -1,4 +1,4 @@
-"""One caller's flood leaves threads, places and turns to another caller."""
+"""Fairness: one caller's flood leaves threads, queue places and turns to others."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.stateful import wait_for
 
 FLOODER, HONEST, THIRD = (letter * 4 + "f9c1d2e4b5a69788796a5b4c3d2e1f0" for letter in "abc")
 PATIENCE = 15.0
-"""Seconds within which the honest caller is served on a busy machine. In its order of arrival
-it would be refused, or wait for 700 calls of half a second, which eight threads do in 44 s."""
+"""Seconds within which the honest caller is served on a busy machine. In order of arrival it would
+be refused, or wait for 700 calls of half a second, which take eight threads 44 s."""
 
 
 def slow(name: str, latency: float, more: str = "") -> str:
@@ -92,12 +92,12 @@ def flood(server: Server, requests: list[bytes]) -> Iterator[list[socket.socket]
 
 
 def reads(cloud: str, count: int, token: str = FLOODER) -> list[bytes]:
-    """Requests none of which shares a call with another one."""
+    """Return requests that share no call with each other."""
     return [request("GET", f"/nodes/{cloud}/{token[0]}-{number}", token) for number in range(count)]
 
 
 def load(http: httpx2.Client, cloud: str) -> tuple[int, int]:
-    """How many calls of a cloud run, and how many wait."""
+    """Return the numbers of running and of waiting calls of a cloud."""
     report = http.get(f"/cloud/{cloud}").json()["cloud"]
     return report["threads"]["running"], report["queue"]["waiting"]
 
@@ -124,7 +124,7 @@ def test_another_caller_is_served_beside_700_connections(
         )
         assert ended == "succeeded"
         assert time.monotonic() - began < PATIENCE
-        assert load(honest, "slow")[1] > 100  # the flood was still there
+        assert load(honest, "slow")[1] > 100  # The flood was still running.
     gone(honest, "slow")
 
 
@@ -148,7 +148,7 @@ def test_the_queue_of_a_caller_alone_is_the_whole_one(
 ) -> None:
     with flood(server, reads("alone", 300)) as connections:
         wait_for(lambda: load(honest, "alone"), lambda found: found == (6, 258))
-        # All threads and places are taken: the rest is refused at once.
+        # All threads and places are taken: further requests are refused at once.
         refused = [answer for answer in map(received, connections) if answer]
         assert len(refused) == 300 - 264
         assert all(b'"cloud_busy"' in answer for answer in refused)
@@ -161,7 +161,7 @@ def test_the_queue_of_a_caller_alone_is_the_whole_one(
 
 
 def received(connection: socket.socket) -> bytes:
-    """What has come on a connection within a moment."""
+    """Return what a connection has received within a moment."""
     connection.settimeout(0.001)
     try:
         return connection.recv(65536)
@@ -200,7 +200,7 @@ HELLO = b"GET /api/v1/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server without tokens, whose callers go by their addresses."""
+    """Serve without tokens, so that callers are told apart by address."""
     with running(BOUNDS, tmp_path_factory.mktemp("bounded")) as one:
         yield one
 

@@ -1,4 +1,4 @@
-"""Every file that a server reads is harmed in turn, while its processes are killed.
+"""Damage to every file that a server reads, while its processes are killed.
 
 No request of an honest client (tests/honest.py) may fail except while its own cloud is away, and
 the server never ends.
@@ -32,7 +32,7 @@ SECONDS: Final = 600.0
 
 @contextmanager
 def clients(server: Server, stage: Stage, tally: Tally) -> Iterator[None]:
-    """Have honest clients of each cloud ask: one on kept connections, one on fresh ones."""
+    """Run honest clients of each cloud: one on a kept connection, one on fresh ones."""
     asking = [
         Honest(
             server.url,
@@ -59,7 +59,7 @@ def clients(server: Server, stage: Stage, tally: Tally) -> Iterator[None]:
 
 
 def run_storm(tmp_path: Path, harms: list[str] | None, seconds: float, seed: int) -> None:
-    """Do harms until the time is over, or each of those that are named once."""
+    """Apply harms until the time is over, or each of the named ones once."""
     luck = random.Random(seed)
     with serving(Keystone(servers=[nova_server(1)])) as cloud:
         stage = Stage(tmp_path, cloud.url("/v3"))
@@ -132,7 +132,7 @@ def settle(stage: Stage, tally: Tally) -> None:
 
 
 def _nodes(file: Path) -> tuple[set[str], int]:
-    """Return the nodes of a dummy cloud, and how many were ever started."""
+    """Return the nodes of a dummy cloud, and the number ever started."""
     connection = sqlite3.connect(file)
     try:
         rows = connection.execute("SELECT number, gone_at FROM nodes").fetchall()
@@ -141,7 +141,7 @@ def _nodes(file: Path) -> tuple[set[str], int]:
         connection.close()
     now = time.time()
     there = {str(number) for number, gone in rows if gone is None or gone > now}
-    return there, last[0] - 2  # it begins with two
+    return there, last[0] - 2  # It starts with two.
 
 
 SHORT: Final = (

@@ -1,4 +1,4 @@
-"""The parts of gunicorn that are extended: each is there in the installed release."""
+"""The parts of gunicorn that are extended: each exists in the installed release."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES: Final = (
 
 
 def extended(ours: type) -> list[str]:
-    """Return the methods of a class that call those of the same name above it."""
+    """Return the overridden methods that call the base class's method."""
     return [
         name
         for name, method in vars(ours).items()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as RFC 9112 defines it, spoken to a real server byte by byte."""
+"""HTTP/1.1 as RFC 9112 defines it, byte by byte against a real server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def exchange(server: Server, *parts: bytes) -> bytes:
-    """Send parts, a moment apart, and return all that is answered until the server closes."""
+    """Send parts, a moment apart, and return all answers until the server closes."""
     with socket.create_connection(server.address, timeout=10) as client:
         for number, part in enumerate(parts):
             if number:
@@ -233,7 +233,7 @@ def location(server: Server, path: str = "", **headers: str) -> str:
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a database, which trusts a proxy on this machine, as by default."""
+    """Serve with a database, trusting a proxy on this machine, as by default."""
     toml = settings('url = "sqlite:///s.db"')
     with running(toml, tmp_path_factory.mktemp("proxied")) as server:
         yield server

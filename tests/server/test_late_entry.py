@@ -1,4 +1,4 @@
-"""Web workers that start while PostgreSQL is away: they serve at once, and enter it later."""
+"""Web workers that start while PostgreSQL is away: they serve at once, and connect later."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.stateful import START, Api, settings
 from tests.storm import wait_until
 
 READY = 15.0
-"""Seconds until a worker serves, on a machine that does much else."""
+"""Seconds until a worker serves on a busy machine."""
 
 LEASE = 5
 
 AT_ONCE = 2.0
-"""Seconds for an answer while the outage is known."""
+"""Seconds for an answer during a known outage."""
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Far:
             assert int(refused.headers["Retry-After"]) > 0
 
     def works(self) -> bool:
-        """Whether the database is used again by all, as far as several answers tell."""
+        """Return whether all workers use the database again, as far as several answers show."""
         return all(self.get("/operations", 60).status_code == 200 for _ in range(6))
 
 
@@ -85,7 +85,7 @@ def far(postgres: MakeUrl, tmp_path: Path) -> Iterator[Far]:
 
 
 def alive(api: Api) -> set[str]:
-    """Return the processes that have beaten within a lease, by their ids."""
+    """Return the ids of processes with a heartbeat within the process timeout."""
     return {one["id"] for one in api.get("/processes")["processes"] if one["silent"] < LEASE}
 
 
@@ -104,7 +104,7 @@ def test_a_worker_that_starts_meanwhile_serves_and_enters_by_itself(far: Far, wa
     assert far.server.workers() == workers
     api = Api(far.server)
     with api.http:
-        # One worker can have given all the answers above while the other was about to enter.
+        # One worker can have given all the answers above while the other was about to connect.
         wait_until(lambda: len(alive(api) - before) == len(workers), 3 * LEASE)
         node = api.started()
         assert api.stop(node).status_code == 200

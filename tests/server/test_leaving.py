@@ -1,4 +1,4 @@
-"""A client that leaves frees what its request held, except a change under way."""
+"""Clients that disconnect: their requests free what they held, changes under way excepted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_who_waits_for_a_hanging_cloud_and_leaves(serve: Serve, silent_port: int
 
 
 def start_and_leave(server: Server, hints: bytes, after: float) -> None:
-    """Send a start and go away before its answer."""
+    """Send a start and disconnect before its answer."""
     with socket.create_connection(server.address) as client:
         client.sendall(
             b"POST /api/v1/vm/start/hanging HTTP/1.1\r\nHost: localhost\r\nX-Cloud-Hints: "

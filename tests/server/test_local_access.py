@@ -1,4 +1,4 @@
-"""Without tokens only this machine's own names are served, and no page of another site."""
+"""A server without tokens: only local names are served, and no page of another site."""
 
 from __future__ import annotations
 

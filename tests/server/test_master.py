@@ -1,4 +1,4 @@
-"""Whatever happens to its workers, gunicorn's master goes on."""
+"""Gunicorn's master: it survives every failure of its workers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Patched = Callable[[str], tuple[Server, Path]]
 
 @pytest.fixture
 def patched(serve: Any, tmp_path: Path) -> Patched:
-    """Run a server whose Python lacks something while the file that is returned exists."""
+    """Run a server whose Python lacks something while the returned file exists."""
 
     def start(name: str) -> tuple[Server, Path]:
         site, switch = tmp_path / "site", tmp_path / "switch"
@@ -129,7 +129,7 @@ SLOW = f'{DUMMY}[clouds.fake_driver.faults]\noperations = ["start_vm"]\nlatency 
 
 @pytest.fixture
 def reloading(serve: Any) -> Iterator[Server]:
-    """A server whose old worker still has a start of 10 s under way after a reload."""
+    """Run a server whose old worker still has a start of 10 s under way after a reload."""
     server: Server = serve(SLOW, workers=1)
     body = {"name": "x", "image": "1", "size": "1"}
     starting = threading.Thread(target=lambda: start(server, body))
@@ -156,7 +156,7 @@ def test_a_new_worker_that_dies_before_the_old_one_has_ended_is_replaced(
     reloading.wait_for_log("ASGI server listening", count=3)
     assert serves(reloading)
     assert time.monotonic() - began < 5
-    assert "Worker exiting" not in reloading.log()  # the old one has its start still
+    assert "Worker exiting" not in reloading.log()  # The old worker still has its start.
 
 
 def test_a_reload_that_waits_for_an_old_worker_sees_that_it_is_to_end(reloading: Server) -> None:
@@ -168,7 +168,7 @@ def test_a_reload_that_waits_for_an_old_worker_sees_that_it_is_to_end(reloading:
 
 @pytest.mark.parametrize("reader", ["gone", "stands still"])
 def test_the_reader_of_the_log_may_go_away(tmp_path: Path, reader: str) -> None:
-    """A pipe without a reader fails, and a full one blocks."""
+    """A pipe without a reader fails, and a full pipe blocks."""
 
     config = tmp_path / "orchestrator.toml"
     config.write_text(f'{DUMMY}[server]\nlog_level = "debug"\n')

@@ -1,4 +1,4 @@
-"""Without a token nobody but this machine is served."""
+"""Servers without a token: they listen on this machine only."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def address(log: Path, pattern: str) -> str:
 
 @pytest.fixture
 def environment(clean_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    config = tmp_path / "orchestrator.toml"  # a copy: what it keeps, it keeps beside itself
+    config = tmp_path / "orchestrator.toml"  # a copy: it keeps its files beside itself
     config.write_bytes((CONF / "orchestrator.toml").read_bytes())
     return {**clean_environment, "ORCHESTRATOR_CONFIG": str(config)}
 

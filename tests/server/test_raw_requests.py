@@ -1,4 +1,4 @@
-"""Whatever bytes a client sends, the server answers in HTTP and logs no traceback."""
+"""Arbitrary bytes from a client: HTTP answers, and no traceback in the log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def exchange(server: Server, *parts: bytes) -> bytes:
-    """Send parts, then return everything that the server says until it closes."""
+    """Send parts, then return all output of the server until it closes."""
     received = b""
     with socket.create_connection(server.address, timeout=10) as connection:
         with suppress(ConnectionError):
@@ -106,7 +106,7 @@ def test_a_body_that_breaks_off_starts_nothing(server: Server, framing: bytes) -
     part = NODE if b"Length" in framing else b"%x\r\n%b\r\n" % (len(NODE), NODE)
     with socket.create_connection(server.address, timeout=10) as connection:
         connection.sendall(START + framing + part)
-        time.sleep(0.1)  # the server waits for the rest of a whole JSON object
+        time.sleep(0.1)  # The server waits for the rest of a whole JSON object.
     assert names() == before
 
 

@@ -1,4 +1,4 @@
-"""SIGHUP takes new settings without a failed request, and refuses wrong ones."""
+"""Reloads by SIGHUP: new settings without a failed request, and wrong settings refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ driver = "dummy"
 
 @contextmanager
 def load(url: str) -> Iterator[list[str]]:
-    """Ask again and again, on new and on kept connections; yields what went wrong."""
+    """Send requests again and again, on new and kept connections; yield the failures."""
     wrong: list[str] = []
     stop = threading.Event()
 
@@ -69,13 +69,13 @@ def test_new_settings_take_over_without_a_failed_request(serve: Any, tmp_path: P
         server.wait_for_new_workers(old)
     assert wrong == []
     assert loopback.get(f"{server.url}/api/v1/nodes/second").status_code == 200
-    # The same server goes on, and so does its cloud.
+    # The same server continues, and so does its cloud.
     assert len(loopback.get(f"{server.url}/api/v1/nodes/fake_driver").json()["nodes"]) == 3
 
 
 @pytest.fixture(scope="module")
 def reloaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all wrong settings: each test leaves it with right ones."""
+    """Serve one server for all wrong settings: each test leaves it with correct ones."""
     with running(DUMMY, tmp_path_factory.mktemp("reloaded")) as server:
         yield server
 
@@ -105,7 +105,7 @@ def test_wrong_settings_are_refused_and_the_old_workers_go_on(
     assert why in reloaded.log().removeprefix(said)
     assert reloaded.workers() == old
     assert loopback.get(f"{reloaded.url}/api/v1/nodes/fake_driver").status_code == 200
-    # And right ones are taken afterwards.
+    # Correct settings are accepted afterwards.
     reload(reloaded, folder, TWO_CLOUDS)
     reloaded.wait_for_new_workers(old)
     assert loopback.get(f"{reloaded.url}/api/v1/nodes/second").status_code == 200
@@ -124,7 +124,7 @@ tokens = {ops = "env:OPS_TOKEN"}
 
 
 def serve_own_bind(folder: Path, bind: str, toml: str) -> Server:
-    """Serve where the settings say, so that a reload may change it."""
+    """Serve at the settings' own address, so that a reload may change it."""
     config = folder / "orchestrator.toml"
     config.write_text(f"{toml}\n[server]\nworkers = 1\nbind = {bind!r}\n", encoding="utf-8")
     command = [sys.executable, "-m", "orchestrator_core.cli", "serve", "--config", str(config)]

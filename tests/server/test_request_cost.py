@@ -1,4 +1,4 @@
-"""Nothing that reads a request holds the event loop up, nor costs more than its length is worth."""
+"""The cost of reading a request: in proportion to its length, without blocking the loop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNLIMITED = ServerSettings(
 
 
 class Transport:
-    """A connection's end that takes everything and remembers nothing."""
+    """A connection's end that accepts everything and keeps nothing."""
 
     answer = b""
 
@@ -44,13 +44,14 @@ class Transport:
 
 
 class Timed(Protocol):
-    """Measures the longest time for which one portion holds the event loop up."""
+    """A meter of the longest time for which one portion holds up the event loop."""
 
     longest = 0.0
     total = 0.0
 
     def parse(self, data: bytes) -> None:
-        begun = time.thread_time()  # of this thread alone: others may have the processor
+        # of this thread alone, since other threads may use the processor
+        begun = time.thread_time()
         super().parse(data)
         took = time.thread_time() - begun
         self.longest = max(self.longest, took)
@@ -65,7 +66,7 @@ async def application(_scope: Any, receive: Callable[[], Awaitable[Any]], send: 
 
 
 async def feed(data: bytes, limits: ServerSettings) -> tuple[Timed, Transport]:
-    """Give a connection data as one socket after the other does, and let it parse them."""
+    """Feed a connection data in the pieces of a socket, and let it parse them."""
     config = Config()
     config.set("limit_request_fields", min(limits.limit_request_fields, 32_768))
     config.set("limit_request_field_size", limits.limit_request_field_size)
@@ -150,14 +151,14 @@ def test_nothing_that_one_read_gives_holds_the_event_loop_up(kind: str) -> None:
 @pytest.mark.parametrize("kind", [*HEADS, *BODIES])
 def test_four_times_the_bytes_cost_about_four_times(kind: str) -> None:
     make = {**HEADS, **BODIES}[kind]
-    # A quadratic cost would be 16 times; what is refused at once costs next to nothing.
+    # A quadratic cost would be 16 times; a request that is refused at once costs next to nothing.
     assert total(make(2**18)) < 9 * total(make(2**16)) + 0.001
 
 
 def test_a_head_of_more_than_its_limit_is_refused_as_its_bytes_come_in() -> None:
     head = fields(40, b"x", b"v" * 1000)
     limits = ServerSettings(limit_request_head=10_000)
-    _, transport = asyncio.run(feed(head[:12_000], limits))  # its end has not even arrived
+    _, transport = asyncio.run(feed(head[:12_000], limits))  # Its end has not even arrived.
     assert transport.answer.startswith(b"HTTP/1.1 431 ")
     _, transport = asyncio.run(feed(fields(9, b"x", b"v" * 1000), limits))
     assert transport.answer.startswith(b"HTTP/1.1 200 ")
@@ -211,7 +212,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def seconds_of(
     app: Any, method: str, path: str, query: bytes = b"", header: tuple[bytes, bytes] | None = None
 ) -> float:
-    """Return what a request costs the event loop's thread."""
+    """Return the seconds that a request costs the event loop's thread."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -1,4 +1,4 @@
-"""A worker that cannot be replaced just now does not take the server down."""
+"""Workers that cannot be replaced for a time: the server keeps running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ require = ["passing"]
 
 
 def install(target: Path) -> None:
-    """Put a copy of the dummy plugin there, under another name."""
+    """Install a copy of the dummy plugin there, under another name."""
     assert orchestrator_dummy.__file__
     shutil.copytree(Path(orchestrator_dummy.__file__).parent, target / "orchestrator_dummy")
     metadata = target / "passing-1.0.dist-info"
@@ -53,7 +53,7 @@ def test_the_other_workers_go_on_until_it_can(serve: Any, tmp_path: Path) -> Non
 
 
 def kill_one(server: Any) -> None:
-    """Kill a worker, and wait for the one that takes its place to serve, or to say why not."""
+    """Kill a worker, and wait until its replacement serves or reports why it cannot."""
     up = server.log().count("ASGI server listening")
     os.kill(server.workers()[0], signal.SIGKILL)
     server.wait_for_log("ASGI server listening", count=up + 1)
@@ -84,7 +84,7 @@ def test_a_run_directory_that_is_gone_does_not_end_the_server(
         run.write_text("")
     for pid in server.workers():
         os.kill(pid, signal.SIGKILL)
-    time.sleep(0.3)  # both are forked anew, with nothing where the directory was
+    time.sleep(0.3)  # Both are forked again, with nothing in the directory's place.
     assert server.process.poll() is None
     if run.is_file():
         run.unlink()
@@ -94,7 +94,7 @@ def test_a_run_directory_that_is_gone_does_not_end_the_server(
 
 
 def wait_for_nodes(server: Any) -> None:
-    """Ask until every worker's cloud is there: one that was not is tried again in 10 s."""
+    """Wait until every worker's cloud serves: a failed one is tried again after 10 s."""
     ends_at = time.monotonic() + 20
     good = 0
     while good < 5:

@@ -1,4 +1,4 @@
-"""The run directory of a server that lives for long."""
+"""The run directory of a server that runs for a long time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that stalls is dropped after a set time and costs nobody else anything."""
+"""Clients that stall: dropped after a set time, without cost to others."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_client_that_drips_its_headers_is_dropped(address: tuple[str, int]) ->
     ends_at = time.monotonic() + 5
     with socket.create_connection(address) as connection:
         connection.sendall(b"GET /api/v1/nodes HTTP/1.1\r\nX: ")
-        with suppress(OSError):  # reset or broken pipe, as it happens
+        with suppress(OSError):  # reset or broken pipe, by chance
             while time.monotonic() < ends_at:
                 connection.sendall(b"x")
                 time.sleep(0.05)

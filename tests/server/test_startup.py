@@ -1,4 +1,4 @@
-"""What the log says of a startup that fails, and when the server ends with it."""
+"""Startups that fail: the log's lines, and when the server ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def fail(error: Exception) -> tuple[Startup, str]:
-    """Let an application's startup raise; return what stands before it and what the log gets."""
+    """Make an application's startup raise; return the wrapper and the text that the log gets."""
     told: list[dict[str, Any]] = []
 
     async def application(_scope: Any, _receive: Any, send: Any) -> None:

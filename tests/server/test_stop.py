@@ -1,4 +1,4 @@
-"""SIGTERM finishes what is in flight."""
+"""SIGTERM: requests in flight are finished."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_sigterm_answers_a_request_that_is_still_arriving(serve: Any) -> None:
 def test_no_request_fails_while_the_server_stops(serve: Any) -> None:
     """Each connection that is accepted gets its answer; later ones are refused cleanly.
 
-    The kernel may make one more in the instant between the last look and the closing.
+    The kernel may accept one more in the instant between the last check and the closing.
     """
     server = serve(workers=2)
     outcomes: list[str] = []
@@ -90,14 +90,14 @@ def test_connections_that_wait_to_be_accepted_are_served(serve: Any) -> None:
 
 
 def status(pid: int, key: str) -> str:
-    """What the kernel says of a process."""
+    """Return the kernel's status of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (found,) = (line for line in lines if line.startswith(f"{key}:"))
     return found.split(":", 1)[1].strip()
 
 
 def is_there(pending: str) -> bool:
-    """Whether SIGTERM is among the signals that wait for a process."""
+    """Return whether SIGTERM is pending for a process."""
     return bool(int(pending, 16) & 1 << (signal.SIGTERM - 1))
 
 
@@ -116,7 +116,7 @@ def test_the_run_directory_goes_with_the_server(serve: Any, tmp_path: Path) -> N
 def test_a_killed_worker_is_replaced_with_the_settings_that_were_in_force(
     serve: Any, tmp_path: Path
 ) -> None:
-    """An operator in the middle of an edit must not bring the server down."""
+    """An operator's unfinished edit must not bring the server down."""
     server = serve()
     (tmp_path / "orchestrator.toml").write_text("half an ed[it", encoding="utf-8")
     (worker,) = server.workers()
@@ -126,9 +126,9 @@ def test_a_killed_worker_is_replaced_with_the_settings_that_were_in_force(
 
 
 def test_a_server_that_has_nothing_to_finish_ends_at_once(serve: Any) -> None:
-    """And not with the next heartbeat, of which there is one each second."""
+    """It does not wait for the next heartbeat, which comes each second."""
     shortest = 9.0
-    for _ in range(3):  # the machine may be busy, but not each time
+    for _ in range(3):  # The machine may be busy, but not every time.
         server = serve()
         server.signal(signal.SIGTERM)
         begun = time.monotonic()

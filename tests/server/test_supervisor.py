@@ -1,4 +1,4 @@
-"""Which durable workers are taken for stuck: nobody waits a minute here, the clocks are moved."""
+"""The supervisor's detection of stuck durable workers, with clocks that the test moves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Clock:
 
 
 class Log:
-    """What gunicorn's log is told."""
+    """A recorder of gunicorn's log calls."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -54,7 +54,7 @@ class Log:
 
 
 class Watched:
-    """A supervisor whose workers hang: they beat only when the test does it for them."""
+    """A supervisor whose workers hang: they have heartbeats only when the test makes them."""
 
     def __init__(self, clock: Clock, directory: Path) -> None:
         self.clock = clock
@@ -76,7 +76,7 @@ class Watched:
         os.utime(pulse(pid), (self.clock.wall, self.clock.wall))
 
     def look(self, seconds: int, *beating: int) -> None:
-        """Look every second, for so long; those that are beating beat as often."""
+        """Check every second for this long; the named workers have heartbeats as often."""
         for _ in range(seconds):
             self.clock.goes_on(1.0)
             for pid in beating:
@@ -88,11 +88,11 @@ class Watched:
         return not Path(f"/proc/{pid}").exists()
 
     def renewed(self) -> tuple[int, int]:
-        """Have the settings renewed; return who is to go, and does not, and who has come."""
+        """Renew the settings; return the old worker, which cannot end, and the new one."""
         (old,) = self.pids
         self.beat(old)
         os.kill(old, signal.SIGSTOP)
-        os.waitpid(old, os.WUNTRACED)  # from here on SIGTERM does not reach it
+        os.waitpid(old, os.WUNTRACED)  # SIGTERM does not reach it from here on.
         self.supervisor.renew()
         return old, self.pids[1]
 
@@ -177,7 +177,7 @@ def test_one_that_slept_with_its_machine_is_not_stuck(watched: Watched) -> None:
 
 
 def test_one_that_has_no_place_to_beat_is_left_alone(watched: Watched) -> None:
-    """Somebody has cleaned up in ``/tmp``: each that is started next could not beat either."""
+    """The files in ``/tmp`` were deleted: each new worker could not have heartbeats either."""
     watched.look(5)
     shutil.rmtree(watched.directory)
     watched.look(200)

@@ -1,4 +1,4 @@
-"""The server's own TLS: its certificate is read once, and anew by a reload."""
+"""The server's own TLS: its certificate is read once, and again by a reload."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def issue(authority: trustme.CA, folder: Path) -> str:
 
 
 def shown(server: Server, authority: trustme.CA) -> str:
-    """Ask over TLS; return the serial number of the certificate that the server shows."""
+    """Return the serial number of the certificate that the server presents."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     with httpx2.Client(verify=context) as client, client.stream("GET", server.url) as answer:

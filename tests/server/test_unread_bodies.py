@@ -1,4 +1,4 @@
-"""An answer that comes before a request's body reaches its client, and announces what follows."""
+"""Answers before the end of a request's body: they arrive, and announce what follows."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_answer_before_the_body_is_seen_by_who_sends_it_all_first(
     for _ in range(5):
         with socket.create_connection(server.address, timeout=10) as connection:
             connection.sendall(NOWHERE + b"Content-Length: %d\r\n\r\n" % size)
-            time.sleep(0.05)  # the answer is under way, or has been given
+            time.sleep(0.05)  # The answer is under way, or was sent.
             body = b"x" * size
             for at in range(0, size, 65_536):
                 connection.sendall(body[at : at + 65_536])
@@ -84,7 +84,7 @@ def test_an_answer_before_the_body_is_seen_by_who_sends_it_all_first(
                 answer = read_all(connection)
             else:
                 answer = connection.recv(65_536)
-                connection.sendall(ROOT)  # a short rest was read, and the connection is kept
+                connection.sendall(ROOT)  # The server read a short rest and kept the connection.
                 assert b"HTTP/1.1 200 OK" in read_all(connection)
         assert answer.startswith(b"HTTP/1.1 404 ")
         assert (b"\r\nconnection: close" in head_of(answer)) == (size > 65_536)
@@ -99,7 +99,7 @@ def test_a_refused_request_is_answered_without_a_reset(server: Server) -> None:
         with socket.create_connection(server.address, timeout=10) as connection:
             connection.sendall(request)
             time.sleep(0.1)
-            connection.sendall(b"x" * 100_000)  # to a closed socket this would be a reset
+            connection.sendall(b"x" * 100_000)  # On a closed socket this would be a reset.
             answer = read_all(connection)
         error = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert error["status_code"] in {400, 404, 431}
@@ -123,7 +123,7 @@ def test_what_is_sent_after_the_last_answer_is_dropped_for_a_while_only(server: 
             while sent < 100_000_000:
                 connection.sendall(b"x" * 65_536)
                 sent += 65_536
-    assert sent < 20_000_000  # what the system's own buffers hold is not read
+    assert sent < 20_000_000  # Data in the system's own buffers is not read.
 
 
 @pytest.mark.parametrize(

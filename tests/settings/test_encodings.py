@@ -1,4 +1,4 @@
-"""Files in other encodings than plain UTF-8, as editors on other systems write them."""
+"""Settings files in other encodings than plain UTF-8, as editors on other systems write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every key can be given by the environment."""
+"""Settings from the environment, for every key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Inner(Schema):
 
 
 class PluginSchema(Schema):
-    """What a plugin's settings may consist of."""
+    """A schema with every type of a plugin's settings."""
 
     tenant = fields.String()
     inner = fields.Nested(Inner)
@@ -35,7 +35,7 @@ class PluginSchema(Schema):
 
 
 class OpenSchema(PluginSchema):
-    """The same, and whatever else."""
+    """The same schema, with unknown keys allowed."""
 
     class Meta:
         unknown = INCLUDE

@@ -1,4 +1,4 @@
-"""What is wrong with the settings is told by file, key and nearest valid word."""
+"""Errors in the settings: file, key and nearest valid word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets that the settings name are removed from what is shown, and messages stay readable."""
+"""Redaction of the settings' secrets in messages that stay readable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Read = Callable[[str], None]
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Have this process read a secret, as its settings would; it is forgotten with the test."""
+    """Make this process read a secret, as its settings would; forget it with the test."""
     monkeypatch.setattr(registry, "_registry", Registry())
 
     def once(value: str) -> None:

@@ -1,4 +1,4 @@
-"""The shipped settings file names every key that exists, with its real default."""
+"""The shipped settings file: every existing key, with its real default."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from marshmallow import Schema, fields
 
 from orchestrator_cistern.settings import CisternSettings
 from orchestrator_core.settings import model
-from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
-from orchestrator_core.settings.load import load_settings
-from orchestrator_core.settings.schema import (
+from orchestrator_core.settings.cloud_schema import (
     AssignmentSchema,
-    AuthSchema,
     BreakerSchema,
     CacheSchema,
     CloudSchema,
     ExtensionSchema,
     OrphanSchema,
+)
+from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.schema import SettingsSchema
+from orchestrator_core.settings.server_schema import (
+    AuthSchema,
     PluginsSchema,
     ServerSchema,
-    SettingsSchema,
     StateSchema,
     TlsSchema,
 )
@@ -39,7 +41,7 @@ SETTING = re.compile(r"^# (\[[a-z_.]+\]|[a-z_]+ = .+)")
 
 
 def uncommented() -> dict[str, Any]:
-    """The file with everything in force that it shows as a comment."""
+    """Return the file with all commented settings in force."""
     lines = []
     for line in FILE.read_text(encoding="utf-8").splitlines():
         found = SETTING.match(line)

@@ -1,4 +1,4 @@
-"""Tokens that can be guessed are refused, and what may be a secret is never printed."""
+"""Weak tokens, which are refused, and possible secrets, which are never printed."""
 
 from __future__ import annotations
 

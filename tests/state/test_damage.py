@@ -1,4 +1,4 @@
-"""An SQLite file with changed bytes: errors in one sentence, and nothing more is lost."""
+"""Damaged SQLite files: errors in one sentence, and no further loss."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Damage = Callable[[bytearray, random.Random], None]
 
 @pytest.fixture(scope="module")
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the database of a server that has done a little of everything."""
+    """Return a folder with the database of a server that has made changes of several kinds."""
     folder = tmp_path_factory.mktemp("seed")
     store = f'store = "file:{folder}/cloud.db"'
     with stateful(settings('url = "sqlite:///state.db"', store), folder) as api:
@@ -68,7 +68,7 @@ def blank(data: bytearray, chance: random.Random) -> None:
 
 
 def damaged(seed: Path, folder: Path, how: Damage, number: int) -> Path:
-    """Write a damaged copy of the database and its settings; return their file."""
+    """Write a damaged copy of the database and its settings; return the settings file."""
     data = bytearray((seed / "state.db").read_bytes())
     how(data, random.Random(number))
     (folder / "state.db").write_bytes(data)
@@ -80,14 +80,14 @@ def damaged(seed: Path, folder: Path, how: Damage, number: int) -> Path:
 
 
 def check(config: Path, *command: str) -> None:
-    """Run a command; it succeeds, or says in one sentence why it does not."""
+    """Run a command; it succeeds, or gives the reason in one sentence."""
     said = CliRunner().invoke(main, [*command, "--config", str(config)])
     assert said.exception is None or isinstance(said.exception, SystemExit), said.exc_info
     assert "Traceback" not in said.output
 
 
 async def ask(config: Path) -> list[httpx2.Response]:
-    """Return the answers of a server in this process; none where it refuses to start."""
+    """Return the answers of a server in this process; none if it refuses to start."""
     loaded = load_settings(config, {})
     run = config.parent / "run"
     run.mkdir()
@@ -149,7 +149,7 @@ def made(folder: Path) -> Path:
 def test_a_first_page_that_hides_all_tables_makes_no_new_database(tmp_path: Path) -> None:
     file = made(tmp_path)
     data = bytearray(file.read_bytes())
-    data[100:108] = bytes((13, 0, 0, 0, 0, 16, 0, 0))  # an empty leaf, as of a new database
+    data[100:108] = bytes((13, 0, 0, 0, 0, 16, 0, 0))  # an empty leaf, as in a new database
     file.write_bytes(data)
     database = Database("sqlite:///state.db", tmp_path)
     assert database.read_now(schema.current) is None

@@ -1,4 +1,4 @@
-"""The database as everything else sees it."""
+"""The database through its public interface."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_limit_holds_whatever_isolation_an_administrator_has_made_the_default(
 
 
 def begin_the_only_one(connection: Connection) -> bool:
-    """Whether it has begun, under a limit of one."""
+    """Return whether it has begun, under a limit of one."""
     if acquire.room(connection, "sky", 1) == 0:
         return False
     draft = Draft("start_vm", "sky", Step.START, Requester("ada", "request"), {}, 60.0)

@@ -1,7 +1,7 @@
-"""A PostgreSQL server fails in every way in turn, while the processes of the server are killed.
+"""Every failure of a PostgreSQL server in turn, while the processes of the server are killed.
 
-While the database is away an honest client (tests/honest.py) may be told 503 ``state_unavailable``
-and asks again; in the end no start is lost or doubled, and all settles.
+While the database is away, an honest client (tests/honest.py) may get 503 ``state_unavailable`` and
+repeats the request. In the end no start is lost or doubled, and every operation has ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.storm import Storm, check_healthy, wait_until
 
 SECONDS: Final = 600.0
 GRACE: Final = 15.0
-"""Seconds after an end in which a request may still fail."""
+"""Seconds after an outage in which a request may still fail."""
 SILENCE: Final = 50.0
 """The same after a silence: an answer is waited for 45 s."""
 
@@ -44,7 +44,7 @@ class Cluster:
     """A PostgreSQL server, its one database, and a role that is no superuser.
 
     Args:
-        server: of the wheel.
+        server: the wheel's server.
     """
 
     def __init__(self, server: object) -> None:
@@ -90,17 +90,17 @@ _ONCE: Final = (
     "IF current_setting('storm.slept', true) = pg_current_xact_id()::text THEN RETURN NULL; "
     "END IF; PERFORM set_config('storm.slept', pg_current_xact_id()::text, true);"
 )
-"""Lets a transaction that writes several rows be slow only once."""
+"""SQL for a trigger that delays a transaction only once, however many rows it writes."""
 
 
 class Harms:
-    """What happens to the database and to the way there; each lasts some seconds.
+    """Harms to the database and the way to it; each lasts some seconds.
 
     Args:
-        cluster: the server.
-        proxy: on the way to it.
-        bouncer: None where there is none.
-        luck: decides how long.
+        cluster: the database server.
+        proxy: the proxy in front of it.
+        bouncer: the PgBouncer, or None.
+        luck: the random generator of the durations.
         longest: seconds of the longest silence.
     """
 
@@ -145,7 +145,7 @@ class Harms:
             time.sleep(0.3)
 
     def exhausted(self) -> None:
-        """Take every connection that the server gives to others, for as long as it lasts."""
+        """Take every connection that the server gives to others, until the block ends."""
         with _greedy(self._cluster.url().replace("//app@", "//greedy@")):
             self._cluster.terminate()
             self._wait()
@@ -192,12 +192,12 @@ class Harms:
             )
 
     def slow_commits(self) -> None:
-        """Let a commit that writes an operation take longer than 10 s, after which it shows."""
+        """Make a commit that writes an operation take longer than 10 s before it shows."""
         with self._slow(min(self._longest, 12.0)):
             self._wait(self._longest)
 
     def lost_commits(self) -> None:
-        """End the sessions in the middle of their commits, some of which are made."""
+        """End the sessions in the middle of their commits, some of which succeed."""
         with self._slow(0.5):
             for _ in range(4):
                 time.sleep(self._luck.uniform(0.3, 0.6))
@@ -230,7 +230,7 @@ class Harms:
 
 @contextmanager
 def _greedy(url: str, most: int = MOST_CONNECTIONS, *, begins: bool = False) -> Iterator[None]:
-    """Hold connections: as many as can be had, and those that come free."""
+    """Hold all available connections, and those that become free."""
     held: list[psycopg.Connection] = []
     over = threading.Event()
     plain = url.replace("postgresql+psycopg:", "postgresql:")
@@ -257,7 +257,7 @@ def _greedy(url: str, most: int = MOST_CONNECTIONS, *, begins: bool = False) -> 
 
 
 class Windows:
-    """When the database was away, and until when that may still show."""
+    """The times at which the database was away, and until when that may show."""
 
     def __init__(self) -> None:
         self._windows: list[tuple[float, float]] = []
@@ -272,14 +272,14 @@ class Windows:
             self._windows[-1] = (began, time.monotonic() + grace)
 
     def may_wait(self, began: float) -> bool:
-        """Whether a request that began then may be told that the database is away."""
+        """Return whether a request that began then may get an answer that the database is away."""
         return any(began < end and first < time.monotonic() for first, end in self._windows)
 
 
 def run_storm(
     tmp_path: Path, way: str, wanted: list[str] | None, seconds: float, longest: float
 ) -> None:
-    """Do harms until the time is over, or each of those that are named once."""
+    """Apply harms until the time is over, or each of the named ones once."""
     luck, windows, tally = random.Random(3), Windows(), Tally()
     with ExitStack() as stack:
         cluster = Cluster(stack.enter_context(postgres_server()))

@@ -1,4 +1,4 @@
-"""What the log says of a database that is away: at first, now and then, and at the end."""
+"""The log of a database outage: its start, reminders and its end."""
 
 from __future__ import annotations
 

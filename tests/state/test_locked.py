@@ -45,7 +45,7 @@ def count(database: Database) -> int:
 
 @contextmanager
 def locked(database: Database, *, exclusive: bool = False) -> Iterator[None]:
-    """Hold the lock that every writer needs; ``exclusive`` also that of every reader."""
+    """Hold the lock that every writer needs; with ``exclusive`` also that of every reader."""
     holder = sqlite3.connect(str(database.url.database), isolation_level=None)
     try:
         if exclusive:
@@ -68,12 +68,12 @@ def seconds_until_refused(work: Callable[[Database], Any], database: Database) -
 
 
 def test_many_callers_wait_for_a_lock_at_the_same_time(database: Database) -> None:
-    """One after the other each would wait for the whole time."""
+    """One after the other, each would wait for the whole time."""
     with capture_logs() as logs:
         with locked(database), ThreadPoolExecutor(CALLERS) as threads:
             waits = [threads.submit(seconds_until_refused, write, database) for _ in range(CALLERS)]
             assert max(wait.result() for wait in waits) < WAIT + SLACK
-            assert count(database) == 0  # readers go on, which ends no outage of writers
+            assert count(database) == 0  # Reads succeed, which does not end the outage of writers.
         write(database)
     begin, end = logs
     assert (begin["event"], begin["failures"]) == ("database failed", 1)

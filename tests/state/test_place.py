@@ -1,4 +1,4 @@
-"""Whether a database is where it was: what cannot be told within it is told by its server."""
+"""The place of a database: its server detects a move that the database cannot."""
 
 from __future__ import annotations
 

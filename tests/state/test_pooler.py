@@ -25,12 +25,12 @@ from tests.stateful import settings, stateful
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 OFTEN = 12
-"""More often than psycopg runs a statement before it prepares it."""
+"""More repeats than psycopg needs before it prepares a statement."""
 
 
 @pytest.fixture
 def pooler(postgres: MakeUrl) -> Iterator[str]:
-    """A database behind PgBouncer with its package's defaults, in transaction mode."""
+    """Run PgBouncer in front of a database, with its package's defaults in transaction mode."""
     with pooled(postgres()) as url:
         yield url
 
@@ -40,7 +40,7 @@ def limits(connection: Connection) -> list[str]:
 
 
 def prepared(url: str) -> int:
-    """How many statements the server's sessions, which all clients share, have prepared."""
+    """Return the number of statements that the server's shared sessions have prepared."""
     with psycopg.connect(url.replace("+psycopg", ""), prepare_threshold=None) as connection:
         row = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
         assert row is not None
@@ -104,7 +104,7 @@ def test_a_server_without_a_pooler_prepares_statements_and_has_the_same_limits(
 
     assert database.write_now(limits) == ["30s", "30s", "10s"]
     assert database.write_now(often) > 0
-    for _ in range(OFTEN):  # what begins a transaction is run as often, and is several statements
+    for _ in range(OFTEN):  # The statements that begin a transaction run as often, and are several.
         database.write_now(lambda c: c.execute(select(now())))
     database.close()
 

@@ -48,7 +48,7 @@ _HELD: dict[str, Any] = {
 
 
 def tables_of(number: int) -> Any:
-    """The tables as the code of an older schema has them: its migration wrote them out."""
+    """Return the tables as the code of an older schema has them: its migration wrote them out."""
     (file,) = _SCRIPTS.glob(f"versions/{number:04}_*.py")
     module = import_module(f"orchestrator_core.state.migrations.versions.{file.stem}")
     return module.metadata.tables
@@ -113,7 +113,7 @@ def test_a_database_from_before_the_first_release_is_refused(
 
 
 def test_older_code_can_work_on_the_newest_schema(database_url: str) -> None:
-    """What it does not know of need not be given, and what it knows is as it was."""
+    """New columns need no value, and known columns are unchanged."""
     database = Database(database_url, Path())
     upgrade(database)
     old = tables_of(OLDEST_READER)

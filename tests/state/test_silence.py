@@ -1,4 +1,4 @@
-"""A PostgreSQL server that says nothing any more, as one whose machine lost its power."""
+"""A PostgreSQL server that falls silent, as if its machine had lost power."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_commit_that_gets_no_answer_is_told(far: Far) -> None:
 
 
 def test_all_that_share_a_transaction_without_an_answer_are_told_at_once(far: Far) -> None:
-    """To run each alone would be to wait as long again for each."""
+    """Running each work alone would wait as long again for each."""
     begun, let_go = Event(), Event()
 
     def held(connection: Connection) -> None:
@@ -155,7 +155,7 @@ def test_the_end_does_not_wait_for_a_silent_server(far: Far) -> None:
         one(connection)
 
     with far.database.engine.connect(), far.database.engine.connect():
-        pass  # one more that is silent, and idle
+        pass  # one more connection that is silent, and idle
     waiting = far.threads.submit(far.database.write_now, work)
     assert begun.wait(PATIENCE)
     far.threads.submit(far.database.close).result(PATIENCE)
@@ -190,7 +190,7 @@ def test_no_caller_waits_for_an_attempt_while_the_outage_is_known(
     with pytest.raises(StateUnavailable):
         far.use(way)
     far.proxy.resume()
-    far.proxy.hold(far.proxy.to_client)  # an attempt takes ten seconds from now on
+    far.proxy.hold(far.proxy.to_client)  # An attempt takes ten seconds from now on.
     for _ in range(5):
         began = time.monotonic()
         with pytest.raises(StateUnavailable):
@@ -210,7 +210,7 @@ def works(far: Far, way: Way) -> bool:
 
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Proxy]]:
-    """A database of which every connection fails."""
+    """Open a database of which every connection fails."""
     monkeypatch.setattr("orchestrator_core.state.postgresql._SHUT_SECONDS", 3600.0)
     proxy = Proxy(None)
     database = Database(f"postgresql://nobody@127.0.0.1:{proxy.port}/x", Path())
@@ -220,7 +220,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Proxy]]:
 
 
 def attempts(database: Database, proxy: Proxy) -> int:
-    """How often the server is asked for a connection in ten reads and writes after the first."""
+    """Return the number of connection attempts in ten reads and writes after the first."""
     with pytest.raises(StateUnavailable):
         database.write_now(one)
     before = proxy.connections

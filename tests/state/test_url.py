@@ -1,4 +1,4 @@
-"""The URL of a database: what is wrong in it is told in one sentence, without its password."""
+"""Errors in the database's URL: one sentence, without its password."""
 
 from __future__ import annotations
 

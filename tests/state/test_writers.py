@@ -1,4 +1,4 @@
-"""What waits at the same time is written in one commit, and is nobody else's business."""
+"""Group commits: concurrent works are written in one commit, without harm to each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 10.0
 
 
 class Book:
-    """A table of numbers, one writer of it, and how often it has committed."""
+    """A table of numbers, one writer of it, and the number of its commits."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
@@ -45,7 +45,7 @@ class Book:
         return self.writer.submit_from_thread(entry(number))
 
     def numbers(self) -> list[int]:
-        """What is committed, as any other process sees it."""
+        """Return the committed numbers, as any other process sees them."""
         with sqlite3.connect(str(self.url.database)) as connection:
             rows = connection.execute("SELECT number FROM numbers ORDER BY number").fetchall()
         return [row[0] for row in rows]
@@ -60,7 +60,7 @@ def entry(number: int) -> Callable[[Connection], int]:
 
 
 def refer_to_nothing(connection: Connection) -> None:
-    """Do what is seen to be wrong in the commit alone."""
+    """Violate a constraint that is checked only in the commit."""
     connection.execute(text("INSERT INTO notes VALUES (99)"))
 
 
@@ -73,7 +73,7 @@ def book(sqlite: MakeUrl) -> Iterator[Book]:
 
 
 class Held:
-    """A work that is not done before it is let go."""
+    """A work that blocks until it is released."""
 
     def __init__(self) -> None:
         self.begun, self.let_go = Event(), Event()
@@ -143,7 +143,7 @@ def test_one_that_fails_alone_is_not_run_again(book: Book) -> None:
 
 
 def test_a_commit_that_fails_is_told_to_all_in_it(book: Book) -> None:
-    """It may have been made: nobody may repeat it unasked."""
+    """The commit may have succeeded, so that no work may be repeated automatically."""
     held = Held()
     first = book.writer.submit_from_thread(held)
     assert held.begun.wait(PATIENCE)

@@ -60,7 +60,7 @@ SECOND_STEPS: Final[Mapping[str, str]] = {
         ' sa.ForeignKeyConstraint(["vm"], ["vms.id"]))'
     ),
 }
-"""What the second migration ends with, by the name that ``TRIED_MIGRATIONS`` may have."""
+"""The end of the second migration, by the name in ``TRIED_MIGRATIONS``."""
 
 
 def _write_histories(package: Path) -> None:
@@ -79,7 +79,7 @@ def _write_histories(package: Path) -> None:
 
 @pytest.fixture(scope="session")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which cloud, backend and extension ``tried`` are installed."""
+    """Return the environment in which cloud, backend and extension ``tried`` are installed."""
     directory = tmp_path_factory.mktemp("tried")
     source, target = directory / "source", directory / "installed"
     shutil.copytree(Path(__file__).parent / "tried", source)

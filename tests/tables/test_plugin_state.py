@@ -1,4 +1,4 @@
-"""The database in a plugin's hands: transactions of its own, and nobody else's harmed."""
+"""A plugin's database access: transactions of its own, without harm to others."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_clock_is_the_database_s(state: State) -> None:
     query = select(state.now, NUMBERS.c.at)
     now, at = state.read(lambda connection: tuple(connection.execute(query).one()))
     assert at <= now <= at + 60
-    assert abs(now - time.time()) < 60  # they are on one machine here
+    assert abs(now - time.time()) < 60  # Both are on one machine here.
 
 
 def test_what_fails_leaves_nothing_and_its_error_comes_back(state: State) -> None:
@@ -115,7 +115,7 @@ def leaves(_: Connection) -> None:
 def test_who_ends_the_transaction_harms_nobody_who_is_in_it(
     database: Database, state: State, bad: Callable[[Connection], None]
 ) -> None:
-    """Whatever waits at the same time goes into one transaction."""
+    """Works that wait at the same time share one transaction."""
     free = threading.Event()
 
     def holds_up(_: Connection) -> int:
@@ -146,7 +146,7 @@ def test_many_threads_count_without_losing_one(state: State) -> None:
     state.write(put(0, state))
 
     def one_more(connection: Connection) -> None:
-        # What a statement counts is what was committed when it began: so a lock comes first.
+        # A statement sees the commits from before its start, so a lock comes first.
         query = select(NUMBERS).where(NUMBERS.c.number == 0).with_for_update()
         connection.execute(query).one()
         found = connection.execute(select(func.count()).select_from(NUMBERS)).scalar_one()

@@ -1,4 +1,4 @@
-"""Plugins with tables of their own: made, upgraded, refused, used by every process."""
+"""Plugins with tables of their own: created, upgraded, refused, used by every process."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_first_start_makes_all_tables_and_every_process_uses_them(
     serve: Serve, tried: dict[str, str], database_url: str
 ) -> None:
     toml = settings(database_url, CLOUD + BACKEND + EXTENSION)
-    alone = {"ORCHESTRATOR__STATE__WORKER": "false"}  # a durable worker would list nodes as well
+    alone = {"ORCHESTRATOR__STATE__WORKER": "false"}  # A durable worker would list nodes as well.
     server = serve(toml, workers=3, environment={**tried, **alone})
     api = Api(server)
     with api.http:
@@ -164,7 +164,7 @@ def test_a_plugin_whose_tables_are_behind_is_not_usable_and_says_so(
         "failed",
         "its tables have revision 0001, 0002 is needed; run: orchestrator db upgrade",
     )
-    # An upgrade and new settings, and it is there: nothing else is needed.
+    # After an upgrade and new settings it works; nothing else is needed.
     assert orchestrator(toml, "db", "upgrade", history="both").returncode == 0
     old = server.workers()
     server.signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""What a plugin's migration may not do is undone, and told."""
+"""Forbidden statements of a plugin's migration: undone and reported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_wrong_migration_is_tried() -> None:
 
 
 def everything(connection: Connection) -> dict[str, Any]:
-    """Every table with its columns and indexes."""
+    """Return every table with its columns and indexes."""
     inspector = inspect(connection)
     return {
         name: (
@@ -62,6 +62,6 @@ def test_a_wrong_migration_is_undone(
         upgrade_plugin(database, migrations(history))
     assert caught.value.message.startswith(WRONG[history])
     assert database.read_now(everything) == before
-    # And the right one goes on from there.
+    # The correct migration continues from there.
     was, became = upgrade_plugin(database, migrations("both"))
     assert (was.revision, became.revision) == ("0001", "0002")

@@ -1,4 +1,4 @@
-"""The wrong plugins, each with what it breaks and what else comes of that.
+"""The wrong plugins, each with the behaviour that it breaks and its side effects.
 
 ``make soak`` runs every wrong plugin through its whole suite. ``make test`` takes one for each
 behaviour and runs that behaviour alone, but for some of which the whole table is compared: those
@@ -23,7 +23,7 @@ from orchestrator_core.testing.runner.run import run
 from tests.testing.install import installed
 
 _WHOLE = {"C1", "C27", "C50", "A1", "A12"}
-"""What breaks these is run through the whole suite in ``make test`` too."""
+"""Wrong plugins of these behaviours run the whole suite in ``make test`` too."""
 
 _MODULES = {
     Kind.CLOUD: ("wrong_reads", "wrong_changes", "wrong_power", "wrong_recovery"),
@@ -40,17 +40,17 @@ _MODULES = {
 
 @dataclass(frozen=True)
 class Plugin:
-    """One plugin of the tests.
+    """One test plugin.
 
     Attributes:
-        breaks: the number of the behaviour that it has not; empty for good ones.
-        says: what the result tells of that.
-        instead: what else is not ``pass``, by number.
-        package: what is different in its metadata.
-        called: its entry point's name, if that is not the class's.
-        twin: whether a second package brings it too.
+        breaks: the number of the behaviour that it breaks; empty for good plugins.
+        says: a part of that result's reason.
+        instead: other results that are not ``pass``, by number.
+        package: differences in its metadata.
+        called: its entry point's name, if it differs from the class's.
+        twin: whether a second package contains it too.
         live: whether it is run as a real cloud.
-        slow: whether it takes more than ten seconds to be found out.
+        slow: whether the suite needs more than ten seconds to find the fault.
     """
 
     kind: Kind
@@ -73,7 +73,7 @@ class Plugin:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its whole suite is run in ``make test``."""
+        """Return whether its whole suite is run in ``make test``."""
         is_short = self.kind is Kind.EXTENSION or self.breaks in _WHOLE
         return is_short or BEHAVIOURS[self.breaks].is_last
 
@@ -83,7 +83,7 @@ class Plugin:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Have it found; a twin of it too, if it has one."""
+        """Install it, and a twin of it if it has one, until the block ends."""
         with ExitStack() as stack:
             for twin in ("", "-twin")[: 1 + self.twin]:
                 distribution = f"tests-{self.name.replace(' ', '-').lower()}{twin}"
@@ -92,10 +92,10 @@ class Plugin:
             yield
 
     def expected(self) -> dict[str, str]:
-        """What is to come out, by number."""
+        """Return the expected results, by number."""
         promised = behaviours_of(suite_of(self.subject)).values()
         table = {shown.number: "pass" for shown in sorted(promised, key=lambda one: one.turn)}
-        # What asks for ids that are nearly right might meet somebody else's nodes.
+        # Ids that are nearly right might be those of other people's nodes.
         hypothetical = ("C15", "C31", "C34", "C47") if self.live else ()
         table |= dict.fromkeys(hypothetical, "unsupported")
         table |= self.instead
@@ -107,7 +107,7 @@ class Plugin:
         return table
 
     def reason(self, results: list[Result]) -> str:
-        """What is told of what it breaks."""
+        """Return the reason of the behaviour that it breaks."""
         return next(one.reason for one in results if one.number == self.breaks)
 
 
@@ -127,15 +127,15 @@ def first(kind: Kind, *, whole: bool) -> list[Plugin]:
     """Return one wrong plugin for each behaviour.
 
     Args:
-        kind: of the plugins.
-        whole: whether those that are run through their whole suite in ``make test``, or the others.
+        kind: the plugins' kind.
+        whole: those whose whole suite is run in ``make test``, or the others.
     """
     firsts = {plugin.breaks: plugin for plugin in reversed(wrong(kind))}
     return [plugin for plugin in reversed(firsts.values()) if plugin.is_whole is whole]
 
 
 def good(kind: Kind) -> list[Plugin]:
-    """Return the good ones."""
+    """Return the good plugins."""
     ledger = Plugin(
         Kind.ASSIGNMENT, "good_backend:GoodLedgerBackend", instead={"A17": "unsupported"}
     )
@@ -147,7 +147,7 @@ def good(kind: Kind) -> list[Plugin]:
 
 
 def holds(plugin: Plugin) -> None:
-    """Hold what comes out of the whole suite to what is expected."""
+    """Compare the results of the whole suite with the expected ones."""
     with plugin.installed():
         results, failures = run(plugin.subject)
     assert {one.number: one.outcome for one in results} == plugin.expected(), failures
@@ -155,7 +155,7 @@ def holds(plugin: Plugin) -> None:
 
 
 def fails(plugin: Plugin) -> None:
-    """Hold what comes out of the behaviour that it breaks to that."""
+    """Compare the result of the behaviour that it breaks with the expected one."""
     with plugin.installed():
         results, failures = run(plugin.subject, only={plugin.breaks})
     shown = {one.number: one.outcome for one in results if one.outcome != "not run"}

@@ -1,4 +1,4 @@
-"""Installs plugins for a while: a folder of metadata on the path is all that it takes."""
+"""Temporary installation of plugins: a folder of metadata on the path is sufficient."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def write(directory: Path, kind: Kind, name: str, entry: str, **metadata: str) -
     """Write a package's metadata.
 
     Args:
-        directory: where packages are installed.
-        kind: of the plugin.
-        name: of the entry point.
+        directory: the folder of installed packages.
+        kind: the plugin's kind.
+        name: the entry point's name.
         entry: ``module:class``.
-        metadata: what is different of it; "" leaves out.
+        metadata: differences; "" omits a field.
     """
     told = {"Name": f"tests-{name.lower()}", **METADATA, **metadata}
     readme = told.pop("readme")
@@ -41,7 +41,7 @@ def write(directory: Path, kind: Kind, name: str, entry: str, **metadata: str) -
 
 @contextmanager
 def installed(kind: Kind, name: str, entry: str, **metadata: str) -> Iterator[Path]:
-    """Have a plugin found by this process, and by those that it starts."""
+    """Make a plugin visible to this process and to those that it starts, until the block ends."""
     with TemporaryDirectory() as directory:
         write(Path(directory), kind, name, entry, **metadata)
         sys.path.insert(0, directory)

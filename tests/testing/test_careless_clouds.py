@@ -1,4 +1,4 @@
-"""A plugin that takes an id for another node's: the core keeps that node from harm."""
+"""Plugins that take an id for another node's: the core protects that node."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CARELESS = ["CarelessCloud", "EchoingCloud"]
 
 @pytest.fixture
 def api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Api]:
-    """A server with that cloud and the default backend; its node is assigned."""
+    """Serve that cloud and the default backend; its node is assigned."""
     entry = f"careless:{request.param}"
     with ExitStack() as stack:
         stack.enter_context(installed(Kind.CLOUD, "careless", entry, Name="tests-careless"))
-        import good_cloud  # noqa: PLC0415 - there once it is installed
+        import good_cloud  # noqa: PLC0415 - importable once it is installed
 
         fake = stack.enter_context(good_cloud.fake(Stage(tmp_path, ())))
         own = {**fake.settings, "driver": "careless", "assignment": "given"}

@@ -1,4 +1,4 @@
-"""Live runs: on demand only, and nothing is left of them. The cloud is real to the kit."""
+"""Live runs: on request only, and without leftovers. The kit takes the cloud for a real one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_run_leaves_what_was_there_and_nothing_else(
 def test_what_a_run_has_not_started_it_does_not_touch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing can be started there is no node of its own to switch off or destroy."""
+    """Where no node can be started, the run has no node of its own to switch off or destroy."""
     file = tmp_path / "live.toml"
     file.write_text('[clouds.one]\ndriver = "startsnothing"\nstore = "file:one.db"\n')
     before = nodes(tmp_path, "one.db").list_nodes()

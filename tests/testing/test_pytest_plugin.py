@@ -1,5 +1,4 @@
-"""pytest's part of the kit, as pytest sees it: nothing passes silently, and who does not use it
-pays nothing."""
+"""The kit's plugin for pytest: no silent success, and no cost for runs without it."""
 
 from __future__ import annotations
 
@@ -27,18 +26,18 @@ from orchestrator_core.testing import make_suite
 TestPlugin = make_suite("extension", "tried")
 """
 OUTCOMES = 19
-"""How many behaviours an extension has to show."""
+"""The number of behaviours for an extension."""
 
 SLOW = ("cacheprovider", "unraisableexception", "hypothesispytest", "xdist", "anyio", "timeout")
-"""Plugins of pytest that an inner run does without: some take longer than its tests."""
+"""Plugins of pytest that an inner run disables: some take longer than its tests."""
 
 TWO = ["-k", "test_it_is_ready or test_reads"]
-"""E1 and E2 alone, where more would show no more."""
+"""E1 and E2 alone, since more behaviours would show no more."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
-    """Have everything loaded that a run loads: each inner run forgets what it was first to load."""
+    """Import all modules of a run in advance: each inner run forgets what it imports first."""
     (plugin,) = good(Kind.EXTENSION)
     with plugin.installed():
         run_suite(plugin.subject)
@@ -46,7 +45,7 @@ def warm() -> None:
 
 @pytest.fixture
 def inner(pytester: pytest.Pytester) -> Inner:
-    """Run pytest once more: ``inner(entry, module, conftest, *options)``."""
+    """Return ``inner(entry, module, conftest, *options)``, which runs pytest once more."""
     installed = pytester.mkdir("installed")
     pytester.syspathinsert(installed)
 
@@ -61,7 +60,7 @@ def inner(pytester: pytest.Pytester) -> Inner:
 
 
 def red(done: Outcome) -> dict[str, int]:
-    """How many passed, and how many failed in whichever phase."""
+    """Return the numbers of passed tests, and of failed ones in any phase."""
     counts = done.parseoutcomes()
     failed = counts.get("failed", 0) + counts.get("errors", 0)
     assert (done.ret == 1) == bool(failed)

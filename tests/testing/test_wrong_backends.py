@@ -1,4 +1,4 @@
-"""Good assignment backends pass; of each wrong one the kit tells what it breaks, and no more."""
+"""Assignment backends under the kit: good ones pass, and wrong ones fail in their one behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Good clouds pass; of each wrong one the kit tells what it breaks, and nothing else."""
+"""Clouds under the kit: good ones pass, and wrong ones fail in their one behaviour."""
 
 from __future__ import annotations
 

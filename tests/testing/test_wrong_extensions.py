@@ -1,4 +1,4 @@
-"""Good extensions pass; of each wrong one, and wrong package, the kit tells what it breaks."""
+"""Extensions and packages under the kit: good ones pass, wrong ones fail in their one behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One server for a whole file of tests that change nothing, and a way to send it raw bytes."""
+"""One server for a whole file of read-only tests, and raw requests to it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.conftest import DUMMY, Server, running
 
 
 class Answer(NamedTuple):
-    """What came back on a raw connection."""
+    """An answer on a raw connection."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def error(self) -> dict[str, Any]:
-        """Return the error, after checking that it is one as the document has them."""
+        """Return the error, after checking that it has the document's form."""
         found: dict[str, Any] = json.loads(self.body)
         assert found["status_code"] == self.status
         assert found["status"] == "error"
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 
 class Raw:
-    """Sends bytes as they are."""
+    """A sender of raw bytes."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address

@@ -1,4 +1,4 @@
-"""``GET /nodes?clouds=``: who answered, who did not, and never a half list shown as a whole one."""
+"""``GET /nodes?clouds=``: clouds that answered, clouds that did not, and complete lists only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever JSON comes as a body, the answer is a documented one."""
+"""Arbitrary JSON as a body: the answer is a documented one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who holds which VM: the default backend and the ledger behind every backend."""
+"""Assignments: the default backend, and the ledger behind every backend."""
 
 from __future__ import annotations
 

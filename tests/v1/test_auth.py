@@ -1,4 +1,4 @@
-"""Who is let in, and in which order a request is checked."""
+"""Authentication, and the order of a request's checks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_who_is_let_in(client: httpx2.Client) -> None:
 
 
 def test_checks_come_in_their_order(client: httpx2.Client) -> None:
-    """Path, method, caller, cloud, body: with the later ones wrong too."""
+    """Path, method, caller, cloud, body: the later ones are wrong too."""
     known = {"X-Auth-Token": OPS}
     assert client.request("FOO", "/nowhere").status_code == 404
     assert client.delete("/vm/stop/no-such-cloud").status_code == 501
@@ -73,7 +73,7 @@ def test_checks_come_in_their_order(client: httpx2.Client) -> None:
     assert client.put("/vm/stop/no-such-cloud", content=b"{").status_code == 401
     assert client.put("/vm/stop/no-such-cloud", content=b"{", headers=known).status_code == 500
     assert client.put("/vm/stop", content=b"{", headers=known).status_code == 415
-    # Accounts do not exist yet: nobody needs a token to be told so.
+    # Accounts do not exist yet, so that the answer needs no token.
     assert client.post("/auth", json={"username": "a", "password": "b"}).status_code == 501
 
 
@@ -103,7 +103,7 @@ def test_failed_logins_are_logged_with_their_address_and_slowed_down(
     server = serve(SETTINGS, environment={"OPS_TOKEN": OPS})
     with loopback.client(f"{server.url}/api/v1") as http:
         begun = time.monotonic()
-        for _ in range(8):  # the last three wait for 0.1, 0.2 and 0.4 s
+        for _ in range(8):  # The last three answers are delayed by 0.1, 0.2 and 0.4 s.
             assert http.get("/nodes", headers={"X-Auth-Token": "guess"}).status_code == 401
         assert time.monotonic() - begun > 0.65
         assert http.get("/nodes", headers={"X-Auth-Token": OPS}).status_code == 200

@@ -1,4 +1,4 @@
-"""Bodies that are wrong: each with its documented answer, none with a stack trace."""
+"""Invalid bodies: each with its documented answer, none with a stack trace."""
 
 from __future__ import annotations
 

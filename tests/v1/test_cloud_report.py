@@ -1,4 +1,4 @@
-"""``GET /cloud/<cloud>``: what a cloud can do, why not, and how it is doing."""
+"""``GET /cloud/<cloud>``: capabilities, reasons for missing ones, and health."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def report(server: Server, name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, silent_port: int) -> Iterator[Server]:
-    """One server with a cloud for each test."""
+    """Serve a cloud for each test on one server."""
     clouds = DUMMY + ec2("bad", silent_port, QUICK) + DEAF + LACKING
     with running(clouds, tmp_path_factory.mktemp("report")) as one:
         yield one

@@ -117,7 +117,7 @@ EXAMPLES: list[Example] = [
 @pytest.mark.parametrize("workers", [1, 4])
 def test_every_example_of_the_document(serve: Any, workers: int) -> None:
     server = serve(workers=workers)
-    # A connection for each request, so that with four workers different ones answer.
+    # Each request has a connection of its own, so that several of the four workers answer.
     for method, path, body, status, expected in EXAMPLES:
         response = loopback.request(method, f"{server.url}/api/v1{path}", json=body)
         assert (response.status_code, response.json()) == (status, expected), path

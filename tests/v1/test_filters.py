@@ -1,4 +1,4 @@
-"""Filters of what was recorded: what could never be found is refused by its name."""
+"""Filters of recorded objects: impossible values are refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``X-Cloud-Hints``: read strictly, and only where the settings let it through."""
+"""``X-Cloud-Hints``: strict parsing, and only where the settings allow it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_long_header_of_spaces_is_read_at_once(open_to_hints: Server) -> None:
     began = time.monotonic()
     answer = ask(open_to_hints, "a=b" + " " * 6_000 + "c = =")
     assert (answer.status_code, answer.json()["field"]) == (400, "X-Cloud-Hints")
-    assert time.monotonic() - began < 5  # to try every way of dividing the spaces takes minutes
+    assert time.monotonic() - began < 5  # Trying every way of dividing the spaces takes minutes.
 
 
 def test_a_value_that_is_too_long_is_named(open_to_hints: Server) -> None:

@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request again gets the same answer, and nothing is done twice."""
+"""Idempotency-Key: a repeated request gets the same answer, and nothing is done twice."""
 
 from __future__ import annotations
 

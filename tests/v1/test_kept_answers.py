@@ -1,4 +1,4 @@
-"""Images and sizes may be kept for a while; what is kept says how old it is."""
+"""Cached images and sizes, and their age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assigning a VM on lease and renewing it, as callers see it."""
+"""Leases as callers see them: assigning and renewing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def url(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def api(folder: Path, url: str) -> Iterator[Api]:
-    """A server whose leases run out and stay so: nobody takes the VMs back."""
+    """Serve without a durable worker, so that expired VMs are not taken back."""
     with stateful(settings(f'url = "{url}"\nworker = false', "hints = true"), folder) as running:
         yield running
 
@@ -112,7 +112,7 @@ def test_no_cloud_is_asked_for_a_renewal(api: Api) -> None:
     before = api.server.log().count("cloud call")
     body = {"hostname": f"dummy-{node}", "lease": "1h"}
     renewed = api.put("/vm/action/renew", body, **hints)
-    # What the stop has begun is nobody's to renew, and is said without asking anybody.
+    # The stop has begun, so that a renewal is refused without asking the backend.
     assert (renewed.status_code, renewed.json()["error_code"]) == (400, "refused")
     other, _ = on_lease(api)
     before = api.server.log().count("cloud call")

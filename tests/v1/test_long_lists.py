@@ -1,4 +1,4 @@
-"""Long lists: whole or in parts, and without harm to others."""
+"""Long lists: whole or in pages, and without harm to others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROW_BYTES = 50_000
 
 
 def fill(file: Path) -> None:
-    """Record operations as long starts leave them, twenty megabytes in all."""
+    """Record operations like those of long starts, twenty megabytes in all."""
     database = Database(f"sqlite:///{file}", file.parent)
     row = {
         "kind": "start_vm",
@@ -98,7 +98,7 @@ def test_a_limit_is_at_most_1000(server: Server, path: str) -> None:
     error = get(server, f"{path}?limit=1001")
     assert (error["status_code"], error["field"]) == (400, "limit")
     assert error["message"].endswith("must be a whole number from 1 to 1000")
-    if path != "/vm/status":  # which the backend of this server does not offer
+    if path != "/vm/status":  # which this server's backend does not offer
         assert get(server, f"{path}?limit=1000")["status"] == "ok"
 
 
@@ -121,7 +121,7 @@ def test_callers_that_do_not_read_cost_little_memory(server: Server) -> None:
             client = stack.enter_context(socket.create_connection(server.address, timeout=20))
             client.sendall(request)
             assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
-        # Of the 120 MB each connection holds what is kept in memory of one answer, and a portion.
+        # Of 120 MB in all, a connection holds the part kept in memory, and one portion.
         assert memory(server) - before < 80_000_000
 
 

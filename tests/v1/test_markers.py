@@ -1,4 +1,4 @@
-"""What the core puts on a node shows in no answer of version 1."""
+"""The core's markers on a node: they show in no answer of version 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations: every change is one, and tells what became of it."""
+"""Operations: every change has one, which shows its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths and methods: what is not served is refused as documented."""
+"""Paths and methods that are not served: documented refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rebooting VMs and switching them on and off."""
+"""Power: rebooting VMs and switching them on and off."""
 
 from __future__ import annotations
 

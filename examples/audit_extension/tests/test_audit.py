@@ -1,4 +1,4 @@
-"""Who did what, to which VM, and how it ended: in a table that only grows."""
+"""The audit trail: caller, VM and outcome of each change, in an append-only table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Entry = Row[Any]
 
 
 class Audited:
-    """A server with an audit trail, and somebody who reads that with SQL."""
+    """A server with an audit trail, and a reader of that trail through SQL."""
 
     def __init__(self, api: Api, url: str, armed: Path) -> None:
         self.api = api
@@ -47,7 +47,7 @@ class Audited:
         return self.database.write_now(work)
 
     def mark(self) -> None:
-        """Let what is there by now be seen no more."""
+        """Ignore the rows that exist now."""
         (last,) = self.sql("SELECT coalesce(max(id), 0) AS id FROM extension_audit__entries")
         self._mark = last.id
 
@@ -60,7 +60,7 @@ class Audited:
 def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Audited]:
-    """One server with three workers, to a caller called ``ops``, for all tests of this file."""
+    """Serve one server with three workers and a caller ``ops``, for all tests of this file."""
     folder = tmp_path_factory.mktemp("audited")
     url = f"sqlite:///{folder}/state.db"
     if request.param == "postgresql":
@@ -81,7 +81,7 @@ def shared(
 
 @pytest.fixture
 def audited(shared: Audited) -> Audited:
-    """The server, with a trail that begins here."""
+    """Return the server with a trail that begins here."""
     shared.mark()
     return shared
 
@@ -99,7 +99,7 @@ def test_every_kind_of_change_is_there_with_who_and_what(audited: Audited) -> No
     assert api.put("/vm/action/release", {"node": node}, **name).status_code == 200
     assert api.stop("1", **name).status_code == 200
     assert api.stop("999", **name).status_code == 400
-    api.nodes()  # a read, which is not written down
+    api.nodes()  # A read is not recorded.
     entries = audited.entries()
     ends = [(e.operation, e.node_id, e.outcome) for e in entries if e.event == "ended"]
     assert ends == [
@@ -130,7 +130,7 @@ def test_every_kind_of_change_is_there_with_who_and_what(audited: Audited) -> No
 
 
 def _json(value: Any) -> Any:
-    """SQLite gives back the text."""
+    """Decode JSON, which SQLite returns as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
@@ -161,7 +161,7 @@ def test_nothing_is_lost_between_several_workers(audited: Audited) -> None:
     url = f"{audited.api.server.url}/api/v1/vm/start"
 
     def start(_: int) -> str:
-        """On a connection of its own, so that any worker may get it."""
+        """Start a VM on a connection of its own, so that any worker may get the request."""
         answer = httpx2.post(url, json=dict(START), headers=TOKEN, timeout=60)
         node: str = answer.json()["nodes"]["id"]
         return node

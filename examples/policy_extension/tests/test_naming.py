@@ -1,4 +1,4 @@
-"""Names are held against the pattern and get their prefix."""
+"""Names: the pattern and the prefix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README shows is valid, complete, and what happens."""
+"""The README's examples: valid, complete, and with the results shown."""
 
 from __future__ import annotations
 

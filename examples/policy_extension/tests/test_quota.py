@@ -1,4 +1,4 @@
-"""A quota is exact: however many ask at once, whatever is lost, whoever is killed."""
+"""Exact quotas, with concurrent starts, lost answers and killed processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def quota(text: str, name: str = "policy", more: str = "") -> str:
 
 @pytest.fixture
 def opened(serve: Serve, tmp_path: Path, sqlite: MakeUrl) -> Iterator[Open]:
-    """Serve a cloud in a file with some quota: ``opened("default = 1")``."""
+    """Return a function that serves a cloud in a file with a quota: ``opened("default = 1")``."""
     apis: list[Api] = []
 
     def one(  # noqa: PLR0913 - all but the first have defaults
@@ -55,14 +55,14 @@ def opened(serve: Serve, tmp_path: Path, sqlite: MakeUrl) -> Iterator[Open]:
 
 
 def denied(answer: httpx2.Response) -> str:
-    """The reason of a start that was denied."""
+    """Return the reason of a denied start."""
     assert answer.status_code == 403, answer.text
     message: str = answer.json()["message"]
     return message
 
 
 def starts_again(api: Api) -> str:
-    """Start a VM as soon as there is a place for it."""
+    """Start a VM as soon as the quota has room."""
     answer: httpx2.Response = wait_for(api.start, lambda one: one.status_code != 403)
     assert answer.status_code == 200, answer.text
     node: str = answer.json()["nodes"]["id"]
@@ -77,11 +77,12 @@ def test_of_twenty_at_once_exactly_as_many_start_as_may(opened: Open, database_u
     assert len(api.nodes()) == 2 + 5
     reason = "Quota policy: caller anonymous has 5 of 5 VMs in cloud fake_driver"
     assert {denied(answer) for answer in answers if answer.status_code != 200} == {reason}
-    assert len(api.operations(kind="start_vm", limit="99")) == 5  # the others were not recorded
+    # The other starts were not recorded.
+    assert len(api.operations(kind="start_vm", limit="99")) == 5
 
 
 def httpx2_start(api: Api) -> httpx2.Response:
-    """Start a VM on a connection of its own, so that any worker may get it."""
+    """Start a VM on a connection of its own, so that any worker may get the request."""
     return httpx2.post(f"{api.server.url}/api/v1/vm/start", json=dict(START), timeout=60)
 
 
@@ -204,7 +205,7 @@ POINTS = ("call.permitted", "start.recorded", "start.answered", "start.settled",
 def test_a_server_that_is_killed_loses_no_place_and_gives_none_twice(
     request: pytest.FixtureRequest, opened: Open, tmp_path: Path, point: str, kind: str
 ) -> None:
-    """Between the reservation and the answer, wherever: one VM and one place, or none of both."""
+    """A kill between reservation and answer leaves one VM and one place, or neither."""
     armed = tmp_path / "armed"
     api = opened(
         "default = 1",
@@ -219,7 +220,7 @@ def test_a_server_that_is_killed_loses_no_place_and_gives_none_twice(
     begun = time.monotonic()
     node = None
     while node is None and time.monotonic() < begun + PATIENCE:
-        with suppress(httpx2.TransportError):  # nobody has taken the dead worker's place yet
+        with suppress(httpx2.TransportError):  # No worker has replaced the dead one yet.
             answer = api.start()
             assert len(api.nodes()) <= 3
             if answer.status_code == 200:

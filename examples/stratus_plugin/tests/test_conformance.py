@@ -1,4 +1,4 @@
-"""Everything that the contract asks of it: what `orchestrator plugin check` shows, as tests."""
+"""The contract's behaviours, as `orchestrator plugin check` runs them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is its own, through HTTP as well: each test gets a server with nothing but this cloud."""
+"""The plugin's own features, also over HTTP: each test gets a server with this cloud only."""
 
 from collections.abc import Callable
 

@@ -1,14 +1,12 @@
 """The page that lists all behaviours, made out of their tests: it can say nothing else.
 
-``make behaviours`` writes it anew.
+``make pages`` writes it.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
@@ -28,7 +26,7 @@ through them, and so does what `orchestrator_core.testing.make_suite` makes. Eac
 A number keeps its meaning for ever; one that is given up is not given again. Gates come first:
 without them nothing else can be shown.
 
-<!-- Made out of the kit's own tests: make behaviours -->
+<!-- Made out of the kit's own tests: make pages -->
 """
 
 _KINDS: Final = {
@@ -64,7 +62,3 @@ def _entry(one: Behaviour) -> str:
 
 def _markdown(text: str) -> str:
     return re.sub(r"``(.+?)``", r"`\1`", text)
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(behaviours_page(), encoding="utf-8")

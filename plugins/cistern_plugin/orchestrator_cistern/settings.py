@@ -64,13 +64,48 @@ class CisternSettings(Schema):
 
         unknown = RAISE
 
-    url = fields.String(required=True, validate=check_url)
-    token = SecretField(load_default=None)
+    url = fields.String(
+        required=True,
+        validate=check_url,
+        metadata={
+            "description": "The base address of the Cistern server.",
+            "allowed": "`http://HOST:PORT/api/v1` or `https://…`, without credentials",
+        },
+    )
+    token = SecretField(
+        load_default=None,
+        metadata={
+            "description": "The token that is sent as `Authorization: Bearer …`. It is read again "
+            "for each request."
+        },
+    )
     timeout = fields.Float(
         load_default=30.0,
         allow_nan=False,
         validate=validate.Range(min=0, min_inclusive=False, max=3600),
+        metadata={
+            "description": "The longest silence between two bytes of an answer.",
+            "unit": "seconds",
+        },
     )
-    connections = fields.Integer(load_default=8, strict=True, validate=validate.Range(1, 256))
-    ca_file = FileField(load_default=None, validate=check_ca_file)
-    with_faulty_nodes = fields.Boolean(load_default=False)
+    connections = fields.Integer(
+        load_default=8,
+        strict=True,
+        validate=validate.Range(1, 256),
+        metadata={
+            "description": "The most connections at a time. They stay open between calls.",
+            "unit": "connections",
+        },
+    )
+    ca_file = FileField(
+        load_default=None,
+        validate=check_ca_file,
+        metadata={
+            "description": "The PEM file of the certificates to trust.",
+            "default": "those of the machine",
+        },
+    )
+    with_faulty_nodes = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Whether `/vm/status` shows faulty VMs too."},
+    )

@@ -1,7 +1,7 @@
-"""The plugin's own small Cistern, with misbehaviour on demand.
+"""A small Cistern for tests, with misbehaviour on demand.
 
-``server.requests`` is what came in; ``server.misbehave("silence", on="release")`` spoils the
-answers to releases from now on, ``server.behave()`` ends it.
+``server.requests`` holds the requests received. ``server.misbehave("silence", on="release")``
+spoils the answers to releases from now on; ``server.behave()`` ends that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orchestrator_cistern.fake import CisternServer as Proper
 from orchestrator_cistern.fake import Handler
 
 STALE = "stale"
-"""Serves one request on each connection and closes it at the next."""
+"""Serves one request on each connection, and closes the connection at the next request."""
 HUGE = 40 * 1024 * 1024
 PAUSE = 0.01
 """Seconds between the bytes of a slow answer."""
@@ -23,7 +23,7 @@ PAUSE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request. ``body`` is its JSON, None when it had none."""
+    """One request; ``body`` is its JSON, or None without a body."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Received:
 
 
 class CisternServer(Proper):
-    """A Cistern that can be told to misbehave."""
+    """A Cistern server that misbehaves on demand."""
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
@@ -44,7 +44,7 @@ class CisternServer(Proper):
         return _Handler
 
     def misbehave(self, kind: str, on: str | None = None) -> None:
-        """Spoil answers from now on: to ``nodes``, ``assign`` or ``release``, or to all."""
+        """Spoil answers from now on: those to ``nodes``, ``assign`` or ``release``, or all."""
         assert kind in INSTEAD or kind in AFTERWARDS or kind == STALE, kind
         self._bad = (kind, on)
 
@@ -53,11 +53,11 @@ class CisternServer(Proper):
         self._bad = None
 
     def asked(self, action: str) -> list[Received]:
-        """The requests for ``nodes``, ``assign`` or ``release``."""
+        """Return the requests for ``nodes``, ``assign`` or ``release``."""
         return [request for request in self.requests if f"/{action}/" in request.path]
 
     def way(self, path: str) -> str | None:
-        """How the answer to this path is to be spoilt."""
+        """Return how the answer to this path is spoilt."""
         if self._bad is None or (self._bad[1] and f"/{self._bad[1]}/" not in path):
             return None
         return self._bad[0]
@@ -177,7 +177,7 @@ INSTEAD: dict[str, _Way] = {
     "huge": _huge,
     "no http": _no_http,
 }
-"""The request is not carried out."""
+"""The server does not carry out the request."""
 
 AFTERWARDS: dict[str, _Way] = {
     "ok with 404": lambda handler, answer: handler.reply(answer, 404),
@@ -194,4 +194,4 @@ AFTERWARDS: dict[str, _Way] = {
     "done and cut": lambda handler, _answer: handler.cut(),
     "done and silence": _silence,
 }
-"""The request is carried out, then the answer is spoilt."""
+"""The server carries out the request, then spoils the answer."""

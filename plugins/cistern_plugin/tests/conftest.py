@@ -14,8 +14,8 @@ from orchestrator_core import PluginContext
 
 
 def _load_server() -> ModuleType:
-    # The tests' folder is no package and not on the path, so that no plugin's tests
-    # can get in the way of another's.
+    # The tests' folder is no package and not on the path, so that tests of different plugins cannot
+    # shadow each other.
     name = "orchestrator_cistern_test_server"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(
@@ -31,7 +31,7 @@ def _load_server() -> ModuleType:
 
 @pytest.fixture
 def cistern_server() -> Iterator[Any]:
-    """A CisternServer without VMs; see cistern_server.py."""
+    """Serve a Cistern without VMs; see cistern_server.py."""
     server = _load_server().CisternServer()
     yield server
     server.close()
@@ -39,7 +39,7 @@ def cistern_server() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def shared_cistern() -> Iterator[Any]:
-    """A CisternServer for a whole file of tests that each use VMs of their own."""
+    """Serve a Cistern for a whole file of tests, each of which uses VMs of its own."""
     server = _load_server().CisternServer()
     yield server
     server.close()
@@ -47,7 +47,7 @@ def shared_cistern() -> Iterator[Any]:
 
 @pytest.fixture
 def make_backend(tmp_path: Path) -> Iterator[Callable[..., CisternBackend]]:
-    """Make a backend called "brain" with these settings, as the core does."""
+    """Return a function that makes a backend "brain" with these settings, as the core does."""
     made: list[CisternBackend] = []
 
     def make(**settings: Any) -> CisternBackend:
@@ -62,5 +62,5 @@ def make_backend(tmp_path: Path) -> Iterator[Callable[..., CisternBackend]]:
 
 @pytest.fixture
 def backend(cistern_server: Any, make_backend: Callable[..., CisternBackend]) -> CisternBackend:
-    """A backend that talks to ``cistern_server``."""
+    """Return a backend that talks to ``cistern_server``."""
     return make_backend(url=cistern_server.url, timeout=5)

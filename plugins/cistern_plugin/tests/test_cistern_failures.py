@@ -49,7 +49,7 @@ HOOKS = pytest.mark.parametrize("hook", [_list, _assign, _release])
 def fails(
     server: Any, backend: CisternBackend, hook: Hook, kind: str, seconds: float = 5
 ) -> OrchestratorError:
-    """Call a hook of a server that misbehaves; return the error, which gives nothing away."""
+    """Call a hook while the server misbehaves; return the error, which must reveal nothing."""
     server.add("aws", "i-1", "web1", "ann" if hook is _release else "")
     server.misbehave(kind)
     with pytest.raises(OrchestratorError) as caught:
@@ -183,7 +183,7 @@ def test_a_list_is_asked_for_again_on_a_connection_that_was_closed_meanwhile(
     for _ in range(3):
         assert len(backend.list_vms("aws", Deadline(5))) == 1
     connections = [request.connection for request in cistern_server.requests]
-    assert len(connections) == 5  # the second and the third were each sent twice
+    assert len(connections) == 5  # The plugin sent the second and the third request twice.
     assert len(set(connections)) == 3
 
 
@@ -202,7 +202,7 @@ def test_a_change_is_never_sent_twice(
 
 def test_a_server_that_is_not_there(make_backend: Make) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
         backend = make_backend(url=f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1")
         for hook in (_list, _assign, _release):
             with pytest.raises(CloudUnreachable) as caught:

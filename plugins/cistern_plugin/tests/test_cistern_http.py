@@ -33,7 +33,7 @@ Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture
 def ask(cistern_server: Any, tmp_path: Path) -> Iterator[Ask]:
-    """Send a request to the API; return HTTP status and JSON. The VMs are 1 and 2."""
+    """Return a function that sends a request and returns status and JSON; the VMs are 1 and 2."""
     cistern_server.add("fake", "1", "dummy-1")
     cistern_server.add("fake", "2", "dummy-2", "bob")
     toml = tmp_path / "orchestrator.toml"

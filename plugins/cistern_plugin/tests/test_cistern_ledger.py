@@ -1,4 +1,4 @@
-"""Cistern behind the ledger: the three outcomes of a release, and answers that get lost."""
+"""Cistern behind the ledger: the three outcomes of a release, and lost answers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def api(cistern_server: Any, serve: Serve, tmp_path: Path) -> Iterator[Api]:
 
 
 def operation(api: Api, **filters: str) -> Json:
-    """The newest operation, once it has come to an end or waits for somebody."""
+    """Return the newest operation, once it has ended or waits for an operator."""
 
     def look() -> list[Json]:
         try:
@@ -62,7 +62,7 @@ def operation(api: Api, **filters: str) -> Json:
 
 def test_a_refused_release_is_taken_back(api: Api, cistern_server: Any) -> None:
     assignment = api.assign("1", "ann").json()["assignment"]
-    cistern_server.nodes["fake_driver"][0]["user"] = ""  # somebody has released it elsewhere
+    cistern_server.nodes["fake_driver"][0]["user"] = ""  # The VM was released elsewhere.
     answer = api.release("1")
     assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
     shown = api.get(f"/vm/assignments/{assignment}")["assignment"]
@@ -87,7 +87,7 @@ def test_what_cistern_gave_away_before_can_be_released_too(api: Api, cistern_ser
 def test_who_names_a_generation_releases_nothing_that_was_given_away_past_us(
     api: Api, cistern_server: Any
 ) -> None:
-    """Whoever held it under that generation has it no more."""
+    """The holder of that generation has lost the VM outside this server."""
     cistern_server.nodes["fake_driver"][1].update(user="bob", status=2)
     answer = api.release("2", generation=1)
     assert (answer.status_code, answer.json()["message"]) == (400, "Node 2 is not assigned")
@@ -119,19 +119,19 @@ def test_a_vm_that_still_shows_a_user_is_not_destroyed(api: Api, cistern_server:
 
 
 def hide(cistern_server: Any) -> None:
-    """Its VM is faulty from now on, which ``with_faulty_nodes = false`` hides."""
+    """Mark the VM as faulty, which ``with_faulty_nodes = false`` hides."""
     cistern_server.nodes["fake_driver"][0]["status"] = 5
 
 
 def forget(cistern_server: Any) -> None:
-    """It has lost its memory."""
+    """Delete all of Cistern's VMs, as if it had lost its memory."""
     cistern_server.nodes.clear()
 
 
 def ask_in_vain(
     ask: Callable[[], Any], answered: Callable[[], Any], lose: Callable[[], None]
 ) -> None:
-    """Ask for what Cistern never answers; it loses something once it was asked."""
+    """Send a request that Cistern never answers; Cistern loses something after it arrived."""
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(ask)
         wait_for(answered, bool)
@@ -208,7 +208,7 @@ def test_a_release_whose_server_was_killed_destroys_only_what_is_free(
 
 
 def expire(api: Api, folder: Path, node: str = "1") -> Json:
-    """Let a VM's lease end; return the release that comes of it, as it is at first."""
+    """Expire a VM's lease; return the release that follows, in its first state."""
     leases_end(f"sqlite:///{folder}/state.db", node)
     found: list[Json] = wait_for(lambda: api.operations(kind="release_vm", node=node), bool)
     return found[0]
@@ -243,7 +243,7 @@ def test_the_lease_is_told_when_cistern_has_agreed(api: Api) -> None:
 def test_an_expiry_whose_worker_was_killed_releases_once(
     api: Api, cistern_server: Any, tmp_path: Path, point: str
 ) -> None:
-    """What was not begun is done after all; what was is settled by the list."""
+    """Another worker carries out an expiry that had not begun; the list settles one that had."""
     api.assign("1", "ann", lease="1h")
     (tmp_path / point).touch()
     expire(api, tmp_path)
@@ -297,7 +297,7 @@ def test_a_refused_expiry_is_repeated_in_sight(
 def test_an_expired_vm_that_is_free_already_is_destroyed(
     api: Api, cistern_server: Any, tmp_path: Path
 ) -> None:
-    """Cistern refuses to release it a second time, and its list tells why."""
+    """Cistern refuses to release the VM a second time, and its list shows that the VM is free."""
     api.assign("1", "ann", lease="1h")
     cistern_server.nodes["fake_driver"][0]["user"] = ""
     expire(api, tmp_path)

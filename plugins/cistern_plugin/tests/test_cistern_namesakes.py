@@ -1,4 +1,4 @@
-"""VMs with one hostname: Cistern's assign and release carry no node id."""
+"""VMs that share a hostname: Cistern's assign and release carry no node id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator_core.testing.targets.serving import serving
 
 @pytest.fixture
 def api(cistern_server: Any, tmp_path: Path) -> Iterator[Api]:
-    """Two clouds of one Cistern; each has the VMs 1 (dummy-1) and 2 (dummy-2)."""
+    """Serve two clouds of one Cistern; each has the VMs 1 (dummy-1) and 2 (dummy-2)."""
     for cloud, count in (("aws", 3), ("gce", 2)):
         for number in range(1, count + 1):
             cistern_server.add(cloud, str(number), f"dummy-{number}")
@@ -50,7 +50,7 @@ def test_a_vm_with_a_hostname_of_its_own_is_assigned_and_released(
     body = {"name": "x", "image": "1", "size": "1"}
     assert api.send("POST", "/vm/start/aws", body).status == 200
     assert assign(api, node="3").status == 200
-    namesake = cistern_server.add("gce", "9", "dummy-3")  # of a VM that is not there
+    namesake = cistern_server.add("gce", "9", "dummy-3")  # of a VM that does not exist
     assert api.put("/vm/action/release/aws", {"node": "3"}).status == 200
     assert namesake["user"] == ""
 
@@ -61,7 +61,7 @@ def test_a_release_is_refused_while_cistern_knows_a_living_namesake(
     body = {"name": "x", "image": "1", "size": "1"}
     assert api.send("POST", "/vm/start/aws", body).status == 200
     assert assign(api, node="3").status == 200
-    assert api.send("POST", "/vm/start/gce", body).status == 200  # dummy-3, too
+    assert api.send("POST", "/vm/start/gce", body).status == 200  # also dummy-3
     cistern_server.add("gce", "3", "dummy-3", user="bob")
     answer = api.put("/vm/action/release/aws", {"node": "3"})
     assert (answer.status, answer.error_code) == (400, "refused")
@@ -74,7 +74,7 @@ def test_a_status_shows_no_user_of_a_namesake(api: Api, cistern_server: Any) -> 
     body = {"name": "x", "image": "1", "size": "1"}
     assert api.send("POST", "/vm/start/aws", body).status == 200
     assert assign(api, node="3").status == 200
-    cistern_server.add("gce", "3", "dummy-3", user="ann")  # it joins users by hostname
+    cistern_server.add("gce", "3", "dummy-3", user="ann")  # It joins users by hostname.
     (mine,) = [vm for vm in api.get("/vm/status/aws").json["nodes"] if vm["id_vm"] == "3"]
     (other,) = [vm for vm in api.get("/vm/status/gce").json["nodes"] if vm["id_vm"] == "3"]
     assert (mine["user"], mine["status"]) == ("ann", 2)

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """One PEM file with key and certificate of 127.0.0.1."""
+    """Return one PEM file with the key and certificate of 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cistern")])
     now = dt.datetime.now(dt.UTC)

@@ -51,7 +51,16 @@ class StoreField(fields.Field[Path | None]):
 class DummySettings(Schema):
     """Settings that ``[clouds.NAME]`` may have besides the core's own keys."""
 
-    store = StoreField(load_default=None)
+    store = StoreField(
+        load_default=None,
+        metadata={
+            "description": "The place of the nodes. With `memory` a new server starts afresh; a "
+            "file survives restarts.",
+            "type": "text",
+            "default": '`"memory"`',
+            "allowed": '`"memory"` or `"file:PATH"`',
+        },
+    )
 
 
 class DummyDriver:

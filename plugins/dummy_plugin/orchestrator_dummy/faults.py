@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, fields, post_load, validate
 
 from orchestrator_core import (
     CloudError,
@@ -78,41 +78,85 @@ class Faults:
     visible_after: float = 0.0
 
 
-def one_of(*words: str) -> Callable[[str], None]:
+def one_of(*words: str) -> validate.OneOf:
     """Return a validator that accepts these words and names them in its error."""
-
-    def check(word: str) -> None:
-        if word not in words:
-            raise ValidationError(f'"{word}" must be one of: {", ".join(words)}')
-
-    return check
+    return validate.OneOf(words, error='"{input}" must be one of: {choices}')
 
 
-def seconds() -> fields.Float:
-    """Return a field for a length of time."""
-    return fields.Float(validate=validate.Range(0, LONGEST), allow_nan=False)
+def seconds(**about: str) -> fields.Float:
+    """Return a field for a length of time, with its metadata."""
+    metadata = {"unit": "seconds", **about}
+    return fields.Float(validate=validate.Range(0, LONGEST), allow_nan=False, metadata=metadata)
 
 
-def _rate() -> fields.Float:
-    return fields.Float(validate=validate.Range(0, 1), allow_nan=False)
+def _rate(description: str) -> fields.Float:
+    """Return a field for the share of all calls that a fault hits."""
+    metadata = {"description": description, "unit": "share of the calls", "default": "`0`"}
+    return fields.Float(validate=validate.Range(0, 1), allow_nan=False, metadata=metadata)
 
 
 class FaultsSchema(Schema):
     """Schema of ``[clouds.NAME.faults]``, with a key ``..._rate`` for each :class:`Fault`."""
 
-    seed = fields.Integer(strict=True)
-    operations = fields.List(fields.String(validate=one_of(*OPERATIONS)))
-    latency = DistributionField()
-    hang_rate = _rate()
-    deaf = fields.Boolean()
-    rate_limit_rate = _rate()
-    retry_after = seconds()
-    error_rate = _rate()
-    error = fields.String(validate=one_of(*ERRORS))
-    empty_rate = _rate()
-    stuck_deletion_rate = _rate()
-    lost_answer_rate = _rate()
-    visible_after = seconds()
+    seed = fields.Integer(
+        strict=True,
+        metadata={
+            "description": "The beginning of the random numbers: the same seed gives the same "
+            "faults in every run.",
+            "unit": "none",
+            "default": "a random one, which the log shows",
+        },
+    )
+    operations = fields.List(
+        fields.String(validate=one_of(*OPERATIONS)),
+        metadata={
+            "description": "The hooks that the faults hit.",
+            "default": "all except `check`",
+        },
+    )
+    latency = DistributionField(
+        metadata={
+            "description": "The additional time that each call takes. A call that reaches its "
+            "deadline so is a 504, and nothing was done.",
+            "type": "number or text",
+            "unit": "seconds",
+            "default": "`0`",
+            "allowed": '`"0.2"`, `"uniform(low, high)"`, `"normal(mean, deviation)"`, '
+            '`"lognormal(median, sigma)"`, `"exponential(mean)"`',
+        }
+    )
+    hang_rate = _rate("The call never ends by itself: a 504 at the deadline, nothing was done.")
+    deaf = fields.Boolean(
+        metadata={
+            "description": "Whether a hang ignores the abort at the deadline too. Its thread is "
+            "lost until the server ends; without threads every call is a 504 or 503.",
+            "default": "`false`",
+        }
+    )
+    rate_limit_rate = _rate("The cloud asks for fewer requests: a 429, nothing was done.")
+    retry_after = seconds(
+        description="The time that a rate limit names in `Retry-After`.",
+        default="none is named",
+    )
+    error_rate = _rate("The cloud fails, and nothing was done: see `error`.")
+    error = fields.String(
+        validate=one_of(*ERRORS),
+        metadata={
+            "description": "The error of `error_rate`: `quota` and `conflict` are a 400, the "
+            "others a 502.",
+            "default": '`"failed"`',
+        },
+    )
+    empty_rate = _rate("The list of nodes is empty: a 200 without nodes.")
+    stuck_deletion_rate = _rate(
+        "A stop is accepted, but the node stays in the state `stopping` (3)."
+    )
+    lost_answer_rate = _rate("A change is made and its answer is lost: a 502, and it was done.")
+    visible_after = seconds(
+        description="The time until what was started shows in lists, by its id and by its marker, "
+        "and until what was stopped disappears there.",
+        default="`0`",
+    )
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Faults:

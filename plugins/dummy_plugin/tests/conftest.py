@@ -12,7 +12,7 @@ from orchestrator_dummy import FaultInjectionDriver
 
 @pytest.fixture
 def make_cloud(tmp_path: Path) -> Iterator[Callable[..., FaultInjectionDriver]]:
-    """Make a cloud called "cloud" with these faults, as the core does; None for no section."""
+    """Return a function that makes a cloud "cloud" with these faults; None omits the section."""
     made: list[FaultInjectionDriver] = []
 
     def make(faults: dict[str, Any] | None = None, store: str = "memory") -> FaultInjectionDriver:

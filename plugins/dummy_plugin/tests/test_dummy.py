@@ -1,4 +1,4 @@
-"""The dummy cloud: one cloud for all processes, in which no number ever comes twice."""
+"""The dummy cloud: one store for all processes, and numbers that are never reused."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_numbers_and_markers_survive_a_restart_in_a_file(tmp_path: Path) -> None
     after = driver(tmp_path, file)
     assert after.find_node("kept") == marked
     assert after.get_node("2").state is NodeState.STOPPED
-    assert after.start_vm(REQUEST).id == "5"  # 4 was there and is gone
+    assert after.start_vm(REQUEST).id == "5"  # 4 existed and is destroyed.
 
 
 def test_each_cloud_has_nodes_of_its_own(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_who_loses_the_race_to_make_the_store_uses_the_winner_s(
     path = tmp_path / "cloud.db"
     Store(path, durable=False, first=2).add(None)
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "exists", lambda _: False)  # as it was a moment ago
+        patched.setattr(Path, "exists", lambda _: False)  # the state of a moment ago
         late = Store(path, durable=False, first=2)
     assert [number for number, *_ in late.rows()] == [1, 2, 3]
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
@@ -165,7 +165,7 @@ def test_nothing_is_read_again_while_nobody_writes(tmp_path: Path) -> None:
 
 ACTS = st.lists(
     st.tuples(
-        st.integers(0, 2),  # which of three stores
+        st.integers(0, 2),  # one of three stores
         st.sampled_from(["add", "remove", "stopped", "running", "look"]),
         st.integers(1, 6),
     ),
@@ -192,7 +192,7 @@ def test_every_store_shows_what_any_of_them_did_last(acts: list[tuple[int, str, 
             elif act != "look":
                 assert store.set_state(str(number), act) == (number in expected)
                 expected.update({number: act} if number in expected else {})
-            # One that has not looked for a while must see all of it too.
+            # An object that has not read for a while must see all changes too.
             assert stores[number % 3].rows() == [(n, state, None) for n, state in expected.items()]
 
 
@@ -297,9 +297,9 @@ def test_a_killed_writer_leaves_a_whole_cloud(tmp_path: Path) -> None:
             while len(reader.rows()) < before + 10:
                 assert writer.poll() is None
                 assert time.monotonic() < ends_at
-            time.sleep(pause)  # so that not every one dies at the same step
+            time.sleep(pause)  # Each process dies at another step.
             writer.kill()
-        # What is remembered is what is there, although the writer died in the middle.
+        # The file holds all that was remembered, although the writer died in the middle.
         assert reader.rows() == Store(path, durable=True, first=2).rows()
         number, *_ = reader.add(None)
         assert number == max(row[0] for row in reader.rows())

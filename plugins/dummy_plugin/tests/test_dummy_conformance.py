@@ -1,4 +1,4 @@
-"""It does what the contract says, and its README tells how that came out."""
+"""The contract's behaviours, and the table of results in the README."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What ``[clouds.NAME.faults]`` takes, and what it says to what it does not."""
+"""Keys and values of ``[clouds.NAME.faults]``, and the errors for wrong ones."""
 
 from __future__ import annotations
 

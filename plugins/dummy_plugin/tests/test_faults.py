@@ -1,4 +1,4 @@
-"""Each fault that the settings can ask for, as the core meets it."""
+"""Each fault of the settings, as the core meets it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PATIENCE = 20.0
 
 
 def call(cloud: FaultInjectionDriver, operation: str, deadline: Deadline | None = None) -> Any:
-    """Call a hook with arguments that suit it; node 1 where it wants one."""
+    """Call a hook with suitable arguments; a hook that takes a node id gets node 1."""
     deadline = deadline or Deadline(60)
     if operation == "check":
         return cloud.check(deadline)
@@ -118,7 +118,7 @@ def test_a_lost_answer_comes_after_the_work_and_only_to_changes(make_cloud: Make
     assert ids(cloud) == ["2", "3"]
     for operation in ("list_images", "list_sizes", "list_locations"):
         assert call(cloud, operation)
-    with pytest.raises(NodeNotFound):  # nothing was done whose answer could get lost
+    with pytest.raises(NodeNotFound):  # No change was made whose answer could be lost.
         call(cloud, "stop_vm")
 
 
@@ -197,7 +197,7 @@ def test_an_aborted_call_ends_at_once_and_has_done_nothing(
     cloud.abort(aborted)
     first.join(PATIENCE)
     assert [type(answer) for answer in said] == [CloudTimeout]
-    assert second.is_alive()  # the abort was not its own
+    assert second.is_alive()  # Another call was aborted.
     cloud.close()
     second.join(PATIENCE)
     assert not second.is_alive()

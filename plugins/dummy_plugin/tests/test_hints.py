@@ -1,4 +1,4 @@
-"""Faults that a caller asks for in the header X-Cloud-Hints, without any in the settings."""
+"""Faults that a caller requests in the header X-Cloud-Hints, without any in the settings."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_error_is_asked_for(make_cloud: Make, hints: dict[str, str], error: A
     if error is RateLimited:
         told = hints.get("retry_after")
         assert raised.value.retry_after == (float(told) if told else None)
-    assert nodes(cloud) == ["1", "2"]  # the next request is none of its business
+    assert nodes(cloud) == ["1", "2"]  # The hint does not apply to the next request.
 
 
 def test_an_empty_listing_is_asked_for(make_cloud: Make) -> None:
@@ -94,7 +94,7 @@ def test_latency_is_asked_for(make_cloud: Make) -> None:
 def test_a_lost_answer_is_asked_for(make_cloud: Make) -> None:
     cloud = make_cloud()
     hints = {"fault": "lost_answer"}
-    assert len(cloud.list_images(Deadline(60), hints)) == 3  # asked on the way to the start
+    assert len(cloud.list_images(Deadline(60), hints)) == 3  # called on the way to the start
     with pytest.raises(CloudUnreachable):
         cloud.start_vm(REQUEST, Deadline(60), hints)
     assert nodes(cloud) == ["1", "2", "3"]
@@ -109,7 +109,7 @@ def test_delayed_visibility_and_a_stuck_deletion_are_asked_for(make_cloud: Make)
     assert nodes(cloud) == ["1", "2"]
     states = [node.state for node in cloud.list_nodes(Deadline(60), {})]
     assert states == [NodeState.RUNNING, NodeState.STOPPING]
-    cloud.start_vm(REQUEST, Deadline(60), {})  # the delay was that one request's
+    cloud.start_vm(REQUEST, Deadline(60), {})  # The delay applied to that request only.
     assert nodes(cloud) == ["1", "2", "4"]
 
 

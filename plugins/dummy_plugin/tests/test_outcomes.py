@@ -1,4 +1,4 @@
-"""The same seed gives the same faults, whoever calls what in between."""
+"""Seeds: the same seed gives the same faults, whatever other calls come between."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def pattern(cloud: FaultInjectionDriver, calls: int) -> str:
 
 
 def test_a_run_is_repeated_by_its_seed(make_cloud: Make, tmp_path: Path) -> None:
-    """In this process, in another one, and in the next version."""
+    """The run repeats in this process, in another one, and in the next version."""
     ours = pattern(make_cloud({"error_rate": 0.4, "seed": 7}), 30)
     command = [sys.executable, "-c", PATTERN, str(tmp_path)]
     theirs = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -72,7 +72,8 @@ def test_without_a_seed_the_log_tells_it(
         first = pattern(make_cloud({"error_rate": 0.5}), 40)
     (seed,) = re.findall(r"Cloud cloud misbehaves on purpose, with seed = (\d+)", caplog.text)
     assert pattern(make_cloud({"error_rate": 0.5, "seed": int(seed)}), 40) == first
-    assert pattern(make_cloud({"error_rate": 0.5}), 40) != first  # once in 2 ** 40 it is
+    # The probability of an error is 1 in 2 ** 40.
+    assert pattern(make_cloud({"error_rate": 0.5}), 40) != first
 
 
 def test_without_faults_nothing_is_logged(
@@ -133,9 +134,9 @@ def test_a_rate_is_a_rate(fault: Fault) -> None:
         ("2", 2.0, 2.0, 2.0),
         ("uniform(0.1, 0.5)", 0.1, 0.3, 0.5),
         ("normal(1, 0.2)", 0.0, 1.0, 3.0),
-        ("normal(0.5,2)", 0.0, 0.5, 20.0),  # a draw below 0 is 0
+        ("normal(0.5,2)", 0.0, 0.5, 20.0),  # A draw below 0 counts as 0.
         ("lognormal(0.2, 0.5)", 0.0, 0.2, 20.0),
-        ("lognormal(43200, 2)", 0.0, 43_200.0, 86_400.0),  # and none is more than a day
+        ("lognormal(43200, 2)", 0.0, 43_200.0, 86_400.0),  # No draw is more than a day.
         (" exponential( 1.0 ) ", 0.0, 0.693, 30.0),
     ],
 )

@@ -1,4 +1,4 @@
-"""Nodes that show late, alike to every process, also in a file of an older version."""
+"""Nodes that appear late, equally for every process, also in a file of an older version."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def ids(cloud: FaultInjectionDriver) -> list[str]:
 
 
 class Clock:
-    """Stands in for the store's clock."""
+    """A stand-in for the store's clock."""
 
     def __init__(self) -> None:
         self.now = 1_000_000_000.0
@@ -105,11 +105,11 @@ def test_the_cloud_itself_knows_at_once(make_cloud: Make, clock: Clock) -> None:
     cloud = make_cloud({"visible_after": 30})
     cloud.start_vm(REQUEST, Deadline(60), {})
     cloud.start_vm(StartRequest("x", REQUEST.image, REQUEST.size), Deadline(60), {})
-    cloud.power_off_vm("3", Deadline(60), {})  # not shown yet, and there
+    cloud.power_off_vm("3", Deadline(60), {})  # It exists, and is not shown yet.
     make_cloud().stop_vm("4", Deadline(60), {})
     cloud.stop_vm("1", Deadline(60), {})
     for act in (cloud.stop_vm, make_cloud().stop_vm, cloud.reboot_vm, cloud.power_on_vm):
-        with pytest.raises(NodeNotFound):  # still shown, and gone
+        with pytest.raises(NodeNotFound):  # It is gone, and still shown.
             act("1", Deadline(60), {})
     assert ids(cloud) == ["1", "2"]
     clock.now += 30

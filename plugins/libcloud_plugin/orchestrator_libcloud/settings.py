@@ -24,6 +24,8 @@ _LIBVIRT = "libvirt"
 _OWN_TRANSPORT = ("ca_file", "proxy", "verify_tls")
 _IN_URI = "the URI says it: qemu+tls://HOST/system?pkipath=FOLDER (or no_verify=1)"
 _MAX_PORT = 65535
+_NOT_EMPTY = validate.Length(min=1)
+_USUAL = "the provider's usual one"
 _LARGEST_ANSWER = 4096
 
 
@@ -35,28 +37,112 @@ class LibcloudSettings(Schema):
 
         unknown = RAISE
 
-    provider = fields.String(required=True)
-    key = SecretField(allow_plain=True)
-    secret = SecretField()
-    region = fields.String(validate=validate.Length(min=1))
-    host = fields.String(validate=validate.Length(min=1))
-    port = fields.Integer(strict=True, validate=validate.Range(1, _MAX_PORT))
-    secure = fields.Boolean()
-    ca_file = FileField()
-    verify_tls = fields.Boolean(load_default=True)
-    proxy = SecretField(allow_plain=True)
-    delete_volumes = fields.Boolean(load_default=False)
+    provider = fields.String(
+        required=True,
+        metadata={
+            "description": "One of Libcloud's provider names. A wrong name is refused with the "
+            "nearest right one."
+        },
+    )
+    key = SecretField(
+        allow_plain=True,
+        metadata={
+            "description": "The first of the credentials, whatever the provider calls it: user, "
+            "access key, or libvirt's URI."
+        },
+    )
+    secret = SecretField(
+        metadata={"description": "The second of the credentials: password or secret key."}
+    )
+    region = fields.String(
+        validate=_NOT_EMPTY,
+        metadata={"description": "The region, data centre or location of the provider."},
+    )
+    host = fields.String(
+        validate=_NOT_EMPTY,
+        metadata={"description": "The host of the API.", "default": _USUAL},
+    )
+    port = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, _MAX_PORT),
+        metadata={"description": "The port of the API.", "unit": "TCP port", "default": _USUAL},
+    )
+    secure = fields.Boolean(
+        metadata={"description": "Whether the API is called with TLS.", "default": _USUAL}
+    )
+    ca_file = FileField(
+        metadata={
+            "description": "The PEM file of the certificates to trust instead of the usual ones.",
+            "default": "the certificates of the machine",
+        }
+    )
+    verify_tls = fields.Boolean(
+        load_default=True,
+        metadata={
+            "description": "`false` accepts any certificate, so that the credentials go to any "
+            "server at the cloud's address."
+        },
+    )
+    proxy = SecretField(allow_plain=True, metadata={"description": "The URL of an HTTP proxy."})
+    delete_volumes = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": "Whether a stop deletes the volumes of the domain's own disks too. "
+            "Only for `libvirt`."
+        },
+    )
     max_answer = fields.Integer(
-        strict=True, load_default=64, validate=validate.Range(1, _LARGEST_ANSWER)
+        strict=True,
+        load_default=64,
+        validate=validate.Range(1, _LARGEST_ANSWER),
+        metadata={
+            "description": "The largest answer that is read, after unpacking. A larger one is an "
+            "error.",
+            "unit": "MiB",
+        },
     )
     image_owner = fields.List(
-        fields.String(validate=validate.Length(min=1)), validate=validate.Length(min=1)
+        fields.String(validate=_NOT_EMPTY),
+        validate=_NOT_EMPTY,
+        metadata={
+            "description": 'The owners whose images are listed: `["self", "amazon"]`. Only for '
+            "`ec2`, `eucalyptus`, `nimbus`, `outscale_inc` and `outscale_sas`.",
+            "default": "all owners",
+        },
     )
-    arguments = SecretMapping(load_default=dict, texts=is_text_argument)
-    auth = SecretMapping(texts=lambda _name: True)  # names, ids, domains: all of them are texts
-    clouds_file = FileField()
-    cloud = fields.String(validate=validate.Length(min=1))
-    interface = fields.String(validate=validate.OneOf(openstack.INTERFACES))
+    arguments = SecretMapping(
+        load_default=dict,
+        texts=is_text_argument,
+        metadata={
+            "description": "Further arguments of the Libcloud driver's constructor. Each may be "
+            "`env:NAME` or `file:PATH`.",
+        },
+    )
+    # All values of `auth` are texts: names, ids and domains.
+    auth = SecretMapping(
+        texts=lambda _name: True,
+        metadata={
+            "description": "The keys of `auth` in a `clouds.yaml`. Only for `openstack`; see "
+            "[OpenStack](#openstack)."
+        },
+    )
+    clouds_file = FileField(
+        metadata={"description": "A `clouds.yaml` or an openrc file. Only for `openstack`."}
+    )
+    cloud = fields.String(
+        validate=_NOT_EMPTY,
+        metadata={
+            "description": "The entry of `clouds_file`. Only for `openstack`.",
+            "default": "the only entry",
+        },
+    )
+    interface = fields.String(
+        validate=validate.OneOf(openstack.INTERFACES),
+        metadata={
+            "description": "The addresses of the catalogue to use. Only for `openstack`.",
+            "default": '`"public"`',
+        },
+    )
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:

@@ -1,8 +1,8 @@
-"""A loopback server that is whatever host a driver wants to reach.
+"""A loopback server that stands in for any host that a driver wants to reach.
 
-Drivers that know only their provider's own address are led here by the ordinary settings
-``proxy`` and ``ca_file``: the server takes ``CONNECT`` for every host, and shows a certificate for
-it that the test's own authority signed.
+Drivers that know only their provider's own address reach it through the ordinary settings
+``proxy`` and ``ca_file``: the server accepts ``CONNECT`` for every host, and presents a certificate
+for it that the test's own authority signed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Answer = Callable[[Request], Reply]
 
 
 class _Handler(BaseHTTPRequestHandler):
-    disable_nagle_algorithm = True  # else each answer waits for the receipt of its own head
+    disable_nagle_algorithm = True  # Without this, each answer waits for the ACK of its own head.
     protocol_version = "HTTP/1.1"
     timeout = 30
     answer: Answer
@@ -86,7 +86,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a driver may leave at any time."""
+        """Log nothing: a driver may disconnect at any time."""
 
 
 @contextmanager

@@ -26,14 +26,14 @@ _WITHOUT_SECRET = frozenset({"cloudscale", "digitalocean", "gandi", "linode", "v
 
 @pytest.fixture(scope="session")
 def ec2_port() -> Iterator[int]:
-    """A real EC2 API on loopback, in a process of its own."""
+    """Run a real EC2 API on loopback, in a process of its own."""
     with ec2_server() as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def ec2_settings(ec2_port: int) -> Iterator[dict[str, Any]]:
-    """``[clouds.NAME]`` of that API, as a settings file would have it."""
+    """Return ``[clouds.NAME]`` for that API, as a settings file would have it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_EC2_KEY", "AKIAIOSFODNN7EXAMPLE")
         patch.setenv("TEST_EC2_SECRET", "wJalrXUtnFEMIexample")
@@ -50,7 +50,7 @@ def ec2_settings(ec2_port: int) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """Return a function that makes a driver of settings as the core does."""
+    """Return a function that makes a driver from settings, as the core does."""
 
     def _make(**settings: Any) -> LibcloudDriver:
         loaded = LibcloudDriver.settings_schema().load(settings)
@@ -67,7 +67,7 @@ def ec2(make: Make, ec2_settings: dict[str, Any]) -> LibcloudDriver:
 
 @pytest.fixture(scope="session")
 def raw_ec2(ec2_settings: dict[str, Any]) -> Any:
-    """Libcloud's own driver for the same API, for what the contract does not reach."""
+    """Return Libcloud's own driver for the same API, for what the contract does not cover."""
     from libcloud.compute.providers import get_driver  # noqa: PLC0415 - only these tests use it
 
     return get_driver("ec2")(
@@ -102,7 +102,7 @@ def authority() -> trustme.CA:
 def served(
     make: Make, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str, Answer], LibcloudDriver]]:
-    """Return a function that puts a provider of the test's making before its real driver."""
+    """Return a function that serves a provider of the test's making to its real driver."""
     monkeypatch.setenv("TEST_SECRET", "s3cret")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     token = {"access_token": "t", "expire_time": "2099-01-01T00:00:00Z"}

@@ -1,4 +1,4 @@
-"""Providers that refuse a part of what a list is made of: Azure, Google, UpCloud, vCloud."""
+"""Providers that refuse one part of a list: Azure, Google, UpCloud, vCloud."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def page_of_a_proxy(status: int) -> Reply:
 
 @dataclass
 class Azure:
-    """Two VMs, each with a NIC and a public address.
+    """An Azure account with two VMs, each with a NIC and a public address.
 
     Attributes:
-        refuse: answers a request before all else.
-        nics: what a VM's NIC has, by the VM's number.
-        odd: what the first VM has besides; an Ellipsis takes a field away.
+        refuse: answers a request before any other handler.
+        nics: the contents of a VM's NIC, by the VM's number.
+        odd: further fields of the first VM; an Ellipsis removes a field.
     """
 
     refuse: Refuse = lambda _: None
@@ -88,12 +88,12 @@ def azure_error(code: str, status: int, *headers: tuple[str, str]) -> Reply:
 
 @dataclass
 class Google:
-    """Two running instances; by default their boot disks are in the list of disks.
+    """Two running instances of Google, whose boot disks are in the list of disks by default.
 
     Attributes:
         disks: the aggregated list of disks.
         instances: the instances of the only zone.
-        warning: stands beside them.
+        warning: the warning beside the instances.
     """
 
     disks: dict[str, Any] = field(default_factory=lambda: {"zones/europe-west1-b": both_disks()})

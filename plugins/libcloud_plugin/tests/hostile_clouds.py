@@ -1,4 +1,4 @@
-"""Real Libcloud drivers before a hostile server: what each API says when all is well."""
+"""Real Libcloud drivers in front of a hostile server, and the normal answers of each API."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def settings(kind: str, port: int) -> dict[str, Any]:
 
 
 def before_login(kind: str, behaviour: Behaviour) -> Behaviour:
-    """Let OpenStack's Keystone answer as it should, and what it leads to behave like that."""
+    """Make OpenStack's Keystone answer correctly, and the services behind it behave as given."""
 
     def behave(peer: Peer) -> object:
         if kind == "openstack" and b"/auth/tokens" in peer.request.split(b"\r\n")[0]:
@@ -75,16 +75,16 @@ def _login(peer: Peer) -> object:
 
 @dataclass
 class Case:
-    """A behaviour and what becomes of it.
+    """A behaviour and its expected result.
 
     Attributes:
         error: class name of the error that the plugin raises.
         transient: 1 when a repeat may help, 0 when not.
-        status: what the API answers.
+        status: the status of the API's answer.
         text: a part of the message.
         seconds: how long the call may take.
         retry_after: least and most seconds that the error says to wait.
-        safe: whether it is certain that nothing was done.
+        safe: whether the error states that nothing was changed.
     """
 
     behaviour: Behaviour

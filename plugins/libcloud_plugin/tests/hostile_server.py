@@ -1,4 +1,4 @@
-"""A cloud on loopback that behaves as badly as it is told, over real sockets."""
+"""A cloud on loopback that misbehaves on demand, over real sockets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGEST_HEAD = 2**16
 
 
 class Peer:
-    """One client's connection; ``requests`` are the heads of what it asked."""
+    """One client's connection; ``requests`` holds the heads of its requests."""
 
     def __init__(self, line: socket.socket, server: HostileServer) -> None:
         self._line = line
@@ -31,7 +31,7 @@ class Peer:
         self.request = b""
 
     def read(self) -> bool:
-        """Read one request; False when there is no more."""
+        """Read one request; return False at the end of the connection."""
         data = b""
         while b"\r\n\r\n" not in data and len(data) < _LARGEST_HEAD:
             part = self._line.recv(2**16)
@@ -59,7 +59,7 @@ class Peer:
             self.send(bytes([byte]))
 
     def wait(self) -> None:
-        """Do nothing until the server stops or the client leaves."""
+        """Wait until the server stops or the client disconnects."""
         self._line.settimeout(0.05)
         while not self._server.stopped.is_set():
             with contextlib.suppress(TimeoutError):
@@ -72,10 +72,10 @@ Behaviour = Callable[[Peer], object]
 
 
 class HostileServer:
-    """Serves until it is closed.
+    """A server that runs until it is closed.
 
     Args:
-        behaviour: how it answers; may be changed at any time.
+        behaviour: the function that answers; may be changed at any time.
         certificate: PEM file of certificate and key, for TLS.
         pace: seconds between the bytes of a slow answer.
     """
@@ -99,9 +99,9 @@ class HostileServer:
         self._accepting.start()
 
     def close(self) -> None:
-        """Cut every connection and wait for the threads."""
+        """Close every connection and wait for the threads."""
         self.stopped.set()
-        with contextlib.suppress(OSError):  # closed already
+        with contextlib.suppress(OSError):  # already closed
             self._listening.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listening.close()
@@ -124,11 +124,11 @@ class HostileServer:
 
     def _serve(self, line: socket.socket) -> None:
         secure = line
-        # The client goes away in the middle of nearly everything that is tried on it.
+        # The client disconnects in the middle of nearly every behaviour.
         with contextlib.suppress(OSError), contextlib.closing(line):
             if self._context is not None:
                 secure = self._context.wrap_socket(line, server_side=True)
-                self.lines.add(secure)  # the plain one is empty from now on
+                self.lines.add(secure)  # The plain socket is empty from now on.
             with contextlib.closing(secure):
                 peer = Peer(secure, self)
                 while peer.read() and not self.behaviour(peer):
@@ -138,7 +138,7 @@ class HostileServer:
 
 
 def redirect(port: int, scheme: str = "http") -> Behaviour:
-    """Send clients on to another server of this machine."""
+    """Redirect clients to another server of this machine."""
     return answer(302, headers=f"Location: {scheme}://127.0.0.1:{port}/x\r\n")
 
 
@@ -156,7 +156,7 @@ def answer(status: int, body: bytes = b"", kind: str = "text/html", headers: str
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Answer each request in another way, the last one for ever."""
+    """Answer each request with the next behaviour; the last one repeats."""
     turns = itertools.chain(behaviours, itertools.repeat(behaviours[-1]))
 
     def behave(peer: Peer) -> object:
@@ -208,7 +208,7 @@ def cut_at_once(_: Peer) -> bool:
 
 
 def stream(mebibytes: int) -> Behaviour:
-    """Send so much in chunks, as fast as it is read."""
+    """Send this much in chunks, as fast as it is read."""
     part = b"100000\r\n" + b" " * MEBIBYTE + b"\r\n"
 
     def behave(peer: Peer) -> bool:
@@ -222,7 +222,7 @@ def stream(mebibytes: int) -> Behaviour:
 
 
 def announce(mebibytes: int) -> Behaviour:
-    """Say that so much will come, and send none of it."""
+    """Announce this much, and send none of it."""
 
     def behave(peer: Peer) -> bool:
         peer.send(f"HTTP/1.1 200 OK\r\nContent-Length: {mebibytes * MEBIBYTE}\r\n\r\n".encode())
@@ -232,13 +232,13 @@ def announce(mebibytes: int) -> Behaviour:
 
 
 def bomb(mebibytes: int) -> Behaviour:
-    """Send a little that becomes so much when it is unpacked."""
+    """Send a small body that unpacks to this much."""
     body = gzip.compress(b" " * (mebibytes * MEBIBYTE), compresslevel=9)
     return answer(200, body, headers="Content-Encoding: gzip\r\n")
 
 
 def certificate(folder: Path) -> Path:
-    """Make one PEM file with key and self-signed certificate of 127.0.0.1."""
+    """Make one PEM file with the key and a self-signed certificate of 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hostile")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""The list protocols of providers that speak JSON, two items on a page."""
+"""List protocols of providers that speak JSON, two items on a page."""
 
 from __future__ import annotations
 

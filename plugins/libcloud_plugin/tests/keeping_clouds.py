@@ -1,4 +1,4 @@
-"""Made-up providers that keep what they are told to start, and list it again."""
+"""Made-up providers that keep the nodes that they start, and list them again."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Keeping:
     """One provider.
 
     Attributes:
-        nodes: what was started, as the provider shows it.
+        nodes: the started nodes, as the provider shows them.
         sent: the bodies of the starts.
-        loses: whether the answers to starts get lost.
+        loses: whether the answers to starts are lost.
     """
 
     api: Api

@@ -1,4 +1,4 @@
-"""Changes of one field of one item in a recorded answer, JSON or XML, in two dozen odd ways."""
+"""Malformed variants of one field of one item in a recorded answer, JSON or XML."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _as_text(old: Any) -> Any:
 
 
 def _nested(old: Any) -> Any:
-    """Return something with the wrong type one level down."""
+    """Return a value with the wrong type one level down."""
     if isinstance(old, dict):
         return {key: _other_type(value) for key, value in old.items()}
     return [[[old]], {"odd": None}]
@@ -63,17 +63,17 @@ JSON_WAYS: Final[dict[str, Callable[[Any], Any]]] = {
     "object around it": lambda old: {"value": old},
 }
 WAYS: Final = (*JSON_WAYS, "missing", "extra", _OTHERS_VALUE)
-"""Both formats know them; what XML has no word for is its nearest."""
+"""Variants for both formats; a variant that XML cannot express uses the nearest equivalent."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """What one listed thing was made of.
+    """The source of one listed object in the answer.
 
     Attributes:
-        body: the number of the answer.
-        path: where it is in that answer.
-        fields: paths from the item to everything in it.
+        body: the index of the answer.
+        path: its path in that answer.
+        fields: paths from the item to each of its fields.
     """
 
     body: int
@@ -82,7 +82,7 @@ class Item:
 
 
 def parsed(body: str) -> Any:
-    """Return a body's tree; None for what is neither JSON nor XML."""
+    """Return a body's tree, or None if it is neither JSON nor XML."""
     with suppress(ValueError):
         return json.loads(body)
     with suppress(ET.ParseError, xmlrpc.client.ResponseError):
@@ -100,7 +100,7 @@ def _written(tree: Any, like: str) -> str:
             tree.set("xmlns", namespace[1])
         return ET.tostring(tree, encoding="unicode")
     if "<methodResponse>" in like:
-        with suppress(OverflowError):  # it has no numbers that large
+        with suppress(OverflowError):  # XML has no numbers that large.
             text = xmlrpc.client.dumps((tree,), methodresponse=True, allow_none=True)
             return _CONTROLS.sub("", text)
         return like
@@ -127,7 +127,7 @@ def _leaves(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def at(tree: Any, path: Path) -> Any:
-    """Return what stands at a path."""
+    """Return the value at a path."""
     for step in path:
         is_attribute = isinstance(tree, ET.Element) and not isinstance(step, int)
         tree = tree.attrib[step[1:]] if is_attribute else tree[step]
@@ -135,9 +135,9 @@ def at(tree: Any, path: Path) -> Any:
 
 
 def items_of(bodies: list[str], ids: list[str]) -> list[Item | None]:
-    """Return what each of the things with these ids was made of; None where that is not known.
+    """Return the source of each of the objects with these ids, or None where it is unknown.
 
-    An id may stand in many places: the one that counts is where most of the things have theirs.
+    An id may stand in many places; the place that most of the objects share is used.
     """
     trees = [parsed(body) for body in bodies]
     places: dict[str, list[tuple[tuple[str, ...], Item]]] = {}
@@ -179,7 +179,7 @@ def _ordinal(
 
 
 def _around(tree: Any, path: Path) -> Path | None:
-    """Return the path of the smallest thing with several fields around a value."""
+    """Return the path of the smallest object with several fields around a value."""
     for end in range(len(path) - 1, -1, -1):
         node = at(tree, path[:end])
         is_struct = not (isinstance(node, ET.Element) and node.tag == "member")
@@ -197,7 +197,7 @@ def _fields(node: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def named(tree: Any, item: Item, way: Path) -> list[str]:
-    """Return the names of the keys or elements on the way to a field."""
+    """Return the names of the keys or elements on the path to a field."""
     names = []
     node = at(tree, item.path)
     for step in way:
@@ -210,13 +210,13 @@ def named(tree: Any, item: Item, way: Path) -> list[str]:
 
 
 def changed(body: str, path: Path, way: str, other: Path | None = None) -> str | None:
-    """Return a body with one field another way; None where that is no change.
+    """Return a body with one field changed, or None if nothing changes.
 
     Args:
         body: the answer.
-        path: the way to the field.
-        way: what is done to it.
-        other: the way to the same field of another item, for the way that copies it.
+        path: the path to the field.
+        way: the variant.
+        other: the path to the same field of another item, for the variant that copies it.
     """
     tree = parsed(body)
     parent, step = at(tree, path[:-1]), path[-1]
@@ -256,7 +256,7 @@ def _change_json(parent: Any, step: Any, way: str) -> None:
 def _change_element(parent: ET.Element, step: Any, way: str) -> None:
     old = parent.attrib[step[1:]] if isinstance(step, str) else parent[step].text
     value = None if way in ("missing", "extra") else JSON_WAYS[way](old)
-    if isinstance(value, str):  # XML has no way to write most control characters
+    if isinstance(value, str):  # XML cannot express most control characters.
         value = _CONTROLS.sub("", value)
     if isinstance(step, str):
         if way == "missing":

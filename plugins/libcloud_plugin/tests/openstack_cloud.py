@@ -1,6 +1,6 @@
-"""A Keystone, Nova, Glance and Neutron on loopback, whose addresses and catalogue a test chooses.
+"""A Keystone, Nova, Glance and Neutron on loopback, whose addresses and catalogue a test sets.
 
-It takes a request only with a token that it gave and did not take back.
+It accepts a request only with a token that it issued and has not revoked.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ def fault(status: int, message: str) -> Answer:
 
 @dataclass
 class OpenStack:
-    """One cloud.
+    """One OpenStack cloud.
 
     Attributes:
-        host: where it listens, ``::1`` for IPv6.
+        host: the address on which it listens, ``::1`` for IPv6.
         auth, nova, glance, neutron: the path of each.
-        catalog_of: makes the catalogue, where it is another than the usual one.
-        seconds: how long a token holds.
+        catalog_of: makes the catalogue, if it differs from the usual one.
+        seconds: the lifetime of a token.
         delay: seconds that a login takes.
         logins: the bodies of the logins.
         seen: method and path of all other requests.
         refuses: answers every login with 401.
-        before: answers a request first, where it returns an answer.
+        before: is called before each request; an answer that it returns is sent.
     """
 
     host: str = "127.0.0.1"
@@ -149,7 +149,7 @@ class OpenStack:
 
     @staticmethod
     def _part(key: str, things: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
-        """Return a part of a list as Nova and Glance do: sorted, from after the marker on."""
+        """Return a page of a list as Nova and Glance do: sorted, from after the marker on."""
         if "status" in query:
             things = [thing for thing in things if thing["status"] == query["status"]]
         sort = query.get("sort_key")
@@ -194,7 +194,7 @@ def image(number: int, status: str = "active") -> dict[str, Any]:
 
 
 class _Server(ThreadingHTTPServer):
-    """Ends its connections and their threads with itself: later tests may watch for garbage."""
+    """A server that ends its connections and threads with itself: later tests count garbage."""
 
     daemon_threads = False
     request_queue_size = 64
@@ -218,7 +218,7 @@ class _Server(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client may leave at any time."""
+        """Log nothing: a client may disconnect at any time."""
 
 
 class _Server6(_Server):

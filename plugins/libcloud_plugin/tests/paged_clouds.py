@@ -1,4 +1,4 @@
-"""What the made-up providers of the tests have in common: six things on three pages."""
+"""The base of the tests' made-up providers: six items on three pages."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Cloud:
     """Six items on three pages.
 
     Attributes:
-        mode: ``whole``, or what is wrong. ``fails`` and ``bare``: from the second page on, with an
+        mode: ``whole``, or the fault. ``fails`` and ``bare``: from the second page on, with an
             error or without the list. ``empty``: without the list from the first page on.
-            ``repeats``: the first page for ever; ``stuck``: at the second. ``shifts``: a page
+            ``repeats``: always the first page; ``stuck``: at the second. ``shifts``: a page
             begins with the last item of the one before. ``slow``.
         seen: the requests.
     """

@@ -43,12 +43,12 @@ _NOT_A_CLOUD: Final = frozenset({"test_base", "test_deployment", "test_ssh_clien
 _PATCHES: Final = {
     "libcloud.common.ovh.OvhConnection._timedelta": 42,
     "libcloud.common.gig_g8.is_jwt_expired": lambda _: False,
-    # A file of 4.5 MB that is read for each size; no provider gave it.
+    # It reads a file of 4.5 MB for each size; no provider returned that file.
     "libcloud.compute.base.get_size_price": lambda *_, **__: None,
     "libcloud.compute.drivers.openstack.get_size_price": lambda *_, **__: None,
     "libcloud.compute.drivers.gce.get_pricing": lambda *_, **__: {},
 }
-"""What the test classes patch for each of their tests, and what takes long."""
+"""Attributes that the test classes patch for each of their tests, and slow functions."""
 
 _VPSNET: Final = {
     "list_nodes": "virtual_machines",
@@ -64,7 +64,7 @@ _SETTINGS: Final = {
         "arguments": {"ex_force_auth_url": "https://keystone.invalid", "ex_tenant_name": "t"},
     }
 }
-"""Without which the plugin takes no settings for a provider; the driver is made otherwise."""
+"""Settings that the plugin requires for a provider; the driver is made without them."""
 
 _AMAZON_TYPE: Final = """<item><instanceType>m9z.{}</instanceType><bareMetal>false</bareMetal>
 <currentGeneration>true</currentGeneration><processorInfo><supportedArchitectures><item>arm64</item>
@@ -81,17 +81,18 @@ _NOT_RECORDED: Final = {
         {"availabilityZoneInfo": [{"zoneName": name, **_ZONE} for name in ("az1", "az2")]}
     ),
 }
-"""Answers, as the providers document them, to requests that the plugin sends and Libcloud not."""
+"""Answers, as the providers document them, to requests that the plugin sends and Libcloud does not.
+"""
 
 _NEEDS_LIBRARY: Final = {"test_libvirt_driver": "libvirt", "test_vsphere": "pyVmomi"}
 
 Mutate = Callable[[int, str], str]
-"""Takes the number of an answer within the call and its body; returns the body to be given."""
+"""A function of an answer's index within the call and its body; it returns the body to send."""
 
 
 @dataclass
 class Edge:
-    """What the mock HTTP class gave within one call, and what is done to it before.
+    """The answers of the mock HTTP class within one call, and the change that is applied to them.
 
     Attributes:
         bodies: every body in the order of the answers, before any change.
@@ -109,10 +110,10 @@ class Edge:
 
 @dataclass
 class Recorded:
-    """One test class of Libcloud's, set up.
+    """One test class of Libcloud, set up.
 
     Attributes:
-        plugin: the plugin's object, which reaches the driver that the class made.
+        plugin: the plugin's object, which uses the driver that the class made.
         driver: that Libcloud driver object.
     """
 
@@ -121,7 +122,7 @@ class Recorded:
     edge: Edge
 
     def call(self, name: str, mutate: Mutate | None = None) -> list[Any]:
-        """Call one of the hooks that list, with the answers changed on their way."""
+        """Call one of the listing hooks, with its answers changed in transit."""
         self.edge.mutate, self.edge.bodies = mutate, []
         _set_type(self.driver, name)
         found: list[Any] = getattr(self.plugin, name)(Deadline(600))
@@ -129,7 +130,7 @@ class Recorded:
 
 
 def class_names() -> list[str]:
-    """Return every ``module.Class`` of ``libcloud.test.compute`` that sets a driver up."""
+    """Return every ``module.Class`` of ``libcloud.test.compute`` that sets up a driver."""
     names = []
     for module in pkgutil.iter_modules(libcloud.test.compute.__path__):
         if module.name in _NOT_A_CLOUD or not _is_there(_NEEDS_LIBRARY.get(module.name)):
@@ -169,14 +170,14 @@ def _secrets() -> None:
 
 @contextmanager
 def recorded(name: str) -> Iterator[Recorded | None]:
-    """Set a test class up and lend its driver; None where it makes none."""
+    """Set up a test class and lend its driver; yield None if it makes none."""
     module_name, class_name = name.split(".")
-    module = _module(module_name)  # before what is kept of Libcloud's classes
+    module = _module(module_name)  # before the saved state of Libcloud's classes
     is_function = class_name == _Nttcis.__name__
     test_class = _Nttcis if is_function else getattr(module, class_name)
     edge = Edge()
     with warnings.catch_warnings(), _as_before(), _answers_through(edge), ExitStack() as stack:
-        warnings.simplefilter("ignore")  # of Libcloud, about its own mocks
+        warnings.simplefilter("ignore")  # Libcloud's warnings about its own mocks
         for target, new in _PATCHES.items():
             stack.enter_context(patch(target, new))
         try:
@@ -196,13 +197,13 @@ def _driver_of(test_class: Any) -> Any:
     if not isinstance(driver, NodeDriver):
         return None
     if type(driver).__module__.endswith("azure_arm"):
-        # As the setting region makes it.
+        # as the setting `region` makes it
         vars(driver)["default_location"] = driver.list_locations()[0]
     return driver
 
 
 class _Nttcis(unittest.TestCase):
-    """Stands for test functions that share a driver, which the module has for this provider."""
+    """A stand-in for test functions that share a driver, which the module has for this provider."""
 
     def setUp(self) -> None: ...
 
@@ -216,13 +217,13 @@ class _Nttcis(unittest.TestCase):
 
 
 def _set_type(driver: Any, name: str) -> None:
-    """Have a mock class that answers one list at a time answer this one."""
+    """Make a mock class that answers one list at a time answer this list."""
     if type(driver).__module__.endswith("vpsnet"):
         driver.connectionCls.conn_class.type = _VPSNET[name]
 
 
 def provider_of(driver: Any) -> str:
-    """Return the name of the provider whose driver this is, or is derived from."""
+    """Return the name of the provider whose driver this is, or from whose driver it is derived."""
     for cls in type(driver).__mro__:
         path = cls.__module__
         found = [str(name) for name, (module, _) in DRIVERS.items() if module == path]
@@ -241,7 +242,7 @@ def _plugin(driver: Any) -> LibcloudDriver:
     context = PluginContext(name="recorded", run_directory=Path(tempfile.gettempdir()))
     plugin = LibcloudDriver(context, settings)
     sessions: Any = plugin._sessions
-    # What the sessions do with every driver object that they make, and with its class.
+    # The sessions do the same with every driver object that they make, and with its class.
     correct_kinds(type(driver))
     correct_states(driver)
     repair(driver)
@@ -265,7 +266,7 @@ def _answers_through(edge: Edge) -> Iterator[None]:
             own = next((body for part, body in _NOT_RECORDED.items() if part in args[1]), None)
             if own is None and edge.mutate is None:
                 raise
-            if own is None:  # a path that was made of a changed field
+            if own is None:  # a path made from a changed field
                 exchange.answered(404, {})
                 return 404, "", {}, "Not Found"
             kind = "application/json" if own.startswith("{") else "text/xml;charset=UTF-8"
@@ -282,7 +283,7 @@ def _answers_through(edge: Edge) -> Iterator[None]:
 
 @contextmanager
 def _as_before() -> Iterator[None]:
-    """Undo at the end what a test class did to Libcloud's classes: other tests use them too."""
+    """Undo a test class's changes to Libcloud's classes at the end: other tests use them too."""
     kept = [(cls, dict(vars(cls))) for cls in _libcloud_classes()]
     try:
         yield

@@ -1,10 +1,10 @@
-"""Errors of providers, as their own sources and pages have them, and what each means.
+"""Errors of providers, in the words of their own sources and pages, and their meaning.
 
-Where the words come from: ``nova/exception.py`` and ``nova/api/validation``,
-``neutron_lib/exceptions``, ``keystone/exception.py``; the error pages of Amazon EC2, Compute Engine,
-Azure, Alibaba ECS and OUTSCALE; the API pages of the others.
+Sources of the words: ``nova/exception.py`` and ``nova/api/validation``,
+``neutron_lib/exceptions``, ``keystone/exception.py``; the error pages of Amazon EC2, Compute
+Engine, Azure, Alibaba ECS and OUTSCALE; the API pages of the others.
 """
-# ruff: noqa: E501, ISC004 - a table: what a provider wrote stays together
+# ruff: noqa: E501, ISC004 - a table: a provider's words stay on one line
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Case:
         status: of the answer.
         body: of the answer: text as it is, anything else as JSON.
         code: our ``error_code``.
-        parts: what the message has to hold.
-        field: the parameter of ours that is named.
-        reads: whether a read is refused, not a start.
+        parts: texts that the message must contain.
+        field: our parameter that the error names.
+        reads: whether a read is refused instead of a start.
     """
 
     provider: str

@@ -1,4 +1,4 @@
-"""Clouds that keep what they start, and a storm of wrong answers before each of them."""
+"""Clouds that keep the nodes that they start, each behind a storm of wrong answers."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _AMAZON: Final = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
 def in_json(value: Any, status: int = 200) -> Reply:
-    """Return a reply of JSON."""
+    """Return a JSON reply."""
     headers = (("Content-Type", "application/json"),)
     return Reply(json.dumps(value).encode(), status, headers)
 
 
 @dataclass
 class Vms:
-    """What a cloud has: a VM's own description by its id. No id comes twice.
+    """The VMs of a cloud: a VM's own description by its id. Ids are never reused.
 
     Attributes:
-        made: how many were ever made.
-        markers: of all that were ever made, to find a start that was made twice.
+        made: the number of VMs ever made.
+        markers: the markers of all VMs ever made, to find a start that was made twice.
     """
 
     there: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -68,10 +68,10 @@ class Vms:
 
 
 class OpenStack:
-    """Keystone, Glance and as much of Nova as a VM's life needs.
+    """Keystone, Glance and the part of Nova that a VM's life needs.
 
     Args:
-        port: where it is served.
+        port: the port on which it is served.
     """
 
     def __init__(self, port: Callable[[], int]) -> None:
@@ -121,7 +121,7 @@ class OpenStack:
 
 
 class DigitalOcean:
-    """As much of DigitalOcean's second API as a VM's life needs."""
+    """The part of DigitalOcean's second API that a VM's life needs."""
 
     def __init__(self) -> None:
         self.vms = Vms()
@@ -163,14 +163,14 @@ class DigitalOcean:
 
 
 class Amazon:
-    """A way to moto's EC2 on another port."""
+    """A proxy to moto's EC2 on another port."""
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
 
     def __call__(self, request: Request) -> Reply:
         url = f"{self._url}{request.path}?{urlencode(request.query)}"
-        # Moto wants a signature of the right form and does not check it.
+        # Moto requires a signature of the right form and does not verify it.
         scope = "AKIAIOSFODNN7EXAMPLE/20261101/eu-west-1/ec2/aws4_request, SignedHeaders=host"
         headers = {
             "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=x",
@@ -181,7 +181,7 @@ class Amazon:
         return Reply(answer.content, answer.status_code, (("Content-Type", "text/xml"),))
 
     def ids(self) -> set[str]:
-        """Return the instances that are there."""
+        """Return the existing instances."""
         return {
             item.findtext(f"{{{_AMAZON}}}instanceId") or ""
             for item in self._items("DescribeInstances", "instancesSet")
@@ -189,7 +189,7 @@ class Amazon:
         }
 
     def image(self) -> str:
-        """Return an image to start from."""
+        """Return an image for starts."""
         found = self._items("DescribeImages", "imagesSet")
         return next(item.findtext(f"{{{_AMAZON}}}imageId") or "" for item in found)
 
@@ -215,23 +215,23 @@ BEFORE: Final = [
     Reply(b"", 404),
     Reply(b"", 502),
 ]
-"""Answers to requests that never reach the cloud."""
+"""Replies to requests that never reach the cloud."""
 
 AFTER: Final = [
     *(in_json(_OWN[status], status) for status in (500, 503)),
     *(Reply(_PAGE, status, _HTML) for status in (200, 403, 404, 500, 502, 504)),
     Reply(b"", 504),
 ]
-"""Answers that stand where the cloud's own should: it has done what it was asked for."""
+"""Replies in place of the cloud's own: the cloud has carried out the request."""
 
 
 class Storm:
-    """Wrong answers at random, until it is calm.
+    """Wrong replies at random, until the storm is switched off.
 
     Args:
         answer: the cloud.
         seed: of its random numbers.
-        rate: which part of the requests it hits.
+        rate: the share of requests that it hits.
     """
 
     def __init__(self, answer: Answer, seed: int, rate: float = 0.2) -> None:
@@ -263,7 +263,7 @@ class Storm:
 
 
 def _shortened(reply: Reply, part: float) -> Reply:
-    """Return a list with only a part of its items, as if they were all; other replies as is."""
+    """Return a list with only a part of its items, as if complete, and other replies unchanged."""
     if reply.body.startswith(b"<"):
         return _shortened_xml(reply, part)
     try:

@@ -1,4 +1,4 @@
-"""Calls that are ended from outside, and what must not suffer from it."""
+"""Aborted calls, and other calls that must not suffer from them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server() -> Iterator[HostileServer]:
 
 @pytest.fixture
 def ec2(server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ec2]:
-    """Make a driver of ``server``, or of what further settings say."""
+    """Return a function that makes a driver for ``server``, or for further settings."""
     monkeypatch.setenv("TEST_KEY", SECRETS["key"])
     monkeypatch.setenv("TEST_SECRET", SECRETS["secret"])
     drivers = []
@@ -50,13 +50,13 @@ def ec2(server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def end(driver: LibcloudDriver, deadline: Deadline) -> None:
-    """Do what the core does when nobody waits any more."""
+    """Do what the core does when no caller waits any more."""
     deadline.end()
     driver.abort(deadline=deadline)
 
 
 def seconds_to_end(driver: LibcloudDriver, waits: Callable[[], bool]) -> float:
-    """Abort a call as soon as it waits; return how long it took to come back after that."""
+    """Abort a call as soon as it waits; return the seconds until it returned."""
     deadline = Deadline(LONG)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(driver.check, deadline=deadline)
@@ -85,7 +85,7 @@ def test_a_thread_that_waits_for_an_answer_comes_back(
     ec2: Ec2, server: HostileServer, behaviour: Behaviour
 ) -> None:
     driver = ec2()
-    driver.check(deadline=Deadline(10))  # the aborted one goes over a connection that was idle
+    driver.check(deadline=Deadline(10))  # The aborted call uses a connection that was idle.
     server.behaviour = behaviour
     assert seconds_to_end(driver, lambda: len(server.requests) == 2) < AT_ONCE
     server.behaviour = HEALTHY["ec2"]
@@ -99,7 +99,7 @@ def test_a_thread_in_the_middle_of_a_handshake_comes_back(ec2: Ec2, server: Host
         seen.set()
         return hostile.silent(peer)
 
-    # The server takes the client's greeting for a request that has no end.
+    # The server reads the client's greeting as a request without an end.
     driver = ec2(secure=True)
     server.behaviour = nothing
     assert seconds_to_end(driver, lambda: bool(server.lines)) < AT_ONCE
@@ -207,7 +207,7 @@ def test_calls_under_way_do_not_mind_that_the_object_is_closed(
         go.set()
         for call in calls:
             call.result(timeout=LONG)
-        until(lambda: not server.lines)  # and their connections are closed when they have ended
+        until(lambda: not server.lines)  # Their connections are closed when they have ended.
 
 
 def test_one_driver_object_is_never_in_two_threads(

@@ -1,4 +1,4 @@
-"""Stops, reboots and power of providers whose Libcloud drivers report them wrongly."""
+"""Stops, reboots and power changes of providers whose Libcloud drivers report them wrongly."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Off:
 
 def test_a_reboot_of_a_kubevirt_vm_that_is_off_is_no_missing_vm() -> None:
     module = providers.load("kubevirt")
-    driver = object.__new__(module)  # its constructor asks the cluster
+    driver = object.__new__(module)  # Its constructor calls the cluster.
     done = actions.perform(driver, "reboot_node", Off("stopped"), actions.Options())
     assert done is False
     assert not actions.false_is_success(driver, None)

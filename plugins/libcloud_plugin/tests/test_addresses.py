@@ -1,4 +1,4 @@
-"""Every address of a node, public or private: by the provider's word, else by its own kind."""
+"""All addresses of a node, public or private as the provider says, otherwise by their kind."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Make = Callable[..., LibcloudDriver]
         ("172.31.255.255", False),
         ("172.32.0.1", True),
         ("192.168.0.1", False),
-        ("100.64.0.1", False),  # shared by a provider's customers, RFC 6598
+        ("100.64.0.1", False),  # shared by a provider's customers (RFC 6598)
         ("100.128.0.1", True),
         ("127.0.0.1", False),
         ("169.254.169.254", False),
         ("198.18.0.1", False),
-        ("198.51.100.7", True),  # documentation stands for public
+        ("198.51.100.7", True),  # Documentation addresses stand for public ones.
         ("203.0.113.9", True),
         ("2001:db8::7", True),
         ("2a00:1450:4001::5", True),

@@ -1,4 +1,4 @@
-"""The table of what carries markers against the installed Libcloud, and the README's against it."""
+"""The table of marker carriers, against the installed Libcloud and the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error says of a change: whether it is certain that nothing was done."""
+"""Errors of changes: whether they state that nothing was changed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def xml(text: str) -> Behaviour:
 
 
 def by_action(**behaviours: Behaviour) -> Behaviour:
-    """Answer each of Amazon's actions in its own way."""
+    """Answer each of Amazon's actions with its own reply."""
 
     def behave(peer: Peer) -> object:
         line = peer.request.split(b"\r\n")[0].decode()
@@ -163,7 +163,7 @@ def refusal_of(code: str) -> Behaviour:
 def test_a_refusal_says_whether_something_was_made(
     ec2: LibcloudDriver, server: HostileServer, code: str, *, nothing_done: bool | None
 ) -> None:
-    """Clouds of Amazon's kind may make the instance before they refuse its tags."""
+    """Clouds like Amazon may create the instance before they refuse its tags."""
     server.behaviour = by_action(RunInstances=refusal_of(code))
     with pytest.raises(RequestError) as caught:
         ec2.start_vm(request=REQUEST, deadline=Deadline(10))

@@ -150,7 +150,7 @@ def test_the_settings_go_before_the_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_an_openrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = written(tmp_path, RC, "physics-openrc.sh")
-    assert "password under auth" in fault(clouds_file=file)  # the shell would ask for it
+    assert "password under auth" in fault(clouds_file=file)  # The shell would prompt for it.
     monkeypatch.setenv("TEST_PASSWORD", "asked")
     found = options(clouds_file=file, secret="env:TEST_PASSWORD")
     assert found.auth == {

@@ -1,4 +1,4 @@
-"""Lists come whole or not at all: real drivers against providers that page, on loopback."""
+"""Complete lists or errors: real drivers against paging providers on loopback."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def start(
             if provider == "gce":
                 arguments["credential_file"] = str(tmp_path / "token")
             if provider == "outscale":
-                # Its driver sends requests past Libcloud's connections.
+                # Its driver sends requests without Libcloud's connections.
                 monkeypatch.setenv("HTTPS_PROXY", settings.pop("proxy"))
                 monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
             return make(**settings, arguments=arguments), cloud
@@ -132,7 +132,7 @@ def ids(driver: LibcloudDriver, name: str, seconds: float = 20) -> list[str]:
 def test_every_page_comes(start: Start, provider: str, name: str) -> None:
     driver, _ = start(provider)
     assert ids(driver, name) == ALL
-    assert ids(driver, name) == ALL  # nothing of the first call is left
+    assert ids(driver, name) == ALL  # The first call has left nothing.
 
 
 @pytest.mark.parametrize(("provider", "name"), PAGED)
@@ -233,7 +233,7 @@ def test_a_count_that_is_of_one_page_only(start: Start) -> None:
 
 def test_images_of_some_owners(start: Start) -> None:
     driver, cloud = start("ec2", image_owner=["self", "123456789012"])
-    assert ids(driver, "list_images") == ALL  # each once
+    assert ids(driver, "list_images") == ALL  # once each
     owners = [request.query.get("Owner.1") for request in cloud.seen]
     assert owners == ["self"] * 3 + ["123456789012"] * 3
     driver, cloud = start("ec2")

@@ -1,4 +1,4 @@
-"""Sizes that a caller composes of amounts go to the cloud, which decides about them."""
+"""Composed sizes: the cloud decides about the amounts."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def test_other_names_are_looked_up_in_googles_list(start: Start, wrong: str) -> 
 
 
 def composed(driver: Any, size_id: str) -> Any:
-    """Return a composed size, whose parts a test looks at."""
+    """Return a composed size, whose parts a test checks."""
     return composed_or_none(driver, size_id)
 
 
 def made(provider: str) -> Any:
-    """Return a driver object without what its constructor would ask."""
+    """Return a driver object without the requests of its constructor."""
     driver: Any = object.__new__(providers.load(provider))
     driver.connection = SimpleNamespace(driver=driver)
     return driver

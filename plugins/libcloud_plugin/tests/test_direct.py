@@ -1,4 +1,4 @@
-"""Drivers that call ``requests`` themselves are under the same terms as all others."""
+"""Drivers that call ``requests`` directly: they obey the same limits as all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plugin over Libcloud's own dummy provider, which offers and takes little."""
+"""The plugin with Libcloud's own dummy provider, which supports little."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from orchestrator_core import (
 from orchestrator_libcloud.errors.errors import translate, translated
 from orchestrator_libcloud.http.exchange import Exchange
 
-# Libcloud does not say of what types these are.
+# Libcloud does not declare the types of these.
 BaseHTTPError: Any = exceptions.BaseHTTPError
 exception_from_message: Any = exceptions.exception_from_message
 KeyPairDoesNotExistError: Any = types.KeyPairDoesNotExistError
@@ -215,7 +215,7 @@ def test_what_the_transport_decided_stays() -> None:
         raise RuntimeError("of the driver's own")
     assert caught.value is final_error
     with pytest.raises(CloudTimeout), translated("aws", exchange):
-        pass  # the driver made do with a part
+        pass  # The driver continued with a part.
 
 
 def test_nothing_is_certain_where_the_driver_has_connections_of_its_own() -> None:

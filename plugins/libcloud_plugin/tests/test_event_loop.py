@@ -1,4 +1,4 @@
-"""The event loop goes on while long lists are parsed, converted and shaped."""
+"""The event loop's delay while long lists are parsed, converted and shaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orchestrator_core.settings.load import load_settings
 
 COUNT = 10_000
 MOST_SECONDS = 0.12
-"""A single call of the XML parser over all of the answer takes twice as long and more."""
+"""A single call of the XML parser over the whole answer takes more than twice as long."""
 
 _ITEM = """<item><instanceId>i-{0:017x}</instanceId><imageId>ami-1</imageId><instanceState>
 <code>16</code><name>running</name></instanceState><privateDnsName>ip-10-0-0-1.internal
@@ -59,7 +59,7 @@ class _Amazon(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def like_a_worker() -> Iterator[None]:
-    """Have Python run as in a worker; what other tests left is out of the collector's way."""
+    """Configure Python as in a worker, and keep other tests' objects out of the collector's way."""
     interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
     spare_the_collector()
     let_the_loop_go_first()
@@ -71,7 +71,7 @@ def like_a_worker() -> Iterator[None]:
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The API in front of that cloud."""
+    """Return the API in front of that cloud."""
     monkeypatch.setenv("TEST_SECRET", "a-secret-of-this-test")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Amazon)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -86,7 +86,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 async def get(app: Any, path: str) -> bytes:
-    """Call the application without a client of its own, which would block the loop."""
+    """Call the application without an HTTP client, which would block the loop."""
     sent: list[dict[str, Any]] = []
     scope: dict[str, Any] = {
         "type": "http",
@@ -109,7 +109,7 @@ async def get(app: Any, path: str) -> bytes:
 
 
 async def longest_wait(app: Any, path: str = "/api/v1/nodes/aws") -> tuple[float, bytes]:
-    """Return the longest time that the loop was held up by a list, in seconds, and the list."""
+    """Return the longest time (s) that a list held up the loop, and the list."""
     loop = asyncio.get_running_loop()
     listing = asyncio.ensure_future(get(app, path))
     longest = 0.0
@@ -123,7 +123,7 @@ async def longest_wait(app: Any, path: str = "/api/v1/nodes/aws") -> tuple[float
 @pytest.mark.usefixtures("like_a_worker")
 def test_the_event_loop_is_not_held_up(app: Any) -> None:
     waits = []
-    for _ in range(4):  # the machine may be busy with something else: the best one counts
+    for _ in range(4):  # Other programs may use the machine: the best attempt counts.
         wait, body = asyncio.run(longest_wait(app))
         waits.append(wait)
         if wait < MOST_SECONDS:
@@ -136,7 +136,7 @@ def test_the_event_loop_is_not_held_up(app: Any) -> None:
 
 @pytest.fixture
 def openstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The API in front of an OpenStack of as many servers, a thousand on a page."""
+    """Return the API in front of an OpenStack of as many servers, a thousand on a page."""
     monkeypatch.setenv("TEST_SECRET", "a-secret-of-this-test")
     pages = {}
     for page in range(COUNT // 1000):

@@ -21,7 +21,7 @@ POINTS = ("start.recorded", "start.answered", "stop.recorded")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a file named for a point kills the process that gets there."""
+    """Return a folder: a file named after a fault point kills the process that reaches it."""
     return tmp_path_factory.mktemp("exactly-once")
 
 
@@ -64,7 +64,7 @@ def settled(api: Api, operation_id: str) -> str:
 
 
 def only_operation(api: Api, **filters: str) -> str:
-    """The id of the newest operation, once a worker answers again."""
+    """Return the id of the newest operation, once a worker answers again."""
 
     def look() -> list[str]:
         try:

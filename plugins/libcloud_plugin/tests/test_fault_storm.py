@@ -1,4 +1,4 @@
-"""Starts, assigns and releases while three clouds answer wrongly: no VM is lost or given twice."""
+"""Lost VMs and double assignments while three clouds answer starts and releases wrongly."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tests.stateful import Api
 
 _SECONDS: Final = {"short": 10.0, "soak": 600.0}
 _SETTLING: Final = 240.0
-"""Seconds within which everything comes to rest once the clouds answer rightly."""
+"""Seconds within which everything settles once the clouds answer correctly."""
 
 _CLIENTS: Final = 3
-"""Clients for each cloud."""
+"""The number of clients of each cloud."""
 
 _TOML: Final = """default_cloud = "os"
 [state]
@@ -80,11 +80,11 @@ breaker = { failures = 1000 }"""
 
 @dataclass
 class Client:
-    """Somebody who starts VMs, has them assigned, and releases them again.
+    """A client that starts, assigns and releases VMs.
 
     Attributes:
-        told: how often each status came, by what was asked.
-        faults: what must not be, in words.
+        told: the count of each status, by kind of request.
+        faults: descriptions of violations.
     """
 
     url: str
@@ -101,7 +101,7 @@ class Client:
     def run(self, ends_at: float) -> None:
         chance = random.Random(self.seed)
         number = 0
-        # A kept connection may be closed just when it is used again.
+        # The server may close a kept connection just when it is used again.
         each_its_own = httpx2.Limits(max_keepalive_connections=0)
         with loopback.client(f"{self.url}/api/v1", timeout=120.0, limits=each_its_own) as http:
             while time.monotonic() < ends_at:
@@ -161,7 +161,7 @@ class Client:
 
 @dataclass
 class Weather:
-    """The clouds, the storms before them, and the server that asks them."""
+    """The clouds, the storms before them, and the server that uses them."""
 
     server: Any
     storms: dict[str, Storm]
@@ -244,20 +244,20 @@ def _operations(api: Api) -> list[dict[str, Any]]:
 
 
 def _settle(api: Api) -> list[dict[str, Any]]:
-    """Wait until every operation has ended and the orphans were looked for; return them all."""
+    """Wait until every operation has ended and orphans were scanned; return all operations."""
     ends_at = time.monotonic() + _SETTLING
     while True:
         operations = _operations(api)
         waiting = [one for one in operations if one["state"] in ("pending", "running")]
         if not waiting:
-            time.sleep(3.0)  # some looks for orphans
+            time.sleep(3.0)  # some scans for orphans
             return _operations(api)
         assert time.monotonic() < ends_at, waiting[:5]
         time.sleep(0.5)
 
 
 def _judge(api: Api, weather: Weather, operations: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield what is wrong: VMs that nobody knows, and VMs that run although they count as gone."""
+    """Yield violations: VMs that no record knows, and VMs that run although they count as gone."""
     known: set[tuple[str, str]] = set()
     gone: set[tuple[str, str]] = set()
     for one in operations:

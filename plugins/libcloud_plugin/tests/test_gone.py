@@ -1,4 +1,4 @@
-"""What is believed as "this VM is gone": the table, and real drivers against what names nothing."""
+"""Answers that prove that a VM is gone: the table, and real drivers against answers that do not."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _module(provider: str) -> str:
     return path.removeprefix(_PREFIX)
 
 
-# --- the errors that name a VM -------------------------------------------------------------
+# --- errors that name a VM -----------------------------------------------------------------
 
 _ID = "8a1f6c2e-7d3b-4b5e-9c3a-2f1d0e9b8c7a"
 _OTHER = "8a1f6c2e-7d3b-4b5e-9c3a-2f1d0e9b8c7b"
@@ -240,7 +240,7 @@ def test_an_image_is_missing_where_it_is_named() -> None:
     assert not names_image(_answer(404, "<html><h1>404 Not Found</h1></html>"), "img-1")
 
 
-# --- every driver against a cloud that has lost its way ------------------------------------
+# --- every driver against a cloud that answers everything with one error -------------------
 
 _MORE: dict[str, dict[str, Any]] = {
     "abiquo": {"endpoint": "https://abiquo.invalid/api"},
@@ -252,7 +252,7 @@ _MORE: dict[str, dict[str, Any]] = {
 }
 _REGIONS = {"outscale": "eu-west-2", "azure_arm": "eastus", "ecs": "cn-qingdao", "ovh": "eu"}
 _OWN_NETWORK = frozenset({"azure", "dummy", "libvirt", "vcl", "vsphere", "rackspace_first_gen"})
-"""Drivers that speak through other libraries, list nothing or need a login that is no HTTP."""
+"""Drivers that use other libraries, list nothing or need a login without HTTP."""
 
 LOST = {
     "JSON": Reply(b'{"message": "Not Found"}', 404, (("Content-Type", "application/json"),)),
@@ -271,7 +271,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def lost(authority: trustme.CA) -> Iterator[tuple[int, list[Reply]]]:
-    """A server that gives the same answer to everything, for every host."""
+    """Serve the same answer to every request, for every host."""
     shown = [LOST["JSON"]]
 
     def answer(_request: Request) -> Reply:
@@ -326,7 +326,7 @@ def test_a_cloud_that_has_lost_its_way_has_lost_no_vm(
 ) -> None:
     try:
         driver = lost_driver(provider, LOST[body])
-    except Exception as error:  # noqa: BLE001 - told by its type below
+    except Exception as error:  # noqa: BLE001 - its type is reported below
         pytest.fail(f"{provider} cannot be made: {error}")
     asked: list[Callable[[], object]] = [
         lambda: driver.list_nodes(deadline=Deadline(10)),
@@ -352,7 +352,7 @@ def test_a_cloud_that_has_lost_its_way_has_lost_no_vm(
 
 
 def _state(provider: str, state: str) -> NodeState:
-    """Return what is shown of a node for which the provider's driver says this."""
+    """Return the state shown for a node of which the provider's driver reports this."""
     path, name = {str(key): value for key, value in DRIVERS.items()}[provider]
     driver_class = getattr(importlib.import_module(path), name)
     return state_of(SimpleNamespace(driver=object.__new__(driver_class), state=state, extra={}))

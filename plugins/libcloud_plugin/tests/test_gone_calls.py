@@ -1,4 +1,4 @@
-"""Calls about one VM whose provider answers that it, or something else, is not there."""
+"""Calls about one VM whose provider answers that the VM, or something else, does not exist."""
 
 from __future__ import annotations
 
@@ -131,11 +131,11 @@ def test_an_image_is_missing_where_the_list_agrees(serve: Serve, droplets: Dropl
         driver.get_image(image_id="j", deadline=Deadline(10))
 
 
-# --- a provider that has a look for one VM -----------------------------------------------------
+# --- a provider with a request for one VM ------------------------------------------------------
 
 
 class Nova:
-    """An OpenStack that may answer looks for one server, or lists, wrongly."""
+    """An OpenStack that may answer requests for one server, or lists, wrongly."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -210,7 +210,7 @@ def test_a_look_that_names_the_server_needs_no_list(
         driver.get_node(node_id=node_id, deadline=Deadline(10))
 
 
-# --- starts and deletions of several requests --------------------------------------------------
+# --- starts and deletions that take several requests -------------------------------------------
 
 
 def scaleway(refused: str) -> Answer:

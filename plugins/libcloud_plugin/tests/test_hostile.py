@@ -1,4 +1,4 @@
-"""Hostile clouds before real Libcloud drivers: each ends in its error, in time, and passes."""
+"""Hostile clouds in front of real Libcloud drivers: the documented error, in time, and recovery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cloud(pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """Make ``(driver, server)`` of a kind of cloud that behaves like that."""
+    """Make ``(driver, server)`` for a kind of cloud with this behaviour."""
     monkeypatch.setenv("TEST_KEY", SECRETS["key"])
     monkeypatch.setenv("TEST_SECRET", SECRETS["secret"])
     servers: list[HostileServer] = []
@@ -43,7 +43,7 @@ def cloud(pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         )
         servers.append(server)
         if kind == "digitalocean":
-            # Its address cannot be set otherwise.
+            # Its address cannot be set in any other way.
             from libcloud.common import digitalocean  # noqa: PLC0415 - only here
 
             monkeypatch.setattr(
@@ -67,7 +67,7 @@ def cloud(pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def failure(driver: LibcloudDriver, seconds: float) -> CloudError:
-    """Return how a call ends that has so many seconds."""
+    """Return the error of a call that has this many seconds."""
     begun = time.monotonic()
     with pytest.raises(CloudError) as caught:
         driver.check(deadline=Deadline(seconds))
@@ -82,7 +82,8 @@ def failure(driver: LibcloudDriver, seconds: float) -> CloudError:
 def test_what_becomes_of_it(cloud: Cloud, kind: str, case: Case) -> None:
     driver, server = cloud(kind, case.behaviour)
     if kind == "openstack":
-        # Logged in before it turns bad: what is sent then is the one request.
+        # The driver logs in before the server turns hostile, so that only the one request is sent
+        # then.
         server.behaviour = before_login(kind, HEALTHY[kind])
         driver.check(deadline=Deadline(10))
         server.behaviour = before_login(kind, case.behaviour)

@@ -1,4 +1,4 @@
-"""Hostile clouds behind the real server: the documented status, in time, and nobody else waits."""
+"""Hostile clouds behind the real server: status, time, and no delay for others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _UNREACHABLE: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.fixture
 def servers() -> Iterator[dict[str, HostileServer]]:
-    """A server for each behaviour."""
+    """Run a hostile server for each behaviour."""
     found = {name: HostileServer(case.behaviour) for name, case in ALL.items()}
     yield found
     for server in found.values():
@@ -52,13 +52,13 @@ def _section(name: str, **given: Any) -> list[str]:
         written = str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
         lines.append(f"{key} = {written}")
     lines += [f"[clouds.{cloud_name(name)}.deadlines]", f"list_nodes = {SECONDS}", "check = 0.3"]
-    # So that no circuit keeps the later ones of many calls from their cloud.
+    # Without this, the circuit breaker would keep the later calls from their cloud.
     return [*lines, "get_node = 0.3", f"[clouds.{cloud_name(name)}.breaker]", "failures = 1000"]
 
 
 @pytest.fixture
 def server(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[Server]:
-    """Has a cloud for each behaviour, in one worker, and the dummy cloud."""
+    """Serve a cloud for each behaviour, in one worker, and the dummy cloud."""
     lines = ['default_cloud = "fake_driver"', "[clouds.fake_driver]", 'driver = "dummy"']
     for name, server in servers.items():
         lines += _section(name, **settings("ec2", server.port))
@@ -77,7 +77,7 @@ def server(servers: dict[str, HostileServer], tmp_path: Path) -> Iterator[Server
 
 @pytest.fixture
 def api(server: Server) -> Iterator[httpx2.Client]:
-    """A client of it."""
+    """Return a client of that server."""
     with loopback.client(f"{server.url}/api/v1") as client:
         yield client
 
@@ -107,7 +107,7 @@ def test_every_behaviour_at_once_has_its_status_and_the_other_cloud_is_served(
     for name, (status, text) in expected.items():
         response, seconds = calls[name].result()
         body = response.json()
-        # The core may try again what may pass, up to the deadline.
+        # The core may repeat a read after a transient error, up to the deadline.
         is_late = body["status_code"] == 504 and ALL.get(name, _BROKEN).transient
         assert response.status_code == status or is_late, (name, body)
         assert is_late or text in body["message"] or status == 504, (name, body)
@@ -121,7 +121,7 @@ MEBIBYTE = 2**20
 
 
 def measured(worker: psutil.Process) -> tuple[int, int, int]:
-    """Return threads, open files and MiB of memory, once what is ending has ended."""
+    """Return threads, open files and MiB of memory, once all calls have ended."""
     counts = (worker.num_threads(), worker.num_fds())
     for _ in range(60):
         time.sleep(0.05)
@@ -132,7 +132,7 @@ def measured(worker: psutil.Process) -> tuple[int, int, int]:
 
 
 def round_over_everything(api: httpx2.Client, number: int) -> None:
-    """Ask every cloud for a node, all at the same time, each call with 0.3 s."""
+    """Request a node from every cloud at the same time, each call with 0.3 s."""
     names = [cloud_name(name) for name in (*ALL, *_UNREACHABLE)]
     with ThreadPoolExecutor(len(names)) as pool:
         calls = [pool.submit(api.get, f"/nodes/{name}/i-{number}") for name in names]
@@ -152,7 +152,7 @@ def test_the_worker_does_not_grow(server: Server, api: httpx2.Client, rounds: in
     for number in range(rounds):
         round_over_everything(api, number)
     more_threads, more_files, more_memory = measured(worker)
-    assert more_threads <= threads + 2 * len(ALL)  # a cloud's own come when they are needed
+    assert more_threads <= threads + 2 * len(ALL)  # A cloud's threads start on demand.
     assert more_files <= files + 2 * len(ALL)
     assert more_memory <= memory + 48
     assert server.workers() == [pid]

@@ -19,7 +19,7 @@ Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def ask(ec2_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    """Send a request to the API; return HTTP status and JSON."""
+    """Return a function that sends a request to the API and returns HTTP status and JSON."""
     lines = [
         'default_cloud = "aws"',
         "[clouds.aws]",

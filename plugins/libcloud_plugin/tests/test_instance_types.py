@@ -1,4 +1,4 @@
-"""EC2's sizes come from the cloud; Libcloud's table answers only where the cloud does not."""
+"""EC2's sizes: from the cloud, and from Libcloud's table only if the cloud gives none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FULL = """
 
 
 class Amazon:
-    """EC2's answers to DescribeInstanceTypes, and to a start."""
+    """EC2's answers to DescribeInstanceTypes and to a start."""
 
     def __init__(self, *pages: str, refused: str = "") -> None:
         self.pages = pages

@@ -1,4 +1,4 @@
-"""The table of requests per item against the code of the installed Libcloud."""
+"""The table of requests per item, against the code of the installed Libcloud."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def table() -> str:
 
 
 def _asks_in_loops(file: Path) -> Iterator[str]:
-    """Yield the lists of a module in whose loops, or those of what they call, it asks."""
+    """Yield the lists of a module in whose loops, or in whose callees' loops, requests are sent."""
     for cls in ast.parse(file.read_text()).body:
         if not isinstance(cls, ast.ClassDef):
             continue
@@ -51,7 +51,7 @@ def _asks_in_loops(file: Path) -> Iterator[str]:
 
 
 def _inner_calls(loop: ast.AST) -> Iterator[ast.Call]:
-    """Yield the calls that a loop repeats; what it goes over is called once."""
+    """Yield the calls that a loop repeats; the iterable is called once."""
     if isinstance(loop, ast.For):
         inner: list[ast.AST] = list(loop.body)
     elif isinstance(loop, ast.ListComp | ast.GeneratorExp):
@@ -67,7 +67,7 @@ def _asks(call: ast.Call, senders: set[str]) -> bool:
 
 
 def _own(call: ast.Call) -> str | None:
-    """Return the name of the method of the same object that is called."""
+    """Return the name of the called method of the same object."""
     func = call.func
     is_own = isinstance(func, ast.Attribute) and ast.unparse(func.value) == "self"
     return func.attr if is_own and isinstance(func, ast.Attribute) else None

@@ -1,4 +1,4 @@
-"""Nothing grows, however often a cloud misbehaves."""
+"""Leaks: threads, files and memory while a cloud misbehaves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHORT = 0.05
 
 
 class Clouds:
-    """A hostile server with an EC2 and an OpenStack before it."""
+    """A hostile server in front of an EC2 and an OpenStack driver."""
 
     def __init__(self, folder: Path) -> None:
         self.elsewhere = HostileServer(answer(200))
@@ -43,11 +43,11 @@ class Clouds:
         )
 
     def round(self) -> None:
-        """Let both meet the next behaviour, and then see that all is well again."""
+        """Give both drivers the next behaviour, then check that they work again."""
         behaviour = next(self._behaviours)
         for kind, driver in self.drivers.items():
             self.server.behaviour = before_login(kind, behaviour)
-            # A deadline of its own for each, so that some calls are cut in odd places.
+            # Each call has another deadline, so that some calls end at unusual places.
             with contextlib.suppress(OrchestratorError):
                 driver.check(deadline=Deadline(_SHORT))
             self.server.behaviour = before_login(kind, HEALTHY[kind])
@@ -62,7 +62,7 @@ class Clouds:
 
 
 def measured() -> tuple[int, int, int]:
-    """Return threads, open files and MiB of memory, once what is ending has ended."""
+    """Return threads, open files and MiB of memory, once all calls have ended."""
     gc.collect()
     counts = (threading.active_count(), psutil.Process().num_fds())
     for _ in range(40):

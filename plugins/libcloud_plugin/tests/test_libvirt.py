@@ -1,4 +1,4 @@
-"""A real libvirt with its test driver: what a stop leaves, and what it must not touch."""
+"""A real libvirt with its test driver: what a stop removes and what it must keep."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from orchestrator_libcloud import LibcloudDriver, providers
 try:
     import libvirt
 except ImportError:
-    if os.environ.get("CI"):  # .ci/run installs it
+    if os.environ.get("CI"):  # .ci/run installs it.
         raise
     pytest.skip(
         "needs libvirt-python: apt-get install libvirt-dev pkg-config, pip install libvirt-python",
@@ -72,7 +72,7 @@ OWNED, OTHER = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 @pytest.fixture
 def host(tmp_path: Path) -> str:
-    """The URI of a hypervisor with two running domains; each connection has its own."""
+    """Return the URI of a hypervisor with two running domains; each connection has its own."""
     (tmp_path / "host.xml").write_text(HOST.format(owned=OWNED, other=OTHER))
     return f"test://{tmp_path}/host.xml"
 
@@ -264,7 +264,7 @@ def test_a_package_that_is_missing(
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Iterator[Callable[..., tuple[int, Any]]]:
-    """Send a request to an API in front of libvirt; return HTTP status and JSON."""
+    """Return a function that sends a request to an API in front of libvirt."""
     file = tmp_path / "orchestrator.toml"
     file.write_text(
         '[clouds.lab]\ndriver = "libcloud"\nprovider = "libvirt"\nkey = "test:///default"\n'
@@ -281,7 +281,7 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., tuple[int, Any]]]:
         result = asyncio.run(send(method, path, body))
         return result.status_code, result.json()
 
-    # What is under this URI lives as long as one connection of the process.
+    # The objects under this URI live as long as one connection of the process.
     kept = libvirt.open("test:///default")
     yield ask
     kept.close()

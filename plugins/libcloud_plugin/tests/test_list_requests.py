@@ -1,4 +1,4 @@
-"""Lists that the plugin asks for in its own way: real drivers against providers on loopback."""
+"""Lists that the plugin requests itself: real drivers against providers on loopback."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_kamatera_shows_addresses(served: Served) -> None:
     details = half.in_json([{**more, "networks": networks}])
     nodes = listed(served("kamatera", _kamatera(details)))
     assert (nodes["a"].public_ips, nodes["a"].private_ips) == (["45.1.2.3"], ["10.0.0.1"])
-    # A server that the second list lacks is shown as the first has it.
+    # A server that the second list lacks is shown as in the first.
     assert nodes.keys() == {"a", "b"}
 
 
@@ -108,7 +108,7 @@ _BASE = "https://vcloud.invalid/api"
 
 
 class _VCloud:
-    """One data centre with two vApps, of which the second has no name; then two data centres."""
+    """One data centre with two vApps, the second without a name; then two data centres."""
 
     def __init__(self, second: Reply) -> None:
         self.centres = ["1"]

@@ -1,4 +1,4 @@
-"""What the core puts on a node comes back with it and shows nowhere."""
+"""Markers of the core on a node: returned as `marker`, and shown nowhere else."""
 
 from __future__ import annotations
 

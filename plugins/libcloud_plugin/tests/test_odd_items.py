@@ -1,8 +1,7 @@
-"""One odd item in a list, in every way, for every driver that has recorded answers.
+"""Malformed items in lists, in every variant, for every driver that has recorded answers.
 
-The list stays whole and all other items as they were, or there is an error that names the item
-and its field. Hypothesis picks items, fields and ways out of the recorded answers; ``make soak``
-goes through them all.
+The list stays complete with all other items unchanged, or an error names the item and its field.
+Hypothesis picks items, fields and variants from the recorded answers; ``make soak`` tries them all.
 """
 
 from __future__ import annotations
@@ -64,37 +63,38 @@ CLOUDS: Final = {
     "vpsnet": "test_vpsnet.VPSNetTests",
     "vultr": "test_vultr_v2.VultrTestsV2",
 }
-"""A driver's module to the test class with its recorded answers."""
+"""The test class with the recorded answers, by the driver's module."""
 
 _OF_ANOTHER_KIND: Final = {
-    # Libcloud leaves out images of data centres that the account does not have.
+    # Libcloud drops images of data centres that the account does not have.
     **{
         (name, "list_images"): frozenset({"datacenterId"})
         for name in ("dimensiondata", "internetsolutions", "ntta", "nttcis")
     },
-    # Nothing can be started in a zone that is out of order.
+    # A zone that is out of order accepts no starts.
     ("openstack", "list_locations"): frozenset({"available"}),
     ("azure_arm", "list_locations"): frozenset({"resourceType"}),
     ("cloudsigma", "list_images"): frozenset({"image_type"}),
     ("equinixmetal", "list_sizes"): frozenset({"line"}),
     ("vcloud", "list_images"): frozenset({"type", "href"}),
-    # Libcloud makes these of the nodes' volumes, one for each name.
+    # Libcloud makes these from the nodes' volumes, one for each name.
     ("kubevirt", "list_images"): frozenset({"name", "claimName", "uid"}),
 }
-"""Fields that say what kind of thing an item is: with another value it is not of the list."""
+"""Fields that say what kind of object an item is: with another value it does not belong to the
+list."""
 
 _STATE_OF_ANOTHER_FIELD: Final = frozenset({"gridscale"})
-"""Drivers of which ``status`` does not tell the state: Gridscale's ``power`` does."""
+"""Drivers whose ``status`` is not the state: Gridscale's state is ``power``."""
 
 _EXAMPLES: Final = 3
-"""How many changes of each list the short run tries."""
+"""The number of changes that the short run tries for each list."""
 _SOAK: Final = 300
 """The most changes of one list in the long run."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One field of one item, and what is done to it."""
+    """One field of one item, and its variant."""
 
     listed: str
     index: int
@@ -102,14 +102,14 @@ class Change:
     way_to: tuple[Any, ...]
     way: str
     other: Item | None = None
-    """Another item of the same answer."""
+    """The same field of another item of the same answer."""
 
 
 class Bench:
-    """One driver's lists as recorded, to be changed.
+    """One driver's lists as recorded, for changes.
 
     Attributes:
-        changes: every change that there is.
+        changes: every possible change.
     """
 
     def __init__(self, name: str, cloud: Recorded) -> None:
@@ -125,7 +125,7 @@ class Bench:
         try:
             before = self._cloud.call(listed)
         except OrchestratorError:
-            return  # another test knows which lists must be there
+            return  # Another test lists the required lists.
         bodies = list(self._cloud.edge.bodies)
         items = items_of(bodies, [thing.id for thing in before])
         changes = [
@@ -140,12 +140,12 @@ class Bench:
             self.changes[listed] = changes
 
     def names(self, change: Change) -> list[str]:
-        """Return the names on the way to a change's field."""
+        """Return the names on the path to a change's field."""
         tree = parsed(self._bodies[change.listed][change.item.body])
         return named(tree, change.item, change.way_to)
 
     def come_of(self, change: Change) -> str:
-        """Say what comes of a change: ``whole``, ``named`` or ``none``; anything else fails."""
+        """Return the result of a change: ``whole``, ``named`` or ``none``, or fail."""
         bodies = self._bodies[change.listed]
         old = bodies[change.item.body]
         other = (*change.other.path, *change.way_to) if change.other else None
@@ -259,7 +259,7 @@ def test_every_driver_with_recorded_answers_is_here() -> None:
         with recorded(name) as cloud:
             if cloud is not None:
                 modules.add(type(cloud.driver).__module__.rpartition(".")[2])
-    # vSphere's are of Libcloud's REST driver, to which no provider's name leads.
+    # vSphere's belong to Libcloud's REST driver, which no provider's name selects.
     assert modules - {"test_kamatera", "vsphere"} == CLOUDS.keys()
 
 

@@ -1,6 +1,7 @@
-"""Odd items that were found before: the next list does not search for them again.
+"""The memory of odd items: the next list does not search for them again.
 
-Linode's real driver against a provider on loopback; the work is counted in nodes that it makes.
+Linode's real driver against a provider on loopback; the work is measured by the number of nodes
+that it makes.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ def _node(number: int, **more: Any) -> dict[str, Any]:
 
 
 class Linode:
-    """One account.
+    """One Linode account.
 
     Attributes:
         nodes: as the API shows them.
-        made: how many nodes the driver has made of them.
+        made: the number of nodes that the driver has made from them.
     """
 
     def __init__(self) -> None:
@@ -59,12 +60,12 @@ def linode(monkeypatch: pytest.MonkeyPatch) -> Linode:
         return convert(self, data)
 
     monkeypatch.setattr(LinodeNodeDriverV4, "_to_node", counted)
-    monkeypatch.setattr(odd_log, "_told", OddMemory())  # other tests have told of such items
+    monkeypatch.setattr(odd_log, "_told", OddMemory())  # Other tests have logged such items.
     return cloud
 
 
 def listed(driver: LibcloudDriver, cloud: Linode) -> tuple[list[Node], int]:
-    """Return the nodes, and how many the driver made for them."""
+    """Return the nodes, and the number of nodes that the driver made for them."""
     cloud.made = 0
     nodes = driver.list_nodes(deadline=Deadline(120))
     return nodes, cloud.made

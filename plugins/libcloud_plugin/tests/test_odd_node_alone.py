@@ -1,4 +1,4 @@
-"""A node that a list shows although the driver falls over it can be looked at and destroyed."""
+"""Reads, power changes and stops of a node that the driver can list but not read alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator_core import Deadline
 from orchestrator_libcloud import LibcloudDriver
 
 ODD = server(1, flavor=None, addresses=None)
-"""As Nova shows a server of a cell that it cannot reach."""
+"""A server as Nova shows it while its cell is unreachable."""
 
 
 @pytest.fixture

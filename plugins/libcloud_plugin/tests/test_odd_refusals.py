@@ -1,4 +1,4 @@
-"""An odd item on a list of which a request is refused: the refusal is told, nothing is sent twice.
+"""Refused requests beside an odd item of the same list: the refusal is reported, without a repeat.
 
 Real drivers against providers on loopback.
 """
@@ -45,7 +45,7 @@ def refusing(part: str, reply: Reply) -> Callable[[Request], Reply | None]:
 
 
 def asked_twice(azure: Azure) -> list[str]:
-    """Return the paths that were asked for more than once; the login is not of the list."""
+    """Return the paths that were requested more than once; the login does not count."""
     return [path for path, times in Counter(azure.seen).items() if times > 1]
 
 

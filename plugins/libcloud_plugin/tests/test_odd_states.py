@@ -1,4 +1,4 @@
-"""A node that a driver cannot read, over HTTP: it is shown, and so are the others."""
+"""Nodes that a driver cannot read, over HTTP: they are shown beside the others."""
 
 from __future__ import annotations
 

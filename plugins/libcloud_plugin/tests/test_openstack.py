@@ -1,4 +1,4 @@
-"""OpenStack's driver over scripted answers of Nova and Glance."""
+"""OpenStack's driver with scripted answers of Nova and Glance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TASK = "OS-EXT-STS:task_state"
 
 
 class Nova:
-    """Stands for the driver's connections; answers from memory."""
+    """A stand-in for the driver's connections; it answers from memory."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, Any]] = []
@@ -112,7 +112,7 @@ def cloud(
 
 def test_what_it_is(cloud: LibcloudDriver) -> None:
     described = cloud.describe()
-    # The class that the settings name has no type; the one that it makes has.
+    # The class that the settings name has no type; the class that it makes has one.
     assert (described.provider, described.display_name) == ("openstack", "OpenStack")
     assert described.host == "keystone.invalid"
 
@@ -148,7 +148,7 @@ def test_start_hands_on_everything_and_tells_the_password_once(
     assert "password" not in node.extra
     assert node.extra["metadata"] == {"team": "physics"}
 
-    nova.server["adminPass"] = PASSWORD  # told again; not by us
+    nova.server["adminPass"] = PASSWORD  # logged again, by other code
     found = cloud.find_node(marker=MARKER, deadline=deadline)
     got = cloud.get_node(node_id=ID, deadline=deadline)
     (listed,) = cloud.list_nodes(deadline=deadline)

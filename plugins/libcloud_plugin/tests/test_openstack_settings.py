@@ -1,4 +1,4 @@
-"""An OpenStack is reached by what its openrc, clouds.yaml and catalogue say, in all their forms."""
+"""OpenStack's settings in all forms of openrc, clouds.yaml and the catalogue."""
 
 from __future__ import annotations
 

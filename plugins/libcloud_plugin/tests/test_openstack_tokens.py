@@ -1,4 +1,4 @@
-"""One login serves all services, threads and callers of an OpenStack until it is about to end."""
+"""OpenStack's tokens: one login for all services, threads and callers, renewed before expiry."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(
 def test_a_token_is_renewed_before_it_ends(
     make: Make, there: OpenStack, deadline: Deadline
 ) -> None:
-    there.seconds = 1.0  # and with Keystone's clock years behind
+    there.seconds = 1.0  # with Keystone's clock years behind
     driver = make(**settings(there))
     driver.list_nodes(deadline=deadline)
     driver.list_nodes(deadline=deadline)
@@ -181,7 +181,7 @@ def test_a_service_that_refuses_every_token_is_asked_twice(
     assert ask_all(app, ["/nodes/os"]) == [502]
     assert len(there.seen) == 2
     assert ask_all(app, ["/nodes/os"]) == [502]
-    assert len(there.seen) == 3  # no second renewal within ten seconds
+    assert len(there.seen) == 3  # The plugin renews at most once in ten seconds.
 
 
 def test_a_login_in_the_middle_of_a_change_does_not_make_it_doubtful(
@@ -192,7 +192,7 @@ def test_a_login_in_the_middle_of_a_change_does_not_make_it_doubtful(
     def limited(method: str, *_: Any) -> Answer | None:
         if method == "DELETE":
             return in_json({"overLimit": {"code": 429, "message": "slow"}}, 429)
-        time.sleep(0.35)  # the token ends while the server is looked up
+        time.sleep(0.35)  # The token expires while the server is looked up.
         return in_json({"server": server(1)})
 
     there.before = limited

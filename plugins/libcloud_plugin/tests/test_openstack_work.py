@@ -1,4 +1,4 @@
-"""How many requests, and how much work, one answer of an OpenStack takes."""
+"""The requests and the work that one answer of an OpenStack takes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cloud(make: Make, there: OpenStack) -> LibcloudDriver:
 
 @pytest.fixture
 def get(there: OpenStack, tmp_path: Path) -> Get:
-    """Ask the API in front of that cloud, and return its answer."""
+    """Request the API in front of that cloud, and return its answer."""
     file = tmp_path / "orchestrator.toml"
     file.write_text(
         '[clouds.os]\ndriver = "libcloud"\nprovider = "openstack"\nkey = "ada"\n'
@@ -77,7 +77,7 @@ def test_a_list_of_flavors_reads_no_prices(
     monkeypatch.setattr("libcloud.pricing.get_pricing_file_path", never)
     begun = time.process_time()
     assert len(cloud.list_sizes(deadline=deadline)) == FLAVORS
-    assert time.process_time() - begun < 2  # it was 16 s
+    assert time.process_time() - begun < 2  # It took 16 s with Libcloud's price table.
 
 
 def test_one_size_is_asked_for_alone(

@@ -1,4 +1,4 @@
-"""How much of a list a provider is asked for when a caller wants a part of it."""
+"""Pages of lists: the part of a list that a provider is asked for."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_every_provider_that_has_pages_says_why_its_parts_come_as_they_do() -> N
 
 @dataclass
 class Amazon:
-    """Instances in no order, a thousand on a page; it knows filters of ids with wildcards.
+    """Instances in no order, a thousand on a page, with filters of ids by wildcards.
 
     Attributes:
         seen: the queries for instances.
-        given: how many instances were given.
+        given: the number of instances returned.
     """
 
     ids: list[str]
@@ -90,7 +90,7 @@ class Amazon:
 
 
 def instances(count: int) -> list[str]:
-    """Return ids as Amazon makes them, in no order."""
+    """Return ids in Amazon's form, in no order."""
     digits = (hashlib.sha256(str(number).encode()).hexdigest()[:16] for number in range(count))
     return [f"i-0{one}" for one in digits]
 
@@ -121,7 +121,7 @@ def connect(
 
 
 def walk(driver: LibcloudDriver, limit: int) -> Iterator[list[str]]:
-    """Yield the parts of the nodes, cut as the core cuts them."""
+    """Yield the pages of the nodes, cut as the core cuts them."""
     marker = None
     while True:
         nodes = driver.page_nodes(limit=limit, marker=marker, deadline=Deadline(60))
@@ -137,7 +137,7 @@ def test_amazon_is_asked_for_the_ids_of_a_part(connect: Connect) -> None:
     driver = connect("ec2", amazon, region="us-east-1")
     parts = walk(driver, 100)
     whole = next(parts)
-    assert len(amazon.seen) == 5  # the first part teaches what there is
+    assert len(amazon.seen) == 5  # The first page teaches which ids exist.
     for _ in range(10):
         amazon.seen.clear()
         amazon.given = 0
@@ -155,7 +155,7 @@ def test_parts_of_amazons_instances_are_whole_whatever_comes_and_goes(connect: C
     walked: list[str] = []
     for number, part in enumerate(walk(driver, 200)):
         walked += part
-        if number == 2:  # in front of the marker and behind it
+        if number == 2:  # before the marker and after it
             amazon.ids = [one for at, one in enumerate(before) if at % 3] + instances(3300)[3000:]
     staying = [one for at, one in enumerate(before) if at % 3]
     assert walked == sorted(set(walked))
@@ -198,7 +198,7 @@ def test_beginnings_cover_a_range(low: str, high: str, first: str, last: str) ->
 
 @dataclass
 class Azure:
-    """Machines on pages of 50, whose power state and interface are asked for one by one."""
+    """Machines on pages of 50, whose power state and interface take a request each."""
 
     count: int
     seen: Counter[str] = field(default_factory=Counter)
@@ -257,7 +257,7 @@ def test_azure_is_asked_about_the_machines_of_a_part_alone(connect: Connect) -> 
 
 @dataclass
 class Upcloud:
-    """Servers whose details are asked for one by one."""
+    """Servers whose details take a request each."""
 
     count: int
     details: int = 0

@@ -1,4 +1,4 @@
-"""The review of Libcloud's drivers against the installed Libcloud, and the README's against it."""
+"""The review of Libcloud's drivers, against the installed Libcloud and the README."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_driver_was_reviewed() -> None:
 
 @pytest.mark.parametrize(("module", "gap"), GAPS.items())
 def test_each_place_that_may_drop_something_was_reviewed(module: str, gap: Gap) -> None:
-    # Modules derived from another share its entry.
+    # Modules derived from another module share its entry.
     alike = [name for name, other in GAPS.items() if other is gap]
     assert module in alike
     assert gap.reviewed == frozenset(place for name in alike for place in _dropping(name))
@@ -52,7 +52,7 @@ def table() -> str:
 
 
 def _dropping(module: str) -> Iterator[str]:
-    """Yield the functions between a module's lists and their items that may drop something."""
+    """Yield the functions between a module's lists and their items that may drop an item."""
     spec = importlib.util.find_spec(f"libcloud.compute.drivers.{module}")
     assert spec is not None
     assert spec.origin is not None

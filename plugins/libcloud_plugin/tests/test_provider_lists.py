@@ -1,4 +1,4 @@
-"""The table of lists against the installed Libcloud, and the README's against it."""
+"""The table of lists, against the installed Libcloud and the README."""
 
 from __future__ import annotations
 

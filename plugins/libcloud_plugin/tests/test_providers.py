@@ -1,4 +1,4 @@
-"""The table of settings and the choice of arguments against all of Libcloud's constructors."""
+"""The table of settings and the choice of arguments, against all constructors of Libcloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Libcloud's recorded answers through this plugin: as whole as Libcloud alone gives them."""
+"""Libcloud's recorded answers through this plugin: as complete as from Libcloud alone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from orchestrator_core import OrchestratorError, Unsupported
 REASONS = {
     ("CloudSigmaAPI20DirectTestCase", "list_images"): "has more of this list",
     ("CloudSigmaAPI20IndirectTestCase", "list_images"): "has more of this list",
-    # The recorded answer names a next page; the mock answers that with the same page.
+    # The recorded answer names a next page; the mock answers that request with the same page.
     ("GCENodeDriverTest2", "list_sizes"): "repeats a page",
 }
-"""Lists that Libcloud makes of recorded answers which say themselves that there is more."""
+"""Lists from recorded answers that announce further pages."""
 
 
 @pytest.mark.parametrize("name", class_names())
@@ -40,15 +40,15 @@ def test_lists_are_as_libcloud_alone_makes_them(name: str) -> None:
                 continue
             assert all(thing.id for thing in found)
             if cloud.edge.bodies and not is_asked_for:
-                continue  # a list inside Libcloud, which the plugin asks the cloud for
+                continue  # a list inside Libcloud, which the plugin requests from the cloud
             assert len(found) >= len(alone)
             ids = {str(thing.id) for thing in alone if getattr(thing, "id", None)}
             assert ids - {"None"} <= {thing.id for thing in found}
 
 
 def _alone(driver: Any, listed: str) -> list[Any] | None:
-    """Return what Libcloud makes by itself; None where it makes nothing."""
+    """Return Libcloud's own result, or None without one."""
     try:
         return list(getattr(driver, listed)())
-    except Exception:  # noqa: BLE001 - whatever it is, there is nothing to compare with
+    except Exception:  # noqa: BLE001 - after any error there is nothing to compare with
         return None

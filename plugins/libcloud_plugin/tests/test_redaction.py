@@ -1,4 +1,4 @@
-"""No secret and no address is left of what a provider writes, whatever it writes."""
+"""Redaction of secrets and addresses in any text of a provider."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_no_message_holds_a_secret_or_an_address(
     text: str,
     status: int,
     shape: int,
-    starts: bool,  # noqa: FBT001 - hypothesis gives it
+    starts: bool,  # noqa: FBT001 - hypothesis passes it
 ) -> None:
     escaped = html.escape(text)
     bodies = (

@@ -1,4 +1,4 @@
-"""What providers refuse, through Libcloud's own connections and parsers, on loopback."""
+"""Refusals of providers, through Libcloud's own connections and parsers, on loopback."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 REGIONS = {"outscale": "eu-west-2", "azure_arm": "eastus", "openstack": "RegionOne"}
 DIRECT = frozenset({"ec2", "openstack", "cloudstack", "exoscale", "ikoula", "ktucloud", "kubevirt"})
 READ_ONLY = frozenset({"abiquo", "azure", "brightbox", "vcloud", "vpsnet"})
-"""Providers whose drivers want more of a login than an answer; their errors are read alone."""
+"""Providers whose drivers need more than an answer to log in; only their errors are parsed."""
 
 
 class Upstream:
@@ -47,8 +47,8 @@ class Upstream:
 
     Args:
         provider: of Libcloud.
-        driver: reaches it.
-        case: holds what it answers.
+        driver: our driver for it.
+        case: the current refusal.
     """
 
     def __init__(self, provider: str, driver: LibcloudDriver, case: list[Case]) -> None:
@@ -57,7 +57,7 @@ class Upstream:
         self.case = case
 
     def refuse(self, case: Case) -> OrchestratorError:
-        """Have the provider refuse a request; return our error for it."""
+        """Make the provider refuse a request; return our error for it."""
         self.case[:] = [case]
         exchange = Exchange()
         exchange.prepare_change()
@@ -119,7 +119,7 @@ def ask(provider: str, inner: Any) -> None:
     if provider in ("cloudstack", "exoscale", "ikoula", "ktucloud"):
         inner._sync_request("deployVirtualMachine", params={"refused": "yes"})
     elif provider == "outscale":
-        inner.list_nodes()  # the only way to a request of its own
+        inner.list_nodes()  # The driver has no other method for a single request.
     elif provider == "ec2":
         inner.connection.request("/", params={"Action": "RunInstances", "refused": "yes"})
     else:
@@ -127,7 +127,7 @@ def ask(provider: str, inner: Any) -> None:
 
 
 def answering(cases: list[Case], ports: list[int]) -> Callable[[Request], Reply]:
-    """Refuse what the test asks for; log in whoever wants to, and have nothing else."""
+    """Refuse the test's request, accept every login, and return 404 for the rest."""
 
     def answer(request: Request) -> Reply:
         if request.path.endswith((ACTION, "/ReadVms")) or "refused" in request.query:
@@ -160,7 +160,7 @@ def test_the_answer_decides_and_not_the_drivers_exception(case: Case) -> None:
 
 
 class Fault(Exception):
-    """Stands for what other libraries raise."""
+    """A stand-in for exceptions of other libraries."""
 
 
 def fault(name: str, *arguments: Any, **attributes: Any) -> Exception:

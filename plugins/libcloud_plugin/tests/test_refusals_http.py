@@ -1,4 +1,4 @@
-"""What a caller and the log are told when a cloud refuses, through the whole API."""
+"""Refusals of a cloud as callers and the log see them, through the whole API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts that a cloud refuses: whole, or after it has made something."""
+"""Starts that a cloud refuses at once, or after it has created a VM."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ex_domain_name = "Default"
     with any_host(answer, trustme.CA()) as port:
         ports.append(port)
         with running(toml.replace("PORT", str(port)), tmp_path, {"TEST_SECRET": "s"}) as server:
-            # The first search for orphans lists the servers too, and a test counts such listings.
+            # The first scan for orphans lists the servers too, and a test counts such listings.
             wait_for(lambda: list(cloud.seen), lambda seen: _LISTING in seen)
             api = Api(server)
             with api.http:
@@ -83,7 +83,7 @@ def test_a_refusal_of_the_request_that_creates_ends_the_start(nova: Nova, refusa
     asked = nova.cloud.seen
     after = asked[asked.index(("POST", "/v2.1/servers")) :]
     assert _LISTING not in after
-    # The key is free again.
+    # The key may be used again.
     nova.cloud.refuses = None
     assert nova.start("k").status_code == 200
     assert nova.cloud.vms.made == 1
@@ -100,7 +100,7 @@ def test_a_refusal_that_is_not_the_clouds_own_is_not_believed(nova: Nova) -> Non
 
 
 def test_a_vm_that_was_made_before_the_refusal_is_destroyed(nova: Nova) -> None:
-    """Nova makes it, and refuses the look for it that Libcloud sends after that."""
+    """Nova creates the VM, and refuses Libcloud's request for it after that."""
     hidden = [in_json({"conflictingRequest": {"code": 409, "message": "not now"}}, 409)]
     servers = nova.cloud._servers
 
@@ -116,12 +116,12 @@ def test_a_vm_that_was_made_before_the_refusal_is_destroyed(nova: Nova) -> None:
     assert (settled["state"], settled["error"]["error_code"]) == ("failed", "conflict")
     assert "is being destroyed" in settled["error"]["message"]
     wait_for(nova.cloud.vms.ids, lambda ids: not ids)
-    # The same key never makes another one.
+    # The same key never creates a second VM.
     again = nova.start("k")
     assert (again.status_code, nova.cloud.vms.made) == (400, 1)
 
 
-# --- moto, which makes an instance and refuses its tags after that -----------------------------
+# --- moto, which creates an instance and refuses its tags after that ---------------------------
 
 
 @pytest.fixture

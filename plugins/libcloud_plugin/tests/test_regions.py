@@ -1,4 +1,4 @@
-"""Regions: the cloud decides, Libcloud's tables only hint."""
+"""Regions: the cloud decides, and Libcloud's tables only give hints."""
 
 from __future__ import annotations
 

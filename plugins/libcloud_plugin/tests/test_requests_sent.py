@@ -1,4 +1,4 @@
-"""Which requests change something, and which answers say that nothing was done."""
+"""Requests that change something, and answers that state that nothing was changed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_is_a_refusal_of_the_whole_request(status: int, body: bytes, *, who
 
 
 def trail_of(*answers: tuple[str, int | None, bytes]) -> Exchange:
-    """Return the exchange of a change of which these requests were sent, each with its answer."""
+    """Return the exchange of a change that sent these requests, each with its answer."""
     exchange = Exchange()
     exchange.prepare_change()
     exchange.begin_change()
@@ -108,7 +108,7 @@ def test_what_is_told_of_a_change(
 
 
 def test_a_change_that_is_sent_may_not_be_repeated_because_it_was_refused() -> None:
-    """A refusal is final; only what says "later" or "who are you" is worth another try."""
+    """A refusal is final; only a rate limit or an expired login permits another attempt."""
     assert not trail_of(("POST", 403, NOVA)).nothing_done
     assert trail_of(("POST", 429, NOVA)).nothing_done
 

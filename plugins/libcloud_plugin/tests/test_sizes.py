@@ -1,4 +1,4 @@
-"""Sizes that Libcloud's constants lack are passed on, where the cloud can decide on them."""
+"""Sizes that Libcloud's constants lack: they are passed on if the cloud can decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AMOUNTS = {"abiquo", "terremark", "vcloud"}
 
 
 def made(driver_class: Any) -> Any:
-    """Return a driver object without what its constructor would ask."""
+    """Return a driver object without the requests of its constructor."""
     return object.__new__(driver_class)
 
 

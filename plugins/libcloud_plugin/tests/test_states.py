@@ -1,4 +1,4 @@
-"""A node that is only switched off, broken or being deleted is not called terminated."""
+"""States of nodes that are switched off, in error or being deleted: they are not TERMINATED."""
 
 from __future__ import annotations
 

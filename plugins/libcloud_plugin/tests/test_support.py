@@ -1,4 +1,4 @@
-"""What each provider cannot serve, told without the network."""
+"""Operations that a provider does not support, reported without a request."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def test_every_provider_can_be_asked(provider: str) -> None:
     driver_class = providers.load(provider)
     found = unsupported({"provider": provider, "arguments": {}}, driver_class)
     assert all(why.startswith("Provider ") for why in found.values())
-    # These two want to be told which part of the cloud is meant.
+    # These two require the part of the cloud.
     assert ("list_nodes" in found) == (provider in {"azure", "vcl"})

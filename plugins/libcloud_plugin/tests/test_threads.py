@@ -1,4 +1,4 @@
-"""Many calls at once through one cloud: each has a driver object, and its answer, to itself."""
+"""Concurrent calls of one cloud: each has a driver object, and its answer, to itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REST = b'<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"></R>'
 
 
 def echo(peer: Peer) -> object:
-    """Answer with the node that is asked for, sooner or later."""
+    """Answer with the requested node, after a random delay."""
     time.sleep(random.uniform(0, 0.01))
     wanted = re.search(rb"InstanceId\.1=([\w-]+)", peer.request)
     body = _NODE.format(wanted[1].decode()).encode() if wanted else _REST
@@ -40,7 +40,7 @@ def echo(peer: Peer) -> object:
 
 
 class Watch:
-    """Sees which threads use which driver object at the same time."""
+    """A recorder of which threads use which driver object at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -101,4 +101,4 @@ async def ask_for_all(app: Any) -> None:
 def test_nobody_shares_a_driver_object_or_gets_another_ones_answer(app: Any, watch: Watch) -> None:
     asyncio.run(ask_for_all(app))
     assert watch.shared == 0
-    assert len(watch.threads) == 7  # of 8: one is kept for changes
+    assert len(watch.threads) == 7  # of 8, one of which is reserved for changes

@@ -1,4 +1,4 @@
-"""Tokens that a login gives are known to the core as they come, whatever becomes of the call."""
+"""Tokens of logins: the core knows them at once, whatever the result of the call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _json(**body: Any) -> Reply:
 
 
 LOGINS: dict[str, Callable[[str], Reply]] = {
-    # Each login is answered by half: the driver fails before it sends the token on.
+    # Each login gets half an answer: the driver fails before it uses the token.
     "azure_arm": lambda token: _json(access_token=token, token_type="Bearer"),
     "vcloud": lambda token: Reply(b"<", headers=(("x-vcloud-authorization", token),)),
     "brightbox": lambda token: Reply(json.dumps({"token": token}).encode()),

@@ -101,7 +101,7 @@ def test_nothing_is_sent_after_the_deadline(at: Any, answers: Answers) -> None:
 
 
 def test_a_cloud_that_is_not_there(at: Any, deadline: Deadline) -> None:
-    with socket.socket() as bound:  # and nobody else can be there
+    with socket.socket() as bound:  # No other program can listen there.
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(CloudUnreachable) as caught:
             at(bound.getsockname()[1]).list_nodes(deadline=deadline)
@@ -120,7 +120,7 @@ def test_too_many_requests(at: Any, answers: Answers, deadline: Deadline) -> Non
     with pytest.raises(RateLimited) as caught:
         at(port).list_nodes(deadline=deadline)
     assert caught.value.retry_after == 3
-    assert len(seen) == 1  # no retries of Libcloud's own
+    assert len(seen) == 1  # without Libcloud's own retries
 
 
 def test_requests_go_through_the_proxy(at: Any, answers: Answers, deadline: Deadline) -> None:

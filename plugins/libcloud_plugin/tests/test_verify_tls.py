@@ -1,4 +1,4 @@
-"""A cloud's certificate is verified unless the settings say otherwise, for every way to it."""
+"""Verification of a cloud's certificate, for every transport and setting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Make = Callable[..., LibcloudDriver]
 CLOUDS: dict[str, dict[str, Any]] = {
     "cloudscale": {},
     "kubevirt": {"host": "k.example.org", "arguments": {"ex_token_bearer_auth": True}},
-    "outscale": {"secret": "env:TEST_SECRET", "region": "eu-west-2"},  # past Libcloud's transport
+    # not through Libcloud's transport
+    "outscale": {"secret": "env:TEST_SECRET", "region": "eu-west-2"},
     "openstack": {
         "secret": "env:TEST_SECRET",
         "arguments": {
@@ -40,7 +41,7 @@ def seen() -> list[Request]:
 
 @pytest.fixture
 def proxy(seen: list[Request], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Lead every driver to a server whose certificate no one trusts."""
+    """Lead every driver to a server whose certificate is not trusted."""
     monkeypatch.setenv("TEST_SECRET", "s3cret")
 
     def answer(request: Request) -> Reply:

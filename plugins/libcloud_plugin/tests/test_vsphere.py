@@ -1,4 +1,4 @@
-"""vSphere through pyVmomi: under our terms, and with its own faults."""
+"""vSphere through pyVmomi: our limits, and its own faults."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_its_session_is_known_to_the_core(start: Start, deadline: Deadline) -> N
     cloud.cookie, cloud.key = secrets.token_hex(20), secrets.token_hex(16)
     driver.list_nodes(deadline=deadline)
     assert redact(f"{cloud.cookie} and {cloud.key}") == "*** and ***"
-    cloud.cookie = secrets.token_hex(20)  # a server may renew it at any time
+    cloud.cookie = secrets.token_hex(20)  # A server may renew it at any time.
     driver.list_nodes(deadline=deadline)
     assert redact(cloud.cookie) == "***"
 

@@ -1,4 +1,4 @@
-"""A part of a list that is refused: the item is shown with what is known, or the list is an error.
+"""Refused parts of a list: the item is shown with its known fields, or the list is an error.
 
 Real drivers against providers on loopback.
 """
@@ -65,7 +65,7 @@ def test_azure_what_is_refused_is_an_error_of_the_list(
     azure = Azure(refuse=refusing(part, reply))
     with pytest.raises(error):
         listed(served("azure_arm", azure))
-    # Nothing more is asked of a provider that wants fewer requests.
+    # The plugin sends no more requests to a provider that limits the rate.
     assert azure.seen[-1].endswith(part)
 
 
@@ -140,7 +140,7 @@ def test_google_shows_every_instance(served: Served, google: Google, images: Any
     assert list(nodes) == ["vm-1", "vm-2"]
     found = [node.extra["image"] for node in nodes.values() if node.extra["image"]]
     assert found == images or len(found) == images
-    # The disks are asked for once, however many are not there.
+    # The plugin lists the disks once, however many are missing.
     assert [path for _, path in google.seen if path.endswith("/disks")] == [
         "/compute/v1/projects/p/aggregated/disks"
     ]

@@ -1,4 +1,4 @@
-"""What callers see of providers that refuse or lack a part of a list: a real server, over HTTP."""
+"""Providers that refuse or lack a part of a list, over HTTP with a real server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ca_file = "{folder}/ca.pem"
 
 @dataclass
 class Clouds:
-    """A server before two providers, which the tests change."""
+    """A server in front of two providers, which the tests change."""
 
     api: Api
     google: Google = field(default_factory=Google)
@@ -84,7 +84,7 @@ def test_a_refused_part_of_a_list_is_the_answer_to_the_caller(clouds: Clouds) ->
     down = half.azure_error("ServerUnavailable", 503)
     clouds.azure.refuse = lambda r: down if r.path.endswith("/vm2/InstanceView") else None
     assert clouds.api.http.get("/nodes/azure").status_code == 502
-    # Last, since the core asks a cloud that wants fewer requests no sooner than it says.
+    # Last, since the core waits as long as a rate-limited cloud says.
     limited = half.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
     clouds.azure.refuse = lambda r: limited if r.path.endswith("/nic2") else None
     answer = clouds.api.http.get("/nodes/azure")

@@ -46,18 +46,18 @@ UUID = "50112233-4455-6677-8899-aabbccddeeff"
 
 
 class Vsphere:
-    """One VM, ``web``.
+    """A vSphere with one VM, ``web``.
 
     Attributes:
         power: its power state.
-        exists: whether it is there.
+        exists: whether the VM exists.
         tools: whether VMware Tools run in it.
-        fault: the fault that each task ends with, where it has one.
+        fault: the fault that each task ends with, if any.
         delay: seconds before each SOAP answer.
         padding: bytes of white space in front of each SOAP answer.
         key: the key of each session.
-        cookie: the session that SOAP answers set, where there is one.
-        packing: how SOAP answers are packed, ``gzip`` or ``deflate``; not at all without it.
+        cookie: the session that SOAP answers set, if any.
+        packing: the encoding of SOAP answers, ``gzip`` or ``deflate``, if any.
         seen: method names of SOAP requests, and paths of others, as they came.
         bodies: their bodies.
     """
@@ -252,7 +252,7 @@ def serving(cloud: Vsphere, authority: trustme.CA, *names: str) -> Iterator[int]
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing: a client that does not trust us leaves."""
+            """Log nothing: a client that does not trust the server disconnects."""
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -1,3 +1,3 @@
-"""Asserts something wrong when it is imported."""
+"""A plugin whose import fails with an AssertionError."""
 
 assert 1 + 1 == 3, "the world is odd"

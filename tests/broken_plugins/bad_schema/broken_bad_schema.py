@@ -1,4 +1,4 @@
-"""Has a schema that is none."""
+"""A plugin whose schema is not a schema."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A driver that is complete except for its settings schema."""
 
     settings_schema = dict
 
@@ -15,5 +15,5 @@ class Driver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")

@@ -1,4 +1,4 @@
-"""Needs a package that is not there."""
+"""A plugin that imports a missing package."""
 
 import a_package_that_is_not_there
 

@@ -1,8 +1,8 @@
-"""Fails with an error that cannot even be printed."""
+"""A plugin whose import fails with an error that cannot be printed."""
 
 
 class Unprintable(Exception):
-    """Raises again when it is asked what it says."""
+    """An exception that raises again when it is converted to text."""
 
     def __str__(self) -> str:
         raise SystemExit("not to be read")

@@ -1,5 +1,5 @@
-"""Lacks the one required hook."""
+"""A plugin without the one required hook."""
 
 
 class Driver:
-    """Implements nothing."""
+    """A driver without hooks."""

@@ -1,4 +1,4 @@
-"""Implements a hook that does not exist."""
+"""A plugin that implements a hook that does not exist."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A driver that is complete except for a misspelt hook."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")
 
     @hookimpl
     def list_noodles(self) -> list[Any]:
-        """Meant to be list_nodes."""
+        """Stand for a misspelt list_nodes."""
         return []

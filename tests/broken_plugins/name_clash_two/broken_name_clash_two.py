@@ -1,4 +1,4 @@
-"""Claims a name that another package claims too."""
+"""A plugin whose name another package claims too."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A complete driver."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")

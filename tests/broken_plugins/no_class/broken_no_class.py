@@ -1,3 +1,3 @@
-"""Names an object where a class belongs."""
+"""A plugin whose entry point names an object that is not a class."""
 
 driver = object()

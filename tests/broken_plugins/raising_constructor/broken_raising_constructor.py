@@ -1,4 +1,4 @@
-"""Cannot be made."""
+"""A plugin whose constructor raises."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A driver that is complete except for its constructor."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         raise RuntimeError("constructed with hunter2")
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")

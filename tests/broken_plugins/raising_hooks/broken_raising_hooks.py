@@ -1,4 +1,4 @@
-"""Raises in every hook; the text of the exceptions holds what nobody may see."""
+"""Plugins whose hooks raise; the exceptions' text must not reach a client."""
 
 import asyncio
 from typing import Any, NoReturn
@@ -7,98 +7,98 @@ from orchestrator_core import CloudDescription, Image, PluginContext, Size, Vm, 
 
 
 def fail() -> NoReturn:
-    """Fail."""
+    """Raise an exception with internal details in its text."""
     raise RuntimeError("the password is hunter2")
 
 
 class Driver:
-    """A cloud."""
+    """A cloud whose hooks all raise."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
 
     @hookimpl
     def describe(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def check(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def list_nodes(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def list_images(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def list_sizes(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def list_locations(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def get_node(self, node_id: str) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def stop_vm(self, node_id: str) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def get_image(self, image_id: str) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def get_size(self, size_id: str) -> Any:
-        """Fail."""
+        """Raise."""
         raise SystemExit("hunter2")
 
     @hookimpl
     def start_vm(self, request: Any) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def close(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
 
 class Calls(Driver):
-    """A cloud that says what it is and fails in all else."""
+    """A cloud that describes itself and raises in all other hooks."""
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Whole."""
+        """Return a valid description."""
         return CloudDescription("raising", "Raising")
 
     @hookimpl
     def get_image(self, image_id: str) -> Image:
-        """Whole, so that the start comes to start_vm."""
+        """Return a valid image, so that a start reaches start_vm."""
         return Image(image_id, "x")
 
     @hookimpl
     def get_size(self, size_id: str) -> Size:
-        """Whole, so that the start comes to start_vm."""
+        """Return a valid size, so that a start reaches start_vm."""
         return Size(size_id, "x")
 
 
 class Exits(Calls):
-    """A cloud that raises what is no Exception, or what Python gives a meaning to."""
+    """A cloud that raises a BaseException, or an exception that Python itself interprets."""
 
     @hookimpl
     def list_nodes(self) -> Any:
@@ -107,63 +107,63 @@ class Exits(Calls):
 
     @hookimpl
     def list_images(self) -> Any:
-        """Look like somebody at the keyboard."""
+        """Raise KeyboardInterrupt."""
         raise KeyboardInterrupt("hunter2")
 
     @hookimpl
     def list_sizes(self) -> Any:
-        """Look like a caller who left."""
+        """Raise CancelledError, the sign of a caller who disconnected."""
         raise asyncio.CancelledError("hunter2")
 
     @hookimpl
     def get_node(self, node_id: str) -> Any:
-        """Look like the end of something."""
+        """Raise StopIteration."""
         raise StopIteration("hunter2")
 
     @hookimpl
     def start_vm(self, request: Any) -> Any:
-        """Look like the end of something else."""
+        """Raise GeneratorExit."""
         raise GeneratorExit("hunter2")
 
     @hookimpl
     def stop_vm(self, node_id: str) -> Any:
-        """Run out of memory."""
+        """Raise MemoryError."""
         raise MemoryError("hunter2")
 
 
 class Backend:
-    """An assignment backend."""
+    """An assignment backend whose hooks all raise."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
 
     @hookimpl
     def list_vms(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def resolve_vm(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def assign_vm(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
     @hookimpl
     def release_vm(self) -> Any:
-        """Fail."""
+        """Raise."""
         fail()
 
 
 class CallsBackend(Backend):
-    """An assignment backend that finds every VM and fails in all else."""
+    """An assignment backend that finds every VM and raises in all other hooks."""
 
     @hookimpl
     def resolve_vm(self, node: str | None) -> Vm:
-        """Whole, so that assign and release come to their own hooks."""
+        """Return a valid VM, so that assign and release reach their own hooks."""
         return Vm(1, node or "1", "one")
 
     @hookimpl

@@ -1,4 +1,4 @@
-"""Its own schema cannot be made."""
+"""A plugin whose schema raises in its constructor."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class BrokenSettings(Schema):
-    """Raises when it is made."""
+    """A schema that raises in its constructor."""
 
     def __init__(self) -> None:
         raise RuntimeError("hunter2")
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A driver that is complete except for its settings schema."""
 
     settings_schema = BrokenSettings
 
@@ -24,5 +24,5 @@ class Driver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")

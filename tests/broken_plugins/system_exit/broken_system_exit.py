@@ -1,4 +1,4 @@
-"""Ends the process when it is imported."""
+"""A plugin whose import ends the process."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Asks a hook for an argument that the contract does not give."""
+"""A plugin whose hook has an argument that the contract does not pass."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A driver that is complete except for list_nodes."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")
 
     @hookimpl
     def list_nodes(self, region: str) -> list[Any]:
-        """There is no region."""
+        """Take a region, which the contract does not pass."""
         return []

@@ -1,4 +1,4 @@
-"""Made for a core that does not exist yet."""
+"""A plugin for a version of the core that does not exist yet."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from orchestrator_core import CloudDescription, PluginContext, hookimpl
 
 
 class Driver:
-    """Whole but for what is said above."""
+    """A complete driver."""
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         pass
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Required."""
+        """Return the required description."""
         return CloudDescription("broken", "Broken")

@@ -1,4 +1,4 @@
-"""Three extensions for the tests: one that denies and changes, one that writes down, one broken."""
+"""Three extensions for the tests: one denies and changes, one records, one is broken."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from orchestrator_core import Call, Forbidden, Outcome, PluginContext, hookimpl
 
 
 class Gate:
-    """Denies to stop node 1; gives every start the smallest size, and guests a lease.
+    """An extension that denies stops of node 1 and gives starts the smallest size, guests a lease.
 
-    Lists of assignments show those of ann alone, and no operation can be looked at.
+    Lists of assignments show only ann's, and reading an operation is denied.
     """
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
@@ -23,7 +23,7 @@ class Gate:
 
     @hookimpl
     def before_call(self, call: Call) -> None:
-        """Deny or change."""
+        """Deny or change the call."""
         if call.operation == "stop_vm" and call.parameters.get("node") == "1":
             raise Forbidden("Node 1 is protected")
         if call.operation == "get_operation":
@@ -37,13 +37,13 @@ class Gate:
 
 
 class TrailSettings(Schema):
-    """Where to write."""
+    """The settings of :class:`Trail`."""
 
     path = fields.String(required=True)
 
 
 class Trail:
-    """Appends a line for every call."""
+    """An extension that appends a line for every call."""
 
     settings_schema = TrailSettings
 
@@ -52,7 +52,7 @@ class Trail:
 
     @hookimpl
     def after_call(self, call: Call, outcome: Outcome) -> None:
-        """Write it down."""
+        """Record the call."""
         line = {
             "operation": call.operation,
             "cloud": call.cloud,
@@ -71,13 +71,13 @@ class Trail:
 
 
 class FailingSettings(Schema):
-    """How to fail."""
+    """The settings of :class:`Failing`."""
 
     how = fields.String(required=True)
 
 
 class Failing:
-    """Raises, or never comes back."""
+    """An extension that raises or hangs."""
 
     settings_schema = FailingSettings
 
@@ -86,7 +86,7 @@ class Failing:
 
     @hookimpl
     def before_call(self) -> None:
-        """Fail."""
+        """Raise or hang."""
         if self._how == "hang":
             time.sleep(30)
         raise RuntimeError("a secret: 3f9c1d2e4b5a69788796a5b4c3d2e1f0")

@@ -1,4 +1,4 @@
-"""A cloud whose plugin passes on whatever its upstream says, and what its HTTP client says."""
+"""A cloud whose plugin passes on the texts of its upstream and its HTTP client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orchestrator_core import (
 
 
 class EchoSettings(Schema):
-    """Where the upstream is."""
+    """The settings: the upstream's address."""
 
     url = fields.String(required=True)
     token = SecretField(required=True)
@@ -34,7 +34,7 @@ class EchoSettings(Schema):
 
 
 class Echo:
-    """Logs in with its token, and goes on with the session's."""
+    """A driver that logs in with its token, and continues with the session's."""
 
     settings_schema = EchoSettings
 
@@ -50,13 +50,13 @@ class Echo:
 
     @hookimpl
     def list_nodes(self, deadline: Deadline) -> list[Node]:
-        """Ask, and pass on what comes."""
+        """Send a request, and pass on the answer."""
         self._ask("/nodes", CloudError)
         return []
 
     @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline) -> Node:
-        """Be refused."""
+        """Pass on the upstream's refusal."""
         self._ask("/start", Refused)
         raise CloudError("nothing was started")
 
@@ -75,6 +75,6 @@ class Echo:
         with urllib.request.urlopen(self._url + path, timeout=5) as answer:
             said = json.load(answer)["message"]
         try:
-            raise ValueError(f"upstream: {said}")  # noqa: TRY301 - its text is to be in a traceback
+            raise ValueError(f"upstream: {said}")  # noqa: TRY301 - to stand in a traceback
         except ValueError as error:
             raise kind(said) from error

@@ -1,4 +1,4 @@
-"""Clouds that put ids into URLs as they are, in every hook."""
+"""Clouds that put ids into URLs unescaped, in every hook."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from orchestrator_core import Node, hookimpl
 
 
 class CarelessCloud(GoodCloud):
-    """It answers with what its server shows."""
+    """A cloud that answers with the node that its server shows."""
 
     def found(self, node_id: str) -> Node:
         return super().found(seen_by_a_server(node_id))
 
 
 class EchoingCloud(CarelessCloud):
-    """It answers with the id that it was asked for, whatever its server shows."""
+    """A cloud that answers with the requested id, whatever node its server shows."""
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:

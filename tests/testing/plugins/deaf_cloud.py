@@ -7,7 +7,7 @@ from orchestrator_core import CloudUnreachable, Node, NodeNotFound, hookimpl
 
 
 class FailingCloud(GoodCloud):
-    """It can be told what to do, and cannot be asked."""
+    """A cloud that accepts changes and fails every read."""
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -19,7 +19,7 @@ class FailingCloud(GoodCloud):
 
 
 class LateCloud(GoodCloud):
-    """Its lists and looks miss what was started, until they were asked often enough."""
+    """A cloud whose reads miss a started node until several reads were made."""
 
     asked = 0
     MISSES = 3

@@ -25,7 +25,7 @@ from orchestrator_core import (
     hookimpl,
 )
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # The kit is installed with the tests only.
     from orchestrator_core.testing import Fake, Stage
 
 TOKEN = "hunter2-token"
@@ -33,7 +33,7 @@ TOKEN = "hunter2-token"
 
 @dataclass
 class Desk:
-    """The backend itself: all objects of the plugin that name it see the same VMs."""
+    """The backend's server: all plugin objects that name it see the same VMs."""
 
     vms: dict[tuple[str, str], Vm] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -43,14 +43,14 @@ DESKS: dict[str, Desk] = {}
 
 
 class GoodSettings(Schema):
-    """Where the backend is, and how one gets in."""
+    """The settings: the backend's address and credentials."""
 
     desk = fields.String(required=True)
     token = SecretField(required=True)
 
 
 class GoodBackend:
-    """Has every hook."""
+    """An assignment backend with every hook."""
 
     external: ClassVar[bool] = True
     settings_schema: type[Schema] = GoodSettings
@@ -127,7 +127,7 @@ class GoodBackend:
 
 
 class GoodLedgerBackend(GoodBackend):
-    """Keeps nothing itself: who holds what is the core's ledger."""
+    """A backend that keeps nothing itself: the core's ledger knows the holders."""
 
     external = False
     instead: ClassVar = {"A17": "unsupported"}
@@ -155,8 +155,8 @@ class GoodLedgerBackend(GoodBackend):
 
 @contextmanager
 def fake(stage: Stage) -> Iterator[Fake]:
-    """A backend that knows the nodes of the cloud."""
-    from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
+    """Return a fake backend that knows the nodes of the cloud."""
+    from orchestrator_core.testing import Fake  # noqa: PLC0415 - installed with the tests only
 
     (stage.directory / "token").write_text(TOKEN)
     where = str(stage.directory)

@@ -1,4 +1,4 @@
-"""A small cloud in memory that does what the contract says: what the wrong ones are made of."""
+"""A small cloud in memory that obeys the contract: the base of the wrong ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from orchestrator_core import (
     hookimpl,
 )
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # The kit is installed with the tests only.
     from orchestrator_core.testing import Fake, Stage
 
 IMAGES = {image.id: image for image in (Image("img-1", "Debian 12"), Image("img-2", "Debian 13"))}
@@ -43,7 +43,7 @@ FIRST = 2
 
 @dataclass
 class Server:
-    """The cloud itself: all objects of the plugin that name it see the same nodes."""
+    """The cloud's server: all plugin objects that name it see the same nodes."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
     made: int = 0
@@ -54,14 +54,14 @@ SERVERS: dict[str, Server] = {}
 
 
 class GoodSettings(Schema):
-    """Where the cloud is, and how one gets in."""
+    """The settings: the cloud's address and credentials."""
 
     server = fields.String(required=True)
     password = SecretField(required=True)
 
 
 class GoodCloud:
-    """Has every hook."""
+    """A cloud with every hook."""
 
     settings_schema: type[Schema] = GoodSettings
     fake = "good_cloud:fake"
@@ -202,15 +202,15 @@ class GoodCloud:
 
 
 def seen_by_a_server(thing_id: str) -> str:
-    """Return the id that a server sees in ``/things/<id>``, into which it was put as it is."""
+    """Return the id that a server sees in ``/things/<id>`` with an unescaped id."""
     path = urlsplit(f"https://cloud.example.org/things/{thing_id}").path
     return normpath(unquote(path).partition(";")[0].strip()).removeprefix("/things/")
 
 
 @contextmanager
 def fake(stage: Stage) -> Iterator[Fake]:
-    """A cloud that has two nodes at first."""
-    from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
+    """Return a fake cloud that starts with two nodes."""
+    from orchestrator_core.testing import Fake  # noqa: PLC0415 - installed with the tests only
 
     passwords = {}
     for name, text in (("right", PASSWORD), ("wrong", "open-barley")):

@@ -1,4 +1,4 @@
-"""A small policy about names that does what the contract says."""
+"""A small naming policy that obeys the contract."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from orchestrator_core import (
     hookimpl,
 )
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # The kit is installed with the tests only.
     from orchestrator_core.testing import Fake, Stage
 
 TOKEN = "hunter2-token"
 
 
 class GoodSettings(Schema):
-    """Which names are refused, and how the policy's owner is told."""
+    """The settings: the refused names, and the credentials of the policy's owner."""
 
     refused = fields.String(load_default="evil")
     token = SecretField(required=True)
 
 
 class GoodExtension:
-    """Denies starts by their name."""
+    """An extension that denies starts by their name."""
 
     settings_schema: type[Schema] = GoodSettings
     fake = "good_extension:fake"
@@ -56,8 +56,8 @@ class GoodExtension:
 
 @contextmanager
 def fake(stage: Stage) -> Iterator[Fake]:
-    """Nothing is needed but a token."""
-    from orchestrator_core.testing import Fake  # noqa: PLC0415 - only tests have it
+    """Return a fake that needs only a token."""
+    from orchestrator_core.testing import Fake  # noqa: PLC0415 - installed with the tests only
 
     (stage.directory / "token").write_text(TOKEN)
     yield Fake(

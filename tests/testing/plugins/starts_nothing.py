@@ -1,4 +1,4 @@
-"""The dummy cloud for somebody who may do everything with its nodes but start one."""
+"""The dummy cloud for an account with every permission except starting nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assignment backends that are wrong in one thing."""
+"""Assignment backends with one fault each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CannotBeMade(GoodBackend):
 
 
 class ListsAVmTwice(GoodBackend):
-    """As pages do that overlap."""
+    """A backend whose overlapping pages list a VM twice."""
 
     breaks, says = "A2", "more than once"
 
@@ -88,7 +88,7 @@ class KnowsHostnamesOfTheAssignedAlone(GoodBackend):
 
 
 class TakesTheNodeOfTwo(GoodBackend):
-    """A hostname beside a node id is not looked at."""
+    """A backend that ignores a hostname beside a node id."""
 
     breaks, says = "A5", "expected 400"
 
@@ -105,7 +105,7 @@ class CallsWhatIsNotThereAFailure(GoodBackend):
 
 
 class GivesAnotherForWhatIsNotThere(GoodBackend):
-    """Which a name that is nearly right is, too."""
+    """A backend that returns another VM for an unknown name, also for one that is nearly right."""
 
     breaks, says = "A6", "expected 400"
     instead: ClassVar = {"A18": "fail"}
@@ -182,7 +182,7 @@ class RefusesAllWhoComeTogether(GoodLedgerBackend):
 
 
 class ForgetsToFree(GoodBackend):
-    """What is released stays its user's."""
+    """A backend whose released VMs keep their user."""
 
     breaks, says = "A10", "'user': 'ada'"
 
@@ -204,7 +204,7 @@ class ReleasesWhatIsFree(GoodBackend):
 
 
 class MeansTheLastOneIfNothingFits(GoodBackend):
-    """The last VM that somebody has: a release of a wrong name destroys it."""
+    """A backend that takes an unknown name for the last assigned VM, which a release destroys."""
 
     breaks, says = "A12", "answered 200"
 
@@ -213,7 +213,7 @@ class MeansTheLastOneIfNothingFits(GoodBackend):
             return super().meant(cloud, node, hostname)
         except NodeNotFound:
             held = [vm for vm in self.of(cloud) if vm.user]
-            if not held or node is not None:  # the core compares ids
+            if not held or node is not None:  # The core compares ids.
                 raise
             return held[-1]
 
@@ -301,7 +301,7 @@ class TakesTheBeginningOfAHostname(GoodBackend):
 
 
 class TakesAHostnameThatGoesOn(GoodBackend):
-    """As if a domain came behind it."""
+    """A backend that accepts a longer hostname, as if a domain followed."""
 
     breaks, says = "A18", "is taken for"
 
@@ -350,7 +350,7 @@ class MixesItsClouds(GoodBackend):
 
 
 class ServesOneCloudAlone(GoodBackend):
-    """For whichever cloud somebody asks."""
+    """A backend that uses one cloud, whatever cloud is requested."""
 
     breaks, says = "A20", "answered 200"
 
@@ -373,7 +373,7 @@ class ChecksWhatItMayNot(GoodBackend):
 
 
 class GivesTheFirstOfThatHostname(GoodBackend):
-    """It is told of a VM by its hostname, and takes its answer's id from the question."""
+    """A backend that looks VMs up by hostname and copies the requested id into its answer."""
 
     breaks, says = "A22", "was meant, and held are"
 

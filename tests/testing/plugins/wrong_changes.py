@@ -1,4 +1,4 @@
-"""Clouds that are wrong in one thing when nodes are started or destroyed."""
+"""Clouds with one fault each in starting or destroying nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orchestrator_core import (
     hookimpl,
 )
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # The kit is installed with the tests only.
     from orchestrator_core.testing import Fake, Stage
 
 PAGE = 20
@@ -31,13 +31,13 @@ PAGE = 20
 
 @contextmanager
 def long_list(stage: Stage) -> Iterator[Fake]:
-    """A cloud of which more is asked than one page holds."""
+    """Return a fake cloud with more nodes than one page holds."""
     with good_cloud.fake(stage) as fake:
         yield replace(fake, many=PAGE + 4)
 
 
 class AnswersWithTheNameThatWasWanted(GoodCloud):
-    """The cloud calls it otherwise."""
+    """A cloud that answers with the requested name and uses another one."""
 
     breaks, says = "C20", "listed"
 
@@ -94,7 +94,7 @@ class TakesAnySize(GoodCloud):
 
 
 class StartsAndThenRefusesTheSize(GoodCloud):
-    """It looks at the size when the node is there already."""
+    """A cloud that checks the size after it has created the node."""
 
     breaks, says = "C23", "started all the same"
 
@@ -121,7 +121,7 @@ class DiesOfAKey(GoodCloud):
 
 
 class RefusesMetadataTooLate(GoodCloud):
-    """The node is there, and nobody is told of it."""
+    """A cloud that refuses metadata after it has created the node."""
 
     breaks, says = "C24", "these were started"
 
@@ -163,7 +163,7 @@ class ShowsTheMarker(GoodCloud):
 
 
 class ShowsTheMarkerAlone(GoodCloud):
-    """In the node by itself, not in the list."""
+    """A cloud that shows the marker in a single node, and not in the list."""
 
     breaks, says = "C26", "the marker shows in"
 
@@ -174,7 +174,7 @@ class ShowsTheMarkerAlone(GoodCloud):
 
 
 class DestroysTheOneBeforeToo(GoodCloud):
-    """It destroys a range of numbers that begins one too early, at the last of another name."""
+    """A cloud that also destroys the previous node, if that has another name."""
 
     breaks, says = "C27", "destroyed"
 
@@ -189,7 +189,7 @@ class DestroysTheOneBeforeToo(GoodCloud):
 
 
 class ChangesNames(GoodCloud):
-    """A node is listed under another name each time."""
+    """A cloud that lists a node under another name each time."""
 
     breaks, says = "C28", "There is no node with the hostname"
 
@@ -224,7 +224,7 @@ class CallsWhatIsNotThereAWrongParameter(GoodCloud):
 
 
 class WritesItsListBack(GoodCloud):
-    """Two stops at once: the second writes back what the first has destroyed."""
+    """A cloud in which the second of two concurrent stops restores the first one's node."""
 
     breaks, says = "C30", "was to disappear"
 
@@ -256,7 +256,7 @@ class DestroysInAnyCase(GoodCloud):
 
 
 class MakesIdsOfNames(GoodCloud):
-    """Of those that end in the same word: the id comes back with the name."""
+    """A cloud that makes ids from some names, so that an id comes back with its name."""
 
     breaks, says = "C32", "was the id of another node"
 
@@ -291,7 +291,7 @@ class PutsTheIdOfAStopIntoAUrl(GoodCloud):
 
 
 class BlocksInAStop(GoodCloud):
-    """Each behaviour that stops a node would take as long as a call may."""
+    """A cloud whose stop_vm blocks until the deadline, in each behaviour that stops a node."""
 
     breaks, says = "C21", "stop_vm blocks"
     slow = True

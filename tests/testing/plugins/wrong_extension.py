@@ -1,4 +1,4 @@
-"""Extensions that are wrong in one thing."""
+"""Extensions with one fault each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import good_extension
 from good_extension import GoodExtension
 from orchestrator_core import Call, Forbidden, PluginContext, hookimpl
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # The kit is installed with the tests only.
     from orchestrator_core.testing import Fake, Stage
 
 SECONDS = 0.5
@@ -21,7 +21,7 @@ SECONDS = 0.5
 
 @contextmanager
 def hasty(stage: Stage) -> Iterator[Fake]:
-    """Its deadline is short."""
+    """Return a fake with a short deadline."""
     with good_extension.fake(stage) as fake:
         yield replace(fake, settings={**fake.settings, "deadline": SECONDS})
 
@@ -55,7 +55,7 @@ class ReadsAnotherNode(GoodExtension):
 
 
 class CountsReadsWithoutAReason(GoodExtension):
-    """Whoever asks the same twice is refused, and nobody knows why."""
+    """An extension that denies the second read without a reason."""
 
     breaks, says = "E2", "denied without a reason"
     seen = 0
@@ -97,7 +97,7 @@ class DeniesAChangeWithoutAReason(GoodExtension):
 
 
 class AssignsToNobody(GoodExtension):
-    """It changes a parameter to what no request may have."""
+    """An extension that removes a required parameter."""
 
     breaks, says = "E5", "/vm/action/assign/cloud answered"
 

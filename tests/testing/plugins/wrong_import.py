@@ -1,4 +1,4 @@
-"""Imports what may change in any version of the core."""
+"""A plugin that imports private names of the core, which may change in any version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks for its server when it is imported."""
+"""A plugin that connects to its server when it is imported."""
 
 from __future__ import annotations
 

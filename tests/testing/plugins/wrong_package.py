@@ -1,4 +1,4 @@
-"""Extensions that do what they should, in packages that are wrong in one thing."""
+"""Correct extensions in packages with one fault each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clouds that are wrong in one thing when nodes are switched."""
+"""Clouds with one fault each in power changes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class CallsWhatIsNotThereAWrongParameter(GoodCloud):
 
 
 class ShowsTheStateOfBefore(GoodCloud):
-    """In the node by itself, not in the list."""
+    """A cloud that shows the previous state in a single node, and the new one in the list."""
 
     breaks, says = "C46", "was to show the same new state"
 

@@ -1,4 +1,4 @@
-"""Clouds that are wrong in one thing that they show."""
+"""Clouds with one fault each in reads."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class GivesNoReason(GoodCloud):
 
 
 class ListsANodeTwice(GoodCloud):
-    """As pages do that overlap."""
+    """A cloud whose overlapping pages list a node twice."""
 
     breaks, says = "C4", "i-0001"
 
@@ -135,7 +135,7 @@ class ListsAHostnameAsAddress(GoodCloud):
 
 
 class PagesInAnotherOrder(GoodCloud):
-    """As clouds do whose newest come first."""
+    """A cloud whose pages come newest first."""
 
     breaks, says = "C19", "that is not by id"
 
@@ -180,7 +180,7 @@ class ListsOtherImagesEachTime(GoodCloud):
 
 
 class ListsThePageWithoutTheImage(GoodCloud):
-    """The fake names an image that comes on the second page."""
+    """A cloud that omits the second page, which has an image that the fake names."""
 
     breaks, says = "C5", "'img-2', which the fake names, is not among images"
 
@@ -206,7 +206,7 @@ class ListsALocationTwice(GoodCloud):
 
 
 class NumbersNodesAnewEachTime(GoodCloud):
-    """As long as nothing has been started."""
+    """A cloud that numbers its nodes anew in each list, until the first start."""
 
     breaks, says = "C8", "at first, then"
     asked = 0
@@ -259,7 +259,7 @@ class TakesAnIdInAnyCase(GoodCloud):
 
 
 class SharesItsBuffer(GoodCloud):
-    """Two calls at once: what one has asked for the other gets too."""
+    """A cloud in which concurrent reads share a buffer, so that one gets the other's answer."""
 
     breaks, says = "C11", "was asked for"
     wanted = ""
@@ -269,7 +269,7 @@ class SharesItsBuffer(GoodCloud):
     @hookimpl
     def get_node(self, node_id: str) -> Node:
         if self.found(node_id).name.endswith("many"):
-            return super().get_node(node_id)  # what stops at once look at
+            return super().get_node(node_id)  # Concurrent stops read these.
         with self.lock:
             self.inside += 1
             self.wanted = node_id
@@ -281,7 +281,7 @@ class SharesItsBuffer(GoodCloud):
 
 
 class HasOneConnectionForAll(GoodCloud):
-    """And closes it when another thread begins."""
+    """A cloud whose threads share one connection, which fails while another thread uses it."""
 
     breaks, says = "C11", "expected 200"
     busy = False
@@ -320,7 +320,7 @@ class HasLostItsNodesWhenUnreachable(GoodCloud):
 
 
 class ConnectsWhenItIsMade(GoodCloud):
-    """And cannot be used until the server is started anew, if the cloud was down."""
+    """A cloud that connects in its constructor, and stays unusable after an outage."""
 
     breaks, says = "C12", "cannot be set up"
 
@@ -360,7 +360,7 @@ class ChecksOnlyWhetherSomebodyAnswers(GoodCloud):
 
 
 class ChecksWhatItMayNot(GoodCloud):
-    """A check that needs more rights than the rest."""
+    """A cloud whose check needs more permissions than its other hooks."""
 
     breaks, says = "C14", "Only administrators may ask this"
 
@@ -371,7 +371,7 @@ class ChecksWhatItMayNot(GoodCloud):
 
 
 class PutsAnIdIntoAUrl(GoodCloud):
-    """As it is: the server that the URL reaches takes it apart."""
+    """A cloud that puts an id into a URL unescaped, so that the server parses it."""
 
     breaks, says = "C15", "get_node was to refuse the id"
 
@@ -381,7 +381,7 @@ class PutsAnIdIntoAUrl(GoodCloud):
 
 
 class WritesTheIdItWasAskedFor(GoodCloud):
-    """It puts the id into a URL as it is, and into its answer too."""
+    """A cloud that puts an id into a URL unescaped, and copies it into its answer."""
 
     breaks, says = "C15", "it took the id for another's"
 
@@ -407,7 +407,7 @@ class PutsASizesIdIntoAUrl(GoodCloud):
 
 
 class DecodesAnIdTwice(GoodCloud):
-    """It escapes the id, and its server's framework and the server itself both decode it."""
+    """A cloud whose ids are escaped once, and decoded by the server and by its framework."""
 
     breaks, says = "C15", "get_node was to refuse the id"
 

@@ -1,4 +1,4 @@
-"""Clouds that lose nodes, tell secrets, or fail as nobody expects."""
+"""Clouds that lose nodes, reveal secrets, or fail in unexpected ways."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orchestrator_core import (
     hookimpl,
 )
 
-if TYPE_CHECKING:  # the kit, which only tests have
+if TYPE_CHECKING:  # The kit is installed with the tests only.
     from orchestrator_core.testing import Fake, Stage
 
 
@@ -32,7 +32,7 @@ class FindsNothing(GoodCloud):
 
 
 class FindsByItsNameAlone(GoodCloud):
-    """Any node that a start with some marker has made will do."""
+    """A cloud that finds the last node when no node has the wanted marker."""
 
     breaks, says = "C51", "it was to fail"
 
@@ -43,7 +43,7 @@ class FindsByItsNameAlone(GoodCloud):
 
 
 class FindsNone(GoodCloud):
-    """It says so by returning nothing: the core cannot take that for an answer."""
+    """A cloud that returns None for an unknown marker, which is not a valid answer."""
 
     breaks, says = "C51", "was to be settled"
     slow = True
@@ -126,13 +126,13 @@ class FailsAtTheEnd(GoodCloud):
 
 @contextmanager
 def real(stage: Stage) -> Iterator[Fake]:
-    """As somebody would set a real cloud up."""
+    """Return a fake that is set up like a real cloud."""
     with good_cloud.fake(stage) as fake:
         yield replace(fake, settings={**fake.settings, "visibility_timeout": fake.settle})
 
 
 class KeepsWhatHasAKey(GoodCloud):
-    """Nodes with a key are protected from being destroyed."""
+    """A cloud that protects nodes with a key from being destroyed."""
 
     breaks, says = "L1", "was to disappear"
     live = True

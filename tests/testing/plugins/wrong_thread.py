@@ -1,4 +1,4 @@
-"""Starts a thread when it is imported."""
+"""A plugin that starts a thread when it is imported."""
 
 from __future__ import annotations
 

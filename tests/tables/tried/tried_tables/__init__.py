@@ -1,4 +1,4 @@
-"""A cloud, a backend and an extension with a table of their own each, all of one name."""
+"""A cloud, a backend and an extension, each with a table of its own and all of one name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Counts:
-    """Writes a row for each call into the table of its kind."""
+    """A counter that writes a row for each call into the table of its kind."""
 
     migrations = f"tried_tables.{os.environ.get('TRIED_MIGRATIONS', 'both')}"
     table: ClassVar[str]
@@ -33,8 +33,8 @@ class _Counts:
         self.state = context.state
 
     def count(self, what: str) -> int:
-        """Write a row; return how many there are of what."""
-        from sqlalchemy import (  # noqa: PLC0415 - loaded only where there is a database
+        """Write a row; return the number of rows of that call."""
+        from sqlalchemy import (  # noqa: PLC0415 - loaded only with a database
             Double,
             Integer,
             Text,
@@ -61,7 +61,7 @@ class _Counts:
 
 
 class Cloud(_Counts):
-    """Has as many nodes as it was asked for lists of them."""
+    """A cloud with as many nodes as lists were requested."""
 
     table = "cloud_tried__calls"
     gone_after: ClassVar[int] = 2
@@ -69,12 +69,12 @@ class Cloud(_Counts):
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Say what it is."""
+        """Return its description."""
         return CloudDescription("tried", "Tried")
 
     @hookimpl
     def list_nodes(self) -> Sequence[Node]:
-        """Count."""
+        """Count the call and return the nodes."""
         if not Cloud.refused:
             Cloud.refused = True
             raise CredentialsRefused("They have changed")
@@ -82,7 +82,7 @@ class Cloud(_Counts):
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
-        """Count; there is one until the first is destroyed."""
+        """Count the call; return the node until the first is destroyed."""
         self.count("get_node")
         if Cloud.gone_after <= self.count("looked"):
             raise NodeNotFound(f"There is no node {node_id}")
@@ -90,28 +90,28 @@ class Cloud(_Counts):
 
     @hookimpl
     def stop_vm(self) -> None:
-        """Count."""
+        """Count the call."""
         self.count("stop_vm")
 
 
 class Backend(_Counts):
-    """Has as many VMs as it was asked for lists of them."""
+    """A backend with as many VMs as lists were requested."""
 
     table = "assignment_tried__calls"
 
     @hookimpl
     def list_vms(self) -> Sequence[Vm]:
-        """Count."""
+        """Count the call and return the VMs."""
         return [Vm(number, str(number), "x") for number in range(self.count("list_vms"))]
 
 
 class Extension(_Counts):
-    """Lets every caller make three calls."""
+    """An extension that allows every caller three calls."""
 
     table = "extension_tried__calls"
 
     @hookimpl
     def before_call(self, call: Call) -> None:
-        """Count, and deny the fourth to a cloud."""
+        """Count the call, and deny the fourth to a cloud."""
         if call.cloud and self.count(call.caller) > 3:
             raise Forbidden("Three are enough")

@@ -1,0 +1,172 @@
+"""Fields and checks that the schemas of the settings file share.
+
+Each function takes the description of the key that it makes a field for. The settings reference
+(:mod:`orchestrator_core.settings.reference`) shows it, together with the type, the unit and the
+allowed values.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from orchestrator_core.settings.faults import nearest
+
+DAY: Final = 86_400
+
+_BIND: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})|unix:[^\0]+")
+_LAST_PORT: Final = 65_535
+_ROOT_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+
+
+class SectionSchema(Schema):
+    """A section of the settings file, which becomes one object of :attr:`model`."""
+
+    model: ClassVar[type[Any]]
+    """The dataclass of the section; its defaults are those of the settings."""
+
+    @post_load
+    def _make(self, data: dict[str, Any], **_: Any) -> Any:
+        return self.model(**self.arguments(data))
+
+    def arguments(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of the model for these values; lists become tuples."""
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+
+
+class OneOf(validate.OneOf):
+    """A check for one of several words, whose error names the word that is most similar."""
+
+    def __call__(self, value: Any) -> Any:
+        """Return the word if it is one of them.
+
+        Raises:
+            ValidationError: with all of the words.
+        """
+        if value not in self.choices:
+            options = [str(choice) for choice in self.choices]
+            hint = nearest(value, options)
+            raise ValidationError(f'"{value}" must be one of: {", ".join(options)}{hint}')
+        return value
+
+
+def text(
+    description: str,
+    *,
+    default: str = "",
+    allowed: str = "",
+    validate: Callable[[str], Any] | None = None,
+    required: bool = False,
+) -> fields.String:
+    """Return a field for a text.
+
+    Args:
+        description: the meaning of the key, in Markdown.
+        default: the default in words, where it depends on other settings.
+        allowed: the allowed values in words, where the check cannot tell them.
+        validate: the check of the value.
+        required: whether the section needs the key.
+    """
+    about = _about(description, default=default, allowed=allowed)
+    return fields.String(validate=validate, required=required, metadata=about)
+
+
+def choice(*options: str, description: str, default: str = "") -> fields.String:
+    """Return a field for one of several words."""
+    return text(description, validate=OneOf(options), default=default)
+
+
+def words(description: str, *, default: str = "") -> fields.List[str]:
+    """Return a field for a list of texts that are not empty."""
+    inner = fields.String(validate=validate.Length(min=1))
+    return fields.List(inner, metadata=_about(description, default=default))
+
+
+def flag(description: str) -> fields.Boolean:
+    """Return a field for ``true`` or ``false``."""
+    return fields.Boolean(truthy={True}, falsy={False}, metadata=_about(description))
+
+
+def count(low: int, high: int, unit: str, description: str, **more: str) -> fields.Integer:
+    """Return a field for a whole number from ``low`` to ``high``.
+
+    Args:
+        low: the least value.
+        high: the largest value.
+        unit: what is counted.
+        description: the meaning of the key, in Markdown.
+        more: ``default`` and ``allowed``, in words.
+    """
+    about = _about(description, unit=unit, **more)
+    return fields.Integer(strict=True, validate=validate.Range(low, high), metadata=about)
+
+
+def duration(
+    description: str, *, low: float | None = None, high: float | None = DAY
+) -> fields.Float:
+    """Return a field for a number of seconds.
+
+    Args:
+        description: the meaning of the key, in Markdown.
+        low: the least value; without it, any value above 0.
+        high: the largest value; None for no limit.
+    """
+    limits = validate.Range(low or 0, high, min_inclusive=low is not None)
+    return fields.Float(
+        validate=limits, allow_nan=False, metadata=_about(description, unit="seconds")
+    )
+
+
+def _about(description: str, **more: str) -> dict[str, str]:
+    return {"description": description, **{key: words for key, words in more.items() if words}}
+
+
+def check_bind(address: str) -> None:
+    """Refuse an address on which no server can listen.
+
+    Raises:
+        ValidationError: with a description of valid addresses.
+    """
+    found = _BIND.fullmatch(address)
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
+        raise ValidationError('must be "HOST:PORT" or "unix:PATH"')
+
+
+def check_root_path(path: str) -> None:
+    """Refuse a path that does not begin with a slash, or that ends with one.
+
+    Raises:
+        ValidationError: with a description of valid paths.
+    """
+    if path and not _ROOT_PATH.fullmatch(path):
+        raise ValidationError('must be a path such as "/clouds", without a final slash')
+
+
+def check_proxies(addresses: str) -> None:
+    """Refuse a text that is neither ``*`` nor a list of addresses and networks.
+
+    Raises:
+        ValidationError: with a description of valid texts.
+    """
+    try:
+        for address in addresses.split(","):
+            if address.strip() != "*":
+                ipaddress.ip_network(address.strip())
+    except ValueError:
+        raise ValidationError(
+            'must be "*", or addresses and networks separated by commas: "127.0.0.1, 10.0.0.0/8"'
+        ) from None
+
+
+def check_caller(name: str) -> None:
+    """Refuse a caller's name that cannot be shown.
+
+    Raises:
+        ValidationError: with a description of valid names.
+    """
+    if not name.strip() or not name.isprintable():
+        raise ValidationError("a caller's name is a printable text")
