@@ -6,8 +6,6 @@ The test moves the clock itself, on either database; the processes' own clock is
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,8 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, clock_anchors, processes, vms
 from orchestrator_core.state.upgrade import upgrade
 from orchestrator_core.uptime import uptime
-from tests.conftest import environment_without_ours, running
+from tests import commands
+from tests.conftest import running
 from tests.databases import MakeUrl
 from tests.stateful import Api, settings, wait_for
 
@@ -334,14 +333,8 @@ def test_what_machines_have_read_is_forgotten_in_the_end(moved: Moved) -> None:
 
 
 def orchestrator(folder: Path, *arguments: str) -> str:
-    config = ("--config", str(folder / "orchestrator.toml"))
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment_without_ours(),
-    )
+    done = commands.run(*arguments, "--config", str(folder / "orchestrator.toml"))
+    done.check_returncode()
     return done.stdout
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
+from tests import commands
 from tests.conftest import DUMMY, Serve, Server
 from tests.databases import MakeUrl
 from tests.stateful import Api, wait_for
@@ -37,11 +38,8 @@ def orchestrator(tried: dict[str, str], clean_environment: dict[str, str], tmp_p
     def run(toml: str, *words: str, history: str) -> subprocess.CompletedProcess[str]:
         config = tmp_path / "command.toml"
         config.write_text(toml)
-        command = [sys.executable, "-m", "orchestrator_core.cli", *words, "--config", str(config)]
         environment = {**clean_environment, **tried, "TRIED_MIGRATIONS": history}
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        return commands.run(*words, "--config", str(config), environment=environment)
 
     return run
 
