@@ -10,12 +10,15 @@ RUNTIME := . plugins/dummy_plugin
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
 CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
-JOBS ?= 2
+# Tests wait more than they compute, so one process more than there are cores keeps all of them busy.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
+UV := build/uv/bin/uv
 
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check test soak bench docs pages lock audit changelog clean
+.PHONY: help install run check quick test cov lowest soak bench docs pages lock audit changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,12 +47,30 @@ run: $(VENV)/.runtime ## Serve the dummy cloud on 127.0.0.1:5050
 check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	for plugin in plugins/* examples/*; do $(BIN)/mypy $$plugin || exit 1; done
 	$(BIN)/lint-imports --no-logo
 
+quick: install ## Lint what changed since main, and run its unit tests
+	JOBS=$(JOBS) $(BIN)/python -m tests.quick
+
 test: check ## Everything that CI runs: the checks and the tests
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest $(SPREAD)
+
+cov: install ## All tests, and the branch coverage of the core
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(SPREAD)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+$(UV):
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/pip install --quiet uv==0.13.9
+
+lowest: install $(UV) ## All tests with the lowest versions that our packages allow
+	$(BIN)/python requirements/lowest.py $(UV) build/lowest/constraints.txt
+	$(MAKE) install VENV=build/lowest/venv CONSTRAINTS=build/lowest/constraints.txt
+	build/lowest/venv/bin/pytest $(SPREAD)
 
 soak: install ## The long runs: up to an hour, not in CI
 	$(BIN)/pytest -m soak --timeout 3600

@@ -119,13 +119,13 @@ class _Builder:
     def _later(self, kind: Kind, section: _Section, error: OrchestratorError) -> PluginHandle:
         """Return a handle without a plugin's object; the object is created once it can be."""
         table, _, _ = _names(section)
-        _log.error("not available", of=f"{table}.{section.name}", why=error.message)
+        _log.error("plugin not available", of=f"{table}.{section.name}", why=error.message)
 
         def make() -> Hooks:
             self._plugins.find_again(self._settings.plugins)
             return self._one(kind, section).hooks(f"{_TITLES[kind]} {section.name}")
 
-        return PluginHandle(None, "its plugin or a file that it needs is not there", make=make)
+        return PluginHandle(None, "its plugin, or a file that it needs, is missing", make=make)
 
     def _one(self, kind: Kind, section: _Section) -> PluginHandle:
         table, key, plugin_name = _names(section)
@@ -134,7 +134,7 @@ class _Builder:
         if record is None:
             raise self._not_installed(kind, (*path, key), plugin_name)
         if record.state is not State.LOADED:
-            _log.error("not available", of=".".join(path), why=record.message)
+            _log.error("plugin not available", of=".".join(path), why=record.message)
             is_away = record.state is State.FAILED and record.stage != "migrations"
             if self._lenient and is_away:
                 raise SettingsError(f"[{table}.{section.name}]: {_unusable(record)}")
@@ -184,12 +184,12 @@ class _Builder:
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)
-        have = f"installed are: {', '.join(installed)}" if installed else "none is installed"
+        have = f"installed: {', '.join(installed)}" if installed else "none is installed"
         fault: Fault = (
             path,
             (
-                f'no installed plugin is called "{name}"{nearest(name, installed)} ({have}; '
-                f"pip install vm-orchestrator-{name} may be what is missing)"
+                f'no installed plugin is named "{name}"{nearest(name, installed)} ({have}); '
+                f"install it, for example with pip install vm-orchestrator-{name}"
             ),
         )
         return settings_error([fault], self._settings.file, self._settings.origins)

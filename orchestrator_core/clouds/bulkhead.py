@@ -195,7 +195,7 @@ class Bulkhead:
     # --- in the event loop --------------------------------------------------------------
 
     def _make_room(self, origins: Sequence[Origin]) -> None:
-        """Find a place for a new call, if necessary that of another waiting call.
+        """Find a place for a new call; if necessary, take that of another waiting call.
 
         Raises:
             CloudBusy: when there is no place.
@@ -205,7 +205,8 @@ class Bulkhead:
         overdue_of_one = max(self._overdue_of[one.caller] for one in origins)
         if max(self._overdue, overdue_of_one + spare) >= 2 * self._limit:
             raise CloudBusy(
-                f"{self.title} does not give its threads back, try again later", retry_after=5
+                f"{self.title} has no thread left, because its calls do not end; try again later",
+                retry_after=5,
             )
         if self._inside < self._capacity:
             return
@@ -218,7 +219,7 @@ class Bulkhead:
             pending.future.set_exception(self._busy())
 
     def _busy(self) -> CloudBusy:
-        return CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
+        return CloudBusy(f"{self.title} is busy; try again later", retry_after=1)
 
     def _submit(self, pending: PendingCall, origins: Sequence[Origin]) -> None:
         with self._lock:
@@ -292,7 +293,7 @@ class Bulkhead:
         if pending.begun:
             error = CloudTimeout(f"{self.title} did not answer within {total:g} s")
         else:
-            error = NeverAsked(f"{self.title} had no thread free within {total:g} s")
+            error = NeverAsked(f"{self.title} had no free thread within {total:g} s")
         pending.future.set_exception(error)
 
     def _leave(self, pending: PendingCall) -> None:
@@ -388,7 +389,7 @@ class Bulkhead:
             if not pending.lost:
                 return False
             self._lost -= 1
-        _log.warning("lost thread came back", of=self.title, lost=self._lost)
+        _log.warning("lost thread returned", of=self.title, lost=self._lost)
         return True
 
     def _announce(self) -> None:

@@ -79,8 +79,8 @@ class Registry:
         if self._has_state or cloud.settings.destroy == "all":
             return None
         return (
-            'destroys its own VMs alone (destroy = "own"), and a server without [state] keeps no '
-            "record of them, so that it refuses every stop and release: add [state], or write "
+            'destroys only its own VMs (destroy = "own"), and a server without [state] has no '
+            "record of them, so it refuses every stop and release; add [state], or write "
             f'destroy = "all" in [clouds.{cloud.name}]'
         )
 

@@ -85,10 +85,10 @@ def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
     """
     if not isinstance(factory, type):
         found = type(factory).__name__
-        raise PluginError(f"the entry point names something of type {found}, which is no class")
+        raise PluginError(f"the entry point names something of type {found}, which is not a class")
     schema = settings_schema(factory)
     if not (isinstance(schema, type) and issubclass(schema, Schema)):
-        raise PluginError("settings_schema is no marshmallow schema class")
+        raise PluginError("settings_schema is not a marshmallow schema class")
     plugins = manager(kind)
     try:
         plugins.register(factory)

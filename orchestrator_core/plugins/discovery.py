@@ -30,7 +30,7 @@ def discover() -> list[PluginRecord]:
         try:
             records = _read(source)
         except Exception as error:  # noqa: BLE001 - any package of the installation may be damaged
-            _log.warning("a package's metadata cannot be read", error=type(error).__name__)
+            _log.warning("package metadata unreadable", error=type(error).__name__)
             continue
         for record in records:
             found.setdefault((record.kind.value, record.name, record.distribution), record)

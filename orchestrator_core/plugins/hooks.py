@@ -117,10 +117,10 @@ class Hooks:
             return self._methods[hook].call(self._plugin, arguments)
         except OrchestratorError as error:
             raise _without_its_way(self._spoken.clean(error, hook, arguments)) from None
-        except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
+        except BaseException as error:  # noqa: BLE001 - no exception of a plugin may pass
             # Not even KeyboardInterrupt passes. A real one reaches only the main thread, where no
             # hook is called, and one that a plugin raises would end this worker. The error's text
-            # may contain a credential or an inner address, so that it goes only to the log.
+            # may contain a credential or an inner address, so it goes only to the log.
             known = translated(error, self.title, hook)
             if known is not None:
                 ours, hint = known

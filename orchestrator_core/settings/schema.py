@@ -57,8 +57,8 @@ class SettingsSchema(Schema):
     allow_removal = fields.List(
         fields.String(validate=OneOf(("auth", "state", "clouds"))),
         metadata={
-            "description": "The sections that a reload may find missing. Otherwise a reload that "
-            "lacks a section which is in force is refused, because the file may be half-written."
+            "description": "The sections that a reload may remove. A reload that lacks any other "
+            "section in force is refused, because the file may be half-written."
         },
     )
     server = fields.Nested(ServerSchema)

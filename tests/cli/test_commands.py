@@ -85,7 +85,7 @@ def test_init_copies_and_overwrites_nothing(run: Run, tmp_path: Path) -> None:
     settings = tmp_path / "etc" / "orchestrator.toml"
     assert run("check", "--config", str(settings)).returncode == 0
     settings.write_text("# mine\n")
-    assert "stays as it is" in run("init", "etc").stdout
+    assert "was not changed" in run("init", "etc").stdout
     assert settings.read_text() == "# mine\n"
     assert (tmp_path / "etc" / "gunicorn.conf.py").exists()
 

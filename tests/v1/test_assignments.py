@@ -113,7 +113,7 @@ def test_a_generation_that_has_ended_is_told_from_one_that_never_was(api: Api) -
     api.assign(node, lease="1h")
     for answer in (api.release(node, generation=7), api.renew(node, generation=7)):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
-        never = "The VM never had an assignment of generation 7; it is 1 now"
+        never = "The VM never had generation 7; its generation is 1"
         assert answer.json()["message"] == never
     assert api.release(node, generation=1).status_code == 200
 

@@ -47,7 +47,7 @@ class OrphanScanner:
         self._registry = registry
         self._interval = interval
 
-    async def turn(self) -> None:
+    async def scan_due(self) -> None:
         """Scan every cloud that is due."""
         usable = [name for name, cloud in self._registry.clouds.items() if not cloud.failure]
         # One read, every second, for all clouds: a write would take the lock from the changes.
@@ -56,9 +56,9 @@ class OrphanScanner:
         for name in await self._database.write(
             lambda connection: _claim(connection, usable, self._interval)
         ):
-            await self._look(self._registry.clouds[name])
+            await self._scan(self._registry.clouds[name])
 
-    async def _look(self, cloud: Cloud) -> None:
+    async def _scan(self, cloud: Cloud) -> None:
         started_at = await self._database.read(clock_of)
         try:
             _, nodes = await cloud.list_all()
@@ -75,13 +75,13 @@ class OrphanScanner:
             ended = [node.id for node in nodes if not is_living(node)]
             vms.note_terminated(connection, cloud.name, ended, started_at)
             _ended(connection, cloud.name, len(nodes), None)
-            _draw_conclusions(connection, cloud.settings, seen)
+            _apply_rules(connection, cloud.settings, seen)
             self._clock.check(connection)
             return seen
 
         for orphan in await self._database.write(work):
             _log.warning(
-                "a VM that nobody owns",
+                "orphan found",
                 cloud=orphan.cloud,
                 node=orphan.node_id,
                 reason=orphan.reason,
@@ -128,16 +128,14 @@ def clock_of(connection: Connection) -> float:
     return clock
 
 
-def _draw_conclusions(
-    connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]
-) -> None:
+def _apply_rules(connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]) -> None:
     """Hold destruction if the cloud has VMs unknown to the database; destroy orphans by rule."""
     # An operator who confirms has seen the orphans of that time; only a new one raises new doubt.
     if any(orphan.reason == orphans.UNKNOWN and orphan.times_seen == 1 for orphan in seen):
         installation.doubt(
             connection,
-            f"cloud {cloud.name} has VMs of ours that the database knows nothing of; it may have "
-            "come out of a backup",
+            f"cloud {cloud.name} has VMs of this installation that the database does not know; it "
+            "may have been restored from a backup",
         )
     clock = clock_of(connection)
     for orphan in seen:

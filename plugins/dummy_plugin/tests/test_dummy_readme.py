@@ -13,7 +13,7 @@ from orchestrator_dummy.outcomes import UNHARMED
 from orchestrator_dummy.request_faults import HintsSchema, hinted
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-SETTINGS, REQUESTS = README.split("## For one request")
+SETTINGS, REQUESTS = README.split("## Set faults for one request")
 
 
 def rows(text: str) -> set[str]:
