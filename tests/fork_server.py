@@ -168,7 +168,10 @@ if __name__ == "__main__":
         importlib.import_module(_name)
     gc.collect()
     gc.freeze()
-    _command = ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
+    # A forked command keeps the server's objects: it has closed their descriptors, and their
+    # finalizers would close the same numbers again, which the command has reused by then.
+    _server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
+    _command = _server.serve()
     if _command is not None:
         _prepare(_command)
         _end(_run())
