@@ -99,7 +99,7 @@ class _Others:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Pass on which behaviours another process was to check."""
+        """Pass on the behaviours that another process has to check."""
         if _PROMISED in getattr(node, "workeroutput", {}):
             self._kit().pytest_testnodedown(node)
 

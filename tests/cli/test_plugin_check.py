@@ -138,7 +138,10 @@ def test_static_looks_at_the_package_alone() -> None:
 def test_a_name_that_nobody_has() -> None:
     done = told("nobody")
     assert done.exit_code == 1
-    expected = "orchestrator: no plugin called 'nobody' is installed; see: orchestrator plugins\n"
+    expected = (
+        "orchestrator: no plugin called 'nobody' is installed; to list plugins, run: "
+        "orchestrator plugins\n"
+    )
     assert done.stderr == expected
 
 
@@ -156,7 +159,7 @@ def test_a_name_of_two_kinds() -> None:
     assert done.exit_code == 1
     name = GOOD.name
     assert done.stderr == (
-        f"orchestrator: '{name}' is the name of a cloud and extension plugin: say which by --kind\n"
+        f"orchestrator: '{name}' is the name of a cloud and extension plugin; pass --kind\n"
     )
 
 

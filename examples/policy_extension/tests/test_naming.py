@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests import commands
 from tests.conftest import DUMMY, OPS_TOKEN, Serve
 from tests.databases import MakeUrl
 from tests.stateful import Api, settings
@@ -85,8 +84,7 @@ def test_only_the_clouds_that_are_named_are_concerned(serve: Serve) -> None:
 def test_wrong_settings_are_told(tmp_path: Path, keys: str, why: str) -> None:
     config = tmp_path / "orchestrator.toml"
     config.write_text(f"{DUMMY}{POLICY}{keys}\n")
-    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--config", str(config)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = commands.run("check", "--config", str(config))
     assert said.returncode == 1
     assert "[extensions.policy" in said.stderr
     assert why in said.stderr

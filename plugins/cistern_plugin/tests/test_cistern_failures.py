@@ -1,3 +1,5 @@
+"""Failing and misbehaving Cistern servers: errors, repeats and limits."""
+
 from __future__ import annotations
 
 import re

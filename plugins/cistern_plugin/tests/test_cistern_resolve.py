@@ -1,3 +1,5 @@
+"""Resolution of node ids and hostnames to VMs."""
+
 from __future__ import annotations
 
 import pytest

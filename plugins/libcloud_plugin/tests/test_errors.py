@@ -1,3 +1,5 @@
+"""Translation of Libcloud's exceptions to the core's errors."""
+
 from __future__ import annotations
 
 import json

@@ -137,7 +137,7 @@ class ListsAHostnameAsAddress(GoodCloud):
 class PagesInAnotherOrder(GoodCloud):
     """A cloud whose pages come newest first."""
 
-    breaks, says = "C19", "that is not by id"
+    breaks, says = "C19", "that is not sorted by id"
 
     @hookimpl
     def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
