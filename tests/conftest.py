@@ -17,10 +17,19 @@ import httpx2
 import pytest
 
 from tests import loopback
+from tests.commands import COMMAND, environment_without_ours, start
 from tests.databases import database, database_url, postgres, postgres_database, sqlite
 from tests.wheels import wheels
 
-__all__ = ["database", "database_url", "postgres", "postgres_database", "sqlite", "wheels"]
+__all__ = [
+    "database",
+    "database_url",
+    "environment_without_ours",
+    "postgres",
+    "postgres_database",
+    "sqlite",
+    "wheels",
+]
 
 # Where Python is configured to write no bytecode, each server and command that a test starts would
 # compile the whole core again, which is a quarter of its start time.
@@ -55,15 +64,13 @@ class Server:
         cwd: Path | None = None,
     ) -> None:
         self.log_file = log
-        with log.open("wb") as stream:
-            self.process = subprocess.Popen(
+        with log.open("wb") as stream, Path(os.devnull).open("rb") as nothing:
+            self.process = start(
                 command,
-                stdout=stream,
-                stderr=stream,
-                stdin=subprocess.DEVNULL,
-                env=environment,
-                cwd=cwd,
-                start_new_session=True,
+                environment,
+                (nothing.fileno(), stream.fileno(), stream.fileno()),
+                cwd,
+                new_session=True,
             )
         self.url = ""
 
@@ -124,13 +131,8 @@ class Server:
 Serve = Callable[..., Server]
 
 
-def environment_without_ours() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
-
-
 def serve_command(config: Path, bind: str = "127.0.0.1:0", workers: int = 1) -> list[str]:
-    command = [sys.executable, "-m", "orchestrator_core.cli", "serve"]
-    return [*command, "--config", str(config), "--bind", bind, "--workers", str(workers)]
+    return [*COMMAND, "serve", "--config", str(config), "--bind", bind, "--workers", str(workers)]
 
 
 @pytest.fixture

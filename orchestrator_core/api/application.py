@@ -106,9 +106,11 @@ class _LimitedBody:
             return await self._receive()  # after the body's end it only reports a disconnect
         message = await self._next_part()
         if message["type"] == "http.disconnect":
-            # Falcon takes a disconnect for the end of the body, so that an incomplete body might be
+            # Falcon treats a disconnect as the end of the body, so an incomplete body might be
             # read as a complete one (RFC 9112, section 8: an incomplete message is an error).
-            raise errors.BodyRefused(400, "incomplete_body", "The body broke off")
+            raise errors.BodyRefused(
+                400, "incomplete_body", "The connection ended in the middle of the body"
+            )
         if self._parts.add(len(message.get("body", b""))):
             raise errors.BodyRefused(
                 400,

@@ -113,10 +113,10 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     except RecursionError:
         raise InvalidParameter("body", f"is nested deeper than {MAX_DEPTH}") from None
     except orjson.JSONDecodeError as error:
-        reason = f"is no valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        reason = f"is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
         raise InvalidParameter("body", reason) from None
     except ValueError as error:
-        raise InvalidParameter("body", f"is no valid JSON: {error}") from None
+        raise InvalidParameter("body", f"is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidParameter("body", "must be a JSON object")
     if _deeper(value, MAX_DEPTH):

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackagePath, distributions
@@ -44,8 +45,8 @@ class Installed:
         others = ", ".join(f"{other} in {folder}" for other, folder in self.others)
         return (
             f"{name} is installed more than once: {version} in {_folder(self.distribution)} is "
-            f"used, and there is metadata of {others}; uninstall {name} until none is left, then "
-            f"install the version that is wanted"
+            f"used, and there is also metadata of {others}; uninstall {name} until no version is "
+            "left, then install the wanted version"
         )
 
 
@@ -74,8 +75,10 @@ def _different(found: Iterable[Distribution]) -> list[Distribution]:
     """Return each distribution once: a folder may be on ``sys.path`` twice."""
     known: dict[tuple[Path, str], Distribution] = {}
     for one in found:
-        if one.metadata["Name"] and one.version:
-            known.setdefault((_folder(one).resolve(), one.version), one)
+        metadata = one.metadata  # each access parses it anew
+        name, version = metadata["Name"], metadata["Version"]
+        if name and version:
+            known.setdefault((_folder(one).resolve(), version), one)
     return list(known.values())
 
 
@@ -125,9 +128,22 @@ def _claim(one: Distribution, origins: list[Path]) -> tuple[int, int]:
         beside = _folder(one).resolve()
         return (1 if any(origin.is_relative_to(beside) for origin in origins) else 0, 0)
     code = [file for file in files if file.suffix == ".py"][:_MOST_FILES]
-    places = {Path(str(file.locate())).resolve() for file in code}
-    lists = any(origin in places or _has_below(places, origin) for origin in origins)
-    return (2, -sum(map(_differs, code))) if lists else (0, 0)
+    return (2, -sum(map(_differs, code))) if _lists(one, code, origins) else (0, 0)
+
+
+def _lists(one: Distribution, code: list[PackagePath], origins: list[Path]) -> bool:
+    """Return whether the files of a distribution are those that are imported."""
+    # Resolving hundreds of files takes most of the time of a start, and the folder is enough
+    # unless links stand in it.
+    folder = _folder(one).resolve()
+    unresolved = {Path(os.path.normpath(folder / file)) for file in code}
+    if _has_any(unresolved, origins):
+        return True
+    return _has_any({Path(str(file.locate())).resolve() for file in code}, origins)
+
+
+def _has_any(places: set[Path], origins: list[Path]) -> bool:
+    return any(origin in places or _has_below(places, origin) for origin in origins)
 
 
 def _has_below(places: set[Path], folder: Path) -> bool:

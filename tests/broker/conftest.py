@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -24,6 +23,7 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import DummySettings
+from tests import commands
 from tests.conftest import Serve
 from tests.databases import MakeUrl
 from tests.stateful import Api, Json, leases_end, settings, wait_for
@@ -97,17 +97,11 @@ def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
 
     def once(*arguments: str) -> subprocess.CompletedProcess[str]:
         config = ("--config", str(tmp_path / "orchestrator.toml"))
-        return subprocess.run(
-            [sys.executable, "-m", "orchestrator_core.cli", *arguments, *config],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=clean_environment,
-        )
+        return commands.run(*arguments, *config, environment=clean_environment)
 
     # Operators cannot decide about an operation in the middle of an attempt.
     def is_over(done: subprocess.CompletedProcess[str]) -> bool:
-        return done.returncode == 0 or "runs just now" not in done.stderr
+        return done.returncode == 0 or "is running; try again" not in done.stderr
 
     return lambda *arguments: wait_for(lambda: once(*arguments), is_over)
 

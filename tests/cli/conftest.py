@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests import commands
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -19,15 +20,7 @@ def run(clean_environment: dict[str, str], tmp_path: Path) -> Run:
     def command(
         *arguments: str, typed: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "orchestrator_core.cli", *arguments],
-            env={**clean_environment, "COLUMNS": "200", **environment},
-            cwd=tmp_path,
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        variables = {**clean_environment, "COLUMNS": "200", **environment}
+        return commands.run(*arguments, environment=variables, cwd=tmp_path, typed=typed)
 
     return command

@@ -13,6 +13,7 @@ import pytest
 
 import orchestrator_core
 from orchestrator_core.plugins.record import Kind
+from tests import commands
 from tests.conftest import environment_without_ours, running
 from tests.wheels import ROOT, install
 
@@ -26,8 +27,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one package of each kind, and all of them installed beside."""
     directory = tmp_path_factory.mktemp("written")
     for kind, name in NAMES.items():
-        command = [sys.executable, "-m", "orchestrator_core.cli", "plugin", "new", "--kind", kind]
-        subprocess.run([*command, "--name", name, str(directory / kind)], check=True)
+        arguments = ("plugin", "new", "--kind", kind, "--name", name, str(directory / kind))
+        commands.run(*arguments).check_returncode()
     install(directory / "installed", *(directory / kind for kind in NAMES))
     return directory
 

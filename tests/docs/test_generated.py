@@ -1,4 +1,4 @@
-"""The generated pages are what the code says, and the code says enough."""
+"""Generated pages: equal to the code, which describes every entry."""
 
 from __future__ import annotations
 

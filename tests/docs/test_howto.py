@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +37,7 @@ from orchestrator_core.api.errors import STATUSES
 from orchestrator_core.hookspecs import CloudHooks
 from orchestrator_core.settings.load import load_section, load_settings
 from orchestrator_core.testing import Stage
+from tests import commands
 from tests.conftest import Serve
 from tests.docs.blocks import PAGES, block
 
@@ -92,14 +91,8 @@ def test_wrong_settings_are_told_as_shown(
     command, _, expected = block("howto", "console", "regoin").text.partition("\n")
     words = shlex.split(command)
     assert words[:2] == ["$", "orchestrator"]
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator_core.cli", *words[2:]],
-        cwd=tmp_path,
-        env={**clean_environment, **installed, "COLUMNS": "300"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {**clean_environment, **installed, "COLUMNS": "300"}
+    done = commands.run(*words[2:], environment=variables, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == expected.replace("/etc/orchestrator", str(tmp_path))
 
@@ -287,7 +280,7 @@ def test_the_extension_and_the_backend_serve(serve: Serve, installed: dict[str, 
         denied = start("web")
         assert (denied.status_code, denied.json()["message"]) == (
             403,
-            "'web' is no name for a node: [a-z]+-[0-9]+",
+            "The name 'web' does not match [a-z]+-[0-9]+",
         )
 
         def assign(**body: str) -> tuple[int, str]:

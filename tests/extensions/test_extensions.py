@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from orchestrator_core.broker.operations.change import Started
 from tests import loopback
 from tests.conftest import OPS_TOKEN, ec2
 from tests.stateful import Api, settings
+from tests.wheels import install
 
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
 START = {"name": "x", "image": "1", "size": "no such size"}
@@ -28,10 +27,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     directory = tmp_path_factory.mktemp("extensions")
     source = directory / "tried"
     shutil.copytree(Path(__file__).parent / "tried", source)
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    target = str(directory / "installed")
-    subprocess.run([sys.executable, "-m", *install, "--target", target, str(source)], check=True)
-    return {"PYTHONPATH": target}
+    target = directory / "installed"
+    install(target, source)
+    return {"PYTHONPATH": str(target)}
 
 
 def test_a_policy_denies_and_changes(serve: Any, installed: dict[str, str]) -> None:
@@ -162,7 +160,7 @@ def test_an_extension_is_told_which_vm_a_change_was_of(
 def test_what_only_the_starter_may_see_no_extension_sees() -> None:
     node = Node("1", "x", secrets={"password": OPS_TOKEN})
     started = Started(CloudDescription("p", "P"), node)
-    assert (started.told.id, started.told.secrets) == ("1", {})
+    assert (started.for_extensions.id, started.for_extensions.secrets) == ("1", {})
     assert started.node.secrets == {"password": OPS_TOKEN}
 
 

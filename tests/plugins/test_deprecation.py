@@ -19,6 +19,7 @@ from orchestrator_core.hookspecs import PROJECT, CloudHooks
 from orchestrator_core.model import Node
 from orchestrator_core.plugins.contract import deprecated_parts
 from orchestrator_core.plugins.record import Kind
+from tests import commands
 from tests.conftest import Serve
 
 HOOK = "the hook list_nodes is deprecated since 0.2: implement list_machines"
@@ -102,7 +103,7 @@ def test_a_server_loads_it_and_says_what_to_do(serve: Serve, environment: dict[s
         found = {plugin["name"]: plugin for plugin in http.get("/plugins").json()["plugins"]}
     assert found["old"]["deprecations"] == [NAME, ARGUMENT, HOOK]
     assert found["dummy"]["deprecations"] == []
-    lines = [line for line in server.log().splitlines() if "uses what is deprecated" in line]
+    lines = [line for line in server.log().splitlines() if "uses a deprecated name" in line]
     assert len(lines) == 3, "once each, however many workers there are"
     for line, what in zip(lines, (NAME, ARGUMENT, HOOK), strict=True):
         assert "warning" in line
@@ -114,11 +115,10 @@ def test_the_commands_show_it(
     environment: dict[str, str], clean_environment: dict[str, str]
 ) -> None:
     def run(*options: str) -> str:
-        command = [sys.executable, "-m", "orchestrator_core.cli", "plugins", *options]
         variables = {**clean_environment, **environment, "COLUMNS": "300"}
-        return subprocess.run(
-            command, env=variables, capture_output=True, text=True, check=True
-        ).stdout
+        done = commands.run("plugins", *options, environment=variables)
+        done.check_returncode()
+        return done.stdout
 
     shown = run()
     for what in (NAME, ARGUMENT, HOOK):

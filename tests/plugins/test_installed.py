@@ -6,8 +6,6 @@ import base64
 import hashlib
 import importlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from orchestrator_core.plugins.discovery import discover
 from orchestrator_core.plugins.record import PluginRecord
+from tests import commands
 
 CODE = """
 from orchestrator_core import CloudDescription, hookimpl
@@ -154,13 +153,9 @@ def test_the_command_line_tells_it(
     code(sites[0])
     metadata(sites[0], "1.0")
     metadata(sites[0], "2.0")
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator_core.cli", "plugins", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**clean_environment, "PYTHONPATH": str(sites[0])},
-    )
+    variables = {**clean_environment, "PYTHONPATH": str(sites[0])}
+    done = commands.run("plugins", "--json", environment=variables)
+    done.check_returncode()
     (told,) = (one for one in json.loads(done.stdout) if one["name"] == "twice")
     assert (told["version"], told["state"]) == ("2.0", "loaded")
     assert "tried_twice is installed more than once: 2.0" in told["warnings"][0]

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from tests import loopback
+from tests import commands, loopback
 from tests.conftest import OPS_TOKEN, Server, running
 from tests.encodings import ENCODINGS
+from tests.wheels import install
 
 TOKEN = "Echo/token+of=the settings&more-1"
 CISTERN = "cistern-Token_of.the-settings~2"
@@ -97,14 +96,8 @@ class Place:
     def run(self, *arguments: str) -> str:
         """Return the output of a command."""
         config = str(self.directory / "orchestrator.toml")
-        done = subprocess.run(
-            [sys.executable, "-m", "orchestrator_core.cli", *arguments, "--config", config],
-            env={**self.environment, "COLUMNS": "400"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        variables = {**self.environment, "COLUMNS": "400"}
+        done = commands.run(*arguments, "--config", config, environment=variables)
         return done.stdout + done.stderr
 
     def stored(self) -> str:
@@ -150,11 +143,10 @@ def place(
     directory = tmp_path_factory.mktemp("leaks")
     source = directory / "echo"
     shutil.copytree(Path(__file__).parent / "echo", source)
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    target = str(directory / "installed")
-    subprocess.run([sys.executable, "-m", *install, "--target", target, str(source)], check=True)
+    target = directory / "installed"
+    install(target, source)
     environment = {
-        "PYTHONPATH": target,
+        "PYTHONPATH": str(target),
         "ECHO_TOKEN": TOKEN,
         "CISTERN_TOKEN": CISTERN,
         "OPS": OPS_TOKEN,
@@ -239,8 +231,7 @@ def test_no_address_of_an_upstream_that_is_away_shows(place: Place) -> None:
 def test_check_warns_of_a_secret_that_is_too_short(place: Place) -> None:
     config = place.directory / "orchestrator.toml"
     short = {**place.environment, "ECHO_TOKEN": "s3cret"}
-    command = [sys.executable, "-m", "orchestrator_core.cli", "check", "--config", str(config)]
-    done = subprocess.run(command, env=short, capture_output=True, text=True, check=False)
+    done = commands.run("check", "--config", str(config), environment=short)
     assert "clouds.echo.token: fewer than 8 characters" in done.stderr
     assert "ECHO_TOKEN" not in done.stderr
     assert "s3cret" not in done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import commands
 from tests.conftest import DUMMY, Serve, Server
 from tests.stateful import Api, settings, wait_for
 
@@ -47,17 +48,10 @@ def test_it_ends_with_its_server_even_if_that_is_killed(serve: Serve) -> None:
 def test_it_ends_if_its_server_was_gone_before_it_began(tmp_path: Path) -> None:
     config = tmp_path / "orchestrator.toml"
     config.write_text(STATE)
-    stranger = os.getppid()  # The worker's parent is this test.
-    command = [sys.executable, "-m", "orchestrator_core.cli", "worker", "--config", str(config)]
-    done = subprocess.run(
-        [*command, "--supervised", str(stranger)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    stranger = os.getppid()  # The worker's parent is not this process.
+    done = commands.run("worker", "--config", str(config), "--supervised", str(stranger))
     assert done.returncode == 0, done.stderr
-    assert "the supervisor is gone" in done.stdout + done.stderr
+    assert "supervisor ended, durable worker stops" in done.stdout + done.stderr
 
 
 def test_a_stopped_server_leaves_none_behind(serve: Serve) -> None:
@@ -111,13 +105,7 @@ def test_it_can_run_alone(serve: Serve, tmp_path: Path) -> None:
 
 def test_without_a_database_there_is_nothing_to_do(tmp_path: Path) -> None:
     (tmp_path / "stateless.toml").write_text(DUMMY)
-    command = [sys.executable, "-m", "orchestrator_core.cli", "worker"]
-    done = subprocess.run(
-        [*command, "--config", str(tmp_path / "stateless.toml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = commands.run("worker", "--config", str(tmp_path / "stateless.toml"))
     assert done.returncode == 1
     assert "state: is missing" in done.stderr
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 
 from orchestrator_core.app import create_app
 from orchestrator_core.settings.load import load_settings
-from tests import loopback
+from tests import commands, loopback
 from tests.conftest import OPS_TOKEN
 
 
@@ -20,10 +18,7 @@ from tests.conftest import OPS_TOKEN
 def test_it_refuses_to_start_and_names_the_ways_out(
     clean_environment: dict[str, str], bind: str
 ) -> None:
-    command = [sys.executable, "-m", "orchestrator_core.cli", "serve", "--bind", bind]
-    refused = subprocess.run(
-        command, env=clean_environment, capture_output=True, text=True, timeout=30, check=False
-    )
+    refused = commands.run("serve", "--bind", bind, environment=clean_environment)
     assert refused.returncode == 1
     for way_out in ('[auth] mode = "token"', "127.0.0.1", "unix:PATH"):
         assert way_out in refused.stderr

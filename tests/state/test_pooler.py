@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +17,7 @@ from orchestrator_core.state import installation, postgresql
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
-from tests.conftest import environment_without_ours
+from tests import commands
 from tests.databases import MakeUrl
 from tests.pooler import pooled
 from tests.stateful import settings, stateful
@@ -137,14 +135,7 @@ def test_a_pooler_that_allows_no_transactions_is_refused(postgres: MakeUrl, tmp_
     config = tmp_path / "orchestrator.toml"
     with pooled(postgres(), "statement") as url:
         config.write_text(settings(f'url = "{url}"'))
-        command = [sys.executable, "-m", "orchestrator_core.cli", "db", "upgrade"]
-        said = subprocess.run(
-            [*command, "--config", str(config)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment_without_ours(),
-        )
+        said = commands.run("db", "upgrade", "--config", str(config))
     assert said.returncode == 1
     assert said.stderr.startswith(
         "orchestrator: the connection pooler before the database allows no transactions; set its "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.wheels import install
 
 _FIRST: Final = """
 import sqlalchemy as sa
@@ -84,8 +84,5 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     source, target = directory / "source", directory / "installed"
     shutil.copytree(Path(__file__).parent / "tried", source)
     _write_histories(source / "tried_tables")
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [sys.executable, "-m", *install, "--target", str(target), str(source)], check=True
-    )
+    install(target, source)
     return {"PYTHONPATH": str(target)}

@@ -17,14 +17,14 @@ from orchestrator_core.testing.runner.run import run
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.driver import IMAGES, SIZES
 from orchestrator_libcloud.fake import ec2_server
+from tests import commands
 from tests.testing.install import installed
 
 ALLOWED = {"ORCHESTRATOR_LIVE": "1"}
 
 
 def plugin(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "orchestrator_core.cli", "plugin", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return commands.run("plugin", *words, environment=environment)
 
 
 def dummy_settings(directory: Path) -> Path:

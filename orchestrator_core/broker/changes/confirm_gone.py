@@ -54,7 +54,7 @@ class Confirmation:
             # that a cloud does not show yet.
             return await self.not_there(operation, cloud, error, young=False)
         except OrchestratorError as error:
-            made = outcome.again(operation, error, self._recorder.retry_delay(operation))
+            made = outcome.again(operation, error, self._recorder.delays.retry(operation))
             return await self._recorder.progress(operation, made)
         if node.state is NodeState.TERMINATED:
             return await self.gone(operation)
@@ -79,7 +79,7 @@ class Confirmation:
         made = Progress(
             OperationState.PENDING,
             step,
-            after=self._recorder.confirmation_delay(checks),
+            after=self._recorder.delays.confirmation(checks),
             error_code=absence.STILL_THERE,
             error_message=sightings.describe(node),
         )
@@ -131,7 +131,7 @@ class Confirmation:
         made = Progress(
             OperationState.PENDING,
             operation.step,
-            after=self._recorder.retry_delay(operation),
+            after=self._recorder.delays.retry(operation),
             error_code=doubt.code,
             error_message=doubt.message,
         )

@@ -47,7 +47,7 @@ from orchestrator_core.errors import (
 )
 from orchestrator_core.model import Node
 
-HELD_LOOK: Final = 15.0
+HELD_RETRY_DELAY: Final = 15.0
 """Seconds until a held destruction is tried again."""
 
 
@@ -144,7 +144,7 @@ class Destroyer(Handler):
         accepted = Progress(
             OperationState.PENDING,
             Step.CONFIRM,
-            after=self._recorder.confirmation_delay(0),
+            after=self._recorder.delays.confirmation(0),
             answer={"node_id": node_id},
         )
         operation = await self._recorder.progress(operation, accepted)
@@ -168,7 +168,7 @@ class Destroyer(Handler):
                 failed.operation_id = operation.id
                 raise failed from error
         else:
-            begun = not attempt.change.permit.withdraw() or _is_failed_look(error)
+            begun = not attempt.change.permit.withdraw() or _is_failed_lookup(error)
             await attempt.fail(error, destruction.undo_destroy, begun=begun)
 
     async def resume(
@@ -236,13 +236,14 @@ class Destroyer(Handler):
         if isinstance(error, _StateChanged):
             (node,) = seen
             is_revived = sightings.is_revived([*sightings.of(ended), node.state])
-            tell = self._confirmation.changed if is_revived else self._confirmation.still_there
-            return await tell(operation, node)
+            confirmation = self._confirmation
+            record = confirmation.changed if is_revived else confirmation.still_there
+            return await record(operation, node)
         if isinstance(error, DestroyHeld | DestroyLimit):
-            made = outcome.again(operation, error, HELD_LOOK)
+            made = outcome.again(operation, error, HELD_RETRY_DELAY)
             return await self._recorder.progress(operation, made)
         made = outcome.again(
-            operation, error, self._recorder.retry_delay(operation), unsettled=True
+            operation, error, self._recorder.delays.retry(operation), unsettled=True
         )
         if seen and sightings.was_asked(ended):
             why = f"{sightings.describe(seen[0])}; {error.message}"
@@ -306,7 +307,7 @@ async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
         check_living(node)
 
 
-def _is_failed_look(error: OrchestratorError) -> bool:
+def _is_failed_lookup(error: OrchestratorError) -> bool:
     """Return whether the cloud failed at the look-up that precedes a deletion.
 
     The VM is then destroyed later, as when the cloud fails at the deletion itself. If the cloud

@@ -72,12 +72,12 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
         vms.forget(connection, vm)
     else:
         since = vm.origin == VmOrigin.STARTED and vm.created_at > started_at
-        another = since and not _was_told_late(connection, vm, operation)
+        another = since and not _was_accepted_late(connection, vm, operation)
         state = VmState.PRESENT if another else VmState.GONE
         vms.set_state(connection, operation.cloud, operation.node_id, state)
 
 
-def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
+def _was_accepted_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
     """Return whether the cloud has accepted the deletion of a VM whose start was recorded first.
 
     A start that was recorded after this operation has made another VM with the same id.
@@ -122,7 +122,7 @@ def prepare_retry(
     safety.check_held(connection)
     held = assignments.holding(connection, operation.cloud, operation.node_id)
     if held is not None:
-        raise Refused(f"Node {vm.node_id} is assigned to {held.user} by now, and left alone")
+        raise Refused(f"Node {vm.node_id} is now assigned to {held.user}, and is kept")
     _set_destroying(connection, vm, cloud, clock)
     return True
 

@@ -41,9 +41,9 @@ def is_nothing_done(error: OrchestratorError) -> bool | None:
 
 def is_refusal(error: OrchestratorError) -> bool:
     """Return whether it is certain that the cloud did not make the change."""
-    told = is_nothing_done(error)
-    if told is not None or isinstance(error, CloudError):
-        return bool(told)
+    nothing_done = is_nothing_done(error)
+    if nothing_done is not None or isinstance(error, CloudError):
+        return bool(nothing_done)
     return isinstance(error, RequestError | Unsupported)
 
 

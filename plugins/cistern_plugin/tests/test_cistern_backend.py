@@ -1,3 +1,5 @@
+"""The backend's hooks: requests to Cistern, and its answers."""
+
 from __future__ import annotations
 
 import os

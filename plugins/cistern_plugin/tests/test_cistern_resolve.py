@@ -1,3 +1,5 @@
+"""Resolution of node ids and hostnames to VMs."""
+
 from __future__ import annotations
 
 import pytest
@@ -62,7 +64,7 @@ def test_a_node_whose_hostname_is_shared_is_refused_naming_them() -> None:
     with pytest.raises(InvalidParameter, match=r"cannot be told .*'i-1'.*'i-2'") as caught:
         find(known, node="i-1")
     assert caught.value.field == "node"
-    with pytest.raises(InvalidParameter, match="cannot be told"):
+    with pytest.raises(InvalidParameter, match="cannot be distinguished"):
         find(known, hostname="Web")
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import trustme
 from any_host import Reply, Request, any_host
-from conftest import Make
 
 from orchestrator_core import Deadline, Node, NodeState
+from orchestrator_libcloud import LibcloudDriver
 
+Make = Callable[..., LibcloudDriver]
 Listed = Callable[..., list[Node]]
 Answer = Callable[[Any], Callable[[Request], Reply]]
 

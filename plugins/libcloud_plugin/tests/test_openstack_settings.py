@@ -299,9 +299,9 @@ def test_check_tells_a_status_that_is_in_no_table(make: Make, deadline: Deadline
 def test_a_compute_address_that_leads_elsewhere(make: Make, deadline: Deadline) -> None:
     with serving(cloud(before=lambda *_: html(404))) as there:
         driver = make(**settings(there.url("/v3")))
-        with pytest.raises(CloudError, match="answered 404, and not as Nova does"):
+        with pytest.raises(CloudError, match="answered 404, but not as Nova does"):
             driver.list_nodes(deadline=deadline)
-        with pytest.raises(CloudError, match="answered 404, and not as Nova does"):
+        with pytest.raises(CloudError, match="answered 404, but not as Nova does"):
             driver.get_node(node_id="x", deadline=deadline)
 
 

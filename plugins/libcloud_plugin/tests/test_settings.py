@@ -1,3 +1,5 @@
+"""The plugin's settings: valid and invalid ones."""
+
 from __future__ import annotations
 
 from pathlib import Path

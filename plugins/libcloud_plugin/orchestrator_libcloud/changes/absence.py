@@ -81,7 +81,7 @@ def confirm(
     name = "?" if call is None else call.terms.cloud
     # The two answers contradict each other, so act on neither.
     raise CloudError(
-        f"Cloud {name} contradicts itself: {missing.message}, but its list shows it"
+        f"Cloud {name} contradicts itself: {missing.message}, but the node is in its list"
     ) from cause
 
 

@@ -28,8 +28,8 @@ _NO_IMAGE: Final = re.compile(
 _NOT_FOUND: Final = 404
 
 
-_LIST: Final = "gone if a complete list, fetched afterwards, does not show it"
-_NO_LIST: Final = "never gone: there is no list to hold it against"
+_LIST: Final = "gone if a complete list, fetched afterwards, does not show the VM"
+_NO_LIST: Final = "never gone, because there is no list to compare with"
 
 
 def _never(_answer: ErrorAnswer, _names: Names) -> bool:

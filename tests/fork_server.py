@@ -1,0 +1,174 @@
+"""A process that has imported Orchestrator and forks ``orchestrator`` commands.
+
+The server of a test imports for longer than it runs: 0.6 of the 0.9 CPU seconds of a start and a
+stop are imports. This process imports once and forks for each command, as Android's zygote does.
+A forked command differs from ``python -m orchestrator_core.cli`` only in what is imported before
+it begins; ``tests/commands.py`` starts a new interpreter where this matters.
+
+Run as ``python fork_server.py DESCRIPTOR``, with a socket for requests. This file imports nothing
+of ``tests``, because its modules remain in every forked command.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import resource
+import runpy
+import selectors
+import socket
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from orchestrator_core import faultpoints
+
+PROGRAM: Final = "orchestrator_core.cli"
+"""What a forked command runs, as ``python -m`` does."""
+
+_MODULES: Final = (
+    "alembic.command",
+    "alembic.script",
+    "libcloud.compute.providers",
+    "orchestrator_core.app",
+    "orchestrator_core.broker.durable",
+    "orchestrator_core.broker.worker",
+    "orchestrator_core.cli.main",
+    "orchestrator_core.cli.operations",
+    "orchestrator_core.cli.serve",
+    "orchestrator_core.server.durable",
+    "orchestrator_core.server.gunicorn",
+    "orchestrator_core.server.serve",
+    "orchestrator_core.server.worker",
+    "orchestrator_core.state.upgrade",
+    "orchestrator_cistern",
+    "orchestrator_dummy",
+    "orchestrator_libcloud",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+)
+_MOST_BYTES: Final = 1 << 17
+_FIRST_DESCRIPTOR: Final = 3
+_MOST_DESCRIPTORS: Final = 1 << 16
+
+
+class ForkServer:
+    """Forks commands and tells their pids and exit statuses.
+
+    Args:
+        requests: a socket of messages. Each is a command in JSON, with four descriptors: standard
+            input, output and error, and a socket on which the pid and the status are sent.
+    """
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(requests, selectors.EVENT_READ)
+
+    def serve(self) -> dict[str, Any] | None:
+        """Fork until the client closes its end.
+
+        Returns:
+            The command, in a forked process; None in this one, when it has to end.
+        """
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is not self._requests:
+                    self._tell_end(key)
+                elif (command := self._fork()) is not None:
+                    return command or None
+
+    def _fork(self) -> dict[str, Any] | None:
+        """Return the command in the child, None in the parent, and {} at the end."""
+        message, descriptors, _, _ = socket.recv_fds(self._requests, _MOST_BYTES, 4)
+        if not message:
+            return {}
+        command: dict[str, Any] = json.loads(message)
+        pid = os.fork()
+        if not pid:
+            for number, descriptor in enumerate(descriptors[:3]):
+                os.dup2(descriptor, number)
+            # Every other descriptor belongs to this server or to other commands.
+            os.closerange(_FIRST_DESCRIPTOR, _MOST_DESCRIPTORS)
+            return command
+        for descriptor in descriptors[:3]:
+            os.close(descriptor)
+        status = socket.socket(fileno=descriptors[3])
+        status.send(str(pid).encode())
+        self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, status))
+        return None
+
+    def _tell_end(self, key: selectors.SelectorKey) -> None:
+        pid, status = key.data
+        _, ended = os.waitpid(pid, 0)
+        self._selector.unregister(key.fileobj)
+        os.close(key.fd)
+        with status:
+            status.send(str(os.waitstatus_to_exitcode(ended)).encode(), socket.MSG_NOSIGNAL)
+
+
+def _prepare(command: dict[str, Any]) -> None:
+    """Make this process what a new interpreter would be for the command."""
+    if command["new_session"]:
+        os.setsid()
+    os.chdir(command["cwd"])
+    os.umask(command["umask"])
+    for limit, pair in command["limits"]:
+        resource.setrlimit(limit, tuple(pair))
+    os.environ.clear()
+    os.environ.update(command["environment"])
+    time.tzset()
+    importlib.invalidate_caches()
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    others = [folder for folder in folders if folder and folder not in sys.path]
+    sys.path[:1] = [command["cwd"], *others]  # as `python -m` makes it
+    importlib.reload(faultpoints)  # it reads its variable when it is imported
+    sys.argv[:] = [PROGRAM, *command["arguments"]]
+
+
+def _run() -> int:
+    """Run the command; return its exit status."""
+    try:
+        runpy.run_module(PROGRAM, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)  # noqa: T201 - as the interpreter does
+        return 1
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def _end(status: int) -> None:
+    """End this process as an interpreter does, but leave its memory to the system.
+
+    To take everything apart that was imported before the fork takes longer than most commands.
+    """
+    threading._shutdown()  # type: ignore[attr-defined] # waits for threads, as at every end
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            status = 120  # what an interpreter says when its output goes nowhere
+        except ValueError:  # the command has closed it
+            pass
+    os._exit(status & 0xFF)
+
+
+if __name__ == "__main__":
+    for _name in _MODULES:
+        importlib.import_module(_name)
+    gc.collect()
+    gc.freeze()
+    _command = ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
+    if _command is not None:
+        _prepare(_command)
+        _end(_run())
