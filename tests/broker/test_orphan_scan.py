@@ -202,17 +202,17 @@ async def test_a_turn_without_a_due_cloud_only_reads(
         return await write(work)
 
     monkeypatch.setattr(database, "write", counted)
-    await scanner.turn()
+    await scanner.scan_due()
     assert writes == 2  # it took the scan, and recorded the result
     for _ in range(3):
-        await scanner.turn()
+        await scanner.scan_due()
     assert writes == 2
     registry.clouds = clouds  # "sea" was never scanned
-    await scanner.turn()
+    await scanner.scan_due()
     assert writes == 4
     due = update(tables.orphan_scans).where(tables.orphan_scans.c.cloud == "sky").values(due_at=0.0)
     database.write_now(lambda c: c.execute(due))
-    await scanner.turn()
+    await scanner.scan_due()
     assert writes == 6
     scans = await database.read(lambda c: c.execute(select(tables.orphan_scans)).all())
     assert {one.cloud: one.nodes for one in scans} == {"sky": 0, "sea": 0}
