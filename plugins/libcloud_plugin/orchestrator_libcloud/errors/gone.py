@@ -219,6 +219,7 @@ GONE: Final[dict[str, Gone]] = {
         "`Status` with reason `NotFound` and the virtual machine's name in its details",
         _kubernetes,
     ),
+    # Libvirt has no HTTP answer; changes/absence.py compares the code of its exception.
     "libvirt_driver": Gone("error 42, no domain with this UUID"),
     "linode": _LIST_ONLY,
     "maxihost": _LIST_ONLY,
