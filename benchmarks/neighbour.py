@@ -62,12 +62,12 @@ _REQUESTS: dict[str, _Request] = {
 }
 
 _NO_CLOUD = ("an asynchronous start", "the server's root")
-"""Requests that wait for no cloud. Alone they take a few milliseconds, which is too short to divide
-two busy cores fairly, so their ratios are shown without a limit."""
+"""Requests that wait for no cloud. Alone they take a few milliseconds, less than one piece of work
+of the other caller on the same event loop, so their ratios are shown without a limit."""
 
 _PEER = "another server's root"
-"""The same request to a server that the other caller does not use: what it becomes slower is the
-machine's part, which no server can change.
+"""The same request to a server that the other caller does not use: the machine's part of the delay.
+The rest comes from sharing one process, its event loop and its interpreter lock.
 """
 
 
