@@ -227,8 +227,9 @@ class Bulkhead:
             nobody = self._awake == 0
             self._awake += nobody
         if nobody:
-            self._wake_one()
-        self._tick_later()
+            self._wake_one()  # It takes this call; the next call brings the next tick.
+        else:
+            self._tick_later()
 
     def _join(self, pending: PendingCall, one: Origin) -> None:
         """Add a caller to a waiting call, which then runs in the earliest turn of its callers."""
@@ -254,6 +255,7 @@ class Bulkhead:
             with self._lock:
                 self._threads -= 1
                 self._awake -= 1
+            self._tick_later()
 
     def _tick_later(self) -> None:
         if not self._ticking and self._loop is not None:
