@@ -197,7 +197,7 @@ def test_a_change_is_never_sent_twice(
     cistern_server.misbehave("stale")
     backend.list_vms("aws", Deadline(5))
 
-    with pytest.raises(CloudUnreachable, match="without an answer; whether it was done"):
+    with pytest.raises(CloudUnreachable, match="without an answer; the outcome is not known"):
         hook(backend, Deadline(5))
     assert len(cistern_server.requests) == 2
 
