@@ -25,7 +25,7 @@ _MOST_SECONDS: Final = 5.0
 _MOST_MIB: Final = 150.0
 _MOST_THREADS: Final = 50.0
 _IDLE_SECONDS: Final = 6.0
-"""Seconds after which a thread that few others are idle beside has ended."""
+"""Seconds after which an idle thread has ended, if few other threads of its cloud are idle."""
 
 _STATE: Final = '[state]\nurl = "sqlite:///state.db"\n'
 
@@ -57,7 +57,7 @@ def _start_and_idle(directory: Path) -> list[Ratio]:
     for _ in range(_STARTS):
         with _serving(directory, _STATE + _settings(), 2) as (server, port):
             starts.append((server.seconds, _MOST_SECONDS))
-            for _ in range(4):  # both workers make the threads of all clouds
+            for _ in range(4):  # Both workers start the threads of all clouds.
                 asyncio.run(get(port, "/api/v1/nodes?clouds=*"))
             time.sleep(_IDLE_SECONDS)
             size, most = _largest(server)
@@ -72,7 +72,7 @@ def _start_and_idle(directory: Path) -> list[Ratio]:
 
 
 def _largest(server: Server) -> tuple[float, float]:
-    """Return the MiB and the number of threads that no process of a server exceeds."""
+    """Return the largest memory (MiB) and number of threads of a server's processes."""
     master = psutil.Process(server.process.pid)
     processes = [master, *master.children(recursive=True)]
     sizes = [process.memory_info().rss / 2**20 for process in processes]
@@ -89,7 +89,7 @@ def _all_nodes(directory: Path) -> Ratio:
         pairs = []
         for number in range(_ROUNDS + 1):
             seconds = tuple(_seconds(port) for port in (ours_port, pool_port))
-            if number:  # the first round makes the threads
+            if number:  # The first round starts the threads.
                 pairs.append((seconds[0], seconds[1]))
     name = f"seconds of nodes?clouds=* over {CLOUDS:,} clouds to one pool of as many threads"
     return Ratio(name, pairs, at_most=1.3)

@@ -1,4 +1,4 @@
-"""A bare Falcon app that asks many dummy clouds in one pool of threads, without guards."""
+"""A bare Falcon app that calls many dummy clouds in one pool of threads, without guards."""
 
 from __future__ import annotations
 

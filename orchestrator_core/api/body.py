@@ -34,8 +34,12 @@ _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 _DRAIN_FACTOR: Final = 8
 
-_parsers: Final = FairThreads(4, "body")
-"""Threads that parse large bodies, with callers taking turns; made for the first large body."""
+_parser: Final = FairThreads(1, "body")
+"""The thread that parses large bodies, with callers taking turns; made for the first large body.
+
+A second one would parse nothing sooner, since a parser holds Python's lock, but the event loop
+would wait for one more thread each time that it needs this lock.
+"""
 
 
 async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]:
@@ -54,7 +58,7 @@ async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]
     raw = await _read(req, max_body)
     if len(raw) <= _IN_LOOP:
         return parse_object(raw)
-    return await asyncio.wrap_future(_parsers.submit(parse_object, raw))
+    return await asyncio.wrap_future(_parser.submit(parse_object, raw))
 
 
 def _check_type(req: falcon.asgi.Request) -> None:

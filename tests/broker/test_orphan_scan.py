@@ -203,7 +203,7 @@ async def test_a_turn_without_a_due_cloud_only_reads(
 
     monkeypatch.setattr(database, "write", counted)
     await scanner.scan_due()
-    assert writes == 2  # it took the scan, and recorded the result
+    assert writes == 2  # one to take the scan, and one to record the result
     for _ in range(3):
         await scanner.scan_due()
     assert writes == 2

@@ -195,7 +195,7 @@ def test_settings_that_nobody_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         done = told("fakeless")
     assert done.exit_code == 1
     shown = " ".join(done.stdout.replace("│", " ").split())
-    assert 'fail: the class needs an attribute fake = "module:function"' in shown
+    assert 'fail: add an attribute fake = "module:function"' in shown
     assert "[clouds.cloud] server: missing" in shown
 
 

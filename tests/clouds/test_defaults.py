@@ -1,4 +1,4 @@
-"""The defaults of a cloud's assignment backend and of what may be destroyed in it."""
+"""The defaults of a cloud: its assignment backend, and the VMs that it may destroy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idle threads end, so that a process has threads for the clouds in use, not for all clouds."""
+"""Idle threads of a cloud: they end, so that a process has threads for the clouds in use only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def until_threads(title: str, number: int) -> None:
 
 
 async def use_all(bulkhead: Bulkhead, threads: int) -> None:
-    """Make a bulkhead use so many threads at the same time."""
+    """Make a bulkhead use this many threads at the same time."""
     all_run = threading.Barrier(threads)
     work = (bulkhead.run(lambda _: all_run.wait(PATIENCE), PATIENCE) for _ in range(threads))
     await asyncio.gather(*work)
@@ -61,7 +61,7 @@ async def test_few_idle_threads_of_the_process_stay_and_the_others_end() -> None
 
 
 class LateIdleThreads(IdleThreads):
-    """Idle threads whose time is over just after they have been rung for."""
+    """Idle threads that time out just after they have been woken for an item."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class LateIdleThreads(IdleThreads):
         self.waits = threading.Semaphore(0)
 
     def wait(self, queue: SimpleQueue[T]) -> T | None:
-        """Return None once the test says so, although an item may be in the queue."""
+        """Return None once the test permits it, although an item may be in the queue."""
         if not queue.empty():
             return super().wait(queue)
         self.waits.release()
@@ -87,7 +87,7 @@ async def test_no_call_is_lost_to_a_thread_that_is_just_ending() -> None:
         call = asyncio.ensure_future(
             bulkhead.run(lambda deadline: deadline.seconds, PATIENCE + number)
         )
-        await asyncio.sleep(0)  # it rings for the idle thread
+        await asyncio.sleep(0)  # It wakes the idle thread.
         idle.over.release()
         assert await call == PATIENCE + number
     assert threads_of("Cloud ending") == 1

@@ -1,4 +1,4 @@
-"""The hooks of a plugin's class are read once, for all clouds that use the plugin."""
+"""The hooks of a plugin's class: read once, for all clouds that use the plugin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator_core.plugins.record import Kind
 
 
 class Sky:
-    """A driver whose methods take some of the arguments, in an order of their own."""
+    """A driver whose methods take some of the arguments, in another order."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -52,7 +52,7 @@ def test_a_method_gets_the_arguments_that_it_names() -> None:
 
 def test_pluggy_reads_a_class_once_for_all_of_its_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cloud(Sky):
-        """A class that no other test has used."""
+        """A class that no other test uses."""
 
     made: list[Kind] = []
     make = contract.manager

@@ -1,4 +1,4 @@
-"""The shipped settings file: the keys that people change, with their real defaults."""
+"""The shipped settings file: the keys that operators change, with their real defaults."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def documented(title: str) -> set[str]:
     ids=lambda value: str(value).strip("`[]"),
 )
 def test_every_key_is_documented(title: str, schema: type[Schema]) -> None:
-    """A key that holds a section of its own has its heading in the reference."""
+    """A key that holds a section has its own heading in the reference."""
     fields = set(schema().fields)
     sections = {key for key in fields if f"{key}]`" in REFERENCE or f"`[{key}" in REFERENCE}
     assert fields <= documented(title) | sections

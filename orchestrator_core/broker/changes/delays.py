@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Final
 
-from orchestrator_core.broker.operations import attempts, outcome
+from orchestrator_core.broker.operations import attempts
 from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock_watch import LAG, ClockWatch
@@ -14,6 +15,8 @@ _FIRST_CONFIRMATION: Final = 0.25
 """Seconds between the first checks of a VM whose deletion was accepted."""
 _FIRST_CONFIRMATIONS: Final = 4
 """Number of these first checks."""
+
+_MOST_DOUBLINGS: Final = 10
 
 
 class Delays:
@@ -33,7 +36,8 @@ class Delays:
     def retry(self, operation: Operation) -> float:
         """Return the retry delay of an operation: the seconds until its next attempt."""
         settings = self._settings
-        return outcome.backoff(operation.attempts, settings.retry_delay, settings.max_retry_delay)
+        doublings = max(operation.attempts - 1, 0)
+        return _backoff(settings.retry_delay, doublings, settings.max_retry_delay)
 
     def confirmation(self, checks: int) -> float:
         """Return the seconds until the next check of a VM whose deletion was accepted.
@@ -46,7 +50,8 @@ class Delays:
         """
         settings = self._settings
         first = min(_FIRST_CONFIRMATION, settings.retry_delay)
-        return outcome.backoff(checks + 2 - _FIRST_CONFIRMATIONS, first, settings.max_retry_delay)
+        doublings = max(checks + 1 - _FIRST_CONFIRMATIONS, 0)
+        return _backoff(first, doublings, settings.max_retry_delay)
 
     async def search(self, operation: Operation, grace: float) -> float | None:
         """Return the seconds until the next search for the effect of an unanswered change.
@@ -65,3 +70,9 @@ class Delays:
         )
         left = grace - attempts.lost_for(operation, ended) + gained
         return min(left, self.retry(operation)) if left > 0 else None
+
+
+def _backoff(first: float, doublings: int, longest: float) -> float:
+    """Return a delay in seconds that was doubled so often; it varies at random by 20 %."""
+    doubled: float = first * 2 ** min(doublings, _MOST_DOUBLINGS)
+    return min(longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret

@@ -107,11 +107,11 @@ class Destroyer(Handler):
         node_id = await self._resolve(cloud, vm, deadline)
         parameters = {"node": vm.node, "hostname": vm.hostname}
         draft = STOP.draft(cloud.name, change.requester, parameters, node_id)
-        held: list[bool] = []
+        ours: list[bool] = []
 
         def in_transaction(connection: Connection, operation: Operation) -> None:
-            safety.check_held(connection)
-            held[:] = [destruction.is_held(connection, operation)]
+            safety.check_no_hold(connection)
+            ours[:] = [destruction.is_ours(connection, operation)]
             destruction.take(connection, operation, cloud.settings, self._recorder.clock)
             destruction.end_assignment(connection, operation, assignments.STOPPED)
 
@@ -137,7 +137,7 @@ class Destroyer(Handler):
                     ),
                 )
             except NodeTerminated:
-                if held != [True]:
+                if ours != [True]:
                     raise
                 return STOP.made(await self._confirmation.gone(operation))
         faultpoints.reached("stop.answered")
@@ -161,7 +161,7 @@ class Destroyer(Handler):
         if isinstance(error, NodeTerminated):
             await self._confirmation.gone(operation, error)
         elif isinstance(error, NodeNotFound):
-            waits = await self._confirmation.not_there(operation, cloud, error)
+            waits = await self._confirmation.not_there(operation, cloud, error, accepted=False)
             if waits.error_code not in _BELIEVED:
                 # The caller must not believe the plugin's NodeNotFound either.
                 failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
@@ -231,8 +231,8 @@ class Destroyer(Handler):
         if isinstance(error, NodeTerminated):
             return await self._confirmation.gone(operation)
         if isinstance(error, NodeNotFound):
-            young = False if sightings.was_accepted(ended) else None
-            return await self._confirmation.not_there(operation, cloud, error, young=young)
+            accepted = sightings.was_accepted(ended)
+            return await self._confirmation.not_there(operation, cloud, error, accepted=accepted)
         if isinstance(error, _StateChanged):
             (node,) = seen
             is_revived = sightings.is_revived([*sightings.of(ended), node.state])

@@ -318,7 +318,7 @@ def _assignment_to_release(
         Superseded: when another process has taken over the operation.
     """
     updates.check_ours(connection, operation)
-    safety.check_held(connection)
+    safety.check_no_hold(connection)
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is not None and vm.state == VmState.RELEASING:

@@ -85,7 +85,7 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     holder = holding(connection, cloud, node_id)
     if holder is None:
         if active:
-            _check_held(connection)
+            _check_no_hold(connection)
         raise Refused(f"Node {node_id} {_why_not(connection, cloud, node_id)}")
     if (holder.user, holder.vm_type) != (wanted.user, wanted.vm_type):
         raise Refused(f"Node {node_id} is already assigned to another user or application")
@@ -101,7 +101,7 @@ def not_active(held: Assignment) -> str:
     return f"The assignment of node {held.node_id} is in state {held.state}; try again later"
 
 
-def _check_held(connection: Connection) -> None:
+def _check_no_hold(connection: Connection) -> None:
     restored = installation.read(connection).restored
     if restored:
         raise AssignHeld(f"No VM can be assigned now: {restored}")

@@ -26,8 +26,8 @@ def take(
     _set_destroying(connection, vm, cloud, clock)
 
 
-def is_held(connection: Connection, operation: Operation) -> bool:
-    """Return what :func:`vms.is_ours` says of the VM, before :func:`take` marks it."""
+def is_ours(connection: Connection, operation: Operation) -> bool:
+    """Return whether the VM is this installation's own; call this before :func:`take` marks it."""
     assert operation.node_id is not None
     return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
 
@@ -48,7 +48,7 @@ def check_still(connection: Connection, operation: Operation) -> None:
         DestroyHeld: Destruction is frozen or under review.
         Refused: The VM is protected.
     """
-    safety.check_held(connection)
+    safety.check_no_hold(connection)
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is not None:
@@ -119,7 +119,7 @@ def prepare_retry(
         return False
     if vm is None:  # the row was deleted after its keep
         vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
-    safety.check_held(connection)
+    safety.check_no_hold(connection)
     held = assignments.holding(connection, operation.cloud, operation.node_id)
     if held is not None:
         raise Refused(f"Node {vm.node_id} is now assigned to {held.user}, and is kept")

@@ -60,6 +60,9 @@ _RENEW: Final = (
 # PostgreSQL uses the index only under two conditions. The time must be constant during the
 # statement (hence the subquery), and the index must also provide the order, because the planner
 # cannot estimate how many leases have expired.
+#
+# There is no condition on a clock in doubt: the durable worker checks the clock in the same
+# transaction, after these statements, and rolls back if the clock is not trusted.
 _EXPIRED_LEASES: Final = (
     select(*assignment_rows.c)
     .join(vm_rows, vm_rows.c.id == assignment_rows.c.vm_id)

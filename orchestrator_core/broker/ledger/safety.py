@@ -40,7 +40,7 @@ def check_protected(vm: Row[Any]) -> None:
         raise Refused(f"Node {vm.node_id} is protected; remove the protection first")
 
 
-def check_held(connection: Connection) -> None:
+def check_no_hold(connection: Connection) -> None:
     """Raise DestroyHeld while destruction is frozen or under review.
 
     Raises:

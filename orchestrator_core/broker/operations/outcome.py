@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Final
 
 from orchestrator_core.broker.operations.operation import Operation, Progress
@@ -24,8 +23,6 @@ _INVALID: Final = (InvalidParameter, ImageNotFound, SizeNotFound, Unsupported)
 HELD: Final = (DestroyHeld.code, DestroyLimit.code)
 """The error codes of attempts that may not begin at present."""
 
-_MOST_DOUBLINGS: Final = 10
-
 
 def is_invalid(error: OrchestratorError) -> bool:
     """Return whether the request itself was invalid, so that nothing was changed."""
@@ -45,12 +42,6 @@ def is_refusal(error: OrchestratorError) -> bool:
     if nothing_done is not None or isinstance(error, CloudError):
         return bool(nothing_done)
     return isinstance(error, RequestError | Unsupported)
-
-
-def backoff(attempts: int, first: float, longest: float) -> float:
-    """Return the retry delay in seconds; it doubles each time and varies at random by 20 %."""
-    doubled: float = first * 2 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS)
-    return min(longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret
 
 
 def failed(operation: Operation, error: OrchestratorError) -> Progress:

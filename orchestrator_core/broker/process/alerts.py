@@ -26,7 +26,7 @@ class Alerts:
 
     Args:
         kind: the kind of this process. A durable worker reports holds; a web worker reports that
-            no durable worker is alive.
+            no durable worker is running.
     """
 
     def __init__(self, kind: str) -> None:

@@ -209,7 +209,7 @@ settings = DummySettings().load({"store": sys.argv[2]})
 cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), settings)
 for _ in range(20):
     node = cloud.start_vm(StartRequest("x", Image("1", "i"), Size("1", "s")))
-    assert node.id in [other.id for other in cloud.list_nodes()]  # whoever wrote in between
+    assert node.id in [other.id for other in cloud.list_nodes()]  # whichever process wrote
     print(node.id, flush=True)
 """
 

@@ -181,7 +181,7 @@ def test_passwords_in_an_openrc(tmp_path: Path, value: str) -> None:
         ("clouds: {a: 7}", "the cloud 'a'"),
         ("clouds: {a: {}, b: {}}", "must name one of the clouds in"),
         ("clouds: {a: {auth: 7}}", "auth of the cloud 'a'"),
-        ("clouds: {a: {auth_type: v3oidcpassword}}", "wants auth_type 'v3oidcpassword'; known"),
+        ("clouds: {a: {auth_type: v3oidcpassword}}", "has auth_type 'v3oidcpassword'; supported"),
         ("clouds: {a: {identity_api_version: 2}}", "only 3 is supported"),
         ("clouds: {a: {verify: false}}", "name the cloud's own certificates"),
         ("clouds: {a: {interface: outside}}", "must be public, internal or admin"),

@@ -202,7 +202,7 @@ def _answer(status: int, body: str) -> ErrorAnswer:
 
 
 def _names(module: str, status: int, body: str, wanted: str = _ID) -> bool:
-    return gone_of([_PREFIX + module]).names(_answer(status, body), frozenset({wanted}))
+    return gone_of([_PREFIX + module]).is_answer(_answer(status, body), frozenset({wanted}))
 
 
 @pytest.mark.parametrize("module", OWN)
