@@ -91,6 +91,7 @@ class ForkServer:
         command: dict[str, Any] = json.loads(message)
         pid = os.fork()
         if not pid:
+            self._close()
             for number, descriptor in enumerate(descriptors[:3]):
                 os.dup2(descriptor, number)
             # Every other descriptor belongs to this server or to other commands.
@@ -102,6 +103,18 @@ class ForkServer:
         status.send(str(pid).encode())
         self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, status))
         return None
+
+    def _close(self) -> None:
+        """Close what a forked command inherits as an object.
+
+        The selector is part of a reference cycle. If only its descriptor were closed, the
+        collector would later close whatever the command has opened under the same number.
+        """
+        for key in self._selector.get_map().values():
+            if key.data is not None:
+                key.data[1].close()
+        self._selector.close()
+        self._requests.close()
 
     def _tell_end(self, key: selectors.SelectorKey) -> None:
         pid, status = key.data
