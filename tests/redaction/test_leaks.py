@@ -232,7 +232,7 @@ def test_check_warns_of_a_secret_that_is_too_short(place: Place) -> None:
     config = place.directory / "orchestrator.toml"
     short = {**place.environment, "ECHO_TOKEN": "s3cret"}
     done = commands.run("check", "--config", str(config), environment=short)
-    assert "clouds.echo.token: fewer than 8 characters" in done.stderr
+    assert "clouds.echo.token: warning: fewer than 8 characters" in done.stderr
     assert "ECHO_TOKEN" not in done.stderr
     assert "s3cret" not in done.stderr
     assert "fewer than" not in place.run("check")
