@@ -56,8 +56,11 @@ _FIXTURES: Final = frozenset(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark."""
+    """Declare the mark, and check the list of the longest files."""
     config.addinivalue_line("markers", "unit: starts no process; set by conftest.py of the root")
+    root = Path(__file__).parent
+    if gone := [name for name in LONGEST if not (root / name).exists()]:
+        raise pytest.UsageError(f"conftest.py lists files that are not there: {gone}")
 
 
 @pytest.hookimpl(tryfirst=True)
