@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := . plugins/dummy_plugin plugins/libcloud_plugin plugins/cistern_plugin \
 	examples/policy_extension examples/audit_extension
+RUNTIME := . plugins/dummy_plugin
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
 CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
@@ -24,14 +25,23 @@ help: ## Show this list
 
 install: $(VENV)/.installed ## Install the core, every plugin and the tools into .venv
 
-$(VENV)/.installed: $(PROJECTS) requirements/dev.txt $(CONSTRAINTS)
+$(VENV)/bin/pip:
+	@echo "Making a Python environment in $(VENV)"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
-	$(BIN)/python -m pip install --quiet -r requirements/dev.txt $(addprefix -e ,$(PACKAGES))
+
+$(VENV)/.runtime: $(addsuffix /pyproject.toml,$(RUNTIME)) setup.py $(CONSTRAINTS) | $(VENV)/bin/pip
+	@echo "Installing the server and the dummy cloud into $(VENV): about 20 s, 90 MB"
+	$(BIN)/python -m pip install $(addprefix -e ,$(RUNTIME))
 	touch $@
 
-run: install ## Serve the dummy cloud on 127.0.0.1:5050
+$(VENV)/.installed: $(PROJECTS) requirements/dev.txt $(CONSTRAINTS) | $(VENV)/bin/pip
+	@echo "Installing every plugin and the tools of the tests into $(VENV): about 2 minutes, 700 MB"
+	$(BIN)/python -m pip install --upgrade pip setuptools
+	$(BIN)/python -m pip install -r requirements/dev.txt $(addprefix -e ,$(PACKAGES))
+	touch $(VENV)/.runtime $@
+
+run: $(VENV)/.runtime ## Serve the dummy cloud on 127.0.0.1:5050
 	$(BIN)/orchestrator serve --config $(CONFIG)
 
 check: install ## Lint, types, walls between the rooms

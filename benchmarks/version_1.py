@@ -92,4 +92,4 @@ def _start(body: Path) -> Ratio:
             with _run(command, 1, body) as server:
                 seconds.append(server.seconds)
         pairs.append((seconds[0], seconds[1]))
-    return Ratio("seconds to the first answer to bare Falcon ASGI", pairs, at_most=3.0)
+    return Ratio("seconds to the first answer to bare Falcon ASGI", pairs, at_most=2.5)

@@ -1,6 +1,6 @@
-"""Gunicorn as Orchestrator runs it; what an operator sets is in orchestrator.toml.
+"""Orchestrator's configuration of gunicorn; the settings of operators are in orchestrator.toml.
 
-Used by `orchestrator serve`, and by plain gunicorn:
+`orchestrator serve` uses this file, and so can plain gunicorn:
 
     ORCHESTRATOR_CONFIG=conf/orchestrator.toml \
         gunicorn -c conf/gunicorn.conf.py 'orchestrator_core.app:create_app()'
@@ -12,36 +12,36 @@ _server = orchestrator.server_settings()
 
 wsgi_app = "orchestrator_core.app:create_app()"
 
-# Gunicorn's own ASGI worker, with time limits for slow clients and JSON for every refusal.
+# Gunicorn's ASGI worker with time limits for slow clients, and with JSON for every refusal.
 worker_class = orchestrator.WORKER
 
-# Callers wait as coroutines: a worker for each core is enough.
+# Callers wait as coroutines, so one worker for each core is enough.
 workers = _server.workers
 bind = _server.bind
-umask = 0o777 & ~_server.socket_mode  # of the file of a Unix socket, and of nothing else
+umask = 0o777 & ~_server.socket_mode  # only for the file of a Unix socket
 if _server.tls is not None:
-    # Gunicorn says "https" for these; the certificate itself is read once, in on_starting.
+    # Gunicorn needs these to log "https" addresses; on_starting reads the certificate once.
     certfile, keyfile = str(_server.tls.certificate), str(_server.tls.key)
 keepalive = _server.keepalive
 limit_request_line = _server.limit_request_line
 limit_request_fields = _server.limit_request_fields
 limit_request_field_size = _server.limit_request_field_size
 root_path = _server.root_path
-if _server.forwarded_allow_ips is not None:  # otherwise the variable FORWARDED_ALLOW_IPS counts
+if _server.forwarded_allow_ips is not None:  # otherwise the variable FORWARDED_ALLOW_IPS applies
     forwarded_allow_ips = _server.forwarded_allow_ips
 
-# A worker that stops finishes what is in flight, a start of some minutes included.
+# A stopping worker finishes its requests in flight; a start may take some minutes.
 graceful_timeout = orchestrator.graceful_timeout()
 
-# The event loop reports every second; one that is silent for so long is stuck for good.
+# The event loop sends a heartbeat every second. After this many seconds of silence it is stuck.
 timeout = 60
 
-# Tell who stopped or broke what, not who asked for what: cloud calls have lines of their own.
+# Log stops and failures but no requests: each call of a cloud has its own log line.
 logger_class = orchestrator.LOGGER
 loglevel = _server.log_level
 accesslog = None
 
-# Nothing but gunicorn's own tools would use it, and it would be made in a home directory.
+# Only gunicorn's own tools would use the socket, and gunicorn would create it in a home directory.
 control_socket_disable = True
 
 on_starting = orchestrator.on_starting

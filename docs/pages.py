@@ -43,23 +43,26 @@ BEGIN: Final = "<!-- settings: make pages -->"
 END: Final = "<!-- end of settings -->"
 
 
-def generated() -> dict[Path, str]:
-    """Return the text of each page that is generated, whole or in part.
+NAMES: Final = (*PAGES, *PLUGINS)
+
+
+def text_of(name: str) -> str:
+    """Return the text of a page that is generated, whole or in part.
 
     Raises:
-        ValueError: when a plugin's page lacks the marks.
+        ValueError: when a plugin's page lacks the marks, or a key has no description.
     """
-    pages = {ROOT / name: make() for name, make in PAGES.items()}
-    for name, (schema, section) in PLUGINS.items():
-        before, _, rest = (ROOT / name).read_text(encoding="utf-8").partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not end:
-            raise ValueError(f"{name} has no place for the settings: {BEGIN} … {END}")
-        tables = plugin_tables(schema(), (section, "NAME"))
-        pages[ROOT / name] = f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
-    return pages
+    if name in PAGES:
+        return PAGES[name]()
+    schema, section = PLUGINS[name]
+    before, _, rest = (ROOT / name).read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{name} has no place for the settings: {BEGIN} … {END}")
+    tables = plugin_tables(schema(), (section, "NAME"))
+    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
 
 
 if __name__ == "__main__":
-    for file, text in generated().items():
-        file.write_text(text, encoding="utf-8")
+    for page in NAMES:
+        (ROOT / page).write_text(text_of(page), encoding="utf-8")

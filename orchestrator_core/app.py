@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Application:
         settings = current()
     configure_logging(settings.server)
     components = make_components(settings, "web", lenient=proven())
-    if _first(run_directory()):
+    if _is_first(run_directory()):
         _report(components.plugins, components.registry)
     return build_application(
         Services(
@@ -95,7 +95,7 @@ def make_components(
     if settings.state is None:
         host = HostEnvironment(directory, inventory)
         registry, extensions = build(settings, plugins, host, lenient=lenient)
-        _tell_stale()
+        _log_stale_files()
         return Components(plugins, registry, extensions, DirectBroker(registry))
     # SQLAlchemy is loaded only if a database is used.
     from orchestrator_core.broker.build import build_durable, prepare_entry  # noqa: PLC0415
@@ -109,23 +109,23 @@ def make_components(
     host = HostEnvironment(directory, inventory, PluginState(database))
     registry, extensions = build(settings, plugins, host, lenient=lenient)
     if entry.is_late and extensions.has_failed:
-        raise StateUnavailable  # it must not serve without its extensions: try again
+        raise StateUnavailable  # no service without the extensions; the worker tries again
     broker = build_durable(settings.state, database, registry, inventory, entry)
-    _tell_stale()
+    _log_stale_files()
     return Components(plugins, registry, extensions, broker)
 
 
-def _tell_stale() -> None:
+def _log_stale_files() -> None:
     for path in sorted(kept_files.stale):
-        _log.warning("a file cannot be read; its content from before is used", file=str(path))
+        _log.warning("unreadable file; its previous content is used", file=str(path))
 
 
-def _first(directory: Path) -> bool:
-    """Return whether this is the first process with these settings; one report is enough."""
+def _is_first(directory: Path) -> bool:
+    """Return whether this is the first process with these settings; only that one reports."""
     try:
         path = directory / f"reported-{reload_number()}"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError:  # it exists, or cannot be made: serving is more important
+    except OSError:  # it exists, or cannot be created: the server must start anyway
         return False
     return True
 
@@ -133,15 +133,15 @@ def _first(directory: Path) -> bool:
 def _report(plugins: Plugins, registry: Registry) -> None:
     for path in sorted(open_files):
         _log.warning(
-            "every user can read a file with a secret", file=str(path), help=f"chmod 600 {path}"
+            "file with a secret is readable by every user", file=str(path), help=f"chmod 600 {path}"
         )
     for record in plugins.records:
         for what in record.warnings:
-            _log.warning("plugin is not installed properly", plugin=record.label, what=what)
+            _log.warning("plugin is installed incorrectly", plugin=record.label, what=what)
         if record.state is State.LOADED:
             _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))
             for what in record.deprecations:
-                _log.warning("plugin uses what is deprecated", plugin=record.label, what=what)
+                _log.warning("plugin uses a deprecated name", plugin=record.label, what=what)
         else:
             _log.warning(
                 f"plugin {record.state.value}",
@@ -154,10 +154,10 @@ def _report(plugins: Plugins, registry: Registry) -> None:
             _log.error("cloud not available", cloud=cloud.name, why=cloud.failure)
         never = registry.reason_against_destroying(cloud)
         if never is not None:
-            _log.warning("nothing can be stopped or released", why=f"cloud {cloud.name} {never}")
+            _log.warning("every stop and release is refused", why=f"cloud {cloud.name} {never}")
     if not registry.clouds:
         _log.warning(
-            "no cloud is configured, so every cloud request will be answered with an error",
+            "no cloud is configured; every request to a cloud is answered with an error",
             help="pip install vm-orchestrator-dummy, then run `orchestrator init DIR` and "
             "`orchestrator serve --config DIR/orchestrator.toml`",
         )

@@ -1,44 +1,44 @@
-"""Every error that Orchestrator and its plugins raise on purpose.
+"""The errors that Orchestrator and its plugins raise on purpose.
 
-Plugins raise these; the core maps them to HTTP at its edge, nowhere else::
+Plugins raise these errors. Only :mod:`orchestrator_core.api.errors` maps them to HTTP::
 
     OrchestratorError
     ├── SettingsError              the settings file or the environment is wrong
     ├── PluginError                a plugin cannot be used
-    ├── StateUnavailable           the database cannot be had
-    │   └── CommitUnconfirmed             and what was to be written may be written
-    ├── Held                       it waits until an operator lets it go on
-    │   ├── DestroyHeld            nothing is destroyed: frozen, or out of a backup
-    │   └── AssignHeld             nobody is given a VM: the database is out of a backup
-    ├── DestroyLimit               enough was destroyed within this hour
+    ├── StateUnavailable           the server cannot reach its database
+    │   └── CommitUnconfirmed      the change may be recorded or not
+    ├── Held                       the change waits for an operator
+    │   ├── DestroyHeld            destroying is frozen, or a restore is not confirmed
+    │   └── AssignHeld             assigning waits until a restore is confirmed
+    ├── DestroyLimit               the limit of destroyed VMs in an hour is reached
     ├── Superseded                 another process has taken the operation over
-    ├── Forbidden                  the caller may not do this (an extension denied it)
-    ├── RequestError               the caller can mend it
-    │   ├── InvalidParameter       a parameter is missing, malformed or not taken
-    │   ├── NotFound               there is no such thing in this cloud
+    ├── Forbidden                  the caller may not do this, or an extension denied it
+    ├── RequestError               the caller can correct the request
+    │   ├── InvalidParameter       a parameter is missing, malformed or not accepted
+    │   ├── NotFound               the cloud has no such thing
     │   │   ├── NodeNotFound
-    │   │   │   └── NodeTerminated the cloud still shows it, and it is gone for good
+    │   │   │   └── NodeTerminated the cloud still shows the node, but it has ended for good
     │   │   ├── ImageNotFound
     │   │   ├── SizeNotFound
     │   │   └── LocationNotFound
     │   ├── Conflict               wrong state, already assigned, name taken
     │   ├── KeyInUse               the Idempotency-Key's first request has no answer yet
-    │   ├── KeyReused              the Idempotency-Key came with another body before
+    │   ├── KeyReused              the Idempotency-Key was used before with another body
     │   ├── QuotaExceeded          the cloud's quota or capacity is used up
-    │   └── Refused                the cloud or an assignment backend said no, and why
+    │   └── Refused                the cloud or an assignment backend refused, with its reason
     ├── UnknownCloud               no cloud of that name is configured
     ├── Unsupported                the driver does not offer this operation
     │   └── NoAssignmentBackend    the cloud has no assignment backend
     └── CloudError                 the cloud, or the way to it, failed
-        ├── CloudUnavailable       its plugin did not load; it cannot be asked
-        ├── CircuitOpen            it failed again and again; it is left alone for a while
+        ├── CloudUnavailable       its plugin did not load
+        ├── CircuitOpen            it failed repeatedly and is not called for a while
         ├── CloudBusy              its threads and its queue are full
         ├── CloudTimeout           no answer before the deadline
-        ├── CloudUnreachable       no connection, or it broke
-        ├── CredentialsRefused     the cloud refused our credentials
-        ├── RateLimited            the cloud asks us to slow down
-        ├── InvalidAnswer         the answer is not what the contract says
-        └── ReleasedNotDestroyed   released, but the VM is still there
+        ├── CloudUnreachable       no connection, or the connection broke
+        ├── CredentialsRefused     the cloud refused the credentials
+        ├── RateLimited            the cloud asks for fewer requests
+        ├── InvalidAnswer          the answer does not match the contract
+        └── ReleasedNotDestroyed   released, but the VM still exists
 
 Example, in a driver::
 
@@ -51,22 +51,22 @@ from typing import ClassVar
 
 
 class OrchestratorError(Exception):
-    """Base of all of them.
+    """Base class of all these errors.
 
     Args:
         message: one sentence for the person who reads the answer. Never put a
             credential, an inner address or a stack trace into it.
-        nothing_done: as the attribute.
+        nothing_done: see the attribute.
 
     Attributes:
         code: one stable word for programs; part of the API.
-        attempts: how many times the cloud was asked before this was raised; set by the core.
-        operation_id: the operation that it ended, or that goes on although it was raised.
-        nothing_done: of a change that a plugin's hook refuses: True if nothing was changed for
-            sure, because the request that would have changed something was itself refused or
-            never sent; False if something was changed before the refusal; None if the plugin
-            does not say. After a start that ended with False, or with None where the cloud can be
-            searched (``find_node``), the core looks for the VM before it believes the refusal.
+        attempts: the number of calls to the cloud before this error; set by the core.
+        operation_id: the operation that ended with this error, or that continues despite it.
+        nothing_done: for a change that a plugin's hook refuses. True if it is certain that nothing
+            was changed, because the request that would have changed something was itself refused
+            or never sent. False if something was changed before the refusal. None if the plugin
+            does not say. After a start that ended with False, or with None if the cloud can be
+            searched (``find_node``), the core searches for the VM before it accepts the refusal.
 
             .. versionadded:: 0.1
     """
@@ -84,7 +84,7 @@ class OrchestratorError(Exception):
 
 
 class SettingsError(OrchestratorError):
-    """The settings are wrong; the message lists every fault with file and key."""
+    """The settings are wrong; the message names every fault with its file and key."""
 
     code = "settings"
 
@@ -99,8 +99,8 @@ class StateUnavailable(OrchestratorError):
     """The server cannot reach its database.
 
     Attributes:
-        retry_after: seconds after which a repeat makes sense.
-        reason: what has failed, with the database's name and what to do; for operators alone.
+        retry_after: the seconds to wait before a repeat.
+        reason: the cause, with the database's name and the remedy; shown only to operators.
     """
 
     code = "state_unavailable"
@@ -112,14 +112,14 @@ class StateUnavailable(OrchestratorError):
 
 
 class CommitUnconfirmed(StateUnavailable):
-    """The database did not confirm a commit, so that the change may be recorded or not."""
+    """The database did not confirm a commit; the change may be recorded or not."""
 
 
 class Held(OrchestratorError):
-    """Something waits until an operator lets it go on.
+    """The change must wait until an operator permits it.
 
     Attributes:
-        retry_after: seconds after which a repeat makes sense.
+        retry_after: the seconds to wait before a repeat.
     """
 
     def __init__(self, message: str) -> None:
@@ -128,7 +128,7 @@ class Held(OrchestratorError):
 
 
 class DestroyHeld(Held):
-    """VMs are not destroyed at the moment: an operator has frozen it, or must confirm a restore."""
+    """Destroying VMs is frozen, or an operator must first confirm a restore of the database."""
 
     code = "destroy_held"
 
@@ -143,8 +143,8 @@ class DestroyLimit(OrchestratorError):
     """As many VMs were destroyed within the last hour as the settings allow.
 
     Args:
-        message: naming the limit.
-        retry_after: seconds until the next one may be.
+        message: a sentence that names the limit.
+        retry_after: the seconds until the next VM may be destroyed.
     """
 
     code = "destroy_limit"
@@ -155,7 +155,7 @@ class DestroyLimit(OrchestratorError):
 
 
 class Superseded(OrchestratorError):
-    """The process did not renew its claim in time, and another one has taken the operation over."""
+    """The process did not renew its claim in time, and another process took the operation over."""
 
     code = "superseded"
 
@@ -173,7 +173,7 @@ class Forbidden(OrchestratorError):
 class RequestError(OrchestratorError):
     """The request cannot be served as it is; the message says why.
 
-    Raise one of the classes below where one fits.
+    Raise one of the subclasses if one fits.
     """
 
     code = "request"
@@ -184,8 +184,8 @@ class InvalidParameter(RequestError):
 
     Args:
         field: the parameter's name as the caller wrote it.
-        reason: what is wrong with it and what would be right.
-        nothing_done: as :attr:`OrchestratorError.nothing_done`.
+        reason: what is wrong with the value, and what a right value is.
+        nothing_done: see :attr:`OrchestratorError.nothing_done`.
     """
 
     code = "invalid_parameter"
@@ -215,8 +215,8 @@ class NodeTerminated(NodeNotFound):
     node.
 
     Args:
-        message: naming the node and its state.
-        node_ids: the nodes that were meant.
+        message: a sentence that names the node and its state.
+        node_ids: the ids of the terminated nodes.
     """
 
     def __init__(self, message: str, node_ids: tuple[str, ...] = ()) -> None:
@@ -252,14 +252,14 @@ class KeyInUse(RequestError):
     """The first request with this Idempotency-Key has no answer yet.
 
     Attributes:
-        retry_after: seconds after which a repeat makes sense.
+        retry_after: the seconds to wait before a repeat.
     """
 
     code = "idempotency_key_in_use"
 
     def __init__(self, operation_id: str | None = None) -> None:
         super().__init__(
-            "A request with this Idempotency-Key is still being worked on; repeat it later"
+            "A request with this Idempotency-Key is still in progress; repeat it later"
         )
         self.operation_id = operation_id
         self.retry_after = 1.0
@@ -313,18 +313,18 @@ class CloudError(OrchestratorError):
     """The cloud, or the way to it, failed; the caller did nothing wrong.
 
     Args:
-        message: what happened, naming the cloud.
-        retry_after: seconds after which a repeat makes sense, if known.
-        transient: whether the same read may well succeed in a moment; the core then
-            repeats it by itself. By default what the class says.
-        repeat_is_safe: whether it is certain that nothing was done, so that even a change
-            may be repeated: the connection was never made, or the request refused whole.
+        message: a sentence that names the cloud and what happened.
+        retry_after: the seconds to wait before a repeat, if they are known.
+        transient: whether the same read may succeed in a moment; the core then repeats it. By
+            default the class decides.
+        repeat_is_safe: whether it is certain that nothing was done, because no connection was made
+            or the whole request was refused. Even a change may then be repeated.
     """
 
     code = "cloud_error"
 
     transient: bool = False
-    """Whether the core repeats a read that ended with this, as the class says or the object."""
+    """Whether the core repeats a read that ended with this error; an object may differ."""
 
     def __init__(
         self,
@@ -366,14 +366,14 @@ class CloudTimeout(CloudError):
 
 
 class CloudUnreachable(CloudError):
-    """No connection to the cloud, or it broke before the answer was whole."""
+    """The connection to the cloud failed, or broke before the answer was complete."""
 
     code = "cloud_unreachable"
     transient = True
 
 
 class CredentialsRefused(CloudError):
-    """The cloud refused the settings' credentials, or does not allow them to do this."""
+    """The cloud refused the credentials of the settings, or they do not permit this operation."""
 
     code = "credentials_refused"
 
@@ -396,8 +396,8 @@ class ReleasedNotDestroyed(CloudError):
 
     Args:
         cloud: the cloud's name.
-        node_id: the VM that is still there, and is nobody's now.
-        cause: why it could not be destroyed.
+        node_id: the VM, which still exists and has no user any more.
+        cause: the error of the attempt to destroy it.
     """
 
     code = "released_not_destroyed"

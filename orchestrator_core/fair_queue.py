@@ -16,6 +16,12 @@ _CHANGES_IN_A_ROW: Final = 4
 _FEWEST_TO_DIVIDE: Final = 4
 """The smallest number of threads of which some are kept free."""
 
+_FIRST_OF_ALL: Final = (0, False, False)
+"""The rank of a caller that has nothing running, for an item in the lane whose turn it is."""
+
+_NONE: Final = (0, 0)
+"""The counts of a caller that has nothing running, by lane."""
+
 
 def spare_of(threads: int) -> int:
     """Return how many of the threads one caller, or one lane, has to leave to others."""
@@ -30,8 +36,9 @@ class FairQueue(Generic[T]):
     another caller in the same lane, and one to the other lane. Within these limits no thread is
     idle while an item waits.
 
-    Of the callers that wait in a lane, the one with the fewest running items is next. Equal callers
-    take turns. A read is taken after at most four changes in a row.
+    The caller with the fewest running items is next, whichever lane it waits in. Of its own items,
+    changes go ahead of reads, and a read is taken after at most four changes in a row. The same
+    order holds between callers with equally many; in the same lane they take turns.
 
     The queue has no lock; its user must hold one.
 
@@ -54,6 +61,7 @@ class FairQueue(Generic[T]):
         self._running: dict[str, list[int]] = {}
         self._running_in = [0, 0]
         self._changes_in_a_row = 0
+        self._own_changes_in_a_row: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many items wait."""
@@ -69,7 +77,7 @@ class FairQueue(Generic[T]):
 
     def running_in(self, one: Origin) -> int:
         """Return how many running items were taken in the turn of an origin."""
-        return self._running.get(one.caller, [0, 0])[one.lane]
+        return self._running.get(one.caller, _NONE)[one.lane]
 
     def add(self, item: T, origins: Sequence[Origin]) -> None:
         """Add an item to the turns of these origins; the first turn takes it."""
@@ -121,9 +129,7 @@ class FairQueue(Generic[T]):
     @property
     def is_ready(self) -> bool:
         """Return whether :meth:`take` would return an item."""
-        return bool(self._places) and any(
-            self._next(lane) is not None for lane in (Lane.CHANGE, Lane.READ)
-        )
+        return self._next() is not None
 
     def take(self) -> T | None:
         """Return the next item and count it as running; None if none may run now."""
@@ -151,42 +157,54 @@ class FairQueue(Generic[T]):
             del self._running[one.caller]
 
     def _first(self) -> tuple[T, Origin] | None:
-        if not self._places:
-            return None
-        lanes = (Lane.CHANGE, Lane.READ)
-        if self._changes_in_a_row >= _CHANGES_IN_A_ROW:
-            lanes = (Lane.READ, Lane.CHANGE)
-        for lane in lanes:
-            caller = self._next(lane)
-            if caller is not None:
-                return self._take_of(caller, lane)
-        return None
+        one = self._next()
+        return None if one is None else (self._take_of(one), one)
 
-    def _take_of(self, caller: str, lane: Lane) -> tuple[T, Origin]:
-        queue = self._lanes[lane]
-        item = next(iter(queue[caller]))
+    def _take_of(self, one: Origin) -> T:
+        queue = self._lanes[one.lane]
+        item = next(iter(queue[one.caller]))
         self.remove(item)
-        if caller in queue:
-            queue.move_to_end(caller)  # the other callers' turns come first
-        if lane is Lane.CHANGE and self._lanes[Lane.READ]:
-            self._changes_in_a_row += 1
+        if one.caller in queue:
+            queue.move_to_end(one.caller)  # the other callers' turns come first
+        is_ahead = one.lane is Lane.CHANGE and bool(self._lanes[Lane.READ])
+        self._changes_in_a_row = self._changes_in_a_row + 1 if is_ahead else 0
+        if one.lane is Lane.CHANGE and one.caller in self._lanes[Lane.READ]:
+            own = self._own_changes_in_a_row.get(one.caller, 0)
+            self._own_changes_in_a_row[one.caller] = own + 1
         else:
-            self._changes_in_a_row = 0
-        return item, Origin(caller, lane)
+            self._own_changes_in_a_row.pop(one.caller, None)
+        return item
 
-    def _next(self, lane: Lane) -> str | None:
-        """Return the caller whose turn it is in a lane; None if none may run anything there."""
-        if self._running_in[lane] >= self._lane_limit:
-            return None
-        found, fewest = None, self.caller_limit
-        for caller in self._lanes[lane]:
-            running = self._running.get(caller)
-            if running is None:
-                return caller
-            total = running[0] + running[1]
-            if total < fewest and running[lane] < self._caller_lane_limit:
-                found, fewest = caller, total
+    def _next(self) -> Origin | None:
+        """Return the origin whose turn it is; None if nothing may run."""
+        turn = self._lane_after(self._changes_in_a_row)
+        found: Origin | None = None
+        first: tuple[int, bool, bool] | None = None
+        for lane in (turn, Lane(1 - turn)):
+            if self._running_in[lane] >= self._lane_limit:
+                continue
+            for caller in self._lanes[lane]:
+                running = self._running.get(caller, _NONE)
+                total = running[0] + running[1]
+                if total >= self.caller_limit or running[lane] >= self._caller_lane_limit:
+                    continue
+                rank = (total, lane is not self._own_turn(caller), lane is not turn)
+                if first is None or rank < first:
+                    found, first = Origin(caller, lane), rank
+                    if rank == _FIRST_OF_ALL:
+                        return found
         return found
+
+    def _own_turn(self, caller: str) -> Lane:
+        """Return the lane from which a waiting caller's next item is taken."""
+        changes, reads = self._lanes
+        if caller in changes and caller in reads:
+            return self._lane_after(self._own_changes_in_a_row.get(caller, 0))
+        return Lane.CHANGE if caller in changes else Lane.READ
+
+    @staticmethod
+    def _lane_after(changes_in_a_row: int) -> Lane:
+        return Lane.READ if changes_in_a_row >= _CHANGES_IN_A_ROW else Lane.CHANGE
 
     def _waiting_callers(self) -> set[str]:
         return {*self._lanes[Lane.CHANGE], *self._lanes[Lane.READ]}

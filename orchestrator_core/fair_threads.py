@@ -36,7 +36,7 @@ class FairThreads:
                 return
             try:
                 result = work(*arguments)
-            except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
+            except BaseException as error:  # noqa: BLE001 - the waiting caller gets it
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -48,7 +48,7 @@ class FairThreads:
 
     def shutdown(self) -> None:
         """Run all submitted work, then end the threads."""
-        while self._queue:  # the loop runs all of it, though the pool takes no new work
+        while self._queue:  # empty the queue first: after its shutdown the pool accepts no work
             self._threads.submit(self._run_next).result()
         self._threads.shutdown()
 
@@ -57,7 +57,7 @@ class FairThreads:
             with self._lock:
                 run = self._queue.take()
             if run is None:
-                return  # the waiting work has to leave this thread to others
+                return  # the limits of the queue reserve this thread for other callers
             try:
                 run()
             finally:

@@ -1,61 +1,56 @@
-"""The plugin contract, version 1.
+"""The plugin contract, version 1: the hooks of each kind of plugin.
 
-A plugin is a class named by an entry point in one of three groups. The core
-makes one object of it for each cloud (or assignment backend) in the settings that names
-it, as ``cls(context, settings)``:
+A plugin is a class that an entry point in one of three groups names. The core creates an object of
+the class, ``cls(context, settings)``, for each cloud, assignment backend or extension in the
+settings that names the plugin.
 
-* ``context`` is a :class:`~orchestrator_core.PluginContext`;
-* ``settings`` is that part of the settings file, validated by the marshmallow
-  schema in the class attribute ``settings_schema``. What only the context tells (that there
-  is no [state], say) the constructor refuses with marshmallow's ``ValidationError``.
+* ``context`` is a :class:`~orchestrator_core.PluginContext`.
+* ``settings`` is the plugin's part of the settings file. The marshmallow schema in the class
+  attribute ``settings_schema`` has validated it. If only the context shows that a setting is wrong,
+  for example because the server has no [state], the constructor raises marshmallow's
+  ``ValidationError``.
 
-It implements what it can of the hooks below, each marked ``@hookimpl``. Hooks
-are ordinary blocking functions: the core calls them in threads that belong to
-that one cloud, several at once. A hook may leave out the arguments that it
-does not need, and never sees any of another plugin's calls. What is not
-implemented is an unsupported operation.
+The class implements some of the hooks below and marks each with ``@hookimpl``. The core does not
+offer an operation whose hook is missing. The how-to guides (``docs/plugins/howto.md``) have
+examples of all that follows.
 
-Errors are those below :class:`~orchestrator_core.OrchestratorError`; anything else that a
-hook raises is reported as a failure of the cloud, without its text. Exceptions of requests, httpx
-and urllib for connections that fail and answers that do not come are taken for
-:class:`~orchestrator_core.CloudUnreachable` and :class:`~orchestrator_core.CloudTimeout`, with a
-hint in the log. ``deadline`` is a
-:class:`~orchestrator_core.Deadline`: the moment by which the caller wants the
-answer. The core enforces it from outside; a driver that hands it on to its client, or
-implements :meth:`~CloudHooks.abort`, gets its thread back sooner. ``hints`` is what the
-caller wrote into the header ``X-Cloud-Hints``, where the cloud's settings let it through;
-it means something to that one driver only, and is empty otherwise. A driver names the hints that
-it knows in its class attribute ``hints``, ``hints = ("availability_zone",)`` say; the core refuses
-all others, and every hint where the class has no such attribute.
+**Calls.** A hook is an ordinary blocking function. The core calls it in threads that belong to that
+one cloud, several at the same time. A hook may omit arguments that it does not need.
 
-Before a node is destroyed, rebooted or switched the core looks it up, with ``get_node`` or else in
-``list_nodes``: a driver without both cannot have ``stop_vm``, ``reboot_vm``, ``power_on_vm`` or
-``power_off_vm``. A node, an image, a size or a VM whose id is not exactly the one that was asked
-for is refused. Ids go into URLs escaped, ``urllib.parse.quote(node_id, safe="")``: an id is any
-text that a caller sends.
+**Deadline.** ``deadline`` is a :class:`~orchestrator_core.Deadline`: the time by which the caller
+wants the answer. The core enforces it outside the plugin. A driver that passes it to its client, or
+implements :meth:`~CloudHooks.abort`, gets its thread back sooner.
 
-What a hook gives is held against the types that its signature says; an answer of another type
-is refused as an invalid answer, whatever is in it.
+**Hints.** ``hints`` contains the values of the caller's header ``X-Cloud-Hints``. It is empty
+unless the settings of the cloud allow hints. The class attribute ``hints``, for example
+``hints = ("availability_zone",)``, lists the hints that the driver knows. The core refuses all
+other hints.
 
-Reads are repeated by the core when they fail in a way that may pass
-(:attr:`~orchestrator_core.CloudError.transient`), changes only where the error says that nothing
-was done (``repeat_is_safe``). An error that refuses a change tells with
-:attr:`~orchestrator_core.OrchestratorError.nothing_done` whether something was done before it. On
-:class:`~orchestrator_core.CredentialsRefused` the core makes a new object of the class, with its
-secrets read anew, and asks once more.
+**Answers.** The core checks each answer against the types in the hook's signature, and refuses an
+answer of another type as an invalid answer. It also refuses a node, an image, a size or a VM whose
+id differs from the requested id. An id is any text that a caller sends: escape it in URLs, with
+``urllib.parse.quote(node_id, safe="")``.
 
-A plugin may have tables in the server's database, ``context.state``
-(:class:`~orchestrator_core.State`; None on a server without [state], where the plugin does
-without or refuses its settings). Its class attribute ``migrations`` names the package that holds
-its Alembic revisions, ``"orchestrator_audit.migrations"`` say: modules in one straight line, no
-``env.py``. The names of its tables begin with its kind, its entry point's name and two
-underscores, ``extension_audit__`` say; the entry point's name has only a-z, 0-9 and single
-underscores then, and at most 24 characters. All sections of the settings that name the plugin
-share the tables. ``orchestrator db upgrade`` runs what is new, in one transaction for each plugin;
-a migration that fails, or touches a table that is not the plugin's, is undone. Where there are no
-tables yet the first server makes them; a plugin whose tables are behind is not usable until they
-are upgraded. Old and new versions of a plugin work on the same tables during an upgrade: a
-migration only adds, and what the version before still reads goes in a later one.
+**Nodes to be changed.** Before the core destroys a node, reboots it, or powers it on or off, it
+looks the node up with ``get_node``, or else in ``list_nodes``. A driver that implements neither
+cannot have ``stop_vm``, ``reboot_vm``, ``power_on_vm`` or ``power_off_vm``.
+
+**Errors.** A hook raises subclasses of :class:`~orchestrator_core.OrchestratorError`. The core
+reports any other exception as a failure of the cloud, without the exception's text. Exceptions of
+requests, httpx and urllib for a failed connection or a missing answer count as
+:class:`~orchestrator_core.CloudUnreachable` or :class:`~orchestrator_core.CloudTimeout`; the log
+then has a hint for the author. After :class:`~orchestrator_core.CredentialsRefused` the core
+creates a new object of the class, which reads its secrets again, and makes the call once more.
+
+**Retries.** The core repeats a read after a temporary error
+(:attr:`~orchestrator_core.CloudError.transient`). It repeats a change only if the error says that
+nothing was done (``repeat_is_safe``). An error that refuses a change says with
+:attr:`~orchestrator_core.OrchestratorError.nothing_done` whether something was done before the
+refusal.
+
+**Tables.** A plugin may have tables in the server's database, ``context.state``
+(:class:`~orchestrator_core.State`; None on a server without [state]). The class attribute
+``migrations`` names the package with its Alembic revisions.
 
 .. versionadded:: 0.1
 """
@@ -85,39 +80,40 @@ from orchestrator_core.model import (
 PROJECT: Final = "orchestrator"
 
 Hints = Mapping[str, str]
-"""Words to values."""
+"""The values of hints, by name."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a plugin's method as the implementation of the hook of the same name."""
+"""Mark a plugin's method as the implementation of the hook of the same name."""
 
 
 class CloudHooks:
-    """A cloud: entry-point group ``orchestrator.clouds.v1``.
+    """The hooks of a cloud, in the entry-point group ``orchestrator.clouds.v1``.
 
-    Lists are complete or they are an error: page to the end, and raise rather than
-    return the part that came.
+    A list is complete or an error: read every page, and raise the error of any page instead of
+    returning a part.
 
     The class attribute ``is_simulated = True`` says that the cloud is a simulation, in which
-    nothing can be lost: without ``destroy`` in its settings any of its nodes may be destroyed. Of
-    every other cloud only nodes that the server has started, or an operator has adopted.
+    nothing can be lost. If the settings do not say ``destroy``, any node of a simulation may be
+    destroyed. Of every other cloud the core then destroys only nodes that the server has started or
+    an operator has adopted.
 
     .. versionadded:: 0.1
        ``is_simulated``
 
     Common arguments:
-        deadline: the moment by which the caller wants the answer. ``deadline.remaining()`` is in
-            seconds, for your client's own time limits. It may end early, when nobody waits any
+        deadline: the time by which the caller wants the answer. ``deadline.remaining()`` returns
+            seconds, for your client's own time limits. It may end early, when no caller waits any
             more.
-        hints: what the caller wrote into the header ``X-Cloud-Hints``, words to values; empty
-            unless the cloud's settings say ``hints = true``.
-        node_id: the cloud's own id of one node, as callers had it from :attr:`Node.id` before;
-            there need not be such a node any more.
+        hints: the values of the caller's header ``X-Cloud-Hints``, by name; empty unless the
+            cloud's settings say ``hints = true``.
+        node_id: the cloud's own id of one node, which a caller got as :attr:`Node.id`; the node may
+            no longer exist.
     """
 
     @hookspec(firstresult=True)
     def describe(self) -> CloudDescription:
-        """Say what this cloud is. Required; called once, must not use the network.
+        """Return the description of this cloud. Required; called once, must not use the network.
 
         .. versionadded:: 0.1
         """
@@ -125,11 +121,11 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def check(self, deadline: Deadline) -> None:
-        """Find out cheaply whether the cloud can be reached with these credentials.
+        """Check with a cheap request that the cloud can be reached with these credentials.
 
-        Returns nothing when it can. Safe to repeat.
+        Safe to repeat.
 
-        :raises CredentialsRefused, CloudUnreachable: when it cannot.
+        :raises CredentialsRefused, CloudUnreachable: when it cannot be reached.
 
         .. versionadded:: 0.1
         """
@@ -172,17 +168,17 @@ class CloudHooks:
     ) -> Sequence[Node]:
         """Return the first ``limit`` nodes, by id, of those whose id is greater than ``marker``.
 
-        Ids are compared as Python compares texts. There need not be a node with the marker's id any
-        more. Fewer than ``limit`` nodes mean that there are no more. The core asks for a part when
-        a caller gives ``limit``; when this hook is absent it cuts the part out of
-        :meth:`list_nodes`. Implement it only if the cloud's API can sort by id: a page in
-        another order, or one that the cloud cut short, would hide nodes. Safe to repeat.
+        Ids are compared as Python compares texts. The node with the marker's id may no longer
+        exist. Fewer than ``limit`` nodes mean that there are no more. The core calls this hook when
+        a caller gives ``limit``; without this hook it takes the part from :meth:`list_nodes`.
+        Implement it only if the cloud's API can sort by id: a page in another order, or a page that
+        the cloud has shortened, would hide nodes. Safe to repeat.
 
-        :raises Unsupported: when this cloud cannot; the core then asks for the whole list.
+        :raises Unsupported: when this cloud cannot; the core then reads the whole list.
 
         Args:
-            limit: how many nodes are wanted, 1 or more.
-            marker: the id after which they begin; None for the first ones.
+            limit: the number of nodes to return, 1 or more.
+            marker: the id after which the part begins; None for the first nodes.
 
         .. versionadded:: 0.1
         """
@@ -192,11 +188,11 @@ class CloudHooks:
     def page_images(
         self, limit: int, marker: str | None, deadline: Deadline, hints: Hints
     ) -> Sequence[Image]:
-        """Return a part of the images, as :meth:`page_nodes` does of the nodes.
+        """Return a part of the images, as :meth:`page_nodes` does for nodes.
 
         Args:
-            limit: how many images are wanted, 1 or more.
-            marker: the id after which they begin; None for the first ones.
+            limit: the number of images to return, 1 or more.
+            marker: the id after which the part begins; None for the first images.
 
         .. versionadded:: 0.1
         """
@@ -206,9 +202,9 @@ class CloudHooks:
     def get_node(self, node_id: str, deadline: Deadline, hints: Hints) -> Node:
         """Return one node. Safe to repeat.
 
-        When absent the core looks through :meth:`list_nodes`.
+        Without this hook the core searches :meth:`list_nodes`.
 
-        :raises NodeNotFound: when there is none.
+        :raises NodeNotFound: when there is no such node.
 
         .. versionadded:: 0.1
         """
@@ -218,12 +214,12 @@ class CloudHooks:
     def get_image(self, image_id: str, deadline: Deadline, hints: Hints) -> Image:
         """Return one image. Safe to repeat.
 
-        When absent the core looks through :meth:`list_images`.
+        Without this hook the core searches :meth:`list_images`.
 
         Args:
             image_id: the cloud's own id, as the caller gave it.
 
-        :raises ImageNotFound: when there is none.
+        :raises ImageNotFound: when there is no such image.
 
         .. versionadded:: 0.1
         """
@@ -233,12 +229,12 @@ class CloudHooks:
     def get_size(self, size_id: str, deadline: Deadline, hints: Hints) -> Size:
         """Return one size. Safe to repeat.
 
-        When absent the core looks through :meth:`list_sizes`.
+        Without this hook the core searches :meth:`list_sizes`.
 
         Args:
             size_id: the cloud's own id, as the caller gave it.
 
-        :raises SizeNotFound: when there is none.
+        :raises SizeNotFound: when there is no such size.
 
         .. versionadded:: 0.1
         """
@@ -248,13 +244,13 @@ class CloudHooks:
     def find_node(self, marker: str, deadline: Deadline, hints: Hints) -> Node:
         """Return the node that was started with this marker. Safe to repeat.
 
-        When it raises that there is none, the core may take the start for failed: a driver whose
-        cloud cannot carry a marker must not support this hook (see :meth:`unsupported`).
+        After ``NodeNotFound`` the core may record that the start has failed. A driver whose cloud
+        cannot carry a marker must therefore not support this hook (see :meth:`unsupported`).
 
         Args:
-            marker: what came with a start as :attr:`StartRequest.marker`.
+            marker: the marker of a start, from :attr:`StartRequest.marker`.
 
-        :raises NodeNotFound: when no node carries it.
+        :raises NodeNotFound: when no node carries the marker.
 
         .. versionadded:: 0.1
         """
@@ -264,20 +260,19 @@ class CloudHooks:
     def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:
         """Create a node; return as soon as the cloud has accepted and named it.
 
-        The node's state may be PENDING and its addresses empty. Never repeated by
-        the core.
+        The node's state may be PENDING and its addresses empty. The core never repeats this call.
 
         Args:
-            request: what is to be created; its image and size are the objects that
-                :meth:`get_image` and :meth:`get_size` (or the lists) have just given.
+            request: the node to create; its image and size are the objects that :meth:`get_image`
+                and :meth:`get_size` (or the lists) have just returned.
 
         An error says with ``nothing_done`` whether something may have been created. Unless it is
-        True the core looks for the node by its marker; one that it finds after a refusal is
-        destroyed.
+        True, the core searches for the node by its marker. It destroys a node that it finds after a
+        refusal.
 
-        :raises InvalidParameter: for a parameter that this cloud does not take.
+        :raises InvalidParameter: for a parameter that this cloud does not accept.
         :raises QuotaExceeded: when quota or capacity is used up.
-        :raises Refused: when the cloud refuses it for another reason, with its own words.
+        :raises Refused: when the cloud refuses for another reason, with the cloud's own words.
 
         .. versionadded:: 0.1
         """
@@ -285,12 +280,12 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def stop_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
-        """Destroy a node; return nothing once the cloud has accepted it.
+        """Destroy a node; return once the cloud has accepted the deletion.
 
-        :raises NodeNotFound: when there is none, which the cloud says of this very node. A 404 of
-            a list, or in another form than the cloud's own, is a
-            :class:`~orchestrator_core.CloudError`. The core holds this error against
-            :meth:`list_nodes`, where that is implemented.
+        :raises NodeNotFound: when the cloud says of this node that it does not exist. A 404 of a
+            list, or in another form than the cloud's own, is a
+            :class:`~orchestrator_core.CloudError`. The core compares this error with
+            :meth:`list_nodes`, if the plugin implements that.
 
         .. versionadded:: 0.1
         """
@@ -299,36 +294,35 @@ class CloudHooks:
     def reboot_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
         """Restart a node in place.
 
-        :raises NodeNotFound: when there is none.
+        :raises NodeNotFound: when there is no such node.
 
         .. versionadded:: 0.1
         """
 
     @hookspec(firstresult=True)
     def power_on_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
-        """Switch a node on that is switched off.
+        """Power on a node that is powered off.
 
-        :raises NodeNotFound: when there is none.
+        :raises NodeNotFound: when there is no such node.
 
         .. versionadded:: 0.1
         """
 
     @hookspec(firstresult=True)
     def power_off_vm(self, node_id: str, deadline: Deadline, hints: Hints) -> None:
-        """Switch a node off without destroying it.
+        """Power off a node without destroying it.
 
-        :raises NodeNotFound: when there is none.
+        :raises NodeNotFound: when there is no such node.
 
         .. versionadded:: 0.1
         """
 
     @hookspec(firstresult=True)
     def unsupported(self) -> Mapping[str, str]:
-        """Say which of the implemented hooks this one cloud cannot serve, and why.
+        """Return the implemented hooks that this one cloud cannot serve, each with the reason.
 
-        Returns the hooks' names with a reason for each, as callers may read it. Called
-        once for each object, must not use the network. When absent, all that is
-        implemented is supported.
+        Callers read the reasons. Called once for each object, must not use the network. Without
+        this hook every implemented hook is supported.
 
         .. versionadded:: 0.1
         """
@@ -336,56 +330,58 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def abort(self, deadline: Deadline) -> None:
-        """Make the call end that was given this deadline: nobody waits for it any more.
+        """End the running call that received this deadline, because no caller waits for it.
 
-        Called from a thread of its own, at the deadline or when the last caller has left
-        a read, at most once for each call. ``deadline`` is the very object that the
-        hook was given, and has passed by now. Closing the connection is enough; what the
-        hook raises then is not looked at. It may come just after the call has ended.
+        The core calls this hook from a separate thread, at the deadline or when the last caller of
+        a read has left, at most once for each call. ``deadline`` is the same object that the other
+        hook received, and has passed. Closing the connection is enough; the core ignores what the
+        other hook then raises. The call may have ended just before.
 
         .. versionadded:: 0.1
         """
 
     @hookspec(firstresult=True)
     def close(self) -> None:
-        """Let go of connections and threads.
+        """Close connections and end threads.
 
-        The process is about to end, or a new object of the class takes over; calls that this
-        one still serves go on.
+        The process is about to end, or a new object of the class has replaced this one. Calls that
+        this object still serves continue.
 
         .. versionadded:: 0.1
         """
 
 
 class AssignmentHooks:
-    """An assignment backend: entry-point group ``orchestrator.assignments.v1``.
+    """The hooks of an assignment backend, in the entry-point group ``orchestrator.assignments.v1``.
 
-    It chooses, allows and reports. Who holds what, and the destroying of VMs, are the core's
-    work. Its ``context`` is a :class:`~orchestrator_core.BackendContext`; what it keeps itself
-    beside that (see above) are tables of its own. The class attribute
-    ``external = False`` says that it keeps no assignments of its own outside of the core's
-    ledger: then an assign is one transaction there. ``by_hostname = True`` says that it can be
-    told of a VM by the VM's hostname alone: then the core refuses a VM whose hostname another
-    living VM of the backend's clouds has, and its ledger tells whose a VM is.
+    The backend chooses VMs, allows assignments and reports them. The core's ledger records the
+    holder of each VM, and the core destroys VMs. The backend's ``context`` is a
+    :class:`~orchestrator_core.BackendContext`. It may keep more data in tables of its own, as
+    described above.
+
+    The class attribute ``external = False`` says that the backend keeps no assignments outside the
+    core's ledger; an assign is then one transaction there. ``by_hostname = True`` says that the
+    backend identifies a VM by its hostname alone. The core then refuses a VM whose hostname another
+    living VM of the backend's clouds has, and takes the holder of a VM from its own ledger.
 
     .. versionadded:: 0.1
        ``by_hostname``
 
     Common arguments:
         cloud: the name of the cloud in the settings.
-        deadline: the moment by which the caller wants the answer, as for :class:`CloudHooks`.
+        deadline: the time by which the caller wants the answer, as for :class:`CloudHooks`.
     """
 
     @hookspec(firstresult=True)
     def check(self, deadline: Deadline) -> None:
-        """Find out cheaply whether the backend can be reached. Safe to repeat.
+        """Check with a cheap request that the backend can be reached. Safe to repeat.
 
         .. versionadded:: 0.1
         """
 
     @hookspec(firstresult=True)
     def list_vms(self, cloud: str, deadline: Deadline) -> Sequence[Vm]:
-        """Return every VM of that cloud that the backend knows. Safe to repeat.
+        """Return every VM of the cloud that the backend knows. Safe to repeat.
 
         .. versionadded:: 0.1
         """
@@ -395,17 +391,17 @@ class AssignmentHooks:
     def resolve_vm(
         self, cloud: str, node: str | None, hostname: str | None, deadline: Deadline
     ) -> Vm:
-        """Return the one VM that is meant by a node id, a hostname or both.
+        """Return the one VM that a node id, a hostname or both identify.
 
         Safe to repeat.
 
         Args:
-            node: the cloud's id of it; None when the caller gave a hostname alone.
-            hostname: its name; None when the caller gave a node alone.
+            node: the cloud's id of the VM; None when the caller gave only a hostname.
+            hostname: the VM's name; None when the caller gave only a node id.
 
-        :raises NodeNotFound: when the backend does not know it.
-        :raises InvalidParameter: when both are given and mean different VMs, or the
-            hostname fits several; it names them.
+        :raises NodeNotFound: when the backend does not know the VM.
+        :raises InvalidParameter: when the node id and the hostname mean different VMs, or the
+            hostname fits several VMs; the error names them.
 
         .. versionadded:: 0.1
         """
@@ -413,10 +409,11 @@ class AssignmentHooks:
 
     @hookspec(firstresult=True)
     def assign_vm(self, request: AssignRequest, deadline: Deadline) -> AssignmentResult:
-        """Give a VM to a user and an application.
+        """Assign a VM to a user and an application.
 
         Args:
-            request: who wants which VM and for what; the VM is as :meth:`resolve_vm` gave it.
+            request: the VM, the user and the application; the VM is as :meth:`resolve_vm` returned
+                it.
 
         :raises Refused: with the backend's own reason.
 
@@ -426,10 +423,10 @@ class AssignmentHooks:
 
     @hookspec(firstresult=True)
     def release_vm(self, cloud: str, vm: Vm, deadline: Deadline) -> AssignmentResult:
-        """Take a VM back from its user. The core destroys it afterwards.
+        """Release a VM from its user. The core destroys it afterwards.
 
         Args:
-            vm: as :meth:`resolve_vm` gave it.
+            vm: the VM as :meth:`resolve_vm` returned it.
 
         :raises Refused: with the backend's own reason.
 
@@ -439,56 +436,56 @@ class AssignmentHooks:
 
     @hookspec(firstresult=True)
     def abort(self, deadline: Deadline) -> None:
-        """Make the call end that was given this deadline, as :meth:`CloudHooks.abort`.
+        """End the running call that received this deadline, as :meth:`CloudHooks.abort` does.
 
         .. versionadded:: 0.1
         """
 
     @hookspec(firstresult=True)
     def close(self) -> None:
-        """Let go of connections and threads.
+        """Close connections and end threads.
 
-        The process is about to end, or a new object of the class takes over; calls that this
-        one still serves go on.
+        The process is about to end, or a new object of the class has replaced this one. Calls that
+        this object still serves continue.
 
         .. versionadded:: 0.1
         """
 
 
 class ExtensionHooks:
-    """A policy or an observer: entry-point group ``orchestrator.extensions.v1``.
+    """The hooks of a policy or an observer, in the group ``orchestrator.extensions.v1``.
 
     Its ``context`` is an :class:`~orchestrator_core.ExtensionContext`.
 
-    It sees the calls of callers, each once, and nothing of what the server does by itself
-    afterwards. Extensions are asked in the order of the settings, before and after.
+    An extension sees each call of a caller once. It does not see what the server does by itself
+    afterwards. Extensions are called in the order of the settings, both before and after the call.
 
     Common arguments:
-        call: what is asked for, by whom, of which cloud.
+        call: the operation, its parameters, its cloud and its caller.
     """
 
     @hookspec
     def before_call(self, call: Call) -> None:
-        """Look at a call before it is made; change its parameters or deny it.
+        """Inspect a call before it is made; change its parameters or deny it.
 
-        What :attr:`~orchestrator_core.Call.operation_id` names is not recorded yet: whether it
-        ever was, and what has become of it, tells
-        :meth:`Inventory.operations <orchestrator_core.Inventory.operations>` at any later time.
+        The operation :attr:`~orchestrator_core.Call.operation_id` is not recorded yet.
+        :meth:`Inventory.operations <orchestrator_core.Inventory.operations>` returns at any later
+        time whether it was recorded, and its state.
 
-        :raises Forbidden: to deny it, with the reason.
+        :raises Forbidden: to deny the call, with the reason.
 
         .. versionadded:: 0.1
         """
 
     @hookspec
     def after_call(self, call: Call, outcome: Outcome) -> None:
-        """See how a call ended. Changes nothing.
+        """Observe the end of a call, without changing it.
 
-        It comes for every call, denied ones included, save where this process was killed.
-        A change that ended with an error may be under way all the same.
+        The core calls this hook for every call, denied calls included, unless the process was
+        killed. A change that ended with an error may still be in progress.
 
         Args:
-            outcome: the answer or the error, how long it took, and how many attempts.
+            outcome: the answer or the error, the duration, and the number of attempts.
 
         .. versionadded:: 0.1
         """

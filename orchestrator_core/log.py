@@ -63,7 +63,7 @@ def _log_of_thread(failed: threading.ExceptHookArgs) -> None:
     if failed.exc_value is None or issubclass(failed.exc_type, SystemExit):
         return
     name = None if failed.thread is None else failed.thread.name
-    structlog.get_logger(__name__).error("a thread failed", thread=name, exc_info=failed.exc_value)
+    structlog.get_logger(__name__).error("thread failed", thread=name, exc_info=failed.exc_value)
 
 
 def formatter(settings: ServerSettings) -> logging.Formatter:

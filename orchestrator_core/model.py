@@ -1,8 +1,7 @@
-"""The words that hooks speak: what a cloud has, and what is asked of it.
+"""The data types of the hooks: the things of a cloud, and the requests to it.
 
-All of them are plain dataclasses without behaviour. What a driver puts into
-``extra`` must already be JSON (str, int, float, bool, None, list, dict with
-str keys) and free of secrets.
+All of them are plain dataclasses without behaviour. The values that a driver puts into ``extra``
+must be JSON (str, int, float, bool, None, list, dict with str keys) and free of secrets.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ JsonObject = dict[str, Any]
 
 
 class NodeState(Enum):
-    """What a node is doing, in Apache Libcloud's words, and one more: TERMINATING.
+    """The state of a node: Apache Libcloud's states, and TERMINATING.
 
-    A node that is TERMINATING is being deleted and cannot come back, which a node that is STOPPING
-    may. TERMINATED is a node that is gone for good and still shown. Neither is a node that is
-    switched off: that is STOPPED.
+    A TERMINATING node is being deleted and cannot come back; a STOPPING node can. A TERMINATED node
+    has ended for good, but its cloud still shows it. A node that is powered off is STOPPED.
     """
 
     RUNNING = "running"
@@ -41,13 +39,13 @@ class NodeState(Enum):
 
     @property
     def is_usable(self) -> bool:
-        """Whether a node in this state can be given to a user.
+        """Whether a node in this state can be assigned to a user.
 
-        ERROR, STOPPING, TERMINATING and TERMINATED cannot. A node that is switched off, suspended
-        or paused can be switched on by its user; one that starts, reboots, migrates or is
-        reconfigured will run; UNKNOWN is what a driver says that knows no states. Some clouds use
-        one word for a node that is being switched off and one that is being deleted, so STOPPING
-        is waited for.
+        ERROR, STOPPING, TERMINATING and TERMINATED nodes cannot. The user can power on a node that
+        is powered off, suspended or paused. A node that starts, reboots, migrates or is
+        reconfigured will run. A driver that knows no states reports UNKNOWN. Some clouds use one
+        word for nodes that are being powered off and for nodes that are being deleted; a STOPPING
+        node is therefore not assigned until it has another state.
 
         .. versionadded:: 0.1
         """
@@ -61,12 +59,12 @@ _UNUSABLE = frozenset(
 
 @dataclass(slots=True)
 class CloudDescription:
-    """What a configured cloud is.
+    """The description of a configured cloud.
 
     Attributes:
-        provider: short stable name; part of every node's uuid.
-        display_name: for people, shown as ``cloud_type``.
-        host: where its API is, or None when it has none.
+        provider: a short stable name; a part of every node's uuid.
+        display_name: the name for people, shown as ``cloud_type``.
+        host: the host of its API; None if it has none.
     """
 
     provider: str
@@ -80,11 +78,11 @@ class Node:
 
     Attributes:
         id: the cloud's own id; unique within the cloud.
-        secrets: what only the caller who created the node may see, once
-            (a generated password, say). Shown inside ``extra`` in the answer to
-            the start, dropped everywhere else.
-        marker: what the core put on the node when it started it
-            (``StartRequest.marker``), where the cloud gives it back; never shown to callers.
+        secrets: values that only the caller who created the node may see, and only once, for
+            example a generated password. The answer to the start shows them inside ``extra``; they
+            are dropped everywhere else.
+        marker: the marker with which the core started the node (``StartRequest.marker``), if the
+            cloud returns it; never shown to callers.
     """
 
     id: str
@@ -99,7 +97,7 @@ class Node:
 
 @dataclass(slots=True)
 class Image:
-    """Something a node can be started from."""
+    """An image from which a node can be started."""
 
     id: str
     name: str
@@ -108,7 +106,7 @@ class Image:
 
 @dataclass(slots=True)
 class Size:
-    """A shape that a node can have. ``ram`` in MB, ``disk`` in GB, None where unknown."""
+    """A size that a node can have. ``ram`` is in MB, ``disk`` in GB; None if unknown."""
 
     id: str
     name: str
@@ -129,16 +127,16 @@ class Location:
 
 @dataclass(slots=True)
 class StartRequest:
-    """A node to be started.
+    """A node to start.
 
     Attributes:
-        name: the name that the caller wishes; not every cloud lets one choose.
-        keyname: name of an SSH key that the cloud knows.
-        metadata: free data for the node.
-        marker: text of a-z, 0-9 and hyphens, at most 64 characters, that identifies
-            this start; a driver that can attaches it to the node, so that ``find_node``
-            finds it after a lost answer. It must come back in :attr:`Node.marker`
-            and not show in the node's name or ``extra``.
+        name: the requested name; not every cloud supports the choice of a name.
+        keyname: the name of an SSH key that the cloud knows.
+        metadata: any data for the node.
+        marker: a text of a-z, 0-9 and hyphens, at most 64 characters, that identifies this start.
+            If the cloud supports this, the driver attaches the marker to the node, so that
+            ``find_node`` finds the node after a lost answer. The driver must return it in
+            :attr:`Node.marker`, and must not show it in the node's name or ``extra``.
     """
 
     name: str
@@ -150,7 +148,7 @@ class StartRequest:
 
 
 class VmStatus(Enum):
-    """Where a VM stands with its assignment backend; the numbers are version 1's."""
+    """The status of a VM at its assignment backend, with the numbers of version 1."""
 
     FREE = 1
     ASSIGNED = 2
@@ -164,10 +162,10 @@ class Vm:
     """A VM as an assignment backend knows it.
 
     Attributes:
-        id: the backend's own number (or text) for it; 0 while it has none, which version 1 shows
-            as null.
+        id: the backend's own number (or text) for the VM; 0 while it has none. Version 1 shows 0 as
+            null.
         id_vm: the cloud's node id.
-        status: the backend's number; :class:`VmStatus` where it is one of ours.
+        status: the backend's number; one of :class:`VmStatus` if it has the same meaning.
     """
 
     id: int | str
@@ -183,7 +181,7 @@ class Vm:
 
 @dataclass(slots=True)
 class AssignRequest:
-    """Who wants a VM and for what. ``vm_type`` is the application's name."""
+    """A request to assign a VM to a user. ``vm_type`` is the application's name."""
 
     cloud: str
     vm: Vm
@@ -205,16 +203,16 @@ class Call:
     """One call as extensions see it.
 
     Attributes:
-        operation: the hook's name, ``start_vm`` say; ``renew_vm`` for the renewal of a lease.
-            Reports of the server itself: ``list_clouds``, ``get_cloud``, ``list_plugins``,
+        operation: the hook's name, for example ``start_vm``; ``renew_vm`` for the renewal of a
+            lease. Reports of the server itself: ``list_clouds``, ``get_cloud``, ``list_plugins``,
             ``list_operations``, ``get_operation``, ``list_assignments``, ``get_assignment``,
             ``list_orphans``, ``list_processes``.
         cloud: the cloud's name; empty for a report that is not about one cloud.
         caller: the name of the caller's token in the settings.
-        deadline: seconds that the operation may take.
-        parameters: what the caller asked for; ``before_call`` may change it.
-        operation_id: the id under which a change is going to be recorded, known before it is;
-            None for what changes nothing, and on a server without [state].
+        deadline: the seconds that the operation may take.
+        parameters: the caller's parameters; ``before_call`` may change them.
+        operation_id: the id under which a change will be recorded. It is None for a call that
+            changes nothing, and on a server without [state].
 
             .. versionadded:: 0.1
     """
@@ -230,15 +228,16 @@ class Call:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended.
+    """The outcome of a call.
 
     Attributes:
-        result: of a start the :class:`Node`, without its secrets; of an assign and a release the
-            :class:`AssignmentResult`; of a list the encoded answer; else None.
-        error: what was raised instead.
-        duration: seconds, the extensions' own share included.
-        attempts: how many times the cloud was asked.
-        node_id: the VM that was started, stopped, switched, assigned or released.
+        result: for a start the :class:`Node`, without its secrets; for an assign or a release the
+            :class:`AssignmentResult`; for a list the encoded answer; otherwise None.
+        error: the error that was raised instead of a result.
+        duration: the duration in seconds, including the time that the extensions took.
+        attempts: the number of calls to the cloud.
+        node_id: the VM that was started, stopped, rebooted, powered on or off, assigned or
+            released.
 
             .. versionadded:: 0.1
     """
@@ -252,12 +251,12 @@ class Outcome:
 
 @dataclass(slots=True)
 class OperationStatus:
-    """What has become of a recorded change.
+    """The status of a recorded change.
 
     Attributes:
-        state: ``running``, ``pending`` or ``paused`` while it is under way; at its end
+        state: ``running``, ``pending`` or ``paused`` while the change is in progress; at its end
             ``succeeded``, ``failed`` or ``abandoned``.
-        node_id: the VM that it is about; None while that is not known, and once it is gone.
+        node_id: the id of the VM; None while it is unknown, and after the VM is gone.
 
     .. versionadded:: 0.1
     """

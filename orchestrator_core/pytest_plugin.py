@@ -40,12 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option for the kit's report."""
     group = parser.getgroup("orchestrator", "Orchestrator's conformance kit")
     group.addoption(
-        "--conformance-json", metavar="FILE", help="Write what became of each behaviour as JSON."
+        "--conformance-json", metavar="FILE", help="Write the result of each behaviour as JSON."
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare for the results of other processes: under pytest-xdist no test is collected here."""
+    """Prepare for results of other processes: the main process of pytest-xdist runs no test."""
     if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Others(config), "orchestrator-others")
 
@@ -99,7 +99,7 @@ class _Others:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Pass on which behaviours another process was to check."""
+        """Pass on the behaviours that another process has to check."""
         if _PROMISED in getattr(node, "workeroutput", {}):
             self._kit().pytest_testnodedown(node)
 

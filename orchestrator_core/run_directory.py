@@ -25,9 +25,9 @@ _FRESH_SECONDS: Final = 3600.0
 
 
 def run_directory() -> Path:
-    """Return this server's run directory; make it if this is the server's first process.
+    """Return this server's run directory; create it if this is the server's first process.
 
-    Under gunicorn the first process makes the directory and the workers inherit its name. Other
+    Under gunicorn the first process creates the directory and the workers inherit its name. Other
     ASGI servers start their workers with ``multiprocessing``. There the directory is named after
     the parent's pid and start time.
     """
@@ -39,14 +39,14 @@ def run_directory() -> Path:
         path = Path(tempfile.gettempdir()) / f"{_PREFIX}{parent.pid}-{_started(parent.pid)}"
         path.mkdir(mode=0o700, exist_ok=True)
         if path.stat().st_uid != os.getuid():
-            raise PermissionError(f"{path} belongs to somebody else")
+            raise PermissionError(f"{path} belongs to another user")
     else:
         try:
             path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         except OSError as error:
             raise SettingsError(
-                f"no folder for temporary files can be used ({error.strerror}); let the "
-                "environment variable TMPDIR name one that this user may write to"
+                f"no folder for temporary files can be used ({error.strerror}); set the "
+                "environment variable TMPDIR to one that this user may write to"
             ) from None
         os.environ[VARIABLE] = str(path)
         atexit.register(_remove, path, os.getpid())
@@ -60,7 +60,7 @@ def inherit(facts: Iterable[str]) -> None:
     """Add facts to this process and to those that are forked from it later.
 
     Args:
-        facts: the names of empty files of the run directory, which are kept even without that.
+        facts: the names of empty files of the run directory; the facts outlive the directory.
     """
     _facts.update(facts)
 
@@ -83,7 +83,7 @@ class Keeper:
         self._facts = facts
 
     def look(self) -> None:
-        """Remember the existing facts and restore the missing ones; to be called often."""
+        """Remember the existing facts and restore the missing ones; call this often."""
         with suppress(OSError):
             if not self._directory.is_dir():
                 self._directory.mkdir(mode=0o700)
@@ -102,7 +102,7 @@ class Freshener:
 
     Args:
         directory: the run directory.
-        but: the pattern of the files whose times have a meaning.
+        but: the pattern of the files that keep their times, because these have a meaning.
     """
 
     def __init__(self, directory: Path, but: str) -> None:
@@ -111,7 +111,7 @@ class Freshener:
         self._next = time.monotonic() + _FRESH_SECONDS
 
     def look(self) -> None:
-        """Touch the files from time to time; to be called often."""
+        """Touch the files from time to time; call this often."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _FRESH_SECONDS
@@ -130,5 +130,5 @@ def _started(pid: int) -> str:
 
 
 def _remove(path: Path, maker: int) -> None:
-    if os.getpid() == maker:  # and not in a forked child that ends
+    if os.getpid() == maker:  # not in a forked child, which also runs this at its exit
         shutil.rmtree(path, ignore_errors=True)

@@ -1,10 +1,9 @@
-"""The command ``orchestrator``, run by tests.
+"""The command ``orchestrator``, as tests run it.
 
 A command is forked from a process that has imported Orchestrator already (``fork_server.py``),
-which takes a third of the CPU time. It runs in a new interpreter where the difference could be
-seen: with other variables that the interpreter itself reads, in another locale, and with other
-versions of what was imported. A test that needs a new interpreter in any case starts
-:data:`NEW_INTERPRETER`.
+which takes a third of the CPU time. It runs in a new interpreter where the difference could show:
+with other variables that the interpreter itself reads, in another locale, and with other versions
+of imported modules. A test that needs a new interpreter in any case starts :data:`NEW_INTERPRETER`.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final, Protocol
 
 COMMAND: Final = (sys.executable, "-m", "orchestrator_core.cli")
-"""Runs ``orchestrator``; arguments follow."""
+"""The command ``orchestrator``; arguments follow."""
 
 NEW_INTERPRETER: Final = ("env", *COMMAND)
-"""Runs ``orchestrator`` in a new interpreter, whatever its environment is."""
+"""The command ``orchestrator`` in a new interpreter, whatever its environment."""
 
 _OF_INTERPRETERS: Final = ("PYTHON", "LANG", "LC_")
-"""Variables that an interpreter reads when it starts."""
+"""Variables that an interpreter reads at its start."""
 
 _LIMITS: Final = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 """Limits that a test may set for its commands."""
@@ -43,11 +42,11 @@ _OF_FORK_SERVER: Final = (
     "orchestrator_libcloud",
     "sitecustomize",
 )
-"""Modules that a folder of ``PYTHONPATH`` would replace in vain."""
+"""Modules that a folder of ``PYTHONPATH`` cannot replace in a forked command."""
 
 
 class Running(Protocol):
-    """What tests use of :class:`subprocess.Popen`."""
+    """The methods of :class:`subprocess.Popen` that tests use."""
 
     @property
     def pid(self) -> int: ...
@@ -62,7 +61,7 @@ class Forked:
     """A forked command.
 
     Args:
-        command: for messages.
+        command: the command line, for messages.
         status: the socket on which the fork server sends its pid and its exit status.
     """
 
@@ -171,10 +170,10 @@ def run(
     typed: str = "",
     timeout: float = 60.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``orchestrator ARGUMENTS`` to its end; return what it said and its status.
+    """Run ``orchestrator ARGUMENTS`` to its end; return its output and status.
 
     Args:
-        arguments: of the command.
+        arguments: the command's arguments.
         environment: all its variables; by default those of this process, without the project's.
         cwd: its working directory; by default the one of this process.
         typed: its standard input.
@@ -223,6 +222,6 @@ def _needs_new_interpreter(environment: Mapping[str, str]) -> bool:
 
 
 def _replaces_modules(folder: Path) -> bool:
-    """Return whether a folder brings other versions of what the fork server has imported."""
+    """Return whether a folder has other versions of modules that the fork server has imported."""
     names = {path.stem for path in folder.iterdir()} if folder.is_dir() else set()
     return any(name.startswith(_OF_FORK_SERVER) for name in names)

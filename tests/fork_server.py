@@ -28,7 +28,7 @@ from typing import Any, Final
 from orchestrator_core import faultpoints
 
 PROGRAM: Final = "orchestrator_core.cli"
-"""What a forked command runs, as ``python -m`` does."""
+"""The start of a forked command, equal to that of ``python -m``."""
 
 _MODULES: Final = (
     "alembic.command",
@@ -58,7 +58,7 @@ _MOST_DESCRIPTORS: Final = 1 << 16
 
 
 class ForkServer:
-    """Forks commands and tells their pids and exit statuses.
+    """A server that forks commands and sends their pids and exit statuses.
 
     Args:
         requests: a socket of messages. Each is a command in JSON, with four descriptors: standard
@@ -74,7 +74,7 @@ class ForkServer:
         """Fork until the client closes its end.
 
         Returns:
-            The command, in a forked process; None in this one, when it has to end.
+            The command, in a forked process; None in this process, when it must end.
         """
         while True:
             for key, _ in self._selector.select():
@@ -113,7 +113,7 @@ class ForkServer:
 
 
 def _prepare(command: dict[str, Any]) -> None:
-    """Make this process what a new interpreter would be for the command."""
+    """Make this process equal to a new interpreter for the command."""
     if command["new_session"]:
         os.setsid()
     os.chdir(command["cwd"])
@@ -126,8 +126,8 @@ def _prepare(command: dict[str, Any]) -> None:
     importlib.invalidate_caches()
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     others = [folder for folder in folders if folder and folder not in sys.path]
-    sys.path[:1] = [command["cwd"], *others]  # as `python -m` makes it
-    importlib.reload(faultpoints)  # it reads its variable when it is imported
+    sys.path[:1] = [command["cwd"], *others]  # as `python -m` does
+    importlib.reload(faultpoints)  # The module reads its variable when it is imported.
     sys.argv[:] = [PROGRAM, *command["arguments"]]
 
 
@@ -149,7 +149,7 @@ def _run() -> int:
 def _end(status: int) -> None:
     """End this process as an interpreter does, but leave its memory to the system.
 
-    To take everything apart that was imported before the fork takes longer than most commands.
+    Freeing all modules that were imported before the fork takes longer than most commands.
     """
     threading._shutdown()  # type: ignore[attr-defined] # waits for threads, as at every end
     atexit._run_exitfuncs()
@@ -157,8 +157,8 @@ def _end(status: int) -> None:
         try:
             stream.flush()
         except OSError:
-            status = 120  # what an interpreter says when its output goes nowhere
-        except ValueError:  # the command has closed it
+            status = 120  # an interpreter's exit status when its output is closed
+        except ValueError:  # The command has closed it.
             pass
     os._exit(status & 0xFF)
 
@@ -168,7 +168,10 @@ if __name__ == "__main__":
         importlib.import_module(_name)
     gc.collect()
     gc.freeze()
-    _command = ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
+    # A forked command keeps the server's objects: it has closed their descriptors, and their
+    # finalizers would close the same numbers again, which the command has reused by then.
+    _server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
+    _command = _server.serve()
     if _command is not None:
         _prepare(_command)
         _end(_run())

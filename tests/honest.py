@@ -36,7 +36,7 @@ _LONGEST: Final = 300.0
 """Seconds for which a client repeats one request."""
 
 Excuse = Callable[[str, float], bool]
-"""Whether a cloud's failure is excused, by the time at which the request began."""
+"""Returns whether the failure of a cloud, on a request that began at this time, is excused."""
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""Checks what changed since ``main`` and runs its unit tests: ``python -m tests.quick``.
+"""The quick check of changes since ``main``: ``python -m tests.quick``.
 
-What the root's ``conftest.py`` marks as ``unit`` starts no process and no server. A package whose
-files are as they are in ``main`` is left out, as is every test that starts something.
+It runs lint and the unit tests of what changed. Tests that the root's ``conftest.py`` marks as
+``unit`` start no process and no server. A package whose files are equal to those in ``main`` is
+skipped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _BASES: Final = ("origin/main", "main", "HEAD")
 
 
 def changed() -> list[Path]:
-    """Return the files that differ from where this branch left ``main``, and the new ones."""
+    """Return the files that differ from this branch's start at ``main``, and the new ones."""
     base = next(filter(None, (_git("merge-base", "HEAD", base) for base in _BASES)), "HEAD")
     names = [
         *_git("diff", "--name-only", "--diff-filter=d", base.strip()).splitlines(),
@@ -39,7 +40,7 @@ _PACKAGES: Final = ("plugins", "examples")
 
 
 def commands(files: list[Path], jobs: str) -> Iterator[list[str]]:
-    """Yield what is to be run, the fastest first."""
+    """Yield the commands to run, the fastest first."""
     code = [str(file) for file in files if file.suffix == ".py"]
     if code:
         yield ["ruff", "check", "--force-exclude", *code]
@@ -56,7 +57,7 @@ def commands(files: list[Path], jobs: str) -> Iterator[list[str]]:
 
 
 def main() -> int:
-    """Run everything until something fails; return its status."""
+    """Run the commands until one fails; return its status."""
     for command in commands(changed(), os.environ.get("JOBS", "2")):
         print("$", *command[:4], "..." if len(command) > 4 else "", flush=True)  # noqa: T201
         status = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, check=False).returncode

@@ -78,8 +78,7 @@ class Model:
         origins = self.waiting.pop(item) & allowed
         charged = self.charged_to(origins)
         # Of the callers that may run, the one with the fewest running items is next.
-        in_lane = [one for one in allowed if one.lane == charged.lane]
-        assert self.total(charged.caller) == min(self.total(one.caller) for one in in_lane)
+        assert self.total(charged.caller) == min(self.total(one.caller) for one in allowed)
         self.running.append((item, charged))
 
     def charged_to(self, origins: set[Origin]) -> Origin:
@@ -190,6 +189,33 @@ def test_threads_that_become_free_go_to_the_caller_that_has_fewest() -> None:
         queue.release(item)
     take_all(queue)
     assert (queue.running_of("a"), queue.running_of("b")) == (4, 3)  # as even as 7 can be
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+def test_a_caller_s_changes_do_not_starve_its_reads_beside_those_of_another(threads: int) -> None:
+    queue: FairQueue[Item] = FairQueue(threads)
+    fill(queue, reads("a"), 100)
+    fill(queue, changes("b"), 100)
+    running = list(itertools.islice(iter(queue.take, None), threads))
+    fill(queue, reads("b"), 1)
+    for _ in range(6 * threads):
+        queue.release(running.pop(0))
+        running += itertools.islice(iter(queue.take, None), threads - len(running))
+        if (0, reads("b")) in running:
+            return
+    pytest.fail("only the other caller's reads were taken")
+
+
+def test_a_caller_s_changes_are_not_ahead_of_another_one_s_share() -> None:
+    queue: FairQueue[Item] = FairQueue(8)
+    fill(queue, changes("a"), 100)
+    busy = take_all(queue)
+    fill(queue, reads("b"), 100)
+    for item in busy[:3]:
+        queue.release(item)
+    for _ in range(5):
+        queue.take()
+    assert (queue.running_of("a"), queue.running_of("b")) == (4, 4)
 
 
 def test_what_two_callers_wait_for_goes_by_the_turn_of_each() -> None:

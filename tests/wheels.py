@@ -34,18 +34,18 @@ for source in sources:
     os.chdir(source)
     build_meta.build_wheel(wheels)
 """
-"""Pip would start a Python for each, which takes ten times as long as the building."""
+"""Pip would start a Python for each, which takes ten times as long as building."""
 
 
 def once_for_all_workers(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
 ) -> Path:
-    """Return a folder that the first of all processes of this run has made.
+    """Return a folder that the first of all processes of this run has filled.
 
     Args:
-        factory: of this process.
-        name: of the folder.
-        make: fills the folder, which exists and is empty.
+        factory: this process's factory of folders.
+        name: the folder's name.
+        make: a function that fills the folder, which exists and is empty.
     """
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -66,7 +66,7 @@ def copy_of(source: Path, directory: Path) -> Path:
 
 
 def build(wheels: Path, *sources: Path) -> None:
-    """Build the wheels of packages; what building leaves behind lands in their folders."""
+    """Build the wheels of packages; the build files stay in the packages' folders."""
     command = [sys.executable, "-c", _BUILD, str(wheels), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
 from orchestrator_core.api.errors import TooManyRequests
-from orchestrator_core.fair_queue import FairQueue
-from orchestrator_core.origin import Origin
+from orchestrator_core.api.turns import Turns
 
 RELEASE: Final = "orchestrator.release"
 """The key of an ASGI scope that holds the function which ends the request's time in flight."""
-
-_REQUESTS_PER_TURN: Final = 1
-"""Requests that continue in one round of the event loop. Without this limit a caller with 700
-connections would have 700 requests processed in one round, and the requests of all other callers
-would wait for them.
-"""
 
 
 class Admission:
@@ -33,28 +25,11 @@ class Admission:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._in_flight: Counter[str] = Counter()
-        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._left = 0
-        self._is_turning = False
+        self._turns = Turns()
 
-    async def wait_for_turn(self, one: Origin) -> None:
+    async def wait_for_turn(self, caller: str) -> None:
         """Wait for the caller's turn; return at once unless many requests have just arrived."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop, self._left, self._is_turning = loop, _REQUESTS_PER_TURN, False
-            self._waiting = FairQueue()
-        if self._left and not self._waiting:
-            self._left -= 1
-            self._turn_later()
-            return
-        turn = loop.create_future()
-        self._waiting.add(turn, [one])
-        self._turn_later()
-        try:
-            await turn
-        finally:
-            self._waiting.remove(turn)
+        await self._turns.wait(caller)
 
     def enter(self, caller: str) -> Callable[[], None]:
         """Count a request as in flight and return the function that ends this.
@@ -72,21 +47,6 @@ class Admission:
                 del self._in_flight[caller]
 
         return leave
-
-    def _turn_later(self) -> None:
-        if not self._is_turning and self._loop is not None:
-            self._is_turning = True
-            self._loop.call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._is_turning = False
-        self._left = _REQUESTS_PER_TURN
-        while self._left and (turn := self._waiting.pop()) is not None:
-            if not turn.done():
-                turn.set_result(None)
-                self._left -= 1
-        if self._left < _REQUESTS_PER_TURN:
-            self._turn_later()
 
 
 def release(scope: dict[str, Any]) -> None:

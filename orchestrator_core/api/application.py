@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import falcon
 import falcon.asgi
@@ -17,8 +17,13 @@ from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.portions import in_portions
 from orchestrator_core.api.router import API, add_versions
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.turns import Turns
 from orchestrator_core.api.unread_body import has_body, settling
 from orchestrator_core.api.websocket import refuse_websocket
+from orchestrator_core.origin import origin
+
+_SMALL_PART: Final = 4096
+"""The bytes of a body's part from which on it waits for its caller's turn."""
 
 _Message = dict[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -35,6 +40,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
     def __init__(self, *, body_timeout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._body_timeout = body_timeout
+        self._portions = Turns()
 
     async def __call__(  # type: ignore[override]  # Falcon derives its ASGI app from its WSGI app
         self, scope: _Message, receive: _Receive, send: _Send
@@ -45,7 +51,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
             return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)
-        send = in_portions(send)
+        send = in_portions(send, self._portions)
         if scope.get("root_path"):
             scope = _below_prefix(scope)
         try:
@@ -57,7 +63,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         if scope["type"] != "http" or not has_body(scope):
             await super().__call__(scope, receive, send)
             return
-        body = _LimitedBody(receive, self._body_timeout)
+        body = _LimitedBody(receive, self._body_timeout, self._portions)
         if not scope.get("http_version", "1.1").startswith("2"):
             send = settling(send, body.receive, scope, lambda: body.is_whole)
         await super().__call__(scope, body.receive_later, send)
@@ -69,10 +75,12 @@ class _LimitedBody:
     Args:
         receive: the server's ``receive``.
         seconds: the time limit, counted from the creation of this object.
+        turns: the turns in which the parts of all bodies are processed.
     """
 
-    def __init__(self, receive: _Receive, seconds: float) -> None:
+    def __init__(self, receive: _Receive, seconds: float, turns: Turns) -> None:
         self._receive = receive
+        self._turns = turns
         self._seconds = seconds
         self._ends_at = asyncio.get_running_loop().time() + seconds
         self._whole = False
@@ -106,10 +114,15 @@ class _LimitedBody:
             return await self._receive()  # after the body's end it only reports a disconnect
         message = await self._next_part()
         if message["type"] == "http.disconnect":
-            # Falcon takes a disconnect for the end of the body, so that an incomplete body might be
+            # Falcon treats a disconnect as the end of the body, so an incomplete body might be
             # read as a complete one (RFC 9112, section 8: an incomplete message is an error).
-            raise errors.BodyRefused(400, "incomplete_body", "The body broke off")
-        if self._parts.add(len(message.get("body", b""))):
+            raise errors.BodyRefused(
+                400, "incomplete_body", "The connection ended in the middle of the body"
+            )
+        size = len(message.get("body", b""))
+        if size > _SMALL_PART:
+            await self._turns.wait(origin.get().caller)
+        if self._parts.add(size):
             raise errors.BodyRefused(
                 400,
                 "body_in_pieces",

@@ -74,7 +74,7 @@ class Authenticator:
         if server and server[0] not in self._own:
             if is_loopback(server[0]) is False:
                 raise Forbidden(
-                    "Without authentication only requests to a loopback address are served; "
+                    "Without authentication, only requests to a loopback address are served; "
                     'set [auth] mode = "token"'
                 )
             self._own.add(server[0])

@@ -34,8 +34,12 @@ _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 _DRAIN_FACTOR: Final = 8
 
-_parsers: Final = FairThreads(4, "body")
-"""Threads that parse large bodies, with callers taking turns; made for the first large body."""
+_parser: Final = FairThreads(1, "body")
+"""The thread that parses large bodies, with callers taking turns; made for the first large body.
+
+A second one would parse nothing sooner, since a parser holds Python's lock, but the event loop
+would wait for one more thread each time that it needs this lock.
+"""
 
 
 async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]:
@@ -54,7 +58,7 @@ async def read_object(req: falcon.asgi.Request, max_body: int) -> dict[str, Any]
     raw = await _read(req, max_body)
     if len(raw) <= _IN_LOOP:
         return parse_object(raw)
-    return await asyncio.wrap_future(_parsers.submit(parse_object, raw))
+    return await asyncio.wrap_future(_parser.submit(parse_object, raw))
 
 
 def _check_type(req: falcon.asgi.Request) -> None:
@@ -113,10 +117,10 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     except RecursionError:
         raise InvalidParameter("body", f"is nested deeper than {MAX_DEPTH}") from None
     except orjson.JSONDecodeError as error:
-        reason = f"is no valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        reason = f"is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
         raise InvalidParameter("body", reason) from None
     except ValueError as error:
-        raise InvalidParameter("body", f"is no valid JSON: {error}") from None
+        raise InvalidParameter("body", f"is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidParameter("body", "must be a JSON object")
     if _deeper(value, MAX_DEPTH):

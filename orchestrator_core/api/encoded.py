@@ -107,7 +107,7 @@ class Encoded:
                 self._file = _File()
             self._file.write(self._end, part)
         except OSError as error:
-            _log.warning("a long answer stays in memory", why=str(error))
+            _log.warning("long answer kept in memory", why=str(error))
             self._pieces.append(part)
             return
         before = self._pieces[-1]

@@ -1,7 +1,7 @@
-"""Every ``error_code`` that an answer can carry: its statuses, what it means, what to do.
+"""The values of ``error_code`` in answers, each with its statuses, its meaning and advice.
 
-Code, status and meaning come from the error classes. Only the advice is written here, and what no
-class stands for: refusals of HTTP itself, and how an operation can end.
+Code, status and meaning come from the error classes. This module adds the advice, and the codes
+without a class: refusals of HTTP itself, and ends of operations.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _REPEAT_LATER: Final = "Repeat the request later."
 _RETRY_AFTER: Final = "Wait as long as `Retry-After` says, then repeat the request."
 _FIX: Final = "Correct the request."
 _OPERATOR: Final = "Ask the operator."
-_LOOK: Final = "Look at the VM and at the operation before you repeat the request."
+_LOOK: Final = "Check the VM and the operation before you repeat the request."
 _GONE_ON: Final = "Follow the operation; the durable worker finishes it."
 
 _ADVICE: Final[Mapping[str, str]] = {
     "plugin": f"{_OPERATOR} The message and the server's log say what the plugin lacks.",
     "state_unavailable": f"{_RETRY_AFTER} Send changes with the same Idempotency-Key.",
-    "destroy_held": f"{_OPERATOR} `orchestrator thaw` ends it.",
+    "destroy_held": f"{_OPERATOR} `orchestrator thaw` ends a freeze.",
     "assign_held": _OPERATOR,
     "destroy_limit": _RETRY_AFTER,
     "superseded": _GONE_ON,
@@ -31,45 +31,45 @@ _ADVICE: Final[Mapping[str, str]] = {
     "request": _FIX,
     "invalid_parameter": "Correct the parameter that `field` names.",
     "not_found": "Correct the path, the id or the name.",
-    "node_not_found": "Take an id of `/nodes`.",
-    "image_not_found": "Take an id of `/images`.",
-    "size_not_found": "Take an id of `/sizes`.",
-    "location_not_found": "Take an id of `/locations`.",
-    "conflict": "Look at the VM; repeat the request when its state allows it, or change the name.",
+    "node_not_found": "Use an id from `/nodes`.",
+    "image_not_found": "Use an id from `/images`.",
+    "size_not_found": "Use an id from `/sizes`.",
+    "location_not_found": "Use an id from `/locations`.",
+    "conflict": "Check the VM; repeat the request when its state allows it, or change the name.",
     "idempotency_key_in_use": _RETRY_AFTER,
     "idempotency_key_reused": "Use a new key for a new request.",
     "quota_exceeded": (
-        "Destroy what is not needed, take another size or location, or have the quota raised. "
-        "The message holds the cloud's own words."
+        "Destroy VMs that are not needed, choose another size or location, or ask for a higher "
+        "quota. The message contains the cloud's own words."
     ),
     "refused": "Read the reason in the message, and change the request.",
-    "unknown_cloud": "Take a name of `/cloud`.",
+    "unknown_cloud": "Use a name from `/cloud`.",
     "unsupported": "`/cloud/<cloud>` shows what is supported.",
-    "no_assignment_backend": f"{_OPERATOR} `[assignments.NAME]` configures one.",
-    "cloud_error": f"{_REPEAT_LATER} The message holds the cloud's own words, where it gave any.",
+    "no_assignment_backend": f"{_OPERATOR} `[state]` or `[assignments.NAME]` configures one.",
+    "cloud_error": f"{_REPEAT_LATER} The message contains the cloud's own words, if any.",
     "cloud_unavailable": _OPERATOR,
     "circuit_open": _RETRY_AFTER,
     "cloud_busy": _RETRY_AFTER,
     "cloud_timeout": f"{_REPEAT_LATER} Send changes with the same Idempotency-Key.",
-    "cloud_unreachable": f"{_REPEAT_LATER} If it stays, ask the operator.",
+    "cloud_unreachable": f"{_REPEAT_LATER} If the error persists, ask the operator.",
     "credentials_refused": f"{_OPERATOR} The message says what the cloud does not allow.",
     "rate_limited": _RETRY_AFTER,
     "invalid_answer": f"{_OPERATOR} The server's log has the details.",
     "released_not_destroyed": "Destroy the VM that `node` names with `/vm/stop`.",
-    "internal_error": f"{_OPERATOR} The server's log has it under the request id.",
+    "internal_error": f"{_OPERATOR} The server's log has the error under the request id.",
     "unauthenticated": "Send a valid token.",
     "not_implemented": _FIX,
     "no_such_record": "Correct the id.",
-    "too_many_requests": f"{_RETRY_AFTER} Send fewer at the same time.",
-    "no_cloud_answered": f"{_REPEAT_LATER} `clouds` says what each of them answered.",
+    "too_many_requests": f"{_RETRY_AFTER} Send fewer requests at the same time.",
+    "no_cloud_answered": f"{_REPEAT_LATER} `clouds` has the error of each cloud.",
 }
 """Advice to callers, by the code of an error's class."""
 
 _HTTP: Final = (
     ("bad_request", 400, "The framework cannot read the request."),
-    ("malformed_request", 400, "The bytes are no well-formed HTTP request."),
+    ("malformed_request", 400, "The bytes are not a well-formed HTTP request."),
     ("body_in_pieces", 400, "The body comes in too many tiny parts."),
-    ("incomplete_body", 400, "The connection broke off in the middle of the body."),
+    ("incomplete_body", 400, "The connection ended in the middle of the body."),
     ("body_timeout", 408, "The body did not arrive in time."),
     ("request_timeout", 408, "The headers did not arrive in time."),
     ("body_too_large", 413, "The body is larger than `max_body`."),
@@ -79,40 +79,48 @@ _HTTP: Final = (
 )
 
 _OPERATIONS: Final = (
-    ("not_started", "The start's answer was lost, and the cloud has no VM of it.", "Start again."),
+    (
+        "not_started",
+        "The answer to the start was lost, and the cloud has no VM of this start.",
+        "Start again.",
+    ),
     ("still_there", "The cloud accepted the deletion and still shows the VM.", _GONE_ON),
-    ("empty_listing", "The cloud shows no VM at all, so that it is looked at again.", _GONE_ON),
-    ("not_listed", "The cloud lists a VM no more, which is looked at once more.", _GONE_ON),
+    ("empty_listing", "The cloud lists no VM at all; its list is read again.", _GONE_ON),
+    ("not_listed", "The cloud no longer lists the VM; its list is read once more.", _GONE_ON),
     ("contradiction", "The cloud's list shows a VM that its plugin calls missing.", _GONE_ON),
     (
         "state_changed",
-        "The VM was switched on again after its deletion was asked for, and is left alone.",
-        "Ask the operator, who destroys it with `operations retry` or keeps it with `abandon`.",
+        "The VM was powered on again after its deletion was requested, so it is not destroyed.",
+        "Ask the operator: `operations retry` destroys the VM, and `operations abandon` keeps it.",
     ),
     (
         "clock_in_doubt",
-        "The database's clock has jumped, so that nothing that depends on it is begun.",
-        "Ask the operator. `orchestrator db clock` tells more.",
+        "The database's clock has jumped; no change that depends on it begins.",
+        "Ask the operator. `orchestrator db clock` shows the details.",
     ),
     ("not_visible_yet", "The VM is so new that the cloud may not show it yet.", _GONE_ON),
     ("not_assigned", "The backend does not show the assignment.", "Assign again."),
-    ("not_begun", "Nothing was sent to the cloud before the time was over.", "Repeat the request."),
-    ("unknown_outcome", "It is not known whether the change was carried out.", _LOOK),
-    ("release_unknown", "It is not known whether the assignment was released.", _LOOK),
-    ("caller_left", "The caller closed the connection before anything was sent.", "Repeat it."),
+    ("not_begun", "Nothing was sent to the cloud before the deadline.", "Repeat the request."),
+    ("unknown_outcome", "It is unknown whether the change was made.", _LOOK),
+    ("release_unknown", "It is unknown whether the assignment was released.", _LOOK),
+    (
+        "caller_left",
+        "The caller closed the connection before anything was sent.",
+        "Repeat the request.",
+    ),
     (
         "unknown_kind",
-        "It is of a kind, or at a step, that no running durable worker knows.",
-        "Ask the operator: a server of the version that recorded it carries on with it.",
+        "No running durable worker knows the kind or the step of the operation.",
+        "Ask the operator: a server of the version that recorded the operation can continue it.",
     ),
-    ("process_lost", "The process that worked on it ended.", _GONE_ON),
-    ("abandoned", "The attempt was given up; another one follows.", _GONE_ON),
-    ("deadline", "The time of the operation is over.", _LOOK),
+    ("process_lost", "The process that ran the operation has ended.", _GONE_ON),
+    ("abandoned", "The attempt was stopped early; another attempt follows.", _GONE_ON),
+    ("deadline", "The deadline of the operation has passed.", _LOOK),
 )
 _OPERATION_STATUS: Final = 502
 
 _NOT_OVER_HTTP: Final = (errors.SettingsError,)
-"""Errors that only commands print: no server starts with such settings, or reloads them."""
+"""Errors that only commands print: a server neither starts with such settings nor reloads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +129,9 @@ class ErrorCode:
 
     Attributes:
         code: the word that answers carry.
-        statuses: the HTTP statuses that it comes with.
-        meaning: one sentence.
-        advice: what the caller does.
+        statuses: the HTTP statuses of answers with this code.
+        meaning: the meaning in one sentence.
+        advice: the action that the caller should take.
     """
 
     code: str
@@ -161,10 +169,10 @@ def _of_classes(kind: type[errors.OrchestratorError]) -> Iterator[ErrorCode]:
 
 def _statuses(kind: type[errors.OrchestratorError]) -> tuple[int, ...]:
     if kind is errors.ReleasedNotDestroyed:
-        return (502, 503, 504)  # that of its cause
+        return (502, 503, 504)  # the status depends on the cause
     return (edge.status_of_class(kind),)
 
 
 def _of_http() -> Iterator[ErrorCode]:
-    yield ErrorCode("not_found", (404,), "", "")  # a path that is not there
+    yield ErrorCode("not_found", (404,), "", "")  # for an unknown path
     yield from (ErrorCode(code, (status,), meaning, _FIX) for code, status, meaning in _HTTP)

@@ -68,7 +68,7 @@ class BodyRefused(errors.OrchestratorError):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.code = code  # type: ignore[misc]  # one class, three words
+        self.code = code  # type: ignore[misc]  # one class with several codes
 
 
 class MethodNotImplemented(errors.Unsupported):
@@ -97,7 +97,7 @@ class RecordedError(errors.OrchestratorError):
 
     def __init__(self, code: str, message: str, operation_id: str) -> None:
         super().__init__(message)
-        self.code = code  # type: ignore[misc]  # one class for all that was ever recorded
+        self.code = code  # type: ignore[misc]  # one class for every recorded error
         self.operation_id = operation_id
 
 

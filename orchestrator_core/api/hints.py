@@ -28,7 +28,7 @@ def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
     if header is None:
         return NO_HINTS
     if not cloud.settings.hints:
-        raise InvalidParameter(HEADER, f"the settings of cloud {cloud.name} let no hints through")
+        raise InvalidParameter(HEADER, f"the settings of cloud {cloud.name} do not allow hints")
     hints: dict[str, str] = {}
     for part in header.split(";"):
         name, value = _read(part)
@@ -48,14 +48,14 @@ def _check_known(hints: Mapping[str, str], cloud: Cloud) -> None:
     known = cloud.hint_names
     for name in hints:
         if name not in known:
-            there = f"there are: {', '.join(known)}" if known else "its driver knows none"
+            there = f"the hints are: {', '.join(known)}" if known else "its driver knows no hint"
             raise InvalidParameter(HEADER, f'cloud {cloud.name} has no hint "{name}"; {there}')
 
 
 def _read(part: str) -> tuple[str, str]:
     name, _, value = (word.strip() for word in part.partition("="))
     if not _NAME.fullmatch(name) or "=" in value:
-        raise InvalidParameter(HEADER, "must be name=value pairs with ; between them")
+        raise InvalidParameter(HEADER, "must be name=value pairs, separated by semicolons")
     if len(value) > _LONGEST_VALUE:
         raise InvalidParameter(HEADER, f"{name} has more than {_LONGEST_VALUE} characters")
     return name, value

@@ -35,7 +35,7 @@ def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
     page from elsewhere cannot, because public name servers do not serve them.
 
     Args:
-        req: the request; browsers always send a Host, so that an empty or missing one is accepted.
+        req: the request; browsers always send a Host, so an empty or missing one is accepted.
         hosts: more names that are served, in lower case and without a port.
 
     Raises:
@@ -47,7 +47,7 @@ def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
     has_dot = "." in name.rstrip(".") or ":" in name
     if has_dot and not is_loopback(name):
         raise Forbidden(
-            "Without authentication only local names and loopback addresses are served; "
+            "Without authentication, only local names and loopback addresses are served; "
             'name this host in [server] hosts, or set [auth] mode = "token"'
         )
 
@@ -66,7 +66,9 @@ def check_origin(req: falcon.asgi.Request) -> None:
     origin = req.get_header("Origin")
     foreign = site is not None and site.lower() not in _OWN_PAGES
     if foreign or (origin is not None and not _is_own(origin, req.get_header("Host"))):
-        raise Forbidden("Without authentication no change is made for a page of another site")
+        raise Forbidden(
+            "Without authentication, a change that a page of another site requests is refused"
+        )
 
 
 def _is_own(origin: str, host: str | None) -> bool:

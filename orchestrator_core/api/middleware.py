@@ -54,7 +54,7 @@ class Gatekeeper:
         resp.set_header("X-Request-ID", name)
         one = Origin(self._identify(req), Lane.READ if req.method in _READS else Lane.CHANGE)
         origin.set(one)
-        await self._admission.wait_for_turn(one)
+        await self._admission.wait_for_turn(one.caller)
         if not is_plain(req.scope):
             raise falcon.HTTPRouteNotFound
 

@@ -59,10 +59,10 @@ def projection(schema: Schema, view: View) -> Projection:
     """
     hooks = schema._hooks  # noqa: SLF001 - there is no public way to ask for them
     if schema.many or hooks.get("pre_dump") or hooks.get("post_dump"):
-        raise TypeError(f"{schema!r} has no short way")
+        raise TypeError(f"{schema!r} has no fast path")
     for shown in schema.dump_fields.values():
         if not _is_plain(shown):
-            raise TypeError(f"{shown!r} has no short way")
+            raise TypeError(f"{shown!r} has no fast path")
     if set(schema.dump_fields) != set(view.sources):
         raise TypeError(f"{schema!r} has other fields than its view")
     common = "".join(f"    {name} = {source}\n" for name, source in view.common.items())

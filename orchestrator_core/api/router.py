@@ -50,7 +50,7 @@ _AUTHORITY: Final = re.compile(r"[^/*]")
 
 
 async def _other_server(req: Request, _resp: Response, **_: str) -> None:
-    """Refuse ``CONNECT HOST:PORT``: this server is no proxy (RFC 9110, 9.3.6)."""
+    """Refuse ``CONNECT HOST:PORT``: this server is not a proxy (RFC 9110, 9.3.6)."""
     if req.method != "CONNECT":
         raise falcon.HTTPRouteNotFound
     raise MethodNotImplemented

@@ -77,7 +77,7 @@ async def _drop_rest(receive: _Receive, headers: Iterable[tuple[bytes, bytes]]) 
                 left -= len(message.get("body", b""))
                 if not message.get("more_body", False):
                     return bool(message["type"] == "http.request")
-    except Exception:  # noqa: BLE001 - the answer is made; what is wrong with the body is no matter
+    except Exception:  # noqa: BLE001 - the answer is ready; a fault of the body is irrelevant
         return False
     return False
 

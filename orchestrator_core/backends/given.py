@@ -1,12 +1,7 @@
 """The default assignment backend, which assigns an existing VM to the caller that names it.
 
-Settings::
-
-    [clouds.aws]
-    assignment = "given"
-
-    [assignments.given]
-    backend = "given"
+A server with ``[state]`` uses it for every cloud that names no other backend. A section
+``[assignments.given]`` with ``backend = "given"`` changes its settings.
 
 It needs only the server's own database: the core's ledger records the holder of each VM.
 """

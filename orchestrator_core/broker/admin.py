@@ -14,7 +14,7 @@ from orchestrator_core.broker.operations.operation import Requester
 from orchestrator_core.errors import Conflict, NotFound, OrchestratorError
 from orchestrator_core.state import installation
 
-_NOT_OURS: Final = "the leases of this copy are the original's"
+_NOT_OURS: Final = "the original installation keeps the leases of this copy"
 
 _SEEN_WITHIN: Final = 60.0
 """Seconds without a heartbeat after which a process certainly does not run a start."""
@@ -53,8 +53,8 @@ def abandon(connection: Connection, operation_id: str, who: Requester, why: str)
         raise _nothing_to_decide(connection, operation_id)
     if (operation.kind, operation.step) not in KNOWN_STEPS:
         raise Conflict(
-            f"This version does not know {operation.kind} at step {operation.step}: abandon "
-            "it with the version of the server that recorded it"
+            f"This version does not know {operation.kind} at step {operation.step}; abandon it "
+            "with the version of the server that recorded it"
         )
     HANDLERS[operation.kind].abandon(connection, operation, who)
 
@@ -65,7 +65,7 @@ def _nothing_to_decide(connection: Connection, operation_id: str) -> Orchestrato
         return NotFound(f"There is no operation {operation_id!r}")
     if found.final:
         return Conflict(f"Operation {operation_id} has ended: it is {found.state}")
-    return Conflict(f"Operation {operation_id} runs just now; try again")
+    return Conflict(f"Operation {operation_id} is running; try again later")
 
 
 def detach_copy(connection: Connection, who: Requester) -> None:
@@ -83,21 +83,21 @@ def detach_copy(connection: Connection, who: Requester) -> None:
     copied_at = installation.lock_id_exclusive(connection)
     if copied_at is None:
         raise Conflict(
-            "Nothing says that this database is a copy: it is where it was. If it is one all the "
-            "same, say so first: orchestrator db restored"
+            "This database is not known to be a copy: it was not moved. If it is a copy, run this "
+            "first: orchestrator db restored"
         )
     leases.drop_all(connection, who, _NOT_OURS)
     for operation in leases.not_released(connection):
         if operation.unsettled:
             raise Conflict(
-                f"Operation {operation.id} releases a VM whose lease has run out, and may have "
-                "begun: wait until it is settled, or abandon it"
+                f"Operation {operation.id} releases a VM with an expired lease and may have begun; "
+                "wait until it is settled, or abandon it"
             )
         abandon(connection, operation.id, who, _NOT_OURS)
     for operation_id in acquire.in_flight(connection, "start_vm", _SEEN_WITHIN):
         raise _nothing_to_decide(connection, operation_id)
     for operation_id in updates.unfinished(connection, "start_vm", copied_at):
         raise Conflict(
-            f"Operation {operation_id} is a start that is not settled yet: wait until it is, or "
-            "abandon it"
+            f"Operation {operation_id} is a start that is not settled yet; wait until it is "
+            "settled, or abandon it"
         )

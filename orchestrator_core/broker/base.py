@@ -130,7 +130,7 @@ class Broker(ABC):
         """Ask for a VM; a broker that records starts repeats this for a VM that is still new."""
         return await ask()
 
-    async def start(self) -> None:  # noqa: B027 - not every broker has to prepare anything
+    async def start(self) -> None:  # noqa: B027 - a broker may have nothing to prepare
         """Prepare the broker; the process is about to serve."""
 
     async def stop(self) -> None:

@@ -57,7 +57,7 @@ def _check_place(database: Database, kind: str) -> None:
     place = database.place  # read before the transaction, which runs in another thread
     held = database.write_now(lambda connection: installation.check_location(connection, place))
     if held and kind == "web":  # a durable worker logs it with its heartbeat
-        _log.error("nothing is destroyed", why=held, help="orchestrator db restored --help")
+        _log.error("destruction held", why=held, help="orchestrator db restored --help")
 
 
 def build_durable(

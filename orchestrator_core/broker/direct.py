@@ -37,7 +37,7 @@ from orchestrator_core.model import AssignmentResult, AssignRequest, Node
 
 T = TypeVar("T")
 
-_NO_STATE = "needs a database; this server has no [state]"
+_NO_STATE = "needs a database, but the settings have no [state] section"
 
 
 class DirectBroker(Broker):
@@ -63,7 +63,7 @@ class DirectBroker(Broker):
         except OrchestratorError as error:
             if error.nothing_done is False:
                 # Without a recorded operation, nothing searches for the VM later.
-                error.message += "; something was made before that and may still run"
+                error.message += "; something was made before the refusal, which may still run"
             raise
         return Started(description, node)
 

@@ -120,8 +120,8 @@ class DurableBroker(Broker):
         if not backend.by_hostname:
             return await backend.list_vms(cloud.name, shape)
         held = await self.database.read(lambda c: held_names.holdings(c, backend.name))
-        told = held_names.NamesakeFilter(cloud.name, held, shape)
-        return await backend.list_vms(cloud.name, told)
+        filtered = held_names.NamesakeFilter(cloud.name, held, shape)
+        return await backend.list_vms(cloud.name, filtered)
 
     async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask for a VM; repeat this for a recently started VM until its cloud shows it."""
@@ -130,7 +130,7 @@ class DurableBroker(Broker):
             try:
                 return await asyncio.wait_for(ask(), seconds)
             except TimeoutError:
-                raise CloudTimeout(f"Cloud {cloud.name} gave no answer in time") from None
+                raise CloudTimeout(f"Cloud {cloud.name} did not answer in time") from None
 
         deadline = Deadline(cloud.guard.seconds("get_node"))
         return await until_shown(self._recorder, cloud, VmReference(node_id), deadline, ask_within)
@@ -147,8 +147,8 @@ class DurableBroker(Broker):
     async def give_up(self, operation: Operation) -> Operation:
         """Pause an operation whose deadline has passed, so that an operator decides about it."""
         why = (
-            f"Given up after {operation.attempts - 1} attempts; "
-            f"the last one: {operation.error_message or 'no error'}"
+            f"Not completed after {operation.attempts - 1} attempts; "
+            f"the last error: {operation.error_message or 'none'}"
         )
         code = operation.error_code or "deadline"
         made = outcome.paused(operation, code, why, unsettled=operation.unsettled)

@@ -20,7 +20,7 @@ Reports = Callable[[Collection[str]], Mapping[str, OperationStatus]]
 
 T = TypeVar("T")
 
-_NOT_READY: Final = "The server has no [state], or is not ready yet"
+_NOT_READY: Final = "The settings have no [state] section, or the server is not ready yet"
 
 
 class CloudInventory:

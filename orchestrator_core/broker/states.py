@@ -95,25 +95,25 @@ OPERATION: Final = StateMachine(
         {
             OperationState.PENDING: "The next attempt is due at next_attempt_at.",
             OperationState.RUNNING: "A process makes an attempt.",
-            OperationState.PAUSED: "An operator has to retry or to abandon it; error says why.",
-            OperationState.SUCCEEDED: "It is done.",
-            OperationState.FAILED: "It was refused, or it is certain that it was not done.",
-            OperationState.ABANDONED: "An operator has ended it; what it did is not known.",
+            OperationState.PAUSED: "An operator has to retry or abandon it; error says why.",
+            OperationState.SUCCEEDED: "The change was made.",
+            OperationState.FAILED: "The change was refused, or was certainly not made.",
+            OperationState.ABANDONED: "An operator has ended it; its effect is unknown.",
         }
     ),
     frozenset({OperationState.PENDING, OperationState.RUNNING, OperationState.SUCCEEDED}),
     MappingProxyType(
         {
             (OperationState.PENDING, OperationState.RUNNING): "a process acquires it",
-            (OperationState.PENDING, OperationState.PAUSED): "no worker took it in time",
+            (OperationState.PENDING, OperationState.PAUSED): "no worker acquired it in time",
             (OperationState.PENDING, OperationState.ABANDONED): "an operator abandons it",
             (OperationState.RUNNING, OperationState.PENDING): "another attempt is needed",
             (
                 OperationState.RUNNING,
                 OperationState.PAUSED,
-            ): "it cannot be decided, or took too long",
-            (OperationState.RUNNING, OperationState.SUCCEEDED): "it is done",
-            (OperationState.RUNNING, OperationState.FAILED): "it was not done",
+            ): "its outcome is unknown, or its deadline has passed",
+            (OperationState.RUNNING, OperationState.SUCCEEDED): "the change was made",
+            (OperationState.RUNNING, OperationState.FAILED): "the change was not made",
             (OperationState.PAUSED, OperationState.PENDING): "an operator retries it",
             (OperationState.PAUSED, OperationState.ABANDONED): "an operator abandons it",
         }
@@ -122,13 +122,13 @@ OPERATION: Final = StateMachine(
 
 STEPS: Final[Mapping[Step, str]] = MappingProxyType(
     {
-        Step.START: "Start the VM, or find out whether it was started.",
+        Step.START: "Start the VM, or determine whether it was started.",
         Step.DESTROY: "Ask the cloud to destroy the VM.",
         Step.CONFIRM: "Wait until the cloud shows that the VM is gone.",
         Step.POWER: "Reboot the VM, or switch it on or off.",
-        Step.ASSIGN: "Assign the VM, or find out whether it was assigned.",
-        Step.RELEASE: "Release the VM at its backend, or find out whether it was released.",
-        Step.ADOPT: "Take the VM for one of this installation's own.",
+        Step.ASSIGN: "Assign the VM, or determine whether it was assigned.",
+        Step.RELEASE: "Release the VM at its backend, or determine whether it was released.",
+        Step.ADOPT: "Make the VM one of this installation's own.",
     }
 )
 
@@ -136,8 +136,8 @@ VM: Final = StateMachine(
     "VM",
     MappingProxyType(
         {
-            VmState.PRESENT: "It may be assigned.",
-            VmState.RELEASING: "An operation releases it, to destroy it then.",
+            VmState.PRESENT: "It can be assigned.",
+            VmState.RELEASING: "An operation releases it and then destroys it.",
             VmState.DESTROYING: "An operation destroys it.",
             VmState.GONE: "Its cloud has confirmed that it is gone.",
         }
@@ -150,9 +150,12 @@ VM: Final = StateMachine(
             (VmState.PRESENT, VmState.GONE): "its cloud shows it as terminated",
             (VmState.RELEASING, VmState.PRESENT): "the release was refused or abandoned",
             (VmState.RELEASING, VmState.DESTROYING): "it is released",
-            (VmState.RELEASING, VmState.GONE): "its cloud has lost it",
+            (VmState.RELEASING, VmState.GONE): "its cloud shows that it is gone",
             (VmState.DESTROYING, VmState.PRESENT): "the stop was refused or abandoned",
-            (VmState.DESTROYING, VmState.RELEASING): "as before, while a release goes on",
+            (
+                VmState.DESTROYING,
+                VmState.RELEASING,
+            ): "a stop during a release was refused",
             (VmState.DESTROYING, VmState.GONE): "its cloud has destroyed it",
         }
     ),
@@ -164,8 +167,8 @@ ASSIGNMENT: Final = StateMachine(
         {
             AssignmentState.ASSIGNING: "The VM is claimed; the backend has not answered yet.",
             AssignmentState.ACTIVE: "The user holds the VM.",
-            AssignmentState.RELEASING: "A release is recorded.",
-            AssignmentState.ENDED: "It is over; end_reason says why.",
+            AssignmentState.RELEASING: "A release is in progress.",
+            AssignmentState.ENDED: "It has ended; end_reason says why.",
         }
     ),
     frozenset({AssignmentState.ASSIGNING, AssignmentState.ACTIVE}),

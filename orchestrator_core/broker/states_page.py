@@ -12,8 +12,8 @@ from orchestrator_core.broker.states import ASSIGNMENT, OPERATION, STEPS, VM, St
 
 _HEAD: Final = """# States
 
-Made out of `orchestrator_core/broker/states.py` by `make pages`.
-The statements that write a state refuse every transition that is not drawn here.
+Generated from `orchestrator_core/broker/states.py` by `make pages`.
+The statements that write a state refuse every transition that is missing from these diagrams.
 """
 
 

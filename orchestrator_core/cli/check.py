@@ -51,11 +51,19 @@ class _Finding:
 @click.command()
 @config_option
 @click.option("--connect", is_flag=True, help="Try to reach each cloud and assignment backend.")
-@click.option("--quiet", is_flag=True, help="Say only what is wrong.")
-@click.option("--reload", is_flag=True, hidden=True, help="Could the server beside go on with it?")
+@click.option("--quiet", is_flag=True, help="Print only faults.")
+@click.option(
+    "--reload",
+    is_flag=True,
+    hidden=True,
+    help="Check that a running server can load these settings.",
+)
 @with_clear_errors
 def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> None:
-    """Check the settings, load the plugins, and with --connect try the database and each cloud."""
+    """Check the settings and load the plugins.
+
+    With --connect, also reach the database, each cloud and each assignment backend.
+    """
     settings = load_settings(config)
     configure_logging(settings.server)
     plugins = load_plugins(settings.plugins)
@@ -78,8 +86,8 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
             click.echo(f"orchestrator: {where}: warning: cloud {cloud.name} {reason}", err=True)
     for place in short_secrets(settings):
         click.echo(
-            f"{place}: fewer than {LEAST} characters; so short a secret is removed from messages "
-            "and logs only where it stands alone as a value",
+            f"{place}: warning: fewer than {LEAST} characters; a secret this short is removed from "
+            "messages and logs only if it is a whole value",
             err=True,
         )
     if reload:
@@ -97,8 +105,8 @@ def _temporary_directory() -> Iterator[str]:
         made = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
     except OSError as error:
         raise SettingsError(
-            f"no folder for temporary files can be used ({error.strerror}); let the environment "
-            "variable TMPDIR name one that this user may write to"
+            f"no folder for temporary files can be used ({error.strerror}); set the environment "
+            "variable TMPDIR to one that this user may write to"
         ) from None
     with made as name:
         yield name
@@ -119,7 +127,7 @@ def _database(settings: Settings) -> Iterator[Database | None]:
 
 
 def _state(database: Database | None) -> State | None:
-    """The database for plugins that want one; nothing is done with it here."""
+    """Return the database for plugins that require one; nothing is read or written here."""
     if database is None:
         return None
     from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415 - SQLAlchemy
@@ -128,7 +136,11 @@ def _state(database: Database | None) -> State | None:
 
 
 def _check_reload(database: Database) -> None:
-    """Do nothing if new workers could go on with a database as the old ones do."""
+    """Check that new workers can use the database that the running ones use.
+
+    Raises:
+        SettingsError: They cannot; the message gives the reason.
+    """
     from orchestrator_core.state import same_database  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state.open import check_ready  # noqa: PLC0415
 

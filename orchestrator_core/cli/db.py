@@ -1,4 +1,4 @@
-"""``orchestrator db``: the database's schema, and what to do with one out of a backup."""
+"""``orchestrator db``: commands for the database's schema, clock, backups and restores."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Look after the database of [state]."""
+    """Upgrade, check, back up and restore the database of [state]."""
 
 
 @db.command()
 @config_option
 @with_clear_errors
 def upgrade(config: Path | None) -> None:
-    """Bring the database, and the tables of plugins, to the newest schema.
+    """Upgrade the database and the tables of plugins to the newest schema.
 
-    Servers may go on meanwhile. What fails in a plugin stops nothing else; the exit status is 1.
+    Servers may keep running. If the upgrade of a plugin's tables fails, the others continue, and
+    the exit status is 1.
     """
     from orchestrator_core.state.upgrade import upgrade as run  # noqa: PLC0415 - needs Alembic
 
@@ -43,7 +44,7 @@ def upgrade(config: Path | None) -> None:
         before, after = run(database)
         database.checkpoint()
         if before == after:
-            click.echo(f"The database has schema {after} already: {database.shown}")
+            click.echo(f"The database already has schema {after}: {database.shown}")
         else:
             click.echo(f"Upgraded from schema {before or 'none'} to {after}: {database.shown}")
         done = [plugin_tables.upgrade(database, record) for record in plugin_tables.used(config)]
@@ -55,7 +56,7 @@ def upgrade(config: Path | None) -> None:
 @config_option
 @with_clear_errors
 def current(config: Path | None) -> None:
-    """Tell which schema the database has, and which revisions the tables of plugins have."""
+    """Show the schema of the database and the revisions of the tables of plugins."""
     from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened_as_it_is(config) as database:
@@ -68,13 +69,14 @@ def current(config: Path | None) -> None:
 
 @db.command()
 @config_option
-@click.option("--confirm", is_flag=True, help="The clock is right: leases end by it again.")
+@click.option("--confirm", is_flag=True, help="Trust the clock; leases expire by it again.")
 @with_clear_errors
 def clock(config: Path | None, *, confirm: bool) -> None:
-    """Tell whether the database's clock is trusted, and which leases have run out by it.
+    """Show whether the database's clock is trusted, and the leases that have expired by it.
 
-    After a jump of more than `clock_jump` no lease ends, and durable workers begin nothing, until
-    the clock is back or --confirm. Renew the leases that must not end first.
+    After a jump of more than `clock_jump` no lease expires and durable workers begin nothing. This
+    ends when the clock is back at the right time, or with --confirm. Before you confirm, renew the
+    leases that must not expire.
     """
     from orchestrator_core.broker.ledger import leases  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state import clock_hold  # noqa: PLC0415
@@ -84,17 +86,17 @@ def clock(config: Path | None, *, confirm: bool) -> None:
         shown = datetime.fromtimestamp(reading.at, UTC).isoformat(" ", "seconds")
         click.echo(f"The database's clock shows {shown}")
         click.echo(f"It is in doubt: {reading.reason}" if reading.reason else "It is trusted")
-        for one in database.read_now(leases.run_out):
-            click.echo(f"run out: node {one.node_id} of {one.cloud}, assigned to {one.user}")
+        for one in database.read_now(leases.expired):
+            click.echo(f"expired: node {one.node_id} of {one.cloud}, assigned to {one.user}")
         if confirm:
             was = database.write_now(clock_hold.confirm)
-            click.echo("Confirmed: leases end by it again" if was else "Nothing to confirm")
+            click.echo("Confirmed: leases expire by it again" if was else "Nothing to confirm")
         elif reading.reason:
-            click.echo("When it is right: orchestrator db clock --confirm")
+            click.echo("If the clock is right, run: orchestrator db clock --confirm")
 
 
 def _moved(database: Database) -> str:
-    """Why a server that ran on a database would destroy nothing; empty if it would."""
+    """Return the hold that a server would record because the database has moved; else empty."""
     from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
 
     place = database.place
@@ -106,10 +108,7 @@ def _moved(database: Database) -> str:
 @config_option
 @with_clear_errors
 def check(config: Path | None) -> None:
-    """Find out whether this version and its plugins can work on the database.
-
-    The exit status is 1 if not.
-    """
+    """Check that this version and its plugins can use the database; exit status 1 if not."""
     from orchestrator_core.state import clock_hold, installation  # noqa: PLC0415 - SQLAlchemy
 
     with opened(config) as database:
@@ -120,7 +119,7 @@ def check(config: Path | None) -> None:
             click.echo(f"nothing is destroyed: {held}")
         doubt = database.read_now(clock_hold.read).reason
         if doubt:
-            click.echo(f"no lease ends: the clock is in doubt: {doubt}")
+            click.echo(f"no lease expires: the clock is in doubt: {doubt}")
         usable = [plugin_tables.show(database, record) for record in plugin_tables.used(config)]
     if not all(usable):
         sys.exit(1)
@@ -131,38 +130,41 @@ def check(config: Path | None) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @with_clear_errors
 def backup(config: Path | None, target: Path) -> None:
-    """Copy an SQLite database, whole, into the new file TARGET; servers may go on meanwhile.
+    """Back up an SQLite database into the new file TARGET while servers run.
 
-    A copy of its file alone is not whole: the newest changes stand beside it, in its -wal.
+    Do not copy the database file instead: the newest changes are in its -wal file.
     """
     from orchestrator_core.state.backup import back_up  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
         back_up(database, target)
-    click.echo(f"{target} is a whole copy; restored, it needs: orchestrator db restored")
+    click.echo(
+        f"{target} is a complete backup; after you restore it, run: orchestrator db restored"
+    )
 
 
 @db.command()
 @config_option
-@click.option("--confirm", is_flag=True, help="The rows are right: destroy again what is due.")
+@click.option("--confirm", is_flag=True, help="Resume destroying VMs: the records were checked.")
 @click.option(
     "--new-installation",
     is_flag=True,
-    help="With --confirm: this is a copy that lives on beside the original, and not its successor.",
+    help="With --confirm: make this copy an installation of its own, beside the original.",
 )
 @with_clear_errors
 def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> None:
-    """Say that the database came out of a backup: nothing is destroyed until --confirm.
+    """Report that the database was restored from a backup; destroy nothing until --confirm.
 
-    Meanwhile look at `orchestrator operations list`: what the backup still wants destroyed may
-    be somebody's by now. In a copy no lease ends by itself any more, and a release that a lease
-    has brought about, but that has not begun, is abandoned: the original sees to both.
+    Before you confirm, check `orchestrator operations list`: a VM that the backup is about to
+    destroy may have a new holder. With --new-installation, leases are removed from the copy, and
+    releases that an expired lease has caused are abandoned unless they have begun: the original
+    ends those leases.
     """
     from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_core.state import installation  # noqa: PLC0415
 
     if new_installation and not confirm:
-        raise click.UsageError("--new-installation goes with --confirm")
+        raise click.UsageError("--new-installation needs --confirm")
     with opened(config) as database:
         place = database.place
 
@@ -175,9 +177,9 @@ def restored(config: Path | None, *, confirm: bool, new_installation: bool) -> N
 
         if confirm:
             held = database.write_now(confirmed)
-            after = f"still nothing is destroyed: {held}" if held else "what is due is destroyed"
+            after = f"nothing is destroyed yet: {held}" if held else "VMs are destroyed again"
             click.echo(f"Confirmed: {after}")
         else:
-            why = "the database came out of a backup"
+            why = "the database was restored from a backup"
             database.write_now(lambda connection: installation.hold(connection, why))
-            click.echo("Nothing is destroyed until: orchestrator db restored --confirm")
+            click.echo("Nothing is destroyed until you run: orchestrator db restored --confirm")

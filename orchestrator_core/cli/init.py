@@ -18,7 +18,7 @@ _FILES = ("orchestrator.toml", "gunicorn.conf.py")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @with_clear_errors
 def init(directory: Path) -> None:
-    """Copy the configuration files into DIRECTORY, to be edited there."""
+    """Copy the default configuration files into DIRECTORY."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name in _FILES:
@@ -29,7 +29,7 @@ def init(directory: Path) -> None:
 
 def _copy(name: str, target: Path) -> None:
     if target.exists():
-        click.echo(f"{target} is there already and stays as it is")
+        click.echo(f"{target} exists already and was not changed")
     else:
         shutil.copyfile(shipped_file(name), target)
         click.echo(f"{target} written")

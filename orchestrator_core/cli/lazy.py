@@ -10,11 +10,12 @@ import rich_click as click
 
 
 class LazyGroup(click.RichGroup):
-    """What one subcommand needs would slow the start of the others.
+    """A group that imports a subcommand only when it is used, so that the others start faster.
 
     Args:
-        package: has a module for each subcommand, which has the command under the same name.
-        names: of the subcommands.
+        package: The package with a module for each subcommand; the module and the command have
+            the same name.
+        names: The names of the subcommands.
     """
 
     def __init__(self, *args: Any, package: str, names: Sequence[str], **kwargs: Any) -> None:
@@ -27,7 +28,7 @@ class LazyGroup(click.RichGroup):
         return self._names
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one of them; None if there is none of that name."""
+        """Import and return a subcommand; None if there is no subcommand of that name."""
         if cmd_name not in self._names:
             return None
         module = import_module(f"{self._package}.{cmd_name}")

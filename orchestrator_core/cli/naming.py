@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # they need SQLAlchemy
 
 
 def vm_named(config: Path | None, cloud: str, node: str) -> VmKey:
-    """Return the VM that is meant.
+    """Return the key of the VM that the arguments name.
 
     Raises:
-        BadParameter: when the settings have no such cloud, or the id is empty.
+        BadParameter: The settings have no such cloud, or the id is empty.
     """
     from orchestrator_core.broker.ledger.vm import VmKey  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -38,15 +38,15 @@ def vm_named(config: Path | None, cloud: str, node: str) -> VmKey:
 
 
 def known_vm(connection: Connection, named: VmKey, otherwise: str = "") -> VmKey:
-    """Return a VM with its name, if the database knows it as a VM or as an orphan.
+    """Return a VM with its name, as the database has it as a VM or as an orphan.
 
     Args:
-        connection: of a transaction.
-        named: which one.
-        otherwise: what can be done if it is not known.
+        connection: The connection of the caller's transaction.
+        named: The key of the VM.
+        otherwise: The advice that the error adds.
 
     Raises:
-        NodeNotFound: if it does not.
+        NodeNotFound: The database does not know the VM.
     """
     from orchestrator_core.broker.ledger import lookup  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -59,10 +59,10 @@ def known_vm(connection: Connection, named: VmKey, otherwise: str = "") -> VmKey
 
 
 def refuse_namesake(connection: Connection, named: VmKey) -> None:
-    """Do nothing unless what is named is no VM's id, but a VM's name.
+    """Refuse a VM's name in the place of its id.
 
     Raises:
-        NodeNotFound: with that VM's id.
+        NodeNotFound: The id is no known VM's id but a VM's name; the message has that VM's id.
     """
     from orchestrator_core.broker.ledger import lookup  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -70,15 +70,15 @@ def refuse_namesake(connection: Connection, named: VmKey) -> None:
     if ids and named.node_id not in ids:
         raise NodeNotFound(
             f"{named.node_id!r} is the name of node {', '.join(ids)} of {named.cloud}; "
-            "the node's id is needed"
+            "pass the node's id"
         )
 
 
 def recorded_cloud(config: Path | None, database: Database, name: str | None) -> str | None:
-    """Return the cloud of an option, one that the settings have or that rows are left of.
+    """Return the cloud that an option names: a cloud of the settings, or one with rows left.
 
     Raises:
-        BadParameter: when it is neither.
+        BadParameter: Neither the settings nor the database have the cloud.
     """
     from orchestrator_core.broker.ledger import lookup  # noqa: PLC0415 - needs SQLAlchemy
 

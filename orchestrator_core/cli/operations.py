@@ -1,4 +1,4 @@
-"""``orchestrator operations``: what is under way, and what waits for somebody."""
+"""``orchestrator operations``: commands that show, retry and abandon operations."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _MOST = 50
 
 _SILENT = 60.0
-"""Seconds without a heartbeat after which a durable worker is not counted on."""
+"""Seconds without a heartbeat after which a durable worker counts as dead."""
 
 
 @click.group()
 def operations() -> None:
-    """Look at operations, and decide about those that are paused."""
+    """Show operations, and retry or abandon those that are paused."""
 
 
 @operations.command("list")
@@ -34,22 +34,22 @@ def operations() -> None:
 @click.option(
     "--state",
     type=click.Choice([state.value for state in OperationState]),
-    help="Only operations in this state.",
+    help="Show only operations in this state.",
 )
-@click.option("--cloud", help="Only this cloud's.")
+@click.option("--cloud", help="Show only the operations of this cloud.")
 @click.option(
     "--limit",
     default=_MOST,
     type=click.IntRange(1, 10_000),
     show_default=True,
-    help="The most operations to show.",
+    help="The largest number of operations to show.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_clear_errors
 def list_(
     config: Path | None, state: str | None, cloud: str | None, limit: int, *, as_json: bool
 ) -> None:
-    """Show operations, the newest first."""
+    """List operations, the newest first."""
     from orchestrator_core.broker.operations import acquire, updates  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
@@ -59,7 +59,7 @@ def list_(
         alone = not database.read_now(lambda c: acquire.has_worker(c, _SILENT))
     if alone and any(not operation.final for operation in found):
         click.echo(
-            "No durable worker is alive, so that nothing goes on by itself: "
+            "No durable worker is running, so these operations do not continue; run: "
             "orchestrator serve, or orchestrator worker",
             err=True,
         )
@@ -75,7 +75,7 @@ def list_(
 @click.argument("operation_id")
 @with_clear_errors
 def show(config: Path | None, operation_id: str) -> None:
-    """Show one operation with every attempt that it took, as JSON."""
+    """Show one operation with all of its attempts, as JSON."""
     from orchestrator_core.broker.operations import attempts, updates  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
@@ -92,7 +92,7 @@ def show(config: Path | None, operation_id: str) -> None:
 @click.argument("operation_id")
 @with_clear_errors
 def retry(config: Path | None, operation_id: str) -> None:
-    """Try a paused or waiting operation again at once."""
+    """Try a paused or pending operation again now."""
     from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
@@ -103,13 +103,13 @@ def retry(config: Path | None, operation_id: str) -> None:
 @operations.command()
 @config_option
 @click.argument("operation_id")
-@click.option("--reason", default="abandoned by an operator", help="For the record.")
+@click.option("--reason", default="abandoned by an operator", help="The reason to record.")
 @with_clear_errors
 def abandon(config: Path | None, operation_id: str, reason: str) -> None:
-    """End a paused or waiting operation; what it has not done yet is not done.
+    """End a paused or pending operation without carrying out its remaining steps.
 
-    A VM that was to be released is its holder's again, without a lease that has run out; one
-    that was to be destroyed stays, and can be assigned again.
+    A VM that was being released returns to its holder; if its lease has expired, the lease is
+    removed. A VM that was being destroyed is kept and can be assigned again.
     """
     from orchestrator_core.broker import admin  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -119,7 +119,7 @@ def abandon(config: Path | None, operation_id: str, reason: str) -> None:
 
 
 def _line(operation: Operation) -> str:
-    """Two lines or three, of which none needs a wide terminal."""
+    """Return two or three lines that fit into a narrow terminal."""
     node = f" of node {operation.node_id}" if operation.node_id else ""
     recorded = datetime.fromtimestamp(operation.created_at, UTC).isoformat(timespec="seconds")
     times = f"{operation.attempts} attempt{'' if operation.attempts == 1 else 's'}"

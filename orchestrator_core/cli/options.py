@@ -27,17 +27,18 @@ R = TypeVar("R")
 
 config_option = click.option(
     "--config",
-    # Whether it can be read is told where it is read, with its owner.
+    # click does not check that the file can be read: load_settings() does, and its message names
+    # the file's owner.
     type=click.Path(dir_okay=False, readable=False, path_type=Path),
     envvar=FILE_VARIABLE,
     show_envvar=True,
-    help="The settings file; without it the built-in defaults hold, which configure no cloud.",
+    help="The settings file. Without one the defaults apply, which configure no cloud.",
 )
 
 
 @contextmanager
 def opened_as_it_is(config: Path | None) -> Iterator[Database]:
-    """The database that the settings name, whatever its schema, or if it has none."""
+    """Open the database of the settings without a check of its schema; close it at the end."""
     from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
 
     settings = load_settings(config)
@@ -51,10 +52,11 @@ def opened_as_it_is(config: Path | None) -> Iterator[Database]:
 
 @contextmanager
 def opened(config: Path | None) -> Iterator[Database]:
-    """The database that the settings name, for as long as a command needs it.
+    """Open the database of the settings and check its schema; close it at the end.
 
     Raises:
-        SettingsError: when it is empty, or this version cannot work on it, with what to do.
+        SettingsError: The database is empty, or this version cannot use it; the message says what
+            to do.
     """
     from orchestrator_core.state.open import check_ready  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -64,19 +66,19 @@ def opened(config: Path | None) -> Iterator[Database]:
 
 
 def operator() -> Requester:
-    """Return who types a command, as the records name them."""
+    """Return the requester to record for a command: the operating system's user."""
     return Requester(f"operator:{getpass.getuser()}", "command-line")
 
 
 def with_clear_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn an error of ours into its message and exit status 1."""
+    """Wrap a command: print the message of a domain error and exit with status 1."""
 
     @functools.wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except OrchestratorError as error:
-            # Plain: a box drawn around it could not be searched in a log.
+            # Plain text: a message in a drawn box cannot be searched in a log.
             why = error.reason if isinstance(error, StateUnavailable) else ""
             click.echo(redact(f"orchestrator: {why or error.message}"), err=True)
             sys.exit(1)

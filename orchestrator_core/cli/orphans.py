@@ -1,4 +1,4 @@
-"""``orchestrator orphans``: VMs that carry our marker and that nobody owns."""
+"""``orchestrator orphans``: commands that list, adopt, ignore and destroy orphans."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:  # they need SQLAlchemy
 
 @click.group()
 def orphans() -> None:
-    """Look at VMs that carry our marker and that nobody owns, and decide about them."""
+    """List, adopt, ignore or destroy VMs that have the marker of this installation but no owner."""
 
 
 @orphans.command("list")
 @config_option
-@click.option("--cloud", help="Only this cloud's.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--cloud", help="Show only the orphans of this cloud.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_clear_errors
 def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
-    """Show them, with what was seen of each and why it is thought ours."""
+    """List orphans, each with the reason why it was reported and when it was seen."""
     from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
@@ -48,10 +48,10 @@ def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
 @config_option
 @click.argument("cloud")
 @click.argument("node")
-@click.option("--unseen", is_flag=True, help="Adopt it although the database knows nothing of it.")
+@click.option("--unseen", is_flag=True, help="Adopt a VM that the database does not know.")
 @with_clear_errors
 def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
-    """Take a VM for our own from now on; any VM of a cloud can be, not only an orphan."""
+    """Make a VM one of this installation's own, whether or not it is an orphan."""
     from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
@@ -60,12 +60,12 @@ def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
         if unseen:
             refuse_namesake(connection, key)
         else:
-            known_vm(connection, key, "; if it is there all the same: --unseen")
+            known_vm(connection, key, "; if the VM exists, pass --unseen")
         return rows.adopt(connection, key, operator())
 
     with opened(config) as database:
         operation = database.write_now(work)
-    click.echo(f"{node} of {key.cloud} is our own now: operation {operation}")
+    click.echo(f"{node} of {key.cloud} is adopted: operation {operation}")
 
 
 @orphans.command()
@@ -74,7 +74,7 @@ def adopt(config: Path | None, cloud: str, node: str, *, unseen: bool) -> None:
 @click.argument("node")
 @with_clear_errors
 def ignore(config: Path | None, cloud: str, node: str) -> None:
-    """Let an orphan be; no rule destroys it."""
+    """Keep an orphan: no rule destroys it."""
     from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
@@ -89,10 +89,10 @@ def ignore(config: Path | None, cloud: str, node: str) -> None:
 @config_option
 @click.argument("cloud")
 @click.argument("node")
-@click.option("--yes", is_flag=True, help="Do not ask whether to go on.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_clear_errors
 def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
-    """Have a VM destroyed by the durable worker."""
+    """Record an operation that destroys a VM; the durable worker carries it out."""
     from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
 
     key = vm_named(config, cloud, node)
@@ -100,14 +100,14 @@ def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
         known = database.read_now(lambda connection: known_vm(connection, key))
         if not yes:
             name = f" ({known.name})" if known.name else ""
-            question = f"Node {node}{name} of {key.cloud} will be destroyed. Go on?"
+            question = f"Node {node}{name} of {key.cloud} will be destroyed. Continue?"
             click.confirm(question, abort=True)
         operation = database.write_now(lambda c: rows.destroy(c, key, operator()))
     click.echo(f"{node} of {key.cloud} is to be destroyed: operation {operation}")
 
 
 def _line(orphan: Orphan, why: str) -> str:
-    """Two lines or three, of which none needs a wide terminal."""
+    """Return two or three lines that fit into a narrow terminal."""
     name = f" ({orphan.name})" if orphan.name else ""
     first = datetime.fromtimestamp(orphan.first_seen_at, UTC).isoformat(timespec="seconds")
     ignored = f"\n  ignored by {orphan.ignored_by}" if orphan.ignored_by else ""

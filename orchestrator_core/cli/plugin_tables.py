@@ -1,4 +1,4 @@
-"""The tables of plugins, as ``orchestrator db`` speaks of them."""
+"""Upgrade and display of the tables of plugins, for ``orchestrator db``."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def used(config: Path | None) -> list[PluginRecord]:
 
 
 def upgrade(database: Database, record: PluginRecord) -> bool:
-    """Bring a plugin's tables to its newest revision; whether nothing went wrong."""
+    """Upgrade a plugin's tables to the newest revision; return whether that succeeded."""
     from orchestrator_core.state.plugin_upgrade import upgrade_plugin  # noqa: PLC0415 - Alembic
 
     if record.migrations is None:
-        return _tell_of_none(record)
+        return _may_be_without(record)
     try:
         before, after = upgrade_plugin(database, record.migrations)
     except PluginError as error:
         cause = error.__cause__
-        _complain(record, error.message + (f": {said(cause)}" if cause else ""))
+        _print_fault(record, error.message + (f": {said(cause)}" if cause else ""))
         return False
     if before.due:
         click.echo(f"{record.label}: upgraded from {before.revision or 'none'} to {after.revision}")
@@ -45,27 +45,30 @@ def upgrade(database: Database, record: PluginRecord) -> bool:
 
 
 def show(database: Database, record: PluginRecord) -> bool:
-    """Say how far a plugin's tables are; whether the plugin can work on them."""
+    """Print the revision of a plugin's tables; return whether the plugin can use them."""
     from orchestrator_core.state import plugin_schema  # noqa: PLC0415 - needs SQLAlchemy
 
     migrations = record.migrations
     if migrations is None:
-        return _tell_of_none(record)
+        return _may_be_without(record)
     found = database.read_now(lambda connection: plugin_schema.look(connection, migrations))
     if found.behind:
-        _complain(record, found.description)
+        _print_fault(record, found.description)
     else:
         click.echo(f"{record.label}: {found.description}")
     return not found.behind
 
 
-def _tell_of_none(record: PluginRecord) -> bool:
-    """Whether a plugin is right to have no tables, as far as is known."""
+def _may_be_without(record: PluginRecord) -> bool:
+    """Return whether a plugin may be without tables; print why a plugin could not be loaded.
+
+    A plugin that failed before its migrations were read is not a fault of the database.
+    """
     if record.state is State.LOADED:
         return True
-    _complain(record, f"{record.state.value} at {record.stage}: {record.message}")
+    _print_fault(record, f"{record.state.value} at {record.stage}: {record.message}")
     return record.stage != "migrations"
 
 
-def _complain(record: PluginRecord, why: str) -> None:
+def _print_fault(record: PluginRecord, why: str) -> None:
     click.echo(f"orchestrator: {record.label}: {why}", err=True)

@@ -18,10 +18,10 @@ from orchestrator_core.settings.load import load_settings
 
 @click.command()
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_clear_errors
 def plugins(config: Path | None, *, as_json: bool) -> None:
-    """Show every installed plugin: what it is, and why it is not loaded if it is not."""
+    """List the installed plugins, with the reason if one is not loaded."""
     settings = replace(load_settings(config).plugins, require=())
     records = load_plugins(settings).records
     if as_json:

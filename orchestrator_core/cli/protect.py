@@ -19,12 +19,12 @@ if TYPE_CHECKING:  # it needs SQLAlchemy
 @config_option
 @click.argument("cloud")
 @click.argument("node")
-@click.option("--off", is_flag=True, help="Take the protection away again.")
+@click.option("--off", is_flag=True, help="Remove the protection.")
 @with_clear_errors
 def protect(config: Path | None, cloud: str, node: str, *, off: bool) -> None:
-    """Let a VM never be destroyed through this server, whoever asks.
+    """Protect a VM: this server does not destroy it, whatever the request or the caller.
 
-    One that the database does not know yet can be protected too, from its first moment on.
+    A VM that the database does not know yet can be protected as well.
     """
     from orchestrator_core.broker.ledger import lookup, vms  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -41,10 +41,10 @@ def protect(config: Path | None, cloud: str, node: str, *, off: bool) -> None:
 
     with opened(config) as database:
         is_known = database.write_now(work)
-    click.echo(f"{node} of {key.cloud} is {'not protected any more' if off else 'protected'}")
+    click.echo(f"{node} of {key.cloud} is {'no longer protected' if off else 'protected'}")
     if not is_known and not off:
         click.echo(
             f"orchestrator: the database knows no node {node!r} of {key.cloud} yet; "
-            "if there is none in the cloud either, nothing is protected",
+            "check the id, because the protection has no effect if the cloud has no such node",
             err=True,
         )

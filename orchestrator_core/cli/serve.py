@@ -32,17 +32,17 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     "--bind",
     metavar="HOST:PORT",
     callback=_address,
-    help="Listen here instead of where the settings say.",
+    help="The address to listen on, instead of the one in the settings.",
 )
-@click.option("--workers", type=click.IntRange(1, 1024), help="How many processes.")
-@click.option("--no-worker", is_flag=True, help="Run no durable worker beside; one runs elsewhere.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="The number of web worker processes.")
+@click.option("--no-worker", is_flag=True, help="Start no durable worker; another server runs one.")
 @with_clear_errors
 def serve(config: Path | None, bind: str | None, workers: int | None, *, no_worker: bool) -> None:
-    """Serve the API under gunicorn until told to stop."""
+    """Serve the API with gunicorn until a signal stops it."""
     # Imported here: the other subcommands do not need gunicorn.
     from orchestrator_core.server.serve import serve as run  # noqa: PLC0415
 
     if no_worker:
-        os.environ[_WORKER_VARIABLE] = "false"  # which holds for new settings too
+        os.environ[_WORKER_VARIABLE] = "false"  # also overrides the file of a reload
     take(load_settings(config))
     run(bind, workers)

@@ -13,11 +13,13 @@ from orchestrator_core.cli.options import config_option, opened, with_clear_erro
 @config_option
 @with_clear_errors
 def thaw(config: Path | None) -> None:
-    """Destroy again what is due."""
+    """Resume destroying VMs after `freeze`."""
     from orchestrator_core.state import installation  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
         frozen = database.write_now(installation.thaw)
         held = database.read_now(installation.read).held
-    done = f"Thawed; it was {frozen}" if frozen else "Nothing was frozen"
-    click.echo(f"{done}; still held: {held}" if held else f"{done}: what is due is destroyed")
+    done = f"Thawed; it was {frozen}" if frozen else "It was not frozen"
+    click.echo(
+        f"{done}; nothing is destroyed yet: {held}" if held else f"{done}: VMs are destroyed again"
+    )

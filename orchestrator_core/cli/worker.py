@@ -15,19 +15,23 @@ from orchestrator_core.settings.load import load_settings
 @click.command()
 @config_option
 @click.option(
-    "--supervised", type=int, metavar="PID", hidden=True, help="End when this parent ends."
+    "--supervised", type=int, metavar="PID", hidden=True, help="Stop when this parent process ends."
 )
 @with_clear_errors
 def worker(config: Path | None, *, supervised: int | None) -> None:
-    """Carry on with operations that nobody waits for any more, until told to stop.
+    """Run the durable worker: finish interrupted operations, expire leases, destroy released VMs.
 
-    One such process runs beside the web workers of `orchestrator serve` anyway; several, on
-    several machines, share the work.
+    `orchestrator serve` runs one beside its web workers. Several durable workers, also on several
+    machines, share the work.
     """
     try:
         from orchestrator_core.server.durable import run  # noqa: PLC0415 - needs SQLAlchemy
-    except (ImportError, SyntaxError, OSError) as error:  # it is being upgraded, say
-        raise SettingsError(f"the installation is not whole: {error}") from None
+    except (
+        ImportError,
+        SyntaxError,
+        OSError,
+    ) as error:  # during an upgrade of the package
+        raise SettingsError(f"the installation is incomplete: {error}") from None
 
     handed = None if supervised is None else take_over()
     run(handed or load_settings(config), supervisor=supervised)

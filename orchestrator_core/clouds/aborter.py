@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from orchestrator_core.deadline import Deadline
@@ -27,17 +27,17 @@ class Aborter:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._queue: Queue[tuple[Abort, Deadline]] = Queue(_MOST_WAITING)
+        # Not a Queue with a limit: that takes 5 KB, and each cloud has two aborters.
+        self._queue: SimpleQueue[tuple[Abort, Deadline]] = SimpleQueue()
         self._lock = threading.Lock()
         self._alive = False
 
     def call(self, abort: Abort, deadline: Deadline) -> None:
         """Schedule ``abort(deadline)`` to run soon; never block."""
-        try:
-            self._queue.put_nowait((abort, deadline))
-        except Full:
-            return
         with self._lock:
+            if self._queue.qsize() >= _MOST_WAITING:
+                return
+            self._queue.put((abort, deadline))
             if self._alive:
                 return
             self._alive = True

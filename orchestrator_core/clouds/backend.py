@@ -49,7 +49,7 @@ class Backend:
 
     @property
     def external(self) -> bool:
-        """Whether the backend keeps its own assignments, so that its answers can be lost."""
+        """Whether the backend keeps its own assignments; its answers can then be lost."""
         return self.guard.hooks.trait("external", default=True)
 
     @property

@@ -70,7 +70,7 @@ class Breaker:
             return False
         if now < self._open_until or self._probing:
             raise CircuitOpen(
-                f"{self._title} is not asked for a while, since it keeps failing: {self._why}",
+                f"{self._title} is not called for a while, because it keeps failing: {self._why}",
                 retry_after=max(self._open_until - now, 1.0),
             )
         self._probing = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
@@ -12,12 +11,13 @@ from marshmallow import Schema, ValidationError
 
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.defaults import with_defaults
 from orchestrator_core.clouds.extensions import Extension, Extensions
 from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.plugin_handle import PluginHandle
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, PluginError, SettingsError
-from orchestrator_core.plugins.contract import is_simulated, settings_schema
+from orchestrator_core.plugins.contract import settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
@@ -59,10 +59,10 @@ def build(
         SettingsError: naming every plugin that is not installed and every key that a plugin's own
             schema does not accept.
     """
+    settings = with_defaults(settings, plugins)
     builder = _Builder(settings, plugins, host, lenient=lenient)
     clouds = [
-        Cloud(_with_destroy(section, plugins), handle)
-        for section, handle in builder.make(Kind.CLOUD, settings.clouds)
+        Cloud(section, handle) for section, handle in builder.make(Kind.CLOUD, settings.clouds)
     ]
     backends = [
         Backend(section, handle)
@@ -119,13 +119,13 @@ class _Builder:
     def _later(self, kind: Kind, section: _Section, error: OrchestratorError) -> PluginHandle:
         """Return a handle without a plugin's object; the object is created once it can be."""
         table, _, _ = _names(section)
-        _log.error("not available", of=f"{table}.{section.name}", why=error.message)
+        _log.error("plugin not available", of=f"{table}.{section.name}", why=error.message)
 
         def make() -> Hooks:
             self._plugins.find_again(self._settings.plugins)
             return self._one(kind, section).hooks(f"{_TITLES[kind]} {section.name}")
 
-        return PluginHandle(None, "its plugin or a file that it needs is not there", make=make)
+        return PluginHandle(None, "its plugin, or a file that it needs, is missing", make=make)
 
     def _one(self, kind: Kind, section: _Section) -> PluginHandle:
         table, key, plugin_name = _names(section)
@@ -134,7 +134,7 @@ class _Builder:
         if record is None:
             raise self._not_installed(kind, (*path, key), plugin_name)
         if record.state is not State.LOADED:
-            _log.error("not available", of=".".join(path), why=record.message)
+            _log.error("plugin not available", of=".".join(path), why=record.message)
             is_away = record.state is State.FAILED and record.stage != "migrations"
             if self._lenient and is_away:
                 raise SettingsError(f"[{table}.{section.name}]: {_unusable(record)}")
@@ -184,28 +184,15 @@ class _Builder:
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)
-        have = f"installed are: {', '.join(installed)}" if installed else "none is installed"
+        have = f"installed: {', '.join(installed)}" if installed else "none is installed"
         fault: Fault = (
             path,
             (
-                f'no installed plugin is called "{name}"{nearest(name, installed)} ({have}; '
-                f"pip install vm-orchestrator-{name} may be what is missing)"
+                f'no installed plugin is named "{name}"{nearest(name, installed)} ({have}); '
+                f"install it, for example with pip install vm-orchestrator-{name}"
             ),
         )
         return settings_error([fault], self._settings.file, self._settings.origins)
-
-
-def _with_destroy(section: CloudSettings, plugins: Plugins) -> CloudSettings:
-    """Return a cloud's settings with the default of ``destroy`` filled in.
-
-    If the plugin is not loaded, it is unknown whether it is simulated: the cloud gets the safer
-    default, ``own``.
-    """
-    if section.destroy is not None:
-        return section
-    record = plugins.get(Kind.CLOUD, section.driver)
-    simulated = record is not None and is_simulated(record.factory)
-    return replace(section, destroy="all" if simulated else "own")
 
 
 def _unusable(record: PluginRecord) -> str:

@@ -13,6 +13,9 @@ A call is overdue when it still runs and its caller no longer waits. The driver 
 the call. If the thread still does not return, it is lost and another thread replaces it. At most
 as many threads are replaced as the bulkhead has, so the number of hanging threads is bounded, and
 a few hanging threads block no caller.
+
+A thread that has been idle for a while ends (:mod:`orchestrator_core.clouds.idle_threads`), and
+the next call starts a new one.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from typing import Final, TypeVar
 import structlog
 
 from orchestrator_core.clouds.aborter import Abort, Aborter
+from orchestrator_core.clouds.idle_threads import OF_THIS_PROCESS, IdleThreads
 from orchestrator_core.clouds.pending_call import PendingCall
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
@@ -85,12 +89,21 @@ class Bulkhead:
         title: the beginning of every message and thread name, for example ``Cloud aws``.
         threads: the number of calls that may run at the same time.
         queue: the number of further calls that may wait.
+        idle_threads: the idle threads of the process, which decide how long one of them stays.
     """
 
-    def __init__(self, title: str, *, threads: int, queue: int) -> None:
+    def __init__(
+        self,
+        title: str,
+        *,
+        threads: int,
+        queue: int,
+        idle_threads: IdleThreads = OF_THIS_PROCESS,
+    ) -> None:
         self.title = title
         self._limit = threads
         self._capacity = threads + queue
+        self._idle_threads = idle_threads
         self._inside = 0
         self._aborter = Aborter(f"{title} abort")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,15 +186,16 @@ class Bulkhead:
 
     def close(self) -> None:
         """End each thread after its current call; a later call would start new threads."""
-        for _ in range(self._threads):
-            self._bell.put(_Ring.END)
-        self._bell = SimpleQueue()
-        self._threads = 0
+        with self._lock:
+            for _ in range(self._threads):
+                self._bell.put(_Ring.END)
+            self._bell = SimpleQueue()
+            self._threads = 0
 
     # --- in the event loop --------------------------------------------------------------
 
     def _make_room(self, origins: Sequence[Origin]) -> None:
-        """Find a place for a new call, if necessary that of another waiting call.
+        """Find a place for a new call; if necessary, take that of another waiting call.
 
         Raises:
             CloudBusy: when there is no place.
@@ -191,7 +205,8 @@ class Bulkhead:
         overdue_of_one = max(self._overdue_of[one.caller] for one in origins)
         if max(self._overdue, overdue_of_one + spare) >= 2 * self._limit:
             raise CloudBusy(
-                f"{self.title} does not give its threads back, try again later", retry_after=5
+                f"{self.title} has no thread left, because its calls do not end; try again later",
+                retry_after=5,
             )
         if self._inside < self._capacity:
             return
@@ -204,7 +219,7 @@ class Bulkhead:
             pending.future.set_exception(self._busy())
 
     def _busy(self) -> CloudBusy:
-        return CloudBusy(f"{self.title} is busy, try again later", retry_after=1)
+        return CloudBusy(f"{self.title} is busy; try again later", retry_after=1)
 
     def _submit(self, pending: PendingCall, origins: Sequence[Origin]) -> None:
         with self._lock:
@@ -212,8 +227,9 @@ class Bulkhead:
             nobody = self._awake == 0
             self._awake += nobody
         if nobody:
-            self._wake_one()
-        self._tick_later()
+            self._wake_one()  # It takes this call; the next call brings the next tick.
+        else:
+            self._tick_later()
 
     def _join(self, pending: PendingCall, one: Origin) -> None:
         """Add a caller to a waiting call, which then runs in the earliest turn of its callers."""
@@ -223,18 +239,23 @@ class Bulkhead:
 
     def _wake_one(self) -> None:
         """Wake an idle thread, or start one; ``_awake`` already counts it."""
-        if self._awake > self._threads:
-            # Daemons: a thread that hangs in an SDK must not keep the process from ending.
-            name = f"{self.title} {next(self._made)}"
-            thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # The machine has no thread left; the next tick tries again.
-                with self._lock:
-                    self._awake -= 1
+        with self._lock:
+            if self._awake <= self._threads:
+                # Rung under the lock: an idle thread whose time is over ends under it too, but
+                # only if it has not been rung for.
+                self._bell.put(_Ring.WORK)
                 return
             self._threads += 1
-        self._bell.put(_Ring.WORK)
+        # Daemons: a thread that hangs in an SDK must not keep the process from ending.
+        name = f"{self.title} {next(self._made)}"
+        thread = threading.Thread(target=self._work, args=(self._bell,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # The machine has no thread left; the next tick tries again.
+            with self._lock:
+                self._threads -= 1
+                self._awake -= 1
+            self._tick_later()
 
     def _tick_later(self) -> None:
         if not self._ticking and self._loop is not None:
@@ -272,7 +293,7 @@ class Bulkhead:
         if pending.begun:
             error = CloudTimeout(f"{self.title} did not answer within {total:g} s")
         else:
-            error = NeverAsked(f"{self.title} had no thread free within {total:g} s")
+            error = NeverAsked(f"{self.title} had no free thread within {total:g} s")
         pending.future.set_exception(error)
 
     def _leave(self, pending: PendingCall) -> None:
@@ -316,7 +337,8 @@ class Bulkhead:
     # --- in the threads -----------------------------------------------------------------
 
     def _work(self, bell: SimpleQueue[_Ring]) -> None:
-        while bell.get() is _Ring.WORK:
+        """Run calls until the thread is replaced, told to end, or idle for too long."""
+        while True:
             while (pending := self._next()) is not None:
                 if not pending.is_settled:
                     pending.run()
@@ -326,6 +348,20 @@ class Bulkhead:
                 del pending  # Otherwise its result would stay in memory until the next call.
                 if replaced:
                     return
+            if not self._is_rung_for(bell):
+                return
+
+    def _is_rung_for(self, bell: SimpleQueue[_Ring]) -> bool:
+        """Wait for work; return False if this thread has to end."""
+        while True:
+            ring = self._idle_threads.wait(bell)
+            if ring is not None:
+                return ring is _Ring.WORK
+            with self._lock:
+                if bell.empty():
+                    if bell is self._bell:  # After close() this thread is not counted any more.
+                        self._threads -= 1
+                    return False
 
     def _next(self) -> PendingCall | None:
         with self._lock:
@@ -353,7 +389,7 @@ class Bulkhead:
             if not pending.lost:
                 return False
             self._lost -= 1
-        _log.warning("lost thread came back", of=self.title, lost=self._lost)
+        _log.warning("lost thread returned", of=self.title, lost=self._lost)
         return True
 
     def _announce(self) -> None:

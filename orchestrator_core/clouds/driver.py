@@ -33,7 +33,7 @@ NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*")
-"""Ids that stay the same whether or not a plugin escapes them in a URL (RFC 3986, 2.3)."""
+"""Ids that escaping in a URL does not change (RFC 3986, 2.3), even if a plugin forgets it."""
 
 
 class Driver:
@@ -91,7 +91,7 @@ class Driver:
 
         An id with a character that has a meaning in a URL is also looked up in the list, if the
         plugin has one. A plugin that forgets to escape such an id gets another node. It may copy
-        the requested id into its answer, so that the answer does not show the mistake.
+        the requested id into its answer, so the answer would not show the mistake.
 
         Raises:
             NodeNotFound: when there is no such node.
@@ -180,7 +180,7 @@ class Driver:
         """
         if thing.id != wanted:
             raise InvalidAnswer(
-                f"{self._hooks.title} was asked for {wanted!r} in {hook} and gave {thing.id!r}"
+                f"{self._hooks.title} was asked for {wanted!r} in {hook} and returned {thing.id!r}"
             )
         return thing
 
@@ -211,7 +211,9 @@ class Driver:
         ids = [getattr(thing, "id") for thing in things]  # noqa: B009 - each class here has one
         begins = [marker] if marker is not None else []
         if any(later <= earlier for earlier, later in pairwise([*begins, *ids])):
-            raise InvalidAnswer(f"{self._hooks.title} gave a part in {hook} that is not by id")
+            raise InvalidAnswer(
+                f"{self._hooks.title} returned a part in {hook} that is not sorted by id"
+            )
         return things
 
     def _many(self, hook: str, expected: type[M]) -> Sequence[M]:

@@ -130,7 +130,7 @@ class Extensions:
             if isinstance(result, Reading):
                 outcome.result, outcome.attempts = result.value, result.attempts
             else:
-                outcome.result = getattr(result, "told", result)
+                outcome.result = getattr(result, "for_extensions", result)
                 outcome.node_id = getattr(result, "node_id", None)
         except BaseException as error:
             outcome.error = error

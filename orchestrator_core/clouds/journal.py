@@ -52,9 +52,9 @@ class Journal:
     def renewed(self, failure: OrchestratorError | None) -> None:
         """Log that the credentials were read again, or why they could not be."""
         if failure is None:
-            self._log.info("credentials read anew")
+            self._log.info("credentials renewed")
         else:
-            self._log.error("credentials could not be read anew", why=failure.message)
+            self._log.error("credentials could not be renewed", why=failure.message)
 
     def ended(
         self, operation: str, attempt: int, seconds: float, error: BaseException | None

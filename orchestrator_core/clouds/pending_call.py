@@ -66,7 +66,7 @@ class PendingCall:
         try:
             self.result = self.job(self.deadline)
             self.error = None
-        except BaseException as error:  # noqa: BLE001 - it belongs to the caller, not to the thread
+        except BaseException as error:  # noqa: BLE001 - the caller gets it, not the thread
             self.error = error
 
     def deliver(self) -> None:

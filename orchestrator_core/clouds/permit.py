@@ -28,7 +28,7 @@ class Permit:
 
     @property
     def begun(self) -> bool:
-        """Whether the change has begun, so that the cloud may have changed already."""
+        """Whether the change has begun; the cloud may have changed already."""
         return self._begun
 
     def begin(self) -> None:
@@ -42,7 +42,7 @@ class Permit:
             self.check()
         with self._lock:
             if self._withdrawn:
-                raise Withdrawn("The change was given up before it began")
+                raise Withdrawn("The change was withdrawn before it began")
             self._begun = True
 
     def withdraw(self) -> bool:

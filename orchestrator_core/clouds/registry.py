@@ -55,7 +55,11 @@ class Registry:
         """
         name = cloud.settings.assignment
         if name is None:
-            raise NoAssignmentBackend(f"Cloud {cloud.name} has no assignment backend")
+            missing = "" if self._has_state else "add [state], or "
+            raise NoAssignmentBackend(
+                f"Cloud {cloud.name} has no assignment backend: {missing}name one with "
+                f"`assignment` in [clouds.{cloud.name}]"
+            )
         lack = self.lack(self.backends[name])
         if lack:
             raise NoAssignmentBackend(f"Backend {name} {lack}")
@@ -75,8 +79,8 @@ class Registry:
         if self._has_state or cloud.settings.destroy == "all":
             return None
         return (
-            'destroys its own VMs alone (destroy = "own"), and a server without [state] keeps no '
-            "record of them, so that it refuses every stop and release: add [state], or write "
+            'destroys only its own VMs (destroy = "own"), and a server without [state] has no '
+            "record of them, so it refuses every stop and release; add [state], or write "
             f'destroy = "all" in [clouds.{cloud.name}]'
         )
 

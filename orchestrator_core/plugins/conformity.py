@@ -37,7 +37,7 @@ def fault(things: Sequence[Any], expected: type, *, listed: bool = True) -> str 
     Args:
         things: the things that a plugin returned.
         expected: the dataclass that each thing should be.
-        listed: whether the plugin returned them in a list, so that the message needs a position.
+        listed: whether the plugin returned them in a list; the message then needs a position.
 
     Returns:
         The description, for example ``Node.id is int 7 at position 0; make it str``; None when all

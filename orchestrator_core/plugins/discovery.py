@@ -30,7 +30,7 @@ def discover() -> list[PluginRecord]:
         try:
             records = _read(source)
         except Exception as error:  # noqa: BLE001 - any package of the installation may be damaged
-            _log.warning("a package's metadata cannot be read", error=type(error).__name__)
+            _log.warning("package metadata unreadable", error=type(error).__name__)
             continue
         for record in records:
             found.setdefault((record.kind.value, record.name, record.distribution), record)
@@ -40,7 +40,7 @@ def discover() -> list[PluginRecord]:
 def _read(source: Distribution) -> list[PluginRecord]:
     points = [(kind, p) for p in source.entry_points if (kind := _KINDS.get(p.group)) is not None]
     if not points:
-        return []  # without parsing the metadata of every package of the installation
+        return []  # before its metadata is parsed, which takes most of the time of a discovery
     name = source.metadata["Name"]
     if name is None:
         return [_record(kind, source, point) for kind, point in points]

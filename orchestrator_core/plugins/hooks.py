@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -17,7 +16,7 @@ from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, InvalidAnswer, OrchestratorError, Unsupported
 from orchestrator_core.model import AssignmentResult
 from orchestrator_core.plugins.conformity import fault, no_list
-from orchestrator_core.plugins.contract import changes_of_nodes, manager
+from orchestrator_core.plugins.contract import HookMethod, changes_of_nodes, hook_methods
 from orchestrator_core.plugins.network_errors import translated
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.plugins.spoken import Spoken
@@ -51,12 +50,9 @@ class Hooks:
         self._declined: set[str] = set()
         self._plugin = plugin
 
-    @cached_property
-    def _hooks(self) -> Mapping[str, Callable[..., Any]]:
-        """Return the callers of the implemented hooks; made at the first use, if there is one."""
-        plugins = manager(self._kind)
-        plugins.register(self._plugin)
-        return {caller.name: caller for caller in plugins.get_hookcallers(self._plugin) or []}
+    @property
+    def _methods(self) -> Mapping[str, HookMethod]:
+        return hook_methods(self._kind, self._plugin)
 
     def trait(self, name: str, *, default: bool) -> bool:
         """Return an attribute of the plugin's class as a truth value."""
@@ -69,10 +65,7 @@ class Hooks:
 
     def supports(self, hook: str) -> bool:
         """Return whether the plugin's class implements this hook, even if this cloud refuses it."""
-        key = (self._kind, type(self._plugin))
-        if key not in _IMPLEMENTED:
-            _IMPLEMENTED[key] = frozenset(self._hooks)
-        return hook in _IMPLEMENTED[key]
+        return hook in self._methods
 
     def offers(self, hook: str) -> bool:
         """Return whether the plugin implements this hook and is not known to refuse it.
@@ -90,9 +83,9 @@ class Hooks:
 
     def reason_against(self, hook: str) -> str | None:
         """Return why this hook cannot be used here; None when it can. The first call may block."""
-        if hook not in self._hooks:
+        if hook not in self._methods:
             return "its plugin does not implement it"
-        if hook in changes_of_nodes() and not self._hooks.keys() & _LOOKUPS:
+        if hook in changes_of_nodes() and not self._methods.keys() & _LOOKUPS:
             return "its plugin implements neither get_node nor list_nodes, to look a node up first"
         if self._reasons is None:
             self._reasons = self._unsupported()
@@ -121,13 +114,13 @@ class Hooks:
 
     def _call(self, hook: str, arguments: dict[str, Any]) -> Any:
         try:
-            return self._hooks[hook](**arguments)
+            return self._methods[hook].call(self._plugin, arguments)
         except OrchestratorError as error:
             raise _without_its_way(self._spoken.clean(error, hook, arguments)) from None
-        except BaseException as error:  # noqa: BLE001 - nothing of a plugin may pass here
+        except BaseException as error:  # noqa: BLE001 - no exception of a plugin may pass
             # Not even KeyboardInterrupt passes. A real one reaches only the main thread, where no
             # hook is called, and one that a plugin raises would end this worker. The error's text
-            # may contain a credential or an inner address, so that it goes only to the log.
+            # may contain a credential or an inner address, so it goes only to the log.
             known = translated(error, self.title, hook)
             if known is not None:
                 ours, hint = known
@@ -172,7 +165,7 @@ class Hooks:
             self._call("abort", {"deadline": deadline})
 
     def _unsupported(self) -> Mapping[str, str]:
-        if "unsupported" not in self._hooks:
+        if "unsupported" not in self._methods:
             return {}
         answer = self._call("unsupported", {})
         if not isinstance(answer, Mapping) or not all(
@@ -194,15 +187,11 @@ class Hooks:
         return InvalidAnswer(f"{self.title} gave no usable answer to {hook}: {why}")
 
 
-_IMPLEMENTED: Final[dict[tuple[Kind, type], frozenset[str]]] = {}
-"""The hooks that a plugin's class implements, asked of pluggy once for all its clouds."""
-
-
 def _without_its_way(error: OrchestratorError) -> OrchestratorError:
     """Return a plugin's error without its cause and the frames that it came through.
 
-    Pluggy's frames refer to the error, and it refers to them. This cycle would keep all objects of
-    the call (connections, whole answers) until Python's collector runs.
+    The plugin's frames may refer to the error, and it refers to them. This cycle would keep all
+    objects of the call (connections, whole answers) until Python's collector runs.
     """
     if error.__cause__ is not None:
         _log.debug("cause", error=error.code, why=error.message, exc_info=error.__cause__)

@@ -44,8 +44,8 @@ class Installed:
         others = ", ".join(f"{other} in {folder}" for other, folder in self.others)
         return (
             f"{name} is installed more than once: {version} in {_folder(self.distribution)} is "
-            f"used, and there is metadata of {others}; uninstall {name} until none is left, then "
-            f"install the version that is wanted"
+            f"used, and there is also metadata of {others}; uninstall {name} until no version is "
+            "left, then install the wanted version"
         )
 
 

@@ -119,4 +119,4 @@ def _require(records: list[PluginRecord], required: tuple[str, ...]) -> None:
             if record.state is not State.LOADED and (record.kind, record.name) not in there
         ]
     if missing:
-        raise PluginError("A required plugin is not there:\n" + "\n".join(missing))
+        raise PluginError("A required plugin is missing:\n" + "\n".join(missing))

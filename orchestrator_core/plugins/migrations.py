@@ -64,11 +64,11 @@ def migrations_of(kind: str, name: str, factory: Any) -> Migrations | None:
     if package is None:
         return None
     if not isinstance(package, str):
-        raise PluginError(f"migrations is of type {type(package).__name__}; it names a package")
+        raise PluginError(f"migrations is of type {type(package).__name__}; it must name a package")
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise PluginError(
             f"a plugin with tables needs a name of a-z, 0-9 and single underscores, of at most "
-            f"{_LONGEST_NAME} characters; {name!r} is none"
+            f"{_LONGEST_NAME} characters; {name!r} is not one"
         )
     folder = _folder(package)
     return Migrations(folder, read_history(folder), f"{kind}_{name}")
@@ -80,7 +80,7 @@ def _folder(package: str) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise PluginError(f"migrations names {package!r}, which is no package")
+        raise PluginError(f"migrations names {package!r}, which is not a package")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -110,10 +110,10 @@ def read_history(folder: Path) -> tuple[str, ...]:
         history.append(at)
     for before, revision in after.items():
         raise PluginError(
-            f"migration {revision} follows {before}, which the first does not lead to"
+            f"migration {revision} follows {before}, which does not follow from the first"
         )
     if not history:
-        raise PluginError("the migrations' package holds no migration")
+        raise PluginError("the migrations' package contains no migration")
     return tuple(history)
 
 
@@ -121,7 +121,7 @@ def _read_revision(file: Path) -> tuple[str, str | None]:
     try:
         module = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):
-        raise PluginError(f"migration {file.name} is no Python") from None
+        raise PluginError(f"migration {file.name} is not Python") from None
     found = {name: value for line in module.body for name, value in _assigned(line)}
     revision, before = found.get("revision"), found.get("down_revision", ...)
     if not isinstance(revision, str) or not 0 < len(revision) <= _LONGEST_REVISION:

@@ -40,7 +40,7 @@ class Spoken:
     def clean(self, error: E, hook: str, arguments: Mapping[str, Any]) -> E:
         """Return a plugin's error with a message that can be shown.
 
-        The message of a denial is meant for the caller, so that addresses are not removed from it.
+        The message of a denial is meant for the caller, so addresses are not removed from it.
 
         Args:
             error: the raised error; it is modified.

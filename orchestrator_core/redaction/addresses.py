@@ -32,7 +32,7 @@ _URL: Final = re.compile(
     r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,19}:/{2,3}[^\s\"'<>|\\]{1,4096}"
 )
 _PLACEHOLDER: Final = re.compile(r"[a-z0-9+]{1,20}://[A-Z]{4,}\b")
-"""An example in a message, such as ``https://HOST:5000/v3``, which is no address."""
+"""An example in a message, such as ``https://HOST:5000/v3``, which is not an address."""
 
 _IPV4: Final = re.compile(
     r"(?<![\d.])(?<!\w[.-])\d{1,3}(?:\.\d{1,3}){3}(?![\d])(?:/\d{1,2}\b|:\d{1,5}\b)?(?!\.\d)"

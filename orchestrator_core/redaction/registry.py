@@ -142,7 +142,7 @@ def keep_secret(secret: str, source: str) -> None:
 def keep_plain(value: str) -> None:
     """Remove a value from all output that is in the settings where a secret may be.
 
-    If it is a URL, only the password in it is removed. A value of letters only is taken for a name:
+    If it is a URL, only the password in it is removed. A value of letters only counts as a name:
     removing every ``administrator`` would hide no secret.
     """
     if "://" in value:

@@ -27,8 +27,8 @@ def check_binding(settings: Settings, addresses: Iterable[object]) -> None:
         if isinstance(address, tuple) and not _is_own(str(address[0])):
             raise SettingsError(
                 f"Refusing to listen on {address[0]}:{address[1]} without authentication: "
-                "anyone who can reach it could start and destroy VMs. Ways out: "
-                'set [auth] mode = "token" with at least one token in [auth.tokens]; '
+                "every client that can reach it could start and destroy VMs. Either "
+                'set [auth] mode = "token" with at least one token in [auth.tokens], '
                 "or listen on 127.0.0.1 (or unix:PATH) behind a proxy that authenticates"
             )
 
@@ -46,8 +46,8 @@ def warn_of_plain_tokens(settings: Settings, addresses: Iterable[object], log: A
     for address in addresses:
         if isinstance(address, tuple) and not _is_own(str(address[0])):
             log.warning(
-                "Tokens come unencrypted to %s:%s: set [server.tls], or let a proxy with TLS "
-                "listen there and this server on 127.0.0.1",
+                "Tokens arrive unencrypted at %s:%s: set [server.tls], or listen on 127.0.0.1 "
+                "behind a proxy with TLS",
                 *address,
             )
 

@@ -40,7 +40,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         OrchestratorError: when the settings or the database do not allow it.
     """
     if settings.state is None:
-        missing = (("state",), "is missing; without a database there is nothing to carry on with")
+        missing = (("state",), "is missing; a durable worker needs a database")
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
     components = make_components(settings, "worker", lenient=proven())
@@ -74,7 +74,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
 async def _beat(file: Path) -> None:
     while True:
         with suppress(OSError):  # the next touch may succeed
-            file.touch()  # noqa: ASYNC240 - a file in memory or as good as that
+            file.touch()  # noqa: ASYNC240 - the file is in memory
         await asyncio.sleep(1.0)
 
 
@@ -82,9 +82,9 @@ async def _watch(worker: DurableWorker, supervisor: int) -> None:
     """Stop the worker when its supervisor has ended.
 
     Otherwise a worker whose supervisor was killed would run beside the worker of the next server.
-    The supervisor may have ended before this check begins; that is why it passes its own pid.
+    The supervisor may have ended before this check begins, so it passes its own pid.
     """
-    while os.getppid() == supervisor:  # noqa: ASYNC110 - nobody tells of it
+    while os.getppid() == supervisor:  # noqa: ASYNC110 - no event reports it
         await asyncio.sleep(_LOOK)
-    _log.warning("the supervisor is gone")
+    _log.warning("supervisor ended, durable worker stops")
     worker.stop()

@@ -103,7 +103,7 @@ def _import_for_all_workers() -> None:
 
 
 def _stop_to_the_end(arbiter: Any) -> None:
-    """Keep the stop going when several workers fail at once.
+    """Continue the stop when several workers fail at once.
 
     Gunicorn stops when the first worker cannot load the application. If it sees the failure of a
     second worker during that stop, it would break off with a stack trace.

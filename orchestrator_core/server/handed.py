@@ -58,8 +58,8 @@ def take_over() -> Settings | None:
         data = sys.stdin.buffer.read(_MOST_BYTES)
         settings, files, facts = pickle.loads(data)  # noqa: S301
         return _take(settings, files, facts)
-    except Exception as error:  # noqa: BLE001 - of another version, whatever that comes to
-        _log.warning("the settings are read anew", why=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - another version's data may raise any error
+        _log.warning("settings are read from their file again", why=type(error).__name__)
         return None
 
 

@@ -13,14 +13,14 @@ _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
 class Interrupted(Exception):
-    """The server has to end, so that the reload stops waiting for the old workers."""
+    """The server has to end; the reload then stops waiting for the old workers."""
 
 
 def reload_with_care(arbiter: Any, reload: Callable[[], None], look: Callable[[], None]) -> None:
     """Run gunicorn's reload; replace a new worker that dies before the old ones have ended.
 
     Gunicorn waits inside its reload for the old workers, up to ``graceful_timeout`` seconds for a
-    start in progress. During that time it would not replace a dead worker, so that possibly no
+    start in progress. During that time it would not replace a dead worker, so possibly no
     process accepts connections. Nor would it notice that it has to end.
 
     Args:

@@ -61,14 +61,14 @@ def _try_port(host: str, port: int) -> None:
 def _try_path(path: Path) -> None:
     """Bind a name beside the path, because gunicorn replaces a socket left at the path."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-        raise FileExistsError(None, "there is a file that is no socket")
+        raise FileExistsError(None, "there is a file that is not a socket")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as trial:
         try:
             trial.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
             pass
         else:
-            raise FileExistsError(None, "another process listens on it")
+            raise FileExistsError(None, "another process listens at this path")
     beside = path.with_name(f"{path.name}~")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as trial:
         trial.bind(str(beside))

@@ -56,8 +56,8 @@ def _guard_spawn(arbiter: Any) -> None:
             if os.getpid() != master or not has_spawned:
                 raise
             os.umask(umask)  # gunicorn sets its own umask, and keeps it when the fork fails
-            arbiter.log.error(  # noqa: TRY400 - the system says what it lacks, not a frame
-                "No worker can be started just now: %s", error
+            arbiter.log.error(  # noqa: TRY400 - the message names the lack; no frame does
+                "A worker cannot be started; trying again: %s", error
             )
             return None
         finally:
@@ -80,7 +80,7 @@ def _guard_reap(arbiter: Any) -> None:
             except HaltServer:
                 if reload_number() == 1 and arbiter.worker_age <= arbiter.cfg.workers:
                     raise
-            arbiter.log.error("A worker could not start; another one takes its place")
+            arbiter.log.error("A worker could not start; another one replaces it")
             time.sleep(_PAUSE)
 
     arbiter.reap_workers = reap_workers
@@ -97,7 +97,7 @@ def _guard_reexec(arbiter: Any) -> None:
     def guarded() -> None:
         try:
             reexec()
-        except Exception as error:  # noqa: BLE001 - the old master goes on
+        except Exception as error:  # noqa: BLE001 - the old master must continue
             arbiter.log.error("No new master can be started: %s", error)  # noqa: TRY400
             if os.getpid() != master:
                 os._exit(1)

@@ -15,7 +15,7 @@ from orchestrator_core.server.connection import Connection
 from orchestrator_core.server.target import is_host, parse_absolute, prefix_of
 
 _MESSAGES: Final = {
-    400: ("malformed_request", "This is no well-formed HTTP request"),
+    400: ("malformed_request", "This is not a well-formed HTTP request"),
     408: ("request_timeout", "The request did not arrive in time"),
     414: ("uri_too_long", "The request line is too long"),
     431: ("headers_too_large", "The headers are too many or too long"),
@@ -90,7 +90,7 @@ class Protocol(Connection):
         """
         try:
             return super()._feed(data)
-        except Exception as error:  # noqa: BLE001 - no byte sequence may pass for our own fault
+        except Exception as error:  # noqa: BLE001 - no input may look like a fault of the server
             self.log.info("A malformed request was refused (%s)", type(error).__name__)
             self.refuse(400)
             return False

@@ -49,9 +49,9 @@ def _guarded(
             context = tls.make_context(settings)
             try_plugins(settings, arbiter.reap_workers, arbiter.manage_workers)
             _take(settings, arbiter.app)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the old workers go on
-            arbiter.log.error(  # noqa: TRY400 - what is wrong is in the settings, not in a frame
-                "The new settings are not used, the old workers go on: %s",
+        except Exception as error:  # noqa: BLE001 - the old workers must continue
+            arbiter.log.error(  # noqa: TRY400 - the fault is in the settings, not in a frame
+                "The new settings are not used; the old workers continue: %s",
                 error.message if isinstance(error, OrchestratorError) else _described(error),
             )
             return
@@ -89,7 +89,7 @@ def _check_kind(file: Path | None) -> None:
         OrchestratorError: when the file is a pipe.
     """
     if file is not None and file.is_fifo():
-        raise OrchestratorError(f"{file}: is a pipe and no file")
+        raise OrchestratorError(f"{file}: is a pipe, not a file")
 
 
 def _described(error: Exception) -> str:

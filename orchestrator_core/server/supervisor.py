@@ -50,7 +50,7 @@ class _Worker:
         self._silent = 0.0
 
     def is_stuck(self) -> bool:
-        """Return whether the worker has been silent too long; to be called about every second."""
+        """Return whether the worker has been silent too long; call this about every second."""
         # Only a change of the file's time counts, not its value, because the clock may be set.
         now, beat = time.monotonic(), self._last_beat()
         if beat is None or beat != self._beat:
@@ -75,7 +75,7 @@ class _Worker:
         try:
             return self._pulse.stat().st_mtime_ns
         except OSError:
-            return None  # the file was removed, so that it cannot show a heartbeat
+            return None  # the file was removed and cannot show a heartbeat
 
 
 class Supervisor:
@@ -139,7 +139,7 @@ class Supervisor:
         """
         for worker in (*self._retiring, self._worker):
             if worker is not None and worker.is_stuck():
-                # It may hold SQLite's lock, so that no other process could write.
+                # It may hold SQLite's lock; no other process could then write.
                 self._log.error("Durable worker (pid:%s) is stuck", worker.process.pid)
                 worker.kill()
 
@@ -154,7 +154,7 @@ class Supervisor:
             self._worker = _Worker(command)
         except OSError as error:  # the web workers continue
             self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-            self._log.error("No durable worker can be started just now: %s", error)
+            self._log.error("A durable worker cannot be started; trying again: %s", error)
             return
         self._log.info("Durable worker started with pid: %s", self._worker.process.pid)
 

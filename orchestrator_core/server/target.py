@@ -48,7 +48,7 @@ def parse_absolute(method: str, target: bytes) -> Target | None:
         return None
     found = _ABSOLUTE.fullmatch(target)
     if found is None or not found[1] or not is_host(found[1]):
-        raise ValueError("no http or https URL")
+        raise ValueError("not an http or https URL")
     path, query = found[2], found[3]  # a slash begins the path, since it ends the authority
     if not path:
         path = b"*" if method == "OPTIONS" and query is None else b"/"

@@ -61,6 +61,6 @@ def _communicate(
         except subprocess.TimeoutExpired:
             if time.monotonic() > ends_at:
                 trial.kill()
-                raise OrchestratorError(f"trying them took more than {_CHECK_SECONDS} s") from None
+                raise OrchestratorError(f"the trial took more than {_CHECK_SECONDS} s") from None
         for call in between:
             call()

@@ -97,7 +97,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
         If one of the server's first workers fails, the whole server ends, unless only the database
         is unreachable. A later worker is forked because another one died, possibly while a plugin
-        is being upgraded. Whatever error it has, it ends after a wait and leaves room for the next
+        is being upgraded. After any error, it ends after a wait and leaves room for the next
         attempt, so that the serving workers continue. Gunicorn reserves two exit statuses for such
         failures, and they would end the server.
         """

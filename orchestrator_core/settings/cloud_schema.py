@@ -67,8 +67,8 @@ class BreakerSchema(SectionSchema):
         1, 1000, "calls", "The calls in a row without an answer that open the circuit."
     )
     seconds = duration(
-        "The time that the circuit stays open at first. Each time that the call after it fails, "
-        "the time doubles, up to eight times the first one."
+        "The time for which the circuit stays open at first. It doubles each time that the next "
+        "call fails too, up to eight times this value."
     )
 
 
@@ -79,9 +79,9 @@ class OrphanSchema(SectionSchema):
 
     destroy = flag("Whether orphans are destroyed. Otherwise they are only reported.")
     times = count(
-        1, 1_000_000, "listings", "The complete listings that must have shown an orphan before."
+        1, 1_000_000, "listings", "The number of complete listings that must have shown an orphan."
     )
-    age = duration("The time that an orphan must have been known before.", low=0, high=None)
+    age = duration("The time for which an orphan must have been known.", low=0, high=None)
 
 
 class CacheSchema(SectionSchema):
@@ -89,8 +89,8 @@ class CacheSchema(SectionSchema):
 
     model = CacheSettings
 
-    images = duration("The time that a list of images is kept; 0 for never.", low=0)
-    sizes = duration("The time that a list of sizes is kept; 0 for never.", low=0)
+    images = duration("The time for which a list of images is cached; 0 for never.", low=0)
+    sizes = duration("The time for which a list of sizes is cached; 0 for never.", low=0)
 
 
 def _threads() -> fields.Integer:
@@ -98,9 +98,7 @@ def _threads() -> fields.Integer:
 
 
 def _queue() -> fields.Integer:
-    return count(
-        0, 100_000, "calls", "The most calls that wait for a thread; further ones are a 503."
-    )
+    return count(0, 100_000, "calls", "The most calls that wait for a thread; more get status 503.")
 
 
 def _retries() -> fields.Integer:
@@ -133,7 +131,7 @@ class CloudSchema(_PluggedSchema):
     )
     assignment = text(
         "The section `[assignments.NAME]` of the backend that assigns and releases its VMs.",
-        default="none",
+        default="`given` with `[state]`, else none",
     )
     provider_label = text(
         "The provider's name in answers. The `uuid` of a node depends on it.",
@@ -164,10 +162,12 @@ class CloudSchema(_PluggedSchema):
     )
     visibility_timeout = duration(
         "The time after which the cloud's lists show every VM that exists. A request for a VM "
-        "that was just started waits as long for it.",
+        "that was just started waits up to this time for it.",
         low=0,
     )
-    release_wait = duration("The time that a release waits until the VM is gone.", low=0, high=3600)
+    release_wait = duration(
+        "The time for which a release waits until the VM is gone.", low=0, high=3600
+    )
     deadlines = _deadlines(CLOUD_DEADLINES)
     breaker = fields.Nested(BreakerSchema)
     cache = fields.Nested(CacheSchema)

@@ -34,7 +34,7 @@ def keep_references(settings: Settings) -> None:
 def keep_handed(settings: Settings) -> None:
     """Register every secret in settings that this process has not read itself.
 
-    A process that got the settings from its parent has read no file and no variable, so that it
+    A process that got the settings from its parent has read no file and no variable, so it
     knows no secret yet.
     """
     base = BASE_DIRECTORY.set(base_directory(settings.file))

@@ -42,7 +42,8 @@ def why_denied(path: Path, wanted: int) -> str:
     verb = "enter" if place != path else "read" if wanted == os.R_OK else "write to"
     who, need = _user(os.geteuid()), "x" if place != path else "r" if wanted == os.R_OK else "w"
     kind = "the folder" if place.is_dir() else "the file"
-    advice = f"run as its owner, or let {who} in: chown {who} {place}, or chmod g+{need} {place}"
+    give = f"chown {who} {place}, or chmod g+{need} {place}"
+    advice = f"run as its owner, or give {who} access: {give}"
     if _is_own(place):
         advice = f"allow it: chmod u+{need} {place}"
     return f"{kind} {place} belongs to {_owner(place)}, and user {who} may not {verb} it; {advice}"

@@ -14,7 +14,7 @@ from orchestrator_core.settings.faults import Fault, faults, nearest, settings_e
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
 from orchestrator_core.settings.resolve import guess, resolve
-from orchestrator_core.settings.schema import SettingsSchema
+from orchestrator_core.settings.schema import GIVEN, SettingsSchema
 from orchestrator_core.settings.source import Source, read
 
 
@@ -72,10 +72,12 @@ def _dangling(settings: Settings) -> Iterator[Fault]:
     if default is not None and default not in settings.clouds:
         hint = nearest(default, settings.clouds)
         yield ("default_cloud",), f"there is no [clouds.{default}]{hint}"
+    # A server with [state] has the backend `given` without a section for it.
+    backends = {*settings.assignments, *([GIVEN] if settings.state is not None else [])}
     for cloud in settings.clouds.values():
         backend = cloud.assignment
-        if backend is not None and backend not in settings.assignments:
-            hint = nearest(backend, settings.assignments)
+        if backend is not None and backend not in backends:
+            hint = nearest(backend, backends)
             yield (
                 ("clouds", cloud.name, "assignment"),
                 f"there is no [assignments.{backend}]{hint}",

@@ -112,6 +112,8 @@ class CloudSettings:
     """One ``[clouds.NAME]``; ``plugin`` holds the keys that the driver's own schema checks.
 
     Attributes:
+        assignment: None if the file does not say. With ``[state]``, the clouds made from these
+            settings have ``given``.
         destroy: None if the file does not say. The clouds made from these settings have ``own`` or
             ``all``.
     """

@@ -22,13 +22,13 @@ from orchestrator_core.settings.secrets import SecretField, SecretMapping
 _HEAD: Final = """\
 # Settings
 
-The settings stand in one TOML file, which `--config` or the environment variable
-`ORCHESTRATOR_CONFIG` names. `orchestrator init FOLDER` writes one that shows the most important
+The settings are in one TOML file, which `--config` or the environment variable
+`ORCHESTRATOR_CONFIG` names. `orchestrator init FOLDER` writes a file with the most important
 keys, and `orchestrator check` finds mistakes.
 
 - **Environment variables** override the file: `ORCHESTRATOR__SERVER__BIND=127.0.0.1:5051` sets
-  `bind` in `[server]`. For a key that is a text the value is taken as it is (`007`, `true`);
-  otherwise it is read as TOML.
+  `bind` in `[server]`. The value of a text key is used unchanged (`007`, `true`); the value of any
+  other key is read as TOML.
 - **Secrets** are named, not written: `"env:NAME"` for an environment variable, `"file:PATH"` for
   a file.
 - **Paths** are relative to the folder of the settings file.

@@ -26,8 +26,9 @@ def check_removal(old: Settings, new: Settings) -> None:
         sections = ", ".join(f"[{section}]" for section in missing)
         allowed = ", ".join(f'"{section}"' for section in missing)
         raise SettingsError(
-            f"{new.file or 'settings'}: {sections} would be gone, which the settings in force "
-            f"have. Is the file whole? If this is meant, write allow_removal = [{allowed}] into it"
+            f"{new.file or 'settings'}: {sections} would be removed from the settings in force; "
+            "check that the file is complete. To remove them on purpose, add "
+            f"allow_removal = [{allowed}] to the file"
         )
 
 

@@ -20,6 +20,9 @@ from orchestrator_core.settings.server_schema import (
 DEFAULT: Final = "default"
 """The name under which the API serves the default cloud; it is reserved."""
 
+GIVEN: Final = "given"
+"""The name of the backend that a server with [state] has, and of its section."""
+
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """The valid names of clouds, which are also path segments."""
 
@@ -54,8 +57,8 @@ class SettingsSchema(Schema):
     allow_removal = fields.List(
         fields.String(validate=OneOf(("auth", "state", "clouds"))),
         metadata={
-            "description": "The sections that a reload may find missing. Otherwise a reload that "
-            "lacks a section which is in force is refused, because the file may be half-written."
+            "description": "The sections that a reload may remove. A reload that lacks any other "
+            "section in force is refused, because the file may be half-written."
         },
     )
     server = fields.Nested(ServerSchema)

@@ -19,7 +19,7 @@ from orchestrator_core.settings.paths import BASE_DIRECTORY
 from orchestrator_core.settings.text import BYTE_ORDER_MARK, decode
 
 _FORM = 'must be "env:NAME" or "file:PATH"'
-_PLAIN_FORM = 'must be a text that is not empty; it may be "env:NAME" or "file:PATH"'
+_PLAIN_FORM = 'must be a non-empty text; it may be "env:NAME" or "file:PATH"'
 
 
 class Secret:

@@ -75,16 +75,18 @@ class ServerSchema(SectionSchema):
         "The time for a request's body to arrive, and the time that a client may pause while it "
         "reads an answer."
     )
-    keepalive = count(0, 3600, "seconds", "The time that an idle connection stays open.")
-    max_body = count(1024, 1 << 30, "bytes", "The largest request body; a larger one is a 413.")
+    keepalive = count(0, 3600, "seconds", "The time for which an idle connection stays open.")
+    max_body = count(
+        1024, 1 << 30, "bytes", "The largest request body; a larger one gets status 413."
+    )
     limit_request_line = count(
-        256, 65_536, "bytes", "The longest first line of a request; a longer one is a 414."
+        256, 65_536, "bytes", "The longest first line of a request; a longer one gets status 414."
     )
     limit_request_fields = count(
-        8, 1000, "fields", "The most header fields of a request; more are a 431."
+        8, 1000, "fields", "The most header fields of a request; more of them get status 431."
     )
     limit_request_field_size = count(
-        256, 65_536, "bytes", "The longest header field; a longer one is a 431."
+        256, 65_536, "bytes", "The longest header field; a longer one gets status 431."
     )
     limit_request_head = count(
         1024, 1 << 20, "bytes", "The most bytes of the first line and all header fields together."
@@ -93,7 +95,7 @@ class ServerSchema(SectionSchema):
         1,
         1_000_000,
         "requests",
-        "The most requests of one caller in progress in one process; more are a 429.",
+        "The most requests of one caller in progress in one process; more get status 429.",
     )
     max_connections_per_address = count(
         1,
@@ -135,7 +137,7 @@ class AuthSchema(SectionSchema):
     mode = choice(
         "none",
         "token",
-        description="`none` serves every caller, on loopback only. `token` demands one of "
+        description="`none` serves every caller, on loopback only. `token` requires one of "
         "`tokens` as `Authorization: Bearer TOKEN` or `X-Auth-Token: TOKEN`.",
     )
     tokens = fields.Dict(
@@ -168,7 +170,7 @@ class AuthSchema(SectionSchema):
             if token in seen:
                 wrong[name] = [f"has the same token as {seen[token]}"]
             elif why is not None:
-                wrong[name] = [f"the token {why}; allow_weak_tokens = true takes it, for a test"]
+                wrong[name] = [f"the token {why}; allow_weak_tokens = true accepts it, for a test"]
             seen.setdefault(token, name)
         if wrong:
             raise ValidationError({"tokens": wrong})
@@ -214,11 +216,13 @@ class StateSchema(SectionSchema):
         low=1,
         high=3600,
     )
-    retention = duration("The time that finished records are kept.", low=0, high=None)
-    idempotency_retention = duration("The time that an Idempotency-Key is kept.", low=0, high=None)
+    retention = duration("The time for which finished records are kept.", low=0, high=None)
+    idempotency_retention = duration(
+        "The time for which an Idempotency-Key is kept.", low=0, high=None
+    )
     worker = flag("Whether `orchestrator serve` runs a durable worker beside the web workers.")
     concurrency = count(
-        1, 1024, "operations", "The operations that one durable worker carries out at a time."
+        1, 1024, "operations", "The most operations that one durable worker runs at a time."
     )
     retry_delay = duration(
         "The time until the second attempt of an operation. Each later delay is twice as long."

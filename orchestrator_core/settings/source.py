@@ -60,7 +60,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: is not valid TOML: {error}") from None
     except RecursionError:
-        raise SettingsError(f"{file}: is nested too deep") from None
+        raise SettingsError(f"{file}: is nested too deeply") from None
 
 
 def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:
         if isinstance(inner, EnvironmentText):  # a whole table, of which this is one key
             inner = table[key] = inner.parse()
         if not isinstance(inner, dict):
-            raise SettingsError(f"environment variable {variable}: {'.'.join(path)} is no table")
+            raise SettingsError(f"environment variable {variable}: {'.'.join(path)} is not a table")
         table = inner
     key = _existing(table, words[-1])
     table[key] = EnvironmentText(text)

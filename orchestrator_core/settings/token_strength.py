@@ -34,7 +34,7 @@ def weakness(token: str) -> str | None:
     used = frozenset(token)
     size = next((size for alphabet, size in _ALPHABETS if used <= alphabet), None)
     if size is None:
-        return "has blanks or characters other than printable ASCII"
+        return "contains blanks or characters other than printable ASCII"
     if len(used) < _LEAST_DISTINCT:
         return f"has fewer than {_LEAST_DISTINCT} different characters"
     bits = int(len(token) * math.log2(size))

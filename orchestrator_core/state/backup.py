@@ -25,7 +25,7 @@ def back_up(database: Database, target: Path) -> None:
         SettingsError: The database is not SQLite, or the file cannot be made or written.
     """
     if not database.is_sqlite:
-        raise SettingsError(f"{database.shown} is backed up with PostgreSQL's own pg_dump")
+        raise SettingsError(f"{database.shown} is not an SQLite database; back it up with pg_dump")
     try:
         target.touch(mode=0o600, exist_ok=False)
     except OSError as error:

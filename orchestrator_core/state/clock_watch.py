@@ -112,7 +112,7 @@ class ClockWatch:
             raise ClockInDoubt(f"The database's clock is in doubt: {reading.reason}; see: {HELP}")
         anchor = self._anchor
         if anchor is None or anchor.epoch != reading.epoch or after < self._trusted_from:
-            raise ClockInDoubt("The database's clock was not compared yet")
+            raise ClockInDoubt("The database's clock has not been compared yet")
         jump = _jump(anchor, reading.at, before, after)
         self._note(jump)
         if abs(jump) > self._tolerance:

@@ -117,7 +117,9 @@ class Database:
             try:
                 return sqlite_place(self.url)
             except OSError as error:
-                raise self._told_as(sqlite3.OperationalError(error.strerror), writes=True) from None
+                raise self._to_raise(
+                    sqlite3.OperationalError(error.strerror), writes=True
+                ) from None
         return self.read_now(postgresql_place)
 
     async def write(self, work: Work[T]) -> T:
@@ -134,8 +136,8 @@ class Database:
         except OrchestratorError as error:
             self._note(error, writes=True)
             raise
-        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
-            raise await asyncio.to_thread(self._told_as, error, writes=True) from None
+        except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
+            raise await asyncio.to_thread(self._to_raise, error, writes=True) from None
         self._failures.over(writes=True)
         return done
 
@@ -152,18 +154,18 @@ class Database:
         except OrchestratorError as error:
             self._note(error, writes=False)
             raise
-        except Exception as error:  # noqa: BLE001 - it may come of a damaged file
-            raise await asyncio.to_thread(self._told_as, error, writes=False) from None
+        except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
+            raise await asyncio.to_thread(self._to_raise, error, writes=False) from None
         self._failures.over(writes=False)
         return found
 
     def write_now(self, work: Work[T]) -> T:
         """Do what :meth:`write` does, for threads and commands; this blocks."""
-        return self._told(self._writer.submit_from_thread(work).result, writes=True)
+        return self._call(self._writer.submit_from_thread(work).result, writes=True)
 
     def read_now(self, work: Work[T]) -> T:
         """Do what :meth:`read` does, for threads and commands; this blocks."""
-        return self._told(lambda: self._read(work, time.monotonic()), writes=False)
+        return self._call(lambda: self._read(work, time.monotonic()), writes=False)
 
     def reserve(self, thread: int | None) -> None:
         """Refuse every use by other threads, until :meth:`open_to_all`.
@@ -231,19 +233,19 @@ class Database:
             self._failures.report(lost.reason, writes=True)
             raise lost
 
-    def _told(self, call: Callable[[], T], *, writes: bool) -> T:
+    def _call(self, call: Callable[[], T], *, writes: bool) -> T:
         self._check_open()
         try:
             done = call()
         except Exception as error:
-            told = self._told_as(error, writes=writes)
-            if told is error:
-                raise  # with its cause, which "from None" would take away
-            raise told from None
+            raised = self._to_raise(error, writes=writes)
+            if raised is error:
+                raise  # with its cause, which "from None" would remove
+            raise raised from None
         self._failures.over(writes=writes)
         return done
 
-    def _told_as(self, error: Exception, *, writes: bool) -> Exception:
+    def _to_raise(self, error: Exception, *, writes: bool) -> Exception:
         """Return the exception to raise for an error; the error itself if the database is fine."""
         cause = error.cause if isinstance(error, CommitError) else error
         if isinstance(cause, OrchestratorError):
@@ -253,10 +255,10 @@ class Database:
         if not why:
             return cause
         # The driver's message may contain an internal address, so it is only logged.
-        told = CommitUnconfirmed() if isinstance(error, CommitError) else StateUnavailable()
-        told.reason = why
-        self._failures.report(told.reason, writes=writes)
-        return told
+        unusable = CommitUnconfirmed() if isinstance(error, CommitError) else StateUnavailable()
+        unusable.reason = why
+        self._failures.report(why, writes=writes)
+        return unusable
 
     def _note(self, error: OrchestratorError, *, writes: bool) -> None:
         if isinstance(error, StateUnavailable) and error.reason:

@@ -24,8 +24,8 @@ class Failures:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: set[str] = set()
-        self._told_at = 0.0
+        self._logged: set[str] = set()
+        self._logged_at = 0.0
         self._began = 0.0
         self._failed = 0
         self._writes = False
@@ -39,14 +39,14 @@ class Failures:
         """
         clock = time.monotonic()
         with self._lock:
-            if not self._told:
+            if not self._logged:
                 self._began = clock
             self._failed += 1
             self._writes = self._writes or writes
-            if why in self._told and clock - self._told_at < _AGAIN:
+            if why in self._logged and clock - self._logged_at < _AGAIN:
                 return
-            self._told.add(why)
-            self._told_at = clock
+            self._logged.add(why)
+            self._logged_at = clock
             failed = self._failed
         _log.error("database failed", why=why, failures=failed)
 
@@ -56,11 +56,11 @@ class Failures:
         Args:
             writes: Whether a writing transaction has succeeded.
         """
-        if not self._told:
+        if not self._logged:
             return
         with self._lock:
-            if not self._told or (self._writes and not writes):
+            if not self._logged or (self._writes and not writes):
                 return
             seconds, failed = time.monotonic() - self._began, self._failed
-            self._told, self._failed, self._writes = set(), 0, False
+            self._logged, self._failed, self._writes = set(), 0, False
         _log.info("database is back", failures=failed, seconds=round(seconds, 1))

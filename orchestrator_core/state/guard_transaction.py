@@ -38,4 +38,4 @@ def guard_transaction(work: Work[T]) -> Work[T]:
 
 
 def _refuse() -> NoReturn:
-    raise PluginError("A plugin must not end a transaction: it is ended for it")
+    raise PluginError("A plugin must not end a transaction; the core ends it")

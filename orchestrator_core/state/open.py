@@ -27,9 +27,9 @@ def open_database(settings: Settings) -> Database:
         SettingsError: The settings name no database, or it cannot be used.
     """
     if settings.state is None:
-        why = 'is missing; url = "sqlite:///var/orchestrator.db" would be one'
+        why = 'is missing; add for example url = "sqlite:///var/orchestrator.db"'
         if settings.file is None:
-            why = f"is missing, since no settings file is named: --config, or {FILE_VARIABLE}"
+            why = f"is missing, because no settings file is named; use --config or {FILE_VARIABLE}"
         raise settings_error([(("state",), why)], settings.file, settings.origins)
     try:
         return Database(settings.state.url.reveal(), base_directory(settings.file))
@@ -47,7 +47,7 @@ def check_ready(database: Database) -> None:
     """
     if database.untouched:
         raise SettingsError(
-            f"there is no database in {database.shown}; if there was one, look for it; if not, "
+            f"there is no database in {database.shown}; if there was one, restore it; if not, "
             f"{schema.UPGRADE}"
         )
     database.read_now(schema.check)
@@ -76,7 +76,7 @@ def ensure(database: Database, *, may_make: bool = True) -> None:
         database.checkpoint()
         if before is None:
             itself = database.read_now(installation.read)
-            _log.info("a new database was made", database=database.shown, installation=itself.id)
+            _log.info("database created", database=database.shown, installation=itself.id)
     database.read_now(schema.check)
 
 
@@ -105,7 +105,7 @@ def ensure_plugins(database: Database, records: Iterable[PluginRecord]) -> list[
                 _ensure(database, record, record.migrations)
             except PluginError as error:
                 _log.error(
-                    "plugin cannot use its tables",
+                    "plugin tables unusable",
                     plugin=record.label,
                     why=error.message,
                     exc_info=error.__cause__,
@@ -120,8 +120,8 @@ def _ensure(database: Database, record: PluginRecord, migrations: Migrations) ->
         from orchestrator_core.state.plugin_upgrade import upgrade_plugin  # noqa: PLC0415 - Alembic
 
         _, found = upgrade_plugin(database, migrations)
-        _log.info("plugin's tables are ready", plugin=record.label, revision=found.revision)
+        _log.info("plugin tables created", plugin=record.label, revision=found.revision)
     if found.behind:
         raise PluginError(found.description)
     if found.ahead:
-        _log.warning("plugin is older than its tables", plugin=record.label, why=found.description)
+        _log.warning("plugin older than its tables", plugin=record.label, why=found.description)

@@ -45,9 +45,9 @@ class PluginSchema:
         """A text that describes the state of the tables and what to do about it."""
         have = f"its tables have revision {self.revision}"
         if self.revision is None:
-            return f"it has no tables yet; a server makes them, or {UPGRADE}"
+            return f"it has no tables yet; start a server to make them, or {UPGRADE}"
         if self.behind:
-            return f"{have}, {self.history[-1]} is needed; {UPGRADE}"
+            return f"{have}, but {self.history[-1]} is required; {UPGRADE}"
         if self.ahead:
             return f"{have}, of a newer version than this one, which knows {self.history[-1]}"
         return f"{have}, which is the newest"

@@ -50,8 +50,8 @@ def _upgrade(connection: Connection, migrations: Migrations) -> tuple[PluginSche
     touched |= {name for name in referred_tables(connection, migrations.owns) if is_foreign(name)}
     if touched:
         raise PluginError(
-            f"its migrations make, change or refer to {', '.join(sorted(touched))}; a plugin has "
-            f'to do with its own tables alone, and their names begin with "{migrations.prefix}"'
+            f"its migrations make, change or refer to {', '.join(sorted(touched))}; a plugin may "
+            f'only use its own tables, whose names begin with "{migrations.prefix}"'
         )
     return before, look(connection, migrations)
 
@@ -70,7 +70,7 @@ def _run(connection: Connection, migrations: Migrations, before: PluginSchema) -
         if isinstance(error, DBAPIError) and is_retryable(error):
             raise  # not the plugin's fault: the writer runs the transaction again
         last = done[-1] if done else before.revision
-        after = f"after {last}" if last else "at the first"
+        after = f"after {last}" if last else "at the first migration"
         raise PluginError(
-            f"its migrations failed {after} ({type(error).__name__}); nothing of them was kept"
+            f"its migrations failed {after} ({type(error).__name__}) and were rolled back"
         ) from error

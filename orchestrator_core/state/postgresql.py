@@ -128,7 +128,7 @@ class Connector:
         self._failure = ""
         self._next = 0.0
         self._trying = threading.Lock()
-        self._told = False
+        self._is_pooler_logged = False
 
     def connect(
         self, _dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]
@@ -194,8 +194,8 @@ class Connector:
         if row is None or row[0] != connection.info.backend_pid:
             connection.prepare_threshold = None
             _check_transactions(connection)
-            if not self._told:
-                self._told = True
+            if not self._is_pooler_logged:
+                self._is_pooler_logged = True
                 _log.info("the database is behind a connection pooler: no prepared statements")
 
 

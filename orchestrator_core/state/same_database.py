@@ -36,7 +36,7 @@ def check(database: Database, directory: Path) -> None:
         raise SettingsError(
             f"{database.shown} is not the database that this server began with: it was moved, "
             "deleted, replaced or emptied. Put it back, or stop the server and start it with "
-            "the one that is there"
+            "the present one"
         )
 
 
@@ -51,8 +51,8 @@ def check_reload(database: Database, directory: Path) -> None:
     has_one = any(directory.glob(DATABASE_FACTS))
     if has_one and _what_is_there(database) == _NOTHING:
         raise SettingsError(
-            f"there is no database in {database.shown} yet, and this server has another one: what "
-            f"is assigned there would be free here. If it is meant, {schema.UPGRADE}"
+            f"there is no database in {database.shown} yet, and this server uses another one, "
+            f"whose assignments would be missing here. To change the database, {schema.UPGRADE}"
         )
 
 
@@ -64,8 +64,8 @@ def has_had_one(database: Database, directory: Path) -> bool:
 def _known(database: Database, directory: Path) -> set[str]:
     """Return the records of a database, from the directory and from the first process."""
     name = _name(database)
-    told = (one for one in inherited() if one.startswith(f"{name}-"))
-    return {*(file.name for file in directory.glob(f"{name}-*")), *told}
+    handed = (one for one in inherited() if one.startswith(f"{name}-"))
+    return {*(file.name for file in directory.glob(f"{name}-*")), *handed}
 
 
 def remember(database: Database, directory: Path) -> None:

@@ -38,7 +38,7 @@ def current(connection: Connection) -> int | None:
     if revision is None:
         return None
     if not str(revision).isdecimal():
-        raise SettingsError(f"the database's schema is {revision!r}, which is no number: {DAMAGED}")
+        raise SettingsError(f"the database's schema {revision!r} is not a number: {DAMAGED}")
     return int(revision)
 
 
@@ -55,8 +55,9 @@ def check_new(connection: Connection) -> None:
     pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     if pages > 1 or inspect(connection).get_table_names():
         raise SettingsError(
-            f"the database has no tables of this program, but {pages} pages of something else: it "
-            f"is damaged, or another program's. If it is ours, {DAMAGED}. Else name a new file"
+            f"the database has no tables of this program, but {pages} pages of other data: it is "
+            f"damaged or belongs to another program. If it is damaged, {DAMAGED}. Otherwise name a "
+            "new file"
         )
 
 
@@ -85,11 +86,11 @@ def check(connection: Connection) -> None:
         raise SettingsError(EMPTY)
     check_released(found)
     if found < OLDEST:
-        raise SettingsError(f"the database has schema {found}, {SCHEMA} is needed; {UPGRADE}")
+        raise SettingsError(f"the database has schema {found}, but {SCHEMA} is required; {UPGRADE}")
     if found > SCHEMA:
         oldest = connection.execute(select(installation.c.oldest_reader)).scalar_one()
         if oldest > SCHEMA:
             raise SettingsError(
-                f"the database has schema {found}, which this version (schema {SCHEMA}) is too "
-                "old for; upgrade vm-orchestrator"
+                f"the database has schema {found}, which is too new for this version (schema "
+                f"{SCHEMA}); upgrade vm-orchestrator"
             )

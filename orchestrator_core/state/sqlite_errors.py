@@ -17,8 +17,8 @@ _PRIMARY: Final = 0xFF
 """The mask for the primary part of an error code: https://www.sqlite.org/rescode.html"""
 
 _LOCKED: Final = (
-    f"is locked by another process for more than {LOCK_SECONDS:.0f} s; find that process "
-    "(`fuser FILE`) and end what it does there"
+    f"has been locked by another process for more than {LOCK_SECONDS:.0f} s; find that process "
+    "(`fuser FILE`) and end its transaction"
 )
 
 _EXPLAINED: Final = {
@@ -26,12 +26,12 @@ _EXPLAINED: Final = {
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_CORRUPT: f"is damaged: {DAMAGED}",
     sqlite3.SQLITE_NOTADB: f"is damaged, or not an SQLite database: {DAMAGED}",
-    sqlite3.SQLITE_FULL: "cannot grow: its file system is full; free space there",
+    sqlite3.SQLITE_FULL: "cannot grow: its file system is full; free some space",
     sqlite3.SQLITE_READONLY: "cannot be written: make it, its folder and its -wal writable",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at its folder, and at the space left there",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check its folder and the free space there",
     sqlite3.SQLITE_IOERR: (
-        "cannot be read or written: look at the space left on its file system, at the limit of "
-        "file sizes, and at the system's log"
+        "cannot be read or written: check the free space on its file system, the limit of file "
+        "sizes, and the system's log"
     ),
 }
 

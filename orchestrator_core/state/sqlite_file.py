@@ -37,7 +37,7 @@ def check(file: Path) -> None:
     if is_empty(file) and not is_empty(log):
         raise SettingsError(
             f"{file} is missing, but {log}, which belongs to it, is there: put the database back, "
-            "or take both away"
+            "or move both away"
         )
     try:
         mode = file.stat().st_mode
@@ -53,7 +53,7 @@ def check(file: Path) -> None:
     header = _check_content(file)
     _check_writable(file)
     if header and not _is_sound(header):
-        raise SettingsError(f"{file} is damaged at its begin: {DAMAGED}")
+        raise SettingsError(f"{file} is damaged at its beginning: {DAMAGED}")
 
 
 def _check_content(file: Path) -> bytes:
@@ -123,7 +123,7 @@ def _check_folder(file: Path, folder: Path) -> None:
         raise SettingsError(_read_only(file))
     if not may(folder, os.W_OK | os.X_OK):
         raise SettingsError(
-            f"{file} cannot be written, since SQLite needs to make files beside it: "
+            f"{file} cannot be written, because SQLite needs to make files beside it: "
             f"{why_denied(folder, os.W_OK)}"
         )
 

@@ -58,7 +58,7 @@ def parse_url(text: str, base: Path) -> URL:
     if kind not in _DRIVERS:
         raise SettingsError(FORM)
     if url.drivername not in _DRIVERS[kind]:
-        raise SettingsError(f"{FORM}; {url.drivername!r} is another driver")
+        raise SettingsError(f"{FORM}; {url.drivername!r} is not supported")
     return _sqlite(url, base) if kind == "sqlite" else _postgresql(url, text)
 
 
@@ -66,11 +66,11 @@ def _sqlite(url: URL, base: Path) -> URL:
     if url.username or url.password or url.host or url.port is not None:
         raise SettingsError(f"{FORM}; an absolute path has four slashes: sqlite:////PATH")
     if not url.database or url.database == ":memory:":
-        raise SettingsError(f"{FORM}; a database in memory would be another for each process")
+        raise SettingsError(f"{FORM}; a database in memory cannot be shared by processes")
     if "\0" in url.database:
         raise SettingsError("names a file with a NUL character in its name")
     if url.query:
-        raise SettingsError(f"has options, of which SQLite takes none here: {_names(url)}")
+        raise SettingsError(f"has options, but SQLite accepts none here: {_names(url)}")
     return url.set(drivername="sqlite", database=str(base / url.database))
 
 
@@ -82,9 +82,9 @@ def _postgresql(url: URL, text: str) -> URL:
     try:
         plain = unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise SettingsError('has "%" codes that are no UTF-8') from None
+        raise SettingsError('has "%" codes that are not UTF-8') from None
     if not plain.isprintable():
-        raise SettingsError("has a control character in it")
+        raise SettingsError("contains a control character")
     if url.port is not None and url.port not in _PORTS:
         raise SettingsError(f"has port {url.port}; a port is from 1 to 65535")
     url = url.set(drivername="postgresql+psycopg")

@@ -123,7 +123,7 @@ class Writer:
         """Write the job of a batch and the jobs that wait by then, which are added to the batch."""
         try:
             self._run(batch, _MOST_IN_ONE_COMMIT)
-        except Exception as error:  # noqa: BLE001 - whose it is shows when each is alone
+        except Exception as error:  # noqa: BLE001 - each work is run alone to find its own error
             if _is_silence(error) or (len(batch) == 1 and not is_retryable(error)):
                 for job in batch:
                     job.error = error
@@ -135,7 +135,7 @@ class Writer:
         for attempt in range(1, _TRIES + 1):
             try:
                 self._run([job], 1)
-            except Exception as error:  # noqa: BLE001 - it is its caller's
+            except Exception as error:  # noqa: BLE001 - the caller of the work gets it
                 if attempt == _TRIES or not is_retryable(error):
                     job.error = error
                     return
@@ -163,7 +163,7 @@ class Writer:
                     batch += self._waiting(most - len(batch))
             try:
                 transaction.commit()
-            except Exception as error:  # noqa: BLE001 - it is told
+            except Exception as error:  # noqa: BLE001 - it is delivered
                 # SQLite may still be in the transaction, although SQLAlchemy assumes that it ended.
                 connection.invalidate()
                 for job in batch:
@@ -216,11 +216,11 @@ def _tell(batch: Sequence[_Job]) -> None:
     for loop in {job.loop for job in batch}:
         jobs = [job for job in batch if job.loop is loop]
         if loop is None:
-            _tell_all(jobs)
+            _deliver_all(jobs)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(_tell_all, jobs)
+            loop.call_soon_threadsafe(_deliver_all, jobs)
 
 
-def _tell_all(jobs: Sequence[_Job]) -> None:
+def _deliver_all(jobs: Sequence[_Job]) -> None:
     for job in jobs:
         job.deliver()

@@ -1,6 +1,6 @@
-"""The conformance kit: finds out whether a plugin does what the contract says.
+"""The conformance kit: tests of whether a plugin behaves as the contract says.
 
-It needs ``pip install "vm-orchestrator[testing]"``. In a plugin's tests::
+Install it with ``pip install "vm-orchestrator[testing]"``. In a plugin's tests::
 
     from orchestrator_core.testing import make_suite
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 DEPRECATED: dict[str, DeprecatedName] = {}
-"""As in :mod:`orchestrator_core`."""
+"""The deprecated public names, as in :mod:`orchestrator_core`."""
 
 if not TYPE_CHECKING:
     __getattr__ = deprecated_names(__name__, DEPRECATED)

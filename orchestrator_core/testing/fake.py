@@ -1,4 +1,4 @@
-"""What a plugin gives the kit to be tested against, and what it is told for that."""
+"""The fake service that a plugin is tested against."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from orchestrator_core.model import Node
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a plugin is tested.
+    """The surroundings of a fake.
 
     Attributes:
-        directory: an empty directory of its own, for files that the settings name.
-        nodes: what the cloud has that an assignment backend is tested with.
+        directory: An empty directory for files that the settings name.
+        nodes: The nodes of the cloud that an assignment backend is tested with.
     """
 
     directory: Path
@@ -28,20 +28,21 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Fake:
-    """What the plugin is tested against: a server on loopback, say, or nothing at all.
+    """The service that a plugin is tested against, for example a server on loopback, or none.
 
     Attributes:
-        settings: the plugin's own keys of its section in the settings.
-        unreachable: the same for a place where nobody answers. Needed of a cloud with a host.
-        refused: the same with credentials that are wrong. Needed of a cloud with a host.
-        image: the id of an image to start from; without it, the first one listed.
-        size: the id of a size to start with; without it, the first one listed.
-        denied: for an extension, the parameters of a start that it must deny.
-        allowed: for an extension, those of a start that it must let through.
-        settle: seconds within which a change shows in the lists. Where that takes more than one,
-            the settings need ``visibility`` too.
-        many: how many nodes are started at once where several are wanted.
-        file: the settings file to whose folder paths in ``settings`` are relative, if there is one.
+        settings: The plugin's own keys of its section in the settings.
+        unreachable: The same keys for an address where no server answers. Required for a cloud
+            with a host.
+        refused: The same keys with wrong credentials. Required for a cloud with a host.
+        image: The id of an image to start from; None for the first one in the list.
+        size: The id of a size to start with; None for the first one in the list.
+        denied: For an extension, the parameters of a start that it must deny.
+        allowed: For an extension, the parameters of a start that it must allow.
+        settle: The seconds within which a change appears in the lists. If that may take more than
+            one second, the settings need ``visibility_timeout`` too.
+        many: The number of nodes that a test of several starts at once starts.
+        file: The settings file; paths in ``settings`` are relative to its directory.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -57,29 +58,31 @@ class Fake:
 
 
 FakeFactory = Callable[[Stage], AbstractContextManager[Fake]]
-"""Sets a fake up, and takes it down again."""
+"""A function whose context manager sets a fake up and removes it afterwards."""
 
 
 @contextmanager
 def no_fake(_stage: Stage) -> Iterator[Fake]:
-    """For a plugin that needs nothing beside itself."""
+    """Provide an empty fake, for a plugin that calls no service."""
     yield Fake()
 
 
 def fake_of(factory: type) -> FakeFactory:
-    """Return what the class attribute ``fake`` of a plugin names, as ``"module:function"``.
+    """Return the function that the class attribute ``fake`` of a plugin names.
+
+    The attribute has the form ``"module:function"``. Without it, the fake is empty.
 
     Raises:
-        PluginError: when there is no such thing.
+        PluginError: The attribute has another form, or the function cannot be imported.
     """
     named = getattr(factory, "fake", None)
     if named is None:
         return no_fake
     if not isinstance(named, str) or ":" not in named:
-        raise PluginError(f'fake must be a text of the form "module:function", not {named!r}')
+        raise PluginError(f'fake must be a string of the form "module:function", not {named!r}')
     module, _, function = named.partition(":")
     try:
         found: FakeFactory = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise PluginError(f'fake names "{named}", which cannot be had: {error}') from None
+        raise PluginError(f'fake names "{named}", which cannot be imported: {error}') from None
     return found

@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator_core.api.encoded import IN_MEMORY, Encoded
 from orchestrator_core.api.portions import PORTION, in_portions
+from orchestrator_core.api.turns import Turns
 from orchestrator_core.api.v1.encoding import encode_each, encode_items, encode_list, joined
 
 ROWS = [{"id": str(number), "extra": "é" * (number % 7 * 1000)} for number in range(2_000)]
@@ -95,7 +96,7 @@ def test_a_long_message_is_sent_in_portions_and_a_short_one_as_it_is() -> None:
         messages.append(message)
 
     async def pass_on(message: dict[str, Any]) -> None:
-        await in_portions(send)(message)
+        await in_portions(send, Turns())(message)
 
     short = {"type": "http.response.body", "body": b"short"}
     asyncio.run(pass_on(short))

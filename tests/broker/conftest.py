@@ -101,7 +101,7 @@ def run(tmp_path: Path, clean_environment: dict[str, str]) -> Run:
 
     # Operators cannot decide about an operation in the middle of an attempt.
     def is_over(done: subprocess.CompletedProcess[str]) -> bool:
-        return done.returncode == 0 or "runs just now" not in done.stderr
+        return done.returncode == 0 or "is running; try again" not in done.stderr
 
     return lambda *arguments: wait_for(lambda: once(*arguments), is_over)
 

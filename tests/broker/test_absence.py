@@ -319,7 +319,7 @@ async def stopped_directly(story: Story) -> None:
 async def test_without_a_database_the_list_has_to_agree_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(absence, "_PAUSE", 0.01)
+    monkeypatch.setattr(absence, "_LISTING_DELAY", 0.01)
     with pytest.raises(NodeNotFound):
         await stopped_directly(Story([None], [["2"]], [MISSING]))
     with pytest.raises(NodeNotFound):
@@ -338,5 +338,5 @@ async def test_without_a_database_a_half_made_vm_is_told() -> None:
         await DirectBroker(Registry([cloud], [], "test")).start_vm(
             change, StartOrder("web", "i", "s", None, None)
         )
-    assert caught.value.message.endswith("was made before that and may still run")
+    assert caught.value.message.endswith("before the refusal, which may still run")
     await cloud.close()

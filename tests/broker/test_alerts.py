@@ -24,7 +24,7 @@ DRAFT = Draft("stop_vm", "sky", Step.DESTROY, Requester("somebody", "request"), 
 
 def told(database: Database, watching: Alerts) -> list[str]:
     with capture_logs() as logs:
-        database.write_now(watching.look)
+        database.write_now(watching.check)
     return [
         ": ".join(str(one[key]) for key in ("event", "why", "waiting") if key in one)
         for one in logs
@@ -39,11 +39,11 @@ def test_that_destroying_is_held_up_is_told_once_and_so_is_its_end(database: Dat
         return told(database, watching) + told(database, watching)
 
     assert told(database, watching) == []
-    frozen = ["nothing is destroyed: frozen by ada: a look"]
+    frozen = ["destruction held: frozen by ada: a look"]
     assert after(lambda c: installation.freeze(c, "ada", "a look")) == frozen
     assert after(lambda c: installation.doubt(c, "old")) == []
-    assert after(installation.thaw) == ["nothing is destroyed: old"]
-    assert after(lambda c: installation.confirm(c, "here", new_id=False)) == ["destroying goes on"]
+    assert after(installation.thaw) == ["destruction held: old"]
+    assert after(lambda c: installation.confirm(c, "here", new_id=False)) == ["destruction resumed"]
 
 
 def test_that_no_durable_worker_is_alive_is_told_once_a_minute_while_something_waits(
@@ -64,12 +64,12 @@ def test_that_no_durable_worker_is_alive_is_told_once_a_minute_while_something_w
     assert later() == []
     database.write_now(overdue)
     assert told(database, watching) == []
-    assert later() == ["no durable worker is alive: 1"]
+    assert later() == ["no durable worker running: 1"]
     assert told(database, watching) == []
-    assert later() == ["no durable worker is alive: 1"]
+    assert later() == ["no durable worker running: 1"]
     worker = Process(database, "worker", 30.0)
     worker.start()
     assert later() == []
     database.write_now(lambda c: c.execute(update(processes).values(seen_at=now() - 120.0)))
-    assert later() == ["no durable worker is alive: 1"]
+    assert later() == ["no durable worker running: 1"]
     worker.stop()

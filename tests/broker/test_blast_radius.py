@@ -73,9 +73,9 @@ def test_only_own_vms_are_destroyed_where_the_settings_say_so(
     command("protect", "fake_driver", "2", "--off")
     wait_for(
         lambda: command("orphans", "destroy", "fake_driver", "2", "--yes", status=1),
-        lambda refusal: "neither an orphan nor our own" in refusal,
+        lambda refusal: "neither an orphan nor this installation" in refusal,
     )
-    assert "is our own now" in command("orphans", "adopt", "fake_driver", "1")
+    assert "is adopted" in command("orphans", "adopt", "fake_driver", "1")
     (adopted,) = api.operations(kind="adopt_vm")
     assert adopted["result"] == {"result": "Node 1 adopted"}
     assert api.release("1").json()["deletion"] == "done"
@@ -129,8 +129,8 @@ def test_a_late_release_is_told_whose_turn_it_is(
     command("operations", "abandon", api.release(node).json()["operation"])
     command("thaw")
     assert api.assign(node, user="v").json()["generation"] == 2
-    ended = "The assignment of generation 1 has ended; it is 2 by now"
-    never = "The VM never had an assignment of generation 3; it is 2 now"
+    ended = "The assignment of generation 1 has ended; the VM's generation is 2"
+    never = "The VM never had generation 3; its generation is 2"
     for generation, message in ((1, ended), (3, never)):
         answer = api.release(node, generation=generation)
         assert (answer.status_code, answer.json()["message"]) == (400, message)
@@ -146,7 +146,7 @@ def test_a_lease_on_what_may_not_be_destroyed_is_refused(
     for node, why in ((own, "is protected"), ("1", "neither started nor adopted here")):
         answer = api.assign(node, lease="1h")
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
-        assert answer.json()["message"].startswith("A lease ends with destroying the VM: Node ")
+        assert answer.json()["message"].startswith("The end of a lease destroys the VM: Node ")
         assert why in answer.json()["message"]
         assert api.get("/vm/assignments", node=node)["assignments"] == []
         assert "lease_expires_at" not in api.assign(node).json()
@@ -187,7 +187,7 @@ def test_a_frozen_expiry_can_be_given_back_to_the_holder(
     error = api.operation(waiting[kept])["error"]
     assert error["error_code"] == "abandoned"
     assert re.match(
-        "abandoned by operator:.+: by agreement; before that: Nothing is destroyed just now",
+        "abandoned by operator:.+: by agreement; the last error: No VM can be destroyed now",
         error["message"],
     )
     shown = api.assignment(held[kept])

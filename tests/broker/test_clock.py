@@ -148,7 +148,7 @@ def test_a_large_jump_is_told_and_held_before_the_next_heartbeat(
     events = [one["event"] for one in logs if one["log_level"] == "error"]
     assert events == [
         "the database's clock has jumped",
-        "no lease ends, and nothing is begun",
+        "leases and durable work held",
     ]
     assert not is_trusted(moved, process)
 
@@ -270,7 +270,7 @@ def test_a_holder_can_renew_while_the_clock_is_in_doubt(moved: Moved) -> None:
     assert moved.do(renew).node_id == "1"
     moved.do(clock_hold.confirm)
     moved.move(4 * HOUR)
-    with pytest.raises(Refused, match="has run out"):
+    with pytest.raises(Refused, match="has expired"):
         moved.do(renew)
 
 
@@ -353,12 +353,12 @@ def test_a_lease_that_ends_by_a_jump_is_held_for_an_operator(
         assert api.assign(node, lease="30m").status_code == 200
         move(HOUR)
         wait_for(lambda: api.get("/processes")["clock_in_doubt"], bool)
-        server.wait_for_log("no lease ends, and nothing is begun")
+        server.wait_for_log("leases and durable work held")
         assert node in api.nodes()
         told = orchestrator(tmp_path, "db", "clock")
         assert "It is in doubt: it went forward by 3600 s" in told
-        assert f"run out: node {node} of fake_driver, assigned to u" in told
-        assert "no lease ends" in orchestrator(tmp_path, "db", "check")
+        assert f"expired: node {node} of fake_driver, assigned to u" in told
+        assert "no lease expires" in orchestrator(tmp_path, "db", "check")
         assert api.get("/vm/assignments", node=node)["assignments"][0]["state"] == "active"
         assert "Confirmed" in orchestrator(tmp_path, "db", "clock", "--confirm")
         wait_for(api.nodes, lambda nodes: node not in nodes)

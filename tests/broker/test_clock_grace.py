@@ -174,7 +174,7 @@ async def test_a_caller_waits_for_a_young_vm_and_a_lost_start_is_looked_for_in_s
     assert await _is_young(recorder, cloud, VmReference("1"))
     assert lost.attempt_started_at is not None
     later = replace(lost, attempt_started_at=lost.attempt_started_at + seconds)
-    assert await recorder.next_look(later, VISIBILITY) is not None
+    assert await recorder.delays.search(later, VISIBILITY) is not None
     await cloud.close()
 
 
@@ -184,9 +184,9 @@ def test_no_lease_has_run_out_for_who_asks_again_while_the_clock_is_in_doubt(mov
     held = moved.do(lambda c: Assignment(**c.execute(assignment_rows.select()).one()._asdict()))
     moved.move(2 * HOUR)
     beat(process)
-    assert not moved.do(lambda c: assignments.has_run_out(c, held))
+    assert not moved.do(lambda c: assignments.has_expired(c, held))
     moved.do(clock_hold.confirm)
-    assert moved.do(lambda c: assignments.has_run_out(c, held))
+    assert moved.do(lambda c: assignments.has_expired(c, held))
 
 
 @pytest.mark.anyio

@@ -28,7 +28,9 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
     for assignment in held.values():
         shown = api.assignment(assignment)
         assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
-        assert any("the original's" in (one["message"] or "") for one in shown["history"])
+        assert any(
+            "the original installation" in (one["message"] or "") for one in shown["history"]
+        )
     assert api.operation(waiting["id"])["state"] == "abandoned"
     assert {early, late} <= set(api.nodes())
 
@@ -61,11 +63,11 @@ def test_what_nobody_called_a_copy_does_not_become_another_installation(
     held = api.assign(node, lease="1h").json()
     before = command("db", "check")
     refusal = command("db", "restored", "--confirm", "--new-installation", status=1)
-    assert "say so first: orchestrator db restored" in refusal
+    assert "run this first: orchestrator db restored" in refusal
     assert command("db", "check") == before
     assert api.assignment(held["assignment"])["lease_expires_at"] == held["lease_expires_at"]
     command("freeze", "--reason", "a look")
-    assert "still nothing is destroyed: frozen" in command("db", "restored", "--confirm")
+    assert "nothing is destroyed yet: frozen" in command("db", "restored", "--confirm")
 
 
 def test_a_copy_settles_what_it_has_started_before_it_is_an_installation_of_its_own(
@@ -126,7 +128,7 @@ def test_a_backup_restored_over_a_newer_cloud_destroys_nothing(
     api = serve_cloud("[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0")
     wait_for(
         lambda: api.get("/processes")["destroying_held"],
-        lambda held: "the database knows nothing of" in (held or ""),
+        lambda held: "the database does not know" in (held or ""),
     )
     (orphan,) = api.get("/orphans")["orphans"]
     assert (orphan["node"], orphan["reason"]) == (young, "unknown_operation")
@@ -146,7 +148,7 @@ def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
     node = api.started()
     command("db", "restored")
     assert api.stop(node).json()["error_code"] == "destroy_held"
-    assert "out of a backup" in command("db", "check")
+    assert "restored from a backup" in command("db", "check")
     command("db", "restored", "--confirm")
     assert api.stop(node).status_code == 200
 
@@ -169,7 +171,7 @@ def test_nobody_is_given_a_vm_before_it_is_confirmed_that_it_is_free(
     refused = api.assign(other, "eve")
     assert (refused.status_code, refused.json()["error_code"]) == (503, "assign_held")
     assert refused.headers["Retry-After"] == "60"
-    assert "the database came out of a backup" in refused.json()["message"]
+    assert "the database was restored from a backup" in refused.json()["message"]
     assert api.assign(mine, "ann").json() == held
     assert api.assign(mine, "eve").status_code == 400
     command("db", "restored", "--confirm")

@@ -63,7 +63,7 @@ def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> 
     with stateful(settings('url = "sqlite:///state.db"\nretry_delay = 0.1'), tmp_path) as api:
         server, file = api.server, tmp_path / "state.db"
         server.wait_for_log("durable worker ready")
-        assert len(re.findall("a new database was made", server.log())) == 1
+        assert len(re.findall("database created", server.log())) == 1
         node = api.started()
         assert api.assign(node, "ada").status_code == 200
         files = {one: one.with_name(f"away-{one.name}") for one in tmp_path.glob(f"{file.name}*")}
@@ -75,13 +75,13 @@ def test_no_process_of_a_server_begins_with_another_database(tmp_path: Path) -> 
         refusal = f"{re.escape(str(file))} is not the database that this server began with"
         server.wait_for_log(refusal, count=2)
         server.signal(signal.SIGHUP)
-        server.wait_for_log(f"The new settings are not used, the old workers go on: {refusal}")
+        server.wait_for_log(f"The new settings are not used; the old workers continue: {refusal}")
         assert not file.exists()
         for away in files.values():
             away.rename(away.with_name(away.name.removeprefix("away-")))
         wait_for(lambda: answers(api), bool)
         assert api.assign(node, "eve").status_code == 400
-        assert len(re.findall("a new database was made", server.log())) == 1
+        assert len(re.findall("database created", server.log())) == 1
 
 
 def test_a_reload_makes_no_database_where_the_settings_are_mistyped(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_reload_makes_no_database_where_the_settings_are_mistyped(tmp_path: Pa
         config = tmp_path / "orchestrator.toml"
         config.write_text(config.read_text().replace("state.db", "stat.db"))
         api.server.signal(signal.SIGHUP)
-        api.server.wait_for_log("not used, the old workers go on: there is no database in")
+        api.server.wait_for_log("not used; the old workers continue: there is no database in")
         assert not (tmp_path / "stat.db").exists()
         assert [one["user"] for one in api.get("/vm/assignments")["assignments"]] == ["ada"]
 

@@ -39,14 +39,14 @@ START = Draft("start_vm", "sky", Step.START, WHO, {}, 60.0)
 
 
 def become(connection: Connection) -> None:
-    installation.hold(connection, "the database came out of a backup")
+    installation.hold(connection, "the database was restored from a backup")
     admin.detach_copy(connection, WHO)
     installation.confirm(connection, "here", new_id=True)
 
 
 def lost_start(connection: Connection) -> Operation:
     operation = inserts.record(connection, START, PROCESS)
-    acquire.reclaim(connection, operation, "the process that ran it is gone")
+    acquire.reclaim(connection, operation, "the process that ran the operation has ended")
     return operation
 
 
@@ -57,7 +57,7 @@ def lost_expiry(connection: Connection) -> Operation:
     connection.execute(update(assignment_rows).values(lease_expires_at=now() - 1.0))
     ((operation_id, _),) = leases.expire_leases(connection, 1)
     (claimed,) = acquire.acquire_due(connection, PROCESS, {"sky": None}, 1)
-    acquire.reclaim(connection, claimed, "the process that ran it is gone")
+    acquire.reclaim(connection, claimed, "the process that ran the operation has ended")
     assert claimed.id == operation_id
     return claimed
 
@@ -85,7 +85,7 @@ def test_what_may_have_begun_is_settled_before(
     assert held is None or (held.state, held.lease_expires_at) == (AssignmentState.ACTIVE, None)
 
 
-class Looked:
+class SearchedCloud:
     """A cloud that is searched for markers, and has none of them."""
 
     def __init__(self) -> None:
@@ -110,14 +110,14 @@ async def test_a_start_is_not_settled_by_the_id_of_an_installation_that_is_no_mo
     postgres_database: Database,
 ) -> None:
     """A process that waits until the id may change must not use the previous id."""
-    database, looked = postgres_database, Looked()
+    database, looked = postgres_database, SearchedCloud()
     cloud = Cloud(
         CloudSettings("sky", "test"), PluginHandle(Hooks(Kind.CLOUD, "Cloud sky", looked))
     )
 
     def lost(connection: Connection) -> None:
         lost_start(connection)
-        installation.hold(connection, "the database came out of a backup")
+        installation.hold(connection, "the database was restored from a backup")
 
     database.write_now(lost)
     with (

@@ -57,7 +57,7 @@ def count(connection: Connection) -> int:
 @pytest.fixture
 def away(sqlite: MakeUrl, monkeypatch: pytest.MonkeyPatch) -> Away:
     monkeypatch.setattr(entries, "_PATIENCE", 0.2)
-    monkeypatch.setattr(entries, "_PAUSE", 0.02)
+    monkeypatch.setattr(entries, "_RETRY_DELAY", 0.02)
     return Away(sqlite())
 
 

@@ -78,7 +78,7 @@ def waiter(api: Api, held: dict[str, str], earliest: float, latest: float) -> Ca
     return wait
 
 
-def not_to_be_missed(database_url: str, held: dict[str, str]) -> tuple[str, str]:
+def outside_the_race(database_url: str, held: dict[str, str]) -> tuple[str, str]:
     """Move two nodes out of the race: one lease ends much later, one now."""
     in_time, late = list(held)[1], list(held)[-1]
     leases_end(database_url, in_time, after=60.0)
@@ -122,7 +122,7 @@ def test_renewing_in_time_wins_and_renewing_late_loses(
     held = on_lease(one, VMS)
     leases_end(database_url, after=1.0)
     wait_until = waiter(one, held, earliest=-0.3, latest=0.1)
-    in_time, late = not_to_be_missed(database_url, held)
+    in_time, late = outside_the_race(database_url, held)
 
     def renew(node: str) -> httpx2.Response:
         wait_until(node)
@@ -154,7 +154,7 @@ def test_a_release_and_the_end_of_the_lease_make_one_release(
     held = on_lease(one, VMS)
     leases_end(database_url, after=1.0)
     wait_until = waiter(one, held, earliest=-0.3, latest=0.7)
-    in_time, late = not_to_be_missed(database_url, held)
+    in_time, late = outside_the_race(database_url, held)
 
     def release(node: str) -> httpx2.Response:
         wait_until(node)
@@ -211,7 +211,7 @@ def open_database(postgres_database: Database) -> Database:
 def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Database) -> None:
     with open_database.engine.connect() as first, first.begin() as renewing:
         leases.renew(first, "fake_driver", "1", 60.0, None)
-        wait_for(lambda: open_database.read_now(leases.any_run_out), bool)
+        wait_for(lambda: open_database.read_now(leases.any_expired), bool)
         with ThreadPoolExecutor(1) as thread:
             taking = thread.submit(open_database.write_now, lambda c: leases.expire_leases(c, 10))
             wait_for(lambda: waits_for_a_row(open_database), bool)
@@ -221,12 +221,12 @@ def test_a_renewal_that_is_just_being_written_is_waited_for(open_database: Datab
 
 
 def test_what_one_worker_takes_back_is_left_to_it(open_database: Database) -> None:
-    wait_for(lambda: open_database.read_now(leases.any_run_out), bool)
+    wait_for(lambda: open_database.read_now(leases.any_expired), bool)
     with open_database.engine.connect() as first, first.begin() as taking:
         assert len(leases.expire_leases(first, 10)) == 1
         # Neither of them waits: the first has not committed yet.
         assert open_database.write_now(lambda c: leases.expire_leases(c, 10)) == []
-        with pytest.raises(Refused, match="has run out"):
+        with pytest.raises(Refused, match="has expired"):
             open_database.write_now(lambda c: leases.renew(c, "fake_driver", "1", 60.0, None))
         taking.commit()
     assert open_database.read_now(_state) == ("releasing", "releasing")
@@ -244,7 +244,7 @@ def test_the_look_for_leases_does_not_go_through_all_that_is_held(
     make: MakeUrl = request.getfixturevalue(kind)
     database = Database(make(), Path())
     upgrade(database)
-    compiled = leases._RUN_OUT.params(most=1).compile(
+    compiled = leases._EXPIRED_LEASES.params(most=1).compile(
         dialect=database.engine.dialect, compile_kwargs={"literal_binds": True}
     )
     explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
@@ -253,7 +253,7 @@ def test_the_look_for_leases_does_not_go_through_all_that_is_held(
         connection.execute(insert(assignments), [_held(number) for number in range(2000)])
         connection.execute(text("ANALYZE"))
         plan = connection.execute(text(f"{explain} {compiled}")).all()
-    assert not database.read_now(leases.any_run_out)
+    assert not database.read_now(leases.any_expired)
     database.close()
     told = "\n".join(str(row) for row in plan)
     assert "ix_assignments_ended_at_lease_expires_at" in told, told

@@ -104,10 +104,10 @@ class World:
 
     def kill(self) -> None:
         """Kill the process: it signs off nothing, and writes nothing more."""
-        self.run(self._let_go())
+        self.run(self._end_process())
         self.broker = self.begin()
 
-    async def _let_go(self) -> None:
+    async def _end_process(self) -> None:
         broker = self.broker
         broker.process._end.set()  # stops the heartbeat
         broker._recorder.later = lambda *_: None  # type: ignore[method-assign]
@@ -142,8 +142,8 @@ class World:
             await asyncio.gather(*worker._tasks)
         finally:
             worker.stop()
-        assert worker._looking is not None
-        await worker._looking
+        assert worker._orphan_scan is not None
+        await worker._orphan_scan
 
     def settle(self) -> None:
         """Run the durable worker until no work is left."""
@@ -168,7 +168,7 @@ class World:
 
 def _open(connection: Connection) -> bool:
     query = select(operations.c.id).where(operations.c.state.not_in(list(FINAL)))
-    return connection.execute(query).first() is not None or leases.any_run_out(connection)
+    return connection.execute(query).first() is not None or leases.any_expired(connection)
 
 
 class Model(RuleBasedStateMachine):

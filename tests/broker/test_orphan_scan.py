@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from orchestrator_core import Node
 from orchestrator_core.broker.ledger import assignments, lookup, vms
@@ -12,13 +15,20 @@ from orchestrator_core.broker.ledger.vm import Claim, VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts, updates
 from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.orphans import orphans, scan
+from orchestrator_core.broker.process.process import Process
 from orchestrator_core.broker.states import AssignmentState, Step, VmState
+from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.clouds.plugin_handle import PluginHandle
+from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.model import AssignRequest, Vm
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import CloudSettings, OrphanSettings
 from orchestrator_core.state import installation, tables
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.uptime import uptime
+from tests.broker.conftest import OnlyLists
 
 OURS = "a" * 12
 SWEPT = "0" * 32
@@ -42,7 +52,7 @@ def look(database: Database, cloud: str, *nodes: Node, destroy: bool = False) ->
 
     def work(connection: Connection) -> list[str]:
         seen = orphans.note(connection, cloud, OURS, nodes)
-        scan._draw_conclusions(connection, CloudSettings(cloud, "test", orphans=rule), seen)
+        scan._apply_rules(connection, CloudSettings(cloud, "test", orphans=rule), seen)
         return [orphan.reason for orphan in seen]
 
     return database.write_now(work)
@@ -172,3 +182,44 @@ def test_what_is_shown_as_terminated_is_gone_unless_somebody_holds_it(database: 
 
     assert database.write_now(work) == {"held": True, "free": False, "new": True}
     assert database.read_now(lambda c: lookup.called(c, "sky", "free")) == []
+
+
+@pytest.mark.anyio
+async def test_a_turn_without_a_due_cloud_only_reads(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clouds = {name: Cloud(CloudSettings(name, "test"), handle()) for name in ("sky", "sea")}
+    registry = Registry([clouds["sky"]], [], None)
+    process = Process(database, "worker", 30.0)
+    process.start()
+    scanner = scan.OrphanScanner(database, registry, 3600.0, process.clock)
+    writes = 0
+    write = database.write
+
+    async def counted(work: Callable[[Connection], Any]) -> Any:
+        nonlocal writes
+        writes += 1
+        return await write(work)
+
+    monkeypatch.setattr(database, "write", counted)
+    await scanner.scan_due()
+    assert writes == 2  # one to take the scan, and one to record the result
+    for _ in range(3):
+        await scanner.scan_due()
+    assert writes == 2
+    registry.clouds = clouds  # "sea" was never scanned
+    await scanner.scan_due()
+    assert writes == 4
+    due = update(tables.orphan_scans).where(tables.orphan_scans.c.cloud == "sky").values(due_at=0.0)
+    database.write_now(lambda c: c.execute(due))
+    await scanner.scan_due()
+    assert writes == 6
+    scans = await database.read(lambda c: c.execute(select(tables.orphan_scans)).all())
+    assert {one.cloud: one.nodes for one in scans} == {"sky": 0, "sea": 0}
+    for cloud in clouds.values():
+        await cloud.close()
+    process.stop()
+
+
+def handle() -> PluginHandle:
+    return PluginHandle(Hooks(Kind.CLOUD, "Cloud test", OnlyLists([[]] * 10)))

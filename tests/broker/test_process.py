@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from orchestrator_core import CloudDescription, Node
-from orchestrator_core.broker.changes import recorder as recorders
+from orchestrator_core.broker.changes import late_writes
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.start import Starter
 from orchestrator_core.broker.ledger import vms
@@ -205,8 +205,8 @@ class Away:
         self._write = recorder.database.write
         self.is_away = True
         monkeypatch.setattr(recorder.database, "write", self.write)
-        monkeypatch.setattr(recorders, "_TRIES", ())
-        monkeypatch.setattr(recorders, "_PAUSE", 0.01)
+        monkeypatch.setattr(late_writes, "_RETRY_DELAYS", ())
+        monkeypatch.setattr(late_writes, "_BACKGROUND_DELAY", 0.01)
 
     async def write(self, work: Work[Any]) -> Any:
         if self.is_away:
@@ -286,8 +286,8 @@ class BreaksInTheCommit:
         self._back = back
         monkeypatch.setattr(recorder.database, "write", self.write)
         monkeypatch.setattr(recorder.database, "read", self.read)
-        monkeypatch.setattr(recorders, "_TRIES", (0.01, 0.01))
-        monkeypatch.setattr(recorders, "_PAUSE", 0.01)
+        monkeypatch.setattr(late_writes, "_RETRY_DELAYS", (0.01, 0.01))
+        monkeypatch.setattr(late_writes, "_BACKGROUND_DELAY", 0.01)
 
     async def write(self, work: Work[Any]) -> Any:
         if self.is_away:

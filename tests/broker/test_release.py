@@ -107,7 +107,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     operation = await again(recorder, lost.value.operation_id)
     waiting = await releaser.resume(operation, cloud, backend)
     assert (waiting.state, waiting.unsettled) == (OperationState.PENDING, True)
-    await in_vain_for_long(recorder, operation)
+    await age_attempts(recorder, operation)
     operation = await again(recorder, lost.value.operation_id)
     ended = await releaser.resume(operation, cloud, backend)
     assert (ended.state, ended.error_code) == (OperationState.PAUSED, "release_unknown")
@@ -115,7 +115,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     await cloud.close()
 
 
-async def in_vain_for_long(recorder: Recorder, operation: Operation) -> None:
+async def age_attempts(recorder: Recorder, operation: Operation) -> None:
     """Date the attempts of an operation back by an hour."""
 
     def work(connection: Connection) -> None:
@@ -144,7 +144,7 @@ async def test_an_assign_that_does_not_show_may_still_be_made(
     if late:
         itself.user = "ada"
     else:
-        await in_vain_for_long(recorder, operation)
+        await age_attempts(recorder, operation)
     operation = await again(recorder, lost.value.operation_id)
     ended = await assigner.resume(operation, cloud, backend)
     held = await _holder(recorder)
@@ -287,7 +287,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
         ((operation_id, _),) = leases.expire_leases(connection, 1)
         (claimed,) = acquire.acquire_due(connection, "gone", {"test": None}, 1)
         assert claimed.id == operation_id
-        acquire.reclaim(connection, claimed, "the process that ran it is gone")
+        acquire.reclaim(connection, claimed, "the process that ran the operation has ended")
         vms.protect(connection, VmKey("test", "1", "one"), protected=True)
         (again,) = acquire.acquire_due(connection, recorder.process.id, {"test": None}, 1)
         return again
@@ -305,7 +305,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
 
 async def test_looks_for_a_deletion_come_soon_and_then_less_often(recorder: Recorder) -> None:
     usual = Recorder(recorder.database, recorder.process, StateSettings(Secret("x", plain="")))
-    pauses = [usual.confirmation_delay(looks) for looks in range(20)]
+    pauses = [usual.delays.confirmation(looks) for looks in range(20)]
     # A VM that disappears within 0.7 s is reported as gone within 1 s.
     assert sum(pauses[:3]) < 1.0
     assert pauses[6] > 2 * pauses[0]

@@ -62,9 +62,9 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
             found = wait_for(partial(api.operation, operation), unknown)
             assert found["state"] == "pending"
             assert "has this cloud in its settings" in found["error"]["message"]
-            said = api.server.wait_for_log(r"nobody takes an operation.*operation=(\w+)")
+            said = api.server.wait_for_log(r"operation unclaimed.*operation=(\w+)")
             assert said.group(1) == operation
-            assert api.server.log().count("nobody takes an operation") == 1
+            assert api.server.log().count("operation unclaimed") == 1
     with stateful(toml.replace("error_rate = 1", "error_rate = 0"), tmp_path) as api:
         for operation in unclaimed:
             assert api.settled(operation)["state"] == "succeeded"

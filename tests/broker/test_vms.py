@@ -100,7 +100,7 @@ def test_a_stop_of_a_vm_that_is_written_off_in_that_moment_is_refused(
     monkeypatch.setattr(vms, "note", note_and_lose)
     clock = postgres_database.read_now(lambda c: c.execute(select(now())).scalar_one())
     for since in (None, clock):
-        with pytest.raises(Refused, match="was destroyed meanwhile"):
+        with pytest.raises(Refused, match="has been destroyed"):
             postgres_database.write_now(
                 partial(vms.note_and_lock, vm=VM, origin=VmOrigin.GIVEN, since=since)
             )
@@ -137,7 +137,7 @@ def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(
         connection.execute(update(rows).values(gone_at=now() - 2.0))
 
     database.write_now(ended_two_seconds_ago)
-    with pytest.raises(Refused, match="was destroyed meanwhile"):
+    with pytest.raises(Refused, match="has been destroyed"):
         database.write_now(lambda c: hold(c, asked_ago=60.0))
     assert database.read_now(lives) == [False]
     # A cloud that shows it again afterwards is believed.

@@ -85,7 +85,7 @@ def test_init_copies_and_overwrites_nothing(run: Run, tmp_path: Path) -> None:
     settings = tmp_path / "etc" / "orchestrator.toml"
     assert run("check", "--config", str(settings)).returncode == 0
     settings.write_text("# mine\n")
-    assert "stays as it is" in run("init", "etc").stdout
+    assert "was not changed" in run("init", "etc").stdout
     assert settings.read_text() == "# mine\n"
     assert (tmp_path / "etc" / "gunicorn.conf.py").exists()
 
@@ -148,6 +148,15 @@ def test_check_connect_tries_the_database_too(
     assert (said.returncode, outcome in row) == (status, True)
     assert "hunter2" not in said.stdout + said.stderr
     assert not (tmp_path / "state.db").exists()
+
+
+def test_check_shows_the_default_backend_of_a_server_with_a_database(
+    run: Run, tmp_path: Path
+) -> None:
+    said = run("check", "--connect", "--config", config(tmp_path, f"{STATE}{CLOUD}"))
+    (row,) = (line for line in said.stdout.splitlines() if "given" in line)
+    assert "reached" in row
+    assert "given" not in run("check", "--config", config(tmp_path, CLOUD)).stdout
 
 
 def test_check_says_that_a_backend_lacks_the_database(run: Run, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_destroying_asks_about_this_vm_of_this_cloud(api: Api, command: Command)
     node = api.started()
     said = command("orphans", "destroy", "default", node, typed="n\n")
     assert said.returncode == 1
-    assert f"Node {node} (dummy-{node}) of fake_driver will be destroyed. Go on?" in said.stdout
+    assert f"Node {node} (dummy-{node}) of fake_driver will be destroyed. Continue?" in said.stdout
     assert api.operations(kind="stop_vm", node=node) == []
     assert command("orphans", "destroy", "default", node, typed="y\n").returncode == 0
     wait_for(api.nodes, lambda nodes: node not in nodes)
@@ -140,7 +140,7 @@ def test_why_nothing_can_be_decided_about_an_operation(api: Api, command: Comman
     hints = {"Prefer": "respond-async", "X-Cloud-Hints": "latency=8; operations=start_vm"}
     running = api.start(**hints).json()["operation"]["id"]
     for decision in ("retry", "abandon"):
-        assert why(decision, running) == f"Operation {running} runs just now; try again"
+        assert why(decision, running) == f"Operation {running} is running; try again later"
     ended = api.settled(running)["id"]
     for decision in ("retry", "abandon"):
         assert why(decision, "nothing") == "There is no operation 'nothing'"

@@ -40,9 +40,9 @@ def test_the_check_shows_which_vms_are_destroyed(
         return
     name = "aws" if toml.startswith(LIBCLOUD) else "trial"
     assert said.stderr == (
-        f"orchestrator: {file}: warning: cloud {name} destroys its own VMs alone "
-        '(destroy = "own"), and a server without [state] keeps no record of them, so that it '
-        "refuses every stop and release: add [state], or write "
+        f"orchestrator: {file}: warning: cloud {name} destroys only its own VMs "
+        '(destroy = "own"), and a server without [state] has no record of them, so it '
+        "refuses every stop and release; add [state], or write "
         f'destroy = "all" in [clouds.{name}]\n'
     )
     assert run("check", "--quiet", "--config", str(file)).stderr == said.stderr

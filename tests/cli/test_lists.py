@@ -43,7 +43,7 @@ def test_an_operation_takes_a_few_short_lines(run: Run, tmp_path: Path) -> None:
     assert lines[0] == f"{operation} pending stop_vm of node 7 in fake_driver"
     assert lines[1].startswith("  step destroy, 1 attempt, recorded 20")
     assert lines[2:] == ["  cloud_timeout: late"]
-    assert "No durable worker is alive" in said.stderr
+    assert "No durable worker is running" in said.stderr
 
 
 def test_who_froze_it_is_told_to_the_next_one(run: Run, tmp_path: Path) -> None:
@@ -51,8 +51,8 @@ def test_who_froze_it_is_told_to_the_next_one(run: Run, tmp_path: Path) -> None:
     environment = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml"), "LOGNAME": "ada"}
     assert "It was" not in run("freeze", "--reason", "a look", **environment).stdout
     again = run("freeze", "--reason", "another", **environment).stdout
-    assert again.startswith("It was frozen by ada: a look; now yours is the reason")
+    assert again.startswith("It was frozen by ada: a look; your reason replaces that one")
     kept = run("freeze", **environment).stdout
-    assert kept.startswith("It is frozen by ada: another, and stays so")
+    assert kept.startswith("Already frozen by ada: another; the reason is unchanged")
     assert run("thaw", **environment).stdout.startswith("Thawed; it was frozen by ada: another")
-    assert run("thaw", **environment).stdout.startswith("Nothing was frozen")
+    assert run("thaw", **environment).stdout.startswith("It was not frozen")

@@ -76,7 +76,7 @@ def test_one_that_does_not_fails_and_tells_where() -> None:
     with plugin.installed():
         done = told(plugin.name)
     assert done.exit_code == 1
-    assert "fail: let through: POST /vm/start/cloud answered 200" in done.stdout
+    assert "fail: the call was not denied: POST /vm/start/cloud answered 200" in done.stdout
     assert done.stdout.splitlines()[-1].endswith(f"{len(NUMBERS) - 1} pass, 1 fail")
     assert "test_a_start_is_denied" in done.stderr
     assert "let_through_or_denied" in done.stderr
@@ -138,7 +138,10 @@ def test_static_looks_at_the_package_alone() -> None:
 def test_a_name_that_nobody_has() -> None:
     done = told("nobody")
     assert done.exit_code == 1
-    expected = "orchestrator: no plugin called 'nobody' is installed; see: orchestrator plugins\n"
+    expected = (
+        "orchestrator: no plugin called 'nobody' is installed; to list plugins, run: "
+        "orchestrator plugins\n"
+    )
     assert done.stderr == expected
 
 
@@ -156,7 +159,7 @@ def test_a_name_of_two_kinds() -> None:
     assert done.exit_code == 1
     name = GOOD.name
     assert done.stderr == (
-        f"orchestrator: '{name}' is the name of a cloud and extension plugin: say which by --kind\n"
+        f"orchestrator: '{name}' is the name of a cloud and extension plugin; pass --kind\n"
     )
 
 
@@ -172,7 +175,7 @@ def test_a_kind_that_the_name_has_not() -> None:
     with GOOD.installed():
         done = told(GOOD.name, "--kind", "cloud")
     assert done.exit_code == 1
-    assert "fail: it is named by no installed package" in done.stdout
+    assert "fail: the plugin is named by no installed package" in done.stdout
 
 
 FAKELESS = """
@@ -192,7 +195,7 @@ def test_settings_that_nobody_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         done = told("fakeless")
     assert done.exit_code == 1
     shown = " ".join(done.stdout.replace("│", " ").split())
-    assert 'fail: the class needs an attribute fake = "module:function"' in shown
+    assert 'fail: add an attribute fake = "module:function"' in shown
     assert "[clouds.cloud] server: missing" in shown
 
 

@@ -64,24 +64,24 @@ def test_where_nobody_can_be_asked_the_option_is_named(
     ((option, value),) = given.items()
     done = new(f"--{option}", value)
     assert done.exit_code == 2
-    assert f"--{missing} is needed" in done.stderr
+    assert f"--{missing} is required" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("", "cannot be one"),
+        ("", "is not allowed"),
         ("Desk", "small letter"),
         ("9desk", "small letter"),
         ("my-desk", "my_cloud"),
         ("desk_", "single underscores"),
         ("my__desk", "single underscores"),
-        ("desk\n", "cannot be one"),
-        ("ελλάδα", "cannot be one"),
-        ("../desk", "cannot be one"),
-        ("d" * 65, "64 at most"),
-        ("lambda", "a word of Python"),
+        ("desk\n", "is not allowed"),
+        ("ελλάδα", "is not allowed"),
+        ("../desk", "is not allowed"),
+        ("d" * 65, "at most 64"),
+        ("lambda", "a Python keyword"),
         ("core", "one of Orchestrator's own"),
         ("pool", "one of Orchestrator's own"),
     ],
@@ -106,7 +106,7 @@ def test_the_name_of_an_installed_plugin(
     done = new("--kind", "extension", "--name", "desk")
     assert (done.exit_code, "cloud desk (somebody 1.0)" in done.stderr) == (1, True), done.stderr
     done = new("--kind", "extension", "--name", "chair")
-    assert "there is an orchestrator_chair installed" in done.stderr
+    assert "a package orchestrator_chair is installed" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
@@ -129,10 +129,10 @@ def test_nothing_is_overwritten(new: Run, tmp_path: Path) -> None:
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     (tmp_path / "file").write_text("mine")
     for name, why in (
-        ("mine", "mine is there already"),
-        ("gone", "gone is there already"),
-        ("file", "file is there already"),
-        (".", ". is there already"),
+        ("mine", "mine exists already"),
+        ("gone", "gone exists already"),
+        ("file", "file exists already"),
+        (".", ". exists already"),
         ("file/desk", "file/desk cannot be written: Not a directory"),
         ("nowhere/desk", "nowhere/desk cannot be written: No such file or directory"),
     ):

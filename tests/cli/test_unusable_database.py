@@ -26,7 +26,7 @@ COMMANDS = (
 def empty(folder: Path) -> str:
     file = folder / "var" / "state.db"
     return (
-        f"orchestrator: there is no database in {file}; if there was one, look for it; if not, "
+        f"orchestrator: there is no database in {file}; if there was one, restore it; if not, "
         "run: orchestrator db upgrade\n"
     )
 
@@ -109,7 +109,7 @@ def test_a_damaged_header_is_told_by_every_command(
     said = run(command, ORCHESTRATOR_CONFIG=config)
     assert said.returncode != 0
     assert "Traceback" not in said.stderr
-    assert f"[state] url: {file} is damaged at its begin: stop the servers, " in said.stderr
+    assert f"[state] url: {file} is damaged at its beginning: stop the servers, " in said.stderr
     assert file.read_bytes() == bytes(data)
 
 
@@ -146,7 +146,7 @@ def test_what_is_left_of_a_database_is_not_deleted(
 def test_that_no_settings_file_was_named_is_told(run: Run) -> None:
     said = run("operations", "list")
     assert said.returncode == 1
-    assert "no settings file is named: --config, or ORCHESTRATOR_CONFIG" in said.stderr
+    assert "no settings file is named; use --config or ORCHESTRATOR_CONFIG" in said.stderr
     assert "ORCHESTRATOR_CONFIG" in run("operations", "list", "--help").stdout
 
 
@@ -174,4 +174,4 @@ def test_a_file_that_cannot_grow_is_told_in_one_sentence(
     assert said.returncode == 1
     assert "Traceback" not in said.stderr
     told = said.stderr.splitlines()[-1]
-    assert told.startswith(f"orchestrator: {file} cannot be read or written: look at the space")
+    assert told.startswith(f"orchestrator: {file} cannot be read or written: check the free space")

@@ -378,7 +378,7 @@ async def test_waiting_for_a_thread_says_nothing_of_the_cloud(make_cloud: MakeCl
     hanging = asyncio.ensure_future(cloud.read(NODES))
     await asyncio.sleep(0.05)
     for number in range(4):
-        with pytest.raises(CloudTimeout, match="no thread free"):
+        with pytest.raises(CloudTimeout, match="no free thread"):
             await cloud.read(Question("get_node", one, {"node": str(number)}))
     assert circuit(cloud) == "closed"
     plugin.free.set()

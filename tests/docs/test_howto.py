@@ -280,7 +280,7 @@ def test_the_extension_and_the_backend_serve(serve: Serve, installed: dict[str, 
         denied = start("web")
         assert (denied.status_code, denied.json()["message"]) == (
             403,
-            "'web' is no name for a node: [a-z]+-[0-9]+",
+            "The name 'web' does not match [a-z]+-[0-9]+",
         )
 
         def assign(**body: str) -> tuple[int, str]:

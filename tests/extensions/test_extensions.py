@@ -160,7 +160,7 @@ def test_an_extension_is_told_which_vm_a_change_was_of(
 def test_what_only_the_starter_may_see_no_extension_sees() -> None:
     node = Node("1", "x", secrets={"password": OPS_TOKEN})
     started = Started(CloudDescription("p", "P"), node)
-    assert (started.told.id, started.told.secrets) == ("1", {})
+    assert (started.for_extensions.id, started.for_extensions.secrets) == ("1", {})
     assert started.node.secrets == {"password": OPS_TOKEN}
 
 

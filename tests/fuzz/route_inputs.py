@@ -81,7 +81,7 @@ _HINTS: Final = (
     *(
         "fault=error",
         "error=quota",
-        "error=nonsense",
+        "error=invalid_answer",
         "error=conflict",
         "error=nosuch",
         "lost_answer",

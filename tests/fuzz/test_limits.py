@@ -40,7 +40,7 @@ def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meter]:
         yield Meter(harness)
 
 
-def dear(meter: Meter, cases: Mapping[str, Make], size: int) -> list[str]:
+def too_costly(meter: Meter, cases: Mapping[str, Make], size: int) -> list[str]:
     """Return the cases that cost too much, with their figures."""
     found = []
     for name, make in cases.items():
@@ -55,8 +55,8 @@ def dear(meter: Meter, cases: Mapping[str, Make], size: int) -> list[str]:
 def test_lines_at_their_limits(meter: Meter, part: int) -> None:
     cases = lines()
     some = dict(list(cases.items())[part::3])
-    assert dear(meter, some, LINE) == []
+    assert too_costly(meter, some, LINE) == []
 
 
 def test_bodies_at_their_limits(meter: Meter) -> None:
-    assert dear(meter, bodies(), BODY) == []
+    assert too_costly(meter, bodies(), BODY) == []

@@ -17,7 +17,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment in which all of them are installed."""
 
     def make(directory: Path) -> None:
-        # Built from a copy, so that nothing of it lands beside the sources.
+        # The wheels are built from a copy, so that no build files are left beside the sources.
         leave = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
         shutil.copytree(BROKEN, directory / "source", ignore=leave)
         install(directory / "installed", *sorted((directory / "source").iterdir()))

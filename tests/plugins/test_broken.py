@@ -31,8 +31,8 @@ REASONS = {
     "clashing": ("failed", "name", "also claimed by vm-orchestrator-broken-name-clash-"),
     "wrong_core_version": ("incompatible", "version", "needs vm-orchestrator >=99"),
     "missing_describe": ("failed", "hooks", "the required hook 'describe' is not implemented"),
-    "bad_schema": ("failed", "hooks", "settings_schema is no marshmallow schema"),
-    "no_class": ("failed", "hooks", "something of type object, which is no class"),
+    "bad_schema": ("failed", "hooks", "settings_schema is not a marshmallow schema"),
+    "no_class": ("failed", "hooks", "something of type object, which is not a class"),
 }
 """By cloud plugin that does not load: its state, the stage where it ended, part of the reason."""
 
@@ -208,7 +208,7 @@ def test_what_a_hook_raises_is_a_failure_of_its_cloud(
             "describe: it returned None; return an orchestrator_core.CloudDescription object",
         ),
         ("nonsense_hooks", "nodes", "list_nodes: Node.id is None at position 0; make it str"),
-        ("nonsense_hooks", "node", "an answer that is no JSON"),
+        ("nonsense_hooks", "node", "an answer that is not JSON"),
         (
             "nonsense_hooks",
             "images",

@@ -103,7 +103,7 @@ def test_a_server_loads_it_and_says_what_to_do(serve: Serve, environment: dict[s
         found = {plugin["name"]: plugin for plugin in http.get("/plugins").json()["plugins"]}
     assert found["old"]["deprecations"] == [NAME, ARGUMENT, HOOK]
     assert found["dummy"]["deprecations"] == []
-    lines = [line for line in server.log().splitlines() if "uses what is deprecated" in line]
+    lines = [line for line in server.log().splitlines() if "uses a deprecated name" in line]
     assert len(lines) == 3, "once each, however many workers there are"
     for line, what in zip(lines, (NAME, ARGUMENT, HOOK), strict=True):
         assert "warning" in line

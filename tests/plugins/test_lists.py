@@ -58,7 +58,7 @@ def test_without_what_is_required_the_server_does_not_start(
     settings = f'{CLOUD}[plugins]\nrequire = ["dummy", "{required}"]\n'
     server = serve(settings, workers=4, environment=broken, up=False)
     assert server.process.wait(timeout=20) != 0
-    assert "A required plugin is not there" in server.log()
+    assert "A required plugin is missing" in server.log()
     assert f"{required}: " in server.log()
     assert why in server.log()
     assert "Traceback" not in server.log()

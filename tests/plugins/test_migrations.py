@@ -31,21 +31,21 @@ def test_the_order_is_the_history_s_and_nothing_is_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "why"),
     [
-        ([], "the migrations' package holds no migration"),
+        ([], "the migrations' package contains no migration"),
         ([step("1", None), step("2", None)], "migrations 1 and 2 both follow nothing"),
         (
             [step("1", None), step("2", "1"), step("3", "1")],
             "migrations 2 and 3 both follow 1",
         ),
-        ([step("1", None), step("3", "2")], "migration 3 follows 2, which the first does not"),
-        ([step("1", "2"), step("2", "1")], "which the first does not lead to"),
+        ([step("1", None), step("3", "2")], "migration 3 follows 2, which does not follow"),
+        ([step("1", "2"), step("2", "1")], "which does not follow from the first"),
         (["x = 1\n"], "migration module_0.py has no revision ="),
         ([step("", None)], "has no revision ="),
         ([step("1" * 33, None)], "of 1 to 32 characters"),
         (['revision = "1"\n'], "has no down_revision = None or one revision"),
         (['revision = "1"\ndown_revision = ("0", "2")\n'], "has no down_revision = None or one"),
         (['revision = "1"\ndown_revision = older()\n'], "has no down_revision = None or one"),
-        (["revision = (\n"], "migration module_0.py is no Python"),
+        (["revision = (\n"], "migration module_0.py is not Python"),
     ],
 )
 def test_what_is_no_straight_line_is_refused(tmp_path: Path, modules: list[str], why: str) -> None:
@@ -89,10 +89,10 @@ def test_a_name_that_cannot_begin_a_table_s_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("named", "why"),
     [
-        ("not.there", "'not.there', which is no package"),
-        ("", "'', which is no package"),
-        ("sys", "'sys', which is no package"),
-        (7, "migrations is of type int; it names a package"),
+        ("not.there", "'not.there', which is not a package"),
+        ("", "'', which is not a package"),
+        ("sys", "'sys', which is not a package"),
+        (7, "migrations is of type int; it must name a package"),
     ],
 )
 def test_a_package_that_is_none_is_refused(

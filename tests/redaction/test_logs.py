@@ -56,7 +56,7 @@ def test_whatever_ends_a_thread_or_the_process_is_logged_without_secrets(form: s
     )
     assert done.returncode == 1
     written = done.stdout + done.stderr
-    for event in ("it said ***", "a thread failed", "error in a finalizer", "uncaught error"):
+    for event in ("it said ***", "thread failed", "error in a finalizer", "uncaught error"):
         assert event in written
     for text in (secret, json.dumps(secret)[1:-1], 'of"the', "session-xxx", "ending-1"):
         assert text not in written

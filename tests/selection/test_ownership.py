@@ -12,7 +12,7 @@ from tests.selection.clouds import World, world
 
 START = {"name": "mine", "image": "img-1", "size": "s"}
 KEPT = "i-0001"  # The cloud starts with this VM.
-NOT_OWN = "was neither started nor adopted here, and cloud cloud destroys its own VMs alone"
+NOT_OWN = "was neither started nor adopted here, and cloud cloud destroys only its own VMs"
 
 
 @pytest.fixture(scope="module", params=["given", "good"])
@@ -81,7 +81,7 @@ def test_a_server_without_a_database_says_that_it_knows_no_vm_of_its_own(
     for name in ("stop_vm", "release_vm"):
         assert not operations[name]["supported"]
         assert "without [state]" in operations[name]["reason"]
-    server.wait_for_log("nothing can be stopped or released")
+    server.wait_for_log("every stop and release is refused")
 
 
 def test_a_simulated_cloud_destroys_any_vm_by_default(serve: Serve) -> None:

@@ -118,7 +118,7 @@ def test_a_late_worker_ends_where_the_database_is_another_one(far: Far) -> None:
         connection.execute("ALTER SCHEMA public RENAME TO moved")
         connection.execute("CREATE SCHEMA public")
     far.bring_back()
-    far.server.wait_for_log("this process ends: it cannot use its database", count=2)
+    far.server.wait_for_log("process ends: database cannot be used", count=2)
     far.server.wait_for_log("is not the database that this server began with", count=3)
     assert not set(late) & set(far.server.workers())
     assert far.server.process.poll() is None

@@ -82,8 +82,8 @@ def serves(server: Server) -> bool:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("no fork", "No worker can be started just now"),
-        ("exit 3", "A worker could not start; another one takes its place"),
+        ("no fork", "A worker cannot be started"),
+        ("exit 3", "A worker could not start; another one replaces it"),
     ],
 )
 def test_a_server_without_any_worker_waits_for_the_next(

@@ -98,7 +98,7 @@ def test_wrong_settings_are_refused_and_the_old_workers_go_on(
     reloaded: Server, toml: str, why: str
 ) -> None:
     folder, old = reloaded.log_file.parent, reloaded.workers()
-    refused = "The new settings are not used, the old workers go on"
+    refused = "The new settings are not used; the old workers continue"
     said = reloaded.log()
     reload(reloaded, folder, toml)
     reloaded.wait_for_log(refused, count=said.count(refused) + 1)
@@ -144,7 +144,7 @@ def movable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ("127.0.0.1:{taken}", "Address already in use"),
         ("192.0.2.1:8080", "without authentication"),
         ("unix:/nowhere/at/all/socket", "No such file or directory"),
-        ("unix:{folder}/log", "there is a file that is no socket"),
+        ("unix:{folder}/log", "there is a file that is not a socket"),
         ("unix:{folder}/" + "x" * 120, "too long"),
         ("0.0.0.0:0", "without authentication"),
     ],
@@ -154,7 +154,7 @@ def test_an_address_that_cannot_be_bound_is_refused(movable: Server, bind: str, 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         wanted = bind.format(taken=listening.getsockname()[1], folder=folder)
         reload(movable, folder, f"{DUMMY}\n[server]\nworkers = 1\nbind = {wanted!r}\n")
-        refused = "The new settings are not used, the old workers go on"
+        refused = "The new settings are not used; the old workers continue"
         movable.wait_for_log(refused, count=said.count(refused) + 1)
     assert why in movable.log().removeprefix(said)
     assert movable.workers() == old
@@ -192,11 +192,11 @@ def test_settings_that_lost_a_section_are_refused(serve: Any, tmp_path: Path, le
     server = serve(whole, environment=token)
     old = server.workers()
     reload(server, tmp_path, left)
-    server.wait_for_log("The new settings are not used, the old workers go on")
+    server.wait_for_log("The new settings are not used; the old workers continue")
     assert server.workers() == old
     assert loopback.get(f"{server.url}/api/v1/nodes").status_code == 401
     if left == DUMMY:
-        assert "[auth], [state] would be gone" in server.log()
+        assert "[auth], [state] would be removed" in server.log()
         reload(server, tmp_path, 'allow_removal = ["auth", "state"]\n' + left)
         server.wait_for_new_workers(old)
         assert loopback.get(f"{server.url}/api/v1/nodes").status_code == 200

@@ -89,5 +89,5 @@ def test_a_wrong_certificate_stops_the_start(serve: Any, tmp_path: Path) -> None
 def test_tokens_over_a_network_without_tls_are_warned_of(serve: Any) -> None:
     token = {"OPS_TOKEN": "3f9c1d2e4b5a69788796a5b4c3d2e1f0"}
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
-    assert "Tokens come unencrypted" in serve(auth, bind="0.0.0.0:0", environment=token).log()
-    assert "Tokens come unencrypted" not in serve(auth, environment=token).log()
+    assert "Tokens arrive unencrypted" in serve(auth, bind="0.0.0.0:0", environment=token).log()
+    assert "Tokens arrive unencrypted" not in serve(auth, environment=token).log()

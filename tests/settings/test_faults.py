@@ -32,7 +32,7 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ('[server]\nbind = "127.0.0.1:5050 "', 'bind: must be "HOST:PORT" or "unix:PATH"'),
         ('[server]\nbind = "127.0.0.1:65536"', 'bind: must be "HOST:PORT" or "unix:PATH"'),
         ("clouds.a = 1", "FILE: [clouds] a: invalid input type"),
-        ("a = " + "[" * 3000, "FILE: is nested too deep"),
+        ("a = " + "[" * 3000, "FILE: is nested too deeply"),
         ('[auth.tokens]\n" " = "env:X"', "a caller's name is a printable text"),
         ("[server]\nbody_timeout = 0", "FILE: [server] body_timeout: must be greater than 0"),
         (
@@ -42,7 +42,7 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ("server = 1", "FILE: server: invalid input type"),
         (
             '[state]\nurl = ""',
-            "FILE: [state] url: must be a text that is not empty",
+            "FILE: [state] url: must be a non-empty text",
         ),
         (
             '[auth]\nmode = "tokn"',

@@ -118,7 +118,7 @@ def run(seed: Path, folder: Path, how: Damage, number: int) -> None:
     for answer in answers:
         assert answer.status_code in (200, 503), answer.text
     assert not [one for one in logs if one.get("exc_info")]
-    assert not [one for one in logs if one["event"] == "a new database was made"]
+    assert not [one for one in logs if one["event"] == "database created"]
 
 
 @pytest.mark.parametrize("number", range(SHORT))

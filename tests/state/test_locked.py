@@ -62,7 +62,7 @@ def seconds_until_refused(work: Callable[[Database], Any], database: Database) -
     began = time.monotonic()
     with pytest.raises(StateUnavailable) as refused:
         work(database)
-    assert "is locked by another process" in refused.value.reason
+    assert "has been locked by another process" in refused.value.reason
     assert str(database.url.database) in refused.value.reason
     return time.monotonic() - began
 

@@ -113,7 +113,7 @@ def test_new_settings_and_fresh_credentials_bring_new_objects_that_have_them(
     server = serve(settings(sqlite()), environment={**tried, **environment})
     url = f"{server.url}/api/v1/nodes/sky"
     assert len(httpx2.get(url).json()["nodes"]) == 1
-    server.wait_for_log("credentials read anew")
+    server.wait_for_log("credentials renewed")
     old = server.workers()
     server.signal(signal.SIGHUP)
     server.wait_for_new_workers(old)
@@ -133,10 +133,12 @@ def test_upgrade_brings_core_and_plugins_to_the_newest(
     assert "extension" not in first.stdout  # which the settings do not name
     behind = orchestrator(toml, "db", "check", history="both")
     assert behind.returncode == 1
-    assert f"{label}: its tables have revision 0001, 0002 is needed; run: orch" in behind.stderr
+    assert (
+        f"{label}: its tables have revision 0001, but 0002 is required; run: orch" in behind.stderr
+    )
     second = orchestrator(toml, "db", "upgrade", history="both")
     assert second.returncode == 0, second.stderr
-    assert f"The database has schema {schema.SCHEMA} already" in second.stdout
+    assert f"The database already has schema {schema.SCHEMA}" in second.stdout
     assert f"{label}: upgraded from 0001 to 0002" in second.stdout
     assert "note" in columns(database_url, "cloud_tried__calls")
     third = orchestrator(toml, "db", "upgrade", history="both")
@@ -156,13 +158,13 @@ def test_a_plugin_whose_tables_are_behind_is_not_usable_and_says_so(
     url = f"{server.url}/api/v1"
     answer = httpx2.get(f"{url}/nodes/sky")
     assert (answer.status_code, answer.json()["error_code"]) == (503, "cloud_unavailable")
-    assert "0002 is needed; run: orchestrator db upgrade" in answer.json()["message"]
+    assert "0002 is required; run: orchestrator db upgrade" in answer.json()["message"]
     assert httpx2.get(f"{url}/vm/status/sky").status_code == 503
     assert httpx2.get(f"{url}/nodes").status_code == 200
     state, why = plugin_states(server)["cloud"]
     assert (state, why) == (
         "failed",
-        "its tables have revision 0001, 0002 is needed; run: orchestrator db upgrade",
+        "its tables have revision 0001, but 0002 is required; run: orchestrator db upgrade",
     )
     # After an upgrade and new settings it works; nothing else is needed.
     assert orchestrator(toml, "db", "upgrade", history="both").returncode == 0
@@ -201,7 +203,7 @@ def test_an_older_plugin_works_on_newer_tables(
     assert orchestrator(toml, "db", "upgrade", history="both").returncode == 0
     server = serve(toml, environment={**tried, "TRIED_MIGRATIONS": "one"})
     assert httpx2.get(f"{server.url}/api/v1/nodes/sky").status_code == 200
-    server.wait_for_log("plugin is older than its tables")
+    server.wait_for_log("plugin older than its tables")
     told = orchestrator(toml, "db", "upgrade", history="one")
     assert told.returncode == 0
     assert "revision 0002, of a newer version than this one" in told.stdout

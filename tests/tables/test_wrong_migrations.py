@@ -22,7 +22,7 @@ WRONG: Final = {
     "exiting": f"{FAILED} (PluginError)",
     "wrong_sql": f"{FAILED} (",
     "committing": f"{FAILED} (PluginError)",
-    "stray": f"{TOUCHED} calls; a plugin has to do with its own tables alone, and their names "
+    "stray": f"{TOUCHED} calls; a plugin may only use its own tables, whose names "
     'begin with "extension_tried__"',
     "of_another": f"{TOUCHED} extension_tried_2__calls;",
     "meddling": f"{TOUCHED} operations;",

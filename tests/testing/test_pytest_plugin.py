@@ -85,7 +85,9 @@ def test_a_behaviour_fails_as_a_test_does_with_its_reason(inner: Inner) -> None:
     done = inner(broken("E4").entry, SUITE)
     done.assert_outcomes(passed=OUTCOMES - 1, failed=1)
     assert done.ret == 1
-    done.stdout.fnmatch_lines(["E4   fail: let through: POST /vm/start/cloud answered 200*"])
+    done.stdout.fnmatch_lines(
+        ["E4   fail: the call was not denied: POST /vm/start/cloud answered 200*"]
+    )
 
 
 def test_what_a_gate_keeps_from_being_shown_is_skipped_beside_a_failure(inner: Inner) -> None:
@@ -98,7 +100,7 @@ def test_what_a_gate_keeps_from_being_shown_is_skipped_beside_a_failure(inner: I
 def test_what_is_not_asked_passes_and_says_why(inner: Inner) -> None:
     done = inner(broken("E3").entry, SUITE)
     done.assert_outcomes(passed=OUTCOMES - 1, failed=1)
-    done.stdout.fnmatch_lines(["E9   unsupported: it denies every start"])
+    done.stdout.fnmatch_lines(["E9   unsupported: the extension denies every start"])
 
 
 @pytest.mark.parametrize(
@@ -114,8 +116,8 @@ def test_a_behaviour_that_is_overridden_or_deleted_is_a_failure(inner: Inner, bo
     assert red(done) == {"passed": 1, "red": 1}
     done.stdout.fnmatch_lines(
         [
-            "*E2 (test_reads) is overridden in TestPlugin; a suite is whole or it shows nothing*",
-            "E2   not run: it was not selected",
+            "*E2 (test_reads) is overridden in TestPlugin; keep every behaviour of the suite*",
+            "E2   not run: the behaviour was not selected",
         ]
     )
 
@@ -169,7 +171,7 @@ def test_what_is_deselected_is_not_run(inner: Inner, tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     done = inner(GOOD, SUITE, "", "-k", "not test_reads", "--conformance-json", str(file))
     done.assert_outcomes(passed=OUTCOMES - 1, deselected=1)
-    done.stdout.fnmatch_lines(["E2   not run: it was not selected", "*1 not run*"])
+    done.stdout.fnmatch_lines(["E2   not run: the behaviour was not selected", "*1 not run*"])
     assert outcomes(file)["E2"] == "not run"
     assert not json.loads(file.read_text())[0]["conforms"]
 
@@ -186,8 +188,8 @@ def test_the_results_are_written_as_json(inner: Inner, tmp_path: Path) -> None:
     assert (suite["plugin"], suite["conforms"]) == ("extension tried", False)
     (failed,) = (one for one in suite["behaviours"] if one["outcome"] == "fail")
     assert failed["number"] == "E4"
-    assert failed["reason"].startswith("let through")
-    assert failed["title"].startswith("What it denies is answered with 403")
+    assert failed["reason"].startswith("the call was not denied")
+    assert failed["title"].startswith("A denied start is answered with 403")
 
 
 def test_classes_of_ones_own_show_what_they_are_made_of(inner: Inner, tmp_path: Path) -> None:
@@ -312,6 +314,8 @@ def test_results_come_from_other_processes(
     selected = ["-k", "not test_reads", "--conformance-json", str(file)]
     done = pytester.runpytest_subprocess(*options, *selected)
     done.assert_outcomes(passed=OUTCOMES - 2, failed=1)
-    done.stdout.fnmatch_lines(["E2   not run: it was not selected", "E4   fail: let through*"])
+    done.stdout.fnmatch_lines(
+        ["E2   not run: the behaviour was not selected", "E4   fail: the call was not denied*"]
+    )
     shown: dict[str, Any] = outcomes(file)
     assert (len(shown), shown["E2"], shown["E4"]) == (OUTCOMES, "not run", "fail")

@@ -113,7 +113,7 @@ def test_a_generation_that_has_ended_is_told_from_one_that_never_was(api: Api) -
     api.assign(node, lease="1h")
     for answer in (api.release(node, generation=7), api.renew(node, generation=7)):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
-        never = "The VM never had an assignment of generation 7; it is 1 now"
+        never = "The VM never had generation 7; its generation is 1"
         assert answer.json()["message"] == never
     assert api.release(node, generation=1).status_code == 200
 
@@ -143,6 +143,19 @@ def test_the_ledger_can_be_asked(api: Api) -> None:
     (found,) = api.get("/vm/assignments", user="somebody")["assignments"]
     assert found["node"] == node
     assert api.get("/vm/assignments", user="nobody")["assignments"] == []
+
+
+def test_a_cloud_that_names_no_backend_uses_the_default_one(serve: Serve) -> None:
+    toml = settings('url = "sqlite:///state.db"').replace('assignment = "given"\n', "")
+    toml = toml.replace('[assignments.given]\nbackend = "given"\n', "")
+    assert "given" not in toml
+    api = Api(serve(toml))
+    offers = api.get("/cloud/fake_driver")["cloud"]["operations"]
+    assert offers["assign_vm"] == {"supported": True, "reason": None}
+    assert api.assign("1").json()["result"] == "Node 1 assigned"
+    shown = {vm["id_vm"]: vm["status"] for vm in api.get("/vm/status")["nodes"]}
+    assert shown == {"1": 2, "2": 1}
+    api.http.close()
 
 
 def test_without_a_database_nothing_is_given_away(serve: Serve) -> None:

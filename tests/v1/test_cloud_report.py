@@ -73,7 +73,8 @@ def test_a_cloud_that_is_well(server: Server) -> None:
     assert all(cloud["operations"][name]["supported"] for name in HOOKS)
     assert cloud["operations"]["assign_vm"] == {
         "supported": False,
-        "reason": "Cloud fake_driver has no assignment backend",
+        "reason": "Cloud fake_driver has no assignment backend: add [state], or name one with "
+        "`assignment` in [clouds.fake_driver]",
     }
     assert cloud["circuit"] == {"state": "closed", "failures": 0, "retry_after": None}
     assert cloud["threads"] == {"limit": 8, "running": 0, "overdue": 0, "lost": 0}

@@ -36,8 +36,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             "must be one of pending, running, paused, succeeded, failed, abandoned",
         ),
         ("/operations", "kind", "start", f"must be one of {KINDS}"),
-        ("/orphans", "limit", "1", "is nothing that this list goes by; it goes by cloud"),
-        ("/processes", "kind", "web", "is nothing that this list goes by"),
+        ("/orphans", "limit", "1", "is not a filter of this list; the filters are cloud"),
+        ("/processes", "kind", "web", "is not a filter of this list"),
         ("/operations", "kind", "", f"must be one of {KINDS}"),
         ("/vm/assignments", "state", "free", f"must be one of {ASSIGNMENT_STATES}"),
         *[

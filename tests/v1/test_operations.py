@@ -76,7 +76,7 @@ def test_a_misspelt_filter_does_not_show_everything(api: Api) -> None:
     answer = api.http.get("/operations", params={"stat": "failed"})
     assert answer.status_code == 400
     goes_by = "cloud, state, kind, node, caller, request_id, limit, marker"
-    assert f"it goes by {goes_by}" in answer.json()["message"]
+    assert f"the filters are {goes_by}" in answer.json()["message"]
 
 
 def test_what_is_not_there_is_not_found(api: Api) -> None:

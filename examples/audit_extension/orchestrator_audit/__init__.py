@@ -1,4 +1,4 @@
-"""Audit trail: who did what to which VM, and how it ended.
+"""Audit trail: which caller changed which VM, and how the change ended.
 
 The core calls ``extension`` before and after every call. ``trail`` writes into the table of
 ``tables``. These two are loaded only with a database, because they need SQLAlchemy.

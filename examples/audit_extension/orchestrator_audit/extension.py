@@ -22,11 +22,11 @@ class Audit:
     it is refused.
 
     Args:
-        context: the core's context; the trail is in its database.
-        settings: the settings, loaded by :class:`AuditSettings`.
+        context: The core's context; the trail is in its database.
+        settings: The settings, loaded by :class:`AuditSettings`.
 
     Raises:
-        ValidationError: there is no database.
+        ValidationError: There is no database.
     """
 
     settings_schema = AuditSettings
@@ -34,7 +34,7 @@ class Audit:
 
     def __init__(self, context: ExtensionContext, settings: dict[str, Any]) -> None:
         if context.state is None:
-            raise ValidationError("needs a database to write to, [state]")
+            raise ValidationError("needs a database; add [state] to the settings")
         from orchestrator_audit.trail import Trail  # noqa: PLC0415 - needs SQLAlchemy
 
         self._trail = Trail(context.state)

@@ -18,7 +18,7 @@ class Trail:
     """The audit trail. Every method blocks until its entry is committed.
 
     Args:
-        state: the database.
+        state: The database.
     """
 
     def __init__(self, state: State) -> None:

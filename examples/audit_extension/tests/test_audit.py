@@ -268,4 +268,4 @@ def test_reads_are_there_where_they_are_wanted(serve: Serve, sqlite: MakeUrl) ->
 def test_without_a_database_it_is_refused(serve: Serve) -> None:
     server = serve(DUMMY + AUDIT, up=False)
     server.process.wait(timeout=30)
-    assert "[extensions] audit: needs a database to write to, [state]" in server.log()
+    assert "[extensions] audit: needs a database; add [state] to the settings" in server.log()

@@ -20,11 +20,11 @@ class Policy:
     """Extension that denies names that do not match and VMs beyond the quota.
 
     Args:
-        context: the core's context; a quota needs its database.
-        settings: the settings, loaded by :class:`PolicySettings`.
+        context: The core's context; a quota needs its database.
+        settings: The settings, loaded by :class:`PolicySettings`.
 
     Raises:
-        ValidationError: a quota is set, but there is no database to count it in.
+        ValidationError: The settings have a quota, but there is no database.
     """
 
     settings_schema = PolicySettings
@@ -74,7 +74,7 @@ class Policy:
 
 def _make_quota(context: ExtensionContext, settings: dict[str, Any]) -> Quota:
     if context.state is None:
-        raise ValidationError({"quota": ["needs a database to be counted in, [state]"]})
+        raise ValidationError({"quota": ["needs a database; add [state] to the settings"]})
     from orchestrator_policy.places import Places  # noqa: PLC0415 - needs SQLAlchemy
     from orchestrator_policy.quota import Quota  # noqa: PLC0415
 

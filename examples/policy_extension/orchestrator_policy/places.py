@@ -24,8 +24,8 @@ class Places:
     """The places of one section of the settings. Every method blocks.
 
     Args:
-        section: the section's name.
-        state: the database.
+        section: The section's name.
+        state: The database.
     """
 
     def __init__(self, section: str, state: State) -> None:

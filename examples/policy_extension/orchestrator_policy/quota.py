@@ -32,10 +32,10 @@ class Quota:
     """The quotas of one section of the settings.
 
     Args:
-        title: the section's title, which names it when it denies a start.
-        places: the section's places.
-        inventory: the core's inventory of operations and VMs.
-        settings: the settings, loaded by :class:`QuotaSettings`.
+        title: The section's name, for the message of a denied start.
+        places: The section's places.
+        inventory: The core's inventory of operations and VMs.
+        settings: The settings, loaded by :class:`QuotaSettings`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Quota:
         """Take a place for a start.
 
         Raises:
-            Forbidden: the caller has as many VMs as the quota allows.
+            Forbidden: The caller has as many VMs as the quota allows.
         """
         limit = self._limits.get(call.caller, self._default)
         if limit is None:
@@ -98,9 +98,9 @@ class Quota:
         """Return whether a taken place is still used.
 
         Args:
-            place: the place.
-            status: the state of the start; None if it is not recorded.
-            patience: the seconds that a start may take. A start that is still not recorded after
+            place: The place.
+            status: The state of the start; None if it is not recorded.
+            patience: The seconds that a start may take. A start that is still not recorded after
                 twice this time never will be: its process was killed before it could record the
                 start.
         """
@@ -126,7 +126,7 @@ class Quota:
         try:
             nodes = self._inventory.list_nodes(call.cloud, Deadline(_LOOK_SECONDS))
         except OrchestratorError:
-            return []  # the next start asks again
+            return []  # the next start tries again
         if not nodes:
             return []  # a list without any VM proves nothing
         there = {node.id for node in nodes if node.state is not NodeState.TERMINATED}

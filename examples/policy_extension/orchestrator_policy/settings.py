@@ -22,7 +22,9 @@ def _check_prefix(prefix: str) -> None:
     try:
         prefix.format(caller="", cloud="")
     except (AttributeError, IndexError, KeyError, ValueError):
-        raise ValidationError("may name {caller} and {cloud} and nothing else") from None
+        raise ValidationError(
+            "may have {caller} and {cloud}, and no other name in braces"
+        ) from None
 
 
 class _Number(fields.Integer):
@@ -53,7 +55,9 @@ class QuotaSettings(Schema):
     @validates_schema
     def _limits_something(self, data: Mapping[str, Any], **_: Any) -> None:
         if "default" not in data and not data.get("callers"):
-            raise ValidationError("limits nobody; give it default = 10, say, or callers", "default")
+            raise ValidationError(
+                "needs a limit; set default = 10, for example, or callers", "default"
+            )
 
 
 class PolicySettings(Schema):

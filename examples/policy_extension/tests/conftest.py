@@ -1,3 +1,5 @@
+"""Fixtures of the core's tests."""
+
 from __future__ import annotations
 
 from tests.conftest import clean_environment, serve

@@ -67,15 +67,18 @@ def test_only_the_clouds_that_are_named_are_concerned(serve: Serve) -> None:
     ("keys", "why"),
     [
         ('name_pattern = "["', "name_pattern: must be a regular expression"),
-        ('name_prefix = "{user}-"', "name_prefix: may name {caller} and {cloud} and nothing else"),
-        ('name_prefix = "{"', "name_prefix: may name {caller} and {cloud} and nothing else"),
+        (
+            'name_prefix = "{user}-"',
+            "name_prefix: may have {caller} and {cloud}, and no other name",
+        ),
+        ('name_prefix = "{"', "name_prefix: may have {caller} and {cloud}, and no other name"),
         ('name_patern = "x"', 'name_patern: unknown key; did you mean "name_pattern"?'),
-        ("quota = {}", "default: limits nobody; give it default = 10, say, or callers"),
+        ("quota = {}", "default: needs a limit; set default = 10, for example, or callers"),
         ("quota = {default = -1}", "default: must be 0 or more"),
         ("quota = {default = 1.5}", "default: must be a whole number of 0 or more"),
         ('quota = {callers = {ops = "x"}}', "ops: must be a whole number of 0 or more"),
         ("quota = {default = 1, unknown_for = 0}", "unknown_for: must be more than 0"),
-        ("quota = {default = 1}", "quota: needs a database to be counted in, [state]"),
+        ("quota = {default = 1}", "quota: needs a database; add [state] to the settings"),
     ],
 )
 def test_wrong_settings_are_told(tmp_path: Path, keys: str, why: str) -> None:

@@ -1,45 +1,45 @@
 """Stratus, a cloud for Orchestrator.
 
-So far its nodes are in memory: it serves and passes its tests from the first minute. Put your
-cloud's own calls in their place, one hook after the other.
+This first version keeps its nodes in memory, serves requests and passes its tests. Replace its
+code with calls of your cloud's API, one hook at a time.
 
-A hook is an ordinary function that may block. The core calls it in threads that belong to this
-one cloud, several at once, and lets nobody wait beyond the deadline. It can take two arguments
-more than those below: ``deadline`` (``deadline.remaining()`` is in seconds) for your client's own
-time limits, and ``hints``, which few clouds need. Beside what its own text says it may raise:
+A hook is an ordinary function that may block. The core calls it in threads of this one cloud,
+several at the same time, and no caller waits longer than the deadline. Every hook can take two
+more arguments: ``deadline`` (``deadline.remaining()`` is in seconds) for the time limits of your
+client, and ``hints``, which few clouds need. Besides the errors in its docstring, a hook may
+raise:
 
-* ``CloudUnreachable``: no connection, or it broke
-* ``CredentialsRefused``: the core reads the secrets anew, makes a new object and asks once more
-* ``RateLimited``: the cloud asks to slow down
+* ``CloudUnreachable``: there is no connection, or it broke
+* ``CredentialsRefused``: the core reads the secrets again, makes a new object and calls once more
+* ``RateLimited``: the cloud asks for fewer requests
 * ``CloudError``: the cloud failed in another way
 
-The core repeats reads that failed in a way that may pass, and never a start: repeat nothing here.
+Do not retry in a hook: the core retries reads after a temporary failure, and never retries a start.
 
-An id is any text that a caller sends, ``1?x`` say. In a URL it is escaped::
+An id may be any text that a caller sends, for example ``1?x``. Escape it in a URL::
 
     url = f"{base}/nodes/{urllib.parse.quote(node_id, safe='')}"
 
-and a node that is returned has the id that the cloud shows, which the core compares with the one
-that it asked for.
+Return a node with the id that the cloud shows; the core compares it with the requested one.
 
-What is not implemented is answered with 501 and costs nothing else. There is more to implement:
+The core answers 501 to a request for a hook that is not implemented. These are the other hooks:
 
-* ``find_node(marker)``: the node that was started with this marker, or ``NodeNotFound``. With it
-  a start whose answer was lost is found again
-* ``check()``: nothing, if the cloud can be reached; without it ``list_nodes`` is asked
-* ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: one alone, or
-  ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; without them the lists are looked through
-* ``list_locations()``: the places where a node can run
-* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: a part of a list by id, where the
-  cloud's API can sort by id; without them the parts are cut out of the whole lists
-* ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: nothing, or
-  ``NodeNotFound``
-* ``unsupported()``: the hooks that this one cloud cannot serve, each with the reason
-* ``abort(deadline)``: ends the call that was given this deadline
-* ``close()``: lets go of connections
+* ``find_node(marker)``: return the node that was started with this marker, or raise
+  ``NodeNotFound``; the core uses it to find the node of a start whose answer was lost
+* ``check()``: return nothing if the cloud can be reached; the default calls ``list_nodes``
+* ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: return one item, or raise
+  ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; the default searches the lists
+* ``list_locations()``: return the places where a node can run
+* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list by id, if
+  the cloud's API can sort by id; the default cuts the part out of the whole list
+* ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: return nothing, or
+  raise ``NodeNotFound``
+* ``unsupported()``: return the hooks that this one cloud cannot serve, each with the reason
+* ``abort(deadline)``: end the call that has this deadline
+* ``close()``: close the connections
 
-Once ``describe`` names a host, the tests need something to talk to and places where nobody answers:
-a class attribute ``fake = "orchestrator_stratus.fake:fake"`` names the function that sets them up, as
+When ``describe`` names a host, the tests need a server to talk to and addresses that do not answer.
+The class attribute ``fake = "orchestrator_stratus.fake:fake"`` names the function that provides them, as
 ``orchestrator_core.testing.Fake`` explains.
 """
 
@@ -73,26 +73,26 @@ SIZES = [
 
 
 class StratusSettings(Schema):
-    """What ``[clouds.NAME]`` may say besides the core's own keys.
+    """The keys of ``[clouds.NAME]`` besides the core's own.
 
-    A password, a token or a key is a ``SecretField`` of ``orchestrator_core``: settings name it,
-    as ``env:NAME`` or ``file:PATH``, and ``settings["token"].reveal()`` gives it.
+    Use ``SecretField`` of ``orchestrator_core`` for a password, a token or a key. The settings name
+    the secret as ``env:NAME`` or ``file:PATH``, and ``settings["token"].reveal()`` returns it.
     """
 
     quota = fields.Integer(load_default=None, validate=validate.Range(min=1))
 
 
 class StratusDriver:
-    """One cloud of the settings: the core makes an object for each that names this driver."""
+    """One cloud of the settings; the core makes an object for each cloud with this driver."""
 
     settings_schema = StratusSettings
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
-        """Keep what is needed, and connect to nothing yet.
+        """Store the settings; do not connect yet.
 
         Args:
-            context: ``context.name`` is what the settings call this cloud.
-            settings: its own keys, checked by the schema above.
+            context: The context; ``context.name`` is the name of this cloud in the settings.
+            settings: The cloud's own keys, validated by the schema above.
         """
         self._quota: int | None = settings["quota"]
         self._nodes: dict[str, Node] = {}
@@ -101,44 +101,45 @@ class StratusDriver:
 
     @hookimpl
     def describe(self) -> CloudDescription:
-        """Say what this cloud is, without the network.
+        """Return a description of this cloud, without using the network.
 
         Returns:
-            ``provider`` becomes part of every node's uuid, so it must never change. ``host`` is
-            where the cloud's API is, if it has one.
+            The description. ``provider`` is part of every node's uuid, so it must never change.
+            ``host`` is the host of the cloud's API, if it has one.
         """
         return CloudDescription(provider="stratus", display_name="Stratus")
 
     @hookimpl
     def list_nodes(self) -> list[Node]:
-        """Return every node, to the last page, or raise: half a list must not look like all."""
+        """Return all nodes of all pages; raise an error rather than return a part of them."""
         with self._lock:
             return list(self._nodes.values())
 
     @hookimpl
     def list_images(self) -> list[Image]:
-        """Return every image that a node can be started from."""
+        """Return all images that a node can be started from."""
         return IMAGES
 
     @hookimpl
     def list_sizes(self) -> list[Size]:
-        """Return every size that a node can have; what is not known of one is None."""
+        """Return all sizes that a node can have; an unknown value is None."""
         return SIZES
 
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
-        """Start a node; return as soon as the cloud has accepted it and given it an id.
+        """Start a node; return as soon as the cloud has accepted it and assigned an id.
 
-        Its state may be ``PENDING`` then, and its addresses empty. The image and the size are of
-        the lists above.
+        The node's state may still be ``PENDING``, and it may have no addresses yet. The image and
+        the size are in the lists above.
 
         Returns:
-            The node, with ``request.marker`` as its ``marker``: put it on the node as a tag, say,
-            so that every list gives it back. It shows neither in the name nor in ``extra``.
+            The node, with ``request.marker`` as its ``marker``. Store the marker on the node, for
+            example as a tag, so that every list returns it; it is not part of the name or of
+            ``extra``.
 
         Raises:
-            InvalidParameter: for what this cloud does not take.
-            QuotaExceeded: when there is no room for another node.
+            InvalidParameter: This cloud does not accept a parameter.
+            QuotaExceeded: The cloud has no room for another node.
         """
         if request.keyname is not None:
             raise InvalidParameter("keyname", "this cloud has no keys", nothing_done=True)
@@ -158,10 +159,10 @@ class StratusDriver:
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
-        """Destroy this one node; return nothing once the cloud has accepted it.
+        """Destroy a node; return as soon as the cloud has accepted the request.
 
         Raises:
-            NodeNotFound: when there is none.
+            NodeNotFound: The node does not exist.
         """
         with self._lock:
             if self._nodes.pop(node_id, None) is None:
@@ -177,17 +178,17 @@ class StratusDriver:
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
-        """Restart a node; it is up again at once."""
+        """Restart a node; it runs again at once."""
         self._set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
     def power_on_vm(self, node_id: str) -> None:
-        """Switch a node on."""
+        """Power a node on."""
         self._set_state(node_id, NodeState.RUNNING)
 
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
-        """Switch a node off; it stays there."""
+        """Power a node off; the node still exists."""
         self._set_state(node_id, NodeState.STOPPED)
 
     def _set_state(self, node_id: str, state: NodeState) -> None:

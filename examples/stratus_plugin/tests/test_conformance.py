@@ -1,4 +1,4 @@
-"""The contract's behaviours, as `orchestrator plugin check` runs them."""
+"""The conformance kit's tests, which `orchestrator plugin check` runs too."""
 
 from pathlib import Path
 

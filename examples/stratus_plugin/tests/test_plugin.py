@@ -1,4 +1,4 @@
-"""The plugin's own features, also over HTTP: each test gets a server with this cloud only."""
+"""Tests of this plugin's own behaviour through HTTP, on a server with this cloud only."""
 
 from collections.abc import Callable
 

@@ -85,7 +85,8 @@ class AllClouds:
         for name in names:
             if name not in known:
                 raise InvalidParameter(
-                    "clouds", f"there is no cloud {name[:64]!r}; {EVERY} or names with commas"
+                    "clouds",
+                    f"there is no cloud {name[:64]!r}; give {EVERY}, or names separated by commas",
                 )
         return [known[name] for name in names]
 
@@ -96,7 +97,7 @@ class AllClouds:
             reading = await self._resource.read(req, cloud, question)
         except OrchestratorError as error:
             return _Part(_report(cloud, begun, "error", None, error.message))
-        except Exception:  # noqa: BLE001 - the other clouds' nodes must not be lost for it
+        except Exception:  # noqa: BLE001 - the other clouds' nodes must not be lost
             _log.exception("unexpected error", cloud=cloud.name)
             return _Part(_report(cloud, begun, "error", None, "Unexpected error"))
         return _Part(_report(cloud, begun, "ok", reading.age, None), reading.value)

@@ -143,4 +143,4 @@ def _dumps(body: Any) -> bytes:
     try:
         return orjson.dumps(body)
     except TypeError:
-        raise InvalidAnswer("The cloud's plugin gave an answer that is no JSON") from None
+        raise InvalidAnswer("The cloud's plugin returned an answer that is not JSON") from None

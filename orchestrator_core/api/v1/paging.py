@@ -107,8 +107,8 @@ def filters_of(
     for name in req.params:
         if name not in columns and name not in paging:
             known = ", ".join([*columns, *paging])
-            goes_by = f"; it goes by {known}" if known else ""
-            raise InvalidParameter(name[:64], f"is nothing that this list goes by{goes_by}")
+            goes_by = f"; the filters are {known}" if known else ""
+            raise InvalidParameter(name[:64], f"is not a filter of this list{goes_by}")
     given = {name: one_of(req, name) for name in columns}
     for name, value in given.items():
         if value is not None and "\0" in value:

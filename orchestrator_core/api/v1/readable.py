@@ -27,5 +27,5 @@ def readable(what: str) -> Iterator[None]:
     try:
         yield
     except (AttributeError, LookupError, OSError, OverflowError, TypeError, ValueError) as error:
-        _log.error("a record is damaged", record=what, why=f"{type(error).__name__}: {error}")
+        _log.error("damaged record", record=what, why=f"{type(error).__name__}: {error}")
         raise StateUnavailable from None

@@ -57,7 +57,7 @@ class RecordsResource(Resource):
         """
         records = self._services.broker.records
         if records is None:
-            raise Unsupported("This server has no [state], so that nothing is recorded")
+            raise Unsupported("This server has no [state], so nothing is recorded")
         return records
 
     @staticmethod

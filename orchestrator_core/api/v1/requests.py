@@ -101,7 +101,7 @@ class _OneVm(_Request):
     @validates_schema(skip_on_field_errors=True)
     def _one_of_both(self, data: Mapping[str, Any], **_: Any) -> None:
         if "node" not in data and "hostname" not in data:
-            raise ValidationError("is missing, and so is hostname; one of them is needed", "node")
+            raise ValidationError("is missing, and so is hostname; give one of them", "node")
 
 
 class WhichVmSchema(_OneVm):

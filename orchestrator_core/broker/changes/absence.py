@@ -19,7 +19,7 @@ UNLISTED: Final = "not_listed"
 CONTRADICTION: Final = "contradiction"
 STILL_THERE: Final = "still_there"
 
-_PAUSE: Final = 1.0
+_LISTING_DELAY: Final = 1.0
 """Seconds between two listings while a caller waits."""
 
 
@@ -54,7 +54,7 @@ async def doubt(cloud: Cloud, node_id: str, empty_before: int) -> Doubt | None:
     try:
         _, nodes = await cloud.list_all()
     except OrchestratorError as error:
-        why = f"Its plugin shows no node {node_id}, and its list cannot be had: {error.message}"
+        why = f"Its plugin shows no node {node_id}, and its list cannot be read: {error.message}"
         return Doubt(error.code, why)
     return _doubt(nodes, node_id, empty_before)
 
@@ -63,10 +63,10 @@ def _doubt(nodes: Sequence[Node], node_id: str, empty_before: int) -> Doubt | No
     found = next((node for node in nodes if node.id == node_id), None)
     if found is not None and found.state is not NodeState.TERMINATED:
         why = f"Node {node_id} is still there ({found.state.value}) in the list"
-        return Doubt(CONTRADICTION, f"{why}, although the plugin calls it missing")
+        return Doubt(CONTRADICTION, f"{why}, although the plugin reports it as missing")
     if nodes or empty_before + 1 >= EMPTY_LISTINGS:
         return None
-    why = f"There is no node {node_id}; the cloud shows no node at all, which is looked at again"
+    why = f"There is no node {node_id}; the cloud lists no node at all and is asked again"
     return Doubt(EMPTY, why, is_contradiction=False)
 
 
@@ -76,7 +76,7 @@ def once_more(node_id: str) -> Doubt:
     A single listing may be incomplete. No deletion of the VM was requested yet, so a second
     listing, in another attempt, must confirm that the VM is gone.
     """
-    why = f"The cloud does not list node {node_id} any more, which is looked at once more"
+    why = f"The cloud no longer lists node {node_id} and is asked once more"
     return Doubt(UNLISTED, why, is_contradiction=False)
 
 
@@ -92,4 +92,4 @@ async def check(cloud: Cloud, error: NodeNotFound, node_id: str) -> None:
             return
         if found.is_contradiction:
             raise CloudError(f"Cloud {cloud.name} contradicts itself: {found.message}") from error
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_LISTING_DELAY)

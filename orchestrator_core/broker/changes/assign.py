@@ -63,7 +63,7 @@ class Assigner(Handler):
             reason = await cloud.reason_against("stop_vm")
             if reason is not None:
                 raise Unsupported(
-                    f"A lease ends with destroying the VM, which cloud {cloud.name} does not "
+                    f"The end of a lease destroys the VM, which cloud {cloud.name} does not "
                     f"support: {reason}"
                 )
         asked_at = uptime()
@@ -116,7 +116,7 @@ class Assigner(Handler):
     ) -> Operation:
         """Determine the outcome of an assignment from the user that the backend shows."""
         if backend is None:
-            why = f"Cloud {cloud.name} has no assignment backend any more"
+            why = f"Cloud {cloud.name} no longer has an assignment backend"
             made = outcome.paused(operation, "unknown_outcome", why, unsettled=True)
             return await self._recorder.progress(operation, made)
         assignment = await self._recorder.database.read(
@@ -124,12 +124,12 @@ class Assigner(Handler):
         )
         if assignment is None:
             return await self._recorder.progress(
-                operation, _ended(operation, "The assignment is not there any more")
+                operation, _ended(operation, "The assignment no longer exists")
             )
         try:
             record = await backend.shown_vm(cloud.name, assignment.node_id)
         except RequestError as error:
-            why = f"The backend does not tell whose the VM is: {error.message}"
+            why = f"The backend does not show the user of the VM: {error.message}"
             made = outcome.paused(operation, "unknown_outcome", why, unsettled=True)
             return await self._not_shown(operation, backend, made)
         except OrchestratorError as error:
@@ -159,16 +159,16 @@ class Assigner(Handler):
 
         Until then, schedule another look instead.
         """
-        soon = await self._recorder.next_look(operation, backend.guard.seconds("assign_vm"))
-        if soon is not None:
-            made, in_transaction = outcome.check_again(operation, soon), None
+        delay = await self._recorder.delays.search(operation, backend.guard.seconds("assign_vm"))
+        if delay is not None:
+            made, in_transaction = outcome.check_again(operation, delay), None
         return await self._recorder.progress(operation, made, in_transaction)
 
     async def _inside(
         self, change: Change, claim: Claim, draft: Draft, result: AssignmentResult
     ) -> Assigned:
-        told = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
-        claim = replace(claim, result=told)
+        answer = {"id": result.id, "id_vm": result.id_vm, "result": result.result}
+        claim = replace(claim, result=answer)
 
         def work(connection: Connection) -> tuple[Operation, JsonObject]:
             assignment, _ = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
@@ -244,7 +244,7 @@ def _claim(
         try:
             safety.check_may_destroy(vm, cloud)
         except Refused as error:
-            raise Refused(f"A lease ends with destroying the VM: {error.message}") from None
+            raise Refused(f"The end of a lease destroys the VM: {error.message}") from None
     return assignment, new
 
 
@@ -277,10 +277,10 @@ def answer_of(assignment: Assignment) -> JsonObject:
 
     Its ``id`` is the backend's; the ledger's number of the VM where the backend has none.
     """
-    told = dict(assignment.result or {})
+    stored = dict(assignment.result or {})
     answer = {
-        **told,
-        "id": told.get("id") or assignment.vm_id,
+        **stored,
+        "id": stored.get("id") or assignment.vm_id,
         "assignment": assignment.id,
         "generation": assignment.generation,
         "lease_expires_at": assignment.lease_expires_at,

@@ -52,9 +52,9 @@ class Confirmation:
         except NodeNotFound as error:
             # The cloud knew the VM when it accepted the deletion. So the VM is gone, and not one
             # that a cloud does not show yet.
-            return await self.not_there(operation, cloud, error, young=False)
+            return await self.not_there(operation, cloud, error, accepted=True)
         except OrchestratorError as error:
-            made = outcome.again(operation, error, self._recorder.retry_delay(operation))
+            made = outcome.again(operation, error, self._recorder.delays.retry(operation))
             return await self._recorder.progress(operation, made)
         if node.state is NodeState.TERMINATED:
             return await self.gone(operation)
@@ -79,7 +79,7 @@ class Confirmation:
         made = Progress(
             OperationState.PENDING,
             step,
-            after=self._recorder.confirmation_delay(checks),
+            after=self._recorder.delays.confirmation(checks),
             error_code=absence.STILL_THERE,
             error_message=sightings.describe(node),
         )
@@ -102,7 +102,7 @@ class Confirmation:
         cloud: Cloud,
         error: NodeNotFound,
         *,
-        young: bool | None = None,
+        accepted: bool,
     ) -> Operation:
         """Record that the VM is gone, as the plugin reports, or wait for more evidence.
 
@@ -110,32 +110,33 @@ class Confirmation:
             operation: the operation that destroys the VM.
             cloud: the VM's cloud.
             error: the error that the plugin raised.
-            young: False when the cloud has accepted the deletion; None to decide by the VM's age
-                whether the cloud may not show it yet.
+            accepted: whether the cloud has accepted the deletion, so that it knew the VM. Before
+                that, the cloud may not show a new VM yet.
         """
-        was_known = young is not None
-        if young is None:
-            young = await self._recorder.database.read(
-                lambda connection: destruction.is_young(
-                    connection, operation, cloud.settings.visibility_timeout, self._recorder.clock
-                )
-            )
-        if young:
+        if not accepted and await self._is_young(operation, cloud):
             doubt: absence.Doubt | None = absence.Doubt("not_visible_yet", error.message)
         else:
-            doubt = await self._doubt(operation, cloud, was_accepted=was_known)
+            doubt = await self._doubt(operation, cloud, was_accepted=accepted)
         if doubt is None:
             # No earlier attempt requested the deletion, so the VM never existed.
-            failed = operation.kind == "stop_vm" and operation.attempts == 1 and not was_known
+            failed = operation.kind == "stop_vm" and operation.attempts == 1 and not accepted
             return await self.gone(operation, error if failed else None)
         made = Progress(
             OperationState.PENDING,
             operation.step,
-            after=self._recorder.retry_delay(operation),
+            after=self._recorder.delays.retry(operation),
             error_code=doubt.code,
             error_message=doubt.message,
         )
         return await self._recorder.progress(operation, made)
+
+    async def _is_young(self, operation: Operation, cloud: Cloud) -> bool:
+        seconds = cloud.settings.visibility_timeout
+        return await self._recorder.database.read(
+            lambda connection: destruction.is_young(
+                connection, operation, seconds, self._recorder.clock
+            )
+        )
 
     async def _doubt(
         self, operation: Operation, cloud: Cloud, *, was_accepted: bool

@@ -47,7 +47,7 @@ from orchestrator_core.errors import (
 )
 from orchestrator_core.model import Node
 
-HELD_LOOK: Final = 15.0
+HELD_RETRY_DELAY: Final = 15.0
 """Seconds until a held destruction is tried again."""
 
 
@@ -107,11 +107,11 @@ class Destroyer(Handler):
         node_id = await self._resolve(cloud, vm, deadline)
         parameters = {"node": vm.node, "hostname": vm.hostname}
         draft = STOP.draft(cloud.name, change.requester, parameters, node_id)
-        held: list[bool] = []
+        ours: list[bool] = []
 
         def in_transaction(connection: Connection, operation: Operation) -> None:
-            safety.check_held(connection)
-            held[:] = [destruction.is_held(connection, operation)]
+            safety.check_no_hold(connection)
+            ours[:] = [destruction.is_ours(connection, operation)]
             destruction.take(connection, operation, cloud.settings, self._recorder.clock)
             destruction.end_assignment(connection, operation, assignments.STOPPED)
 
@@ -137,14 +137,14 @@ class Destroyer(Handler):
                     ),
                 )
             except NodeTerminated:
-                if held != [True]:
+                if ours != [True]:
                     raise
                 return STOP.made(await self._confirmation.gone(operation))
         faultpoints.reached("stop.answered")
         accepted = Progress(
             OperationState.PENDING,
             Step.CONFIRM,
-            after=self._recorder.confirmation_delay(0),
+            after=self._recorder.delays.confirmation(0),
             answer={"node_id": node_id},
         )
         operation = await self._recorder.progress(operation, accepted)
@@ -161,14 +161,14 @@ class Destroyer(Handler):
         if isinstance(error, NodeTerminated):
             await self._confirmation.gone(operation, error)
         elif isinstance(error, NodeNotFound):
-            waits = await self._confirmation.not_there(operation, cloud, error)
+            waits = await self._confirmation.not_there(operation, cloud, error, accepted=False)
             if waits.error_code not in _BELIEVED:
                 # The caller must not believe the plugin's NodeNotFound either.
                 failed = CloudError(f"Cloud {cloud.name} contradicts itself: {waits.error_message}")
                 failed.operation_id = operation.id
                 raise failed from error
         else:
-            begun = not attempt.change.permit.withdraw() or _is_failed_look(error)
+            begun = not attempt.change.permit.withdraw() or _is_failed_lookup(error)
             await attempt.fail(error, destruction.undo_destroy, begun=begun)
 
     async def resume(
@@ -231,18 +231,19 @@ class Destroyer(Handler):
         if isinstance(error, NodeTerminated):
             return await self._confirmation.gone(operation)
         if isinstance(error, NodeNotFound):
-            young = False if sightings.was_accepted(ended) else None
-            return await self._confirmation.not_there(operation, cloud, error, young=young)
+            accepted = sightings.was_accepted(ended)
+            return await self._confirmation.not_there(operation, cloud, error, accepted=accepted)
         if isinstance(error, _StateChanged):
             (node,) = seen
             is_revived = sightings.is_revived([*sightings.of(ended), node.state])
-            tell = self._confirmation.changed if is_revived else self._confirmation.still_there
-            return await tell(operation, node)
+            confirmation = self._confirmation
+            record = confirmation.changed if is_revived else confirmation.still_there
+            return await record(operation, node)
         if isinstance(error, DestroyHeld | DestroyLimit):
-            made = outcome.again(operation, error, HELD_LOOK)
+            made = outcome.again(operation, error, HELD_RETRY_DELAY)
             return await self._recorder.progress(operation, made)
         made = outcome.again(
-            operation, error, self._recorder.retry_delay(operation), unsettled=True
+            operation, error, self._recorder.delays.retry(operation), unsettled=True
         )
         if seen and sightings.was_asked(ended):
             why = f"{sightings.describe(seen[0])}; {error.message}"
@@ -306,7 +307,7 @@ async def _check_there(cloud: Cloud, node_id: str, deadline: Deadline) -> None:
         check_living(node)
 
 
-def _is_failed_look(error: OrchestratorError) -> bool:
+def _is_failed_lookup(error: OrchestratorError) -> bool:
     """Return whether the cloud failed at the look-up that precedes a deletion.
 
     The VM is then destroyed later, as when the cloud fails at the deletion itself. If the cloud

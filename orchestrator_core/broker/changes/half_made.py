@@ -52,8 +52,8 @@ def _refusals() -> set[str]:
 
 def explain(message: str, node: Node, *, destroyed: bool) -> str:
     """Return the error message of a refused start whose VM was found."""
-    what = "is being destroyed" if destroyed else "still runs; this cloud destroys none"
-    return f"{message}; the cloud had made node {node.id} of it all the same, which {what}"
+    what = "is being destroyed" if destroyed else "still runs; this cloud cannot destroy VMs"
+    return f"{message}; the cloud made node {node.id} nevertheless, which {what}"
 
 
 def write(connection: Connection, start: Operation, node: Node, *, destroy: bool) -> None:

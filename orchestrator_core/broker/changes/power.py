@@ -68,7 +68,7 @@ class Switch(Handler):
             OperationState.FAILED,
             operation.step,
             error_code="unknown_outcome",
-            error_message="Whether it was done is not known; look at the node's state",
+            error_message="The outcome is unknown; check the state of the node",
         )
         return await self._recorder.progress(operation, lost)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
+from orchestrator_core.broker.changes.delays import Delays
+from orchestrator_core.broker.changes.late_writes import LateWrites
 from orchestrator_core.broker.changes.room import RoomTurns
-from orchestrator_core.broker.operations import acquire, attempts, inserts, outcome, updates
+from orchestrator_core.broker.operations import acquire, inserts, outcome, updates
 from orchestrator_core.broker.operations.change import Change
 from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
 from orchestrator_core.broker.process.process import Process
@@ -26,7 +28,7 @@ from orchestrator_core.errors import (
     Superseded,
 )
 from orchestrator_core.settings.model import StateSettings
-from orchestrator_core.state.clock_watch import LAG, ClockWatch
+from orchestrator_core.state.clock_watch import ClockWatch
 from orchestrator_core.state.database import Database
 
 Statements = Callable[[Connection, Operation], Operation | None]
@@ -36,22 +38,9 @@ T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
-_FIRST_LOOK: Final = 0.02
-_LONGEST_LOOK: Final = 0.5
-_FIRST_CONFIRMATION: Final = 0.25
-"""Seconds between the first checks of a VM whose deletion was accepted."""
-_SOON_CONFIRMED: Final = 4
-"""Number of these first checks."""
-
-_TRIES: Final = (0.2, 0.5, 1.0, 2.0)
-"""Seconds between the tries to record what has already happened, while a caller waits."""
-_MOST_TRYING: Final = 5.0
-"""Seconds after which no further try begins while a caller waits.
-
-Each try takes 45 s when the database has fallen silent; the caller must be answered after one.
-"""
-_PAUSE: Final = 5.0
-"""Seconds between the tries to record when no caller waits."""
+_FIRST_ROOM_DELAY: Final = 0.02
+_LONGEST_ROOM_DELAY: Final = 0.5
+"""Seconds between two checks whether a cloud has room for another change."""
 
 
 class Recorder:
@@ -66,20 +55,14 @@ class Recorder:
     def __init__(self, database: Database, process: Process, settings: StateSettings) -> None:
         self.database = database
         self.process = process
-        self._settings = settings
+        self.delays = Delays(database, process.clock, settings)
         self._room_turns = RoomTurns()
-        self._late: set[asyncio.Task[Any]] = set()
-        self._ending = asyncio.Event()
+        self._late = LateWrites(database, process)
 
     @property
     def clock(self) -> ClockWatch:
         """The watch of this process over the database's clock."""
         return self.process.clock
-
-    def retry_delay(self, operation: Operation) -> float:
-        """Return the retry delay of an operation: the seconds until its next attempt."""
-        settings = self._settings
-        return outcome.backoff(operation.attempts, settings.retry_delay, settings.max_retry_delay)
 
     async def retry(
         self, operation: Operation, error: OrchestratorError, *, unsettled: bool = False
@@ -91,39 +74,8 @@ class Recorder:
             error: the error of the attempt.
             unsettled: whether the attempt may have taken effect nevertheless.
         """
-        made = outcome.again(operation, error, self.retry_delay(operation), unsettled=unsettled)
+        made = outcome.again(operation, error, self.delays.retry(operation), unsettled=unsettled)
         return await self.progress(operation, made)
-
-    def confirmation_delay(self, checks: int) -> float:
-        """Return the seconds until the next look at a VM whose deletion was accepted.
-
-        Most clouds delete a VM within a second or two; some take minutes. The checks of the first
-        second are therefore close together, and each later delay is twice as long as the last.
-
-        Args:
-            checks: the number of checks since the cloud accepted the deletion.
-        """
-        settings = self._settings
-        first = min(_FIRST_CONFIRMATION, settings.retry_delay)
-        return outcome.backoff(checks + 2 - _SOON_CONFIRMED, first, settings.max_retry_delay)
-
-    async def next_look(self, operation: Operation, grace: float) -> float | None:
-        """Return the seconds until the next look for the effect of an unanswered change.
-
-        A jump of the database's clock does not shorten the grace period.
-
-        Args:
-            operation: the operation whose effect does not show yet.
-            grace: the seconds within which the change may still take effect.
-
-        Returns:
-            The seconds; None once the grace period is over.
-        """
-        ended, gained = await self.database.read(
-            lambda c: (attempts.of(c, operation.id), self.clock.gained(c, grace + LAG))
-        )
-        left = grace - attempts.lost_for(operation, ended) + gained
-        return min(left, self.retry_delay(operation)) if left > 0 else None
 
     def permit(self) -> Permit:
         """Return a permit for an attempt without a waiting caller.
@@ -204,7 +156,7 @@ class Recorder:
         try:
             return await self.database.write(kept)
         except CommitUnconfirmed:
-            if await self._find(done[0][0].id) is None:
+            if await self._late.find(done[0][0].id) is None:
                 raise
             return done[0]
 
@@ -242,7 +194,8 @@ class Recorder:
             if operation is not None:
                 return operation
         raise CloudBusy(
-            f"Cloud {draft.cloud} has {limit} changes under way, which is its limit", retry_after=1
+            f"Cloud {draft.cloud} has {limit} changes in progress, which is its limit",
+            retry_after=1,
         )
 
     async def _record_in_turn(
@@ -253,12 +206,12 @@ class Recorder:
         deadline: Deadline,
     ) -> Operation | None:
         """Record an operation as soon as the cloud has room; return None if it has none in time."""
-        look = _FIRST_LOOK
+        delay = _FIRST_ROOM_DELAY
         while (operation := await self._write_record(draft, work, on_abort)) is None:
-            if deadline.remaining() <= look:
+            if deadline.remaining() <= delay:
                 return None
-            await asyncio.sleep(look)
-            look = min(2 * look, _LONGEST_LOOK)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_ROOM_DELAY)
         return operation
 
     async def _write_record(
@@ -271,7 +224,7 @@ class Recorder:
         try:
             return await self._recorded(draft.operation_id)
         except StateUnavailable:
-            self._keep(draft.operation_id, self._abort_late(draft.operation_id, on_abort))
+            self._late.run(draft.operation_id, self._abort_late(draft.operation_id, on_abort))
             raise
 
     async def _recorded(self, operation_id: str) -> Operation:
@@ -280,45 +233,29 @@ class Recorder:
         Raises:
             StateUnavailable: when the operation does not show; the commit may still take effect.
         """
-        found = await self._find(operation_id)
+        found = await self._late.find(operation_id)
         if found is None or found.owner != self.process.id:
             raise StateUnavailable
         return found
-
-    async def _find(self, operation_id: str) -> Operation | None:
-        """Return an operation after an unconfirmed commit; None if it does not show."""
-        patience = Deadline(_MOST_TRYING)
-        for delay in _TRIES:
-            await asyncio.sleep(delay)
-            with suppress(StateUnavailable):
-                return await self.database.read(lambda c: updates.get(c, operation_id))
-            if patience.remaining() <= 0:
-                break
-        return None
 
     async def _abort_late(self, operation_id: str, on_abort: Statements) -> Operation | None:
         """End an operation as not begun if its unconfirmed commit has recorded it after all.
 
         Its caller has received StateUnavailable, so the operation must not begin.
         """
-        while True:
-            await self._rest()
-            try:
-                found = await self.database.read(lambda c: updates.get(c, operation_id))
-            except StateUnavailable:
-                if self._ending.is_set():
-                    raise
-                continue
-            if found is None or found.owner != self.process.id:
-                return found
-            return await self.progress(found, _not_recorded(found), on_abort)
+        found = await self._late.until_available(
+            lambda: self.database.read(lambda c: updates.get(c, operation_id))
+        )
+        if found is None or found.owner != self.process.id:
+            return found
+        return await self.progress(found, _not_recorded(found), on_abort)
 
     async def progress(
         self,
         operation: Operation,
         made: Progress,
         in_transaction: Statements | None = None,
-        known: Callable[[Connection], None] | None = None,
+        on_superseded: Callable[[Connection], None] | None = None,
     ) -> Operation:
         """Record the result of an attempt.
 
@@ -329,7 +266,7 @@ class Recorder:
             operation: the operation whose attempt runs.
             made: the result of the attempt.
             in_transaction: further statements of the same transaction.
-            known: the statements to run if another process has taken over the operation.
+            on_superseded: the statements to run if another process has taken over the operation.
 
         Raises:
             Superseded: when another process has taken over the operation.
@@ -344,21 +281,24 @@ class Recorder:
 
         async def write() -> Operation:
             try:
-                return await self._insist(work)
+                return await self._late.insist(work)
             except Superseded:
-                return await self._superseded(operation, made, known)
+                return await self._superseded(operation, made, on_superseded)
 
         try:
             return await write()
         except OrchestratorError as error:
             error.operation_id = operation.id
             if isinstance(error, StateUnavailable):
-                _log.error("written down later", operation=operation.id, node=made.node_id)
-                self.go_on(operation, self._write_late(write))
+                _log.error("result not recorded yet", operation=operation.id, node=made.node_id)
+                self.go_on(operation, self._late.until_available(write))
             raise
 
     async def _superseded(
-        self, operation: Operation, made: Progress, known: Callable[[Connection], None] | None
+        self,
+        operation: Operation,
+        made: Progress,
+        on_superseded: Callable[[Connection], None] | None,
     ) -> Operation:
         """Return the operation if an earlier try of ours, unconfirmed in its commit, wrote it.
 
@@ -368,23 +308,9 @@ class Recorder:
         found = await self.database.read(lambda c: updates.written(c, operation, made))
         if found is not None:
             return found
-        if known is not None:
-            await self.database.write(known)
+        if on_superseded is not None:
+            await self.database.write(on_superseded)
         raise Superseded(operation.id)
-
-    async def _write_late(self, write: Callable[[], Awaitable[Operation]]) -> Operation:
-        while True:
-            await self._rest()
-            try:
-                return await write()
-            except StateUnavailable:
-                if self._ending.is_set():
-                    raise
-
-    async def _rest(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PAUSE):
-                await self._ending.wait()
 
     async def reacquire(
         self, operation: Operation, limit: int | None, deadline: Deadline
@@ -406,18 +332,18 @@ class Recorder:
                 return None
             return acquire.acquire_one(connection, self.process.id, operation)
 
-        look = 0.0
+        room_delay = 0.0
         while True:
-            delay = await self.database.read(
+            due_in = await self.database.read(
                 lambda connection: updates.seconds_until_due(connection, operation)
             )
-            if delay is None or max(delay, look) >= deadline.remaining():
+            if due_in is None or max(due_in, room_delay) >= deadline.remaining():
                 return None
-            await asyncio.sleep(max(delay, look))
-            taken = await self.database.write(work)
-            if taken is not None:
-                return taken
-            look = min(2 * look, _LONGEST_LOOK) or _FIRST_LOOK
+            await asyncio.sleep(max(due_in, room_delay))
+            acquired = await self.database.write(work)
+            if acquired is not None:
+                return acquired
+            room_delay = min(2 * room_delay, _LONGEST_ROOM_DELAY) or _FIRST_ROOM_DELAY
 
     def caller_left(self, change: Change, operation: Operation, on_abort: Statements) -> None:
         """Record that an operation has not begun, because its caller has left.
@@ -438,14 +364,7 @@ class Recorder:
         self, operation: Operation, work: Coroutine[Any, Any, Operation]
     ) -> asyncio.Task[Operation]:
         """Run work to its end whether or not a caller waits; :meth:`drain` waits for it."""
-        return self._keep(operation.id, work)
-
-    def _keep(self, operation_id: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.ensure_future(work)
-        self.process.runs(operation_id, task)
-        self._late.add(task)
-        task.add_done_callback(self._ended)
-        return task
+        return self._late.run(operation.id, work)
 
     def _hold(self, operation_id: str) -> None:
         task = asyncio.current_task()
@@ -454,33 +373,11 @@ class Recorder:
 
     async def drain(self) -> None:
         """Wait until everything is recorded; try failing writes once more, then lose them."""
-        self._ending.set()
-        if self._late:
-            await asyncio.wait(self._late)
-
-    async def _insist(self, work: Callable[[Connection], Operation]) -> Operation:
-        """Write, and wait for a database that is briefly unreachable.
-
-        The cloud has acted already, so the result must not be dropped at the first error.
-        """
-        patience = Deadline(_MOST_TRYING)
-        for delay in _TRIES:
-            try:
-                return await self.database.write(work)
-            except StateUnavailable:
-                if patience.remaining() <= 0:
-                    raise
-                await asyncio.sleep(delay)
-        return await self.database.write(work)
+        await self._late.drain()
 
     def _withdraw(self, writing: asyncio.Future[Operation], on_abort: Statements) -> None:
         if not writing.cancelled() and writing.exception() is None:
             self.later(writing.result(), _caller_left(writing.result()), on_abort)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._late.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _log.warning("could not be written down", why=str(task.exception()))
 
 
 def _caller_left(operation: Operation) -> Progress:
@@ -489,7 +386,7 @@ def _caller_left(operation: Operation) -> Progress:
         OperationState.FAILED,
         operation.step,
         error_code="caller_left",
-        error_message="The caller left before the change began",
+        error_message="The caller disconnected before the change began",
     )
 
 
@@ -499,5 +396,5 @@ def _not_recorded(operation: Operation) -> Progress:
         OperationState.FAILED,
         operation.step,
         error_code=StateUnavailable.code,
-        error_message="The database was away when it was to begin",
+        error_message="The database was unavailable when the change was about to begin",
     )

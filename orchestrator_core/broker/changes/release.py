@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes.attempt import FirstAttempt
-from orchestrator_core.broker.changes.destroy import HELD_LOOK, Destroyer
+from orchestrator_core.broker.changes.destroy import HELD_RETRY_DELAY, Destroyer
 from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Recorder, Statements
 from orchestrator_core.broker.ledger import (
@@ -111,7 +111,7 @@ class Releaser(Handler):
         if operation.step is not Step.RELEASE:
             return await self._destroyer.resume(operation, cloud, backend)
         if backend is None:
-            why = f"Cloud {cloud.name} has no assignment backend any more"
+            why = f"Cloud {cloud.name} no longer has an assignment backend"
             return await self._unknown(operation, why)
         # If the ledger alone expires a lease, no backend can be asked: begin the release again.
         if operation.unsettled and (backend.external or not leases.is_expiry(operation)):
@@ -134,12 +134,12 @@ class Releaser(Handler):
         try:
             permit = self._recorder.permit()
             assignment = await self._recorder.database.read(
-                lambda connection: _look(
+                lambda connection: _assignment_to_release(
                     connection, operation, cloud.settings, self._recorder.clock
                 )
             )
         except (DestroyHeld, DestroyLimit) as error:
-            made = outcome.again(operation, error, HELD_LOOK)
+            made = outcome.again(operation, error, HELD_RETRY_DELAY)
             return await self._recorder.progress(operation, made)
         except OrchestratorError as error:
             return await self._recorder.retry(operation, error)
@@ -164,7 +164,7 @@ class Releaser(Handler):
             found = await backend.resolve_vm(cloud.name, operation.node_id, None)
             user = (await backend.shown_vm(cloud.name, operation.node_id)).user
             if user and assignment is not None and user != assignment.user:
-                why = "The backend shows another user, so that the VM is left alone"
+                why = "The backend shows another user, so the VM is kept"
                 return await self._unknown(operation, why)
             await self._namesakes.check_release(backend, cloud, found)
             released = await backend.release_vm(cloud.name, found, permit)
@@ -200,7 +200,7 @@ class Releaser(Handler):
         try:
             shown = await backend.shown_vm(cloud.name, operation.node_id)
         except RequestError as error:
-            why = f"The backend does not tell whose the VM is: {error.message}"
+            why = f"The backend does not show the user of the VM: {error.message}"
         except OrchestratorError as error:
             return await self._recorder.retry(operation, error, unsettled=refusal is None)
         else:
@@ -209,10 +209,10 @@ class Releaser(Handler):
             why = "The backend still shows a user"
         if refusal is not None:
             return await self._recorder.retry(operation, refusal)
-        soon = await self._recorder.next_look(operation, backend.guard.seconds("release_vm"))
-        if soon is not None:
-            return await self._recorder.progress(operation, outcome.check_again(operation, soon))
-        return await self._unknown(operation, f"{why}, so that the VM is not destroyed")
+        delay = await self._recorder.delays.search(operation, backend.guard.seconds("release_vm"))
+        if delay is not None:
+            return await self._recorder.progress(operation, outcome.check_again(operation, delay))
+        return await self._unknown(operation, f"{why}, so the VM is not destroyed")
 
     async def _destroy(self, operation: Operation, cloud: Cloud) -> Operation:
         """Destroy a released VM, for at most the time that the caller waits."""
@@ -288,7 +288,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
         row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.created_at)
         if row.state != VmState.PRESENT:
-            raise Refused(f"Node {vm.id_vm} is being released or destroyed already")
+            raise Refused(f"Node {vm.id_vm} is already being released or destroyed")
         safety.check_may_destroy(row, cloud)
         held = assignments.holding(connection, cloud.name, vm.id_vm)
         if held is None and (generation is not None or not backend.external):
@@ -298,7 +298,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
         if held is not None:
             assignments.check_generation(held, generation)
             if held.state != AssignmentState.ACTIVE:
-                raise Refused(f"Node {vm.id_vm} is {held.state} just now")
+                raise Refused(assignments.not_active(held))
             cause = Cause(change.requester, operation.id)
             assignments.move(connection, held, AssignmentState.RELEASING, cause)
             operation = updates.set_assignment(connection, operation, held.id)
@@ -308,7 +308,7 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
     return take
 
 
-def _look(
+def _assignment_to_release(
     connection: Connection, operation: Operation, cloud: CloudSettings, clock: ClockWatch
 ) -> Assignment | None:
     """Return the assignment to be released, after checking that the VM may be destroyed now.
@@ -318,7 +318,7 @@ def _look(
         Superseded: when another process has taken over the operation.
     """
     updates.check_ours(connection, operation)
-    safety.check_held(connection)
+    safety.check_no_hold(connection)
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is not None and vm.state == VmState.RELEASING:

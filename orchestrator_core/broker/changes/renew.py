@@ -72,7 +72,7 @@ class Renewer:
             of = replace(draft, assignment_id=renewed.id)
             process = self._recorder.process.id
             operation = inserts.succeeded(connection, of, answer, process)
-            leases.tell_renewed(connection, renewed, operation)
+            leases.add_renewed_event(connection, renewed, operation)
             return operation, answer
 
         change.permit.begin()

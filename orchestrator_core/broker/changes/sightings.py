@@ -90,6 +90,6 @@ def explain(operation: Operation, node: Node) -> str:
     """Return the reason why an operation is paused, and what a person can do."""
     return (
         f"Node {operation.node_id} was switched off and is {node.state.value} again: it was "
-        "changed after its deletion was asked for, and is left alone. Retry the operation to "
-        "destroy it, or abandon the operation"
+        "changed after its deletion was requested, and is kept. Retry the operation to destroy it, "
+        "or abandon the operation"
     )

@@ -71,7 +71,7 @@ class Starter(Handler):
         except NodeNotFound:
             return await self._missing(operation, cloud, marker)
         except Unsupported as error:
-            why = f"Whether a VM was started cannot be found out: {error.message}"
+            why = f"The outcome of the start cannot be determined: {error.message}"
             return await self._recorder.progress(
                 operation, outcome.paused(operation, "unknown_outcome", why, unsettled=True)
             )
@@ -116,12 +116,12 @@ class Starter(Handler):
             vm = VmKey(written.cloud, node.id, node.name)
             vms.started(connection, vm, written.id, written.created_at)
 
-        def known(connection: Connection) -> None:
+        def on_superseded(connection: Connection) -> None:
             # If the start was recorded as failed, its VM is an orphan, which the scan finds.
-            if updates.tell_node(connection, operation, node.id):
+            if updates.record_node(connection, operation, node.id):
                 in_transaction(connection, operation)
 
-        return await self._recorder.progress(operation, made, in_transaction, known)
+        return await self._recorder.progress(operation, made, in_transaction, on_superseded)
 
     async def _failed(self, change: Change, operation: Operation, error: OrchestratorError) -> None:
         """Record an error of a start: nothing was started, or the outcome is unknown."""
@@ -137,9 +137,9 @@ class Starter(Handler):
 
     async def _missing(self, operation: Operation, cloud: Cloud, marker: str) -> Operation:
         grace = cloud.settings.visibility_timeout
-        soon = await self._recorder.next_look(operation, grace)
-        if soon is not None:
-            return await self._recorder.progress(operation, outcome.check_again(operation, soon))
+        delay = await self._recorder.delays.search(operation, grace)
+        if delay is not None:
+            return await self._recorder.progress(operation, outcome.check_again(operation, delay))
         empty_searches = await self._recorder.database.read(
             lambda connection: _empty_searches(connection, operation)
         )
@@ -163,12 +163,12 @@ class Starter(Handler):
                 OperationState.FAILED, operation.step, error_code=code, error_message=message
             )
             return await self._recorder.progress(operation, made, _forget_key)
-        why = operation.error_message or "The answer was lost"
+        why = operation.error_message or "The cloud's answer was lost"
         made = Progress(
             OperationState.FAILED,
             operation.step,
             error_code="not_started",
-            error_message=f"{why}; the cloud has shown no VM of it for {grace:g} s",
+            error_message=f"{why}; the cloud has shown no VM of this start for {grace:g} s",
         )
         return await self._recorder.progress(operation, made)
 

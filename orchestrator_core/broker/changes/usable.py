@@ -31,7 +31,7 @@ async def check_shown(cloud: Cloud, vm: Vm, seconds: float | None = None) -> Non
         _, node = await cloud.look_at(vm.id_vm, seconds)
     except (CloudError, Unsupported) as error:
         _log.warning(
-            "assigned without a look at its cloud",
+            "VM assigned without a check of its cloud",
             cloud=cloud.name,
             node=vm.id_vm,
             why=error.message,

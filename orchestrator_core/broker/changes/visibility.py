@@ -38,14 +38,14 @@ async def until_shown(
 
     Args:
         recorder: the recorder, with the VMs that were started here and the database's clock.
-        cloud: the VM's cloud; its setting ``visibility`` is the longest wait.
+        cloud: the VM's cloud; its setting ``visibility_timeout`` is the longest wait.
         vm: the VM, by its id or its name.
         deadline: the deadline of the whole operation; no call begins after it.
         ask: the call; it raises NodeNotFound when the VM does not show.
 
     Raises:
         NodeNotFound: when the VM was not started here, was started longer ago than
-            ``visibility``, was seen since, or does not show before the deadline.
+            ``visibility_timeout``, was seen since, or does not show before the deadline.
 
     Source: Amazon EC2 API Reference, "Eventual consistency".
     """

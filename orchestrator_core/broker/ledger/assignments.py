@@ -85,28 +85,33 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     holder = holding(connection, cloud, node_id)
     if holder is None:
         if active:
-            _check_held(connection)
+            _check_no_hold(connection)
         raise Refused(f"Node {node_id} {_why_not(connection, cloud, node_id)}")
     if (holder.user, holder.vm_type) != (wanted.user, wanted.vm_type):
         raise Refused(f"Node {node_id} is already assigned to another user or application")
     if holder.state != AssignmentState.ACTIVE:
-        raise Refused(f"Node {node_id} is {holder.state} just now")
-    if has_run_out(connection, holder):
-        raise Refused(f"The lease of node {node_id} has run out")
+        raise Refused(not_active(holder))
+    if has_expired(connection, holder):
+        raise Refused(f"The lease of node {node_id} has expired")
     return holder, False
 
 
-def _check_held(connection: Connection) -> None:
+def not_active(held: Assignment) -> str:
+    """Return the reason against a change of an assignment that is not active."""
+    return f"The assignment of node {held.node_id} is in state {held.state}; try again later"
+
+
+def _check_no_hold(connection: Connection) -> None:
     restored = installation.read(connection).restored
     if restored:
-        raise AssignHeld(f"Nobody is given a VM just now: {restored}")
+        raise AssignHeld(f"No VM can be assigned now: {restored}")
 
 
 def _why_not(connection: Connection, cloud: str, node_id: str) -> str:
     it = {"of_cloud": cloud, "wanted": node_id}
     if connection.execute(_QUARANTINED, it).first() is None:
         return "is being released or destroyed"
-    return "is an orphan: an operator has to adopt it first, or to destroy it"
+    return "is an orphan; an operator has to adopt or destroy it first"
 
 
 def _note(connection: Connection, claimed: Claim) -> None:
@@ -116,10 +121,10 @@ def _note(connection: Connection, claimed: Claim) -> None:
     if vms.note(connection, key, VmOrigin.GIVEN):
         seconds = uptime() - claimed.asked_at + _CLOCKS_DIFFER
         if vms.has_gone_since(connection, key, now() - seconds):
-            raise Refused(f"Node {vm.id_vm} was destroyed meanwhile")
+            raise Refused(f"Node {vm.id_vm} has been destroyed")
 
 
-def has_run_out(connection: Connection, assignment: Assignment) -> bool:
+def has_expired(connection: Connection, assignment: Assignment) -> bool:
     """Return whether an assignment's lease has expired by the database's clock.
 
     An assignment without a lease never expires. No lease expires while the clock is in doubt.
@@ -245,17 +250,16 @@ def check_generation(held: Assignment, given: int | None) -> None:
         Refused: The caller may mean another assignment of the VM.
     """
     if given is not None and given > held.generation:
-        raise Refused(
-            f"The VM never had an assignment of generation {given}; it is {held.generation} now"
-        )
+        raise Refused(f"The VM never had generation {given}; its generation is {held.generation}")
     if given is not None and given < held.generation:
         raise Refused(
-            f"The assignment of generation {given} has ended; it is {held.generation} by now"
+            f"The assignment of generation {given} has ended; the VM's generation is "
+            f"{held.generation}"
         )
     if given is None and held.generation > 1:
         raise Refused(
             f"The VM has had {held.generation} holders; "
-            "the request must say which is meant: generation"
+            "pass the generation of the assignment that you mean"
         )
 
 

@@ -26,8 +26,8 @@ def take(
     _set_destroying(connection, vm, cloud, clock)
 
 
-def is_held(connection: Connection, operation: Operation) -> bool:
-    """Return what :func:`vms.is_ours` says of the VM, before :func:`take` marks it."""
+def is_ours(connection: Connection, operation: Operation) -> bool:
+    """Return whether the VM is this installation's own; call this before :func:`take` marks it."""
     assert operation.node_id is not None
     return vms.is_ours(connection, VmKey(operation.cloud, operation.node_id))
 
@@ -48,7 +48,7 @@ def check_still(connection: Connection, operation: Operation) -> None:
         DestroyHeld: Destruction is frozen or under review.
         Refused: The VM is protected.
     """
-    safety.check_held(connection)
+    safety.check_no_hold(connection)
     assert operation.node_id is not None
     vm = vms.get(connection, operation.cloud, operation.node_id)
     if vm is not None:
@@ -72,12 +72,12 @@ def write_gone(connection: Connection, operation: Operation, *, never_there: boo
         vms.forget(connection, vm)
     else:
         since = vm.origin == VmOrigin.STARTED and vm.created_at > started_at
-        another = since and not _was_told_late(connection, vm, operation)
+        another = since and not _was_accepted_late(connection, vm, operation)
         state = VmState.PRESENT if another else VmState.GONE
         vms.set_state(connection, operation.cloud, operation.node_id, state)
 
 
-def _was_told_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
+def _was_accepted_late(connection: Connection, vm: Row[Any], operation: Operation) -> bool:
     """Return whether the cloud has accepted the deletion of a VM whose start was recorded first.
 
     A start that was recorded after this operation has made another VM with the same id.
@@ -119,10 +119,10 @@ def prepare_retry(
         return False
     if vm is None:  # the row was deleted after its keep
         vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
-    safety.check_held(connection)
+    safety.check_no_hold(connection)
     held = assignments.holding(connection, operation.cloud, operation.node_id)
     if held is not None:
-        raise Refused(f"Node {vm.node_id} is assigned to {held.user} by now, and left alone")
+        raise Refused(f"Node {vm.node_id} is now assigned to {held.user}, and is kept")
     _set_destroying(connection, vm, cloud, clock)
     return True
 

@@ -61,8 +61,8 @@ def check_unheld(connection: Connection, backend: str, cloud: str, vm: Vm) -> No
         is_other = (held.cloud, held.node_id) != (cloud, vm.id_vm)
         if is_other and held.hostname == fold(vm.hostname):
             raise Refused(
-                f"Node {vm.id_vm} of cloud {cloud} is not assigned: the assignment of "
-                f"{vm.hostname!r} is of node {held.node_id} of cloud {held.cloud}"
+                f"Node {vm.id_vm} of cloud {cloud} is not assigned; the assigned VM named "
+                f"{vm.hostname!r} is node {held.node_id} of cloud {held.cloud}"
             )
 
 
@@ -91,10 +91,10 @@ class NamesakeFilter(Generic[T]):
             return self.shape(vms)
         listed = Counter(fold(vm.hostname) for vm in vms)
         return self.shape(
-            [self._told(vm, listed) if fold(vm.hostname) in names else vm for vm in vms]
+            [self._own_record(vm, listed) if fold(vm.hostname) in names else vm for vm in vms]
         )
 
-    def _told(self, vm: Vm, listed: Counter[str]) -> Vm:
+    def _own_record(self, vm: Vm, listed: Counter[str]) -> Vm:
         name = fold(vm.hostname)
         same = [one for one in self.held if one.hostname == name]
         own = next(

@@ -60,7 +60,10 @@ _RENEW: Final = (
 # PostgreSQL uses the index only under two conditions. The time must be constant during the
 # statement (hence the subquery), and the index must also provide the order, because the planner
 # cannot estimate how many leases have expired.
-_RUN_OUT: Final = (
+#
+# There is no condition on a clock in doubt: the durable worker checks the clock in the same
+# transaction, after these statements, and rolls back if the clock is not trusted.
+_EXPIRED_LEASES: Final = (
     select(*assignment_rows.c)
     .join(vm_rows, vm_rows.c.id == assignment_rows.c.vm_id)
     .where(
@@ -73,9 +76,9 @@ _RUN_OUT: Final = (
     .limit(bindparam("most", type_=Integer))
 )
 
-_LOCK_RUN_OUT: Final = _RUN_OUT.with_for_update(of=vm_rows, skip_locked=True)
+_LOCK_EXPIRED: Final = _EXPIRED_LEASES.with_for_update(of=vm_rows, skip_locked=True)
 
-_TAKE_BACK: Final = (
+_EXPIRE: Final = (
     update(assignment_rows)
     .where(
         assignment_rows.c.id == bindparam("of_assignment"),
@@ -124,7 +127,9 @@ def which(connection: Connection, cloud: str, vm: VmReference) -> str:
             "hostname", f"{vm.hostname!r} is node {', '.join(found)}, but node is {vm.node!r}"
         )
     if len(found) > 1 and vm.node is None:
-        raise InvalidParameter("hostname", f"{vm.hostname!r} fits nodes {', '.join(found)}")
+        raise InvalidParameter(
+            "hostname", f"{vm.hostname!r} is the hostname of nodes {', '.join(found)}"
+        )
     return vm.node or found[0]
 
 
@@ -146,27 +151,27 @@ def renew(
         raise Refused(f"Node {node_id} is not assigned")
     assignments.check_generation(held, generation)
     if held.state != AssignmentState.ACTIVE:
-        raise Refused(f"Node {node_id} is {held.state} just now")
+        raise Refused(assignments.not_active(held))
     if held.lease_expires_at is None:
-        raise Refused(f"Node {node_id} was assigned without a lease")
-    raise Refused(f"The lease of node {node_id} has run out")
+        raise Refused(f"Node {node_id} has no lease")
+    raise Refused(f"The lease of node {node_id} has expired")
 
 
-def tell_renewed(connection: Connection, assignment: Assignment, operation: Operation) -> None:
+def add_renewed_event(connection: Connection, assignment: Assignment, operation: Operation) -> None:
     """Add a renewal to an assignment's history."""
     by = Requester(operation.caller, operation.request_id)
     cause = Cause(by, operation.id, _RENEWED)
     assignments.add_event(connection, assignment, AssignmentState.ACTIVE, cause)
 
 
-def any_run_out(connection: Connection) -> bool:
+def any_expired(connection: Connection) -> bool:
     """Return whether a lease has expired whose VM is not being released yet."""
-    return connection.execute(_RUN_OUT, {"most": 1}).first() is not None
+    return connection.execute(_EXPIRED_LEASES, {"most": 1}).first() is not None
 
 
-def run_out(connection: Connection) -> list[Assignment]:
+def expired(connection: Connection) -> list[Assignment]:
     """Return at most 1,000 assignments whose leases have expired by the database's clock."""
-    return [Assignment(*row) for row in connection.execute(_RUN_OUT, {"most": 1000})]
+    return [Assignment(*row) for row in connection.execute(_EXPIRED_LEASES, {"most": 1000})]
 
 
 def expire_leases(connection: Connection, most: int) -> list[tuple[str, Assignment]]:
@@ -181,14 +186,14 @@ def expire_leases(connection: Connection, most: int) -> list[tuple[str, Assignme
     Returns:
         The id of each operation that will release and destroy a VM, with the VM's assignment.
     """
-    rows = connection.execute(_LOCK_RUN_OUT, {"most": most}).all()
+    rows = connection.execute(_LOCK_EXPIRED, {"most": most}).all()
     taken = ((_expire(connection, one), one) for one in (Assignment(*row) for row in rows))
     return [(operation_id, one) for operation_id, one in taken if operation_id is not None]
 
 
 def _expire(connection: Connection, assignment: Assignment) -> str | None:
     """Record the release of a VM; return the operation's id, or None if the lease was renewed."""
-    found = connection.execute(_TAKE_BACK, {"of_assignment": assignment.id}).first()
+    found = connection.execute(_EXPIRE, {"of_assignment": assignment.id}).first()
     if found is None:
         return None
     parameters = {"node": assignment.node_id, "hostname": assignment.hostname, **_CAUSE}

@@ -167,12 +167,12 @@ async def _nodes(cloud: Cloud, deadline: Deadline) -> _Listing | None:
             return None
         description, nodes = await asyncio.wait_for(cloud.list_all(), deadline.remaining())
     except TimeoutError:
-        why = "its list took too long"
+        why = "the list took too long"
     except OrchestratorError as error:
         why = error.message
     else:
         return _Listing(cloud.name, description, nodes)
-    _log.warning("namesakes are looked for without the cloud's list", cloud=cloud.name, why=why)
+    _log.warning("namesakes searched without the cloud's list", cloud=cloud.name, why=why)
     return None
 
 

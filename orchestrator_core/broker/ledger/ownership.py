@@ -15,9 +15,9 @@ class NotOwn(Refused):
 
     def __init__(self, cloud: str, node_id: str) -> None:
         super().__init__(
-            f"Node {node_id} was neither started nor adopted here, and cloud {cloud} destroys "
-            'its own VMs alone (destroy = "own"). An operator can adopt it: '
-            f'orchestrator orphans adopt {cloud} {node_id}; or write destroy = "all"'
+            f"Node {node_id} was neither started nor adopted here, and cloud {cloud} destroys only "
+            'its own VMs (destroy = "own"). Adopt the VM with: orchestrator orphans adopt '
+            f'{cloud} {node_id}; or set destroy = "all"'
         )
 
 

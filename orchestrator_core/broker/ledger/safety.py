@@ -37,10 +37,10 @@ def check_protected(vm: Row[Any]) -> None:
         Refused: The VM is protected.
     """
     if vm.protected:
-        raise Refused(f"Node {vm.node_id} is protected; take the protection away first")
+        raise Refused(f"Node {vm.node_id} is protected; remove the protection first")
 
 
-def check_held(connection: Connection) -> None:
+def check_no_hold(connection: Connection) -> None:
     """Raise DestroyHeld while destruction is frozen or under review.
 
     Raises:
@@ -49,7 +49,7 @@ def check_held(connection: Connection) -> None:
     """
     held = installation.read(connection).held
     if held:
-        raise DestroyHeld(f"Nothing is destroyed just now: {held}")
+        raise DestroyHeld(f"No VM can be destroyed now: {held}")
 
 
 def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) -> None:
@@ -77,7 +77,7 @@ def check_rate(connection: Connection, cloud: CloudSettings, clock: ClockWatch) 
     ).one()
     if recent >= most:
         raise DestroyLimit(
-            f"Cloud {cloud.name} has destroys_per_hour = {most}, which is used up",
+            f"Cloud {cloud.name} has reached its limit destroys_per_hour = {most}",
             retry_after=oldest if oldest is not None else _HOUR,
         )
 

@@ -197,7 +197,7 @@ def note_and_lock(
     note(connection, vm, origin)
     row = lock(connection, vm.cloud, vm.node_id)
     if row is None or (since is not None and has_gone_since(connection, vm, since)):
-        raise Refused(f"Node {vm.node_id} was destroyed meanwhile")
+        raise Refused(f"Node {vm.node_id} has been destroyed")
     return row
 
 

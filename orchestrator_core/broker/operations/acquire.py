@@ -194,7 +194,7 @@ def reclaim_lost(connection: Connection, process_timeout: float) -> int:
         select(*operations.c).where(_is_lost(process_timeout)).with_for_update(skip_locked=True)
     ).all()
     for row in dead:
-        reclaim(connection, Operation.of(row), "the process that ran it is gone")
+        reclaim(connection, Operation.of(row), "the process that ran the operation has ended")
     return len(dead)
 
 

@@ -116,7 +116,7 @@ class Started:
         return self.node.id
 
     @property
-    def told(self) -> Node:
+    def for_extensions(self) -> Node:
         """The result as extensions see it, without secrets."""
         return replace(self.node, secrets={})
 
@@ -134,7 +134,7 @@ class Acted:
     operation: Operation | None = None
 
     @property
-    def told(self) -> None:
+    def for_extensions(self) -> None:
         """None: extensions see only that the change was made."""
 
 
@@ -157,7 +157,7 @@ class Assigned:
         return self.result.id_vm
 
     @property
-    def told(self) -> AssignmentResult:
+    def for_extensions(self) -> AssignmentResult:
         """The result as extensions see it."""
         return self.result
 

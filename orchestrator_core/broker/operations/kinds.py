@@ -102,17 +102,17 @@ POWER_OFF: Final = Kind(
 ASSIGN: Final = Kind(
     "assign_vm", "Assign a VM to a user and an application.", (Step.ASSIGN,), DAY, _assigned
 )
-RENEW: Final = Kind("renew_vm", "Let a lease end at another time.", (Step.ASSIGN,), 0.0, _assigned)
+RENEW: Final = Kind("renew_vm", "Set a new end for a lease.", (Step.ASSIGN,), 0.0, _assigned)
 RELEASE: Final = Kind(
     "release_vm",
-    "Take a VM back from its user, then destroy it.",
+    "Release a VM from its user, then destroy it.",
     (Step.RELEASE, Step.DESTROY, Step.CONFIRM),
     7 * DAY,
     _released,
 )
 ADOPT: Final = Kind(
     "adopt_vm",
-    "Take a VM that was started elsewhere for one of this installation's own.",
+    "Make a VM that was started elsewhere one of this installation's own.",
     (Step.ADOPT,),
     0.0,
     _acted,

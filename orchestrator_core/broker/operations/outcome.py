@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Final
 
 from orchestrator_core.broker.operations.operation import Operation, Progress
@@ -24,8 +23,6 @@ _INVALID: Final = (InvalidParameter, ImageNotFound, SizeNotFound, Unsupported)
 HELD: Final = (DestroyHeld.code, DestroyLimit.code)
 """The error codes of attempts that may not begin at present."""
 
-_MOST_DOUBLINGS: Final = 10
-
 
 def is_invalid(error: OrchestratorError) -> bool:
     """Return whether the request itself was invalid, so that nothing was changed."""
@@ -41,16 +38,10 @@ def is_nothing_done(error: OrchestratorError) -> bool | None:
 
 def is_refusal(error: OrchestratorError) -> bool:
     """Return whether it is certain that the cloud did not make the change."""
-    told = is_nothing_done(error)
-    if told is not None or isinstance(error, CloudError):
-        return bool(told)
+    nothing_done = is_nothing_done(error)
+    if nothing_done is not None or isinstance(error, CloudError):
+        return bool(nothing_done)
     return isinstance(error, RequestError | Unsupported)
-
-
-def backoff(attempts: int, first: float, longest: float) -> float:
-    """Return the retry delay in seconds; it doubles each time and varies at random by 20 %."""
-    doubled: float = first * 2 ** min(max(attempts - 1, 0), _MOST_DOUBLINGS)
-    return min(longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - nothing secret
 
 
 def failed(operation: Operation, error: OrchestratorError) -> Progress:

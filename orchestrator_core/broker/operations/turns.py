@@ -51,10 +51,11 @@ class Turns:
     def due(self, clouds: Sequence[str], most: int) -> Select[tuple[str]]:
         """Return the statement that finds the next operations of some clouds.
 
-        Each due row is numbered within its caller and cloud. By that number it is numbered again
-        within its caller. An operation's turn is the second number plus the number of operations
-        that the caller already has running. A caller with 2,400 rows therefore does not delay a
-        caller with a single row.
+        The clouds of a caller take turns first: each due row gets a number within its caller and
+        cloud, and the caller's rows are ordered by it. The callers take turns then: the place of a
+        row in that order, plus the number of operations that the caller already has running, is
+        the row's turn. A caller with 2,400 rows therefore does not delay a caller with one row,
+        and a caller's busy cloud does not delay the caller's other clouds.
 
         Args:
             clouds: The clouds.

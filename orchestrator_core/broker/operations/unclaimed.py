@@ -16,8 +16,8 @@ from orchestrator_core.state.tables import operations
 
 UNKNOWN_KIND: Final = "unknown_kind"
 
-_NO_CLOUD: Final = "No durable worker that has this cloud in its settings takes it; nothing is done"
-_NO_KIND: Final = "No durable worker knows this kind of operation at this step; nothing is done"
+_NO_CLOUD: Final = "No running durable worker has this cloud in its settings; the operation waits"
+_NO_KIND: Final = "No running durable worker knows this kind of operation at this step; it waits"
 
 
 def report(connection: Connection, clouds: Collection[str], patience: float) -> list[Operation]:

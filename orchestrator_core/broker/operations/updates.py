@@ -208,7 +208,7 @@ def check_ours(connection: Connection, operation: Operation) -> None:
         raise Superseded(operation.id)
 
 
-def tell_node(connection: Connection, operation: Operation, node_id: str) -> bool:
+def record_node(connection: Connection, operation: Operation, node_id: str) -> bool:
     """Record the VM of an operation that another process continues.
 
     Returns:
@@ -320,7 +320,7 @@ def abandon(connection: Connection, operation_id: str, why: str) -> Operation | 
             next_attempt_at=None,
             fence=table.c.fence + 1,
             error_code="abandoned",
-            error_message=why + func.coalesce("; before that: " + table.c.error_message, ""),
+            error_message=why + func.coalesce("; the last error: " + table.c.error_message, ""),
         )
         .returning(*table.c)
     ).first()

@@ -28,11 +28,11 @@ from orchestrator_core.state.tables import operations, orphans
 UNKNOWN: Final = "unknown_operation"
 
 REASONS: Final[Mapping[str, str]] = {
-    UNKNOWN: "it carries our marker, and the database knows nothing of its operation: it may be "
-    "older than the cloud",
-    "operation_ended": "its start was taken for failed, and it appeared later",
-    "second_of_one": "its operation has started another VM as well",
-    "gone_before": "its cloud said that it was gone, and shows it again",
+    UNKNOWN: "it has the marker of this installation, but the database does not know its "
+    "operation; the database may be older than the VM",
+    "operation_ended": "its start was recorded as failed before the VM appeared",
+    "second_of_one": "its operation has also started another VM",
+    "gone_before": "its cloud reported it as gone and shows it again",
 }
 """Reasons for which a VM counts as an orphan, with their explanations."""
 
@@ -271,16 +271,17 @@ def _check_destroyable(connection: Connection, key: VmKey) -> None:
     if held is not None:
         raise Refused(
             f"Node {key.node_id} of {key.cloud} is assigned to {held.user} for {held.vm_type}: "
-            "release it, or stop it"
+            "release or stop it instead"
         )
     if vm.protected:
         raise Refused(
-            f"Node {key.node_id} of {key.cloud} is protected; take the protection away first"
+            f"Node {key.node_id} of {key.cloud} is protected; remove the protection first"
         )
     is_orphan = any(one.node_id == key.node_id for one in find(connection, key.cloud))
     if vm.origin == VmOrigin.GIVEN and not is_orphan:
         raise Refused(
-            f"Node {key.node_id} of {key.cloud} is neither an orphan nor our own: adopt it first"
+            f"Node {key.node_id} of {key.cloud} is neither an orphan nor this "
+            "installation's own; adopt it first"
         )
 
 

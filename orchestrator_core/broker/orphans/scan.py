@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.vm import VmKey
@@ -47,15 +47,18 @@ class OrphanScanner:
         self._registry = registry
         self._interval = interval
 
-    async def turn(self) -> None:
+    async def scan_due(self) -> None:
         """Scan every cloud that is due."""
         usable = [name for name, cloud in self._registry.clouds.items() if not cloud.failure]
+        # One read, every second, for all clouds: a write would take the lock from the changes.
+        if not await self._database.read(lambda connection: _is_any_due(connection, usable)):
+            return
         for name in await self._database.write(
             lambda connection: _claim(connection, usable, self._interval)
         ):
-            await self._look(self._registry.clouds[name])
+            await self._scan(self._registry.clouds[name])
 
-    async def _look(self, cloud: Cloud) -> None:
+    async def _scan(self, cloud: Cloud) -> None:
         started_at = await self._database.read(clock_of)
         try:
             _, nodes = await cloud.list_all()
@@ -72,13 +75,13 @@ class OrphanScanner:
             ended = [node.id for node in nodes if not is_living(node)]
             vms.note_terminated(connection, cloud.name, ended, started_at)
             _ended(connection, cloud.name, len(nodes), None)
-            _draw_conclusions(connection, cloud.settings, seen)
+            _apply_rules(connection, cloud.settings, seen)
             self._clock.check(connection)
             return seen
 
         for orphan in await self._database.write(work):
             _log.warning(
-                "a VM that nobody owns",
+                "orphan found",
                 cloud=orphan.cloud,
                 node=orphan.node_id,
                 reason=orphan.reason,
@@ -86,13 +89,22 @@ class OrphanScanner:
             )
 
 
+def _is_any_due(connection: Connection, clouds: list[str]) -> bool:
+    """Return whether one of these clouds is due, or has never been scanned."""
+    waiting = (
+        select(func.count())
+        .select_from(orphan_scans)
+        .where(orphan_scans.c.cloud.in_(clouds), orphan_scans.c.due_at > now())
+    )
+    count: int = connection.execute(waiting).scalar_one()
+    return count < len(clouds)
+
+
 def _claim(connection: Connection, clouds: list[str], interval: float) -> list[str]:
-    for name in clouds:
-        connection.execute(
-            insert_unless_there(connection.dialect.name, orphan_scans).values(
-                cloud=name, due_at=0.0
-            )
-        )
+    known = set(connection.scalars(select(orphan_scans.c.cloud)))
+    new = [{"cloud": name, "due_at": 0.0} for name in clouds if name not in known]
+    if new:
+        connection.execute(insert_unless_there(connection.dialect.name, orphan_scans), new)
     rows = connection.execute(
         update(orphan_scans)
         .where(orphan_scans.c.cloud.in_(clouds), orphan_scans.c.due_at <= now())
@@ -116,16 +128,14 @@ def clock_of(connection: Connection) -> float:
     return clock
 
 
-def _draw_conclusions(
-    connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]
-) -> None:
+def _apply_rules(connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]) -> None:
     """Hold destruction if the cloud has VMs unknown to the database; destroy orphans by rule."""
     # An operator who confirms has seen the orphans of that time; only a new one raises new doubt.
     if any(orphan.reason == orphans.UNKNOWN and orphan.times_seen == 1 for orphan in seen):
         installation.doubt(
             connection,
-            f"cloud {cloud.name} has VMs of ours that the database knows nothing of; it may have "
-            "come out of a backup",
+            f"cloud {cloud.name} has VMs of this installation that the database does not know; it "
+            "may have been restored from a backup",
         )
     clock = clock_of(connection)
     for orphan in seen:

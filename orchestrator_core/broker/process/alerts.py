@@ -26,7 +26,7 @@ class Alerts:
 
     Args:
         kind: the kind of this process. A durable worker reports holds; a web worker reports that
-            no durable worker is alive.
+            no durable worker is running.
     """
 
     def __init__(self, kind: str) -> None:
@@ -35,31 +35,31 @@ class Alerts:
         self._clock = ""
         self._next = uptime() + _PATIENCE
 
-    def look(self, connection: Connection) -> None:
-        """Log the holds that began or ended since the last look, or a missing durable worker."""
+    def check(self, connection: Connection) -> None:
+        """Log the holds that began or ended since the last check, or a missing durable worker."""
         if self._kind == "worker":
-            self._tell_held(installation.read(connection).held)
-            self._tell_clock(clock_hold.read(connection).reason)
+            self._log_hold(installation.read(connection).held)
+            self._log_clock(clock_hold.read(connection).reason)
         elif uptime() >= self._next:
             self._next = uptime() + _PATIENCE
-            _tell_alone(connection)
+            _log_missing_worker(connection)
 
-    def _tell_held(self, held: str) -> None:
+    def _log_hold(self, held: str) -> None:
         if held and held != self._held:
-            _log.error("nothing is destroyed", why=held)
+            _log.error("destruction held", why=held)
         elif self._held and not held:
-            _log.info("destroying goes on")
+            _log.info("destruction resumed")
         self._held = held
 
-    def _tell_clock(self, why: str) -> None:
+    def _log_clock(self, why: str) -> None:
         if why and why != self._clock:
-            _log.error("no lease ends, and nothing is begun", why=why, help="orchestrator db clock")
+            _log.error("leases and durable work held", why=why, help="orchestrator db clock")
         elif self._clock and not why:
-            _log.info("the database's clock is trusted again")
+            _log.info("database clock trusted again")
         self._clock = why
 
 
-def _tell_alone(connection: Connection) -> None:
+def _log_missing_worker(connection: Connection) -> None:
     if acquire.has_worker(connection, _PATIENCE):
         return
     overdue = select(func.count()).where(
@@ -68,9 +68,9 @@ def _tell_alone(connection: Connection) -> None:
         operations.c.next_attempt_at < now() - _PATIENCE,
     )
     waiting = connection.execute(overdue).scalar_one()
-    if waiting or leases.any_run_out(connection):
+    if waiting or leases.any_expired(connection):
         _log.error(
-            "no durable worker is alive",
+            "no durable worker running",
             waiting=waiting,
             help="orchestrator worker, or worker = true in [state]",
         )

@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 _PATIENCE: Final = 3.0
 """Seconds for which a process that may be late waits for the database before it continues."""
 
-_PAUSE: Final = 1.0
+_RETRY_DELAY: Final = 1.0
 """Seconds between two tries while the database is unreachable."""
 
 
@@ -107,7 +107,7 @@ class Entry:
             if not done.is_set():
                 self.is_late = True
                 self._database.reserve(thread.ident)
-                _log.warning("the database is away; this process serves without it until then")
+                _log.warning("database unavailable; serving without it until it is back")
         if self._error is not None:
             raise self._error
 
@@ -129,8 +129,8 @@ class Entry:
             try:
                 step()
             except StateUnavailable:
-                self._given_up.wait(_PAUSE)  # The reason is logged already.
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller raises it
+                self._given_up.wait(_RETRY_DELAY)  # The reason is logged already.
+            except Exception as error:  # noqa: BLE001 - the caller raises it
                 self._end(done, error)
                 return
             else:
@@ -156,5 +156,5 @@ class Entry:
                 return
         if error is not None:
             why = error.message if isinstance(error, OrchestratorError) else repr(error)
-            _log.critical("this process ends: it cannot use its database", why=why)
+            _log.critical("process ends: database cannot be used", why=why)
             os.kill(os.getpid(), signal.SIGTERM)

@@ -44,7 +44,7 @@ _AHEAD: Final = 1.0
 _SETTLING: Final = 10.0
 """Seconds after which an operation that no task of this process runs is reclaimed."""
 
-_LOST: Final = "its outcome could not be written down"
+_LOST: Final = "the outcome of the attempt could not be recorded"
 
 
 class Process:
@@ -97,7 +97,7 @@ class Process:
         try:
             self._database.write_now(self._leave)
         except OrchestratorError:
-            _log.warning("could not sign off", process=self.id)
+            _log.warning("process row not deleted", process=self.id)
 
     def runs(self, operation_id: str, task: asyncio.Task[Any]) -> None:
         """Register a task of an operation; do not reclaim the operation before the task ends."""
@@ -147,7 +147,7 @@ class Process:
                 pass  # The outage is logged already.
             except OrchestratorError as error:
                 _log.warning("heartbeat failed", process=self.id, why=error.message)
-            except Exception:  # noqa: BLE001 - it must go on beating
+            except Exception:  # noqa: BLE001 - the heartbeats must continue
                 _log.exception("heartbeat failed", process=self.id)
 
     def _beat(self, work: Callable[[Connection], None]) -> None:
@@ -191,8 +191,8 @@ class Process:
         if connection.dialect.name == "postgresql" and installation.hold_if_moved(
             connection, postgresql_place(connection)
         ):
-            _log.error("nothing is destroyed", why=installation.MOVED)
-        self._alerts.look(connection)
+            _log.error("destruction held", why=installation.MOVED)
+        self._alerts.check(connection)
 
     def _reclaim_unknown(self, connection: Connection) -> None:
         """Reclaim operations that no task of this process runs at two consecutive heartbeats.

@@ -30,12 +30,12 @@ from orchestrator_core.state.clock_watch import ClockInDoubt
 
 _log = structlog.get_logger(__name__)
 
-_LOOK: Final = 1.0
+_SCAN_CHECK_DELAY: Final = 1.0
 """Seconds between two checks whether a cloud is due for an orphan scan."""
 
 _HOUSEKEEPING: Final = 60.0
 
-_TAKEN_BACK: Final = 20
+_MOST_EXPIRED: Final = 20
 """Number of leases that one transaction expires at most."""
 
 
@@ -45,8 +45,8 @@ class DurableWorker:
     Args:
         broker: the broker that makes the attempts.
         registry: the registry of the clouds that this worker can reach.
-        settings: the settings, with the slots and the lease.
-        poll: the seconds between two looks for due operations.
+        settings: the settings, with the concurrency and the process timeout.
+        poll: the seconds between two checks for due operations.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class DurableWorker:
         self._orphan_scanner = OrphanScanner(
             broker.database, registry, settings.orphan_scan_interval, self._process.clock
         )
-        self._looking: asyncio.Task[None] | None = None
+        self._orphan_scan: asyncio.Task[None] | None = None
         self._limits = {
             name: cloud.settings.max_concurrent_changes for name, cloud in registry.clouds.items()
         }
@@ -86,16 +86,16 @@ class DurableWorker:
             except (StateUnavailable, ClockInDoubt):
                 pass  # The outage or the clock jump is logged already.
             except OrchestratorError as error:
-                _log.warning("durable worker waits", why=error.message)
-            except Exception:  # noqa: BLE001 - whatever it was, others may be due
-                _log.exception("durable worker waits")
+                _log.warning("durable worker turn failed", why=error.message)
+            except Exception:  # noqa: BLE001 - other operations may still be due
+                _log.exception("durable worker turn failed")
             await self._rest()
-        tasks = {*self._tasks, *([self._looking] if self._looking else [])}
+        tasks = {*self._tasks, *([self._orphan_scan] if self._orphan_scan else [])}
         if tasks:
             await asyncio.wait(tasks)
 
     async def _rest(self) -> None:
-        """Wait until the next look, or until a slot is free for another due operation."""
+        """Wait until the next check, or until a slot is free for another due operation."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._poll):
                 await self._slot_free.wait()
@@ -105,10 +105,10 @@ class DurableWorker:
         """Expire leases, and acquire due operations."""
         database = self._broker.database
         # First, because it checks the database's clock, which decides everything below.
-        run_out, due, dead = await database.read(self._look)
-        await self._keep_house()
+        expired, due, dead = await database.read(self._check_due)
+        await self._clean_up()
         self._scan_for_orphans()
-        if run_out:
+        if expired:
             due = await self._expire_leases() or due
         free = self._settings.concurrency - len(self._tasks)
         if free <= 0:
@@ -120,7 +120,7 @@ class DurableWorker:
         running = Counter(self._tasks.values())
         claimed = await database.write(lambda c: self._claim(c, free, running, dead))
         for operation in claimed:
-            task = asyncio.ensure_future(self._carry_on(operation))
+            task = asyncio.ensure_future(self._attempt(operation))
             self._process.runs(operation.id, task)
             self._tasks[task] = operation.caller
             task.add_done_callback(self._ended)
@@ -131,9 +131,9 @@ class DurableWorker:
         if self._more:
             self._slot_free.set()
 
-    def _look(self, connection: Connection) -> tuple[bool, bool, list[str]]:
+    def _check_due(self, connection: Connection) -> tuple[bool, bool, list[str]]:
         seen = (
-            leases.any_run_out(connection),
+            leases.any_expired(connection),
             acquire.anything_due(connection, self._settings.process_timeout),
             process.ended(connection),
         )
@@ -147,17 +147,17 @@ class DurableWorker:
             faultpoints.reached("expire.recorded")
         for operation_id, assignment in taken:
             _log.info(
-                "lease has run out",
+                "lease expired",
                 operation=operation_id,
                 cloud=assignment.cloud,
                 node=assignment.node_id,
             )
-        if len(taken) == _TAKEN_BACK:
-            self._slot_free.set()  # More leases may have expired: look again at once.
+        if len(taken) == _MOST_EXPIRED:
+            self._slot_free.set()  # More leases may have expired: check again at once.
         return bool(taken)
 
     def _expire(self, connection: Connection) -> list[tuple[str, Assignment]]:
-        taken = leases.expire_leases(connection, _TAKEN_BACK)
+        taken = leases.expire_leases(connection, _MOST_EXPIRED)
         self._process.clock.check(connection)
         return taken
 
@@ -177,7 +177,7 @@ class DurableWorker:
             raise ClockInDoubt("The database's clock has jumped: silent processes may be alive")
         return claimed
 
-    async def _carry_on(self, operation: Operation) -> None:
+    async def _attempt(self, operation: Operation) -> None:
         origin.set(Origin(caller_key(operation.caller), Lane.CHANGE))
         log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
         began = time.monotonic()
@@ -204,21 +204,21 @@ class DurableWorker:
             )
 
     def _scan_for_orphans(self) -> None:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._find_orphans())
+        if self._orphan_scan is None or self._orphan_scan.done():
+            self._orphan_scan = asyncio.ensure_future(self._find_orphans())
 
     async def _find_orphans(self) -> None:
         try:
-            await self._orphan_scanner.turn()
+            await self._orphan_scanner.scan_due()
         except (StateUnavailable, ClockInDoubt):
             pass
         except OrchestratorError as error:
-            _log.warning("look for orphans failed", why=error.message)
-        except Exception:  # noqa: BLE001 - the next look may go better
-            _log.exception("look for orphans failed")
-        await self._pause(_LOOK)
+            _log.warning("orphan scan failed", why=error.message)
+        except Exception:  # noqa: BLE001 - the next scan may succeed
+            _log.exception("orphan scan failed")
+        await self._wait(_SCAN_CHECK_DELAY)
 
-    async def _keep_house(self) -> None:
+    async def _clean_up(self) -> None:
         if time.monotonic() - self._swept < _HOUSEKEEPING:
             return
         self._swept = time.monotonic()
@@ -226,7 +226,7 @@ class DurableWorker:
         await asyncio.to_thread(self._broker.database.checkpoint)
         for operation in await self._broker.database.write(self._report_unclaimed):
             _log.warning(
-                "nobody takes an operation",
+                "operation unclaimed",
                 operation=operation.id,
                 cloud=operation.cloud,
                 why=operation.error_message,
@@ -237,11 +237,11 @@ class DurableWorker:
         self._process.clock.check(connection)
 
     def _report_unclaimed(self, connection: Connection) -> list[Operation]:
-        told = unclaimed.report(connection, self._limits, self._settings.process_timeout)
+        reported = unclaimed.report(connection, self._limits, self._settings.process_timeout)
         self._process.clock.check(connection)
-        return told
+        return reported
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._end.wait()

@@ -1,4 +1,4 @@
-"""``orchestrator plugin``: for authors of plugins."""
+"""``orchestrator plugin``: commands for authors of plugins."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ _COMMANDS: Final = ("check", "new", "sweep")
 
 @click.group(cls=LazyGroup, package="orchestrator_core.cli.plugin", names=_COMMANDS)
 def plugin() -> None:
-    """Write a plugin, and find out whether it does what the contract says."""
+    """Write a new plugin, and check that a plugin keeps the contract."""

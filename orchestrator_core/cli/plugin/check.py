@@ -22,24 +22,28 @@ _KINDS = [kind.value for kind in Kind]
 
 @click.command()
 @click.argument("name")
-@click.option("--kind", type=click.Choice(_KINDS), help="Where the name alone is not enough.")
-@click.option("--static", is_flag=True, help="Look at the package alone; run nothing of it.")
-@click.option("--json", "form", flag_value="json", help="For programs.")
-@click.option("--markdown", "form", flag_value="markdown", help="A table for a README.")
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    help="The kind, if the name is not enough.",
+)
+@click.option("--static", is_flag=True, help="Check the package without running its code.")
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
 @click.option(
     "--readme",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Write the table between the marks of this README, too.",
+    help="Also write the table between the marks in this README.",
 )
 @live_option
 @cloud_option
 @with_clear_errors
 def check(name: str, kind: str | None, form: str | None, **options: Any) -> None:
-    """Hold the installed plugin NAME to the contract; exit status 1 if it does not keep it.
+    """Check that the installed plugin NAME keeps the contract; exit status 1 if it does not.
 
-    Its cloud or backend is the fake that the plugin brings; with --live, and ORCHESTRATOR_LIVE=1 in
-    the environment, it is a real cloud, in which nodes are started and destroyed. What comes out is
-    a table of numbered behaviours: docs/plugins/behaviours.md says what each of them is.
+    The check uses the fake that the plugin provides. With --live, and ORCHESTRATOR_LIVE=1 in the
+    environment, it uses a real cloud, and starts and destroys nodes there. The result is a table
+    of numbered behaviours, which docs/plugins/behaviours.md describes.
     """
     readme, file = options["readme"], options["live"]
     try:
@@ -82,8 +86,10 @@ def _kind(name: str, kind: str | None) -> Kind:
         return Kind(kind)
     found = {record.kind for record in discover() if record.name == name}
     if not found:
-        raise PluginError(f"no plugin called {name!r} is installed; see: orchestrator plugins")
+        raise PluginError(
+            f"no plugin called {name!r} is installed; to list plugins, run: orchestrator plugins"
+        )
     if len(found) > 1:
         kinds = " and ".join(sorted(one.value for one in found))
-        raise PluginError(f"{name!r} is the name of a {kinds} plugin: say which by --kind")
+        raise PluginError(f"{name!r} is the name of a {kinds} plugin; pass --kind")
     return found.pop()

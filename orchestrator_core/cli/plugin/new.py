@@ -23,23 +23,28 @@ _KINDS: Final = [kind.value for kind in Kind]
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _LONGEST: Final = 64
 _OURS: Final = ("cistern", "core", "dummy", "given", "libcloud", "pool")
-"""Packages of this project have these names, installed here or not."""
+"""The names of this project's own plugins, whether or not they are installed."""
 
 
 @click.command()
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(_KINDS), help="What it is for. Asked if not given.")
-@click.option("--name", help="What settings will call it. Asked if not given.")
-@click.option("--description", default="", help="One sentence for its package and README.")
-@click.option("--author", default="", metavar="NAME", help="Also as NAME <MAIL>; default: nobody.")
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    help="The kind of plugin. The command asks for it if it is not given.",
+)
+@click.option("--name", help="The name of the plugin in settings. Default: ask for it.")
+@click.option("--description", default="", help="One sentence for the package and the README.")
+@click.option("--author", default="", metavar="NAME", help="The author, as NAME or NAME <MAIL>.")
 @with_clear_errors
 def new(
     directory: Path | None, kind: str | None, name: str | None, description: str, author: str
 ) -> None:
-    """Write the package of a new plugin into DIRECTORY, which must not be there yet.
+    """Write the package of a new plugin into DIRECTORY, which must not exist yet.
 
-    Without DIRECTORY it is vm-orchestrator-NAME. The plugin serves as it is, from memory, and its
-    tests pass: they hold it to the contract while you put your own calls in.
+    The default of DIRECTORY is vm-orchestrator-NAME. The new plugin works as it is, with data in
+    memory, and its tests pass. Replace its code with calls of your own; the tests check that it
+    keeps the contract.
     """
     kind = kind or _asked("--kind", "Kind", type=click.Choice(_KINDS), default=Kind.CLOUD.value)
     if name is None:
@@ -49,7 +54,7 @@ def new(
     plugin = NewPlugin(Kind(kind), name, description, author)
     target = directory or Path(plugin.distribution)
     write(target, plugin.files())
-    click.echo(f"{target} written. What to do next:\n")
+    click.echo(f"{target} written. Next steps:\n")
     for line in (
         f"cd {shlex.quote(str(target))}",
         "pip install -e '.[test]'",
@@ -63,22 +68,22 @@ def check_name(name: str) -> None:
     """Refuse a name that a new plugin cannot have.
 
     Raises:
-        PluginError: with the reason, and what would be right.
+        PluginError: The name is refused; the message says why, and which names are allowed.
     """
     if _NAME.fullmatch(name) is None or len(name) > _LONGEST:
         raise PluginError(
-            f"name: {name!r} cannot be one; it begins with a small letter, and small letters, "
-            f"digits and single underscores between them follow, {_LONGEST} at most: my_cloud"
+            f"name: {name!r} is not allowed; use small letters, digits and single underscores, "
+            f"with a letter first and at most {_LONGEST} characters, for example my_cloud"
         )
     if keyword.iskeyword(name):
-        raise PluginError(f"name: {name!r} is a word of Python; choose another")
+        raise PluginError(f"name: {name!r} is a Python keyword; choose another")
     if name in _OURS:
         raise PluginError(f"name: {name!r} is one of Orchestrator's own; choose another")
     for record in discover():
         if record.name == name:
             raise PluginError(f"name: {name!r} is taken by {record.label}, which is installed")
     if find_spec(f"orchestrator_{name}") is not None:
-        raise PluginError(f"name: there is an orchestrator_{name} installed; choose another")
+        raise PluginError(f"name: a package orchestrator_{name} is installed; choose another")
 
 
 def _checked(name: str) -> str:
@@ -96,4 +101,4 @@ def _asked(option: str, question: str, **how: Any) -> str:
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise click.UsageError(f"{option} is needed, since there is nobody to ask") from None
+        raise click.UsageError(f"{option} is required if the input is no terminal") from None

@@ -10,7 +10,7 @@ live_option = click.option(
     "--live",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="SETTINGS",
-    help="A settings file with the real cloud to use.",
+    help="The settings file of the real cloud to use.",
 )
 
-cloud_option = click.option("--cloud", help="Which cloud of that file, if several have the driver.")
+cloud_option = click.option("--cloud", help="The cloud in that file, if several use the driver.")

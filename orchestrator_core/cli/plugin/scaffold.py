@@ -1,8 +1,9 @@
-"""The package of a new plugin: the files of ``package-templates/``, filled in.
+"""The package of a new plugin, made from the templates in ``package-templates/``.
 
-What is in the folder ``shared`` is in every package, what is in ``cloud`` say in those of clouds. A
-folder ``package`` becomes the plugin's own, ``dot-`` at the beginning of a name a dot; what ends in
-``.part`` is put into other files.
+The files in the folder ``shared`` are part of every package; those in ``cloud``, ``assignment`` and
+``extension`` only of packages of that kind. A folder ``package`` gets the name of the plugin's
+package. ``dot-`` at the beginning of a file name becomes a dot. A file that ends in ``.part`` is a
+value for other templates.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ _AUTHOR: Final = re.compile(r"(?P<name>[^<>]*[^<>\s])\s*(?:<(?P<email>[^<>\s]+@[
 
 @dataclass(frozen=True, slots=True)
 class NewPlugin:
-    """What is known of a plugin that is not there yet.
+    """The values for the templates of a new plugin.
 
     Attributes:
-        kind: what it is for.
-        name: of its entry point.
-        description: one sentence; without it, one that is made of the name.
-        author: ``NAME`` or ``NAME <MAIL>``; without it, the package names nobody.
+        kind: The kind of plugin.
+        name: The name of its entry point.
+        description: One sentence; if it is empty, one is made from the name.
+        author: ``NAME`` or ``NAME <MAIL>``; if it is empty, the package names no author.
     """
 
     kind: Kind
@@ -56,14 +57,14 @@ class NewPlugin:
 
     @property
     def distribution(self) -> str:
-        """What pip calls it."""
+        """The name of the distribution on the package index."""
         return f"vm-orchestrator-{self.name.replace('_', '-')}"
 
     def files(self) -> dict[str, str]:
-        """Return the text of each file of its package, by its path there.
+        """Return the text of each file of the package, by its path in the package.
 
         Raises:
-            PluginError: when description or author cannot be used.
+            PluginError: The description or the author cannot be used.
         """
         values = self._values()
         for part in sorted((_TEMPLATES / self.kind.value).glob("*.part")):
@@ -97,9 +98,9 @@ class NewPlugin:
 
 
 def core_range(installed: str) -> str:
-    """Return which versions of the core a plugin is for that is begun with this one.
+    """Return the range of core versions for a new plugin.
 
-    A minor version may bring what a plugin has to follow, so the range ends before the next one.
+    The range ends before the next minor version, which may change the contract.
     """
     core = Version(installed)
     lowest = core.public if core.is_prerelease else f"{core.major}.{core.minor}"
@@ -107,17 +108,17 @@ def core_range(installed: str) -> str:
 
 
 def write(directory: Path, files: Mapping[str, str]) -> None:
-    """Write files into a new directory: all of them, or nothing at all.
+    """Write all files into a new directory; write nothing if that fails.
 
     Args:
-        directory: must not be there yet.
-        files: texts by their paths in it.
+        directory: The directory to make; it must not exist.
+        files: The texts of the files, by their paths in the directory.
 
     Raises:
-        PluginError: when it is there, or cannot be written.
+        PluginError: The directory exists, or cannot be written.
     """
     if os.path.lexists(directory):
-        raise PluginError(f"{directory} is there already; name a directory that is not")
+        raise PluginError(f"{directory} exists already; name a new directory")
     try:
         with TemporaryDirectory(prefix=".orchestrator-plugin-", dir=directory.parent) as beside:
             whole = Path(beside) / "package"
@@ -151,7 +152,11 @@ def _authors(author: str) -> str:
 
 
 def _toml(what: str, text: str) -> str:
-    """Return a text as TOML writes it: as JSON does, but for characters that nobody sees."""
+    """Return a text as a TOML string.
+
+    JSON writes printable characters in the same way. Other characters are refused, because the two
+    formats escape them differently.
+    """
     if not text.isprintable():
         raise PluginError(f"{what}: must be one line of printable characters")
     return json.dumps(text, ensure_ascii=False)

@@ -15,12 +15,15 @@ from orchestrator_core.errors import SettingsError
 @click.argument("name")
 @live_option
 @cloud_option
-@click.option("--yes", is_flag=True, help="Destroy them; without it they are only shown.")
+@click.option(
+    "--yes", is_flag=True, help="Destroy the nodes. Without it the command only lists them."
+)
 @with_clear_errors
 def sweep(name: str, live: Path | None, cloud: str | None, *, yes: bool) -> None:
-    """Find and destroy what live runs of the plugin NAME have left in a cloud.
+    """List the nodes that live runs of the plugin NAME have left in a cloud.
 
-    These are nodes whose names begin with orchestrator-live-; nothing else is touched.
+    With --yes, destroy them. Their names begin with orchestrator-live-; other nodes are not
+    touched.
     """
     from orchestrator_core.testing.runner.live import sweeping_subject  # noqa: PLC0415
     from orchestrator_core.testing.targets.cloud import (  # noqa: PLC0415 - needs the extra
@@ -28,7 +31,7 @@ def sweep(name: str, live: Path | None, cloud: str | None, *, yes: bool) -> None
     )
 
     if live is None:
-        raise SettingsError("--live SETTINGS is needed: the cloud to look through")
+        raise SettingsError("--live SETTINGS is required: it names the cloud to search")
     under_test = CloudUnderTest(sweeping_subject(name, live, cloud))
     try:
         for node_id in sorted(under_test.left()):

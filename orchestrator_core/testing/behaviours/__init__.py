@@ -1,1 +1,1 @@
-"""The behaviours that the conformance kit checks, by the kind of plugin."""
+"""The behaviours that the conformance kit checks, a module for each group."""

@@ -17,18 +17,18 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What one test of the kit shows.
+    """One behaviour of the contract, which one test of the kit checks.
 
     Attributes:
-        number: ``C7`` say: S for the package, C for clouds, A for assignment backends,
-            E for extensions, L for what real clouds are left with. A number is never given twice,
-            and never to something else.
-        title: what a plugin does that has it.
-        hooks: what it needs of the plugin; where one of them is not claimed, the documented refusal
-            is shown instead.
-        why: the rest of the test's docstring.
-        is_gate: without it nothing else of the suite can be shown.
-        is_last: it is asked of all that the suite has done before.
+        number: The number, for example ``C7``: S for the package, C for clouds, A for assignment
+            backends, E for extensions, L for live runs against real clouds. A number is never
+            given to another behaviour.
+        title: The behaviour in one sentence.
+        hooks: The hooks that the test calls. If the plugin does not support one of them, the test
+            checks the documented refusal instead.
+        why: The rest of the test's docstring.
+        is_gate: Whether no other behaviour of the suite can be checked without this one.
+        is_last: Whether the test checks everything that the suite has done before.
     """
 
     number: str
@@ -40,26 +40,26 @@ class Behaviour:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Where it stands among the others: packages first, then by its number."""
+        """The place on the page: packages first, then by kind and number."""
         return {"S": "0"}.get(self.number[0], self.number[0]), int(self.number[1:])
 
     @property
     def turn(self) -> tuple[str, bool, int]:
-        """When it is shown."""
+        """The place in the run of a suite."""
         kind, number = self.place
         return kind, self.is_last, number
 
 
 def behaviour(number: str, *hooks: str, gate: bool = False, last: bool = False) -> Callable[[T], T]:
-    """Mark a test as the one that shows a behaviour.
+    """Mark a test as the check of a behaviour.
 
-    The first line of the test's docstring is the behaviour's title, the rest says why.
+    The first line of the test's docstring is the behaviour's title; the rest gives the reason.
     """
 
     def mark(test: T) -> T:
         title, _, why = (inspect.getdoc(test) or "").partition("\n")
-        assert title, f"{number} says nothing"
-        assert number not in BEHAVIOURS, f"{number} is taken"
+        assert title, f"the test of {number} needs a docstring"
+        assert number not in BEHAVIOURS, f"the number {number} is already in use"
         shown = Behaviour(number, title.rstrip("."), hooks, " ".join(why.split()), gate, last)
         BEHAVIOURS[number] = shown
         setattr(test, _ATTRIBUTE, shown)
@@ -69,14 +69,14 @@ def behaviour(number: str, *hooks: str, gate: bool = False, last: bool = False) 
 
 
 def behaviour_of(test: object) -> Behaviour | None:
-    """Return the behaviour that a test function shows; None for any other function."""
+    """Return the behaviour that a test function checks; None for any other function."""
     return getattr(test, _ATTRIBUTE, None)
 
 
 def behaviours_of(suite: type) -> dict[str, Behaviour]:
-    """Return the behaviours that a class shows by the names of its tests, as its bases have them.
+    """Return the behaviours that a class and its bases check, by the names of the tests.
 
-    What the class itself overrides or deletes still counts: it was promised.
+    A behaviour that the class overrides or deletes is included, so that the run reports it.
     """
     found: dict[str, Behaviour] = {}
     for base in reversed(suite.__mro__):

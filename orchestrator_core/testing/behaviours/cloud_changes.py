@@ -1,4 +1,4 @@
-"""C20 to C39: what a cloud does when nodes are started and stopped."""
+"""Behaviours C20 to C39: starts and stops of nodes."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _BAD: Final = 400
 
 
 class BaseCloudChanges(BaseCloudReady):
-    """Starting and destroying."""
+    """The behaviours of starts and stops."""
 
     @behaviour("C20", "start_vm", "list_nodes")
     def test_start(self, cloud: CloudUnderTest) -> None:
-        """A start answers with a node that was not there before, and the list shows it.
+        """A start returns a new node, and the list shows it.
 
-        It answers once the cloud has accepted and named the node, in the words in which the list
-        shows it.
+        It returns when the cloud has accepted and named the node, with the name that the list
+        shows.
         """
         before = set(cloud.nodes())
         node = expect(cloud.try_start(cloud.start_body("start")), 200)["nodes"]
-        assert node["id"] not in before, f"{node['id']!r} was there before"
-        assert node["name"], f"a node without a name: {node}"
+        assert node["id"] not in before, f"node {node['id']!r} existed before the start"
+        assert node["name"], f"the node is without a name: {node}"
         listed = cloud.wait_until_listed(node["id"])
         assert listed["name"] == node["name"], f"named {node['name']!r}, listed {listed['name']!r}"
 
     @behaviour("C21", "start_vm", "list_nodes")
     def test_starts_at_once(self, cloud: CloudUnderTest) -> None:
-        """Several starts at once make as many nodes, all of which the list shows.
+        """Several starts at once create as many nodes, and the list shows all of them.
 
-        A list is complete or it is an error. How many, the fake tells as ``many``: more than
-        come on one page.
+        A list is complete or it is an error. The fake says in ``many`` how many nodes are started:
+        more than one page holds.
         """
         body, before = cloud.start_body("together"), set(cloud.made)
         many = cloud.fake.many
@@ -50,7 +50,7 @@ class BaseCloudChanges(BaseCloudReady):
             answers = together([lambda: cloud.try_start(body)] * many)
             ids = {expect(answer, 200)["nodes"]["id"] for answer in answers}
             assert len(ids) == many, f"{many} starts made {len(ids)} nodes"
-            shown = f"all of {sorted(ids)} were to show in the list of nodes"
+            shown = f"all of {sorted(ids)} must appear in the list of nodes"
             cloud.wait_for(lambda: set(cloud.nodes()), lambda seen: ids <= seen, shown)
         finally:
             for node_id in sorted(cloud.made - before):
@@ -61,70 +61,71 @@ class BaseCloudChanges(BaseCloudReady):
 
     @behaviour("C22", "start_vm", "list_nodes")
     def test_unknown_image(self, cloud: CloudUnderTest) -> None:
-        """An image that is not there is refused by its name, and nothing is started.
+        """A start with an unknown image is refused with a message that names it; nothing starts.
 
-        The caller is told what to mend, with 400.
+        The answer is 400 and says what the caller has to correct.
         """
         _refused(cloud, "image")
 
     @behaviour("C23", "start_vm", "list_nodes")
     def test_unknown_size(self, cloud: CloudUnderTest) -> None:
-        """A size that is not there is refused by its name, and nothing is started.
+        """A start with an unknown size is refused with a message that names it; nothing starts.
 
-        The caller is told what to mend, with 400.
+        The answer is 400 and says what the caller has to correct.
         """
         _refused(cloud, "size")
 
     @behaviour("C24", "start_vm", "list_nodes")
     def test_options(self, cloud: CloudUnderTest) -> None:
-        """A key's name and metadata are taken, or refused before anything is started: 200 or 400.
+        """A key name and metadata are accepted, or refused before any start: 200 or 400.
 
-        Nobody may lose a start because the driver fails at something that it never expected, and
-        nobody may have a node that was refused.
+        A start must not be lost because the driver fails at a parameter that it does not expect,
+        and a refused start must not leave a node.
         """
         for name, value in (("keyname", "a-key"), ("metadata", {"project": "conformance"})):
             _taken_or_refused(cloud, {**cloud.start_body("options"), name: value})
 
     @behaviour("C25", "start_vm", "list_nodes")
     def test_names(self, cloud: CloudUnderTest) -> None:
-        """Long and foreign names are taken, or refused before anything is started: 200 or 400.
+        """Long and non-ASCII names are accepted, or refused before any start: 200 or 400.
 
-        What the cloud does with such names, the driver has to know: an error of the cloud tells the
-        caller nothing.
+        The driver must know what the cloud does with such names. A failure of the cloud would not
+        help the caller.
         """
         for name in ("a" * 200, "Ελλάδα 中文", "a.b_c/d"):
             _taken_or_refused(cloud, cloud.start_body(name))
 
     @behaviour("C26", "start_vm", "list_nodes")
     def test_the_marker_stays_inside(self, cloud: CloudUnderTest) -> None:
-        """The marker that a start puts on its node is shown to nobody.
+        """The marker that a start puts on its node is never shown to callers.
 
-        Callers would come to depend on it, and who knows it can make a node look like ours.
+        Callers would depend on it, and a person who knows it can make a node look like one that the
+        server started.
         """
         node_id = cloud.start("marker")["id"]
         operations = expect(cloud.api.get("/operations?kind=start_vm"), 200)["operations"]
         (operation,) = (one["id"] for one in operations if one["node"] == node_id)
         for path in ("/nodes/cloud", f"/nodes/cloud/{quote(node_id, safe='')}"):
             shown = cloud.api.get(path)
-            assert operation not in shown.text, f"the marker shows in {shown}"
+            assert operation not in shown.text, f"the marker appears in {shown}"
         started = expect(cloud.api.get(f"/operations/{operation}"), 200)["operation"]["result"]
-        assert operation not in str(started), "the marker shows in the answer to the start"
+        assert operation not in str(started), "the marker appears in the answer to the start"
 
     @behaviour("C27", "start_vm", "stop_vm", "list_nodes")
     def test_stop(self, cloud: CloudUnderTest) -> None:
-        """A stop destroys that one node.
+        """A stop destroys only the named node.
 
-        What is next to it in any order stays.
+        Its neighbours in any order remain.
         """
         kept, stopped = cloud.start("kept")["id"], cloud.start("stopped")["id"]
         cloud.stop(stopped)
-        assert kept in cloud.nodes(), f"stopping {stopped!r} destroyed {kept!r} too"
+        assert kept in cloud.nodes(), f"the stop of {stopped!r} destroyed {kept!r} too"
 
     @behaviour("C28", "stop_vm", "list_nodes")
     def test_stop_by_name(self, cloud: CloudUnderTest) -> None:
-        """A stop by name destroys the node of that name.
+        """A stop by name destroys the node with that name.
 
-        A name that is shown for a node has to stay that node's.
+        A node must keep the name that the list shows for it.
         """
         node_id = cloud.some_node()
         nodes = cloud.nodes()
@@ -138,9 +139,9 @@ class BaseCloudChanges(BaseCloudReady):
 
     @behaviour("C29", "stop_vm", "list_nodes")
     def test_stop_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """A stop of a node that is not there is refused by its name, and nothing is destroyed.
+        """A stop of an unknown node is refused with its id in the message; nothing is destroyed.
 
-        ``NodeNotFound`` it must be: to the core that word says that a node is gone.
+        The error must be ``NodeNotFound``: to the core it means that the node is gone.
         """
         before = set(cloud.nodes())
         cloud.has_none("stop_vm", _NO)
@@ -148,9 +149,9 @@ class BaseCloudChanges(BaseCloudReady):
 
     @behaviour("C30", "start_vm", "stop_vm", "list_nodes")
     def test_stops_at_once(self, cloud: CloudUnderTest) -> None:
-        """Several stops at once destroy as many nodes.
+        """Several stops at once destroy all their nodes.
 
-        None of them is lost because another was under way.
+        No stop is lost because another one is in progress.
         """
         ids = [cloud.start("many")["id"] for _ in range(min(3, cloud.fake.many))]
         stops = [partial(cloud.api.put, "/vm/stop/cloud", {"node": node_id}) for node_id in ids]
@@ -161,12 +162,12 @@ class BaseCloudChanges(BaseCloudReady):
 
     @behaviour("C31", "stop_vm", "list_nodes")
     def test_stop_of_nearly_something(self, cloud: CloudUnderTest) -> None:
-        """A stop of an id that is only nearly a node's destroys nothing.
+        """A stop of an id that is only similar to a node's id destroys nothing.
 
-        An id is compared whole: not its beginning, and not without its case.
+        Ids are compared whole, and upper and lower case differ.
         """
         if cloud.subject.live:
-            raise DoesNotApply("of real clouds nobody asks for nearly somebody's node")
+            raise DoesNotApply("a live run sends no id that is similar to another node's")
         cloud.some_node()
         before = set(cloud.nodes())
         for node_id in cloud.nearly(*before):
@@ -177,33 +178,35 @@ class BaseCloudChanges(BaseCloudReady):
 
     @behaviour("C32", "start_vm", "stop_vm", "list_nodes")
     def test_ids_are_not_used_again(self, cloud: CloudUnderTest) -> None:
-        """The id of a node that was destroyed is never given to another.
+        """The id of a destroyed node is never given to another node.
 
-        Whoever still knows the old node would destroy the new one.
+        A caller who still knows the old node would destroy the new one.
         """
         cloud.stop(cloud.start("again")["id"])
         before = set(cloud.made)
         node_id = cloud.start("again")["id"]
-        assert node_id not in before, f"{node_id!r} was the id of another node"
+        assert node_id not in before, f"{node_id!r} was already the id of another node"
 
     @behaviour("C33", "start_vm", "stop_vm", "get_node", "list_nodes")
     def test_what_is_destroyed_is_not_found_any_more(self, cloud: CloudUnderTest) -> None:
-        """A node that was destroyed is not found alone either.
+        """A destroyed node is no longer found by its id.
 
-        To the core a node is gone once it is not found: one out of a cache never is.
+        To the core, a node is gone when it is no longer found. A plugin that returns it from a
+        cache hides that.
         """
         node_id = cloud.start("gone")["id"]
         path = f"/nodes/cloud/{quote(node_id, safe='')}"
         expect(cloud.api.get(path), 200)
         cloud.stop(node_id)
-        cloud.wait_for(lambda: cloud.api.get(path), _gone, f"{node_id!r} was to be found no more")
+        gone = f"node {node_id!r} must no longer be found"
+        cloud.wait_for(lambda: cloud.api.get(path), _gone, gone)
 
     @behaviour("C34", "stop_vm", "list_nodes")
     def test_stop_of_an_id_that_a_url_changes(self, cloud: CloudUnderTest) -> None:
-        """A stop takes an id as it is, with all that a URL gives a meaning to.
+        """A stop takes an id unchanged, including characters with a meaning in URLs.
 
-        ``? # / % .. ;`` and a space in an id are part of it, encoded or not: there is no such node,
-        and none is destroyed. A plugin that puts an id into a URL escapes it
+        ``? # / % .. ;`` and a space are part of an id, encoded or not. There is no such node, and
+        no node is destroyed. A plugin that puts an id into a URL escapes it
         (``urllib.parse.quote(node_id, safe="")``).
         """
         node_id = cloud.some_node()
@@ -221,7 +224,7 @@ def _taken_or_refused(cloud: CloudUnderTest, body: Json) -> None:
     answer = cloud.try_start(body)
     expect(answer, (_OK, _BAD))
     new = set(cloud.nodes()) - before - cloud.made
-    assert not new, f"it was answered with {answer.status}, and these were started: {new}"
+    assert not new, f"the status was {answer.status}, but these nodes were started: {new}"
 
 
 def _refused(cloud: CloudUnderTest, field: str) -> None:
@@ -229,4 +232,4 @@ def _refused(cloud: CloudUnderTest, field: str) -> None:
     answer = cloud.try_start({**cloud.start_body("refused"), field: _NO})
     expect(answer, 400, _NO)
     new = set(cloud.nodes()) - before
-    assert not new, f"started all the same: {new}"
+    assert not new, f"the start was refused, but these nodes were started: {new}"

@@ -1,4 +1,4 @@
-"""L: what a run against a real cloud has to leave behind, which is nothing."""
+"""Behaviours L1 and L2: a live run against a real cloud leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from orchestrator_core.testing.targets.target import expect
 
 
 class BaseCloudLive(BaseCloudReady):
-    """Comes after all other behaviours."""
+    """The behaviours of a live run, which are checked after all others."""
 
     @behaviour("L1", "stop_vm", "list_nodes", last=True)
     def test_nothing_is_left(self, cloud: CloudUnderTest) -> None:
-        """Everything that the run has started is destroyed, and gone from the list.
+        """Every node that the run started is destroyed and gone from the list.
 
-        By this run, under names that begin with its prefix; what others have is not touched.
+        The names of these nodes begin with the prefix of the run. Other nodes are not touched.
         """
         cloud.sweep()
-        assert not cloud.left(), f"still there: {sorted(cloud.left())}"
+        assert not cloud.left(), f"these nodes still exist: {sorted(cloud.left())}"
 
     @behaviour("L2", last=True)
     def test_nothing_is_in_doubt(self, cloud: CloudUnderTest) -> None:
-        """No start of the run is without an end: each has a node, or certainly none.
+        """Every start of the run has a known outcome: it created a node, or certainly none.
 
-        What is in doubt may cost somebody money.
+        A start with an unknown outcome may have created a node that costs money.
         """
 
         def doubtful() -> list[str]:
@@ -32,5 +32,5 @@ class BaseCloudLive(BaseCloudReady):
             asked = expect(cloud.api.get(path), 200)["operations"]
             return [one["id"] for one in asked if one["state"] not in ("succeeded", "failed")]
 
-        what = "all starts were to be settled: these may have made nodes"
+        what = "every start must have an outcome; these may have created nodes"
         cloud.wait_for(doubtful, lambda seen: not seen, what)

@@ -1,4 +1,4 @@
-"""C40 to C49: switching nodes."""
+"""Behaviours C40 to C49: reboots and power changes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NO = "no-such-thing"
 
 
 class BaseCloudPower(BaseCloudReady):
-    """Rebooting, switching off, switching on."""
+    """The behaviours of reboot, power-off and power-on."""
 
     @behaviour("C40", "reboot_vm", "list_nodes")
     def test_reboot(self, cloud: CloudUnderTest) -> None:
-        """A reboot leaves the node what it was, and running.
+        """A rebooted node keeps its id and runs.
 
-        It keeps its id: a node that is made anew is another one.
+        A node that was created again is another node.
         """
         node_id = cloud.some_node()
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
@@ -36,9 +36,9 @@ class BaseCloudPower(BaseCloudReady):
 
     @behaviour("C41", "power_off_vm", "list_nodes")
     def test_power_off(self, cloud: CloudUnderTest) -> None:
-        """A node that is switched off is stopped and still there, and no other is.
+        """A node that is powered off is stopped and still exists, and no other node is stopped.
 
-        Suspended or paused is something else, and destroyed is for ever.
+        Suspended and paused are other states, and a destroyed node cannot be restored.
         """
         other = cloud.some_node()
         node_id = cloud.some_node(other)
@@ -49,9 +49,9 @@ class BaseCloudPower(BaseCloudReady):
 
     @behaviour("C42", "power_on_vm", "power_off_vm", "list_nodes")
     def test_power_on(self, cloud: CloudUnderTest) -> None:
-        """A node that is switched on again runs.
+        """A node that is powered on again runs.
 
-        Out of whichever state it was switched off to.
+        It may have been in any state that a power-off leads to.
         """
         node_id = cloud.some_node()
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
@@ -62,33 +62,33 @@ class BaseCloudPower(BaseCloudReady):
 
     @behaviour("C43", "reboot_vm")
     def test_reboot_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """A reboot of a node that is not there is refused by its name.
+        """A reboot of an unknown node is refused with a message that names it.
 
-        ``NodeNotFound`` it must be, as for a stop.
+        The error must be ``NodeNotFound``, as for a stop.
         """
         cloud.has_none("reboot_vm", _NO)
 
     @behaviour("C44", "power_off_vm")
     def test_power_off_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """Switching a node off that is not there is refused by its name.
+        """A power-off of an unknown node is refused with a message that names it.
 
-        ``NodeNotFound`` it must be, as for a stop.
+        The error must be ``NodeNotFound``, as for a stop.
         """
         cloud.has_none("power_off_vm", _NO)
 
     @behaviour("C45", "power_on_vm")
     def test_power_on_of_nothing(self, cloud: CloudUnderTest) -> None:
-        """Switching a node on that is not there is refused by its name.
+        """A power-on of an unknown node is refused with a message that names it.
 
-        ``NodeNotFound`` it must be, as for a stop.
+        The error must be ``NodeNotFound``, as for a stop.
         """
         cloud.has_none("power_on_vm", _NO)
 
     @behaviour("C46", "get_node", "power_off_vm", "list_nodes")
     def test_the_state_of_one_node(self, cloud: CloudUnderTest) -> None:
-        """A node alone shows the state that it has now, as the list does.
+        """A single node shows its current state, as the list does.
 
-        The core asks for the one node to see whether a change has come about.
+        The core reads the single node to see whether a change has taken effect.
         """
         node_id = cloud.some_node()
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
@@ -98,16 +98,17 @@ class BaseCloudPower(BaseCloudReady):
             alone = expect(cloud.api.get(f"/nodes/cloud/{quote(node_id, safe='')}"), 200)["nodes"]
             return alone["state"], cloud.state(node_id)
 
-        what = f"node {node_id!r} was to show the same new state alone and in the list"
+        what = f"node {node_id!r} must have the same new state by itself and in the list"
         cloud.wait_for(states, lambda seen: seen[0] == seen[1] != RUNNING, what)
 
     @behaviour("C47", "list_nodes")
     def test_ids_that_a_url_changes(self, cloud: CloudUnderTest) -> None:
-        """A reboot or a switch takes an id as it is, with all that a URL gives a meaning to.
+        """Reboots and power changes take an id unchanged, including URL characters.
 
-        ``? # / % .. ;`` and a space in an id are part of it, encoded or not: there is no such node.
-        A plugin that puts an id into a URL escapes it (``urllib.parse.quote(node_id, safe="")``).
-        Asked of ``reboot_vm``, ``power_off_vm`` and ``power_on_vm``, where it has them.
+        ``? # / % .. ;`` and a space are part of an id, encoded or not. There is no such node. A
+        plugin that puts an id into a URL escapes it (``urllib.parse.quote(node_id, safe="")``).
+        This is checked for ``reboot_vm``, ``power_off_vm`` and ``power_on_vm``, if the plugin has
+        them.
         """
         node_id = cloud.some_node()
         for hook in ("reboot_vm", "power_off_vm", "power_on_vm"):

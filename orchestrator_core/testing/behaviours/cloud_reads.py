@@ -1,4 +1,4 @@
-"""C1 to C19: what a cloud shows."""
+"""Behaviours C1 to C19: the description and the lists of a cloud."""
 
 from __future__ import annotations
 
@@ -23,31 +23,32 @@ _ROUNDS: Final = 3
 
 
 class BaseCloudReady(CloudSuite):
-    """Without this nothing else can be shown of a cloud."""
+    """The gate: no other behaviour of a cloud can be checked without it."""
 
     @behaviour("C1", gate=True)
     def test_it_is_ready(self, cloud: CloudUnderTest) -> None:
-        """A cloud can be configured with it, tells what it is, and lists what the contract says.
+        """A cloud can be configured with the plugin, and its description and lists are valid.
 
-        Its class takes the settings that its fake gives, makes an object, and describes it. Its
-        lists hold objects of the contract's classes, with values of the contract's types, and they
-        come within seconds.
+        The class takes the settings of its fake, creates an object and describes it. The lists have
+        objects of the contract's classes, with values of the contract's types, and return within
+        seconds.
         """
         shown = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]
         assert shown["available"], f"not available: {shown['message']}"
-        assert shown["provider"], "describe gives no provider"
-        assert shown["type"], "describe gives no display_name"
+        assert shown["provider"], "describe returns no provider"
+        assert shown["type"], "describe returns no display_name"
         cloud.lists_as_promised()
 
 
 class BaseCloudReads(BaseCloudReady):
-    """Lists, single things, and errors that say what is wrong."""
+    """The behaviours of lists, single nodes and errors."""
 
     @behaviour("C2")
     def test_it_describes_itself_the_same_each_time(self, cloud: CloudUnderTest) -> None:
-        """It describes itself in the same words each time.
+        """The description is the same each time.
 
-        Version 1's uuids are made of the provider's name: clients would not know their nodes again.
+        The uuids of version 1 contain the provider's name. If it changes, clients do not recognise
+        their nodes.
         """
         shown = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]
         again = expect(cloud.beside.api.get("/cloud/again"), 200)["cloud"]
@@ -56,7 +57,7 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C3")
     def test_reasons_are_given(self, cloud: CloudUnderTest) -> None:
-        """What it does not support has a reason.
+        """Every unsupported operation has a reason.
 
         Callers read it in the answer and in the report on the cloud.
         """
@@ -65,71 +66,72 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C4", "list_nodes")
     def test_nodes(self, cloud: CloudUnderTest) -> None:
-        """Its nodes are listed, none of them twice, each with a name and with valid addresses.
+        """The list of nodes has no duplicates, and each node has a name and valid addresses.
 
-        What has no name cannot be called by it. Pages that overlap show nodes twice.
+        A node without a name cannot be named by a caller. Overlapping pages show nodes twice.
         """
         nodes = cloud.listed("nodes")
         distinct(nodes)
         for node in nodes:
-            assert node["name"], f"a node without a name: {node}"
+            assert node["name"], f"the node is without a name: {node}"
             for address in (*node["public_ips"], *node["private_ips"]):
                 ip_address(address)
 
     @behaviour("C5", "list_images")
     def test_images(self, cloud: CloudUnderTest) -> None:
-        """Its images are listed, none of them twice, and the same ones each time.
+        """The list of images has no duplicates and is the same each time.
 
-        A start names one of them. Where the fake names an image, that one is among them, on
-        whichever page.
+        A start names one of them. If the fake names an image, the list has it, on whichever page.
         """
         _catalogue(cloud, "images", cloud.fake.image)
 
     @behaviour("C6", "list_sizes")
     def test_sizes(self, cloud: CloudUnderTest) -> None:
-        """Its sizes are listed, none of them twice, with amounts that can be or none at all.
+        """The list of sizes has no duplicates, and each amount is valid or absent.
 
-        Amounts are MB of memory, GB of disk and a number of processors. Where the fake names a
-        size, that one is among them.
+        The amounts are MB of memory, GB of disk and a number of processors. If the fake names a
+        size, the list has it.
         """
         for size in _catalogue(cloud, "flavors", cloud.fake.size):
             for amount in ("ram", "disk", "cpu"):
-                assert size[amount] is None or size[amount] >= 0, f"{amount} of {size}"
+                assert size[amount] is None or size[amount] >= 0, f"negative {amount} in {size}"
 
     @behaviour("C7", "list_locations")
     def test_locations(self, cloud: CloudUnderTest) -> None:
-        """Its locations are listed, none of them twice, and the same ones each time.
+        """The list of locations has no duplicates and is the same each time.
 
-        Callers choose by their ids.
+        Callers choose a location by its id.
         """
         _catalogue(cloud, "locations", None)
 
     @behaviour("C8", "list_nodes")
     def test_ids_stay(self, cloud: CloudUnderTest) -> None:
-        """Two lists of nodes in a row show the same ids.
+        """Two lists of nodes in a row have the same ids.
 
-        An id that changes between two calls names nothing.
+        An id that changes between two calls cannot name a node.
         """
         first, second = ({node["id"] for node in cloud.listed("nodes")} for _ in range(2))
-        assert first == second, f"{sorted(first)} at first, then {sorted(second)}"
+        assert first == second, f"the first list had {sorted(first)}, the next {sorted(second)}"
 
     @behaviour("C9", "get_node", "list_nodes")
     def test_one_node(self, cloud: CloudUnderTest) -> None:
-        """A node alone is the same node as in the list.
+        """A single node is the same as in the list.
 
-        Two ways to make a node out of the same answer tend to differ.
+        Two pieces of code that convert the same answer tend to differ.
         """
         node_id = cloud.some_node()
         alone = expect(cloud.api.get(f"/nodes/cloud/{node_id}"), 200)["nodes"]
         listed = cloud.nodes()[node_id]
         for key in ("id", "name"):
-            assert alone[key] == listed[key], f"{key}: {alone[key]!r} alone, {listed[key]!r} listed"
+            assert alone[key] == listed[key], (
+                f"{key}: {alone[key]!r}, but {listed[key]!r} in the list"
+            )
 
     @behaviour("C10", "get_node", "list_nodes")
     def test_no_such_node(self, cloud: CloudUnderTest) -> None:
-        """A node that is not there is refused by its name, however much an id is like another.
+        """A read of an unknown or only similar id is refused with a message that names the id.
 
-        ``NodeNotFound`` it must be: to the core that word says that a node is gone.
+        The error must be ``NodeNotFound``: to the core it means that the node is gone.
         """
         for node_id in ("no-such-node", *cloud.nearly(*cloud.nodes())):
             answer = cloud.api.get(f"/nodes/cloud/{quote(node_id, safe='')}")
@@ -137,10 +139,10 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C11", "list_nodes", "list_images", "list_sizes")
     def test_many_reads_at_once(self, cloud: CloudUnderTest) -> None:
-        """It can be asked from several threads at once, and each is told what it asked for.
+        """Several threads can use the plugin at once, and each gets the answer to its own call.
 
-        The core calls each cloud from several threads; a client that cannot bear that needs one of
-        its own for each.
+        The core calls each cloud from several threads. A plugin whose client is not thread-safe
+        creates a client for each thread.
         """
         ids = sorted(cloud.nodes())[:_AT_ONCE]
         lists = ["/nodes/cloud", "/images/cloud", "/flavors/cloud"]
@@ -150,19 +152,20 @@ class BaseCloudReads(BaseCloudReady):
             shown = [expect(answer, 200) for answer in answers]
             for node_id, answer in zip(ids, shown, strict=False):
                 got = answer["nodes"]["id"]
-                assert got == node_id, f"node {node_id!r} was asked for, {got!r} came"
+                assert got == node_id, f"node {node_id!r} was requested, {got!r} was returned"
 
     @behaviour("C12")
     def test_unreachable(self, cloud: CloudUnderTest) -> None:
-        """A cloud that cannot be reached is an error, never an empty list, never a missing node.
+        """An unreachable cloud is an error, never an empty list and never a missing node.
 
-        Its error says so, with 502, 503 or 504: a caller who took it for an empty cloud would start
-        everything anew, and the core would take its nodes for gone. It can be set up all the same,
-        since it may come back. Asked of clouds with a host; their fake gives ``unreachable``.
+        The error has the status 502, 503 or 504. If a caller mistook it for an empty cloud, the
+        caller would start everything again, and the core would regard the nodes as gone. The cloud
+        can be configured all the same, because it may become reachable. This is checked for clouds
+        with a host; their fake has ``unreachable``.
         """
         beside = _failing(cloud, "unreachable")
         shown = expect(beside.api.get("/cloud/unreachable"), 200)["cloud"]
-        assert shown["available"], f"it cannot be set up: {shown['message']}"
+        assert shown["available"], f"the cloud cannot be configured: {shown['message']}"
         for path in ("/nodes/unreachable", "/nodes/unreachable/any"):
             expect(beside.api.get(path), _UNAVAILABLE)
         with pytest.raises(CloudError):
@@ -170,10 +173,10 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C13")
     def test_refused_credentials(self, cloud: CloudUnderTest) -> None:
-        """Credentials that the cloud refuses are told as such.
+        """Credentials that the cloud refuses are reported as refused.
 
-        The core reads them anew then, once. Asked of clouds with a host; their fake gives
-        ``refused``.
+        The core then reads the credentials once more. This is checked for clouds with a host; their
+        fake has ``refused``.
         """
         beside = _failing(cloud, "refused")
         expect(beside.api.get("/nodes/refused"), _UNAVAILABLE, code="credentials_refused")
@@ -182,9 +185,9 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C14")
     def test_check(self, cloud: CloudUnderTest) -> None:
-        """A check of a cloud that can be reached finds nothing.
+        """A check of a reachable cloud succeeds.
 
-        ``orchestrator check --connect`` asks this, with ``check`` or else with ``list_nodes``.
+        ``orchestrator check --connect`` runs it: ``check``, or ``list_nodes`` without it.
         """
         try:
             cloud.served.check("cloud")
@@ -193,12 +196,12 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C15", "list_nodes", "list_images", "list_sizes")
     def test_ids_are_taken_whole(self, cloud: CloudUnderTest) -> None:
-        """An id is looked up as it is, with all that a URL gives a meaning to.
+        """An id is looked up unchanged, including characters with a meaning in URLs.
 
-        ``? # / % .. ;`` and a space in an id are part of it, encoded or not. A plugin that puts an
-        id into a URL escapes it (``urllib.parse.quote(node_id, safe="")``); otherwise it shows
-        another node than the one asked for. Asked of ``get_node``, ``get_image`` and ``get_size``,
-        where it has them.
+        ``? # / % .. ;`` and a space are part of an id, encoded or not. A plugin that puts an id
+        into a URL escapes it (``urllib.parse.quote(node_id, safe="")``); otherwise it returns
+        another node than the requested one. This is checked for ``get_node``, ``get_image`` and
+        ``get_size``, if the plugin has them.
         """
         asked = {"node_id": cloud.some_node()}
         asked |= {f"{what}_id": cloud.start_body()[what] for what in ("image", "size")}
@@ -210,20 +213,20 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C19", "list_nodes")
     def test_parts_are_the_list(self, cloud: CloudUnderTest) -> None:
-        """The parts of its nodes, one after another, are its list of nodes by their ids.
+        """The parts of the list of nodes, one after another, are the whole list sorted by id.
 
-        A part that ends too soon, or is in another order, hides nodes from callers who walk through
-        the list with ``limit`` and ``marker``; so does a marker whose node is gone.
+        If a part ends too soon or has another order, callers who read the list with ``limit`` and
+        ``marker`` miss nodes. The same happens if a marker fails whose node is gone.
         """
         whole = sorted({node["id"] for node in cloud.listed("nodes")})
         if not whole:
-            raise DoesNotApply("it has no nodes")
+            raise DoesNotApply("the cloud has no nodes")
         for limit in (len(whole),) if cloud.subject.live else (1, 2, len(whole) + 1):
             walked = list(dict.fromkeys(cloud.walked("nodes", limit)))
-            assert walked == whole, f"{walked} by {limit}, {whole} in the list"
+            assert walked == whole, f"parts of {limit} gave {walked}, the whole list {whole}"
         gone = f"{whole[0]}-"
         part = [node["id"] for node in cloud.part("nodes", len(whole) + 1, gone)["nodes"]]
-        assert part == [one for one in whole if one > gone], f"{part} after {gone!r}"
+        assert part == [one for one in whole if one > gone], f"the part after {gone!r} is {part}"
 
 
 def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]:
@@ -231,21 +234,21 @@ def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]
     ids = distinct(things)
     assert used is None or used in ids, f"{used!r}, which the fake names, is not among {what}"
     again = {thing["id"] for thing in cloud.listed(what)}
-    assert again == ids, f"{sorted(ids)} at first, then {sorted(again)}"
+    assert again == ids, f"the first list had {sorted(ids)}, the next {sorted(again)}"
     return things
 
 
 def _failing(cloud: CloudUnderTest, what: str) -> Served:
-    """Return a server that has such a cloud.
+    """Return a server with a cloud that fails in the way that an attribute of the fake describes.
 
     Raises:
-        DoesNotApply: when there is none.
+        DoesNotApply: The fake has no settings for such a cloud, and the cloud has no host.
     """
     own = getattr(cloud.fake, what)
     host = expect(cloud.api.get("/cloud/cloud"), 200)["cloud"]["host"]
     if own is None and cloud.subject.live:
-        raise DoesNotApply("a real cloud is there, and takes the credentials")
+        raise DoesNotApply("a real cloud is reachable and accepts the credentials")
     if own is None:
-        assert host is None, f"it has a host, so that its fake needs {what!r}"
-        raise DoesNotApply("it has no host")
+        assert host is None, f"the cloud has a host, so its fake needs {what!r}"
+        raise DoesNotApply("the cloud has no host")
     return cloud.beside

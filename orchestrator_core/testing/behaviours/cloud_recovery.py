@@ -1,4 +1,4 @@
-"""C50 to C59: what makes a start happen exactly once, and what must not leak."""
+"""Behaviours C50 to C59: starts that happen exactly once, and secrets that must not leak."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from orchestrator_core.testing.targets.target import expect
 
 _OVER: Final = ("succeeded", "failed", "paused")
 _WORKER: Final = 10.0
-"""Seconds that the durable worker may need, on a slow machine, to settle a start."""
+"""Seconds that the durable worker may need, on a slow machine, to find a start's outcome."""
 
 
 class BaseCloudRecovery(BaseCloudReady):
-    """Starts whose answers are lost. The kit loses them between the driver and the core."""
+    """The behaviours of starts whose answers the kit loses between the driver and the core."""
 
     @behaviour("C50", "find_node", "start_vm", "list_nodes")
     def test_a_lost_answer_is_found_again(self, cloud: CloudUnderTest) -> None:
         """A start whose answer was lost is found by its marker, and there is no second node.
 
-        ``find_node`` returns what was started with the marker, so that nobody pays for a node that
-        nobody knows of.
+        ``find_node`` returns the node that was started with the marker, so that no node runs and
+        costs money unnoticed.
         """
         _found(cloud, ANSWER_LOST)
 
@@ -36,59 +36,60 @@ class BaseCloudRecovery(BaseCloudReady):
         """
         before = set(cloud.nodes())
         operation = _lost(cloud, NEVER_MADE)
-        assert operation["state"] == "failed", f"it was to fail: {operation}"
+        assert operation["state"] == "failed", f"the start must fail: {operation}"
         new = set(cloud.nodes()) - before
-        assert not new, f"these were started: {new}"
+        assert not new, f"these nodes were started: {new}"
 
     @behaviour("C54", "find_node", "start_vm", "list_nodes")
     def test_the_marker_comes_back(self, cloud: CloudUnderTest) -> None:
         """A start that is not found by its marker is found in the list of nodes.
 
-        ``Node.marker`` gives back what the start has put on the node. The core believes that
-        nothing was started only when the list does not show it either, and knows its own by it.
+        ``Node.marker`` returns the marker that the start has put on the node. The core recognises
+        its own nodes by it, and believes that nothing was started only if the list does not show
+        the marker either.
         """
         _found(cloud, NOT_FOUND)
 
     @behaviour("C52", last=True)
     def test_no_secret_is_shown(self, cloud: CloudUnderTest) -> None:
-        """No answer shows a secret of its settings.
+        """No answer shows a secret of the settings.
 
-        Asked of all answers of the same suite, errors included, as they are before the core
-        takes the secrets out that it knows.
+        This checks all answers of the same suite, errors included, as they are before the core
+        removes the secrets that it knows.
         """
         cloud.shows_no_secret()
 
     @behaviour("C53", last=True)
     def test_its_errors_are_the_contracts(self, cloud: CloudUnderTest) -> None:
-        """Its hooks raise errors of the contract, and nothing else.
+        """The hooks raise only errors of the contract.
 
-        What else they raise is answered as a failure of the cloud, which it may not be: a caller
-        who could mend something does not learn what. Asked of all calls of the same suite.
+        Any other exception is answered as a failure of the cloud. A caller who could correct the
+        request does not learn what to correct. This checks all calls of the same suite.
         """
         cloud.raised_nothing_else()
 
 
 def _found(cloud: CloudUnderTest, how: str) -> None:
-    """Lose a start; hold the cloud to it that its node is found and is the only one."""
+    """Lose the answer of a start; check that its node is found and is the only new one."""
     before = set(cloud.nodes())
     operation = _lost(cloud, how)
-    assert operation["state"] == "succeeded", f"it was not found: {operation}"
+    assert operation["state"] == "succeeded", f"the node was not found: {operation}"
     node_id = operation["node"]
     cloud.made.add(node_id)
     cloud.wait_until_listed(node_id)
     new = set(cloud.nodes()) - before
-    assert new == {node_id}, f"new are {new}"
+    assert new == {node_id}, f"the new nodes are {new}, expected only {node_id!r}"
 
 
 def _lost(cloud: CloudUnderTest, how: str) -> Json:
-    """Lose a start; return its operation once it is settled."""
+    """Lose the answer of a start; return its operation when the outcome is known."""
     answer = cloud.api.post("/vm/start/cloud", cloud.start_body(how))
     operation = answer.json.get("operation")
-    assert operation is not None, f"the answer names no operation: {answer}"
+    assert operation is not None, f"the answer has no operation: {answer}"
 
     def look() -> Json:
         found: Json = expect(cloud.api.get(f"/operations/{operation}"), 200)["operation"]
         return found
 
-    settled = f"operation {operation} was to be settled"
+    settled = f"operation {operation} must have an outcome"
     return cloud.wait_for(look, lambda seen: seen["state"] in _OVER, settled, _WORKER)

@@ -1,4 +1,4 @@
-"""S: what a plugin's package says of itself. Nothing is served, no network is used."""
+"""Behaviours S1 to S10: the package of a plugin, checked without a server and without network."""
 
 from __future__ import annotations
 
@@ -24,56 +24,56 @@ _SECRET: Final = re.compile(
 
 
 class BasePackage(Suite):
-    """What anybody can check before the plugin is used."""
+    """The behaviours that can be checked before the plugin is used."""
 
     @pytest.fixture(scope="class")
     @classmethod
     def package(cls, request: pytest.FixtureRequest) -> PackageUnderTest:
-        """The installed package."""
+        """Return the installed package."""
         return PackageUnderTest(request.cls.subject)
 
     @behaviour("S1", gate=True)
     def test_one_package_brings_it(self, package: PackageUnderTest) -> None:
-        """Exactly one installed package names it in the entry-point group of its kind.
+        """Exactly one installed package names the plugin in the entry-point group of its kind.
 
-        Two packages with one name are both refused by the core, since credentials could reach the
+        The core refuses both of two packages with one name, because credentials could reach the
         wrong one.
         """
         found = [record.distribution for record in package.claims]
-        assert len(found) == 1, f"it is named by {found or 'no installed package'}"
+        assert len(found) == 1, f"the plugin is named by {found or 'no installed package'}"
 
     @behaviour("S2")
     def test_name_and_version(self, package: PackageUnderTest) -> None:
-        """Its name is short and plain, and its version is one that tools can compare.
+        """The plugin's name is short and plain, and its version can be compared.
 
-        Names are 1 to 64 of ``a-z 0-9 . _ -``; versions are those of PEP 440.
+        Names have 1 to 64 of the characters ``a-z 0-9 . _ -``; versions follow PEP 440.
         """
-        assert _NAME.fullmatch(package.subject.name), f"the name {package.subject.name!r}"
+        assert _NAME.fullmatch(package.subject.name), f"invalid name {package.subject.name!r}"
         try:
             Version(package.record.version)
         except InvalidVersion:
-            pytest.fail(f"{package.record.version!r} is no version of PEP 440")
+            pytest.fail(f"{package.record.version!r} is not a version as in PEP 440")
 
     @behaviour("S3")
     def test_core_range(self, package: PackageUnderTest) -> None:
-        """It says which versions of the core it is for, with a lower and an upper end.
+        """The package declares the lowest and the highest version of the core that it supports.
 
-        The core checks the range each time it loads the plugin. Without an upper end a later core
-        with another contract would be tried on running machines.
+        The core checks the range each time it loads the plugin. Without an upper end, running
+        machines would try the plugin with a later core that has another contract.
         """
         if package.is_the_core:
-            raise DoesNotApply("it is part of the core")
+            raise DoesNotApply("the plugin is part of the core")
         text = package.record.requires_core
         operators = {one.operator for one in SpecifierSet(text)}
-        assert operators & {">=", ">", "==", "~="}, f"no lowest version of the core: {text!r}"
-        assert operators & {"<", "<=", "==", "~="}, f"no end of the core's versions: {text!r}"
+        assert operators & {">=", ">", "==", "~="}, f"no lowest version of the core in {text!r}"
+        assert operators & {"<", "<=", "==", "~="}, f"no highest version of the core in {text!r}"
 
     @behaviour("S4", gate=True)
     def test_it_loads(self, package: PackageUnderTest) -> None:
-        """It imports, and its hooks are those of the contract, with the contract's arguments.
+        """The module can be imported, and its hooks have the contract's names and arguments.
 
-        A hook that is misspelt, or takes what the core does not give, would fail only when somebody
-        needs it.
+        Without this check, a hook with a misspelt name or a wrong argument would fail only when a
+        caller needs it.
         """
         record = package.loaded
         assert record.state is State.LOADED, (
@@ -84,60 +84,60 @@ class BasePackage(Suite):
 
     @behaviour("S5")
     def test_import_is_quiet(self, package: PackageUnderTest) -> None:
-        """Importing it connects to nobody and starts no thread.
+        """The import opens no connection and starts no thread.
 
-        Every process of the server imports every plugin, and web workers are forked afterwards:
-        a thread does not live through that.
+        Every process of the server imports every plugin, and web workers are forked afterwards. A
+        thread does not survive the fork.
         """
         said = package.import_elsewhere()
         assert said == "", said
 
     @behaviour("S6")
     def test_settings_are_its_own(self, package: PackageUnderTest) -> None:
-        """None of its settings has the name of one of the core's for the same section.
+        """No setting of the plugin has the name of a core setting of the same section.
 
-        The core takes its own keys out of a section first: the plugin would never see them.
+        The core takes its own keys out of a section first, so the plugin would never see them.
         """
         taken = sorted(set(package.schema.fields) & package.core_keys)
-        assert not taken, f"the core has keys of these names: {taken}"
+        assert not taken, f"rename these keys; the core has keys of the same names: {taken}"
 
     @behaviour("S7")
     def test_secrets_are_references(self, package: PackageUnderTest) -> None:
-        """Passwords, tokens and keys among its settings are references, never values.
+        """Passwords, tokens and keys in the settings are references, never values.
 
-        ``SecretField`` takes ``env:NAME`` and ``file:PATH``, and keeps what it reads out of logs.
+        ``SecretField`` takes ``env:NAME`` and ``file:PATH``, and keeps the value out of logs.
         """
         plain = [
             name
             for name, field in package.schema.fields.items()
             if _SECRET.search(name) and not isinstance(field, SecretField | SecretMapping)
         ]
-        assert not plain, f"no SecretField: {plain}"
+        assert not plain, f"make these a SecretField: {plain}"
 
     @behaviour("S8")
     def test_no_hook_is_forgotten(self, package: PackageUnderTest) -> None:
-        """Every method that is called like a hook is marked as one.
+        """Every method with the name of a hook is marked as a hook.
 
-        Without ``@hookimpl`` the core would answer that the operation is not supported.
+        Without ``@hookimpl`` the core answers that the operation is not supported.
         """
         forgotten = sorted(package.unmarked())
-        assert not forgotten, f"without @hookimpl: {forgotten}"
+        assert not forgotten, f"mark these methods with @hookimpl: {forgotten}"
 
     @behaviour("S9")
     def test_public_names_only(self, package: PackageUnderTest) -> None:
-        """It imports nothing of the core but the public names.
+        """The package imports only public names of the core.
 
-        All others may change in any version. ``orchestrator_core.testing`` is public too.
+        All other names may change in any version. ``orchestrator_core.testing`` is public too.
         """
         wrong = sorted(set(package.private_imports()))
-        assert not wrong, f"not public: {wrong}"
+        assert not wrong, f"these names are not public: {wrong}"
 
     @behaviour("S10")
     def test_people_can_read_about_it(self, package: PackageUnderTest) -> None:
-        """Its metadata has a summary, a README, a licence and the Python that it needs.
+        """The metadata has a summary, a README, a licence and the required Python version.
 
-        Whoever installs it with credentials in hand wants to know what it is and what one may do
-        with it.
+        An operator who installs a package that gets credentials needs to know its purpose and its
+        licence.
         """
         missing = package.missing_metadata()
-        assert not missing, f"the metadata lacks: {missing}"
+        assert not missing, f"add to the metadata: {missing}"

@@ -1,1 +1,1 @@
-"""The run of a suite: which behaviours it has, and the report of their results."""
+"""The run of a suite: its behaviours, and the report of their results."""

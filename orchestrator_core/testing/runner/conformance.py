@@ -1,4 +1,4 @@
-"""Watches a run of pytest for the kit: order, refusals, results, and that a suite is whole."""
+"""The kit's part in a run of pytest: order, refusals, results, and missing behaviours."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from orchestrator_core.testing.targets.suite import Suite
 from orchestrator_core.testing.targets.target import DoesNotApply, NotReady, UnderTest
 
 PROMISED: Final = "orchestrator_promised"
-"""Under which another process of pytest-xdist tells what it was to show."""
+"""The key under which a process of pytest-xdist reports the behaviours that it was to check."""
 
 _NEITHER: Final = "a behaviour of the conformance kit can be neither skipped nor expected to fail"
 
 
 class Conformance:
-    """One run.
+    """The kit's part in one run of pytest.
 
     Args:
-        config: pytest's.
+        config: The configuration of pytest.
 
     Attributes:
-        suites: the kit's classes that were collected, and where.
-        results: what became of each behaviour so far, in other processes too.
-        shown: what was shown in this very process.
+        suites: The kit's classes that were collected, each with its collector.
+        results: The results so far, those of other processes included.
+        shown: The results of this process.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -44,7 +44,7 @@ class Conformance:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put each suite's behaviours in their order, and add what is missing as failures."""
+        """Sort each suite's behaviours, and add a failure for each missing one."""
         for collector, suite in self.suites:
             places = [place for place, one in enumerate(items) if _suite_of(one) is suite]
             ordered = sorted((items[place] for place in places), key=_turn)
@@ -58,12 +58,11 @@ class Conformance:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> None:
-        """Show the refusal instead, where a behaviour's hooks are not claimed.
+        """Check the documented refusal instead if the plugin lacks a hook of the behaviour.
 
         Raises:
-            DoesNotApply: when that is shown.
-            NotReady: when a behaviour has failed without which nothing else can be shown, or one
-                of its hooks has blocked before.
+            DoesNotApply: The plugin lacks a hook, and refuses it as documented.
+            NotReady: A gate has failed, or one of the hooks has blocked before.
         """
         shown, suite = _behaviour(pyfuncitem), _suite_of(pyfuncitem)
         if shown is None or suite is None:
@@ -84,7 +83,7 @@ class Conformance:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note what became of a behaviour; a skip that is not the kit's is a failure."""
+        """Record the result of a behaviour; a skip that does not come from the kit is a failure."""
         report = yield
         shown = _behaviour(item)
         if shown is None or (report.when != "call" and report.passed):
@@ -101,16 +100,16 @@ class Conformance:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the results, from other processes too."""
+        """Collect the results, those of other processes included."""
         self.results.take(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take from a process of pytest-xdist what it was to show."""
+        """Record which behaviours a process of pytest-xdist was to check."""
         self.results.promise(getattr(node, "workeroutput", {}).get(PROMISED, {}))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what came out."""
+        """Print the results of each plugin."""
         if self._config.option.collectonly:
             return
         for plugin, results in self.by_plugin().items():
@@ -121,7 +120,7 @@ class Conformance:
             terminalreporter.write_line(summary(results))
 
     def pytest_sessionfinish(self) -> None:
-        """Write the results, if that is wanted; another process does it under pytest-xdist."""
+        """Write the results if requested; a process of pytest-xdist hands over its part instead."""
         elsewhere: dict[str, Any] | None = getattr(self._config, "workeroutput", None)
         if elsewhere is not None:
             elsewhere[PROMISED] = self._promises()
@@ -132,9 +131,9 @@ class Conformance:
             Path(file).write_text(json.dumps(shown, indent=2) + "\n", encoding="utf-8")
 
     def by_plugin(self) -> dict[str, list[Result]]:
-        """Return the results of each plugin, with what was not run of its suites."""
+        """Return the results of each plugin, behaviours that were not run included."""
         self.results.promise(self._promises())
-        return self.results.by_plugin("it was not selected")
+        return self.results.by_plugin("the behaviour was not selected")
 
     def _promises(self) -> dict[str, list[str]]:
         promises: dict[str, list[str]] = {}
@@ -167,7 +166,7 @@ def _turn(item: pytest.Item) -> tuple[str, bool, int]:
 def _judged(
     report: pytest.TestReport, item: pytest.Item, error: BaseException | None
 ) -> tuple[Outcome, str]:
-    """Say what became of a behaviour and why; let pytest's own report say the same."""
+    """Return the outcome of a behaviour and its reason; change pytest's report to match."""
     if report.skipped or hasattr(report, "wasxfail"):
         report.__dict__.pop("wasxfail", None)
         report.outcome, report.longrepr = "failed", _NEITHER

@@ -1,4 +1,4 @@
-"""Servers for a plugin's own tests."""
+"""API servers for a plugin's own tests."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from orchestrator_core.testing.targets.subject import Subject
 
 @contextmanager
 def servers(directory: Path) -> Iterator[Callable[..., Api]]:
-    """Give a function that starts servers; they end together.
+    """Provide a function that starts servers; all servers end with the context.
 
     Args:
-        directory: for their files.
+        directory: The directory for the servers' files.
     """
     with ExitStack() as stack:
         count = 0

@@ -1,4 +1,4 @@
-"""Runs against real clouds: only on demand, under names of their own, and swept up."""
+"""Live runs against real clouds: only on request, with unique node names and a sweep."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ from orchestrator_core.testing.targets.subject import Subject
 
 VARIABLE: Final = "ORCHESTRATOR_LIVE"
 PREFIX: Final = "orchestrator-live-"
-"""Begins the name of every node that any such run has started."""
+"""The prefix of the name of every node that a live run starts."""
 
 _SETTLE: Final = 600.0
 _MANY: Final = 2
 
 
 def live_subject(name: str, file: Path, cloud: str | None) -> Subject:
-    """Return a cloud plugin to be tested with a real cloud, under names that no other run has.
+    """Return a cloud plugin for a test with a real cloud; no other run has its node names.
 
     Args:
-        name: of the plugin.
-        file: the settings file that has the cloud.
-        cloud: which one of those with this driver; needed if there are several.
+        name: The name of the plugin.
+        file: The settings file that has the cloud.
+        cloud: The name of the cloud; needed if the file has several with this driver.
 
     Raises:
-        SettingsError: when the file has no such cloud, or nobody has said that money may be spent.
+        SettingsError: The file has no such cloud, or the environment does not allow a live run.
     """
     section = _allowed_section(name, file, cloud)
     return _subject(name, f"{PREFIX}{secrets.token_hex(3)}", section, file)
 
 
 def sweeping_subject(name: str, file: Path, cloud: str | None) -> Subject:
-    """Return the same cloud for a look through what all earlier live runs have left there.
+    """Return the same cloud for a sweep of the nodes that earlier live runs have left.
 
-    To the sweeper their nodes are somebody else's, so that ``destroy = "own"`` of the file would
-    forbid it all.
+    The sweep destroys nodes of other installations, which ``destroy = "own"`` would forbid.
     """
     section = _allowed_section(name, file, cloud) | {"destroy": "all"}
     return _subject(name, PREFIX, section, file)
@@ -71,7 +70,8 @@ def _section(name: str, file: Path, cloud: str | None) -> dict[str, Any]:
     if len(fitting) != 1:
         found = ", ".join(sorted(fitting)) or "none"
         raise SettingsError(
-            f'{file}: one cloud with driver = "{name}" is wanted, found: {found}; --cloud tells'
+            f'{file}: expected one cloud with driver = "{name}", found: {found}; '
+            "--cloud chooses one"
         )
     (section,) = fitting.values()
     return {key: value for key, value in section.items() if key not in ("driver", "assignment")}

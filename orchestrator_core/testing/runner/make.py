@@ -1,4 +1,4 @@
-"""One call that makes a whole suite."""
+"""The function that creates a whole suite."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SUITES: Final[dict[Kind, tuple[type[Suite], ...]]] = {
     Kind.ASSIGNMENT: (BasePackage, BaseAssignment),
     Kind.EXTENSION: (BasePackage, BaseExtension),
 }
-"""What there is to show of a plugin of each kind."""
+"""The classes with the behaviours of each kind of plugin."""
 
 
 def make_suite(
     kind: str, name: str, fake: FakeFactory | None = None, readme: Path | None = None
 ) -> type[Suite]:
-    """Return a class with every behaviour that a plugin of this kind has to show.
+    """Return a class that checks every behaviour of a plugin of this kind.
 
     pytest finds it by its name in a test module::
 
@@ -43,20 +43,20 @@ def make_suite(
 
     Args:
         kind: ``cloud``, ``assignment`` or ``extension``.
-        name: of the plugin's entry point.
-        fake: sets up what it is tested against; without it, what the plugin's class names.
-        readme: a file whose table must be the one that ``orchestrator plugin check NAME --readme
-            FILE`` would write; without it, none is looked at.
+        name: The name of the plugin's entry point.
+        fake: A function that sets up the fake; None for the one that the plugin's class names.
+        readme: A file whose table must be the one that ``orchestrator plugin check NAME --readme
+            FILE`` would write; None for no comparison.
     """
     return suite_of(Subject(Kind(kind), name, fake, readme=readme))
 
 
 def suite_of(subject: Subject, *, static: bool = False) -> type[Suite]:
-    """As :func:`make_suite`, for a subject.
+    """Return the class of :func:`make_suite` for a subject.
 
     Args:
-        subject: the plugin.
-        static: whether only its package is looked at.
+        subject: The plugin.
+        static: Whether only its package is checked.
     """
     suites = (BasePackage,) if static else SUITES[subject.kind]
     if subject.live:

@@ -1,45 +1,46 @@
-"""The page that lists all behaviours, made out of their tests: it can say nothing else.
-
-``make pages`` writes it.
-"""
+"""The page that lists all behaviours, generated from their tests by ``make pages``."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Final
 
 from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
 
+_WIDTH: Final = 100
+"""Columns of a line."""
+
 _HEAD: Final = """\
 # Behaviours
 
-What the conformance kit shows of a plugin, by numbers. `orchestrator plugin check NAME` goes
-through them, and so does what `orchestrator_core.testing.make_suite` makes. Each comes out as
+The behaviours that the conformance kit checks, by number. `orchestrator plugin check NAME` checks
+all of them, and so does a suite of `orchestrator_core.testing.make_suite`. Each has one result:
 
-- `pass`: it was shown;
-- `unsupported`: it is not asked of this plugin, and the reason is told. Where a hook is not
-  claimed, its documented refusal was shown;
-- `fail`: it was shown not to be so;
-- `not run`: something else kept it from being shown, a gate that failed or a selection.
+- `pass`: the plugin has the behaviour.
+- `unsupported`: the behaviour does not apply to this plugin, for the reason that is given. If the
+  plugin lacks a hook that the behaviour needs, the documented refusal was checked instead.
+- `fail`: the plugin does not have the behaviour.
+- `not run`: the behaviour was not checked, because a gate failed or it was not selected.
 
-A number keeps its meaning for ever; one that is given up is not given again. Gates come first:
-without them nothing else can be shown.
+A number keeps its meaning for ever, and the number of a withdrawn behaviour is not used again.
+Gates run first: if a gate fails, no other behaviour of the suite can be checked.
 
-<!-- Made out of the kit's own tests: make pages -->
+<!-- Generated from the kit's tests by make pages -->
 """
 
 _KINDS: Final = {
-    "S": ("The package", "Of every plugin. Nothing is served, no network is used."),
-    "C": ("Clouds", "Shown through HTTP, against the plugin's fake."),
-    "A": ("Assignment backends", "Shown through HTTP, beside a cloud with a few nodes."),
-    "E": ("Extensions", "Shown through HTTP, around a cloud."),
-    "L": ("Real clouds", "Asked of a live run, beside those of clouds."),
+    "S": ("The package", "Checked for every plugin, without a server and without network."),
+    "C": ("Clouds", "Checked through HTTP, against the plugin's fake."),
+    "A": ("Assignment backends", "Checked through HTTP, with a cloud that has a few nodes."),
+    "E": ("Extensions", "Checked through HTTP, with a cloud."),
+    "L": ("Real clouds", "Checked in a live run, after the behaviours of clouds."),
 }
 
 
 def behaviours_page() -> str:
-    """Return the whole page, as MyST Markdown."""
+    """Return the page as MyST Markdown."""
     return "\n".join([_HEAD, *_sections()])
 
 
@@ -56,8 +57,12 @@ def _entry(one: Behaviour) -> str:
     parts = ["A gate."] if one.is_gate else []
     parts += [f"Needs {hooks}."] if hooks else []
     parts += [_markdown(one.why)] if one.why else []
-    text = f"\n\n{' '.join(parts)}" if parts else ""
+    text = f"\n\n{_wrapped(' '.join(parts))}" if parts else ""
     return f"({one.number.lower()})=\n### {one.number}: {_markdown(one.title)}{text}\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _markdown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What became of each behaviour, and how that is shown."""
+"""The result of each behaviour, and the reports of results."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS
 Outcome = Literal["pass", "unsupported", "fail", "not run"]
 
 PROPERTY: Final = "orchestrator_behaviour"
-"""Under which a test's report carries its result."""
+"""The name of the property of a test's report that has the result."""
 
 BEGIN: Final = "<!-- conformance -->"
 END: Final = "<!-- end of conformance -->"
-"""Between these a README has its table."""
+"""The marks around the table in a README."""
 
 KIT_VERSION: Final = 1
-"""Goes up when behaviours are added: a plugin's old table says then what it was held to."""
+"""The version of the kit, raised when behaviours are added. A plugin's old table names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one behaviour of one plugin.
+    """The result of one behaviour of one plugin.
 
     Attributes:
-        plugin: ``cloud nimbus`` say.
-        number: of the behaviour.
-        outcome: ``unsupported`` is no fault: the plugin does not claim it, and its refusal was
-            shown; ``not run`` is one, since something else kept it from being shown.
-        reason: why it is not ``pass``.
+        plugin: The kind and name of the plugin, for example ``cloud nimbus``.
+        number: The number of the behaviour.
+        outcome: The outcome. ``unsupported`` is acceptable for a release: the plugin refuses the
+            operation as documented. ``not run`` is not: the behaviour was not checked.
+        reason: The reason for any outcome other than ``pass``.
     """
 
     plugin: str
@@ -44,44 +44,44 @@ class Result:
 
     @property
     def good(self) -> bool:
-        """Whether a plugin may be released with it."""
+        """Whether a plugin may be released with this result."""
         return self.outcome in ("pass", "unsupported")
 
 
 def in_order(results: Iterable[Result]) -> list[Result]:
-    """Return results as the pages have them."""
+    """Return results in the order of the page of behaviours."""
     return sorted(results, key=lambda one: (one.plugin, BEHAVIOURS[one.number].place))
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Say in one line what came out."""
+    """Return one line with the number of results of each outcome."""
     counts = {
         outcome: [one.outcome for one in results].count(outcome)
         for outcome in ("pass", "unsupported", "fail", "not run")
     }
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"Conformance kit {KIT_VERSION}: {said or 'nothing was shown'}"
+    return f"Conformance kit {KIT_VERSION}: {said or 'no behaviour was checked'}"
 
 
 def conforms(results: Sequence[Result]) -> bool:
-    """Whether a plugin may be released with these results."""
+    """Return whether a plugin may be released with these results."""
     return bool(results) and all(one.good for one in results)
 
 
 def show(results: Sequence[Result]) -> None:
-    """Print a table."""
+    """Print results as a table."""
     table = Table("", "Behaviour", "Outcome")
     for one in in_order(results):
         reason = f": {one.reason}" if one.reason else ""
-        told = escape(f"{one.outcome}{reason}")  # brackets would be taken for colours
-        table.add_row(one.number, BEHAVIOURS[one.number].title, told)
+        outcome = escape(f"{one.outcome}{reason}")  # rich would read brackets as colours
+        table.add_row(one.number, BEHAVIOURS[one.number].title, outcome)
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(summary(results))
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """Return a table for a README: the same for the same outcome."""
+    """Return a table for a README; the same results give the same text."""
     lines = [summary(results), "", "| | behaviour | outcome |", "| --- | --- | --- |"]
     for one in in_order(results):
         outcome = one.outcome if one.outcome == "pass" else f"{one.outcome}: {one.reason}"
@@ -93,7 +93,7 @@ def written_into(text: str, results: Sequence[Result]) -> str:
     """Return a README with the table of these results between its two marks.
 
     Raises:
-        ValueError: when the marks are not there.
+        ValueError: The README lacks a mark.
     """
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -103,11 +103,11 @@ def written_into(text: str, results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result], **about: Any) -> dict[str, Any]:
-    """Return the same for programs.
+    """Return results as data for programs.
 
     Args:
-        results: of one plugin.
-        about: what else is known: versions, say.
+        results: The results of one plugin.
+        about: Further keys, for example versions.
     """
     shown = [{**asdict(one), "title": BEHAVIOURS[one.number].title} for one in in_order(results)]
     for one in shown:

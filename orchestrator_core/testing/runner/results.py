@@ -1,4 +1,4 @@
-"""Puts together what became of each behaviour, from several classes and several processes."""
+"""Collection of the results of several classes and several processes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _WORSE: Final = ("pass", "unsupported", "not run", "fail")
 
 
 class Results:
-    """What is known so far.
+    """The results so far.
 
-    A behaviour that several classes show, or that fails once more when its class is taken down, has
-    the worst of its outcomes.
+    A behaviour with several results has the worst of them: several classes may check it, and it
+    may fail once more in the teardown of its class.
     """
 
     def __init__(self) -> None:
@@ -24,20 +24,20 @@ class Results:
         self._promised: dict[str, set[str]] = {}
 
     def take(self, report: pytest.TestReport) -> None:
-        """Take what one test tells, if it is one of the kit's."""
+        """Add the result in a test's report, if the test belongs to the kit."""
         for name, value in report.user_properties:
             if name == PROPERTY:
                 assert isinstance(value, dict)
                 self.add(Result(**value))
 
     def add(self, result: Result) -> None:
-        """Take one result."""
+        """Add one result."""
         of_plugin = self._found.setdefault(result.plugin, {})
         before = of_plugin.get(result.number, result)
         of_plugin[result.number] = max(before, result, key=lambda one: _WORSE.index(one.outcome))
 
     def promise(self, promises: Mapping[str, Iterable[str]]) -> None:
-        """Note what is to be shown: the numbers of each plugin's behaviours."""
+        """Record which behaviours of each plugin are to be checked, by their numbers."""
         for plugin, numbers in promises.items():
             self._promised.setdefault(plugin, set()).update(numbers)
 
@@ -45,7 +45,7 @@ class Results:
         """Return the results of each plugin in their order.
 
         Args:
-            why: what was to be shown is not run, where nothing is known of it.
+            why: The reason for ``not run``, for a behaviour without a result.
         """
         found = {}
         for plugin in [*self._promised, *(self._found.keys() - self._promised.keys())]:

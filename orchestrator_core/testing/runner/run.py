@@ -1,4 +1,4 @@
-"""Runs a suite without a test module of anybody's, for the command line."""
+"""Run of a suite for the command line, without a test module of the plugin."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ _NAME: Final = "orchestrator_core.testing.runner.checked"
 _MODULE: Final = Path(__file__).with_name("checked.py")
 _PLUGIN: Final = "orchestrator_core.pytest_plugin"
 _WITHOUT: Final = ["--noconftest", "-p", "no:unraisableexception"]
-"""What is somebody's own; what collects garbage for as long as some suites take."""
+"""Options that switch off the caller's conftest files and a pytest plugin that collects garbage.
+
+The garbage collection would take as long as some suites.
+"""
 
 
 class _Current:
-    """What :mod:`orchestrator_core.testing.runner.checked` makes its suite for."""
+    """The plugin for which :mod:`orchestrator_core.testing.runner.checked` creates its suite."""
 
     subject: Subject
     static: bool = False
 
     def suite(self) -> type[Suite]:
-        """Return the suite."""
+        """Return the suite of the current plugin."""
         return suite_of(self.subject, static=self.static)
 
 
@@ -42,14 +45,14 @@ current = _Current()
 
 
 class _Collector:
-    """Takes the place of pytest's own output.
+    """Collector of results, used instead of pytest's own output.
 
     Args:
-        only: the numbers of what is run beside the gates; all if empty.
+        only: The numbers of the behaviours to run beside the gates; all if empty.
 
     Attributes:
-        results: what became of each behaviour.
-        failures: the whole story of each that failed.
+        results: The result of each behaviour.
+        failures: The name and the traceback of each failure.
     """
 
     def __init__(self, only: Collection[str]) -> None:
@@ -58,7 +61,7 @@ class _Collector:
         self.failures: list[str] = []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out what is not to be run."""
+        """Remove the tests of behaviours that are not selected."""
         if self._only:
             items[:] = [item for item in items if self._is_wanted(item)]
 
@@ -67,13 +70,13 @@ class _Collector:
         return shown is not None and (shown.is_gate or shown.number in self._only)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect one result."""
+        """Collect the result of one test."""
         self.results.take(report)
         if report.failed:
             self.failures.append(f"{report.nodeid.rpartition('::')[2]}\n{report.longreprtext}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Collect what kept the suite from being made."""
+        """Collect an error that prevented the creation of the suite."""
         if report.failed:
             self.failures.append(report.longreprtext)
 
@@ -81,16 +84,16 @@ class _Collector:
 def run(
     subject: Subject, *, static: bool = False, only: Collection[str] = ()
 ) -> tuple[list[Result], list[str]]:
-    """Run a plugin's suite; return what became of each behaviour, and what failures tell.
+    """Run a plugin's suite; return the results and the texts of the failures.
 
     Args:
-        subject: the plugin.
-        static: whether only its package is looked at.
-        only: the numbers of what is run beside the gates; all of them if empty.
+        subject: The plugin.
+        static: Whether only its package is checked.
+        only: The numbers of the behaviours to run beside the gates; all if empty.
     """
     collector = _Collector(only)
     current.subject, current.static = subject, static
-    sys.modules.pop(_NAME, None)  # or pytest would find the suite of the plugin before
+    sys.modules.pop(_NAME, None)  # or pytest would find the suite of the previous plugin
     with TemporaryDirectory(prefix="orchestrator-check-") as directory, _alone():
         arguments = ["--tb", "short", "-p", "no:cacheprovider", "-p", _PLUGIN]
         arguments += _WITHOUT
@@ -99,14 +102,14 @@ def run(
             pytest.main([*arguments, str(_MODULE)], plugins=[collector])
     numbers = [shown.number for shown in behaviours_of(current.suite()).values()]
     collector.results.promise({subject.label: numbers})
-    why = "it was not selected" if only else "the suite ended before it"
+    why = "the behaviour was not selected" if only else "the suite ended before this behaviour"
     found = collector.results.by_plugin(why)
     return found[subject.label], collector.failures
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Keep plugins of pytest and options out that are meant for somebody's own tests."""
+    """Disable pytest plugins and options that the environment sets for other tests."""
     before = dict(os.environ)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):

@@ -1,4 +1,4 @@
-"""What the kit adds to a suite beside its behaviours."""
+"""Tests that the kit adds to a suite beside its behaviours."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class _Kit(Protocol):
 
 class _Added(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Say where it is from."""
+        """Return the place and the name of this test."""
         return self.path, None, f"{self.name} of the conformance kit"
 
 
 class Tampered(_Added):
-    """Fails in place of a behaviour that was taken away."""
+    """A test that fails because a behaviour was overridden or removed."""
 
     def __init__(self, *, why: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._why = why
 
     def runtest(self) -> None:
-        """Fail."""
-        pytest.fail(f"{self._why}; a suite is whole or it shows nothing", pytrace=False)
+        """Fail with the reason."""
+        pytest.fail(f"{self._why}; keep every behaviour of the suite", pytrace=False)
 
 
 class ReadmeTable(_Added):
-    """Holds a plugin's README to what came out."""
+    """A test that compares the table in a plugin's README with the results."""
 
     def __init__(self, *, suite: type[Suite], kit: _Kit, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -44,13 +44,13 @@ class ReadmeTable(_Added):
         self._kit = kit
 
     def runtest(self) -> None:
-        """Compare, if the whole suite was run."""
+        """Compare the table, if the whole suite was run."""
         file, name = self._subject.readme, self._subject.name
         assert file is not None
         results = [one for one in self._kit.shown if one.plugin == self._subject.label]
         if {one.number for one in results} != self._numbers:
-            pytest.skip("not the whole suite was run")
+            pytest.skip("only a part of the suite was run")
         text = file.read_text(encoding="utf-8")
         if written_into(text, results) != text:
             how = f"orchestrator plugin check {name} --readme {file.name}"
-            pytest.fail(f"{file.name} shows another outcome; write it anew: {how}", pytrace=False)
+            pytest.fail(f"{file.name} has other results; update it with: {how}", pytrace=False)

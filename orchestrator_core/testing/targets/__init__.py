@@ -1,1 +1,1 @@
-"""Plugins under test: how the kit serves them, calls them and watches what they send."""
+"""Plugins under test: their servers, clients and logs."""

@@ -1,4 +1,4 @@
-"""A client of version 1 that holds every error to the document."""
+"""A client of version 1 that checks the form of every error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROBLEM_KEYS: Final = {
     "status_long_message",
     "message",
 }
-"""What every error of version 1 has."""
+"""The keys of every error of version 1."""
 
 _PATIENCE: Final = 60.0
 
@@ -36,12 +36,12 @@ class Answer:
 
     @property
     def error_code(self) -> str:
-        """The word for programs; empty where there is none."""
+        """The ``error_code`` of an error; empty if the answer has none."""
         return str(self.json.get("error_code", ""))
 
     @property
     def message(self) -> str:
-        """What an error says to people; empty where there is none."""
+        """The ``message`` of an error; empty if the answer has none."""
         return str(self.json.get("message", ""))
 
 
@@ -49,17 +49,17 @@ class Api:
     """Version 1 of one running server; safe to use from several threads.
 
     Args:
-        url: ``http://127.0.0.1:PORT``.
+        url: The server's address, ``http://127.0.0.1:PORT``.
 
     Attributes:
-        answers: the text of every answer that came.
+        answers: The text of every answer so far.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: list[str] = []
-        # No proxy of the environment stands before loopback, and no authority vouches for it:
-        # to read them all takes 70 ms.
+        # Loopback needs neither the proxies nor the certificates of the environment, and loading
+        # the certificates takes 70 ms.
         plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._http = httpx2.Client(
             base_url=f"{url}/api/v1", timeout=_PATIENCE, verify=plain, trust_env=False
@@ -78,16 +78,20 @@ class Api:
         return self.send("PUT", path, body, **headers)
 
     def send(self, method: str, path: str, body: Json | None, **headers: str) -> Answer:
-        """Send any request; an underscore in a header's name stands for a hyphen."""
+        """Send a request; an underscore in a header's name becomes a hyphen.
+
+        Raises:
+            AssertionError: An error lacks one of the five keys of version 1.
+        """
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         response = self._http.request(method, path, json=body, headers=named)
         self.answers.append(response.text)
         answer = Answer(f"{method} {path}", response)
-        if answer.status >= 400:  # noqa: PLR2004 - from here on it is an error
-            assert answer.json.keys() >= PROBLEM_KEYS, f"an error without its five keys: {answer}"
+        if answer.status >= 400:  # noqa: PLR2004 - the first status of an error
+            assert answer.json.keys() >= PROBLEM_KEYS, f"an error lacks one of its keys: {answer}"
             assert answer.json["status"] == "error", answer
         return answer
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()

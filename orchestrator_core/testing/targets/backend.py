@@ -1,4 +1,4 @@
-"""An assignment backend behind a running API, beside a cloud with a few nodes."""
+"""An assignment backend behind a running API, with a cloud of a few nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NODES: Final = 20
 _TWIN: Final = "twin"
 
 OTHER: Final = "other"
-"""A second cloud with the same backend, of whose nodes it is told nothing."""
+"""A second cloud with the same backend; the fake does not know its nodes."""
 
 _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_vms": ("GET", "/vm/status/cloud", None),
@@ -32,7 +32,7 @@ FREE: Final = 1
 
 
 class BackendUnderTest(UnderTest):
-    """What the tests of an assignment backend do with it."""
+    """The actions and reads that tests of an assignment backend need."""
 
     def _serve(self) -> Served:
         root = Path(self._stack.enter_context(TemporaryDirectory(prefix="orchestrator-cloud-")))
@@ -47,32 +47,32 @@ class BackendUnderTest(UnderTest):
         return served
 
     def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of a server; the cloud is the same for all, and there is another."""
+        """Return the settings of a server with the cloud of all tests and a second cloud."""
         data = self.subject.settings(own, stage_settings(self._store))
         data["clouds"][OTHER] = {"driver": STAGE_CLOUD, "assignment": "backend"}
         return data
 
     @property
     def external(self) -> bool:
-        """Whether it keeps assignments of its own."""
+        """Whether the backend keeps assignments outside the core's ledger."""
         return bool(getattr(self.plugin.factory, "external", True))
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """What the cloud had at first."""
+        """The nodes that the cloud had at the start."""
         assert self.served is not None
         return self._nodes
 
     def take(self) -> Node:
-        """Return a node of which nobody has made use yet."""
+        """Return a node that no test has used yet."""
         assert self.served is not None
         return self._free.pop()
 
     def with_namesakes(self) -> tuple[Served, Node, Node]:
-        """Serve the backend once more, which is told of two VMs with one hostname.
+        """Serve the backend in a second server, with a fake that has two VMs with one hostname.
 
         Returns:
-            The server, and the two VMs; both are in the cloud.
+            The server, and the two VMs; the cloud has both.
         """
         one, other = (replace(self.take(), name=_TWIN) for _ in range(2))
         faked = self.subject.faked(self.plugin.factory, (one, other))
@@ -80,9 +80,9 @@ class BackendUnderTest(UnderTest):
         return self.elsewhere(self.settings(fake.settings)), one, other
 
     def refuses(self, hook: str) -> None:
-        """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""
+        """Check the refusal of a hook: 501 with the reason that the report gives."""
         reason = self.operations()[hook]["reason"]
-        assert reason, f"{hook} is not supported, and no reason is given"
+        assert reason, f"{hook} is not supported, but the report has no reason"
         expect(self.api.send(*_ROUTES[hook]), 501, code="unsupported")
 
     def vms(self) -> dict[str, Json]:
@@ -91,15 +91,15 @@ class BackendUnderTest(UnderTest):
         return {vm["id_vm"]: vm for vm in nodes}
 
     def assign(self, user: str, vm_type: str = "conformance", **vm: str) -> Answer:
-        """Ask for a VM, named by ``node``, ``hostname`` or both."""
+        """Assign a VM that is named by ``node``, ``hostname`` or both."""
         body = {**vm, "user": user, "vm_type": vm_type}
         return self.api.put("/vm/action/assign/cloud", body)
 
     def release(self, **vm: str) -> Answer:
-        """Give a VM back."""
+        """Release a VM that is named by ``node``, ``hostname`` or both."""
         return self.api.put("/vm/action/release/cloud", dict(vm))
 
     def in_cloud(self) -> set[str]:
-        """Return the ids of the nodes that the cloud has."""
+        """Return the ids of the cloud's nodes."""
         nodes = expect(self.api.get("/nodes/cloud"), 200)["nodes"]
         return {node["id"] for node in nodes}

@@ -33,15 +33,15 @@ _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "power_on_vm": ("PUT", "/vm/action/poweron/cloud", {"node": "x"}),
     "power_off_vm": ("PUT", "/vm/action/poweroff/cloud", {"node": "x"}),
 }
-"""How each hook is asked for; ``find_node`` has no route of its own."""
+"""The request for each hook; ``find_node`` has no route."""
 
 
 class CloudUnderTest(UnderTest):
-    """What the tests of a cloud do with it.
+    """The actions and reads that tests of a cloud need.
 
     Attributes:
-        made: the ids of the nodes that were started here.
-        swept: whether they were to be destroyed already.
+        made: The ids of the nodes that the tests have started.
+        swept: Whether :meth:`sweep` has been called.
     """
 
     swept = False
@@ -55,10 +55,10 @@ class CloudUnderTest(UnderTest):
 
     @cached_property
     def beside(self) -> Served:
-        """A server with more clouds of this plugin.
+        """A second server with other clouds of this plugin.
 
-        ``again`` has the same settings; ``unreachable`` and ``refused`` are there where the fake
-        has settings for them.
+        ``again`` has the same settings. The clouds ``unreachable`` and ``refused`` exist if the
+        fake has settings for them.
         """
         fake = self.fake
         several = {"again": fake.settings, "unreachable": fake.unreachable, "refused": fake.refused}
@@ -71,7 +71,7 @@ class CloudUnderTest(UnderTest):
         return self.elsewhere({**data, "default_cloud": "again"})
 
     def refuses(self, hook: str) -> None:
-        """Hold the refusal of a hook to the document: 501, and the same reason as in the report."""
+        """Check the refusal of a hook: 501 with the reason that the report gives."""
         if hook in _ROUTES:
             answer = self.api.send(*_ROUTES[hook])
             reason = str(self.operations()[hook]["reason"])
@@ -83,13 +83,13 @@ class CloudUnderTest(UnderTest):
         return things
 
     def part(self, what: str, limit: int, marker: str | None = None) -> Json:
-        """Return the answer to a list of which a part is asked for."""
+        """Return the answer to a request for a part of a list."""
         after = "" if marker is None else f"&marker={quote(marker, safe='')}"
         answer: Json = expect(self.api.get(f"/{what}/cloud?limit={limit}{after}"), 200)
         return answer
 
     def walked(self, what: str, limit: int) -> list[str]:
-        """Return the ids of a list that is fetched part by part."""
+        """Return the ids of a list, fetched part by part."""
         found: list[str] = []
         marker = None
         while True:
@@ -100,15 +100,17 @@ class CloudUnderTest(UnderTest):
                 return found
 
     def nodes(self) -> dict[str, Json]:
-        """Return the nodes that are not on their way out, by id."""
+        """Return the nodes that are not terminated, by id."""
         return {node["id"]: node for node in self.listed("nodes") if node["state"] != TERMINATED}
 
     def nearly(self, *node_ids: str) -> list[str]:
-        """Return ids that are nearly those of a node, and nobody's.
+        """Return ids that are similar to a node's id and belong to no node.
 
         Args:
-            node_ids: all that there are. Of real clouds none is made: to take a wrong one
-                for right could cost somebody a node.
+            node_ids: The ids of all nodes.
+
+        Returns:
+            The ids; none for a real cloud, where a plugin's mistake could destroy another node.
         """
         if self.subject.live or not node_ids:
             return []
@@ -117,11 +119,13 @@ class CloudUnderTest(UnderTest):
         return [one for one in nearly if one.strip() and one not in (*node_ids, *self.made)]
 
     def lists_as_promised(self) -> None:
-        """Hold each list to the model's types and to a few seconds: all else is built on them.
+        """Check that each list has the model's types and returns within seconds.
+
+        Every other behaviour needs the lists. Other errors of a list are left to its own
+        behaviour.
 
         Raises:
-            AssertionError: when one is of other types, or does not come; what else may be wrong
-                with it, its own behaviour tells.
+            AssertionError: A list has other types, or did not return by its deadline.
         """
         for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
             try:
@@ -135,40 +139,41 @@ class CloudUnderTest(UnderTest):
                 pass
 
     def strange(self, some_id: str) -> list[str]:
-        """Return ids that a URL would make those of another thing, if they are not escaped in it.
+        """Return ids that name another object if a plugin puts them into a URL unescaped.
 
         Args:
-            some_id: the id of that other thing.
+            some_id: The id of the other object.
 
         Raises:
-            DoesNotApply: for a real cloud, where a plugin's mistake could cost somebody a node.
+            DoesNotApply: The cloud is real; a plugin's mistake could destroy another node.
         """
         if self.subject.live:
-            raise DoesNotApply("of real clouds nobody asks for nearly somebody's node")
+            raise DoesNotApply("a live run sends no id that is similar to another node's")
         return strange_ids(some_id)
 
     def has_none(self, hook: str, node_id: str) -> None:
-        """Hold a hook to it that it knows no node of this id, and says so by ``NodeNotFound``.
+        """Check that a hook raises ``NodeNotFound`` for an id.
 
-        The hook is called by itself: the core, which looks every node up first, would hide what it
-        does with the id.
+        The kit calls the hook directly. Through HTTP, the core would look the node up first and
+        refuse the id itself.
         """
         try:
             self.served.ask("cloud", hook, node_id=node_id)
         except NodeNotFound as error:
-            wrong = "" if node_id in error.message else f"does not name it: {error.message}"
+            named = node_id in error.message
+            wrong = "" if named else f"its message does not name the id: {error.message}"
         except OrchestratorError as error:
             wrong = f"it raised {type(error).__name__} ({error.code}): {error.message}"
         else:
-            wrong = "it took the id for a node's"
-        assert not wrong, f"{hook} was to raise NodeNotFound for the id {node_id!r}; {wrong}"
+            wrong = "it accepted the id"
+        assert not wrong, f"{hook} must raise NodeNotFound for the id {node_id!r}; {wrong}"
 
     def takes_none(self, hook: str, **argument: str) -> None:
-        """Hold a hook to it that it refuses a strange id; it may say that no id looks like that.
+        """Check that a hook refuses a strange id, as unknown or as malformed.
 
         Args:
-            hook: called by itself, as in :meth:`has_none`.
-            argument: the id, by the name that the hook has for it.
+            hook: The name of the hook, which is called directly, as in :meth:`has_none`.
+            argument: The id, under the hook's own name for it.
         """
         (wanted,) = argument.values()
         try:
@@ -178,11 +183,11 @@ class CloudUnderTest(UnderTest):
         except OrchestratorError as error:
             wrong = f"it raised {type(error).__name__} ({error.code}): {error.message}"
         else:
-            wrong = "it took the id for another's"
-        raise AssertionError(f"{hook} was to refuse the id {wanted!r}; {wrong}")
+            wrong = "it accepted the id"
+        raise AssertionError(f"{hook} must refuse the id {wanted!r}; {wrong}")
 
     def start_body(self, name: str = "") -> Json:
-        """Return a start that should succeed."""
+        """Return the body of a start that should succeed."""
         image, size = self._image_and_size
         wanted = f"{self.subject.prefix}-{name}" if name else self.subject.prefix
         return {"name": wanted, "image": image, "size": size}
@@ -193,7 +198,7 @@ class CloudUnderTest(UnderTest):
         return image, self.fake.size or self.listed("flavors")[0]["id"]
 
     def try_start(self, body: Json, **headers: str) -> Answer:
-        """Ask for a start; remember the node if there is one."""
+        """Send a start; remember the node if it was started."""
         self.must_answer("start_vm")
         answer = self.api.post("/vm/start/cloud", body, **headers)
         if answer.status == 200:  # noqa: PLR2004
@@ -201,26 +206,26 @@ class CloudUnderTest(UnderTest):
         return answer
 
     def start(self, name: str = "") -> Json:
-        """Start a node, and wait until it shows in the list."""
+        """Start a node, and wait until the list shows it."""
         node: Json = expect(self.try_start(self.start_body(name)), 200)["nodes"]
         self.wait_until_listed(node["id"])
         return node
 
     def some_node(self, *but: str) -> str:
-        """Return the id of a node that may be stopped: a new one where nodes can be started.
+        """Return the id of a node that a test may stop: a new one, if nodes can be started.
 
         Args:
-            but: ids of nodes that it may not be.
+            but: The ids of nodes that must not be returned.
 
         Raises:
-            DoesNotApply: when it would be a node of a real cloud that was not started here.
+            DoesNotApply: The cloud is real, and its driver cannot start a node.
         """
         if self.operations()["start_vm"]["supported"]:
             return str(self.start()["id"])
         if self.subject.live:
-            raise DoesNotApply("a live run touches only what it has started, and can start nothing")
+            raise DoesNotApply("a live run uses only nodes that it started, and cannot start any")
         others = sorted(set(self.nodes()) - set(but))
-        assert others, "where nothing can be started, the fake has to have two nodes"
+        assert others, "a driver without start_vm needs a fake with two nodes"
         return others[0]
 
     def stop(self, node_id: str) -> None:
@@ -229,7 +234,7 @@ class CloudUnderTest(UnderTest):
         self.wait_until_gone(node_id)
 
     def left(self) -> set[str]:
-        """Return the ids of the nodes that were started here and are still there."""
+        """Return the ids of the nodes that the run started and that still exist."""
         return {
             node_id
             for node_id, node in self.nodes().items()
@@ -237,7 +242,7 @@ class CloudUnderTest(UnderTest):
         }
 
     def sweep(self) -> None:
-        """Destroy all nodes that were started here."""
+        """Destroy all nodes that the run started."""
         self.swept = True
         for node_id in self.left():
             expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
@@ -245,22 +250,22 @@ class CloudUnderTest(UnderTest):
             self.wait_until_gone(node_id)
 
     def wait_until_listed(self, node_id: str) -> Json:
-        """Wait until a node shows in the list; return it."""
-        shown = f"node {node_id!r} was to show in the list of nodes"
+        """Wait until the list shows a node; return it."""
+        shown = f"node {node_id!r} must appear in the list of nodes"
         return self.wait_for(self.nodes, lambda nodes: node_id in nodes, shown)[node_id]
 
     def wait_until_gone(self, node_id: str) -> None:
-        """Wait until a node is not in the list any more, or shown as terminated."""
-        gone = f"node {node_id!r} was to disappear from the list of nodes"
+        """Wait until a node is no longer in the list, or is terminated."""
+        gone = f"node {node_id!r} must disappear from the list of nodes"
         self.wait_for(self.nodes, lambda nodes: node_id not in nodes, gone)
 
     def wait_for_state(self, node_id: str, *states: int) -> None:
-        """Wait until a node is in one of these states, by version 1's numbers."""
-        reached = f"node {node_id!r} was to reach one of the states {states}"
+        """Wait until a node is in one of these states, given as version 1's numbers."""
+        reached = f"node {node_id!r} must reach one of the states {states}"
         self.wait_for(lambda: self.state(node_id), lambda seen: seen in states, reached)
 
     def state(self, node_id: str) -> int | None:
-        """Return a node's state, by version 1's numbers; None when it is not in the list."""
+        """Return a node's state as version 1's number; None if it is not in the list."""
         node = self.nodes().get(node_id)
         return None if node is None else int(node["state"])
 

@@ -13,7 +13,7 @@ _FORBIDDEN: Final = 403
 
 
 class ExtensionUnderTest(UnderTest):
-    """What the tests of an extension do with it."""
+    """The actions and reads that tests of an extension need."""
 
     def _serve(self) -> Served:
         served = super()._serve()
@@ -21,11 +21,11 @@ class ExtensionUnderTest(UnderTest):
         return served
 
     def refuses(self, hook: str) -> None:
-        """An extension may implement what it likes: nothing is refused."""
-        raise AssertionError(f"{hook} is no operation of an extension")
+        """Fail: an extension has no operation that it could refuse."""
+        raise AssertionError(f"{hook} is not an operation of an extension")
 
     def start_body(self, **more: object) -> Json:
-        """Return a start that it should let through."""
+        """Return the body of a start that the extension should allow."""
         return {"name": "conformance", "image": "1", "size": "1", **self.fake.allowed, **more}
 
     def start(self) -> Answer:
@@ -33,20 +33,20 @@ class ExtensionUnderTest(UnderTest):
         return self.api.post("/vm/start/cloud", self.start_body())
 
     def started(self) -> str | None:
-        """Start a node; return its id, or None when it was denied."""
+        """Start a node; return its id, or None if the start was denied."""
         answer = self.start()
         return str(answer.json["nodes"]["id"]) if let_through_or_denied(answer) else None
 
     def nodes(self) -> list[str]:
-        """Return the ids of the nodes that the cloud has."""
+        """Return the ids of the cloud's nodes."""
         return sorted(n["id"] for n in expect(self.api.get("/nodes/cloud"), 200)["nodes"])
 
 
 def let_through_or_denied(answer: Answer) -> bool:
-    """Whether a call was let through.
+    """Return whether a call passed.
 
     Raises:
-        AssertionError: when it was neither, or denied without a reason.
+        AssertionError: The call neither passed nor was denied, or was denied without a reason.
     """
     if answer.status == _FORBIDDEN:
         expect(answer, _FORBIDDEN, code="forbidden")

@@ -1,4 +1,4 @@
-"""Loses answers of a plugin's starts on purpose, and all but one way to find them again."""
+"""A wrapper of a driver that loses the answers of starts, and all but one way to find them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from orchestrator_core.model import Node, StartRequest
 from orchestrator_core.plugins.contract import settings_schema
 
 ANSWER_LOST: Final = "answer-lost"
-"""A start whose name has this in it is made, its answer is lost, and lists show no marker of it."""
+"""In the name of a start: the start is made, its answer is lost, and lists hide its marker."""
 
 NOT_FOUND: Final = "not-found"
-"""The same, but the list shows its marker, and ``find_node`` does not find it."""
+"""In the name of a start: the same, but the list shows the marker and ``find_node`` fails."""
 
 NEVER_MADE: Final = "never-made"
-"""A start whose name has this in it is lost on its way: nothing is made."""
+"""In the name of a start: the request is lost, and no node is created."""
 
 
 def lossy(factory: type, hooks: Collection[str]) -> type:
-    """Return a class that stands before a plugin's own and loses starts, chosen by their name.
+    """Return a class that wraps a plugin's class and loses starts, chosen by their name.
 
     Args:
-        factory: the plugin's class.
-        hooks: those that it implements.
+        factory: The plugin's class.
+        hooks: The names of the hooks that it implements.
     """
     made: dict[str, Any] = {name: _handed_on(getattr(factory, name)) for name in hooks}
     lost: dict[str, Callable[..., Any]] = {
@@ -43,7 +43,7 @@ def lossy(factory: type, hooks: Collection[str]) -> type:
 
 
 def _handed_on(own: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(own)  # which says that it is a hook, and what it takes
+    @wraps(own)  # copies the mark of a hook and the signature
     def hook(self: _Before, *arguments: Any, **named: Any) -> Any:
         return getattr(self.plugin, own.__name__)(*arguments, **named)
 
@@ -51,11 +51,13 @@ def _handed_on(own: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Before:
-    """Hands on what is not lost. The plugin's own calls of its hooks do not come by here.
+    """Wrapper of a plugin's object, which forwards every call that is not to be lost.
+
+    Calls that the plugin makes of its own hooks do not pass through the wrapper.
 
     Attributes:
-        factory: the plugin's class.
-        listed: markers that lists show and ``find_node`` does not find; of all objects.
+        factory: The plugin's class.
+        listed: The markers that lists show and ``find_node`` does not find, for all objects.
     """
 
     factory: Callable[..., Any]
@@ -65,7 +67,7 @@ class _Before:
         self.plugin = type(self).factory(context, settings)
 
     def call(self, hook: str, **arguments: Any) -> Any:
-        """Call the plugin's own hook with as many of the arguments as it takes."""
+        """Call the plugin's hook with those of the arguments that it accepts."""
         own = getattr(self.plugin, hook)
         takes = inspect.signature(own).parameters
         return own(**{name: value for name, value in arguments.items() if name in takes})
@@ -73,23 +75,23 @@ class _Before:
 
 def _start_vm(self: _Before, request: StartRequest, deadline: Deadline, hints: Hints) -> Any:
     if NEVER_MADE in request.name:
-        raise CloudTimeout("The request was lost, as the test wanted")
+        raise CloudTimeout("The test has lost the request on purpose")
     if NOT_FOUND in request.name:
         self.listed.add(request.marker)
     node = self.call("start_vm", request=request, deadline=deadline, hints=hints)
     if ANSWER_LOST in request.name or NOT_FOUND in request.name:
-        raise CloudTimeout("The answer was lost, as the test wanted")
+        raise CloudTimeout("The test has lost the answer on purpose")
     return node
 
 
 def _find_node(self: _Before, marker: str, deadline: Deadline, hints: Hints) -> Any:
     if marker in self.listed:
-        raise NodeNotFound("It is not found, as the test wanted")
+        raise NodeNotFound("The test has hidden the node on purpose")
     return self.call("find_node", marker=marker, deadline=deadline, hints=hints)
 
 
 def _list_nodes(self: _Before, deadline: Deadline, hints: Hints) -> Any:
     nodes = self.call("list_nodes", deadline=deadline, hints=hints)
     if not isinstance(nodes, Sequence) or not all(isinstance(node, Node) for node in nodes):
-        return nodes  # which the core refuses
+        return nodes  # the core refuses such a list
     return [node if node.marker in self.listed else replace(node, marker=None) for node in nodes]

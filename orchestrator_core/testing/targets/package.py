@@ -46,21 +46,21 @@ _IMPORT: Final = """
 import importlib, sys, threading
 def refuse(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        print(f"it uses the network: {event}", flush=True)
-        raise RuntimeError("no network at import")
+        print(f"the import uses the network: {event}", flush=True)
+        raise RuntimeError("the network is blocked during the import")
 sys.addaudithook(refuse)
 importlib.import_module(sys.argv[1])
 others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
 if others:
-    print(f"it starts threads: {others}", flush=True)
+    print(f"the import starts threads: {others}", flush=True)
 """
 
 
 class PackageUnderTest:
-    """What the tests of a package look at.
+    """The parts of a package that tests check.
 
     Args:
-        subject: the plugin that the package brings.
+        subject: The plugin in the package.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -68,29 +68,29 @@ class PackageUnderTest:
 
     @cached_property
     def claims(self) -> list[PluginRecord]:
-        """Everything installed that names a plugin of this kind and name."""
+        """The installed entry points with this kind and name."""
         wanted = (self.subject.kind, self.subject.name)
         return [record for record in discover() if (record.kind, record.name) == wanted]
 
     @property
     def record(self) -> PluginRecord:
-        """What is known before the import.
+        """The record of the plugin before the import.
 
         Raises:
-            NotReady: when it is not installed, or claimed by several.
+            NotReady: No package or several packages name the plugin.
         """
         if len(self.claims) != 1:
-            raise NotReady(f"{len(self.claims)} packages bring it")
+            raise NotReady(f"{len(self.claims)} packages name the plugin")
         return self.claims[0]
 
     @property
     def is_the_core(self) -> bool:
-        """Whether it comes with the core itself."""
+        """Whether the plugin is part of the core."""
         return self.record.distribution == CORE_DISTRIBUTION
 
     @cached_property
     def loaded(self) -> PluginRecord:
-        """What became of it when it was loaded."""
+        """The record of the plugin after loading."""
         settings = PluginSettings(allow=(self.subject.name,))
         record = load_plugins(settings).get(self.subject.kind, self.subject.name)
         assert record is not None
@@ -98,31 +98,31 @@ class PackageUnderTest:
 
     @property
     def factory(self) -> Any:
-        """Its class.
+        """The plugin's class.
 
         Raises:
-            NotReady: when it cannot be loaded.
+            NotReady: The plugin cannot be loaded.
         """
         if self.loaded.state is not State.LOADED:
-            raise NotReady(f"it is {self.loaded.state.value}")
+            raise NotReady(f"the plugin is {self.loaded.state.value}")
         return self.loaded.factory
 
     @property
     def schema(self) -> Schema:
-        """The schema of its settings."""
+        """The schema of the plugin's settings."""
         schema: Schema = settings_schema(self.factory)()
         return schema
 
     @property
     def core_keys(self) -> set[str]:
-        """What the core itself takes in a section of this kind."""
+        """The core's own keys in a section of this kind."""
         return {field.name for field in fields(_SECTIONS[self.subject.kind])}
 
     def import_elsewhere(self) -> str:
-        """Import it in a process of its own; return what is wrong with that, or nothing."""
+        """Import the plugin in a new process; return the error, or an empty text."""
         paths = os.pathsep.join(path for path in sys.path if path)
         module = self.record.entry_point.value.partition(":")[0]
-        done = subprocess.run(  # noqa: S603 - this interpreter, and text of ours
+        done = subprocess.run(  # noqa: S603 - runs this interpreter with a constant program
             [sys.executable, "-c", _IMPORT, module],
             env={**os.environ, "PYTHONPATH": paths},
             capture_output=True,
@@ -134,14 +134,14 @@ class PackageUnderTest:
         return done.stdout.strip()
 
     def unmarked(self) -> Iterator[str]:
-        """The hooks that its class has methods for, and does not implement."""
+        """Yield the hooks whose methods the class has without marking them."""
         known = {name for name in vars(self.subject.kind.hookspecs) if not name.startswith("_")}
         for name in known - set(self.loaded.hooks):
             if callable(getattr(self.factory, name, None)):
                 yield name
 
     def private_imports(self) -> Iterator[str]:
-        """What its files import of the core that is not public."""
+        """Yield the names of the core that the package's files import and that are not public."""
         for file in self._files():
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 yield from _private(node)
@@ -158,7 +158,7 @@ class PackageUnderTest:
             yield Path(spec.origin)
 
     def missing_metadata(self) -> list[str]:
-        """What is not in its metadata."""
+        """Return the required fields that the metadata lacks."""
         metadata = cast("Message", distribution(self.record.distribution).metadata)
         licence = metadata.get("License-Expression") or metadata.get("License")
         readme = metadata.get("Description") or metadata.get_payload()

@@ -1,4 +1,4 @@
-"""Serves the API in this process, with few plugins and a database of its own, on loopback."""
+"""A server of the API in this process, on loopback, with few plugins and its own database."""
 
 from __future__ import annotations
 
@@ -37,26 +37,25 @@ _STATE: Final[Mapping[str, Any]] = {
 }
 
 _POLL: Final = 0.05
-"""Seconds between two looks of the durable worker: a test waits for what it does."""
+"""Seconds between two polls of the durable worker; short, because tests wait for its work."""
 
 _START_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that is up.
+    """A running server.
 
     Attributes:
-        api: a client of it.
-        witness: what its plugins raised.
-        plugins: those that it found.
-        check: asks the cloud, or the backend, of that name whether it can be reached, as
-            ``orchestrator check --connect`` does; raises what it raises.
-        ask: calls one hook of the cloud of that name with these arguments, in one of its threads,
-            and returns what it returns; raises what it raises. The core's own checks of ids, which
-            every HTTP request goes through, do not stand before it.
-        read: returns one of the lists of the cloud of that name, held against the model's types.
-        reason_against: says why the cloud of that name does not offer a hook; None when it does.
+        api: A client of the server.
+        witness: The errors that its plugins raised.
+        plugins: The plugins that it found.
+        check: Checks whether a named cloud or backend is reachable, as
+            ``orchestrator check --connect`` does, and raises the plugin's error.
+        ask: Calls one hook of a named cloud in one of the cloud's threads; returns its result or
+            raises its error. Unlike an HTTP request, it skips the core's own checks of ids.
+        read: Returns one list of a named cloud, after the check of the model's types.
+        reason_against: Returns why a named cloud does not offer a hook; None if it does.
     """
 
     api: Api
@@ -75,19 +74,19 @@ def serving(
     factories: Mapping[str, type] | None = None,
     file: Path | None = None,
 ) -> Iterator[Served]:
-    """Serve the API for a while: web server and durable worker, in a thread of this process.
+    """Serve the API within the context: a web server and a durable worker, in a thread.
 
-    Everything is in one process, so that a cloud which only lives in memory is one cloud.
+    Both are in one process, so that a cloud that exists only in memory is one cloud.
 
     Args:
-        settings: as the settings file has them, without ``[state]``, which is added.
-        directory: for its files.
-        factories: classes to use in place of those that plugins of these names bring.
-        file: the settings file to whose folder paths in the settings are relative; without it,
-            they are to the directory.
+        settings: The settings as in a settings file, without ``[state]``, which is added.
+        directory: The directory for the server's files.
+        factories: Classes that replace the classes of plugins, by the plugin's name.
+        file: The settings file; paths in the settings are relative to its directory. Without it,
+            they are relative to ``directory``.
 
     Raises:
-        OrchestratorError: when the settings are wrong.
+        OrchestratorError: The settings are wrong.
     """
     database = directory / "database-url"
     database.write_text(f"sqlite:///{directory / 'state.db'}")
@@ -118,7 +117,7 @@ def serving(
 
 
 class _Server:
-    """A thread with an event loop: uvicorn, and the durable worker beside it."""
+    """A thread with an event loop for uvicorn and the durable worker."""
 
     def __init__(self, settings: Settings, components: Components) -> None:
         services = Services(
@@ -137,7 +136,8 @@ class _Server:
         self._registry = components.registry
         self._loop = asyncio.new_event_loop()
         self._worker = DurableWorker(components.broker, components.registry, settings.state, _POLL)
-        # With the protocol named, asyncio sends small answers at once; else each takes 40 ms.
+        # asyncio sets TCP_NODELAY only if the socket names its protocol; without it, small answers
+        # take 40 ms each.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind(("127.0.0.1", 0))
         self._up = threading.Event()
@@ -148,16 +148,16 @@ class _Server:
         self._thread.start()
         if not self._up.wait(_START_SECONDS) or not self._server.started:
             self.__exit__()
-            raise RuntimeError("the server did not start; its log says why")
+            raise RuntimeError("the server did not start; its log gives the reason")
         return self
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's address."""
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def check(self, name: str) -> None:
-        """Ask a cloud or a backend whether it can be reached."""
+        """Check whether a cloud or a backend is reachable."""
         registry = self._registry
         check = (registry.clouds.get(name) or registry.backends[name]).check
         asyncio.run_coroutine_threadsafe(check(), self._loop).result()
@@ -185,7 +185,7 @@ class _Server:
         return answer
 
     def reason_against(self, name: str, hook: str) -> str | None:
-        """Say why a cloud does not offer a hook."""
+        """Return why a cloud does not offer a hook; None if it does."""
         asked = self._registry.clouds[name].reason_against(hook)
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
@@ -203,13 +203,13 @@ class _Server:
 
     async def _live(self) -> None:
         serving = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
-        while not self._server.started and not serving.done():  # noqa: ASYNC110 - it has no event
+        while not self._server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.005)
         working = asyncio.ensure_future(self._worker.run())
         self._up.set()
         while not self._end.is_set() and not serving.done():  # noqa: ASYNC110 - set by a thread
             await asyncio.sleep(0.02)
         self._worker.stop()
-        await working  # its last writes come before the application closes the database
+        await working  # the worker writes to the database, which the application closes
         self._server.should_exit = True
         await serving

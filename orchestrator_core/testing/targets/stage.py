@@ -1,4 +1,4 @@
-"""The cloud that assignment backends and extensions are tested with."""
+"""The cloud with which the kit tests assignment backends and extensions."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import PluginSettings
 
 STAGE_CLOUD: Final = "dummy"
-"""The entry point of its plugin, which comes with the kit."""
+"""The entry point of the cloud's plugin, which the kit requires."""
 
 STAGE_BACKEND: Final = "given"
-"""The entry point of the assignment backend beside extensions, which is part of the core."""
+"""The entry point of the assignment backend for tests of extensions; it is part of the core."""
 
 _SECONDS: Final = 60.0
 
 
 def stage_settings(store: Path) -> dict[str, Any]:
-    """Return that cloud's own settings.
+    """Return the settings of the cloud.
 
     Args:
-        store: the file that holds its nodes.
+        store: The file with its nodes.
     """
     return {"store": f"file:{store}"}
 
 
 def stage_nodes(store: Path, count: int) -> tuple[Node, ...]:
-    """Start nodes in that cloud, before anybody serves it.
+    """Start nodes in the cloud before a server uses it; return all its nodes.
 
     Args:
-        store: the file that holds them.
-        count: how many there are to be beside those that the cloud begins with.
+        store: The file with its nodes.
+        count: The number of nodes to start, in addition to the first ones of the cloud.
 
     Raises:
-        PluginError: when its plugin is not there.
+        PluginError: The cloud's plugin is not installed.
     """
     record = load_plugins(PluginSettings(allow=(STAGE_CLOUD,))).get(Kind.CLOUD, STAGE_CLOUD)
     if record is None or record.factory is None:

@@ -1,17 +1,17 @@
-"""Ids that are another thing's, once a plugin has put them into a URL as they are."""
+"""Ids that name another object if a plugin puts them into a URL unescaped."""
 
 from __future__ import annotations
 
 
 def strange_ids(some_id: str) -> list[str]:
-    """Return ids that differ from one id only by what a URL gives a meaning to.
+    """Return ids that differ from one id only by characters with a meaning in URLs.
 
-    Each is a text of its own, and the id of nothing. A client that does not escape it asks for the
-    thing with the id itself, or for something beside it. They hold the delimiters of RFC 3986,
-    2.2, dot segments (5.2.4) and percent-encodings (2.1), which a second decoding would resolve.
+    No object has one of these ids. A client that does not escape such an id requests the object
+    with the original id, or a neighbour. The ids contain the delimiters of RFC 3986 (section 2.2),
+    dot segments (5.2.4) and percent-encodings (2.1), which a second decoding would resolve.
 
     Args:
-        some_id: of a thing that is there.
+        some_id: The id of an object that exists.
     """
     first, rest = some_id[0], some_id[1:]
     encoded = "".join(f"%{byte:02X}" for byte in first.encode())

@@ -1,4 +1,4 @@
-"""Which plugin is tested, and how it is served for that."""
+"""The plugin that is tested, and the settings of its server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orchestrator_core.testing.fake import Fake, FakeFactory, Stage, fake_of
 from orchestrator_core.testing.targets.stage import STAGE_BACKEND, STAGE_CLOUD
 
 _SECONDS: Final = 20.0
-"""What a call of a fake may take: a hook that blocks is found out sooner than a person is gone."""
+"""The deadline of a call of a fake; short, so that a hook that blocks is reported soon."""
 
 SOON: Final[Mapping[str, float]] = dict.fromkeys(CLOUD_DEADLINES, _SECONDS)
 BACKEND_SOON: Final[Mapping[str, float]] = dict.fromkeys(ASSIGNMENT_DEADLINES, _SECONDS)
@@ -27,15 +27,15 @@ BACKEND_SOON: Final[Mapping[str, float]] = dict.fromkeys(ASSIGNMENT_DEADLINES, _
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One plugin.
+    """The plugin that is tested.
 
     Attributes:
-        kind: what it is for.
-        name: its entry point's name.
-        fake: sets up what it is tested against; without it, what the plugin's class names.
-        prefix: begins the name of every node that the kit starts.
-        live: whether the nodes are real ones, which cost money.
-        readme: a file that is held to what came out, if it is to have the table.
+        kind: The kind of the plugin.
+        name: The name of its entry point.
+        fake: A function that sets up the fake; None for the one that the plugin's class names.
+        prefix: The prefix of the name of every node that the kit starts.
+        live: Whether the nodes are real and cost money.
+        readme: A README whose table is compared with the results; None for no comparison.
     """
 
     kind: Kind
@@ -47,14 +47,14 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """``cloud nimbus`` say."""
+        """The kind and name, for example ``cloud nimbus``."""
         return f"{self.kind.value} {self.name}"
 
     def record(self) -> PluginRecord:
-        """Find and load it.
+        """Find and load the plugin.
 
         Raises:
-            PluginError: when it is not installed, or cannot be loaded.
+            PluginError: The plugin is not installed, or cannot be loaded.
         """
         record = load_plugins(PluginSettings(allow=(self.name,))).get(self.kind, self.name)
         if record is None:
@@ -64,16 +64,16 @@ class Subject:
         return record
 
     def needs_fake(self, plugin: PluginRecord) -> bool:
-        """Whether nobody has said what it is tested against."""
+        """Return whether neither the subject nor the plugin's class names a fake."""
         return self.fake is None and not hasattr(plugin.factory, "fake")
 
     @contextmanager
     def faked(self, factory: type, nodes: tuple[Node, ...] = ()) -> Iterator[tuple[Fake, Path]]:
-        """Set the fake up; give it, and a directory for the server.
+        """Set up the fake; provide it and a directory for the server.
 
         Args:
-            factory: the plugin's class.
-            nodes: what the cloud beside an assignment backend has.
+            factory: The plugin's class.
+            nodes: The nodes of the cloud, for a test of an assignment backend.
         """
         with ExitStack() as stack:
             root = Path(stack.enter_context(TemporaryDirectory(prefix="orchestrator-test-")))
@@ -89,12 +89,12 @@ class Subject:
         cloud: Mapping[str, Any] | None = None,
         visibility: float = 1.0,
     ) -> dict[str, Any]:
-        """Return the settings of a server with this plugin alone.
+        """Return the settings of a server with only this plugin and the plugins that it needs.
 
         Args:
-            own: the plugin's own keys.
-            cloud: more keys of the cloud beside an assignment backend or an extension.
-            visibility: seconds after which a cloud that is no real one shows what was started.
+            own: The plugin's own keys.
+            cloud: Further keys of the cloud in a test of an assignment backend or an extension.
+            visibility: The seconds after which a simulated cloud shows a started node.
         """
         data: dict[str, Any] = {"default_cloud": "cloud", "plugins": {"allow": [self.name]}}
         if self.kind is Kind.CLOUD:

@@ -1,4 +1,4 @@
-"""What all suites have in common, and how one is put together."""
+"""The base classes of all suites."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from orchestrator_core.testing.targets.subject import Subject
 
 
 class Suite:
-    """A class of tests, each of which shows one behaviour of one plugin.
+    """A class of tests, each of which checks one behaviour of one plugin.
 
-    Name the plugin and let pytest find the class::
+    Name the plugin in a class that pytest finds::
 
         class TestReads(BaseCloudReads):
             subject = Subject(Kind.CLOUD, "nimbus")
@@ -26,7 +26,7 @@ class Suite:
 
 
 class CloudSuite(Suite):
-    """Tests of a cloud: ``cloud`` is the cloud behind a running API, the same one for all tests."""
+    """Tests of a cloud; the fixture ``cloud`` is one cloud behind a running API, for all tests."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -37,13 +37,13 @@ class CloudSuite(Suite):
         yield under_test
         try:
             if subject.live and under_test.is_up and not under_test.swept:
-                under_test.sweep()  # an interrupted run leaves nothing either
+                under_test.sweep()  # an interrupted run must not leave nodes that cost money
         finally:
             under_test.close()
 
 
 class AssignmentSuite(Suite):
-    """Tests of an assignment backend: ``backend`` is one behind a running API, beside a cloud."""
+    """Tests of an assignment backend; the fixture ``backend`` is one behind a running API."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -55,7 +55,7 @@ class AssignmentSuite(Suite):
 
 
 class ExtensionSuite(Suite):
-    """Tests of an extension: ``extension`` is one behind a running API, around a cloud."""
+    """Tests of an extension; the fixture ``extension`` is one behind a running API."""
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -1,4 +1,4 @@
-"""A plugin behind a running API: what the tests of every kind use."""
+"""A plugin behind a running API: the base of the targets of every kind."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ _LONGEST_VISIBILITY: Final = 1.0
 
 
 class NotReady(Exception):
-    """Nothing can be shown of this plugin, for a reason that another behaviour tells."""
+    """A behaviour cannot be checked; the cause is the failure of another behaviour."""
 
 
 class NeedsFake(AssertionError):
-    """The plugin has settings that must be given, and nothing says which.
+    """The plugin has required settings, and no fake provides them.
 
     Args:
-        faults: of the settings, a line for each.
+        faults: The errors of the settings, one a line.
     """
 
     def __init__(self, faults: str) -> None:
         missing = ", ".join(line.partition(".toml: ")[2] or line for line in faults.splitlines())
         super().__init__(
-            'the class needs an attribute fake = "module:function", which names a context manager '
-            "that takes an orchestrator_core.testing.Stage and gives a Fake with settings; "
-            f"without them: {missing}"
+            'add an attribute fake = "module:function" to the class; it names a context manager '
+            "that takes an orchestrator_core.testing.Stage and yields a Fake with settings; "
+            f"these are required: {missing}"
         )
 
 
 class DoesNotApply(Exception):
-    """A behaviour is not asked of this plugin, for a reason that the result tells."""
+    """A behaviour does not apply to this plugin, for a reason that the result gives."""
 
 
 class UnderTest:
-    """Serves a plugin at the first use, until :meth:`close`.
+    """A plugin behind an API that is served from its first use until :meth:`close`.
 
     Args:
-        subject: the plugin.
+        subject: The plugin.
     """
 
     factories: Mapping[str, type] = {}
@@ -72,40 +72,40 @@ class UnderTest:
 
     @cached_property
     def plugin(self) -> PluginRecord:
-        """The plugin, found and loaded.
+        """The loaded plugin.
 
         Raises:
-            PluginError: when it is not installed, or cannot be loaded.
+            PluginError: The plugin is not installed, or cannot be loaded.
         """
         return self.subject.record()
 
     @property
     def api(self) -> Api:
-        """The API that serves it."""
+        """The client of the server."""
         return self.served.api
 
     @property
     def fake(self) -> Fake:
-        """What it is tested against."""
+        """The fake that the plugin is tested against."""
         assert self.served is not None
         assert self._fake is not None
         return self._fake
 
     @property
     def is_up(self) -> bool:
-        """Whether it is served just now."""
+        """Whether the plugin is being served."""
         return self._served is not None
 
     @property
     def served(self) -> Served:
-        """The server.
+        """The server, which is started at the first use.
 
         Raises:
-            NotReady: when it could not be started before.
+            NotReady: An earlier start of the server failed.
         """
         if self._served is None:
             if self._failure is not None:
-                raise NotReady("it could not be served")
+                raise NotReady("the plugin could not be served")
             try:
                 self._served = self._serve()
             except Exception as error:
@@ -125,24 +125,24 @@ class UnderTest:
         """Return the settings of a server.
 
         Args:
-            own: the plugin's own keys.
+            own: The plugin's own keys.
         """
         assert self._fake is not None
         visibility = min(self._fake.settle, _LONGEST_VISIBILITY)
         return self.subject.settings(own, visibility=visibility)
 
     def close(self) -> None:
-        """Take the servers and the fake down."""
+        """Stop the servers and remove the fake."""
         self._elsewhere.close()
         self._stack.close()
 
     def operations(self) -> Json:
-        """Return what is offered at the cloud, each with ``supported`` and ``reason``."""
+        """Return the operations of the cloud, each with ``supported`` and ``reason``."""
         operations: Json = expect(self.api.get("/cloud/cloud"), 200)["cloud"]["operations"]
         return operations
 
     def secrets(self) -> set[str]:
-        """Return what the references in the plugin's own settings stand for."""
+        """Return the secrets to which the plugin's own settings refer."""
         own = self.fake.settings
         schema = settings_schema(self.plugin.factory)()
         kept = {
@@ -157,31 +157,31 @@ class UnderTest:
             BASE_DIRECTORY.reset(base)
 
     def shows_no_secret(self) -> None:
-        """Hold every answer that came to the rule that no secret is in it.
+        """Check that no answer so far contains a secret.
 
-        What the plugin said counts as it was before the core took the secret out: logs and
-        tools that read the plugin's errors without the core have no such help.
+        The plugin's messages are checked as they were before the core removed secrets: logs and
+        tools that read the plugin's errors without the core have no such protection.
         """
         self._elsewhere.close()
         for secret in self.secrets():
             answers = [*self.api.answers, *self.served.witness.said, *self._said_elsewhere]
             leaks = [text for text in answers if secret in text]
             shown = leaks[0].replace(secret, "***") if leaks else ""
-            assert not leaks, f"a secret of the settings shows in: {shown}"
+            assert not leaks, f"a secret of the settings appears in: {shown}"
 
     def raised_nothing_else(self) -> None:
-        """Hold every call that was made to the contract's errors."""
+        """Check that every call so far raised only errors of the contract."""
         self._elsewhere.close()
         raised = sorted({*self.served.witness.raised, *self._raised_elsewhere})
-        assert not raised, f"raised: {raised}"
+        assert not raised, f"the contract has no such errors: {raised}"
 
     def elsewhere(self, settings: Mapping[str, Any]) -> Served:
-        """Serve the plugin once more, in a server beside, without losing anything.
+        """Serve the plugin in a second server, beside the first one.
 
-        It ends when it is asked what was said and raised.
+        The second server runs until the secrets or the errors of the plugin are checked.
 
         Args:
-            settings: of that server.
+            settings: The settings of the second server.
         """
         return self._elsewhere.enter_context(self._beside(settings))
 
@@ -191,10 +191,10 @@ class UnderTest:
             with serving(data, Path(directory), file=self.fake.file) as served:
                 yield served
             self._said_elsewhere += (*served.api.answers, *served.witness.said)
-            self._raised_elsewhere += served.witness.raised  # what closing raises, too
+            self._raised_elsewhere += served.witness.raised  # includes the errors of ``close``
 
     def unclaimed(self, hooks: Sequence[str]) -> tuple[str, str] | None:
-        """Return the first of these hooks that the plugin does not claim, and why."""
+        """Return the first of these hooks that the plugin does not support, and the reason."""
         offered = self.operations() if hooks else {}
         for hook in hooks:
             if not offered[hook]["supported"]:
@@ -202,12 +202,12 @@ class UnderTest:
         return None
 
     def must_answer(self, *hooks: str) -> None:
-        """Do nothing if none of these hooks has kept a call beyond its deadline before.
+        """Raise an error if one of these hooks has blocked beyond its deadline before.
 
-        Each further call would take as long, and tell nothing new.
+        Another call would only wait until the deadline again.
 
         Raises:
-            NotReady: naming one that has.
+            NotReady: A hook has blocked; the message names it.
         """
         hanging = self.served.witness.hanging
         for hook in hooks:
@@ -215,28 +215,31 @@ class UnderTest:
                 raise NotReady(f"{hook} blocks: {hanging[hook]}")
 
     def refuses(self, hook: str) -> None:
-        """Hold the refusal of what is not claimed to the document."""
+        """Check the refusal of a hook that the plugin does not support."""
         raise NotImplementedError
 
     def wait_for(
         self, look: Callable[[], T], wanted: Callable[[T], bool], what: str, more: float = 0.0
     ) -> T:
-        """Look again and again, as long as the fake needs to settle.
+        """Poll until a condition holds, at most for the time that the fake needs to settle.
 
         Args:
-            look: returns what is there now.
-            wanted: whether it is as it should be.
-            what: was to happen, for the error.
-            more: seconds that others than the fake may need.
+            look: Returns the current value.
+            wanted: Returns whether a value is the expected one.
+            what: The expectation, for the error.
+            more: Seconds to wait in addition, for work outside the fake.
+
+        Returns:
+            The first expected value.
 
         Raises:
-            AssertionError: when it never is as wanted; with what was seen last.
+            AssertionError: The condition did not hold in time; the message has the last value.
         """
         seconds = self.fake.settle + more
         ends_at = time.monotonic() + seconds
         while not wanted(seen := look()):
             assert time.monotonic() < ends_at, (
-                f"within {seconds:g} s {what}; seen last: {str(seen)[:500]}"
+                f"within {seconds:g} s {what}; the last value was {str(seen)[:500]}"
             )
             time.sleep(_PAUSE)
         return seen
@@ -251,22 +254,22 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Make all calls at the same time; return what they return, in their order."""
+    """Make all calls at the same time; return their results in the same order."""
     with ThreadPoolExecutor(len(calls)) as threads:
         return [future.result() for future in [threads.submit(call) for call in calls]]
 
 
 def expect(answer: Answer, status: int | tuple[int, ...], *words: str, code: str = "") -> Json:
-    """Return an answer's JSON if it is as expected.
+    """Return an answer's JSON after a check of its status, message and code.
 
     Args:
-        answer: what came.
-        status: that it has, or one of those.
-        words: that its message must have.
-        code: its word for programs, if it must have one.
+        answer: The answer.
+        status: The expected status, or several allowed ones.
+        words: Texts that its message must contain.
+        code: The expected ``error_code``; empty for any.
 
     Raises:
-        AssertionError: when it is otherwise.
+        AssertionError: The answer is not as expected.
     """
     statuses = status if isinstance(status, tuple) else (status,)
     wanted = " or ".join(map(str, statuses))
@@ -278,10 +281,10 @@ def expect(answer: Answer, status: int | tuple[int, ...], *words: str, code: str
 
 
 def all_ready(served: Served) -> None:
-    """Hold a server to it that every plugin in use could be set up.
+    """Check that every plugin in use could be configured.
 
     Raises:
-        AssertionError: naming the first that could not.
+        AssertionError: A plugin could not; the message names it.
     """
     for plugin in expect(served.api.get("/plugins"), 200)["plugins"]:
         for use in plugin["used_by"]:
@@ -289,12 +292,12 @@ def all_ready(served: Served) -> None:
 
 
 def distinct(things: Sequence[Mapping[str, Any]], key: str = "id") -> set[str]:
-    """Return the ids of things, none of which may come twice.
+    """Return the ids of the items of a list, which must have no duplicates.
 
     Raises:
-        AssertionError: naming those that do.
+        AssertionError: The list has duplicates; the message names them.
     """
     ids = [thing[key] for thing in things]
     twice = sorted({one for one in ids if ids.count(one) > 1})
-    assert not twice, f"these come more than once: {twice}"
+    assert not twice, f"these are in the list more than once: {twice}"
     return set(ids)

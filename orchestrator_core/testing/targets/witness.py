@@ -1,4 +1,4 @@
-"""Sees what a server writes into its log, and keeps it out of the way of the tests."""
+"""A reader of a server's log, which also keeps the log out of the output of the tests."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from orchestrator_core.plugins.spoken import CLEANED
 from orchestrator_core.settings.model import ServerSettings
 
 HANGS: Final = "did not answer within"
-"""What the core says of a call that it ended, and never of one that a plugin ended itself."""
+"""The core's words for a call that it ended at the deadline, and for no other call."""
 
 
 class Witness:
-    """What was logged of plugins that raised what the contract does not know.
+    """The log lines that the tests check.
 
     Attributes:
-        raised: ``in start_vm: KeyError`` say, for each time; what an extension fails with, too.
-        said: messages of plugins, before the core took secrets or addresses out of them.
-        hanging: the operations that did not end by their deadline, each with what was said of it.
+        raised: The exceptions outside the contract, for example ``in start_vm: KeyError``, and
+            the failures of extensions.
+        said: The messages of plugins before the core removed secrets or addresses.
+        hanging: The operations that did not end by their deadline, each with its log message.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class Witness:
     def __call__(
         self, _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """Look at one line of the log; hand it on as it is."""
+        """Read one line of the log; return it unchanged."""
         if event.get("event") == "plugin raised":
             self.raised.append(f"in {event['hook']}: {event['error']}")
         elif event.get("event") == "cloud call" and HANGS in str(event.get("why")):
@@ -48,11 +49,11 @@ class Witness:
 
 @contextmanager
 def watched_log(settings: ServerSettings, file: Path) -> Iterator[Witness]:
-    """Write the log into a file for a while, and see what goes in.
+    """Write the log into a file within the context, and read each line.
 
     Args:
-        settings: what is logged, and in which form.
-        file: where the lines go.
+        settings: The level and the format of the log.
+        file: The file for the lines.
     """
     before = structlog.get_config()
     witness = Witness()

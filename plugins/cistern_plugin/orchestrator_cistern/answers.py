@@ -55,14 +55,14 @@ def read(title: str, answer: Answer, schema: Schema) -> dict[str, Any]:
         raise Refused(reason)
     check_status(title, answer)
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise InvalidAnswer(f"{title} answered with HTTP {answer.status} and without a reason")
+        raise InvalidAnswer(f"{title} answered with HTTP {answer.status} without a message")
     if not isinstance(payload, dict):
-        raise InvalidAnswer(f"{title} gave an answer that is not a JSON object")
+        raise InvalidAnswer(f"{title} returned an answer that is not a JSON object")
     try:
         return cast("dict[str, Any]", schema.load(payload))
     except ValidationError as error:
         fault = _first_fault(error.messages)
-        raise InvalidAnswer(f"{title} gave an answer of the wrong shape ({fault})") from None
+        raise InvalidAnswer(f"{title} returned an answer of the wrong form ({fault})") from None
 
 
 def check_status(title: str, answer: Answer) -> None:
@@ -77,7 +77,7 @@ def check_status(title: str, answer: Answer) -> None:
     if answer.status in _DENIED:
         raise CredentialsRefused(f"{title} refused the credentials (HTTP {answer.status})")
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RateLimited(f"{title} asks us to slow down", retry_after=answer.retry_after)
+        raise RateLimited(f"{title} asks for fewer requests", retry_after=answer.retry_after)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise CloudUnreachable(
             f"{title} failed (HTTP {answer.status})", retry_after=answer.retry_after

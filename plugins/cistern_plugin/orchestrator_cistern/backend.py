@@ -125,6 +125,6 @@ class CisternBackend:
 def _hostname(vm: Vm) -> str:
     if not vm.hostname:
         raise InvalidParameter(
-            "node", f"node {vm.id_vm!r} has no hostname, and Cistern goes by hostname"
+            "node", f"node {vm.id_vm!r} has no hostname, and Cistern identifies VMs by hostname"
         )
     return vm.hostname

@@ -104,7 +104,7 @@ class CisternClient:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > MAX_ANSWER:
-                raise InvalidAnswer(f"{self._title} gave an answer of more than 32 MiB")
+                raise InvalidAnswer(f"{self._title} returned an answer of more than 32 MiB")
         return bytes(body)
 
     def _headers(self, content: bytes | None) -> dict[str, str]:
@@ -120,9 +120,11 @@ class CisternClient:
         try:
             value = token.reveal()
         except ValueError:
-            raise CredentialsRefused(f"{self._title} has no token: it cannot be read") from None
+            raise CredentialsRefused(f"{self._title} has a token that cannot be read") from None
         if not (value.isascii() and value.isprintable()):
-            raise CredentialsRefused(f"{self._title} has a token that no header can hold")
+            raise CredentialsRefused(
+                f"{self._title} has a token that an HTTP header cannot contain"
+            )
         return value
 
     def _client(self) -> httpx2.Client:

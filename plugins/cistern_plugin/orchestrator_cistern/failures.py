@@ -24,7 +24,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLCertVerificationError, "its certificate is not trusted"),
     (ssl.SSLError, "no TLS connection could be made"),
     (socket.gaierror, "its name cannot be resolved"),
-    (ConnectionRefusedError, "it refuses connections"),
+    (ConnectionRefusedError, "it refuses the connection"),
 )
 
 
@@ -45,18 +45,20 @@ def translate(
         change: whether Cistern was asked to change something. It may have made the change although
             no answer came; the message then says so.
     """
-    open_end = "; whether it was done is not known" if change and exchange.sent else ""
+    open_end = "; the outcome is not known" if change and exchange.sent else ""
     if isinstance(error, httpx2.PoolTimeout):
-        return CloudBusy(f"{title} is busy, all its connections are in use", retry_after=1)
+        return CloudBusy(f"{title} is busy: all its connections are in use", retry_after=1)
     if isinstance(error, httpx2.TimeoutException):
         return timed_out(exchange, title, timeout, open_end)
     if isinstance(error, httpx2.ConnectError):
         return CloudUnreachable(f"{title} cannot be reached{_reason(error)}")
     if isinstance(error, httpx2.ProtocolError) and not exchange.ended:
-        return InvalidAnswer(f"{title} does not speak HTTP as it should{open_end}")
+        return InvalidAnswer(f"{title} returned an answer that is not valid HTTP{open_end}")
     if not exchange.connected and not exchange.received:
         return StaleConnection(f"{title} closed the connection without an answer{open_end}")
-    return CloudUnreachable(f"{title} broke off before its answer was whole{open_end}")
+    return CloudUnreachable(
+        f"{title} closed the connection before its answer was complete{open_end}"
+    )
 
 
 def timed_out(exchange: Exchange, title: str, timeout: float, open_end: str = "") -> CloudTimeout:

@@ -218,9 +218,9 @@ def fake(stage: Stage) -> Iterator[Fake]:
     for node in stage.nodes:
         server.add("cloud", node.id, node.name)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"
+        closed = f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"
     try:
         own = {"token": f"file:{token}"}
-        yield Fake(settings={**own, "url": server.url}, unreachable={**own, "url": nobody})
+        yield Fake(settings={**own, "url": server.url}, unreachable={**own, "url": closed})
     finally:
         server.close()

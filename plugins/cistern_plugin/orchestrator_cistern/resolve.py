@@ -64,7 +64,7 @@ def _one_by_hostname(title: str, cloud: str, vms: Sequence[Vm], hostname: str) -
 def _must_be_unmistakable(found: Vm, cloud: str, vms: Sequence[Vm], field: str) -> None:
     if not found.hostname:
         raise InvalidParameter(
-            field, f"node {found.id_vm!r} has no hostname, and Cistern goes by hostname"
+            field, f"node {found.id_vm!r} has no hostname, and Cistern identifies VMs by hostname"
         )
     if found.cloud != cloud:
         raise InvalidParameter(
@@ -78,7 +78,8 @@ def _must_be_unmistakable(found: Vm, cloud: str, vms: Sequence[Vm], field: str) 
     if len(same) > 1:
         raise InvalidParameter(
             field,
-            f"node {found.id_vm!r} ({found.hostname}) cannot be told from others: {_names(same)}",
+            f"node {found.id_vm!r} ({found.hostname}) cannot be distinguished from others: "
+            f"{_names(same)}",
         )
 
 

@@ -14,7 +14,7 @@ _NAMES: Final = {status.value: status.name for status in VmStatus}
 
 def _number(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
-        raise ValidationError("is no whole number")
+        raise ValidationError("is not a whole number")
     return value
 
 
@@ -22,7 +22,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValidationError("is no text")
     if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValidationError("is no valid Unicode")
+        raise ValidationError("is not valid Unicode")
     return value
 
 

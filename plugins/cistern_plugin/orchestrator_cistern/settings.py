@@ -47,7 +47,7 @@ def check_ca_file(path: Path) -> None:
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
-        raise ValidationError("holds no certificates in PEM form") from None
+        raise ValidationError("has no certificates in PEM form") from None
     except OSError as error:
         raise ValidationError(f"cannot be read: {error.strerror}") from None
 

@@ -1,3 +1,5 @@
+"""A Cistern server, and backends that talk to it."""
+
 from __future__ import annotations
 
 import importlib.util

@@ -1,3 +1,5 @@
+"""The backend's hooks: requests to Cistern, and its answers."""
+
 from __future__ import annotations
 
 import os
@@ -219,11 +221,11 @@ def test_the_token_is_sent_and_read_anew(
     assert sent == ["Bearer first", "Bearer second"]
 
     token.write_text("third\nX-Evil: 1\n")
-    with pytest.raises(CredentialsRefused, match=r"Backend brain .*no header") as caught:
+    with pytest.raises(CredentialsRefused, match=r"Backend brain .*header cannot contain") as caught:
         backend.check(Deadline(5))
     assert "Evil" not in caught.value.message
     token.unlink()
-    with pytest.raises(CredentialsRefused, match="Backend brain has no token") as caught:
+    with pytest.raises(CredentialsRefused, match="Backend brain has a token that cannot be read") as caught:
         backend.check(Deadline(5))
     assert str(tmp_path) not in caught.value.message
 

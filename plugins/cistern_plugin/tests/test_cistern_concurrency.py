@@ -1,3 +1,5 @@
+"""Concurrent calls of one backend."""
+
 from __future__ import annotations
 
 import threading

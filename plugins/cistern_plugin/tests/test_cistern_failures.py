@@ -1,3 +1,5 @@
+"""Failing and misbehaving Cistern servers: errors, repeats and limits."""
+
 from __future__ import annotations
 
 import re
@@ -77,7 +79,7 @@ def fails(
         ("401", (CredentialsRefused, r"HTTP 401")),
         ("403", (CredentialsRefused, r"HTTP 403")),
         ("404", (InvalidAnswer, r"HTTP 404")),
-        ("429", (RateLimited, r"slow down")),
+        ("429", (RateLimited, r"fewer requests")),
         ("html", (InvalidAnswer, r"not a JSON object")),
         ("broken json", (InvalidAnswer, r"not a JSON object")),
         ("deep json", (InvalidAnswer, r"not a JSON object")),
@@ -88,9 +90,9 @@ def fails(
         ("pending", (InvalidAnswer, r"status: ")),
         ("redirect", (InvalidAnswer, r"HTTP 307")),
         ("huge", (InvalidAnswer, r"more than 32 MiB")),
-        ("no http", (InvalidAnswer, r"does not speak HTTP")),
-        ("cut", (CloudUnreachable, r"broke off")),
-        ("cut in mid-body", (CloudUnreachable, r"broke off")),
+        ("no http", (InvalidAnswer, r"not valid HTTP")),
+        ("cut", (CloudUnreachable, r"closed the connection")),
+        ("cut in mid-body", (CloudUnreachable, r"closed the connection")),
     ],
 )
 def test_each_misbehaviour_is_told_as_what_it_is(
@@ -170,7 +172,7 @@ def test_a_change_without_an_answer_has_an_unknown_outcome(
     cistern_server: Any, backend: CisternBackend, hook: Hook, kind: str, seconds: float
 ) -> None:
     error = fails(cistern_server, backend, hook, kind, seconds)
-    assert error.message.endswith("whether it was done is not known")
+    assert error.message.endswith("the outcome is not known")
     assert len(cistern_server.requests) == 1
 
 
@@ -195,7 +197,7 @@ def test_a_change_is_never_sent_twice(
     cistern_server.misbehave("stale")
     backend.list_vms("aws", Deadline(5))
 
-    with pytest.raises(CloudUnreachable, match="without an answer; whether it was done"):
+    with pytest.raises(CloudUnreachable, match="without an answer; the outcome is not known"):
         hook(backend, Deadline(5))
     assert len(cistern_server.requests) == 2
 
@@ -208,7 +210,7 @@ def test_a_server_that_is_not_there(make_backend: Make) -> None:
             with pytest.raises(CloudUnreachable) as caught:
                 hook(backend, Deadline(5))
             assert caught.value.message == (
-                "Backend brain cannot be reached: it refuses connections"
+                "Backend brain cannot be reached: it refuses the connection"
             )
         with pytest.raises(CloudUnreachable):
             backend.check(Deadline(5))

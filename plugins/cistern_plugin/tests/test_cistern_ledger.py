@@ -128,7 +128,7 @@ def forget(cistern_server: Any) -> None:
     cistern_server.nodes.clear()
 
 
-def ask_in_vain(
+def request_without_answer(
     ask: Callable[[], Any], answered: Callable[[], Any], lose: Callable[[], None]
 ) -> None:
     """Send a request that Cistern never answers; Cistern loses something after it arrived."""
@@ -145,7 +145,7 @@ def test_a_vm_that_the_list_does_not_show_is_not_destroyed(
 ) -> None:
     api.assign("1", "ann")
     cistern_server.misbehave("silence", on="release")
-    ask_in_vain(
+    request_without_answer(
         lambda: api.release("1"),
         lambda: cistern_server.asked("release"),
         lambda: lose(cistern_server),
@@ -162,7 +162,7 @@ def test_an_assignment_that_the_list_does_not_show_is_not_ended(
     api: Api, cistern_server: Any, lose: Callable[[Any], None], ends: tuple[str, str]
 ) -> None:
     cistern_server.misbehave("done and silence", on="assign")
-    ask_in_vain(
+    request_without_answer(
         lambda: api.assign("1", "ann"),
         lambda: cistern_server.nodes["fake_driver"][0]["user"],
         lambda: lose(cistern_server),

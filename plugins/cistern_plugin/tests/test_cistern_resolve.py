@@ -1,3 +1,5 @@
+"""Resolution of node ids and hostnames to VMs."""
+
 from __future__ import annotations
 
 import pytest
@@ -59,10 +61,10 @@ def test_a_hostname_of_several_is_refused_naming_them() -> None:
 def test_a_node_whose_hostname_is_shared_is_refused_naming_them() -> None:
     known = vms(("i-1", "web"), ("i-2", "Web"), ("i-3", "other"))
 
-    with pytest.raises(InvalidParameter, match=r"cannot be told .*'i-1'.*'i-2'") as caught:
+    with pytest.raises(InvalidParameter, match=r"cannot be distinguished .*'i-1'.*'i-2'") as caught:
         find(known, node="i-1")
     assert caught.value.field == "node"
-    with pytest.raises(InvalidParameter, match="cannot be told"):
+    with pytest.raises(InvalidParameter, match="cannot be distinguished"):
         find(known, hostname="Web")
 
 
@@ -71,7 +73,7 @@ def test_two_records_of_one_node_are_refused() -> None:
 
     with pytest.raises(InvalidParameter, match=r"'i-1' fits several .*web1.*web2"):
         find(known, node="i-1")
-    with pytest.raises(InvalidParameter, match=r"cannot be told .*web1.*web2"):
+    with pytest.raises(InvalidParameter, match=r"cannot be distinguished .*web1.*web2"):
         find(known, hostname="web1")
 
 

@@ -1,3 +1,5 @@
+"""The plugin's settings: valid and invalid ones."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -89,5 +91,5 @@ def test_a_file_of_certificates(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("nothing")
 
     assert CisternSettings().load({"url": URL, "ca_file": certifi.where()})
-    with pytest.raises(ValidationError, match="holds no certificates"):
+    with pytest.raises(ValidationError, match="has no certificates"):
         CisternSettings().load({"url": URL, "ca_file": str(tmp_path / "empty.pem")})

@@ -1,3 +1,5 @@
+"""TLS to Cistern: trusted certificates, and the deadline."""
+
 from __future__ import annotations
 
 import datetime as dt

@@ -52,7 +52,7 @@ ERRORS: Final[Mapping[str, tuple[type[OrchestratorError], str]]] = {
     "credentials": (CredentialsRefused, "refused our credentials"),
     "quota": (QuotaExceeded, "has no quota left"),
     "conflict": (Conflict, "says that the state does not allow this"),
-    "invalid_answer": (InvalidAnswer, "gave an invalid answer"),
+    "invalid_answer": (InvalidAnswer, "returned an invalid answer"),
 }
 """Values of ``error``: the error to raise, and its text about the cloud."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 _BUSY_SECONDS = 10.0
@@ -26,36 +26,51 @@ _ADDED_LATER = ("visible_at", "gone_at")
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file; the caller manages the transactions."""
-    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    """Open the file; the caller manages the transactions, and uses it in one thread at a time."""
+    return sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
 
 
-def prepare(path: Path, first: int) -> None:
+def prepare(path: Path, first: int, *, durable: bool) -> None:
     """Create or upgrade the file so that it has everything that the store needs.
 
     Args:
         path: the file; its directories are created too.
         first: the number of nodes in a new file.
+        durable: whether a new file must survive a power failure.
     """
     if path.exists():
         _upgrade(path)
     else:
-        _create(path, first)
+        _create(path, first, durable=durable)
 
 
-def _create(path: Path, first: int) -> None:
+def _create(path: Path, first: int, *, durable: bool) -> None:
     """Create the file under another name, then put it in place complete; the first process wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dummy-") as directory:
-        draft = Path(directory) / "new.db"
-        connection = connect(draft)
-        connection.executescript(_SCHEMA)
-        connection.executemany("INSERT INTO nodes DEFAULT VALUES", [()] * first)
-        connection.close()
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".dummy-") as draft:
+        draft.write(_new_file(path.parent, first))
+        draft.flush()
+        if durable:
+            os.fsync(draft.fileno())
+        with suppress(FileExistsError):
+            os.link(draft.name, path)
+
+
+_new_files: dict[int, bytes] = {}
+
+
+def _new_file(folder: Path, first: int) -> bytes:
+    """Return the content of a new file, which SQLite makes once: it takes some milliseconds."""
+    if first not in _new_files:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".dummy-") as directory:
+            draft = Path(directory) / "new.db"
+            with closing(connect(draft)) as connection:
+                connection.executescript(_SCHEMA)
+                connection.executemany("INSERT INTO nodes DEFAULT VALUES", [()] * first)
+            _new_files[first] = draft.read_bytes()
+    return _new_files[first]
 
 
 def _upgrade(path: Path) -> None:

@@ -162,7 +162,7 @@ class FaultInjectionDriver:
 
     def _make_outcomes(self, faults: Faults) -> Outcomes:
         seed = secrets.randbelow(_SEEDS) if faults.seed is None else faults.seed
-        _log.warning("%s misbehaves on purpose, with seed = %d", self._title, seed)
+        _log.warning("%s injects faults, with seed = %d", self._title, seed)
         return Outcomes(faults, seed)
 
     def _meet(self, operation: str, deadline: Deadline, hints: Hints) -> Outcome:
@@ -183,7 +183,7 @@ class FaultInjectionDriver:
                 self._waits.wait_deaf()
             self._waits.wait(deadline, None)
         if Fault.RATE_LIMIT in outcome.faults:
-            message = f"{self._title} asks to slow down, on purpose"
+            message = f"{self._title} asks for fewer requests, on purpose"
             raise RateLimited(message, retry_after=outcome.retry_after, repeat_is_safe=True)
         if Fault.ERROR in outcome.faults:
             error, what = ERRORS[outcome.error]
@@ -192,4 +192,4 @@ class FaultInjectionDriver:
     def _answer(self, outcome: Outcome) -> None:
         """Lose the answer to a call that is done, if its outcome says so."""
         if Fault.LOST_ANSWER in outcome.faults:
-            raise CloudUnreachable(f"{self._title} did it and its answer got lost, on purpose")
+            raise CloudUnreachable(f"{self._title} made the change and lost the answer, on purpose")

@@ -6,9 +6,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from orchestrator_dummy.connections import OF_THIS_PROCESS
 from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
@@ -46,39 +47,56 @@ class Store:
     """Nodes by number.
 
     Args:
-        path: the file, created if it does not exist. A durable one is created at once, another at
-            its first use, so that a cloud that is never used costs nothing.
+        path: the file, created if it does not exist. A durable one is created at once, another when
+            its nodes change for the first time, so that a cloud that is only read costs little.
         durable: whether added nodes must survive a power failure.
         first: the number of nodes in a new file.
     """
 
     def __init__(self, path: Path, *, durable: bool, first: int) -> None:
         self._path = path
-        self._synchronous = "FULL" if durable else "OFF"
-        self._local = threading.local()
+        self._durable = durable
         self._first = first
-        self._opening = threading.Lock()
-        self._opened: Generation | None = self._open() if durable else None
+        self._lag = threading.local()
+        self._idle: list[sqlite3.Connection] = []
+        self._preparing = threading.Lock()
+        self._is_prepared = False
+        self._announced_here: Generation | None = None
         self._seen: tuple[int, float | None, list[Row]] = (-1, None, [])
+        if durable:
+            self._prepare()
 
-    def _open(self) -> Generation:
-        prepare(self._path, self._first)
-        return Generation(self._path.with_name(f"{self._path.name}-generation"))
+    def _prepare(self) -> None:
+        with self._preparing:
+            if not self._is_prepared:
+                prepare(self._path, self._first, durable=self._durable)
+                self._is_prepared = True
 
     @property
     def _announced(self) -> Generation:
-        """Return the generation of the file; create the file if it does not exist."""
-        if self._opened is None:
-            with self._opening:
-                self._opened = self._opened or self._open()
-        return self._opened
+        """Return the generation of the file, which exists before the file does."""
+        if self._announced_here is None:
+            with self._preparing:
+                if self._announced_here is None:
+                    name = f"{self._path.name}-generation"
+                    self._announced_here = Generation(self._path.with_name(name))
+        return self._announced_here
 
     def rows(self) -> list[Row]:
         """Return every node; do not query SQLite if no process has written since the last time."""
         generation, until, rows = self._seen
-        if generation != self._announced.read() or (until and time.time() >= until):
-            generation, until, rows = self._seen = self._read()
-        return rows
+        announced = self._announced.read()
+        if generation == announced and not (until and time.time() >= until):
+            return rows
+        if announced == 0 and not self._durable:  # no process has written at all
+            self._seen = 0, None, [(number, "running", None) for number in self._numbers]
+        else:
+            self._seen = self._read()
+        return self._seen[2]
+
+    @property
+    def _numbers(self) -> range:
+        return range(1, self._first + 1)
 
     def row(self, number: str) -> Row | None:
         """Return one node, or None."""
@@ -88,7 +106,8 @@ class Store:
     def marked(self, marker: str) -> Row | None:
         """Return the node with this marker, or None."""
         values = {"marker": marker, "now": time.time()}
-        row: Row | None = self._connection().execute(_MARKED, values).fetchone()
+        with self._connection() as connection:
+            row: Row | None = connection.execute(_MARKED, values).fetchone()
         return row
 
     def add(self, marker: str | None) -> Row:
@@ -112,47 +131,47 @@ class Store:
     @contextmanager
     def lagging(self, seconds: float) -> Iterator[None]:
         """Delay the moment at which lists show nodes that this thread adds or removes."""
-        self._local.lag = seconds
+        self._lag.seconds = seconds
         try:
             yield
         finally:
-            self._local.lag = 0.0
+            self._lag.seconds = 0.0
 
     def _later(self) -> float | None:
-        lag: float = getattr(self._local, "lag", 0.0)
+        lag: float = getattr(self._lag, "seconds", 0.0)
         return time.time() + lag if lag else None
 
     def _read(self) -> tuple[int, float | None, list[Row]]:
         """Return the generation, the moment at which something is due to change, and the nodes."""
-        connection = self._connection()
         now = time.time()
-        connection.execute("BEGIN")
-        with connection:
-            generation = _generation(connection)
-            rows = connection.execute(_ROWS, {"now": now}).fetchall()
-            (until,) = connection.execute(_NEXT_CHANGE, (now,)).fetchone()
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            with connection:
+                generation = _generation(connection)
+                rows = connection.execute(_ROWS, {"now": now}).fetchall()
+                (until,) = connection.execute(_NEXT_CHANGE, (now,)).fetchone()
         return generation, until, rows
 
     def _write(self, sql: str, *values: str | float | None) -> Row | None:
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        with connection:
-            generation = _generation(connection) + 1
-            # Announced before it is true: if a process dies in between, the others read once too
-            # often, never once too seldom.
-            self._announced.write(generation)
-            row: Row | None = connection.execute(sql, values).fetchone()
-            connection.execute(f"PRAGMA user_version = {generation}")
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with connection:
+                generation = _generation(connection) + 1
+                # Announced before it is true: if a process dies in between, the others read once
+                # too often, never once too seldom.
+                self._announced.write(generation)
+                row: Row | None = connection.execute(sql, values).fetchone()
+                connection.execute(f"PRAGMA user_version = {generation}")
         return row
 
-    def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection, opened after the worker was forked."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            _ = self._announced
-            connection = connect(self._path)
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            self._local.connection = connection
+    def _connection(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Lend a connection, opened after the worker was forked."""
+        return OF_THIS_PROCESS.lend(self._idle, self._connect)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._prepare()
+        connection = connect(self._path)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
         return connection
 
 

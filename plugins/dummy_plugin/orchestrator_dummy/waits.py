@@ -32,7 +32,7 @@ class Waits:
         finally:
             del self._ends[deadline]
         if ended or deadline.passed:
-            raise CloudTimeout("The call was given up while it waited")
+            raise CloudTimeout("The call was aborted while it waited")
 
     def wait_deaf(self) -> None:
         """Wait until the cloud is closed.

@@ -1,3 +1,5 @@
+"""Dummy clouds made from settings."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -22,6 +22,7 @@ from orchestrator_core import (
     StartRequest,
 )
 from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.connections import MOST_IDLE
 from orchestrator_dummy.driver import DummySettings
 from orchestrator_dummy.store import Store
 
@@ -201,13 +202,14 @@ import sys
 from pathlib import Path
 from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
+from orchestrator_dummy.connections import MOST_IDLE
 from orchestrator_dummy.driver import DummySettings
 
 settings = DummySettings().load({"store": sys.argv[2]})
 cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), settings)
 for _ in range(20):
     node = cloud.start_vm(StartRequest("x", Image("1", "i"), Size("1", "s")))
-    assert node.id in [other.id for other in cloud.list_nodes()]  # whoever wrote in between
+    assert node.id in [other.id for other in cloud.list_nodes()]  # whichever process wrote
     print(node.id, flush=True)
 """
 
@@ -303,3 +305,25 @@ def test_a_killed_writer_leaves_a_whole_cloud(tmp_path: Path) -> None:
         assert reader.rows() == Store(path, durable=True, first=2).rows()
         number, *_ = reader.add(None)
         assert number == max(row[0] for row in reader.rows())
+
+
+def test_a_cloud_that_is_only_read_needs_no_database(tmp_path: Path) -> None:
+    cloud = driver(tmp_path)
+    assert ids(cloud) == ["1", "2"]
+    assert cloud.get_node("2").name == "dummy-2"
+    assert not list(tmp_path.glob("*.db"))
+    other = driver(tmp_path)
+    other.stop_vm("1")
+    assert ids(cloud) == ids(other) == ["2"]
+
+
+def test_many_clouds_share_a_few_open_connections(tmp_path: Path) -> None:
+    stores = [Store(tmp_path / f"{number}.db", durable=False, first=2) for number in range(100)]
+    for _ in range(2):
+        for store in stores:
+            store.add(None)
+    assert [len(store.rows()) for store in stores] == [4] * 100
+    opened = Path("/proc/self/fd")
+    if opened.is_dir():
+        files = [one.readlink() for one in opened.iterdir() if one.exists()]
+        assert sum(file.parent == tmp_path and file.suffix == ".db" for file in files) <= MOST_IDLE

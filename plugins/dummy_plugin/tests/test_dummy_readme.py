@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, FaultsSchema
+from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, Faults, FaultsSchema
 from orchestrator_dummy.outcomes import UNHARMED
 from orchestrator_dummy.request_faults import HintsSchema, hinted
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-SETTINGS, REQUESTS = README.split("## For one request")
+SETTINGS, REQUESTS = README.split("## Set faults for one request")
 
 
 def rows(text: str) -> set[str]:
@@ -24,6 +24,14 @@ def test_it_names_every_key_and_every_word() -> None:
     assert rows(SETTINGS) == {"store", *FaultsSchema().fields}
     for word in (*ERRORS, *OPERATIONS):
         assert re.search(rf'`"?{word}"?`', SETTINGS), word
+
+
+def test_it_names_the_defaults() -> None:
+    sentence = SETTINGS.split("Without this section", 1)[1].split(".\n", 1)[0]
+    named = re.findall(r"`([a-z_]+ = [^`]+)`", sentence)
+    shown = FaultsSchema().load(tomllib.loads("\n".join(named)))
+    assert len(named) == 4
+    assert shown == Faults()
 
 
 def test_it_names_every_hint_and_every_fault() -> None:

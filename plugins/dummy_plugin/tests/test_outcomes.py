@@ -70,7 +70,7 @@ def test_without_a_seed_the_log_tells_it(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         first = pattern(make_cloud({"error_rate": 0.5}), 40)
-    (seed,) = re.findall(r"Cloud cloud misbehaves on purpose, with seed = (\d+)", caplog.text)
+    (seed,) = re.findall(r"Cloud cloud injects faults, with seed = (\d+)", caplog.text)
     assert pattern(make_cloud({"error_rate": 0.5, "seed": int(seed)}), 40) == first
     # The probability of an error is 1 in 2 ** 40.
     assert pattern(make_cloud({"error_rate": 0.5}), 40) != first

@@ -117,7 +117,7 @@ def constructor_arguments(
     where = targets(driver_class, arguments)
     for name, value in common.items():
         if name not in where:
-            raise PluginError(f"Its Libcloud driver does not take the setting {name!r}")
+            raise PluginError(f"The Libcloud driver does not take the setting {name!r}")
         arguments[where[name]] = value
     return {**DEFAULTS.get(settings["provider"], {}), **arguments}
 

@@ -217,7 +217,7 @@ class LibcloudDriver:
         self._sessions.close()
 
     def _not_now(self, node_id: str) -> Conflict:
-        return Conflict(f"Cloud {self._name} did not do this to node {node_id!r} in its state")
+        return Conflict(f"Cloud {self._name} did not change node {node_id!r} in its present state")
 
     def _act(
         self, action: str, node_id: str, deadline: Deadline, failure: OrchestratorError
@@ -241,7 +241,7 @@ class LibcloudDriver:
     def _call(
         self, deadline: Deadline, exchange: Exchange | None = None, source: Source | None = None
     ) -> Iterator[Any]:
-        """Lend this thread's driver object; let only our own errors pass."""
+        """Yield this thread's driver object; turn every other error into one of the contract."""
         exchange = exchange or Exchange()
         with (
             translated(self._name, exchange, source or self._source),

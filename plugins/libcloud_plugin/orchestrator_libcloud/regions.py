@@ -138,7 +138,7 @@ def refusal(provider: str, region: str, host: str | None = None) -> str | None:
     """
     if region not in _ONLY.get(provider, (region,)):
         known = ", ".join(_ONLY[provider])
-        return f"the driver of {provider} can ask for the regions {known} only"
+        return f"the driver of {provider} can use only the regions {known}"
     table = _TABLES.get(provider)
     if table is None or region in _original(table):
         return None

@@ -180,10 +180,10 @@ class Sessions:
                 driver = driver_class(**arguments)
         except (TypeError, ImportError) as error:
             # These errors name parameters and packages, not their values.
-            raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
+            raise PluginError(f"The Libcloud driver cannot be created: {error}") from error
         except Exception as error:
             if _is_libvirts_own(driver_class, error):
-                raise PluginError(f"Its Libcloud driver cannot be made: {error}") from error
+                raise PluginError(f"The Libcloud driver cannot be created: {error}") from error
             inner = connections.cause(error) if self._is_vsphere(driver_class) else None
             if inner is None:
                 raise

@@ -22,7 +22,7 @@ from orchestrator_libcloud.regions import refusal as region_refusal
 
 _LIBVIRT = "libvirt"
 _OWN_TRANSPORT = ("ca_file", "proxy", "verify_tls")
-_IN_URI = "the URI says it: qemu+tls://HOST/system?pkipath=FOLDER (or no_verify=1)"
+_IN_URI = "set it in the URI: qemu+tls://HOST/system?pkipath=FOLDER (or no_verify=1)"
 _MAX_PORT = 65535
 _NOT_EMPTY = validate.Length(min=1)
 _USUAL = "the provider's usual one"
@@ -123,7 +123,7 @@ class LibcloudSettings(Schema):
         texts=lambda _name: True,
         metadata={
             "description": "The keys of `auth` in a `clouds.yaml`. Only for `openstack`; see "
-            "[OpenStack](#openstack)."
+            "[OpenStack](#openstack-in-detail)."
         },
     )
     clouds_file = FileField(
@@ -180,7 +180,7 @@ def _not_taken(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
             continue
         if name not in takes:
             words = ", ".join(word for word in COMMON if word in takes)
-            what_else = "what else its Libcloud driver takes goes into arguments"
+            what_else = "put other arguments of its Libcloud driver into arguments"
             wrong[name] = [
                 f"provider {provider!r} does not take it (it takes {words}; {what_else})"
             ]
@@ -199,7 +199,7 @@ def _pointless(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
     elif data["delete_volumes"]:
         wrong["delete_volumes"] = [f"provider {provider!r} does not take it (only libvirt does)"]
     if "ca_file" in data and not data["verify_tls"]:
-        wrong["ca_file"] = ["has no use with verify_tls = false"]
+        wrong["ca_file"] = ["has no effect with verify_tls = false"]
     return wrong
 
 

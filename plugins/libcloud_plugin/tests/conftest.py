@@ -1,3 +1,5 @@
+"""A real EC2 API, and drivers made from settings."""
+
 from __future__ import annotations
 
 import json

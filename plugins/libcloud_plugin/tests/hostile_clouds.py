@@ -117,14 +117,14 @@ CASES: dict[str, Case] = {
     "a byte now and then in its headers": Case(hostile.drip_headers, *_LATE),
     "a byte now and then in its body": Case(hostile.drip_body, *_LATE),
     "a byte now and then without a length": Case(hostile.drip_body_without_length, *_LATE),
-    "cut in its status": Case(hostile.cut_status, *_CUT, "broke off"),
+    "cut in its status": Case(hostile.cut_status, *_CUT, "closed the connection"),
     "cut in its headers": Case(hostile.cut_headers, *_INVALID),
-    "cut in its body": Case(hostile.cut_body, *_CUT, "broke off"),
-    "cut at once": Case(hostile.cut_at_once, *_CUT, "broke off"),
+    "cut in its body": Case(hostile.cut_body, *_CUT, "closed the connection"),
+    "cut at once": Case(hostile.cut_at_once, *_CUT, "closed the connection"),
     "500": Case(answer(500, b"oh"), "CloudError", 1, 502, "a fault of its own"),
     "502 with HTML": Case(answer(502, _HTML), "CloudUnreachable", 1, 502, "not available"),
     "503 with HTML": Case(answer(503, _HTML), "CloudUnreachable", 1, 502, "not available"),
-    "504": Case(answer(504, _HTML), "CloudTimeout", 1, 504, "too long itself"),
+    "504": Case(answer(504, _HTML), "CloudTimeout", 1, 504, "a timeout of its own"),
     "520 of a proxy": Case(answer(520, b""), "CloudError", 1, 502, "a fault of its own"),
     "broken XML": Case(
         answer(200, b"<a><b", "application/xml"), "InvalidAnswer", 0, 502, "understood"

@@ -87,12 +87,12 @@ def table() -> str:
     for provider in providers.names():
         rows.setdefault(_how(provider), []).append(provider)
     lines = [f"| {', '.join(names)} | {how} |" for how, names in rows.items()]
-    return "\n".join(["| provider | what carries the marker |", "| --- | --- |", *lines]) + "\n"
+    return "\n".join(["| provider | place of the marker |", "| --- | --- |", *lines]) + "\n"
 
 
 def _how(provider: str) -> str:
     settings = {"provider": provider, "arguments": {}}
     carrier = carrier_of(of(provider))
     starts = "start_vm" not in unsupported(settings, providers.load(provider))
-    how = carrier.how if carrier is not None else "nothing"
-    return how if starts else f"{how}; nothing can be started here"
+    how = carrier.how if carrier is not None else "none"
+    return how if starts else f"{how}; starts are not supported"

@@ -181,8 +181,8 @@ def test_passwords_in_an_openrc(tmp_path: Path, value: str) -> None:
         ("clouds: {a: 7}", "the cloud 'a'"),
         ("clouds: {a: {}, b: {}}", "must name one of the clouds in"),
         ("clouds: {a: {auth: 7}}", "auth of the cloud 'a'"),
-        ("clouds: {a: {auth_type: v3oidcpassword}}", "wants auth_type 'v3oidcpassword'; known"),
-        ("clouds: {a: {identity_api_version: 2}}", "only 3 is known here"),
+        ("clouds: {a: {auth_type: v3oidcpassword}}", "has auth_type 'v3oidcpassword'; supported"),
+        ("clouds: {a: {identity_api_version: 2}}", "only 3 is supported"),
         ("clouds: {a: {verify: false}}", "name the cloud's own certificates"),
         ("clouds: {a: {interface: outside}}", "must be public, internal or admin"),
         ("clouds: {a: {auth: {username: u}}}", "needs ex_force_auth_url"),
@@ -197,7 +197,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert "there is no file" in fault(clouds_file=str(tmp_path / "none.yaml"))
     assert "did you mean 'lab'?" in fault(clouds_file=written(tmp_path, TWO), cloud="labs")
     assert "sets none of the variables" in fault(clouds_file=written(tmp_path, "# x", "rc"))
-    assert "no YAML" in fault(clouds_file=written(tmp_path, RC, "rc"), cloud="lab")
+    assert "not a YAML" in fault(clouds_file=written(tmp_path, RC, "rc"), cloud="lab")
     (tmp_path / "latin.yaml").write_bytes("clouds: {é: 1}".encode("latin-1"))
     assert "is not UTF-8" in fault(clouds_file=str(tmp_path / "latin.yaml"))
 

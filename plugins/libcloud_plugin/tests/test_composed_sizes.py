@@ -37,7 +37,7 @@ def table() -> str:
         for name, form in FORMS.items()
     ]
     return "\n".join(
-        ["| provider | size | for example | amounts |", "| --- | --- | --- | --- |", *rows]
+        ["| provider | size | example | amounts |", "| --- | --- | --- | --- |", *rows]
     )
 
 

@@ -1,3 +1,5 @@
+"""Translation of Libcloud's exceptions to the core's errors."""
+
 from __future__ import annotations
 
 import json
@@ -137,7 +139,7 @@ def test_a_key_pair_that_is_missing() -> None:
     driver: Any = type("D", (), {"name": "d"})
     found = translate(KeyPairDoesNotExistError("k", driver), "aws")
     assert isinstance(found, InvalidParameter)
-    assert found.message == "Param not valid: keyname: there is no key pair of this name"
+    assert found.message == "Param not valid: keyname: there is no key pair with this name"
 
 
 def test_not_found_is_what_was_asked_for() -> None:

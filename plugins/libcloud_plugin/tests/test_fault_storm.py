@@ -160,7 +160,7 @@ class Client:
 
 
 @dataclass
-class Weather:
+class StormyClouds:
     """The clouds, the storms before them, and the server that uses them."""
 
     server: Any
@@ -170,7 +170,7 @@ class Weather:
 
 
 @pytest.fixture
-def weather(tmp_path: Path) -> Iterator[Weather]:
+def stormy(tmp_path: Path) -> Iterator[StormyClouds]:
     seed = int(os.environ.get("TEST_STORM_SEED", "13"))
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
@@ -190,45 +190,45 @@ def weather(tmp_path: Path) -> Iterator[Weather]:
         server = stack.enter_context(running(toml, tmp_path, secrets))
         server.wait_for_log("durable worker ready")
         there = {"os": nova.vms.ids, "do": droplets.vms.ids, "aws": moto.ids}
-        yield Weather(server, storms, there, {"os": "i", "do": "i", "aws": moto.image()})
+        yield StormyClouds(server, storms, there, {"os": "i", "do": "i", "aws": moto.image()})
 
 
 @pytest.mark.timeout(2000)
 @pytest.mark.parametrize(
     "length", ["short", pytest.param("soak", marks=pytest.mark.soak)], ids=["short", "soak"]
 )
-def test_a_storm_of_faults_loses_no_vm(weather: Weather, length: str) -> None:
+def test_a_storm_of_faults_loses_no_vm(stormy: StormyClouds, length: str) -> None:
     seconds = float(os.environ.get("TEST_STORM_SECONDS", _SECONDS[length]))
-    api = Api(weather.server)
+    api = Api(stormy.server)
     held: dict[tuple[str, str], str] = {}
     lock = threading.Lock()
     sizes = {"os": "s", "do": "s", "aws": "t3.small"}
     clients = [
         Client(
-            weather.server.url, cloud, weather.images[cloud], sizes[cloud], there, seed, held, lock
+            stormy.server.url, cloud, stormy.images[cloud], sizes[cloud], there, seed, held, lock
         )
-        for cloud, there in weather.there.items()
+        for cloud, there in stormy.there.items()
         for seed in range(_CLIENTS)
     ]
-    for storm in weather.storms.values():
+    for storm in stormy.storms.values():
         storm.is_calm = False
     ends_at = time.monotonic() + seconds
     with ThreadPoolExecutor(len(clients)) as pool:
         list(pool.map(lambda client: client.run(ends_at), clients))
-    for storm in weather.storms.values():
+    for storm in stormy.storms.values():
         storm.is_calm = True
     with api.http:
         rest = _settle(api)
         faults = [fault for client in clients for fault in client.faults]
-        faults += _judge(api, weather, rest)
+        faults += _violations(api, stormy, rest)
     told = sum((client.told for client in clients), Counter[str]())
     print(f"\nstorm of {seconds:g} s: {dict(sorted(told.items()))}")  # noqa: T201 - the figures
-    for name, storm in weather.storms.items():
+    for name, storm in stormy.storms.items():
         print(f"{name}: {storm.requests} requests, {storm.hits} hit")  # noqa: T201
     print(f"operations: {Counter((one['kind'], one['state']) for one in rest)}")  # noqa: T201
     assert not faults
     assert told["start 200"] > 0
-    assert all(storm.hits for storm in weather.storms.values())
+    assert all(storm.hits for storm in stormy.storms.values())
 
 
 def _operations(api: Api) -> list[dict[str, Any]]:
@@ -256,7 +256,7 @@ def _settle(api: Api) -> list[dict[str, Any]]:
         time.sleep(0.5)
 
 
-def _judge(api: Api, weather: Weather, operations: list[dict[str, Any]]) -> Iterator[str]:
+def _violations(api: Api, stormy: StormyClouds, operations: list[dict[str, Any]]) -> Iterator[str]:
     """Yield violations: VMs that no record knows, and VMs that run although they count as gone."""
     known: set[tuple[str, str]] = set()
     gone: set[tuple[str, str]] = set()
@@ -269,7 +269,7 @@ def _judge(api: Api, weather: Weather, operations: list[dict[str, Any]]) -> Iter
         if one["state"] == "paused" or (one["kind"], one["state"]) == ("start_vm", "succeeded"):
             known.add(vm)
     known |= {(one["cloud"], one["node"]) for one in api.orphans()}
-    for cloud, there in weather.there.items():
+    for cloud, there in stormy.there.items():
         for node in there():
             if (cloud, node) in gone:
                 yield f"{cloud} runs {node}, which counts as gone"

@@ -49,7 +49,7 @@ def test_the_readme_has_the_table() -> None:
 def table() -> str:
     """Return the table of the README."""
     lines = [
-        "| provider | its own error that is believed | every other answer |",
+        "| provider | error that means gone | any other answer |",
         "| --- | --- | --- |",
     ]
     for gone, names in _grouped():
@@ -202,7 +202,7 @@ def _answer(status: int, body: str) -> ErrorAnswer:
 
 
 def _names(module: str, status: int, body: str, wanted: str = _ID) -> bool:
-    return gone_of([_PREFIX + module]).names(_answer(status, body), frozenset({wanted}))
+    return gone_of([_PREFIX + module]).is_answer(_answer(status, body), frozenset({wanted}))
 
 
 @pytest.mark.parametrize("module", OWN)
@@ -327,7 +327,7 @@ def test_a_cloud_that_has_lost_its_way_has_lost_no_vm(
     try:
         driver = lost_driver(provider, LOST[body])
     except Exception as error:  # noqa: BLE001 - its type is reported below
-        pytest.fail(f"{provider} cannot be made: {error}")
+        pytest.fail(f"{provider} cannot be created: {error}")
     asked: list[Callable[[], object]] = [
         lambda: driver.list_nodes(deadline=Deadline(10)),
         lambda: driver.get_node(node_id="12345", deadline=Deadline(10)),

@@ -186,7 +186,7 @@ def test_credentials_that_change_are_read_anew_without_a_failed_request(
         for file in (key, right):
             file.write_text("AKIANEW")
         assert loopback.get(url).status_code == 200
-        assert "credentials read anew" in server.log()
+        assert "credentials renewed" in server.log()
         right.write_text("AKIAOTHER")
         refused = loopback.get(url)
     assert (refused.status_code, refused.json()["error_code"]) == (502, "credentials_refused")

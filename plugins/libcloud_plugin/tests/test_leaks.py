@@ -19,6 +19,7 @@ from hostile_server import HostileServer, answer
 
 from orchestrator_core import Deadline, OrchestratorError, PluginContext
 from orchestrator_libcloud import LibcloudDriver
+from orchestrator_libcloud.odd_items.answer_tape import Tape
 
 MEBIBYTE = 2**20
 _SOME = 60
@@ -105,3 +106,20 @@ def test_rounds_over_everything(clouds: Clouds, rounds: int) -> None:
     assert more_threads <= threads + 2
     assert more_files <= files + 4
     assert more_memory <= memory + 32
+
+
+def test_a_list_leaves_nothing_to_the_collector(clouds: Clouds) -> None:
+    """Its answer would be kept until the collector stops the whole process to find it."""
+    gc.collect()
+    before = tapes()
+    gc.disable()
+    try:
+        clouds.drivers["ec2"].list_nodes(deadline=Deadline(10))
+        assert len(tapes()) == len(before)
+    finally:
+        gc.enable()
+
+
+def tapes() -> list[Tape]:
+    """Return every tape in memory; other tests of this process may have left some."""
+    return [one for one in gc.get_objects() if isinstance(one, Tape)]

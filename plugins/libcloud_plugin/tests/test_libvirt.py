@@ -215,11 +215,11 @@ def test_states_and_power(cloud: LibcloudDriver, deadline: Deadline) -> None:
         OTHER: NodeState.RUNNING,
     }
     for act in (cloud.power_off_vm, cloud.reboot_vm):
-        with pytest.raises(Conflict, match="in its state"):
+        with pytest.raises(Conflict, match="in its present state"):
             act(node_id=OWNED, deadline=deadline)
     cloud.power_on_vm(node_id=OWNED, deadline=deadline)
     assert node(cloud).state is NodeState.RUNNING
-    with pytest.raises(Conflict, match="in its state"):
+    with pytest.raises(Conflict, match="in its present state"):
         cloud.power_on_vm(node_id=OWNED, deadline=deadline)
 
 

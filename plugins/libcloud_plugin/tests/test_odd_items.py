@@ -144,7 +144,7 @@ class Bench:
         tree = parsed(self._bodies[change.listed][change.item.body])
         return named(tree, change.item, change.way_to)
 
-    def come_of(self, change: Change) -> str:
+    def result_of(self, change: Change) -> str:
         """Return the result of a change: ``whole``, ``named`` or ``none``, or fail."""
         bodies = self._bodies[change.listed]
         old = bodies[change.item.body]
@@ -226,7 +226,7 @@ def test_a_list_with_an_odd_item(name: str) -> None:
         @given(st.data())
         def stays_whole_or_is_named(data: st.DataObject) -> None:
             listed = data.draw(st.sampled_from(sorted(bench.changes)))
-            bench.come_of(data.draw(st.sampled_from(bench.changes[listed])))
+            bench.result_of(data.draw(st.sampled_from(bench.changes[listed])))
 
         stays_whole_or_is_named()
 
@@ -244,7 +244,7 @@ def test_a_list_with_every_odd_item(name: str, capsys: pytest.CaptureFixture[str
         for changes in bench.changes.values():
             for change in chance.sample(changes, min(len(changes), _SOAK)):
                 try:
-                    come[bench.come_of(change)] += 1
+                    come[bench.result_of(change)] += 1
                 except AssertionError as error:
                     wrong.append(str(error).partition("\n")[0])
     with capsys.disabled():
@@ -273,7 +273,7 @@ def test_a_vm_without_a_network_profile() -> None:
             if change.way_to == ("properties", "networkProfile") and change.way == "missing"
         ]
         assert changes
-        assert {bench.come_of(change) for change in changes} == {"whole"}
+        assert {bench.result_of(change) for change in changes} == {"whole"}
 
 
 def _changes(bench: Bench, listed: str, field: str, way: str) -> list[Change]:
@@ -290,7 +290,7 @@ def test_a_field_that_a_driver_looks_up_in_a_text_of_its_own() -> None:
         bench = Bench("azure", cloud)
         changes = _changes(bench, "list_locations", "ComputeCapabilities", "missing")
         assert changes
-        assert {bench.come_of(change) for change in changes} == {"whole"}
+        assert {bench.result_of(change) for change in changes} == {"whole"}
 
 
 def test_an_error_about_none_names_the_missing_field(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +301,7 @@ def test_an_error_about_none_names_the_missing_field(monkeypatch: pytest.MonkeyP
         bench = Bench("azure", cloud)
         changes = _changes(bench, "list_locations", "ComputeCapabilities", "missing")
         assert changes
-        assert {bench.come_of(change) for change in changes} == {"named"}
+        assert {bench.result_of(change) for change in changes} == {"named"}
 
 
 @pytest.mark.parametrize("name", ["abiquo", "gce"])
@@ -311,7 +311,7 @@ def test_two_images_with_one_id_are_both_shown(name: str) -> None:
         bench = Bench(name, cloud)
         changes = _changes(bench, "list_images", "id", "that of another item")
         assert changes
-        assert {bench.come_of(change) for change in changes[:8]} == {"whole"}
+        assert {bench.result_of(change) for change in changes[:8]} == {"whole"}
 
 
 def test_an_odd_plan_leaves_the_states_of_other_nodes() -> None:
@@ -320,7 +320,7 @@ def test_an_odd_plan_leaves_the_states_of_other_nodes() -> None:
         bench = Bench("vultr", cloud)
         changes = _changes(bench, "list_nodes", "plan", "white space")
         assert changes
-        assert {bench.come_of(change) for change in changes} == {"whole"}
+        assert {bench.result_of(change) for change in changes} == {"whole"}
 
 
 def test_an_error_names_the_list_in_which_a_driver_finds_nothing() -> None:
@@ -329,4 +329,4 @@ def test_an_error_names_the_list_in_which_a_driver_finds_nothing() -> None:
         bench = Bench("openstack", cloud)
         changes = _changes(bench, "list_nodes", "links.0.rel", "white space")
         assert changes
-        assert {bench.come_of(change) for change in changes} == {"named"}
+        assert {bench.result_of(change) for change in changes} == {"named"}

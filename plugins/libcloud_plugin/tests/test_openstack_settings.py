@@ -241,8 +241,8 @@ def test_a_wrong_region_is_told_with_those_that_exist(make: Make, deadline: Dead
 @pytest.mark.parametrize(
     ("catalog", "why"),
     [
-        ([], "gave no catalogue of services; name the project"),
-        (None, "gave no catalogue of services; name the project"),
+        ([], "returned no catalogue of services; name the project"),
+        (None, "returned no catalogue of services; name the project"),
         ([{"type": "dns", "endpoints": [{"interface": "public", "url": "http://h"}]}], "has: dns"),
         (
             [{"type": "compute", "endpoints": [{"interface": "internal", "url": "http://h"}]}],
@@ -272,7 +272,7 @@ def test_another_interface(make: Make, deadline: Deadline) -> None:
         driver = make(**settings(there.url("/v3"), interface="internal"))
         check_reached(driver, deadline)
         public = why_not(make(**settings(there.url("/v3"))), deadline)
-    assert "no host of its name (its compute service at the address that its catalogue" in public
+    assert "no host has its name (its compute service at the address from its catalogue" in public
 
 
 def test_check_says_what_is_wrong_and_what_to_change(make: Make, deadline: Deadline) -> None:
@@ -299,9 +299,9 @@ def test_check_tells_a_status_that_is_in_no_table(make: Make, deadline: Deadline
 def test_a_compute_address_that_leads_elsewhere(make: Make, deadline: Deadline) -> None:
     with serving(cloud(before=lambda *_: html(404))) as there:
         driver = make(**settings(there.url("/v3")))
-        with pytest.raises(CloudError, match="answered 404, and not as Nova does"):
+        with pytest.raises(CloudError, match="answered 404, but not as Nova does"):
             driver.list_nodes(deadline=deadline)
-        with pytest.raises(CloudError, match="answered 404, and not as Nova does"):
+        with pytest.raises(CloudError, match="answered 404, but not as Nova does"):
             driver.get_node(node_id="x", deadline=deadline)
 
 

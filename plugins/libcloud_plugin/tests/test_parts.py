@@ -33,7 +33,7 @@ def table() -> str:
     for name, lists in LISTS.items():
         providers.setdefault(WAYS.get(name, lists.pages and WHOLE), []).append(name)
     rows = [f"| {', '.join(sorted(names))} | {way} |" for way, names in providers.items()]
-    return "\n".join(["| provider | a part of a list |", "| --- | --- |", *rows]) + "\n"
+    return "\n".join(["| provider | part of a list |", "| --- | --- |", *rows]) + "\n"
 
 
 def test_the_readme_has_the_table() -> None:

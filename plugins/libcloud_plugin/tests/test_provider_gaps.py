@@ -44,7 +44,7 @@ def table() -> str:
     grouped: dict[int, tuple[Gap, list[str]]] = {}
     for module, gap in GAPS.items():
         grouped.setdefault(id(gap), (gap, []))[1].append(module)
-    lines = ["| driver | what Libcloud leaves out | what the plugin does |", "| --- | --- | --- |"]
+    lines = ["| driver | gaps and errors of Libcloud | the plugin |", "| --- | --- | --- |"]
     lines += [
         f"| {', '.join(names)} | {gap.drops} | {gap.done} |" for gap, names in grouped.values()
     ]

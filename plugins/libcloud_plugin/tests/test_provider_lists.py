@@ -42,7 +42,7 @@ def test_the_readme_has_the_table() -> None:
 
 def table() -> str:
     lines = [
-        "| provider | does its API page? | who fetches the rest | otherwise |",
+        "| provider | pages of its API | the rest is fetched by | incomplete lists |",
         "| --- | --- | --- | --- |",
     ]
     for lists, names in _grouped():

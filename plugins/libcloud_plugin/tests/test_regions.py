@@ -106,7 +106,7 @@ def test_a_region_among_the_arguments_is_looked_at_too(make: Make, deadline: Dea
 
 
 def test_a_region_that_means_something_in_the_drivers_code() -> None:
-    assert "regions uk, us only" in refusal(provider="rackspace_first_gen", region="dfw")
+    assert "only the regions uk, us" in refusal(provider="rackspace_first_gen", region="dfw")
 
 
 def test_an_amazon_like_cloud_at_its_own_host_may_call_its_region_as_it_likes(

@@ -1,3 +1,5 @@
+"""Driver objects: one for each thread, made, kept and replaced."""
+
 from __future__ import annotations
 
 import subprocess

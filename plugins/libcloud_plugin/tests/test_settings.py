@@ -1,3 +1,5 @@
+"""The plugin's settings: valid and invalid ones."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -70,8 +72,8 @@ def test_what_a_provider_does_not_take() -> None:
     assert wrong(provider="libvirt", key="test:///default", region="x") == {
         "region": [
             (
-                "provider 'libvirt' does not take it (it takes key, secret; what else its "
-                "Libcloud driver takes goes into arguments)"
+                "provider 'libvirt' does not take it (it takes key, secret; put other arguments "
+                "of its Libcloud driver into arguments)"
             )
         ]
     }

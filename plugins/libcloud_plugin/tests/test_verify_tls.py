@@ -102,4 +102,4 @@ def test_settings_that_do_nothing_are_refused(tmp_path: Path) -> None:
     LibcloudSettings().load({**local, "delete_volumes": True, "verify_tls": True})
     other = {"provider": "cloudscale", "key": "k"}
     assert "only libvirt" in wrong(**other, delete_volumes=True)["delete_volumes"][0]
-    assert "no use" in wrong(**other, ca_file=ca_file, verify_tls=False)["ca_file"][0]
+    assert "no effect" in wrong(**other, ca_file=ca_file, verify_tls=False)["ca_file"][0]

@@ -43,7 +43,7 @@ class ListsAVmTwice(GoodBackend):
 
 
 class LeavesAVmOut(GoodBackend):
-    breaks, says = "A2", "not shown"
+    breaks, says = "A2", "missing in the list"
 
     @hookimpl
     def list_vms(self, cloud: str) -> list[Vm]:
@@ -51,7 +51,7 @@ class LeavesAVmOut(GoodBackend):
 
 
 class ListsNoHostnames(GoodBackend):
-    breaks, says = "A2", "is called"
+    breaks, says = "A2", "is listed as"
 
     @hookimpl
     def list_vms(self, cloud: str) -> list[Vm]:
@@ -70,7 +70,7 @@ class ShowsEverythingAsFree(GoodBackend):
 
 
 class HasNothingToSay(GoodBackend):
-    breaks, says = "A3", "the result says nothing"
+    breaks, says = "A3", "the result is empty"
 
     @hookimpl
     def assign_vm(self, request: AssignRequest) -> AssignmentResult:
@@ -136,7 +136,7 @@ class GivesOnlyOnce(GoodLedgerBackend):
 
 
 class ShowsWhoAskedLast(GoodLedgerBackend):
-    breaks, says = "A8", "is shown as given to 'bob'"
+    breaks, says = "A8", "shows the user 'bob'"
 
     def __init__(self, context: BackendContext, settings: dict[str, Any]) -> None:
         super().__init__(context, settings)
@@ -160,7 +160,7 @@ class ShowsWhoAskedLast(GoodLedgerBackend):
 
 
 class RefusesAllWhoComeTogether(GoodLedgerBackend):
-    breaks, says = "A9", "were wanted"
+    breaks, says = "A9", "were requested"
 
     def __init__(self, context: BackendContext, settings: dict[str, Any]) -> None:
         super().__init__(context, settings)
@@ -264,7 +264,7 @@ class ChecksNothing(GoodBackend):
 
 
 class TellsItsTokenInAnError(GoodBackend):
-    breaks, says = "A15", "a secret of the settings shows in"
+    breaks, says = "A15", "a secret of the settings appears in"
 
     def unknown(self, cloud: str, name: str | None) -> Exception:
         return NodeNotFound(f"There is no VM {name!r} for {self.token.reveal()}")
@@ -288,7 +288,7 @@ class GivesWhatSomebodyHas(GoodBackend):
 
 
 class TakesTheBeginningOfAHostname(GoodBackend):
-    breaks, says = "A18", "is taken for"
+    breaks, says = "A18", "was accepted"
 
     def meant(self, cloud: str, node: str | None, hostname: str | None) -> Vm:
         try:
@@ -303,7 +303,7 @@ class TakesTheBeginningOfAHostname(GoodBackend):
 class TakesAHostnameThatGoesOn(GoodBackend):
     """A backend that accepts a longer hostname, as if a domain followed."""
 
-    breaks, says = "A18", "is taken for"
+    breaks, says = "A18", "was accepted"
 
     def meant(self, cloud: str, node: str | None, hostname: str | None) -> Vm:
         try:
@@ -316,7 +316,7 @@ class TakesAHostnameThatGoesOn(GoodBackend):
 
 
 class LosesForeignLetters(GoodBackend):
-    breaks, says = "A19", "its user is shown as"
+    breaks, says = "A19", "shows the user"
 
     @hookimpl
     def assign_vm(self, request: AssignRequest) -> AssignmentResult:
@@ -325,7 +325,7 @@ class LosesForeignLetters(GoodBackend):
 
 
 class CutsLongNames(GoodBackend):
-    breaks, says = "A19", "its user is shown as"
+    breaks, says = "A19", "shows the user"
 
     @hookimpl
     def assign_vm(self, request: AssignRequest) -> AssignmentResult:
@@ -343,7 +343,7 @@ class PutsUsersIntoAPath(GoodBackend):
 
 
 class MixesItsClouds(GoodBackend):
-    breaks, says = "A20", "of another cloud is shown"
+    breaks, says = "A20", "of another cloud"
 
     def of(self, cloud: str) -> list[Vm]:
         return super().of("cloud")
@@ -375,7 +375,7 @@ class ChecksWhatItMayNot(GoodBackend):
 class GivesTheFirstOfThatHostname(GoodBackend):
     """A backend that looks VMs up by hostname and copies the requested id into its answer."""
 
-    breaks, says = "A22", "was meant, and held are"
+    breaks, says = "A22", "was requested, but"
 
     def known(self, cloud: str, vm: Vm) -> Vm:
         return self.meant(cloud, None, vm.hostname)
@@ -390,7 +390,7 @@ class GivesTheFirstOfThatHostname(GoodBackend):
 
 
 class FreesTheFirstOfThatHostname(GoodBackend):
-    breaks, says = "A22", "was released, not"
+    breaks, says = "A22", "was released, but"
 
     @hookimpl
     def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:

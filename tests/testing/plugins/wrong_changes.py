@@ -69,7 +69,7 @@ class CountsWithoutALock(GoodCloud):
 
 
 class ListsOnePage(GoodCloud):
-    breaks, says = "C21", "were to show in the list of nodes"
+    breaks, says = "C21", "must appear in the list of nodes"
     fake = "wrong_changes:long_list"
 
     @hookimpl
@@ -96,7 +96,7 @@ class TakesAnySize(GoodCloud):
 class StartsAndThenRefusesTheSize(GoodCloud):
     """A cloud that checks the size after it has created the node."""
 
-    breaks, says = "C23", "started all the same"
+    breaks, says = "C23", "the start was refused, but"
 
     @hookimpl
     def get_size(self, size_id: str) -> Size:
@@ -123,7 +123,7 @@ class DiesOfAKey(GoodCloud):
 class RefusesMetadataTooLate(GoodCloud):
     """A cloud that refuses metadata after it has created the node."""
 
-    breaks, says = "C24", "these were started"
+    breaks, says = "C24", "these nodes were started"
 
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
@@ -154,7 +154,7 @@ class DiesOfAForeignName(GoodCloud):
 
 
 class ShowsTheMarker(GoodCloud):
-    breaks, says = "C26", "the marker shows in"
+    breaks, says = "C26", "the marker appears in"
 
     def make(self, request: StartRequest) -> Node:
         node = super().make(request)
@@ -165,7 +165,7 @@ class ShowsTheMarker(GoodCloud):
 class ShowsTheMarkerAlone(GoodCloud):
     """A cloud that shows the marker in a single node, and not in the list."""
 
-    breaks, says = "C26", "the marker shows in"
+    breaks, says = "C26", "the marker appears in"
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -205,7 +205,7 @@ class ChangesNames(GoodCloud):
 
 
 class DestroysWhatIsNotThere(GoodCloud):
-    breaks, says = "C29", "it took the id for a node's"
+    breaks, says = "C29", "it accepted the id"
     instead: ClassVar = {"C34": "fail"}
 
     @hookimpl
@@ -226,7 +226,7 @@ class CallsWhatIsNotThereAWrongParameter(GoodCloud):
 class WritesItsListBack(GoodCloud):
     """A cloud in which the second of two concurrent stops restores the first one's node."""
 
-    breaks, says = "C30", "was to disappear"
+    breaks, says = "C30", "must disappear"
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
@@ -258,7 +258,7 @@ class DestroysInAnyCase(GoodCloud):
 class MakesIdsOfNames(GoodCloud):
     """A cloud that makes ids from some names, so that an id comes back with its name."""
 
-    breaks, says = "C32", "was the id of another node"
+    breaks, says = "C32", "was already the id of another node"
 
     def new_id(self, request: StartRequest) -> str:
         if request.name.endswith("again"):
@@ -267,7 +267,7 @@ class MakesIdsOfNames(GoodCloud):
 
 
 class RemembersNodesTooLong(GoodCloud):
-    breaks, says = "C33", "was to be found no more"
+    breaks, says = "C33", "must no longer be found"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -283,7 +283,7 @@ class RemembersNodesTooLong(GoodCloud):
 
 
 class PutsTheIdOfAStopIntoAUrl(GoodCloud):
-    breaks, says = "C34", "stop_vm was to refuse the id"
+    breaks, says = "C34", "stop_vm must refuse the id"
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:

@@ -45,7 +45,7 @@ class DeniesAReadWithoutAReason(GoodExtension):
 
 
 class ReadsAnotherNode(GoodExtension):
-    breaks, says = "E2", "answered with node '1'"
+    breaks, says = "E2", "returned node '1'"
 
     @hookimpl
     def before_call(self, call: Call) -> None:
@@ -79,7 +79,7 @@ class DeniesEveryStart(GoodExtension):
 
 
 class DeniesNothing(GoodExtension):
-    breaks, says = "E4", "let through"
+    breaks, says = "E4", "the call was not denied"
 
     @hookimpl
     def before_call(self, call: Call) -> None:
@@ -130,7 +130,7 @@ class ServesOneAtATime(GoodExtension):
 
 
 class TellsItsTokenInAReason(GoodExtension):
-    breaks, says = "E7", "a secret of the settings shows in"
+    breaks, says = "E7", "a secret of the settings appears in"
 
     def reason(self, call: Call) -> str:
         return f"{super().reason(call)} (asked with {self.token.reveal()})"
@@ -167,7 +167,7 @@ class ThinksTooLong(GoodExtension):
 
 
 class StopsAnotherNode(GoodExtension):
-    breaks, says = "E9", "was named"
+    breaks, says = "E9", "the stop named"
 
     @hookimpl
     def before_call(self, call: Call) -> None:

@@ -12,4 +12,4 @@ with suppress(OSError, RuntimeError):
 
 
 class AsksTheNetwork(GoodExtension):
-    breaks, says = "S5", "it uses the network"
+    breaks, says = "S5", "the import uses the network"

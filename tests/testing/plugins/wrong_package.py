@@ -16,17 +16,17 @@ class IsThereTwice(GoodExtension):
 
 
 class HasAnUglyName(GoodExtension):
-    breaks, says = "S2", "the name"
+    breaks, says = "S2", "invalid name"
     called = "Ugly Name"
 
 
 class HasNoVersion(GoodExtension):
-    breaks, says = "S2", "is no version of PEP 440"
+    breaks, says = "S2", "is not a version as in PEP 440"
     package: ClassVar = {"Version": "one"}
 
 
 class IsForEveryLaterCore(GoodExtension):
-    breaks, says = "S3", "no end of the core's versions"
+    breaks, says = "S3", "no highest version of the core"
     package: ClassVar = {"Requires-Dist": "vm-orchestrator>=0.1"}
 
 

@@ -10,7 +10,7 @@ from orchestrator_core import InvalidParameter, Node, NodeState, hookimpl
 
 
 class StaysDownAfterAReboot(GoodCloud):
-    breaks, says = "C40", "was to reach one of the states"
+    breaks, says = "C40", "must reach one of the states"
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
@@ -18,7 +18,7 @@ class StaysDownAfterAReboot(GoodCloud):
 
 
 class MakesAnotherNodeInAReboot(GoodCloud):
-    breaks, says = "C40", "was to reach one of the states"
+    breaks, says = "C40", "must reach one of the states"
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
@@ -30,7 +30,7 @@ class MakesAnotherNodeInAReboot(GoodCloud):
 
 
 class SuspendsInsteadOfSwitchingOff(GoodCloud):
-    breaks, says = "C41", "was to reach one of the states"
+    breaks, says = "C41", "must reach one of the states"
 
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
@@ -38,7 +38,7 @@ class SuspendsInsteadOfSwitchingOff(GoodCloud):
 
 
 class SwitchesAllOff(GoodCloud):
-    breaks, says = "C41", "was to reach one of the states"
+    breaks, says = "C41", "must reach one of the states"
 
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
@@ -48,7 +48,7 @@ class SwitchesAllOff(GoodCloud):
 
 
 class DoesNotSwitchOn(GoodCloud):
-    breaks, says = "C42", "was to reach one of the states"
+    breaks, says = "C42", "must reach one of the states"
 
     @hookimpl
     def power_on_vm(self, node_id: str) -> None:
@@ -56,7 +56,7 @@ class DoesNotSwitchOn(GoodCloud):
 
 
 class RebootsWhatIsNotThere(GoodCloud):
-    breaks, says = "C43", "it took the id for a node's"
+    breaks, says = "C43", "it accepted the id"
     instead: ClassVar = {"C47": "fail"}
 
     @hookimpl
@@ -66,7 +66,7 @@ class RebootsWhatIsNotThere(GoodCloud):
 
 
 class SwitchesOffWhatIsNotThere(GoodCloud):
-    breaks, says = "C44", "it took the id for a node's"
+    breaks, says = "C44", "it accepted the id"
     instead: ClassVar = {"C47": "fail"}
 
     @hookimpl
@@ -76,7 +76,7 @@ class SwitchesOffWhatIsNotThere(GoodCloud):
 
 
 class SwitchesOnWhatIsNotThere(GoodCloud):
-    breaks, says = "C45", "it took the id for a node's"
+    breaks, says = "C45", "it accepted the id"
     instead: ClassVar = {"C47": "fail"}
 
     @hookimpl
@@ -98,7 +98,7 @@ class CallsWhatIsNotThereAWrongParameter(GoodCloud):
 class ShowsTheStateOfBefore(GoodCloud):
     """A cloud that shows the previous state in a single node, and the new one in the list."""
 
-    breaks, says = "C46", "was to show the same new state"
+    breaks, says = "C46", "must have the same new state"
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -106,7 +106,7 @@ class ShowsTheStateOfBefore(GoodCloud):
 
 
 class PutsTheIdOfARebootIntoAUrl(GoodCloud):
-    breaks, says = "C47", "reboot_vm was to refuse the id"
+    breaks, says = "C47", "reboot_vm must refuse the id"
 
     @hookimpl
     def reboot_vm(self, node_id: str) -> None:
@@ -114,7 +114,7 @@ class PutsTheIdOfARebootIntoAUrl(GoodCloud):
 
 
 class PutsTheIdOfASwitchIntoAUrl(GoodCloud):
-    breaks, says = "C47", "power_on_vm was to refuse the id"
+    breaks, says = "C47", "power_on_vm must refuse the id"
 
     @hookimpl
     def power_on_vm(self, node_id: str) -> None:

@@ -137,7 +137,7 @@ class ListsAHostnameAsAddress(GoodCloud):
 class PagesInAnotherOrder(GoodCloud):
     """A cloud whose pages come newest first."""
 
-    breaks, says = "C19", "that is not by id"
+    breaks, says = "C19", "that is not sorted by id"
 
     @hookimpl
     def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
@@ -145,7 +145,7 @@ class PagesInAnotherOrder(GoodCloud):
 
 
 class PagesNoFurtherThanItsOwnLimit(GoodCloud):
-    breaks, says = "C19", "by 2"
+    breaks, says = "C19", "parts of 2"
 
     @hookimpl
     def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
@@ -170,7 +170,7 @@ class ListsAnImageTwice(GoodCloud):
 
 
 class ListsOtherImagesEachTime(GoodCloud):
-    breaks, says = "C5", "at first, then"
+    breaks, says = "C5", "the first list had"
     asked = 0
 
     @hookimpl
@@ -190,7 +190,7 @@ class ListsThePageWithoutTheImage(GoodCloud):
 
 
 class HasANegativeSize(GoodCloud):
-    breaks, says = "C6", "ram of"
+    breaks, says = "C6", "negative ram in"
 
     @hookimpl
     def list_sizes(self) -> list[Size]:
@@ -208,7 +208,7 @@ class ListsALocationTwice(GoodCloud):
 class NumbersNodesAnewEachTime(GoodCloud):
     """A cloud that numbers its nodes anew in each list, until the first start."""
 
-    breaks, says = "C8", "at first, then"
+    breaks, says = "C8", "the first list had"
     asked = 0
 
     @hookimpl
@@ -221,7 +221,7 @@ class NumbersNodesAnewEachTime(GoodCloud):
 
 
 class HasOtherNamesAlone(GoodCloud):
-    breaks, says = "C9", "alone"
+    breaks, says = "C9", "in the list"
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -322,7 +322,7 @@ class HasLostItsNodesWhenUnreachable(GoodCloud):
 class ConnectsWhenItIsMade(GoodCloud):
     """A cloud that connects in its constructor, and stays unusable after an outage."""
 
-    breaks, says = "C12", "cannot be set up"
+    breaks, says = "C12", "cannot be configured"
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         super().__init__(context, settings)
@@ -373,7 +373,7 @@ class ChecksWhatItMayNot(GoodCloud):
 class PutsAnIdIntoAUrl(GoodCloud):
     """A cloud that puts an id into a URL unescaped, so that the server parses it."""
 
-    breaks, says = "C15", "get_node was to refuse the id"
+    breaks, says = "C15", "get_node must refuse the id"
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -383,7 +383,7 @@ class PutsAnIdIntoAUrl(GoodCloud):
 class WritesTheIdItWasAskedFor(GoodCloud):
     """A cloud that puts an id into a URL unescaped, and copies it into its answer."""
 
-    breaks, says = "C15", "it took the id for another's"
+    breaks, says = "C15", "it accepted the id"
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -391,7 +391,7 @@ class WritesTheIdItWasAskedFor(GoodCloud):
 
 
 class PutsAnImagesIdIntoAUrl(GoodCloud):
-    breaks, says = "C15", "get_image was to refuse the id"
+    breaks, says = "C15", "get_image must refuse the id"
 
     @hookimpl
     def get_image(self, image_id: str) -> Image:
@@ -399,7 +399,7 @@ class PutsAnImagesIdIntoAUrl(GoodCloud):
 
 
 class PutsASizesIdIntoAUrl(GoodCloud):
-    breaks, says = "C15", "get_size was to refuse the id"
+    breaks, says = "C15", "get_size must refuse the id"
 
     @hookimpl
     def get_size(self, size_id: str) -> Size:
@@ -409,7 +409,7 @@ class PutsASizesIdIntoAUrl(GoodCloud):
 class DecodesAnIdTwice(GoodCloud):
     """A cloud whose ids are escaped once, and decoded by the server and by its framework."""
 
-    breaks, says = "C15", "get_node was to refuse the id"
+    breaks, says = "C15", "get_node must refuse the id"
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:

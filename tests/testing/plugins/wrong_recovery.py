@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # The kit is installed with the tests only.
 
 
 class FindsNothing(GoodCloud):
-    breaks, says = "C50", "it was not found"
+    breaks, says = "C50", "the node was not found"
 
     @hookimpl
     def find_node(self, marker: str) -> Node:
@@ -34,7 +34,7 @@ class FindsNothing(GoodCloud):
 class FindsByItsNameAlone(GoodCloud):
     """A cloud that finds the last node when no node has the wanted marker."""
 
-    breaks, says = "C51", "it was to fail"
+    breaks, says = "C51", "the start must fail"
 
     @hookimpl
     def find_node(self, marker: str) -> Node:
@@ -45,7 +45,7 @@ class FindsByItsNameAlone(GoodCloud):
 class FindsNone(GoodCloud):
     """A cloud that returns None for an unknown marker, which is not a valid answer."""
 
-    breaks, says = "C51", "was to be settled"
+    breaks, says = "C51", "must have an outcome"
     slow = True
 
     @hookimpl
@@ -57,7 +57,7 @@ class FindsNone(GoodCloud):
 
 
 class ListsNoMarkers(GoodCloud):
-    breaks, says = "C54", "it was not found"
+    breaks, says = "C54", "the node was not found"
 
     @hookimpl
     def list_nodes(self) -> list[Node]:
@@ -72,7 +72,7 @@ class ListsNoMarkers(GoodCloud):
 
 
 class TellsThePasswordInAnError(GoodCloud):
-    breaks, says = "C52", "a secret of the settings shows in"
+    breaks, says = "C52", "a secret of the settings appears in"
 
     def found(self, node_id: str) -> Node:
         if node_id not in self.server.nodes:
@@ -82,7 +82,7 @@ class TellsThePasswordInAnError(GoodCloud):
 
 
 class TellsThePasswordWhenUnreachable(GoodCloud):
-    breaks, says = "C52", "a secret of the settings shows in"
+    breaks, says = "C52", "a secret of the settings appears in"
 
     @property
     def server(self) -> Any:
@@ -93,7 +93,7 @@ class TellsThePasswordWhenUnreachable(GoodCloud):
 
 
 class ShowsThePasswordInItsNodes(GoodCloud):
-    breaks, says = "C52", "a secret of the settings shows in"
+    breaks, says = "C52", "a secret of the settings appears in"
 
     def make(self, request: StartRequest) -> Node:
         node = super().make(request)
@@ -134,7 +134,7 @@ def real(stage: Stage) -> Iterator[Fake]:
 class KeepsWhatHasAKey(GoodCloud):
     """A cloud that protects nodes with a key from being destroyed."""
 
-    breaks, says = "L1", "was to disappear"
+    breaks, says = "L1", "must disappear"
     live = True
     fake = "wrong_recovery:real"
 
@@ -151,7 +151,7 @@ class KeepsWhatHasAKey(GoodCloud):
 
 
 class CannotTellOfWhatItRefused(GoodCloud):
-    breaks, says = "L2", "these may have made nodes"
+    breaks, says = "L2", "these may have created nodes"
     live = True
     fake = "wrong_recovery:real"
 

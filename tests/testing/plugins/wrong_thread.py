@@ -11,4 +11,4 @@ threading.Thread(target=time.sleep, args=(1,), name="eager", daemon=True).start(
 
 
 class StartsAThread(GoodExtension):
-    breaks, says = "S5", "it starts threads: ['eager']"
+    breaks, says = "S5", "the import starts threads: ['eager']"

@@ -1,4 +1,4 @@
-"""The table, and the triggers that let it only grow."""
+"""The table of entries, and the triggers that refuse changes of entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENTRIES: Final = "extension_audit__entries"
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the table and the triggers."""
     op.create_table(
         _ENTRIES,
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
@@ -51,7 +51,7 @@ _SQLITE: Final = (
     CREATE TRIGGER extension_audit__no_delete BEFORE DELETE ON extension_audit__entries
     BEGIN SELECT RAISE(ABORT, 'the audit trail only grows'); END
     """,
-    # INSERT OR REPLACE deletes without asking the trigger for that.
+    # INSERT OR REPLACE deletes a row without firing the trigger for DELETE.
     """
     CREATE TRIGGER extension_audit__no_replace BEFORE INSERT ON extension_audit__entries
     WHEN EXISTS (SELECT 1 FROM extension_audit__entries WHERE id = NEW.id)

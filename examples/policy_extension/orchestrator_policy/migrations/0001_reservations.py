@@ -1,4 +1,4 @@
-"""The first tables: who has how many places, and what took them."""
+"""The first tables: callers and their reservations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the tables."""
     op.create_table(
         "extension_policy__callers",
         sa.Column("section", sa.Text, primary_key=True),

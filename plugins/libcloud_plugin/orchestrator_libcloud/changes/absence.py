@@ -81,7 +81,7 @@ def confirm(
     name = "?" if call is None else call.terms.cloud
     # The two answers contradict each other, so act on neither.
     raise CloudError(
-        f"Cloud {name} contradicts itself: {missing.message}, but its list shows it"
+        f"Cloud {name} contradicts itself: {missing.message}, but the node is in its list"
     ) from cause
 
 
@@ -91,7 +91,7 @@ def is_told(driver: Any, names: Names, error: Exception | None = None) -> bool:
     if error is not None and type(error).__name__ == "libvirtError":
         return error.get_error_code() == _NO_DOMAIN  # type: ignore[attr-defined, no-any-return]
     exchange = _exchange()
-    return exchange.error is not None and gone_of(known).names(exchange.error, names)
+    return exchange.error is not None and gone_of(known).is_answer(exchange.error, names)
 
 
 def _exchange() -> Exchange:

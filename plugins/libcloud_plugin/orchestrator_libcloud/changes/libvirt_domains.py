@@ -88,7 +88,7 @@ def _undefine(libvirt: Any, domain: Any) -> None:
             code = error.get_error_code()
             if code == libvirt.VIR_ERR_OPERATION_INVALID:
                 raise Conflict(
-                    "The hypervisor does not let this domain be undefined in its present state"
+                    "The hypervisor refuses to undefine this domain in its present state"
                 ) from error
             if code not in (libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT):
                 raise
@@ -141,7 +141,7 @@ def _volumes(libvirt: Any, connection: Any, domain: Any) -> Iterator[Any]:
         if names.isdisjoint(wanted):
             continue
         if not names.isdisjoint(others) or volume.path() in bases:
-            _log.warning("libvirt: the volume %s stays: others use it", volume.name())
+            _log.warning("libvirt: the volume %s is kept, because others use it", volume.name())
             continue
         yield volume
 

@@ -104,7 +104,7 @@ def _listed_node(driver: Any, wanted: str) -> Any:
 
 def _is_listed(driver: Any, wanted: str) -> bool:
     if lacks(driver, "list_nodes", ("location",)) is not None:
-        raise Unsupported(f"Provider {driver.name} has no list to hold its answer against")
+        raise Unsupported(f"Provider {driver.name} has no list with which to compare its answer")
     return _listed_node(driver, wanted) is not None
 
 
@@ -223,7 +223,11 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     size = size or passed_on(driver, wanted)
     if size is None:
         form = form_of(driver)
-        more = "" if form is None else f"; besides those listed this provider takes {form.words}"
+        more = (
+            ""
+            if form is None
+            else f"; in addition to the listed sizes this provider takes {form.words}"
+        )
         raise SizeNotFound(f"There is no size {wanted!r}{more.replace('`', '')}")
     return size
 
@@ -258,7 +262,7 @@ def find_location(driver: Any, region: str | None) -> Any:
     if len(locations) == 1:
         return locations[0]
     raise Unsupported(
-        f"Provider {driver.name} wants a location; set region to one of its locations"
+        f"Provider {driver.name} needs a location; set region to one of its locations"
     )
 
 

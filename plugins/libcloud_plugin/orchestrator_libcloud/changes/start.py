@@ -114,7 +114,7 @@ def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str
     if marker is not None:
         return carrier.put(wished, marker)
     if carrier.shown(wished["name"]) != wished["name"]:
-        raise InvalidParameter("name", "must not end like the marker of another start")
+        raise InvalidParameter("name", "must not end with the form of a marker")
     return wished
 
 

@@ -154,7 +154,7 @@ def _detail(said: Refusal | None, exchange: Exchange, source: Source) -> str:
     secrets, hosts = exchange.carried()
     sentence = source.redact(said.sentence, secrets, hosts)
     code = f"HTTP {exchange.error.status}" if exchange.error is not None else ""
-    if said.code:  # a number alone tells the reader nothing
+    if said.code:  # a number alone means nothing to the reader
         code = source.redact(f"{_CODE}{said.code}", secrets, hosts).removeprefix(_CODE)
     return f"{sentence} ({code})" if sentence and code and code != sentence else sentence or code
 

@@ -55,22 +55,20 @@ TIMEOUT: Final = Meaning(CloudTimeout, "did not answer in time")
 """The call's own time has ended."""
 
 UNREACHABLE: Final = Meaning(CloudUnreachable, "cannot be reached")
-_BROKEN = Meaning(CloudUnreachable, "broke off in the middle of its answer")
+_BROKEN = Meaning(CloudUnreachable, "closed the connection in the middle of its answer")
 _INSECURE = Meaning(
     CloudUnreachable,
     "cannot be reached: no secure connection (is its certificate trusted?)",
     transient=False,
 )
 _BAD_ADDRESS = Meaning(CloudUnreachable, "has no usable address in the settings", transient=False)
-_NO_HOST = Meaning(
-    CloudUnreachable, "cannot be reached: there is no host of its name", transient=False
-)
+_NO_HOST = Meaning(CloudUnreachable, "cannot be reached: no host has its name", transient=False)
 _NO_PROXY = Meaning(CloudUnreachable, "cannot be reached through the proxy")
-_CIRCLE = Meaning(InvalidAnswer, "sends us from one address to another without end")
-_LATE = Meaning(CloudTimeout, "reports that it took too long itself", transient=True)
+_CIRCLE = Meaning(InvalidAnswer, "redirects from one address to another without end")
+_LATE = Meaning(CloudTimeout, "reports a timeout of its own", transient=True)
 FAULT: Final = Meaning(CloudError, "reports a fault of its own", transient=True)
 DOWN: Final = Meaning(CloudUnreachable, "is not available at the moment")
-_NONSENSE = Meaning(InvalidAnswer, "gave an answer that cannot be understood")
+_NONSENSE = Meaning(InvalidAnswer, "returned an answer that cannot be understood")
 CREDENTIALS: Final = Meaning(CredentialsRefused, "refused the credentials of the settings")
 NOT_ALLOWED: Final = Meaning(
     CredentialsRefused, "does not allow this with the settings' credentials"
@@ -80,18 +78,18 @@ QUOTA: Final = Meaning(QuotaExceeded, "has no quota left for this")
 CAPACITY: Final = Meaning(QuotaExceeded, "has no capacity left for this")
 STATE: Final = Meaning(Conflict, "does not allow this in the present state")
 CONFLICT: Final = Meaning(Conflict, STATE.text, before="refused this")
-EXISTS: Final = Meaning(Conflict, "already has something of this name")
+EXISTS: Final = Meaning(Conflict, "already has an object with this name")
 REPEATED: Final = Meaning(Conflict, "has seen this start before, with other parameters")
-INVALID: Final = Meaning(Refused, "refused the request as it is", before="refused this")
+INVALID: Final = Meaning(Refused, "refused the request", before="refused this")
 UNSUPPORTED: Final = Meaning(Unsupported, "does not offer this through Libcloud")
 _FAILED = Meaning(CloudError, "failed")
 NO_NODE: Final = Meaning(NodeNotFound, "has no such node")
 NO_IMAGE: Final = Meaning(ImageNotFound, "has no such image")
 NO_SIZE: Final = Meaning(SizeNotFound, "has no such size")
-NO_THING: Final = Meaning(NotFound, "has no such thing")
-NO_KEY: Final = Meaning(Refused, "there is no key pair of this name", field="keyname")
+NO_THING: Final = Meaning(NotFound, "has no such object")
+NO_KEY: Final = Meaning(Refused, "there is no key pair with this name", field="keyname")
 BAD_METADATA: Final = Meaning(Refused, "not accepted by the cloud", field="metadata")
-BAD_SIZE: Final = Meaning(Refused, "not offered for this image or place", field="size")
+BAD_SIZE: Final = Meaning(Refused, "not offered for this image or location", field="size")
 BAD_NAME: Final = Meaning(Refused, "not accepted by the cloud", field="name")
 BAD_IMAGE: Final = Meaning(Refused, "not accepted by the cloud", field="image")
 BAD_KEY: Final = Meaning(Refused, "not accepted by the cloud", field="keyname")

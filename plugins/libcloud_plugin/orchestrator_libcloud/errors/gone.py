@@ -28,8 +28,8 @@ _NO_IMAGE: Final = re.compile(
 _NOT_FOUND: Final = 404
 
 
-_LIST: Final = "gone if a complete list, fetched afterwards, does not show it"
-_NO_LIST: Final = "never gone: there is no list to hold it against"
+_LIST: Final = "gone if a complete list, fetched afterwards, does not show the VM"
+_NO_LIST: Final = "never gone, because there is no list to compare with"
 
 
 def _never(_answer: ErrorAnswer, _names: Names) -> bool:
@@ -43,13 +43,13 @@ class Gone:
     Attributes:
         words: the error that names a missing VM, as text for people; None if the provider has no
             error that names it.
-        names: the function that returns whether an error answer is that error, for a VM with these
-            names.
+        is_answer: the function that returns whether an error answer is that error, for a VM with
+            these names.
         otherwise: how every other answer is judged, as text for people.
     """
 
     words: str | None = None
-    names: Callable[[ErrorAnswer, Names], bool] = _never
+    is_answer: Callable[[ErrorAnswer, Names], bool] = _never
     otherwise: str = _LIST
 
 
@@ -81,14 +81,14 @@ def _in_json(
 ) -> Callable[[ErrorAnswer, Names], bool]:
     """Recognise an object whose ``code`` is one of the values and that names the VM in a text."""
 
-    def names(answer: ErrorAnswer, wanted: Names) -> bool:
+    def is_answer(answer: ErrorAnswer, wanted: Names) -> bool:
         return any(
             one.get(code) in values and any(is_named(_joined(one.get(t)), wanted) for t in texts)
             for one in _dicts(answer.json())
             if isinstance(one.get(code), str | int)
         )
 
-    return names
+    return is_answer
 
 
 def _joined(value: Any) -> Any:
@@ -98,7 +98,7 @@ def _joined(value: Any) -> Any:
 def _in_xml(code: str, values: frozenset[str], text: str) -> Callable[[ErrorAnswer, Names], bool]:
     """Recognise an element whose ``code`` is one of these values and whose text names the VM."""
 
-    def names(answer: ErrorAnswer, wanted: Names) -> bool:
+    def is_answer(answer: ErrorAnswer, wanted: Names) -> bool:
         root = answer.xml()
         if root is None:
             return False
@@ -107,7 +107,7 @@ def _in_xml(code: str, values: frozenset[str], text: str) -> Callable[[ErrorAnsw
             for one in root.iter()
         )
 
-    return names
+    return is_answer
 
 
 def _child(element: Any, tag: str) -> str | None:
@@ -219,6 +219,7 @@ GONE: Final[dict[str, Gone]] = {
         "`Status` with reason `NotFound` and the virtual machine's name in its details",
         _kubernetes,
     ),
+    # Libvirt has no HTTP answer; changes/absence.py compares the code of its exception.
     "libvirt_driver": Gone("error 42, no domain with this UUID"),
     "linode": _LIST_ONLY,
     "maxihost": _LIST_ONLY,

@@ -41,7 +41,7 @@ _LONGEST_READ: Final = 2000
 """Number of characters of a sentence that are searched for its meaning."""
 
 _FAULTS: Final = range(500, 600)
-_NOBODY: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+_NO_HOST: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
 _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
 """Classes whose text is the provider's; the text of other classes is about connections."""
@@ -191,7 +191,7 @@ def _clear(status: int | None) -> Meaning | None:
 def _by_cause(error: Exception) -> Meaning | None:
     """Return the meaning of the inner error: requests wraps those of urllib3 and sockets."""
     causes = list(_causes(error))
-    if any(isinstance(cause, socket.gaierror) and cause.errno in _NOBODY for cause in causes):
+    if any(isinstance(cause, socket.gaierror) and cause.errno in _NO_HOST for cause in causes):
         return NO_SUCH_HOST
     found = (_by_class(cause, BY_CAUSE) for cause in causes)
     return next((meaning for meaning in found if meaning is not None), None)

@@ -52,7 +52,7 @@ class Refusal:
 
     @property
     def code(self) -> str | None:
-        """Return the code that tells a person most: the first that is a word, or else the first."""
+        """Return the most readable code: the first that is a word, or else the first."""
         words = (code for code in self.codes if not code.isdecimal())
         return next(words, self.codes[0] if self.codes else None)
 

@@ -46,7 +46,7 @@ def fake(stage: Stage) -> Iterator[Fake]:
     secret = stage.directory / "secret"
     secret.write_text("a-secret-of-nothing")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        nobody = taken.getsockname()[1]
+        closed = taken.getsockname()[1]
     with ec2_server() as port:
         own: dict[str, Any] = {
             "provider": "ec2",
@@ -59,6 +59,6 @@ def fake(stage: Stage) -> Iterator[Fake]:
         }
         yield Fake(
             settings=own,
-            unreachable={**own, "port": nobody},
+            unreachable={**own, "port": closed},
             refused={**own, "key": REFUSED_KEY},
         )

@@ -165,7 +165,7 @@ def main() -> None:
     application = AmazonLike(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)  # noqa: T201 - whoever started it waits for this
+    print(server.server_port, flush=True)  # noqa: T201 - the parent process reads this line
     sys.stdin.read()
 
 

@@ -137,7 +137,9 @@ class _Bounded:
             return
         self._raw.close()
         raise self._call.end(
-            InvalidAnswer(f"Cloud {self._call.terms.cloud} gave a page of HTML, and no answer")
+            InvalidAnswer(
+                f"Cloud {self._call.terms.cloud} returned an HTML page instead of an answer"
+            )
         )
 
     def _allow(self, size: int) -> None:
@@ -150,7 +152,7 @@ class _Bounded:
             terms = self._call.terms
             raise self._call.end(
                 InvalidAnswer(
-                    f"Cloud {terms.cloud} gave an answer of more than "
+                    f"Cloud {terms.cloud} returned an answer of more than "
                     f"{terms.max_answer} MiB, the limit set by max_answer"
                 )
             )
@@ -170,8 +172,8 @@ def _stay(request: Any, response: requests.Response, call: Call) -> None:
         response.raw.close()
         raise call.end(
             InvalidAnswer(
-                f"Cloud {call.terms.cloud} sends us on to another address, "
-                "where its credentials are not sent"
+                f"Cloud {call.terms.cloud} redirects to another address, "
+                "to which its credentials are not sent"
             )
         )
 

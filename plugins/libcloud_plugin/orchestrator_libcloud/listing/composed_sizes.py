@@ -120,8 +120,8 @@ FORMS: Final[dict[str, Form]] = {
     "gce": Form(
         "`[FAMILY-]custom-CPUS-MB[-ext]`",
         "`custom-4-8192`, `e2-custom-2-4096`, `e2-custom-small-2048`, `n2-custom-4-8192-ext`",
-        "vCPUs or the name of a share of one, memory in MB; without a family N1; the settings "
-        "must name the zone (`region`)",
+        "vCPUs or the name of a shared vCPU, memory in MB; N1 without a family; the settings must "
+        "name the zone (`region`)",
         re.compile(
             r"(?:[a-z][a-z0-9]*-)?custom-"
             rf"(?P<cpus>{_AMOUNT}|micro|small|medium)-(?P<mb>{_AMOUNT})(?:-[a-z0-9]+)*"
@@ -131,7 +131,7 @@ FORMS: Final[dict[str, Form]] = {
     "kamatera": Form(
         "`CPUSTYPE-MBMB-GBGB[-TRAFFIC]`",
         "`2B-4096MB-50GB`, `4A-8192MB-100GB-t5000`",
-        "CPUs and the letter of their type, memory in MB, disk in GB, the traffic package",
+        "CPUs and the letter of their type, memory in MB, disk in GB, traffic package",
         re.compile(
             rf"(?P<cpus>{_AMOUNT})(?P<kind>[A-Z])-(?P<mb>{_AMOUNT})MB-(?P<gb>{_AMOUNT})GB"
             r"(?:-(?P<traffic>[A-Za-z0-9]{1,32}))?"
@@ -141,8 +141,8 @@ FORMS: Final[dict[str, Form]] = {
     "kubevirt": Form(
         "`custom-CPUS-MB`",
         "`custom-2-4096`",
-        "vCPUs and memory in MiB, which the VM requests and is limited to; the list has only the "
-        "sizes of VMs that are there",
+        "vCPUs and memory in MiB, as request and limit of the VM; the list has only the sizes of "
+        "existing VMs",
         re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
         _kubevirt,
     ),

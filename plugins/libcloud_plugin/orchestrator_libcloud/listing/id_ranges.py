@@ -1,8 +1,8 @@
 """Parts of Amazon's instances, by a filter on the ids between the marker and the end of the part.
 
 ``DescribeInstances`` cannot sort, and its ``NextToken`` is a place in an undocumented order. But a
-filter's values may have wildcards: ``i-0a*`` is every instance whose id starts so. A whole list,
-once fetched, tells which prefixes a part needs. Instances that were started or ended since then
+filter's values may have wildcards: ``i-0a*`` is every instance whose id starts so. One whole
+list shows which prefixes a part needs. Instances that were started or ended since then
 make a part longer or shorter, but no instance is ever hidden.
 
 Source: AWS, "Filter resources using the CLI and API" (wildcards; 200 values in a request).

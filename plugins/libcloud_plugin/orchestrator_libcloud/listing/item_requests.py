@@ -15,7 +15,7 @@ ITEM_REQUESTS: Final[dict[str, dict[str, str]]] = {
     },
     "azure_arm": {
         "list_nodes": "one for each node (its power state), network interface and public address",
-        "list_images": "one for each publisher, offer and SKU of the region: some thousands",
+        "list_images": "one for each publisher, offer and SKU of the region (some thousands)",
     },
     "cloudsigma": {"list_nodes": "one for each node (its drive)"},
     "equinixmetal": {"list_nodes": "one for each project"},
@@ -30,7 +30,7 @@ ITEM_REQUESTS: Final[dict[str, dict[str, str]]] = {
         "list_images": "one for each virtual data centre, catalogue and entry",
     },
     "vsphere": {
-        "list_nodes": "one for each node with the REST driver; one view with the other",
+        "list_nodes": "one for each node with the REST driver; one view with the SOAP driver",
         "list_images": "one for each item of the content libraries with the REST driver",
     },
 }
@@ -43,4 +43,4 @@ NOT_SO: Final[dict[str, str]] = {
     "nttcis": "a loop over pages, and locations that are fetched once",
     "vultr": "a loop over pages",
 }
-"""Drivers whose code looks as if it did so, and why it does not."""
+"""Drivers whose code looks similar but sends no such requests, with the reason."""

@@ -20,9 +20,9 @@ from orchestrator_libcloud.openstack.pages import Pager, has_pages
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
-UNSORTED: Final = "pages come in an order that the API does not tell"
-NUMBERED: Final = "pages are numbered: what comes or goes meanwhile moves items between them"
-WHOLE: Final = "the API has no pages, as far as is known"
+UNSORTED: Final = "the order of the pages is not documented"
+NUMBERED: Final = "pages are numbered, and new or deleted items move the others between pages"
+WHOLE: Final = "the API has no pages, as far as known"
 
 
 class Parts:
@@ -66,16 +66,16 @@ def way_of(driver: Any) -> str:
     return next((way for name, way in WAYS.items() if _DRIVERS + name in known), WHOLE)
 
 
-_SORTED: Final = "nodes and images: the API sorts by id, and only the part is asked for"
+_SORTED: Final = "nodes and images: the API sorts by id, and only the part is requested"
 _CUT: Final = (
-    "nodes: listed whole, in pages; what is asked for each node, only for those of the part"
+    "nodes: the whole list is requested, and the further request for each node only for the part"
 )
 
 WAYS: Final[dict[str, str]] = {
     "openstack": _SORTED,
     "ec2": (
         "nodes of Amazon itself: `DescribeInstances` with a filter of the ids between the marker "
-        "and the end of the part, after one whole list; images whole: " + UNSORTED
+        "and the end of the part, after one whole list; images: " + UNSORTED
     ),
     "azure_arm": _CUT,
     "upcloud": _CUT,
@@ -88,12 +88,12 @@ WAYS: Final[dict[str, str]] = {
     "ecs": NUMBERED,
     "equinixmetal": NUMBERED,
     "exoscale": NUMBERED,
-    "gce": "pages go by name within each zone, and nodes by a number that cannot be sorted by",
+    "gce": "pages are sorted by name within each zone, but a node's id is a number",
     "gandi": NUMBERED,
     "ikoula": NUMBERED,
     "internetsolutions": NUMBERED,
     "ktucloud": NUMBERED,
-    "kubevirt": "pages go by namespace and name, nodes by a UID",
+    "kubevirt": "pages are sorted by namespace and name, but a node's id is a UID",
     "linode": NUMBERED,
     "maxihost": NUMBERED,
     "ntta": NUMBERED,

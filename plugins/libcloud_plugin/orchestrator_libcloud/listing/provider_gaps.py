@@ -45,8 +45,8 @@ class Gap:
     """The gaps of one driver module.
 
     Attributes:
-        drops: what Libcloud's driver leaves out or shows wrongly.
-        done: what the plugin does about it.
+        drops: the items that Libcloud's driver omits or shows wrongly.
+        done: the behaviour of the plugin instead.
         reviewed: the functions of the module, on the way from a list to its items, that catch
             errors, continue with the next item or filter. Each was read and is covered by the two
             texts.
@@ -76,37 +76,38 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_NOTHING: Final = "nothing"
-_SHOWN: Final = "shown"
-_POWER: Final = "its state is unknown then"
-_BY_KIND: Final = "each address is sorted by its own kind"
-_CLOSED: Final = "regions where nothing can be started now, or that do not say whether it can"
+_NOTHING: Final = "none"
+_SHOWN: Final = "shows them"
+_POWER: Final = "shows the state as unknown in this case"
+_BY_KIND: Final = "decides public or private by the kind of each address"
+_CLOSED: Final = "omits regions that are closed for starts, or do not say whether they are open"
+_PRIVATE: Final = "shows private addresses as public"
 
 _CLOUDSTACK: Final = Gap(
-    "IPv6 and secondary addresses of each NIC; VMs of projects",
-    "all addresses are shown; a project's VMs are not the account's own and stay out",
+    "omits IPv6 and secondary addresses of each NIC, and VMs of projects",
+    "shows all addresses; omits a project's VMs, which do not belong to the account",
     _names("list_nodes _to_node"),
 )
 _MCP: Final = Gap(
-    "addresses of additional NICs; IPv6; images of data centres that the account does not have",
-    "all addresses are shown; those images cannot be started and stay out",
+    "omits addresses of additional NICs, IPv6, and images of data centres outside the account",
+    "shows all addresses; omits those images, which the account cannot start",
     _names("_get_node_state _to_image"),
 )
 
 GAPS: Final[dict[str, Gap]] = {
-    "abiquo": Gap(_NOTHING, "a request for one VM's NICs or template that fails is an error"),
+    "abiquo": Gap(_NOTHING, "a failed request for one VM's NICs or template is an error"),
     "auroracompute": _CLOUDSTACK,
     "azure": Gap(
-        "all deployments but the first",
-        "nodes cannot be listed without a cloud service's name",
+        "omits all deployments but the first",
+        "refuses lists of nodes, which need the name of a cloud service",
         _names("_get_child_nodes _perform_request list_images list_nodes"),
     ),
     "azure_arm": Gap(
-        "addresses, and the state, where the request for a NIC, a public IP or the instance view "
-        "fails in any way; all addresses of a NIC but the first; fails for a VM without a network "
+        "omits addresses and the state if the request for a NIC, a public IP or the instance view "
+        "fails; omits all addresses of a NIC but the first; fails for a VM without a network "
         "profile",
-        "a refused request is an error, but for a NIC or IP that is gone or may not be seen (404, "
-        "403): then the VM is shown without it; all addresses are shown",
+        "shows all addresses; a refused request is an error, except for a NIC or IP that is gone "
+        "or hidden (404, 403), without which the VM is shown",
         _names("_fetch_power_state _to_node"),
         spared=(
             Spared(
@@ -118,52 +119,52 @@ GAPS: Final[dict[str, Gap]] = {
             ),
         ),
     ),
-    "brightbox": Gap("IPv6 addresses of cloud IPs", _SHOWN, _names("_extract _to_node")),
-    "cloudscale": Gap(_NOTHING, _NOTHING),
+    "brightbox": Gap("omits IPv6 addresses of cloud IPs", _SHOWN, _names("_extract _to_node")),
+    "cloudscale": Gap(_NOTHING, "no change"),
     "cloudsigma": Gap(
-        "fails for a NIC with IPv6, and where the boot drive cannot be seen; library drives that "
-        "are not pre-installed",
-        "IPv6 is shown; a VM is shown without a drive that is gone or hidden (404, 403); those "
-        "drives cannot be started and stay out",
+        "fails for a NIC with IPv6, and for a hidden boot drive; omits library drives that are not "
+        "pre-installed",
+        "shows IPv6; shows a VM without a drive that is gone or hidden (404, 403); omits those "
+        "drives, which cannot be started",
         _names("_to_node list_images"),
         spared=(Spared(re.compile(r"/drives/[^/]+/"), GONE | HIDDEN),),
     ),
     "cloudstack": _CLOUDSTACK,
     "digitalocean": Gap(
-        f"IPv6, and all addresses of one type but the last; {_CLOSED}",
-        "all addresses and all regions are shown",
+        f"omits IPv6, and all addresses of one type but the last; {_CLOSED}",
+        "shows all addresses and all regions",
         _names("list_sizes"),
     ),
     "dimensiondata": _MCP,
-    "dummy": Gap(_NOTHING, _NOTHING),
+    "dummy": Gap(_NOTHING, "no change"),
     "ec2": Gap(
-        "IPv6, secondary private addresses and those of further interfaces; zones that are not "
-        "available",
-        "all addresses are shown; nothing can be started in those zones, which stay out",
+        "omits IPv6, secondary private addresses, addresses of further interfaces, and zones that "
+        "are not available",
+        "shows all addresses; omits those zones, in which no node can be started",
         _names("_to_node list_sizes"),
     ),
     "ecs": Gap(
-        "IPv6 and addresses of further interfaces; a part of `extra` that cannot be parsed",
-        "all addresses are shown",
+        "omits IPv6, addresses of further interfaces, and a part of `extra` that cannot be parsed",
+        "shows all addresses",
         _names("_get_extra_dict _get_ips _to_node"),
     ),
     "equinixmetal": Gap(
-        "sizes that do not say of which line they are, and those of others than `baremetal`",
-        "the first are shown; the others cannot be started through Libcloud and stay out",
+        "omits sizes without a line, and sizes of lines other than `baremetal`",
+        "shows the first; omits the others, which Libcloud cannot start",
         _names("_to_size list_resources_async list_sizes"),
     ),
     "exoscale": _CLOUDSTACK,
     "gandi": Gap(
-        "addresses of all interfaces but the first; takes private ones for public",
-        f"all addresses are shown; {_BY_KIND}",
+        f"omits addresses of all interfaces but the first; {_PRIVATE}",
+        f"shows all addresses; {_BY_KIND}",
     ),
     "gce": Gap(
-        "an instance whose boot disk is not in the list of disks, all instances where one has a "
-        "regional boot disk; IPv6 addresses and aliases; public projects of images for which any "
-        "request or image fails; deprecated images",
-        "every instance is shown, without a disk that is not known; all addresses are shown; a "
-        "public project that is closed or gone (403, 404 with Google's own code) is passed over, "
-        "any other refusal is an error; deprecated images stay out",
+        "omits an instance whose boot disk is not in the list of disks, all instances if one has a "
+        "regional boot disk, IPv6 addresses and aliases, public projects of images with any failed "
+        "request or image, and deprecated images",
+        "shows every instance, without an unknown disk; shows all addresses; omits a public "
+        "project that is closed or gone (403, 404 with Google's own code), while any other refusal "
+        "is an error; omits deprecated images",
         _names("_to_node_size ex_get_volume ex_get_zone list_images list_nodes"),
         spared=(
             Spared(
@@ -176,72 +177,70 @@ GAPS: Final[dict[str, Gap]] = {
             ),
         ),
     ),
-    "gig_g8": Gap("cloudspaces of other accounts", "they are not the account's own and stay out"),
-    "gridscale": Gap("takes a node for stopped whose power cannot be read", _POWER),
+    "gig_g8": Gap("omits cloudspaces of other accounts", "omits them, as intended"),
+    "gridscale": Gap("shows a node as stopped if its power state cannot be read", _POWER),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
     "kamatera": Gap(
-        "all addresses; takes a node for stopped whose power cannot be read",
-        f"the list with details is asked for too; {_POWER}",
+        "omits all addresses; shows a node as stopped if its power state cannot be read",
+        f"requests the list with details too; {_POWER}",
     ),
     "ktucloud": _CLOUDSTACK,
     "kubevirt": Gap(
-        "a namespace whose answer is no plain 200; public addresses, which a pod has not",
-        "the first is an error",
+        "omits a namespace whose answer is not 200, and public addresses, which pods lack",
+        "such an answer is an error",
         _names("_memory_in_MB _to_node list_images list_nodes"),
     ),
     "libvirt_driver": Gap(
-        "addresses that are not in the host's ARP table",
+        "omits addresses that are not in the host's ARP table",
         f"{_BY_KIND}",
         _names("_get_ip_addresses_for_domain _parse_mac_addr_table"),
     ),
-    "linode": Gap("the IPv6 address", _SHOWN, _names("_to_node _to_nodes")),
+    "linode": Gap("omits the IPv6 address", "shows it", _names("_to_node _to_nodes")),
     "maxihost": Gap(
-        f"{_CLOSED}; takes a node for running whose power cannot be read",
-        f"all regions are shown; {_POWER}",
+        f"{_CLOSED}; shows a node as running if its power state cannot be read",
+        f"shows all regions; {_POWER}",
     ),
     "ntta": _MCP,
     "nttcis": _MCP,
-    "onapp": Gap("fails for an IPv6 address", f"all addresses are shown; {_BY_KIND}"),
+    "onapp": Gap("fails for an IPv6 address", f"shows all addresses; {_BY_KIND}"),
     "opennebula": Gap(
-        "fails for a VM that was deleted after the list was made; takes private addresses for "
-        "public",
-        f"a VM whose own document is gone (404) is shown by its name, state unknown; {_BY_KIND}",
+        f"fails for a VM that is deleted after the list was read; {_PRIVATE}",
+        "shows a VM whose own document is gone (404) with its name and an unknown state; "
+        f"{_BY_KIND}",
         _names("_extract_size _to_node"),
         spared=(Spared(re.compile(r"/compute/[^/]+"), GONE),),
     ),
     "openstack": Gap(
-        "takes IPv6 addresses for private unless they are floating, and floating ones of private "
-        "ranges for private; images that are not active before API 2",
-        f"floating addresses are public; of the others {_BY_KIND}; images are left out only in a "
-        "state that Glance documents and in which nothing can be started from them",
+        "shows IPv6 addresses that are not floating, and floating addresses of private ranges, as "
+        "private; omits images that are not active before API 2",
+        f"shows floating addresses as public; {_BY_KIND} that is not floating; omits images only "
+        "in a state in which, by Glance's documents, no node can be started from them",
         _names("_get_size_price _paginated_request _to_images _to_node"),
     ),
     "outscale": Gap(
-        "addresses of further interfaces and secondary ones", "all addresses are shown"
+        "omits secondary addresses and addresses of further interfaces", "shows all addresses"
     ),
-    "ovh": Gap("takes private addresses for public", "OVH's own word counts"),
-    "rackspace": Gap(_NOTHING, "as OpenStack"),
+    "ovh": Gap(_PRIVATE, "uses OVH's own statement"),
+    "rackspace": Gap(_NOTHING, "as for OpenStack"),
     "rimuhosting": Gap(
-        "orders that are not active (cancelled ones, as intended); takes private addresses for "
-        "public",
+        f"omits orders that are not active (cancelled ones, as intended); {_PRIVATE}",
         _BY_KIND,
     ),
-    "scaleway": Gap("IPv6 and all public addresses but one", _SHOWN),
+    "scaleway": Gap("omits IPv6 and all public addresses but one", _SHOWN),
     "upcloud": Gap(
-        "addresses of the utility network; fails for a server that was deleted after the list was "
-        "made",
-        "all addresses are shown; a server whose own document is gone (404) is shown as the list "
-        "has it",
+        "omits addresses of the utility network; fails for a server that is deleted after the list "
+        "was read",
+        "shows all addresses; shows a server whose own document is gone (404) as in the list",
         _names("_to_node"),
         spared=(Spared(re.compile(r"1\.2/server/[^/]+"), GONE),),
     ),
-    "vcl": Gap(_NOTHING, "nodes cannot be listed without an address"),
+    "vcl": Gap(_NOTHING, "refuses lists of nodes, which need an address"),
     "vcloud": Gap(
-        "a vApp that may not be read, or has no name; vApps of a data centre that is newer than "
-        "the driver object; secondary addresses; takes private addresses for public",
-        "such a vApp (403, 404) is shown by its name, state unknown; the data centres are asked "
-        f"for each time; all addresses are shown; without an external one {_BY_KIND}",
+        "omits a vApp that may not be read or has no name, vApps of a data centre that is newer "
+        f"than the driver object, and secondary addresses; {_PRIVATE}",
+        "shows such a vApp (403, 404) with its name and an unknown state; requests the data "
+        f"centres each time; shows all addresses; without an external address {_BY_KIND}",
         _names(
             "_get_catalog_hrefs _get_catalogitems_hrefs _to_node _uniquer ex_list_nodes "
             "list_images vdcs"
@@ -249,21 +248,21 @@ GAPS: Final[dict[str, Gap]] = {
         spared=(Spared(re.compile(r".*/vApp/[^/]+"), GONE | HIDDEN),),
     ),
     "vpsnet": Gap(
-        "all addresses but the primary one, which the list does not tell",
+        "omits all addresses but the primary one, because the list lacks them",
         _BY_KIND,
         _names("list_sizes"),
     ),
     "vsphere": Gap(
-        "IPv6, and all addresses but the one that the guest tools report first",
-        f"IPv6 is shown; {_BY_KIND}",
+        "omits IPv6, and all addresses but the first one that the guest tools report",
+        f"shows IPv6; {_BY_KIND}",
         _names(
             "_enhance_metadata _request _to_location _to_node _to_nodes ex_list_content_libraries "
             "ex_list_content_library_items list_locations"
         ),
     ),
     "vultr": Gap(
-        "IPv6 networks of the first API",
-        "shown; 0.0.0.0, the address of a VM that has none yet, is left out",
+        "omits IPv6 networks of the first API",
+        "shows them; omits 0.0.0.0, the address of a VM that has none yet",
         _names("_get_node_state _is_bare_metal"),
     ),
 }

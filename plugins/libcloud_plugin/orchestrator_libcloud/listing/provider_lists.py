@@ -21,7 +21,7 @@ from orchestrator_libcloud.paging.paging import Rule
 class Who(StrEnum):
     """The component that fetches what is not in the first answer."""
 
-    UNPAGED = "unpaged"
+    UNPAGED = "none"
     LIBCLOUD = "Libcloud"
     PLUGIN = "the plugin"
 
@@ -55,8 +55,8 @@ class Lists:
     first: str | None = None
 
 
-_REFUSED: Final = "an error when an answer points to more"
-_REPEATED: Final = "an error when a page is broken or repeated"
+_REFUSED: Final = "an answer that refers to more is an error"
+_REPEATED: Final = "a broken or repeated page is an error"
 
 
 def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
@@ -65,7 +65,7 @@ def _whole(pages: str = "no", unclear: str = _REFUSED, **more: Any) -> Lists:
 
 def _equinix_nodes(driver: Any) -> list[Any]:
     """Request the nodes of each project; Libcloud's way needs a feature removed in Python 3.11."""
-    driver._projects_populated = False  # noqa: SLF001 - else projects made later are never seen
+    driver._projects_populated = False  # noqa: SLF001 - or later projects are never read
     projects = [project.id for project in driver.projects or []]
     wanted = [driver.project_id] if driver.project_id else projects
     return [node for one in wanted for node in driver.ex_list_nodes_for_project(one)]
@@ -74,7 +74,7 @@ def _equinix_nodes(driver: Any) -> list[Any]:
 _CLOUDSTACK: Final = Lists(
     "`page` and `pagesize`, 500 at a time unless the cloud's `default.page.size` says otherwise",
     Who.PLUGIN,
-    "an error when there is less than the `count`, or a page is repeated",
+    "a list shorter than its `count`, or a repeated page, is an error",
     "Libcloud sends one request for each list",
     rule=paging_own.Cloudstack,
 )
@@ -82,22 +82,23 @@ _MCP: Final = Lists(
     "`pageNumber`, 250 at a time",
     Who.PLUGIN,
     _REPEATED,
-    "Libcloud asks once for images and locations, and nttcis keeps only the last page of nodes",
+    "Libcloud requests one page of images and locations, and nttcis keeps only the last page of "
+    "nodes",
     rule=paging_xml.Mcp,
     stands_before=("connection.request_with_orgId_api_2",),
 )
 _OPENSTACK: Final = Lists(
     "next links: Nova 1000 at a time, Glance 25",
     Who.PLUGIN,
-    "an error for 1000 items in XML, which has no link, and when a page is broken or repeated",
-    "Libcloud asks once for sizes, once for everything before API 2, and ends without an error "
-    "where Glance repeats a link",
+    "1000 items in XML, which has no links, and a broken or repeated page are errors",
+    "Libcloud requests one page of sizes, one page of every list before API 2, and ends without an "
+    "error if Glance repeats a link",
     rule=paging_json.Openstack,
     stands_before=("connection.request", "image_connection.request"),
     lists={"list_images": list_requests.openstack_images},
 )
 _VCLOUD: Final = Lists(
-    "no: what a data centre or catalogue has is in one document",
+    "no; one document has the whole data centre or catalogue",
     Who.UNPAGED,
     "the list is one document",
     rule=Rule,
@@ -108,8 +109,8 @@ LISTS: Final[dict[str, Lists]] = {
     "abiquo": Lists(
         "next links, 25 at a time",
         Who.PLUGIN,
-        "an error when a list is shorter than its `totalSize`",
-        "Libcloud asks once for each list, and for the locations only at the start",
+        "a list shorter than its `totalSize` is an error",
+        "Libcloud requests one page of each list, and the locations only at the start",
         rule=paging_xml.Abiquo,
         lists={
             "list_images": list_requests.abiquo_images,
@@ -120,10 +121,10 @@ LISTS: Final[dict[str, Lists]] = {
     "auroracompute": _CLOUDSTACK,
     "azure": Lists("no", Who.UNPAGED, "nodes cannot be listed without a cloud service's name"),
     "azure_arm": Lists(
-        "`nextLink` for nodes; the others are whole",
+        "`nextLink` for nodes; other lists have one page",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud ends after 300 s with what it has",
+        "Libcloud returns an incomplete list after 300 s",
         rule=partial(paging_json.JsonPages, paging_json.azure, drop=("nextLink",)),
     ),
     "brightbox": _whole(),
@@ -131,25 +132,25 @@ LISTS: Final[dict[str, Lists]] = {
     "cloudsigma": Lists(
         "`limit` and `offset`, 20 at a time",
         Who.LIBCLOUD,
-        "an error when a list is shorter than its `total_count`",
+        "a list shorter than its `total_count` is an error",
         rule=paging_unpaged.Unpaged,
     ),
     "cloudstack": _CLOUDSTACK,
     "digitalocean": Lists(
-        "`page`, 20 at a time (Libcloud asks for 200)",
+        "`page`, 20 at a time (Libcloud requests 200)",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud takes a page without its list for the last one",
+        "Libcloud treats a page without its list as the last one",
         rule=partial(paging_json.JsonPages, paging_json.digitalocean, drop=("links",)),
         lists={"list_locations": list_requests.available_or_not},
     ),
     "dimensiondata": _MCP,
-    "dummy": Lists("no", Who.UNPAGED, "lives in the process"),
+    "dummy": Lists("no", Who.UNPAGED, "the cloud is in the process"),
     "ec2": Lists(
-        "`nextToken`, 1000 at a time where the account must page, sizes 100 at a time",
+        "`nextToken`, 1000 at a time for accounts that must page, sizes 100 at a time",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud does not look at the token, and has sizes as a list of its own",
+        "Libcloud ignores the token, and has a fixed table of sizes",
         rule=paging_xml.Amazon,
         lists={"list_sizes": instance_types.list_sizes},
     ),
@@ -157,14 +158,14 @@ LISTS: Final[dict[str, Lists]] = {
         "`PageNumber`, 10 at a time; sizes by `NextToken`",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud asks once for sizes, and for ever where the page number does not move",
+        "Libcloud requests one page of sizes, and never ends if the page number does not change",
         rule=paging_xml.Alibaba,
     ),
     "equinixmetal": Lists(
-        "`page`, 10 at a time (Libcloud asks for 1000 nodes)",
+        "`page`, 10 at a time (Libcloud requests 1000 nodes)",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud reads one page, of the projects too, and from Python 3.11 on no nodes at all",
+        "Libcloud reads one page, also of the projects, and no nodes at all from Python 3.11 on",
         rule=partial(paging_json.JsonPages, paging_json.equinix),
         lists={"list_nodes": _equinix_nodes, "list_sizes": list_requests.equinix_sizes},
     ),
@@ -172,42 +173,42 @@ LISTS: Final[dict[str, Lists]] = {
     "gandi": Lists(
         "`page`, 100 at a time",
         Who.UNPAGED,
-        "an error for a full page: the API does not say whether there is more",
-        "Libcloud asks once",
+        "a full page is an error, because the API does not say whether there is more",
+        "Libcloud requests one page",
         rule=partial(paging_unpaged.FullPage, 100),
         lists={"list_nodes": list_requests.gandi_nodes},
     ),
     "gce": Lists(
         "`nextPageToken`, 500 at a time",
         Who.PLUGIN,
-        "an error when a zone did not answer, and when a page is repeated",
-        "Libcloud asks once for sizes and locations, and passes over zones that cannot be reached",
+        "a zone that does not answer, and a repeated page, are errors",
+        "Libcloud requests one page of sizes and locations, and omits zones that cannot be reached",
         rule=paging_own.Google,
         shared_ids=frozenset({"list_sizes"}),
         lists={"list_images": list_requests.google_images},
     ),
-    "gig_g8": _whole("not that it is known"),
+    "gig_g8": _whole("none known"),
     "gridscale": _whole(lists={"list_nodes": list_requests.gridscale_nodes}),
     "ikoula": _CLOUDSTACK,
     "internetsolutions": _MCP,
-    "kamatera": _whole("not that it is known", lists={"list_nodes": list_requests.kamatera_nodes}),
+    "kamatera": _whole("none known", lists={"list_nodes": list_requests.kamatera_nodes}),
     "ktucloud": _CLOUDSTACK,
     "kubevirt": Lists(
-        "only when asked to; Libcloud does not",
+        "only on request, which Libcloud does not make",
         Who.UNPAGED,
         _REFUSED,
         rule=paging_unpaged.Kubernetes,
     ),
-    "libvirt_driver": Lists("no", Who.UNPAGED, "the hypervisor answers whole or not at all"),
+    "libvirt_driver": Lists("no", Who.UNPAGED, "the hypervisor returns a complete list or none"),
     "linode": Lists(
-        "`page`, 100 at a time (Libcloud asks for 25)",
+        "`page`, 100 at a time (Libcloud requests 25)",
         Who.PLUGIN,
-        "an error when a page does not say how many there are, is broken or repeated",
-        "Libcloud takes a page without its list for an empty one",
+        "a page without the number of pages, and a broken or repeated page, are errors",
+        "Libcloud treats a page without its list as an empty one",
         rule=partial(paging_json.JsonPages, paging_json.linode, drop=("page", "pages")),
     ),
     "maxihost": _whole(
-        "`page` and `limit`, not known how many at a time",
+        "`page` and `limit`, page size unknown",
         lists={
             "list_nodes": list_requests.maxihost_nodes,
             "list_locations": list_requests.available_or_not,
@@ -215,7 +216,7 @@ LISTS: Final[dict[str, Lists]] = {
     ),
     "ntta": _MCP,
     "nttcis": _MCP,
-    "onapp": _whole("when asked to; not known of every version"),
+    "onapp": _whole("on request; unknown for some versions"),
     "opennebula": Lists(
         "no",
         Who.UNPAGED,
@@ -225,36 +226,38 @@ LISTS: Final[dict[str, Lists]] = {
     ),
     "openstack": _OPENSTACK,
     "outscale": Lists(
-        "`NextPageToken`, not known how many at a time",
+        "`NextPageToken`, page size unknown",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud does not look at the token, and hands on an error as if it were a list",
+        "Libcloud ignores the token, and returns an error as if it were a list",
         rule=paging_own.Outscale,
         stands_before=("_call_api",),
     ),
     "ovh": _whole(),
     "rackspace": _OPENSTACK,
-    "rimuhosting": _whole("not that it is known"),
+    "rimuhosting": _whole("none known"),
     "scaleway": Lists(
-        "`page`, 50 at a time (Libcloud asks for 100), by header",
+        "`page`, 50 at a time (Libcloud requests 100), by header",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud fails at the second page of sizes and does not look at `X-Total-Count`",
+        "Libcloud fails at the second page of sizes and ignores `X-Total-Count`",
         rule=paging_own.Scaleway,
     ),
     "upcloud": _whole(
-        "not in the version of the API that Libcloud speaks",
+        "not in the version of the API that Libcloud uses",
         lists={"list_nodes": list_requests.upcloud_nodes},
     ),
     "vcl": Lists("no", Who.UNPAGED, "nodes cannot be listed without an address"),
     "vcloud": _VCLOUD,
-    "vpsnet": _whole("not that it is known"),
-    "vsphere": Lists("no: one view of everything", Who.UNPAGED, "the server answers whole"),
+    "vpsnet": _whole("none known"),
+    "vsphere": Lists(
+        "no; one view has everything", Who.UNPAGED, "the server returns a complete list"
+    ),
     "vultr": Lists(
-        "`cursor`, 100 at a time (Libcloud asks for 500)",
+        "`cursor`, 100 at a time (Libcloud requests 500)",
         Who.PLUGIN,
         _REPEATED,
-        "Libcloud takes a page without its list for an empty one, and follows a cursor for ever",
+        "Libcloud treats a page without its list as an empty one, and may follow a cursor for ever",
         rule=paging_json.Vultr,
     ),
 }

@@ -185,11 +185,11 @@ _METADATA: Final = Pairs(f"metadata `{MARKER_KEY}`")
 
 CARRIERS: Final[dict[str, Carrier | None]] = {
     "azure_arm": Pairs(f"tag `{MARKER_KEY}`", argument="ex_tags"),
-    "brightbox": Name("the end of the name, which may have 255 characters with it", 255),
+    "brightbox": Name("the end of the name (255 characters with the marker)", 255),
     "cloudscale": Pairs(f"tag `{MARKER_KEY}`", argument="ex_create_attr", inner="tags"),
     "digitalocean": Labels(f"tag `{_PREFIX}...`", argument="ex_create_attr", inner="tags"),
     "ec2": Pairs(
-        f"tag `{MARKER_KEY}`, and the start's client token: sent twice, it makes one node",
+        f"tag `{MARKER_KEY}`, and the client token, with which a repeated start creates one node",
         token="ex_clienttoken",  # noqa: S106 - Amazon's name for a start's own id
         echo="client_token",
     ),
@@ -197,7 +197,7 @@ CARRIERS: Final[dict[str, Carrier | None]] = {
     "ec2.NimbusNodeDriver": None,
     "equinixmetal": Text("the description", "description"),
     "scaleway": Labels(f"tag `{_PREFIX}...`", argument="ex_tags"),
-    "upcloud": Name("the end of the title, which may have 255 characters with it", 255),
+    "upcloud": Name("the end of the title (255 characters with the marker)", 255),
 }
 """A driver's module, or its class, to its carrier; None if it has none.
 

@@ -94,7 +94,7 @@ def to_image(image: Any) -> Image:
 
 
 def is_usable(image: Any) -> bool:
-    """Return whether a node can be started from an image now, as far as its driver tells."""
+    """Return whether a node can be started from an image now, as far as its driver says."""
     for module in modules(image.driver):
         if module in _IMAGE_STATES:
             state = (image.extra or {}).get(_IMAGE_STATES[module])
@@ -131,7 +131,7 @@ def to_location(location: Any) -> Location:
 def _identity(thing: Any) -> str:
     # Libcloud's constructors turn every value into a text, even a missing one.
     if thing is None or thing.id in (None, "", "None"):
-        raise InvalidAnswer("The cloud gave something without an id")
+        raise InvalidAnswer("The cloud returned an item without an id")
     return text(str(thing.id))
 
 

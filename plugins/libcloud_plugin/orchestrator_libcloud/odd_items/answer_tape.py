@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 from xml.etree import ElementTree as ET
@@ -229,7 +230,9 @@ class Recorder:
             was_sent = bool(pages) or _was_sent(before) or _was_answered(error)
             self._tape.add_failure(key, error, was_sent=was_sent)
             raise
-        self._tape.add(key, Entry(lambda: _joined(self._rule, pages)))
+        # A function that referred to this object would close a cycle through the tape, which would
+        # hold a long answer until Python's collector stops the whole process to find it.
+        self._tape.add(key, Entry(partial(_joined, self._rule, pages)))
         # The tape has the answer as it came: each trial makes its own edits to an answer.
         return answer if self._tape.world is not None else self._tape.mended(answer)
 

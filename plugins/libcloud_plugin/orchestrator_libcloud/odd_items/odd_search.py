@@ -225,7 +225,7 @@ class Search:
         return further or (None, base)
 
     def _asked(self, trial: Edits) -> Outcome:
-        """Let the driver try with requests sent, until one is refused for its content."""
+        """Run the driver with real requests, until one is refused for its content."""
         try:
             return self._trials.attempt(trial, traced=True, may_ask=self._may_ask)
         except ListStopped as stopped:
@@ -349,7 +349,7 @@ class Search:
         if (call := current()) is not None:
             call.check()
         if time.thread_time() > self._end:
-            raise OutOfTime(f"{cloud_name()} gave a {self._kind} that cannot be understood")
+            raise OutOfTime(f"{cloud_name()} returned a {self._kind} that cannot be understood")
 
     def label(self, mend: Mend) -> str:
         """Return the position of an item, and its name or id."""

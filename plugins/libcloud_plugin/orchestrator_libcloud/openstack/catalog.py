@@ -48,7 +48,7 @@ def endpoints(catalog: Any) -> list[Endpoint]:
     if isinstance(catalog, Mapping):  # version 1.1: the service's name to its addresses
         catalog = [{"type": kind, "endpoints": ends} for kind, ends in catalog.items()]
     if not isinstance(catalog, list):
-        raise InvalidAnswer("Keystone gave a catalogue that is no list")
+        raise InvalidAnswer("Keystone returned a catalogue that is not a list")
     return [found for entry in catalog if isinstance(entry, Mapping) for found in _of(entry)]
 
 
@@ -109,8 +109,8 @@ def find(catalog: Any, service_type: str, wanted: Wanted) -> str:
     if not known:
         raise _error(
             wanted,
-            "Keystone accepted the login but gave no catalogue of services; name the project "
-            "(ex_tenant_name, or project_name or project_id under auth), and see that the user "
+            "Keystone accepted the login but returned no catalogue of services; name the project "
+            "(ex_tenant_name, or project_name or project_id under auth), and check that the user "
             "has a role in it",
         )
     found = _of_type(known, service_type, wanted)
@@ -175,4 +175,4 @@ def _words(names: Iterable[str]) -> str:
 
 
 def _error(wanted: Wanted, why: str) -> CloudError:
-    return CloudError(f"Cloud {wanted.cloud} cannot be used as it is set: {why}")
+    return CloudError(f"Cloud {wanted.cloud} cannot be used with its settings: {why}")

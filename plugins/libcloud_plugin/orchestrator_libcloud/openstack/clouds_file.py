@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from orchestrator_libcloud.openstack import files, openrc
 from orchestrator_libcloud.openstack.files import FileFault
 
@@ -63,11 +61,15 @@ def read(path: Path, cloud: str | None, region: str | None = None) -> Entry:
     if path.suffix.lower() in _YAML:
         return _to_entry(path, _merged(path, cloud), region)
     if cloud is not None:
-        raise FileFault("cloud", "is for a clouds.yaml; clouds_file is no YAML or JSON file")
+        raise FileFault(
+            "cloud", "is only for a clouds.yaml; clouds_file is not a YAML or JSON file"
+        )
     return _to_entry(path, openrc.read(path), region)
 
 
 def _load(path: Path, section: str = "clouds") -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - most clouds need no clouds.yaml, and its import takes 20 ms
+
     try:
         found = yaml.safe_load(files.text_of(path))
     except yaml.MarkedYAMLError as error:
@@ -136,7 +138,7 @@ def _profile(path: Path, profile: str) -> dict[str, Any]:
         raise FileFault(
             "clouds_file",
             f"{path} uses the profile {profile!r}, which is not in a clouds-public.yaml beside it; "
-            "the profiles that openstacksdk carries are not known here: write auth_url into the "
+            "the profiles of openstacksdk are not supported: write auth_url into the "
             "entry instead",
         )
     return _keys(public or path, profile, known)
@@ -186,18 +188,18 @@ def _check_kind(path: Path, found: Mapping[str, Any]) -> None:
     if kind not in _TYPES:
         raise FileFault(
             "clouds_file",
-            f"{path} wants auth_type {kind!r}; known here are {_words(_TYPES)}",
+            f"{path} has auth_type {kind!r}; supported are {_words(_TYPES)}",
         )
     version = str(found.get("identity_api_version") or "3")
     if not version.startswith("3"):
         raise FileFault(
-            "clouds_file", f"{path} wants version {version} of Keystone's API; only 3 is known here"
+            "clouds_file", f"{path} has version {version} of Keystone's API; only 3 is supported"
         )
     verify = found.get("verify", True)
     if verify in (False, "false", "False") or found.get("insecure") in (True, "true", "True"):
         raise FileFault(
             "clouds_file",
-            f"{path} switches the check of certificates off, which is not done here; name the "
+            f"{path} turns off the check of certificates, which is not supported; name the "
             "cloud's own certificates in cacert or in the setting ca_file",
         )
 

@@ -123,8 +123,8 @@ def _meaning(status: int, identity: Any, cloud: str) -> CloudError | None:
         return _no_keystone(cloud, status)
     if status == _BAD_REQUEST:
         return CloudError(
-            f"Cloud {cloud} cannot be used as it is set: Keystone does not take the login as it "
-            "is (400); check user, project and domains in the settings"
+            f"Cloud {cloud} cannot be used with its settings: Keystone refused the form of the "
+            "login (400); check user, project and domains in the settings"
         )
     return None
 
@@ -229,7 +229,7 @@ def _refused(cloud: str, auth: Mapping[str, str]) -> CredentialsRefused:
 
 def _no_keystone(cloud: str, status: int) -> CloudError:
     return CloudError(
-        f"Cloud {cloud} cannot be used as it is set: there is no Keystone v3 API at the auth URL "
-        f"(it answered {status}); set ex_force_auth_url (or auth_url) as OS_AUTH_URL of the "
-        "cloud's openrc file has it, as https://HOST:5000/v3 or https://HOST/identity/v3"
+        f"Cloud {cloud} cannot be used with its settings: there is no Keystone v3 API at the auth "
+        f"URL (it answered {status}); set ex_force_auth_url (or auth_url) to OS_AUTH_URL of the "
+        "cloud's openrc file, for example https://HOST:5000/v3 or https://HOST/identity/v3"
     )

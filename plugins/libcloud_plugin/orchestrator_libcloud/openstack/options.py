@@ -110,7 +110,7 @@ def resolve(settings: Mapping[str, Any]) -> Options:
         )
     if not isinstance(url, str) or (why := addresses.fault(url)):
         where = "arguments" if "ex_force_auth_url" in arguments else "auth"
-        raise OptionFault(where, f"the auth URL {why if isinstance(url, str) else 'is no text'}")
+        raise OptionFault(where, f"the auth URL {why if isinstance(url, str) else 'is not a text'}")
     auth["auth_url"] = addresses.keystone_root(url)
     version = version or (_APPLICATION if "application_credential_secret" in auth else None)
     if version in (None, _PASSWORD, _APPLICATION):
@@ -150,7 +150,7 @@ def _check_names(auth: Mapping[str, Any]) -> None:
     for name in sorted(auth.keys() - AUTH_NAMES):
         near = difflib.get_close_matches(name, sorted(AUTH_NAMES), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise OptionFault("auth", f"{name} is not known here{hint}")
+        raise OptionFault("auth", f"{name} is not a known key{hint}")
     for name in ("auth_url", "username", "password", "project_name"):
         if isinstance(auth.get(name), dict | list | bool):
             raise OptionFault("auth", f"{name} must be a text")
@@ -235,7 +235,7 @@ def _application(auth: dict[str, str], key: str | None, secret: str | None) -> d
         raise OptionFault("secret", "must be the secret of the application credential")
     if "application_credential_id" not in auth and not _has_user(auth):
         raise OptionFault(
-            "auth", "an application credential that is named, not given by id, needs a user"
+            "auth", "an application credential with a name instead of an id needs a user"
         )
     if not _has(auth, "user_domain_id"):
         auth["user_domain_id"] = _DEFAULT_DOMAIN

@@ -92,7 +92,7 @@ class Pager:
             return None
         try:
             return None if items is None else identified(convert(item) for item in items)
-        except Exception:  # noqa: BLE001 - an odd item: the whole list tells what to make of it
+        except Exception:  # noqa: BLE001 - an odd item, which the whole list handles
             return None
 
     def _items(self, driver: Any, name: str, limit: int, marker: str | None) -> Items | None:
@@ -135,7 +135,7 @@ def _ask(driver: Any, kind: _Kind, limit: int, marker: str | None) -> tuple[Item
         page = connection.request(kind.path, params=params).object
         items = page.get(kind.key) if isinstance(page, Mapping) else None
         if not isinstance(items, list):
-            raise InvalidAnswer("The cloud gave an answer without the list")
+            raise InvalidAnswer("The cloud returned an answer without the list")
         found += items
         has_more = bool(page.get("next") or page.get(f"{kind.key}_links"))
         # The cloud's own limit may be lower than the requested one.

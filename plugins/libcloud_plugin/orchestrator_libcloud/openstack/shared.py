@@ -68,7 +68,7 @@ class SharedCloud:
                 try:
                     self._options = resolve(self._settings)
                 except OptionFault as fault:
-                    raise PluginError(f"Its settings cannot be used: {fault}") from None
+                    raise PluginError(f"The settings cannot be used: {fault}") from None
             return self._options
 
     def ca_file(self) -> Path | None:
@@ -169,15 +169,15 @@ class _Service:
     def request(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request; an error names the service that the request is about."""
         kind = self._connection.service_type or "compute"
-        with _named(f"its {kind} service", "at the address that its catalogue gives", None):
+        with _named(f"its {kind} service", "at the address from its catalogue", None):
             try:
                 return self._send(args, kwargs)
             except Exception as error:
                 if kind == "compute" and self._is_elsewhere(error):
                     raise CloudError(
-                        f"The compute service of cloud {self._cloud.name} answered 404, and not as "
+                        f"The compute service of cloud {self._cloud.name} answered 404, but not as "
                         "Nova does; its address in the catalogue (or compute_endpoint_override) "
-                        "leads to something else"
+                        "leads to another service"
                     ) from error
                 raise
 

@@ -36,7 +36,7 @@ def list_zones(driver: Any) -> list[Any]:
     answer = driver.connection.request("/os-availability-zone").object
     zones = answer.get("availabilityZoneInfo") if isinstance(answer, Mapping) else None
     if not isinstance(zones, list):
-        raise InvalidAnswer("The cloud gave an answer without the list of availability zones")
+        raise InvalidAnswer("The cloud returned an answer without the list of availability zones")
     location = importlib.import_module("libcloud.compute.base").NodeLocation
     names = (zone["zoneName"] for zone in zones if _is_available(zone))
     return [location(id=name, name=name, country="", driver=driver) for name in names]

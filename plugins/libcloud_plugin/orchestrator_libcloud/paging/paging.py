@@ -160,7 +160,9 @@ class Pager:
     @staticmethod
     def _notice(seen: set[str], what: str) -> None:
         if what and what in seen:
-            raise InvalidAnswer("The cloud repeats a page of its list, which cannot be got whole")
+            raise InvalidAnswer(
+                "The cloud repeats a page of its list, so the list would be incomplete"
+            )
         seen.add(what)
 
 
@@ -180,4 +182,4 @@ def query(link: str) -> dict[str, str]:
 
 def cut_short() -> CloudError:
     """Return the error for a list whose rest cannot be fetched."""
-    return CloudError("The cloud has more of this list than it gave, which cannot be got whole")
+    return CloudError("The cloud has more of this list than it returned, so the list is incomplete")

@@ -50,7 +50,7 @@ class JsonPages(Rule):
     def join(self, whole: Any, page: Any) -> None:
         """Add the lists of a page to those of the first."""
         if self._strict and self._missing(whole, page):
-            raise InvalidAnswer("The cloud gave a page of a list without the list")
+            raise InvalidAnswer("The cloud returned a page without its list")
         add(whole, page, self._depth)
 
     def _missing(self, whole: Any, page: Any) -> bool:
@@ -65,7 +65,7 @@ class JsonPages(Rule):
         """
         if isinstance(whole, dict):
             if self._strict and not any(_is_collection(*item) for item in whole.items()):
-                raise InvalidAnswer("The cloud gave an answer without the list")
+                raise InvalidAnswer("The cloud returned an answer without the list")
             for key in self._drop:
                 whole.pop(key, None)
         return answer
@@ -104,7 +104,7 @@ def digitalocean(page: Any) -> More | None:
 def linode(page: Any) -> More | None:
     """Count Linode's ``page`` up to ``pages``; 100 or ``page_size`` items a page."""
     if "pages" not in page:
-        raise InvalidAnswer("The cloud does not say of a list how many pages it has")
+        raise InvalidAnswer("The cloud does not say how many pages the list has")
     return More({"page": page["page"] + 1}) if page["page"] < page["pages"] else None
 
 

@@ -102,7 +102,8 @@ class Google(JsonPages):
         page = answer.object
         if isinstance(page, dict) and _unreachable(page):
             raise CloudError(
-                "A part of the cloud cannot be reached: the list would not be whole", transient=True
+                "A part of the cloud cannot be reached, so the list would be incomplete",
+                transient=True,
             )
         return page
 

@@ -64,7 +64,7 @@ class Kubernetes(Unpaged):
             CloudError: the answer has another status, or points to further items.
         """
         if answer.status != _OK:
-            raise CloudError("The cloud accepted a request for a list and gave no list")
+            raise CloudError("The cloud accepted a request for a list but returned no list")
         return super().finish(whole, answer)
 
 

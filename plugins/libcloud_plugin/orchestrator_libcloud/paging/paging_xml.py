@@ -62,7 +62,7 @@ class Amazon(XmlPages):
             return None
         wanted = f"{{{sys.modules[_AMAZON].NAMESPACE}}}reservationSet"
         if _name(page) == "DescribeInstancesResponse" and page.find(wanted) is None:
-            raise InvalidAnswer("The cloud left the instances out of its answer")
+            raise InvalidAnswer("The cloud's answer has no list of instances")
         token = _text(page, "nextToken")
         return More({"NextToken": token}) if token else None
 

@@ -81,7 +81,7 @@ class BoundedResponse(HTTPResponse):
         terms = self._call.terms
         return self._call.end(
             InvalidAnswer(
-                f"Cloud {terms.cloud} gave an answer of more than {terms.max_answer} MiB, "
+                f"Cloud {terms.cloud} returned an answer of more than {terms.max_answer} MiB, "
                 "the limit set by max_answer"
             )
         )

@@ -142,7 +142,7 @@ def _proxy(terms: Terms) -> dict[str, Any]:
         return {}
     proxy = urlsplit(terms.proxy)
     if proxy.scheme != "http" or proxy.username is not None or proxy.hostname is None:
-        raise PluginError("vSphere is reached through an http:// proxy without a login only")
+        raise PluginError("vSphere supports only an http:// proxy without a login")
     return {"httpProxyHost": proxy.hostname, "httpProxyPort": proxy.port or 80}
 
 
@@ -164,13 +164,13 @@ def _version(stub: Any) -> str:
     try:
         root = ET.fromstring(text)  # noqa: S314 - bounded; expat limits entities
     except ET.ParseError as error:
-        raise InvalidAnswer("The host of the settings does not answer as vSphere does") from error
+        raise InvalidAnswer("The host of the settings does not answer like vSphere") from error
     spoken = {found.text for found in root.iter() if found.tag == "version"}
     support = importlib.import_module("pyVmomi.VmomiSupport")
     for version in support.GetServiceVersions("vim25"):
         if support.versionIdMap[version] in spoken:
             return str(version)
-    raise CloudUnreachable("The vSphere server speaks no version of the API that pyVmomi knows")
+    raise CloudUnreachable("The vSphere server has no version of the API that pyVmomi supports")
 
 
 @cache

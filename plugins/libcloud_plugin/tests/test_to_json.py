@@ -1,3 +1,5 @@
+"""Conversion of arbitrary driver objects to JSON, without secrets."""
+
 from __future__ import annotations
 
 import datetime as dt

@@ -109,7 +109,7 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
 def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way: str) -> None:
     node = one.started()
     assert node is not None
-    made, refusals = one.server.log().count("a new database was made"), one.refusals()
+    made, refusals = one.server.log().count("database created"), one.refusals()
     database = one.stage.folder / "state" / "orchestrator.db"
     with one.stage.harmed(Harm(database, way)):
         # A process that has the file open continues, although the file cannot be opened again.
@@ -120,13 +120,13 @@ def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way:
     assert one.server.process.poll() is None
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
     wait_until(lambda: one.stopped(node) == 200, 20)  # Known VMs are still known.
-    assert one.server.log().count("a new database was made") == made
+    assert one.server.log().count("database created") == made
 
 
 def test_the_log_names_a_file_of_which_an_older_content_is_used(one: Served) -> None:
     with one.stage.harmed(Harm(one.stage.folder / "secret", "unreadable")):
         one.kill(one.web()[0])
-        one.server.wait_for_log(r"its content from before is used +file=\S+/secret")
+        one.server.wait_for_log(r"its previous content is used +file=\S+/secret")
 
 
 def test_a_durable_worker_needs_no_file_of_settings(one: Served) -> None:
@@ -138,7 +138,7 @@ def test_a_durable_worker_needs_no_file_of_settings(one: Served) -> None:
 
 def test_a_removed_run_directory_is_made_again_and_no_other_database(one: Served) -> None:
     state = one.stage.folder / "state"
-    made = one.server.log().count("a new database was made")
+    made = one.server.log().count("database created")
     away = state.with_name("away")
     state.rename(away)
     for file in one.stage.run.iterdir():
@@ -152,4 +152,4 @@ def test_a_removed_run_directory_is_made_again_and_no_other_database(one: Served
         state.rmdir()
     away.rename(state)
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
-    assert one.server.log().count("a new database was made") == made
+    assert one.server.log().count("database created") == made

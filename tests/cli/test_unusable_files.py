@@ -82,7 +82,7 @@ def test_a_file_that_belongs_to_another_user(
     assert f"{folder}/state.db cannot be written: the file {file} belongs to {owner}:" in said
     assert f"user {ME} may not write to it" in said
     if owner != ME:
-        assert f"; run as its owner, or let {ME} in: chown {ME} {file}" in said
+        assert f"; run as its owner, or give {ME} access: chown {ME} {file}" in said
 
 
 def test_a_file_that_cannot_be_read(refused: Check, folder: Path) -> None:
