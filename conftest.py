@@ -23,16 +23,16 @@ LONGEST: Final = (
     "tests/server/test_master.py",
     "tests/testing/test_wrong_backends.py",
     "tests/server/test_durable_worker.py",
-    "tests/server/test_away_files.py",
+    "tests/server/test_missing_files.py",
     "tests/broker/test_orphans.py",
-    "tests/cli/test_denied_files.py",
+    "tests/cli/test_unusable_files.py",
     "tests/cli/test_plugin_check.py",
     "tests/broker/test_database_away.py",
     "tests/docs/test_tutorial.py",
     "tests/testing/test_wrong_extensions.py",
     "tests/server/test_respawn.py",
     "tests/server/test_fairness.py",
-    "tests/broker/test_several.py",
+    "tests/broker/test_several_servers.py",
 )
 """The files that take longest begin first, so that no process ends with one while others idle."""
 

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import importlib.util
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackagePath, distributions
@@ -133,16 +132,15 @@ def _claim(one: Distribution, origins: list[Path]) -> tuple[int, int]:
 
 def _lists(one: Distribution, code: list[PackagePath], origins: list[Path]) -> bool:
     """Return whether the files of a distribution are those that are imported."""
-    # Resolving hundreds of files takes most of the time of a start, and the folder is enough
-    # unless links stand in it.
+    # Resolving hundreds of files would take most of the time of a discovery. The folder is
+    # enough, unless links stand in it.
     folder = _folder(one).resolve()
-    unresolved = {Path(os.path.normpath(folder / file)) for file in code}
-    if _has_any(unresolved, origins):
-        return True
-    return _has_any({Path(str(file.locate())).resolve() for file in code}, origins)
-
-
-def _has_any(places: set[Path], origins: list[Path]) -> bool:
+    inside = [origin for origin in origins if origin.is_relative_to(folder)]
+    names = [file.as_posix() for file in code]
+    for place in (origin.relative_to(folder).as_posix() for origin in inside):
+        if any(name == place or name.startswith(f"{place}/") for name in names):
+            return True
+    places = {Path(str(file.locate())).resolve() for file in code}
     return any(origin in places or _has_below(places, origin) for origin in origins)
 
 

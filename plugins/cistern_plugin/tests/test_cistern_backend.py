@@ -221,11 +221,15 @@ def test_the_token_is_sent_and_read_anew(
     assert sent == ["Bearer first", "Bearer second"]
 
     token.write_text("third\nX-Evil: 1\n")
-    with pytest.raises(CredentialsRefused, match=r"Backend brain .*header cannot contain") as caught:
+    with pytest.raises(
+        CredentialsRefused, match=r"Backend brain .*header cannot contain"
+    ) as caught:
         backend.check(Deadline(5))
     assert "Evil" not in caught.value.message
     token.unlink()
-    with pytest.raises(CredentialsRefused, match="Backend brain has a token that cannot be read") as caught:
+    with pytest.raises(
+        CredentialsRefused, match="Backend brain has a token that cannot be read"
+    ) as caught:
         backend.check(Deadline(5))
     assert str(tmp_path) not in caught.value.message
 
