@@ -175,7 +175,7 @@ def _exactly(*keys: str) -> Callable[[dict[str, Any]], None]:
 
 
 def _orphans(body: dict[str, Any]) -> None:
-    _keys(body, {"orphans", "looks"})
+    _keys(body, {"orphans", "scans"})
     for orphan in body["orphans"]:
         _keys(orphan, _ORPHAN)
 

@@ -120,5 +120,5 @@ def test_a_late_worker_ends_where_the_database_is_another_one(far: Far) -> None:
     far.bring_back()
     far.server.wait_for_log("process ends: database cannot be used", count=2)
     far.server.wait_for_log("is not the database that this server began with", count=3)
-    assert not set(late) & set(far.server.workers())
+    wait_until(lambda: not set(late) & set(far.server.workers()), 20)  # after its last log line
     assert far.server.process.poll() is None

@@ -105,7 +105,8 @@ def test_the_run_directory_goes_with_the_server(serve: Any, tmp_path: Path) -> N
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     server = serve(environment={"TMPDIR": str(temporary)})
-    loopback.get(f"{server.url}/api/v1/nodes")
+    started = {"name": "x", "image": "1", "size": "1"}
+    assert loopback.post(f"{server.url}/api/v1/vm/start", json=started).status_code == 200
     (directory,) = temporary.glob("orchestrator-*")
     assert (directory / "dummy-fake_driver.db").exists()
     assert directory.stat().st_mode & 0o077 == 0
