@@ -199,3 +199,29 @@ def test_a_refused_stop_leaves_a_vm_to_its_release(database: Database) -> None:
     stop = database.write_now(begin("stop_vm", Step.DESTROY))
     database.write_now(refuse(stop))
     assert database.read_now(states) == (VmState.RELEASING, AssignmentState.RELEASING)
+
+
+def find_nothing(operation: Operation) -> Callable[[Connection], None]:
+    """Record that the cloud does not have the VM of a stop."""
+
+    def work(connection: Connection) -> None:
+        failed = Progress(OperationState.FAILED, operation.step, error_code="node_not_found")
+        ended = updates.progress(connection, operation, failed)
+        destruction.write_gone(connection, ended, never_there=True)
+
+    return work
+
+
+def test_stops_that_find_nothing_leave_no_row_of_a_vm_that_went_between_them(
+    database: Database,
+) -> None:
+    """The second stop leaves the row that it made to the first, which saw the VM go."""
+    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    first = database.write_now(begin("stop_vm", Step.DESTROY))
+    database.write_now(lambda c: vms.set_state(c, VM.cloud, VM.node_id, VmState.GONE))
+    database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
+    second = database.write_now(begin("stop_vm", Step.DESTROY))
+    database.write_now(find_nothing(second))
+    assert sorted(database.read_now(lives)) == [False, True]
+    database.write_now(find_nothing(first))
+    assert database.read_now(lives) == [False]

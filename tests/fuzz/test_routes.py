@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.state.database import Database
@@ -141,11 +142,14 @@ def check_vms(server: Server, callers: Callers) -> None:
     database = Database(f"sqlite:///{directory}/state.db", Path())
     wait_for(lambda: database.read_now(_open), lambda found: found == [], patience=90)
     present = database.read_now(_present)
-    database.close()
     for cloud in ("fake_driver", "stormy"):
         shown = shown_by(server, cloud) - {"1", "2"}
         recorded = {node for name, node in present if name == cloud} - {"1", "2"}
-        assert shown == recorded, cloud
+        wrong = [(cloud, node) for node in shown ^ recorded]
+        if wrong:
+            history = database.read_now(partial(_history, nodes=wrong))
+            pytest.fail(f"shown {shown - recorded}, recorded {recorded - shown}\n{history}")
+    database.close()
 
 
 def shown_by(server: Server, cloud: str) -> set[str]:
@@ -161,6 +165,15 @@ def _open(connection: Connection) -> list[tuple[str, str, str]]:
     columns = (operations.c.kind, operations.c.state, operations.c.error_code)
     rows = connection.execute(select(*columns).where(operations.c.finished_at.is_(None)))
     return [tuple(row) for row in rows]
+
+
+def _history(connection: Connection, nodes: list[tuple[str, str]]) -> str:
+    """Return the rows of some VMs and of their operations."""
+    rows: list[object] = []
+    for table in (vms, operations):
+        query = select(table).where(tuple_(table.c.cloud, table.c.node_id).in_(nodes))
+        rows += [row._asdict() for row in connection.execute(query.order_by(table.c.created_at))]
+    return "\n".join(map(str, rows))
 
 
 def _present(connection: Connection) -> list[tuple[str, str]]:

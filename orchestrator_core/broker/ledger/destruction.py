@@ -58,19 +58,22 @@ def check_still(connection: Connection, operation: Operation) -> None:
 def write_gone(connection: Connection, operation: Operation, *, never_there: bool) -> None:
     """Record that a VM is gone, unless the VM was started only during the call to the cloud.
 
-    Delete the row of a VM that was never seen: a start may be about to record that VM.
+    Delete the row of a VM that was never seen: a start may be about to record that VM. Do so also
+    if another operation has recorded that the VM is gone: a third one that ended in between has
+    left a row of that id to this operation.
     """
     assert operation.node_id is not None
     vm = vms.lock(connection, operation.cloud, operation.node_id)
     started_at = operation.attempt_started_at
     assert started_at is not None
-    if vm is None or _saw_it_go(connection, operation):
+    if vm is None:
         return
-    if never_there and vms.is_unknown(vm):
+    saw_it_go = _saw_it_go(connection, operation)
+    if (never_there or saw_it_go) and vms.is_unknown(vm):
         if updates.steps_of_others(connection, operation):
             return  # the other operation still needs the row, and asks the cloud again
         vms.forget(connection, vm)
-    else:
+    elif not saw_it_go:
         since = vm.origin == VmOrigin.STARTED and vm.created_at > started_at
         another = since and not _was_accepted_late(connection, vm, operation)
         state = VmState.PRESENT if another else VmState.GONE

@@ -229,7 +229,8 @@ def never_seen() -> ColumnElement[bool]:
 
 def is_unknown(vm: Row[Any]) -> bool:
     """Return whether nothing is known of a VM except that a caller has named it."""
-    return vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.seen_at is None
+    is_only_named = vm.origin == VmOrigin.GIVEN and vm.generation == 0 and vm.seen_at is None
+    return is_only_named and not vm.protected
 
 
 def forget(connection: Connection, vm: Row[Any]) -> None:
