@@ -136,14 +136,14 @@ class Stage:
             self.folder / "server.key",
             core / "app.py",
             core / "state" / "upgrade.py",
-            core / "broker" / "worker.py",
+            core / "broker" / "worker" / "worker.py",
             self.site / "conf" / "gunicorn.conf.py",
         ]
         of_other = [plugin / "driver.py", metadata / "METADATA", metadata / "entry_points.txt"]
         harms = [Harm(file, way) for file in of_all for way in FILE_WAYS]
         harms += [Harm(file, way, frozenset({"other"})) for file in of_other for way in FILE_WAYS]
         of_libcloud = [
-            self.site / "orchestrator_libcloud" / "convert.py",
+            self.site / "orchestrator_libcloud" / "nodes" / "convert.py",
             self.site / "libcloud" / "compute" / "drivers" / "openstack.py",
         ]
         openstacks = frozenset({"stack", "lab"})
