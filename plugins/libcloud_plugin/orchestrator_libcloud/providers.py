@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from typing import Any, Final
 
 COMMON: Final = ("key", "secret", "region", "host", "port", "secure")
@@ -117,9 +118,18 @@ def load(provider: str) -> Any:
     """Import a provider's module and return its driver class.
 
     Raises:
-        ImportError: the module needs a package that is not installed.
+        ModuleNotFoundError: the module needs a package that is not installed.
+        ImportError: the module is damaged: empty, half written, unreadable.
     """
-    return _table().get_driver(provider)
+    try:
+        return _table().get_driver(provider)
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # a damaged module may raise anything
+        module = str(_table().DRIVERS[provider][0])
+        # Python keeps an empty module; without this, a repaired file would not be read again.
+        sys.modules.pop(module, None)
+        raise ImportError(f"{module}: {type(error).__name__}", name=module) from error
 
 
 def refusal(provider: str) -> str | None:

@@ -80,10 +80,15 @@ class Sessions:
                 provider = self._settings["provider"]
                 try:
                     driver_class = providers.load(provider)
-                except ImportError as error:
+                except ModuleNotFoundError as error:
                     raise PluginError(
                         f"Provider {provider!r} needs the package {error.name}, "
                         "which is not installed"
+                    ) from error
+                except ImportError as error:
+                    raise PluginError(
+                        f"Provider {provider!r} cannot be loaded: the module {error.name} is "
+                        "damaged; install apache-libcloud again"
                     ) from error
                 # This imports Libcloud, which must not be loaded before a cloud is used.
                 transport = importlib.import_module("orchestrator_libcloud.transport")

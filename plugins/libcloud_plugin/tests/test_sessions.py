@@ -7,11 +7,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from orchestrator_core import Deadline, PluginError
+from orchestrator_libcloud import providers
 from orchestrator_libcloud.sessions import Sessions
 from orchestrator_libcloud.settings import LibcloudSettings
 
@@ -99,3 +101,14 @@ def test_a_package_that_is_missing(deadline: Deadline, monkeypatch: pytest.Monke
     vsphere = sessions(provider="vsphere", key="k", host="h.invalid", arguments={"password": "p"})
     with pytest.raises(PluginError, match="pyvmomi"), vsphere.driver(deadline):
         pass
+
+
+def test_a_damaged_module_of_a_provider_is_reported_and_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python would keep an empty module after its file was repaired."""
+    module = "libcloud.compute.drivers.vpsnet"
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    with pytest.raises(ImportError, match=f"{module}: AttributeError"):
+        providers.load("vpsnet")
+    assert providers.load("vpsnet").__name__ == "VPSNetNodeDriver"
