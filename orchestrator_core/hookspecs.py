@@ -68,14 +68,17 @@ from orchestrator_core.model import (
     AssignRequest,
     Call,
     CloudDescription,
+    Firewall,
     Image,
+    KeyPair,
     Location,
+    Network,
     Node,
     Outcome,
     Size,
-    StartRequest,
     Vm,
 )
+from orchestrator_core.start_request import StartField, StartRequest
 
 PROJECT: Final = "orchestrator"
 
@@ -157,6 +160,32 @@ class CloudHooks:
     @hookspec(firstresult=True)
     def list_locations(self, deadline: Deadline, hints: Hints) -> Sequence[Location]:
         """Return every location. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_keypairs(self, deadline: Deadline, hints: Hints) -> Sequence[KeyPair]:
+        """Return every key pair that a start can name in ``keyname``. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_networks(self, deadline: Deadline, hints: Hints) -> Sequence[Network]:
+        """Return everything that a start can name in ``networks``: networks, or subnets.
+
+        Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_firewalls(self, deadline: Deadline, hints: Hints) -> Sequence[Firewall]:
+        """Return everything that a start can name in ``firewalls``. Safe to repeat.
 
         .. versionadded:: 0.1
         """
@@ -251,6 +280,20 @@ class CloudHooks:
             marker: the marker of a start, from :attr:`StartRequest.marker`.
 
         :raises NodeNotFound: when no node carries the marker.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def start_fields(self) -> Mapping[str, StartField | str]:
+        """Return for each optional field of a start how this cloud takes it, or why it does not.
+
+        The keys are the names of the fields of :class:`~orchestrator_core.StartFields`. A value is
+        a :class:`~orchestrator_core.StartField`, or a text with the reason for callers. A field
+        without an entry is not taken. The core refuses a start with a field that is not taken
+        before it calls the driver. Called once for each object, must not use the network. A driver
+        without this hook gets ``keyname`` and ``metadata`` and no other field.
 
         .. versionadded:: 0.1
         """

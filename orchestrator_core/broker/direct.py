@@ -17,10 +17,10 @@ from orchestrator_core.broker.operations.change import (
     Change,
     Made,
     Started,
-    StartOrder,
     VmReference,
 )
 from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit

@@ -17,6 +17,7 @@ from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.start_fields import TakenFields
 from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.settings.model import CloudSettings
 
@@ -276,6 +277,18 @@ class Cloud:
         return await self.guard.compute(
             lambda: hooks.reason_against(operation), self.guard.seconds("check")
         )
+
+    async def start_fields(self) -> TakenFields:
+        """Return how this cloud takes each optional field of a start, or why it does not.
+
+        Raises:
+            OrchestratorError: when the plugin cannot be used, or does not tell.
+        """
+        hooks = self.guard.hooks
+        known = hooks.known_start_fields
+        if known is not None:
+            return known
+        return await self.guard.compute(hooks.start_fields, self.guard.seconds("check"))
 
     async def close(self) -> None:
         """Close connections and end threads."""

@@ -26,8 +26,9 @@ from orchestrator_core import faultpoints
 from orchestrator_core.app import make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.ledger import leases
-from orchestrator_core.broker.operations.change import AssignOrder, Change, StartOrder, VmReference
+from orchestrator_core.broker.operations.change import AssignOrder, Change, VmReference
 from orchestrator_core.broker.operations.operation import FINAL, KeyUse, Requester
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, OrchestratorError

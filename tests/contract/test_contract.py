@@ -83,8 +83,8 @@ PLANTED = {
             "    disk: int | None = None\n    ram: int | None = None\n",
         ),
         ('    PAUSED = "paused"', '    PAUSED = "halted"'),
-        ("    keyname: str | None = None\n", "    key: str | None = None\n"),
     ],
+    "start_request.py": [("    keyname: str | None = None\n", "    key: str | None = None\n")],
     "errors.py": [
         ('code = "rate_limited"', 'code = "slow_down"'),
         ("class Refused(RequestError)", "class Refused(OrchestratorError)"),

@@ -1,4 +1,4 @@
-"""Routes that list a cloud's nodes, images, sizes and locations."""
+"""Routes that list a cloud's nodes, and what a start can name: images, sizes, networks ..."""
 
 from __future__ import annotations
 
@@ -61,6 +61,9 @@ LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
         "/sizes": Listing("list_sizes", "flavors", schemas.SizeSchema),
         "/flavors": Listing("list_sizes", "flavors", schemas.SizeSchema),
         "/locations": Listing("list_locations", "locations", schemas.LocationSchema),
+        "/keypairs": Listing("list_keypairs", "keypairs", schemas.KeyPairSchema),
+        "/networks": Listing("list_networks", "networks", schemas.NetworkSchema),
+        "/firewalls": Listing("list_firewalls", "firewalls", schemas.FirewallSchema),
     }
 )
 """The lists by path; each also has a path that ends with the cloud."""

@@ -15,9 +15,10 @@ from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.markers import marker_of
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import attempts, keys, outcome, updates
-from orchestrator_core.broker.operations.change import Change, Started, StartOrder
+from orchestrator_core.broker.operations.change import Change, Started
 from orchestrator_core.broker.operations.kinds import START
 from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.states import OperationState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud

@@ -17,13 +17,13 @@ from orchestrator_core import (
     OrchestratorError,
     PluginContext,
     Size,
+    StartField,
     StartRequest,
     hookimpl,
 )
 from orchestrator_libcloud import regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.changes import actions, lookup
-from orchestrator_libcloud.changes.start import create_node
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors.errors import Source, translated
 from orchestrator_libcloud.http.exchange import Exchange
@@ -32,7 +32,9 @@ from orchestrator_libcloud.nodes import convert
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
-from orchestrator_libcloud.support import unsupported
+from orchestrator_libcloud.starts.create import create_node
+from orchestrator_libcloud.starts.registry import mapping_of
+from orchestrator_libcloud.support import chosen, unsupported
 
 T = TypeVar("T", Node, Image)
 
@@ -75,6 +77,12 @@ class LibcloudDriver:
     def unsupported(self) -> Mapping[str, str]:
         """Return the hooks that the provider's driver class lacks; send nothing."""
         return unsupported(self._settings, self._sessions.driver_class())
+
+    @hookimpl
+    def start_fields(self) -> dict[str, StartField | str]:
+        """Return for each field of a start how the provider takes it; send nothing."""
+        actual = chosen(self._settings, self._sessions.driver_class())
+        return mapping_of(actual).fields(actual)
 
     @hookimpl
     def check(self, deadline: Deadline) -> None:
