@@ -22,6 +22,7 @@ Arguments = Mapping[str, Any]
 _PREFIX: Final = f"{MARKER_KEY}:"
 _DRIVERS: Final = "libcloud.compute.drivers."
 _TOKEN_LENGTH: Final = 64
+_FORM_OF_MARKER: Final = "must be 12 and 32 hexadecimal digits: 0a-1b"
 
 
 class Carrier(Protocol):
@@ -91,21 +92,28 @@ class Labels:
         argument: the parameter, a list.
         inner: the key of that list, if the parameter is a dict.
         place: the key in ``extra`` under which they come back.
+        is_bare: whether the word is the marker alone, because key and marker are too long.
     """
 
     how: str
     argument: str
     inner: str | None = None
     place: str = "tags"
+    is_bare: bool = False
 
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
-        """Add a word made of key and marker."""
-        return _nested(arguments, self.argument, self.inner, [_PREFIX + marker])
+        """Add a word made of key and marker, or of the marker alone."""
+        if self.is_bare and not is_marker(marker):
+            raise InvalidParameter("marker", _FORM_OF_MARKER)
+        word = marker if self.is_bare else _PREFIX + marker
+        return _nested(arguments, self.argument, self.inner, [word])
 
     def read(self, name: str, extra: Any) -> str | None:
         """Return the marker in such a word."""
         words = extra.get(self.place)
-        found = map(_unprefixed, words) if isinstance(words, list) else ()
+        if not isinstance(words, list):
+            return None
+        found = filter(is_marker, words) if self.is_bare else map(_unprefixed, words)
         return next(filter(None, found), None)
 
     def shown(self, name: str) -> str:
@@ -152,7 +160,7 @@ class Name:
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
         """Add the marker to the name."""
         if not is_marker(marker):
-            raise InvalidParameter("marker", "must be 12 and 32 hexadecimal digits: 0a-1b")
+            raise InvalidParameter("marker", _FORM_OF_MARKER)
         free = self.longest - MARKER_LENGTH - 1
         name = arguments["name"]
         if len(name) > free:
@@ -170,9 +178,20 @@ class Name:
 
 def _nested(arguments: Arguments, argument: str, inner: str | None, value: Any) -> dict[str, Any]:
     """Return the arguments with a dict or list added to the existing ones."""
-    whole = value if inner is None else {inner: value}
     there = arguments.get(argument)
-    return {**arguments, argument: {**there, **whole} if isinstance(there, dict) else whole}
+    if inner is None:
+        return {**arguments, argument: _joined(there, value)}
+    outer = there if isinstance(there, dict) else {}
+    return {**arguments, argument: {**outer, inner: _joined(outer.get(inner), value)}}
+
+
+def _joined(there: Any, value: Any) -> Any:
+    """Return a dict or list with the entries of another one at its end."""
+    if isinstance(there, dict) and isinstance(value, dict):
+        return {**there, **value}
+    if isinstance(there, list) and isinstance(value, list):
+        return [*there, *value]
+    return value
 
 
 def _unprefixed(word: Any) -> str | None:
@@ -196,6 +215,8 @@ CARRIERS: Final[dict[str, Carrier | None]] = {
     # Nimbus has no tags: Libcloud sends them and Nimbus ignores them.
     "ec2.NimbusNodeDriver": None,
     "equinixmetal": Text("the description", "description"),
+    # A tag of Linode has at most 50 characters: key and marker have 65.
+    "linode.LinodeNodeDriverV4": Labels("tag, the marker alone", argument="ex_tags", is_bare=True),
     "scaleway": Labels(f"tag `{_PREFIX}...`", argument="ex_tags"),
     "upcloud": Name("the end of the title (255 characters with the marker)", 255),
 }
@@ -207,7 +228,6 @@ Every other driver that takes ``ex_metadata`` stores the marker there. These are
   of which 17 would be left; gridscale's have 64, vSphere's 80.
 * CloudStack's display name, Alibaba's and Gandi's descriptions, KubeVirt's labels: values that
   can be set do not come back through Libcloud, or Libcloud itself refuses the start.
-* Linode's tags: Libcloud refuses a start without a password for root.
 * Vultr's ``tag``: Vultr has replaced it, and may no longer return it.
 * Abiquo, Kamatera, Maxihost, OVH, RimuHosting, vCloud, VPS.net: the longest name is
   not known.

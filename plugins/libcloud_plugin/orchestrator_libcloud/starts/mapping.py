@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
-from orchestrator_libcloud.changes.lookup import find_location
+from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
 
 StartFields = dict[str, StartField | str]
@@ -32,6 +33,15 @@ class StartMapping:
     supplies: ClassVar[tuple[str, ...]] = ()
     """Parameters without a default, beside name, size, image and location, that it always sets."""
 
+    replaces: ClassVar[frozenset[str]] = frozenset()
+    """Those of name, size and image that the driver takes under another name."""
+
+    own_options: ClassVar[tuple[str, ...]] = ()
+    """Options that :meth:`arguments` reads, and that are no parameters of ``create_node``."""
+
+    ids_only: ClassVar[frozenset[str]] = frozenset()
+    """Those of image and size of which the driver reads only the id, so that none is fetched."""
+
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how the provider takes it, or why it does not; send nothing."""
         accepted = takes(driver_class, "create_node")
@@ -45,8 +55,7 @@ class StartMapping:
         names = tuple(sorted(accepted.keys() - _NOT_OPTIONS))
         if names:
             found["options"] = StartField(parts=names, note="arguments of Libcloud's create_node")
-        reason = f"Provider {driver_class.name} has no parameter for it in Libcloud"
-        return {**dict.fromkeys(FIELDS, reason), **found}
+        return {**not_taken(driver_class), **found}
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
         """Return the arguments of ``create_node`` for the optional fields of a start.
@@ -66,6 +75,28 @@ class StartMapping:
             **self.metadata(request.metadata),
             **self.location(driver, request.location),
         }
+
+    def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+        """Return the argument with the image."""
+        if "image" not in self.ids_only:
+            return {"image": find_image(driver, request.image.id, region)}
+        base = importlib.import_module("libcloud.compute.base")
+        return {"image": base.NodeImage(request.image.id, request.image.name, driver)}
+
+    def size(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+        """Return the argument with the size."""
+        size = request.size
+        if "size" not in self.ids_only:
+            return {"size": find_size(driver, size.id, region)}
+        base = importlib.import_module("libcloud.compute.base")
+        amounts = {"bandwidth": None, "price": 0.0}
+        return {
+            "size": base.NodeSize(size.id, size.name, size.ram, size.disk, driver=driver, **amounts)
+        }
+
+    def create(self, driver: Any, arguments: Mapping[str, Any]) -> Any:
+        """Create the node with all arguments, and return Libcloud's object for it."""
+        return driver.create_node(**arguments)
 
     def key(self, driver: Any, keyname: str | None) -> dict[str, Any]:
         """Return the argument with a key pair's name."""
@@ -100,6 +131,12 @@ FIELDS: Final = (
     "options",
 )
 """The names of the optional fields of a start."""
+
+
+def not_taken(driver_class: Any) -> StartFields:
+    """Return the usual reason for every field; a mapping replaces those that it takes."""
+    reason = f"Provider {driver_class.name} has no parameter for it in Libcloud"
+    return dict.fromkeys(FIELDS, reason)
 
 
 def checked_pairs(pairs: Mapping[str, Any], field: str) -> dict[str, str]:
