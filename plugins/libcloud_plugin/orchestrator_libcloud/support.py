@@ -60,14 +60,16 @@ def _list(chosen: Any, name: str) -> str | None:
 
 
 def _start(chosen: Any) -> str | None:
-    why = lacks(chosen, "create_node", (*BY_REQUEST, *mapping_of(chosen).supplies))
+    mapping = mapping_of(chosen)
+    why = lacks(chosen, "create_node", (*BY_REQUEST, *mapping.supplies))
     if why is not None:
         return why
     if "location" in needed(chosen, "create_node"):
         return lacks(chosen, "list_locations")
     if actions.MODULE in modules(chosen):
         return f"Provider {chosen.name} has no sizes through Libcloud, and a start needs one"
-    refused = [name for name in ALWAYS_GIVEN if name not in takes(chosen, "create_node")]
+    accepted = {*takes(chosen, "create_node"), *mapping.replaces}
+    refused = [name for name in ALWAYS_GIVEN if name not in accepted]
     return f"Provider {chosen.name} does not take {refused[0]} for a node" if refused else None
 
 

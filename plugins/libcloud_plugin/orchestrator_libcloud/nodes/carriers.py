@@ -171,8 +171,15 @@ class Name:
 def _nested(arguments: Arguments, argument: str, inner: str | None, value: Any) -> dict[str, Any]:
     """Return the arguments with a dict or list added to the existing ones."""
     whole = value if inner is None else {inner: value}
-    there = arguments.get(argument)
-    return {**arguments, argument: {**there, **whole} if isinstance(there, dict) else whole}
+    return {**arguments, argument: _joined(arguments.get(argument), whole)}
+
+
+def _joined(there: Any, added: Any) -> Any:
+    if isinstance(there, dict) and isinstance(added, dict):
+        return {**there, **{key: _joined(there.get(key), value) for key, value in added.items()}}
+    if isinstance(there, list) and isinstance(added, list):
+        return [*there, *added]
+    return added
 
 
 def _unprefixed(word: Any) -> str | None:

@@ -17,6 +17,8 @@ refuse its tags afterwards. Source: AWS, "Tag your Amazon EC2 resources", tag re
 class Ec2Mapping(StartMapping):
     """The mapping of EC2."""
 
+    ids_only = frozenset({"image", "size"})
+
     def metadata(self, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the argument with the metadata, which are tags."""
         if metadata and len(metadata) > _MOST_TAGS:

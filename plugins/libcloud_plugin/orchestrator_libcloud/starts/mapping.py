@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
-from orchestrator_libcloud.changes.lookup import find_location
+from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
 
 StartFields = dict[str, StartField | str]
@@ -31,6 +32,12 @@ class StartMapping:
 
     supplies: ClassVar[tuple[str, ...]] = ()
     """Parameters without a default, beside name, size, image and location, that it always sets."""
+
+    replaces: ClassVar[frozenset[str]] = frozenset()
+    """Those of name, size and image that the driver takes under another name."""
+
+    ids_only: ClassVar[frozenset[str]] = frozenset()
+    """Those of image and size of which the driver reads only the id, so that none is fetched."""
 
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how the provider takes it, or why it does not; send nothing."""
@@ -66,6 +73,28 @@ class StartMapping:
             **self.metadata(request.metadata),
             **self.location(driver, request.location),
         }
+
+    def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+        """Return the argument with the image."""
+        if "image" not in self.ids_only:
+            return {"image": find_image(driver, request.image.id, region)}
+        base = importlib.import_module("libcloud.compute.base")
+        return {"image": base.NodeImage(request.image.id, request.image.name, driver)}
+
+    def size(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+        """Return the argument with the size."""
+        size = request.size
+        if "size" not in self.ids_only:
+            return {"size": find_size(driver, size.id, region)}
+        base = importlib.import_module("libcloud.compute.base")
+        amounts = {"bandwidth": None, "price": 0.0}
+        return {
+            "size": base.NodeSize(size.id, size.name, size.ram, size.disk, driver=driver, **amounts)
+        }
+
+    def create(self, driver: Any, arguments: Mapping[str, Any]) -> Any:
+        """Create the node with all arguments, and return Libcloud's object for it."""
+        return driver.create_node(**arguments)
 
     def key(self, driver: Any, keyname: str | None) -> dict[str, Any]:
         """Return the argument with a key pair's name."""
