@@ -262,7 +262,8 @@ def find_location(driver: Any, region: str | None) -> Any:
     if len(locations) == 1:
         return locations[0]
     raise Unsupported(
-        f"Provider {driver.name} needs a location; set region to one of its locations"
+        f"Provider {driver.name} needs a location; set region, or location of the start, to one of "
+        "its locations"
     )
 
 

@@ -178,20 +178,16 @@ class Name:
 
 def _nested(arguments: Arguments, argument: str, inner: str | None, value: Any) -> dict[str, Any]:
     """Return the arguments with a dict or list added to the existing ones."""
-    there = arguments.get(argument)
-    if inner is None:
-        return {**arguments, argument: _joined(there, value)}
-    outer = there if isinstance(there, dict) else {}
-    return {**arguments, argument: {**outer, inner: _joined(outer.get(inner), value)}}
+    whole = value if inner is None else {inner: value}
+    return {**arguments, argument: _joined(arguments.get(argument), whole)}
 
 
-def _joined(there: Any, value: Any) -> Any:
-    """Return a dict or list with the entries of another one at its end."""
-    if isinstance(there, dict) and isinstance(value, dict):
-        return {**there, **value}
-    if isinstance(there, list) and isinstance(value, list):
-        return [*there, *value]
-    return value
+def _joined(there: Any, added: Any) -> Any:
+    if isinstance(there, dict) and isinstance(added, dict):
+        return {**there, **{key: _joined(there.get(key), value) for key, value in added.items()}}
+    if isinstance(there, list) and isinstance(added, list):
+        return [*there, *added]
+    return added
 
 
 def _unprefixed(word: Any) -> str | None:

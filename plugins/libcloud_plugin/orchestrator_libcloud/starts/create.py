@@ -46,7 +46,7 @@ def create_node(driver: Any, request: StartRequest, region: str | None, exchange
     wished = {**options, **mapped, "name": request.name}
     arguments = {
         **_what(mapping, driver, request, region),
-        **_marked(driver, wished, request.marker),
+        **_marked(driver, wished, request),
     }
     exchange.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
     node = mapping.create(driver, arguments)
@@ -83,13 +83,17 @@ def _options(
     return passed_on
 
 
-def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str, Any]:
+def _marked(driver: Any, wished: dict[str, Any], request: StartRequest) -> dict[str, Any]:
     """Return the arguments with the marker, if anything can carry it."""
     carrier = carrier_of(driver)
     if carrier is None:
         return wished
-    if marker is not None:
-        return carrier.put(wished, marker)
+    if request.marker is not None:
+        marked = carrier.put(wished, request.marker)
+        for name in request.options:
+            if marked[name] != wished[name] and not isinstance(wished[name], dict | list):
+                raise InvalidParameter("options", f"{name!r} carries the marker of this start")
+        return marked
     if carrier.shown(wished["name"]) != wished["name"]:
         raise InvalidParameter("name", "must not end with the form of a marker")
     return wished

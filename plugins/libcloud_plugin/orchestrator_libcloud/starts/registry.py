@@ -12,8 +12,16 @@ _DRIVERS: Final = "libcloud.compute.drivers."
 
 _COMMON: Final = StartMapping()
 
+
+class _ByIds(StartMapping):
+    """The mapping of a driver that reads only the ids of image and size."""
+
+    ids_only = frozenset({"image", "size"})
+
+
 MAPPINGS: Final[dict[str, StartMapping]] = {
     "ec2": Ec2Mapping(),
+    "openstack": _ByIds(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
