@@ -90,7 +90,7 @@ def _marked(driver: Any, wished: dict[str, Any], request: StartRequest) -> dict[
         return wished
     if request.marker is not None:
         marked = carrier.put(wished, request.marker)
-        for name in request.options:
+        for name in request.options.keys() & wished.keys():
             if marked[name] != wished[name] and not isinstance(wished[name], dict | list):
                 raise InvalidParameter("options", f"{name!r} carries the marker of this start")
         return marked
