@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.starts.cloudstack import CloudstackMapping
 from orchestrator_libcloud.starts.ec2 import Ec2Mapping
+from orchestrator_libcloud.starts.ecs import EcsMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.openstack import OpenstackMapping
+from orchestrator_libcloud.starts.outscale import OutscaleApiMapping
+from orchestrator_libcloud.starts.ovh import OvhMapping
+from orchestrator_libcloud.starts.scaleway import ScalewayMapping
+from orchestrator_libcloud.starts.upcloud import UpcloudMapping
+from orchestrator_libcloud.starts.vsphere import VsphereMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -21,19 +30,32 @@ class _ByIds(StartMapping):
 
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
+    "cloudstack": CloudstackMapping(),
     "ec2": Ec2Mapping(),
+    "ecs": EcsMapping(),
+    # Its driver derives from CloudStack's and has a create_node of its own.
+    "ktucloud": _COMMON,
     "openstack": _ByIds(),
     "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
+    "outscale": OutscaleApiMapping(),
+    "ovh": OvhMapping(),
+    "scaleway": ScalewayMapping(),
+    "upcloud": UpcloudMapping(),
+    "vsphere": VsphereMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
 
 def mapping_of(driver: Any) -> StartMapping:
-    """Return the mapping of a driver object or its class."""
+    """Return the mapping of a driver object or its class.
+
+    An entry for a class, or for a base class in the same module, goes before that of the module.
+    """
     driver_class = driver if isinstance(driver, type) else type(driver)
-    for cls, module in zip(driver_class.__mro__, modules(driver_class), strict=True):
+    pairs = zip(driver_class.__mro__, modules(driver_class), strict=True)
+    for module, classes in groupby(pairs, key=itemgetter(1)):
         short = module.removeprefix(_DRIVERS)
-        for name in (f"{short}.{cls.__name__}", short):
+        for name in (*(f"{short}.{cls.__name__}" for cls, _ in classes), short):
             if name in MAPPINGS:
                 return MAPPINGS[name]
     return _COMMON
