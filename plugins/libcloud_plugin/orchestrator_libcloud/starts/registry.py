@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.starts.azure import AzureMapping
+from orchestrator_libcloud.starts.digitalocean import DigitalOceanMapping
 from orchestrator_libcloud.starts.ec2 import Ec2Mapping
+from orchestrator_libcloud.starts.google import GoogleMapping
+from orchestrator_libcloud.starts.linode import LinodeMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.openstack import OpenstackMapping
+from orchestrator_libcloud.starts.vultr import VultrMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -21,9 +26,14 @@ class _ByIds(StartMapping):
 
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
+    "azure_arm": AzureMapping(),
+    "digitalocean": DigitalOceanMapping(),
     "ec2": Ec2Mapping(),
+    "gce": GoogleMapping(),
+    "linode.LinodeNodeDriverV4": LinodeMapping(),
     "openstack": _ByIds(),
     "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
+    "vultr.VultrNodeDriverV2": VultrMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
