@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,6 +44,10 @@ _OPTIONS: Final = (
     *("ex_user_name", "ex_storage_account", "ex_blob_container"),
 )
 _ARM_ID: Final = "/subscriptions/.+"
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?")
+_GROUP_NAME: Final = re.compile(r"[\w.()-]{0,89}[\w()-]")
+"""These names become parts of URLs. Source: Microsoft, "Naming rules and restrictions"."""
+
 _MOST_TAGS: Final = 49
 """Azure's limit is 50, and the marker is one of them."""
 
@@ -121,9 +126,15 @@ class AzureMapping(StartMapping):
         The interface is an object that carries what the request must have besides.
         """
         base = importlib.import_module("libcloud.compute.base")
+        if not _NAME.fullmatch(request.name):
+            reason = "must be 1 to 64 letters, digits, hyphens, periods and underscores"
+            raise InvalidParameter("name", reason)
         group = request.options.get(_GROUP)
-        if not isinstance(group, str):
-            reason = f"must have {_GROUP}; an operator can set it in [clouds.NAME.start.options]"
+        if not (isinstance(group, str) and _GROUP_NAME.fullmatch(group)):
+            reason = (
+                f"must have {_GROUP}, the name of a resource group; an operator can set it in "
+                "[clouds.NAME.start.options]"
+            )
             raise InvalidParameter("options", reason)
         auth = (
             base.NodeAuthSSHKey(request.ssh_keys[0])

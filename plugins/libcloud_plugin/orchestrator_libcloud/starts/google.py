@@ -20,6 +20,7 @@ from orchestrator_core import (
     StartRequest,
     Volume,
 )
+from orchestrator_libcloud.changes.lookup import find_image
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import (
     StartFields,
@@ -37,6 +38,7 @@ _USER_OPTION: Final = "ssh_user"
 _USER: Final = "orchestrator"
 """The account of keys without a user's name, unless the options name another one."""
 
+_ACCOUNT: Final = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _COMMENT: Final = re.compile(r"([a-z_][a-z0-9_-]{0,30})@\S+")
 _ADMINISTRATOR: Final = "root"
 """Google's images do not allow this account to log in."""
@@ -156,13 +158,14 @@ class GoogleMapping(StartMapping):
 
 
 def _zone(driver: Any, location: str | None) -> str:
-    zone = location or (driver.zone.name if driver.zone else None)
-    if zone is None:
+    if location is None and driver.zone is not None:
+        return str(driver.zone.name)
+    if location is None:
         reason = "is missing; give a zone, or set region in the settings of the cloud to a zone"
         raise InvalidParameter("location", reason)
-    if not _ZONE.fullmatch(zone):
-        raise InvalidParameter("location", f"{zone!r} must be a zone, such as europe-west1-b")
-    return str(zone)
+    if not _ZONE.fullmatch(location):
+        raise InvalidParameter("location", f"{location!r} must be a zone, such as europe-west1-b")
+    return location
 
 
 def _interfaces(networks: Sequence[str], zone: str, *, is_public: bool) -> Iterator[dict[str, Any]]:
@@ -204,11 +207,14 @@ def _root_disk(driver: Any, request: StartRequest, zone: str) -> dict[str, Any]:
 def _image_link(driver: Any, request: StartRequest) -> str:
     link = request.image.extra.get("selfLink")
     if not isinstance(link, str):
-        link = driver.ex_get_image(request.image.name).extra["selfLink"]
+        link = find_image(driver, request.image.id, None).extra["selfLink"]
     return str(link)
 
 
 def _new_disk(disk: RootDisk | Volume, zone: str) -> dict[str, Any]:
+    if disk.type is not None and not _NAME.fullmatch(disk.type):
+        field = "root_disk" if isinstance(disk, RootDisk) else "volumes"
+        raise InvalidParameter(field, f"{disk.type!r} must be a type of disks, such as pd-ssd")
     size = {} if disk.size is None else {"diskSizeGb": disk.size}
     kind = {} if disk.type is None else {"diskType": f"zones/{zone}/diskTypes/{disk.type}"}
     return {**size, **kind}
@@ -217,6 +223,8 @@ def _new_disk(disk: RootDisk | Volume, zone: str) -> dict[str, Any]:
 def _volume(volume: Volume, zone: str) -> dict[str, Any]:
     attached = {"boot": False, "type": "PERSISTENT", "mode": "READ_WRITE"}
     if volume.id is not None:
+        if not _NAME.fullmatch(volume.id):
+            raise InvalidParameter("volumes", f"{volume.id!r} must be the name of a disk")
         return {"autoDelete": False, **attached, "source": f"zones/{zone}/disks/{volume.id}"}
     return {"autoDelete": not volume.keep, **attached, "initializeParams": _new_disk(volume, zone)}
 
@@ -232,7 +240,8 @@ def _metadata(request: StartRequest) -> dict[str, str]:
     if request.user_data is not None:
         added["user-data"] = request.user_data
     if request.ssh_keys:
-        added["ssh-keys"] = "\n".join(_key_line(key, request.options) for key in request.ssh_keys)
+        user = _user(request.options)
+        added["ssh-keys"] = "\n".join(_key_line(key, user) for key in request.ssh_keys)
     for key in given:
         if not _METADATA_KEY.fullmatch(key):
             reason = f"the key {key!r} must be letters, digits, hyphens and underscores"
@@ -242,12 +251,19 @@ def _metadata(request: StartRequest) -> dict[str, str]:
     return {**given, **added}
 
 
-def _key_line(key: str, options: Mapping[str, Any]) -> str:
+def _user(options: Mapping[str, Any]) -> str | None:
+    user = options.get(_USER_OPTION)
+    if user is not None and not (isinstance(user, str) and _ACCOUNT.fullmatch(user)):
+        raise InvalidParameter("options", f"{_USER_OPTION} must be the name of a Linux account")
+    return user
+
+
+def _key_line(key: str, user: str | None) -> str:
     """Return a key with the account that Google's guest agent makes for it."""
     _, _, comment = key.split(" ", 2) if key.count(" ") > 1 else ("", "", "")
     named = _COMMENT.fullmatch(comment)
     own = named[1] if named and named[1] != _ADMINISTRATOR else _USER
-    return f"{options.get(_USER_OPTION, own)}:{key}"
+    return f"{user or own}:{key}"
 
 
 def _network_tags(tags: Sequence[str]) -> list[str]:

@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator_core import Firewall, InvalidParameter, Network, StartField, StartRequest
+from orchestrator_core import Firewall, InvalidParameter, KeyPair, Network, StartField, StartRequest
 from orchestrator_libcloud.replacement import replaced
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
 from orchestrator_libcloud.starts.values import (
-    NUMBERED_KEYS,
     UUID,
     bare,
     check_public_ip,
@@ -31,6 +30,15 @@ _METAL: Final = "vbm"
 _TAG: Final = re.compile(r"[^\x00-\x1f]{1,255}")
 _NEW_NAMES: Final = {"attach_private_network": "attach_vpc", "tag": "tags"}
 """Properties that Vultr has replaced, as Libcloud names them, to their present names."""
+
+
+# Libcloud's own list fails on a key whose fingerprint it cannot make.
+def _keys(driver: Any) -> list[Any]:
+    return list(driver._paginated_request("/v2/ssh-keys", "ssh_keys"))  # noqa: SLF001
+
+
+def _key(item: Any) -> KeyPair:
+    return KeyPair(item["id"], item["name"])
 
 
 # Libcloud's own list has the private networks that VPCs have replaced.
@@ -56,7 +64,7 @@ class VultrMapping(StartMapping):
     """The mapping of Vultr's API 2."""
 
     lists = {  # noqa: RUF012 - annotated by the base class
-        "list_keypairs": NUMBERED_KEYS,
+        "list_keypairs": StartList("_paginated_request", _key, _keys),
         "list_networks": StartList("_paginated_request", _vpc, _vpcs),
         "list_firewalls": StartList("_paginated_request", _group, _groups),
     }
