@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from any_host import Reply, Request
-from half_answers import NETWORK, azure_error, in_json
+from azure_subscription import GROUP, IMAGE, RULES, SIZE, SUBNET, VM, Subscription
+from half_answers import azure_error
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Deadline, Image, InvalidParameter, OrchestratorError, Size
@@ -17,15 +17,8 @@ from orchestrator_libcloud import LibcloudDriver
 
 Serve = Callable[..., LibcloudDriver]
 
-_THINGS = (
-    Image("Debian:debian-12:12:latest", "debian-12"),
-    Size("Standard_B2s", "Standard_B2s"),
-)
-_GROUP = "/subscriptions/s/resourceGroups/g"
-_VM = f"{_GROUP}/providers/Microsoft.Compute/virtualMachines/web"
-_SUBNET = f"{NETWORK}/virtualNetworks/lab/subnets/front"
-_RULES = f"{NETWORK}/networkSecurityGroups/ssh-only"
-_DISK = f"{_GROUP}/providers/Microsoft.Compute/disks/data-1"
+_THINGS = (Image(IMAGE, "debian-12"), Size(SIZE, SIZE))
+_DISK = f"{GROUP}/providers/Microsoft.Compute/disks/data-1"
 _OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFrofilekeyofthisuserxxxxxxxxxxxxxxxxxxx"
 _EVERYTHING: dict[str, Any] = {
     "ssh_keys": [SSH_KEY, _OTHER_KEY],
@@ -41,69 +34,19 @@ _EVERYTHING: dict[str, Any] = {
     "options": {"ex_resource_group": "g", "ex_user_name": "ann"},
 }
 _SMALLEST: dict[str, Any] = {
-    "networks": [_SUBNET],
+    "networks": [SUBNET],
     "options": {"ex_resource_group": "g"},
-}
-_SUBSCRIPTION = "/subscriptions/s/providers"
-_FRONT = {"id": _SUBNET, "name": "front", "properties": {"addressPrefix": "10.0.0.0/24"}}
-_LAB = {
-    "id": f"{NETWORK}/virtualNetworks/lab",
-    "name": "lab",
-    "location": "westeurope",
-    "properties": {"subnets": [_FRONT]},
 }
 _REFUSED = ("keyname", "metadata")
 
 
-class _Azure:
-    """An Azure subscription; it keeps the VMs that it made.
-
-    Attributes:
-        refusal: the answer to the creation of a VM.
-    """
-
-    def __init__(self) -> None:
-        self.made: dict[str, Any] = {}
-        self.refusal: Reply | None = None
-
-    def __call__(self, request: Request) -> Reply:
-        path = request.path
-        if path.endswith("/oauth2/token"):
-            return in_json({"access_token": "t", "expires_on": "4102444800"})
-        if request.method == "PUT":
-            return self._create(path, json.loads(request.body))
-        return in_json(self._answers()[path.lower()])
-
-    def _answers(self) -> dict[str, Any]:
-        compute = "/microsoft.compute"
-        places = {"resourceType": "virtualMachines", "locations": ["West Europe", "East US"]}
-        return {
-            f"{_SUBSCRIPTION}/microsoft.network/virtualnetworks": {"value": [_LAB]},
-            f"{_SUBSCRIPTION}/microsoft.network/networksecuritygroups": {
-                "value": [{"id": _RULES, "name": "ssh-only"}]
-            },
-            f"{_SUBSCRIPTION}{compute}": {"resourceTypes": [places]},
-            f"{_SUBSCRIPTION}{compute}/virtualmachines": {"value": list(self.made.values())},
-            f"{_VM}/instanceview".lower(): {"statuses": [{"code": "ProvisioningState/creating"}]},
-        }
-
-    def _create(self, path: str, body: dict[str, Any]) -> Reply:
-        if self.refusal is not None:
-            return self.refusal
-        body["properties"]["osProfile"].pop("adminPassword", None)
-        body["properties"].pop("networkProfile")
-        body["properties"]["provisioningState"] = "Creating"
-        self.made[path] = body
-        return in_json(body, 201)
+@pytest.fixture
+def subscription() -> Subscription:
+    return Subscription()
 
 
 @pytest.fixture
-def subscription() -> _Azure:
-    return _Azure()
-
-
-@pytest.fixture
-def sent(subscription: _Azure) -> Sent:
+def sent(subscription: Subscription) -> Sent:
     return Sent(subscription)
 
 
@@ -120,7 +63,7 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
     """Compare with https://learn.microsoft.com/en-us/rest/api/compute/virtual-machines/create-or-update."""
     assert taken(azure) == set(_EVERYTHING)
     node = start(azure, _EVERYTHING, things=_THINGS)
-    assert _changes(sent) == [f"PUT {_VM}"]
+    assert _changes(sent) == [f"PUT {VM}"]
     (request,) = [one for one in sent.requests if one.method == "PUT"]
     assert request.query == {"api-version": "2024-03-01"}
     assert request.headers["If-None-Match"] == "*"
@@ -180,13 +123,13 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
                 "properties": {
                     "primary": True,
                     "deleteOption": "Delete",
-                    "networkSecurityGroup": {"id": _RULES},
+                    "networkSecurityGroup": {"id": RULES},
                     "ipConfigurations": [
                         {
                             "name": "web-config",
                             "properties": {
                                 "primary": True,
-                                "subnet": {"id": _SUBNET},
+                                "subnet": {"id": SUBNET},
                                 "publicIPAddressConfiguration": {
                                     "name": "web-ip",
                                     "sku": {"name": "Standard", "tier": "Regional"},
@@ -215,8 +158,8 @@ def test_a_start_with_a_generated_password(
     azure: LibcloudDriver, sent: Sent, deadline: Deadline
 ) -> None:
     node = start(azure, _SMALLEST, things=_THINGS)
-    assert next(line for line in sent.lines if "oauth2" not in line) == f"PUT {_VM}"
-    body = sent.body_of("PUT", _VM)
+    assert next(line for line in sent.lines if "oauth2" not in line) == f"PUT {VM}"
+    body = sent.body_of("PUT", VM)
     profile = body["properties"]["osProfile"]
     password = node.secrets["password"]
     assert profile == {
@@ -232,7 +175,7 @@ def test_a_start_with_a_generated_password(
     assert azure.find_node(MARKER, deadline=deadline).secrets == {}
     interfaces = body["properties"]["networkProfile"]["networkInterfaceConfigurations"]
     assert interfaces[0]["properties"]["ipConfigurations"] == [
-        {"name": "web-config", "properties": {"primary": True, "subnet": {"id": _SUBNET}}}
+        {"name": "web-config", "properties": {"primary": True, "subnet": {"id": SUBNET}}}
     ]
     assert body["properties"].keys().isdisjoint({"priority", "billingProfile"})
 
@@ -241,33 +184,35 @@ def test_two_starts_share_neither_password_nor_tags(azure: LibcloudDriver, sent:
     first = start(azure, {**_SMALLEST, "tags": {"team": "physics"}}, things=_THINGS)
     second = start(azure, _SMALLEST, things=_THINGS, name="other", marker=None)
     assert first.secrets["password"] != second.secrets["password"]
-    assert sent.body_of("PUT", _VM.replace("/web", "/other"))["tags"] == {}
+    assert sent.body_of("PUT", VM.replace("/web", "/other"))["tags"] == {}
 
 
 def test_the_network_of_the_options(azure: LibcloudDriver, sent: Sent) -> None:
     options = {"ex_resource_group": "g", "ex_network": "lab", "ex_subnet": "front"}
     start(azure, {"options": options}, things=_THINGS)
-    profile = sent.body_of("PUT", _VM)["properties"]["networkProfile"]
+    profile = sent.body_of("PUT", VM)["properties"]["networkProfile"]
     (interface,) = profile["networkInterfaceConfigurations"]
     (address,) = interface["properties"]["ipConfigurations"]
-    assert address["properties"]["subnet"] == {"id": _SUBNET}
+    assert address["properties"]["subnet"] == {"id": SUBNET}
 
 
 def test_a_spot_vm_without_a_limit(azure: LibcloudDriver, sent: Sent) -> None:
     start(azure, {**_SMALLEST, "spot": True}, things=_THINGS)
-    assert sent.body_of("PUT", _VM)["properties"]["billingProfile"] == {"maxPrice": -1}
+    assert sent.body_of("PUT", VM)["properties"]["billingProfile"] == {"maxPrice": -1}
 
 
 def test_a_refused_vm_leaves_nothing_behind(
-    azure: LibcloudDriver, subscription: _Azure, sent: Sent
+    azure: LibcloudDriver, subscription: Subscription, sent: Sent
 ) -> None:
     subscription.refusal = azure_error("SkuNotAvailable", 409)
     with pytest.raises(OrchestratorError, match="SkuNotAvailable"):
         start(azure, _SMALLEST, things=_THINGS)
-    assert _changes(sent) == [f"PUT {_VM}"]  # neither an interface nor an address was made
+    assert _changes(sent) == [f"PUT {VM}"]  # neither an interface nor an address was made
 
 
-def test_a_vm_of_the_same_name_is_not_changed(azure: LibcloudDriver, subscription: _Azure) -> None:
+def test_a_vm_of_the_same_name_is_not_changed(
+    azure: LibcloudDriver, subscription: Subscription
+) -> None:
     """Azure answers If-None-Match with 412 if there is such a VM."""
     subscription.refusal = azure_error("PreconditionFailed", 412)
     with pytest.raises(OrchestratorError) as caught:
@@ -291,8 +236,8 @@ def test_a_field_that_is_not_taken(azure: LibcloudDriver, sent: Sent, field: str
         ({"options": {"ex_user_name": "ann"}}, "options"),
         ({"options": {"ex_resource_group": "g/providers/x"}}, "options"),
         ({"networks": []}, "networks"),
-        ({"networks": [_SUBNET, f"{_SUBNET}2"]}, "networks"),
-        ({"firewalls": [_RULES, f"{_RULES}2"]}, "firewalls"),
+        ({"networks": [SUBNET, f"{SUBNET}2"]}, "networks"),
+        ({"firewalls": [RULES, f"{RULES}2"]}, "firewalls"),
         ({"root_disk": {"size": 64, "keep": True}}, "root_disk"),
         ({"options": {"ex_resource_group": "g", "ex_nic": "x"}}, "options"),
         ({"options": {"ex_resource_group": "g", "ex_customdata": "x"}}, "options"),
@@ -325,6 +270,6 @@ def test_a_start_without_a_location(served: Serve, sent: Sent) -> None:
 def test_the_lists_of_what_a_start_can_name(azure: LibcloudDriver) -> None:
     driver = core(azure)
     (network,) = driver.read("list_networks")
-    assert (network.id, network.name, network.cidr) == (_SUBNET, "lab/front", "10.0.0.0/24")
+    assert (network.id, network.name, network.cidr) == (SUBNET, "lab/front", "10.0.0.0/24")
     assert network.location == "westeurope"
-    assert [(one.id, one.name) for one in driver.read("list_firewalls")] == [(_RULES, "ssh-only")]
+    assert [(one.id, one.name) for one in driver.read("list_firewalls")] == [(RULES, "ssh-only")]
