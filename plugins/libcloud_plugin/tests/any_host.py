@@ -11,7 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,6 +25,7 @@ class Request:
     path: str
     query: dict[str, str]
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        reply = type(self).answer(Request(self.command, parts.path, query, body))
+        request = Request(self.command, parts.path, query, body, dict(self.headers))
+        reply = type(self).answer(request)
         self.send_response(reply.status)
         for name, value in (*reply.headers, ("Content-Length", str(len(reply.body)))):
             self.send_header(name, value)
@@ -74,6 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.body)
 
     def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
         self.do_GET()
 
     def do_DELETE(self) -> None:

@@ -7,9 +7,13 @@ from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.starts.azure import AzureMapping
 from orchestrator_libcloud.starts.cloudstack import CloudstackMapping
+from orchestrator_libcloud.starts.digitalocean import DigitalOceanMapping
 from orchestrator_libcloud.starts.ec2 import Ec2Mapping
 from orchestrator_libcloud.starts.ecs import EcsMapping
+from orchestrator_libcloud.starts.google import GoogleMapping
+from orchestrator_libcloud.starts.linode import LinodeMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.openstack import OpenstackMapping
 from orchestrator_libcloud.starts.outscale import OutscaleApiMapping
@@ -17,6 +21,7 @@ from orchestrator_libcloud.starts.ovh import OvhMapping
 from orchestrator_libcloud.starts.scaleway import ScalewayMapping
 from orchestrator_libcloud.starts.upcloud import UpcloudMapping
 from orchestrator_libcloud.starts.vsphere import VsphereMapping
+from orchestrator_libcloud.starts.vultr import VultrMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -30,11 +35,15 @@ class _ByIds(StartMapping):
 
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
+    "azure_arm": AzureMapping(),
     "cloudstack": CloudstackMapping(),
+    "digitalocean": DigitalOceanMapping(),
     "ec2": Ec2Mapping(),
     "ecs": EcsMapping(),
+    "gce": GoogleMapping(),
     # Its driver derives from CloudStack's and has a create_node of its own.
     "ktucloud": _COMMON,
+    "linode.LinodeNodeDriverV4": LinodeMapping(),
     "openstack": _ByIds(),
     "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
     "outscale": OutscaleApiMapping(),
@@ -42,6 +51,7 @@ MAPPINGS: Final[dict[str, StartMapping]] = {
     "scaleway": ScalewayMapping(),
     "upcloud": UpcloudMapping(),
     "vsphere": VsphereMapping(),
+    "vultr.VultrNodeDriverV2": VultrMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 

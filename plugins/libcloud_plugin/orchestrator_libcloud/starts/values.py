@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Final
 
-from orchestrator_core import InvalidParameter, StartRequest
+from orchestrator_core import InvalidParameter, KeyPair, StartRequest
+from orchestrator_libcloud.nodes.convert import to_keypair
+from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import checked_pairs
 
 ANY: Final = ".+"
@@ -41,6 +44,15 @@ def add_password(node: Any, password: str) -> Any:
     if isinstance(password, GeneratedPassword):
         node.extra = {**(node.extra or {}), "password": str(password)}
     return node
+
+
+def to_numbered_key(pair: Any) -> KeyPair:
+    """Return a key pair whose number or UUID is in ``extra``, as the contract's."""
+    return replace(to_keypair(pair), id=str(pair.extra["id"]))
+
+
+NUMBERED_KEYS: Final = StartList("list_key_pairs", to_numbered_key)
+"""The list of key pairs of drivers that put the ids into ``extra``."""
 
 
 def bare(**attributes: Any) -> Any:
