@@ -15,7 +15,7 @@ from any_host import Reply, Request
 from paged_clouds import in_json
 from start_cases import MARKER, SAMPLES, Sent, core, not_taken, start, taken
 
-from orchestrator_core import CloudError, Deadline, Image, InvalidParameter, Size
+from orchestrator_core import CloudError, Deadline, Image, InvalidParameter, Size, SizeNotFound
 from orchestrator_libcloud import LibcloudDriver
 
 Served = Callable[..., LibcloudDriver]
@@ -129,6 +129,11 @@ def test_a_size_is_the_name_of_a_vm_type(
     found = core(served("outscale", sent)).find_size(size)
     assert (found.id, found.cpu, found.ram) == (size, cpu, ram)
     assert not sent.requests
+
+
+def test_a_size_of_another_form(served: Served) -> None:
+    with pytest.raises(SizeNotFound, match="takes tinavN.cCPUSrGIBpLEVEL"):
+        core(served("outscale", Sent(Outscale()))).find_size("small")
 
 
 @pytest.mark.parametrize("field", sorted(SAMPLES.keys() - FULL.keys()))
