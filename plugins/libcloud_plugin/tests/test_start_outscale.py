@@ -132,7 +132,7 @@ def test_a_size_is_the_name_of_a_vm_type(
 
 
 def test_a_size_of_another_form(served: Served) -> None:
-    with pytest.raises(SizeNotFound, match="takes tinavN.cCPUSrGIBpLEVEL"):
+    with pytest.raises(SizeNotFound, match=r"takes tinavN\.cCPUSrGIBpLEVEL"):
         core(served("outscale", Sent(Outscale()))).find_size("small")
 
 
