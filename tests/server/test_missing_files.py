@@ -75,6 +75,8 @@ HARMS = {
     "clouds": "clouds.yaml: dangling",
     "source": "app.py: half-written",
     "gunicorn": "gunicorn.conf.py: removed",
+    "gunicorn-empty": "gunicorn.conf.py: empty",
+    "gunicorn-half": "gunicorn.conf.py: half-written",
     "run": "run: a file",
     "temporary-away": "tmp: removed",
     "temporary-read-only": "tmp: read-only",
@@ -83,7 +85,7 @@ HARMS = {
 }
 
 
-_SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn", "half-a-plugin")
+_SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn-empty", "half-a-plugin")
 """The harms that `make test` tries; `make soak` tries them all."""
 
 
