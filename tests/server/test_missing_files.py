@@ -75,8 +75,6 @@ HARMS = {
     "clouds": "clouds.yaml: dangling",
     "source": "app.py: half-written",
     "gunicorn": "gunicorn.conf.py: removed",
-    "gunicorn-empty": "gunicorn.conf.py: empty",
-    "gunicorn-half": "gunicorn.conf.py: half-written",
     "run": "run: a file",
     "temporary-away": "tmp: removed",
     "temporary-read-only": "tmp: read-only",
@@ -85,7 +83,7 @@ HARMS = {
 }
 
 
-_SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn-empty", "half-a-plugin")
+_SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn", "half-a-plugin")
 """The harms that `make test` tries; `make soak` tries them all."""
 
 
@@ -101,6 +99,16 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
         if name != "run":  # Another user owns the file in its place.
             wait_until(lambda: one.probe.serves(*steady), 20)
     assert one.server.process.poll() is None
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+
+
+@pytest.mark.parametrize("way", ["empty", "half-written"])
+def test_a_reload_with_a_damaged_gunicorn_conf_is_refused(one: Served, way: str) -> None:
+    refusals = one.refusals()
+    with one.stage.harmed(Harm(one.stage.site / "conf" / "gunicorn.conf.py", way)):
+        one.server.signal(signal.SIGHUP)
+        one.server.wait_for_log("The new settings are not used", count=refusals + 1)
+        wait_until(lambda: one.probe.serves(*CLOUDS), 20)
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
 
 
