@@ -121,6 +121,18 @@ class RenewRequestSchema(_OneVm):
     generation = _generation()
 
 
+def checked_text(field: str, value: str) -> str:
+    """Return a parameter of a query if it is a non-empty text on one line.
+
+    Raises:
+        InvalidParameter: when it is not.
+    """
+    try:
+        return str(Text().deserialize(value))
+    except ValidationError as error:
+        raise InvalidParameter(field, ", ".join(map(str, error.messages))) from None
+
+
 def lease_seconds(text: object) -> float | None:
     """Return the seconds of a lease, or None without one.
 
