@@ -12,6 +12,7 @@ GROUP: Final = "/subscriptions/s/resourceGroups/g"
 VM: Final = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
 SUBNET: Final = f"{NETWORK}/virtualNetworks/lab/subnets/front"
 RULES: Final = f"{NETWORK}/networkSecurityGroups/ssh-only"
+INTERFACE: Final = f"{NETWORK}/networkInterfaces/web-nic"
 SIZE: Final = "Standard_B2s"
 IMAGE: Final = "Debian:debian-12:12:latest"
 
@@ -28,6 +29,7 @@ _SIZE: Final = {
     **dict.fromkeys(("numberOfCores", "osDiskSizeInMB", "maxDataDiskCount"), 2),
     **dict.fromkeys(("memoryInMB", "resourceDiskSizeInMB"), 4096),
 }
+_ADDRESS: Final = {"ipConfigurations": [{"properties": {"privateIPAddress": "10.0.0.4"}}]}
 _PLACES: Final = {"resourceType": "virtualMachines", "locations": ["West Europe", "East US"]}
 _CREATING: Final = {"statuses": [{"code": "ProvisioningState/creating"}]}
 
@@ -38,17 +40,22 @@ class Subscription:
     Attributes:
         made: the VMs that it made, by path.
         refusal: the answer to the creation of a VM, if it is not made.
+        deletion: the status of the answer to a deletion: accepted, or nothing there any more.
     """
 
     def __init__(self) -> None:
         self.made: dict[str, Any] = {}
         self.refusal: Reply | None = None
+        self.deletion = 202
 
     def __call__(self, request: Request) -> Reply:
         if request.path.endswith("/oauth2/token"):
             return in_json({"access_token": "t", "expires_on": "4102444800"})
         if request.method == "PUT":
             return self._create(request.path, json.loads(request.body))
+        if request.method == "DELETE":
+            self.made.pop(request.path, None)
+            return Reply(b"", self.deletion)
         return in_json(self._answers()[request.path.lower()])
 
     def _answers(self) -> dict[str, Any]:
@@ -57,6 +64,7 @@ class Subscription:
         return {
             f"{network}/virtualnetworks": {"value": [_LAB]},
             f"{network}/networksecuritygroups": {"value": [{"id": RULES, "name": "ssh-only"}]},
+            INTERFACE.lower(): {"id": INTERFACE, "name": "web-nic", "properties": _ADDRESS},
             compute: {"resourceTypes": [_PLACES]},
             f"{compute}/locations/westeurope/vmsizes": {"value": [_SIZE]},
             f"{compute}/virtualmachines": {"value": list(self.made.values())},
@@ -68,6 +76,9 @@ class Subscription:
             return self.refusal
         properties = body["properties"]
         properties["osProfile"].pop("adminPassword", None)  # Azure does not return it
-        kept = {name: properties[name] for name in properties if name != "networkProfile"}
-        self.made[path] = {**body, "properties": {**kept, "provisioningState": "Creating"}}
+        (interface,) = properties["networkProfile"].pop("networkInterfaceConfigurations")
+        option = {"deleteOption": interface["properties"]["deleteOption"]}
+        made = {"networkInterfaces": [{"id": INTERFACE, "properties": option}]}
+        properties |= {"networkProfile": made, "provisioningState": "Creating"}
+        self.made[path] = body
         return in_json(self.made[path], 201)

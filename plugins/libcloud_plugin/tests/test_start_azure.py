@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from azure_subscription import GROUP, IMAGE, RULES, SIZE, SUBNET, VM, Subscription
+from azure_subscription import GROUP, IMAGE, INTERFACE, RULES, SIZE, SUBNET, VM, Subscription
 from half_answers import azure_error
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
@@ -180,11 +180,43 @@ def test_a_start_with_a_generated_password(
     assert body["properties"].keys().isdisjoint({"priority", "billingProfile"})
 
 
-def test_two_starts_share_neither_password_nor_tags(azure: LibcloudDriver, sent: Sent) -> None:
-    first = start(azure, {**_SMALLEST, "tags": {"team": "physics"}}, things=_THINGS)
-    second = start(azure, _SMALLEST, things=_THINGS, name="other", marker=None)
-    assert first.secrets["password"] != second.secrets["password"]
-    assert sent.body_of("PUT", VM.replace("/web", "/other"))["tags"] == {}
+def test_each_start_has_a_password_of_its_own(azure: LibcloudDriver) -> None:
+    nodes = [start(azure, _SMALLEST, things=_THINGS, name=name) for name in ("web", "other")]
+    assert len({node.secrets["password"] for node in nodes}) == 2
+
+
+def test_a_stop_leaves_disk_and_interface_to_azure(
+    azure: LibcloudDriver, sent: Sent, deadline: Deadline
+) -> None:
+    node = start(azure, _SMALLEST, things=_THINGS)
+    assert node.private_ips == ["10.0.0.4"]
+    azure.stop_vm(node.id, deadline=deadline)
+    assert _changes(sent) == [f"PUT {VM}", f"DELETE {VM}"]
+
+
+def test_a_stop_deletes_what_azure_keeps(
+    azure: LibcloudDriver, subscription: Subscription, sent: Sent, deadline: Deadline
+) -> None:
+    node = start(azure, _SMALLEST, things=_THINGS)
+    properties = subscription.made[VM]["properties"]
+    for part in (
+        properties["storageProfile"]["osDisk"],
+        properties["networkProfile"]["networkInterfaces"][0]["properties"],
+    ):
+        part["deleteOption"] = "Detach"
+    properties["storageProfile"]["osDisk"]["managedDisk"]["id"] = _DISK
+    subscription.deletion = 204
+    azure.stop_vm(node.id, deadline=deadline)
+    assert _changes(sent)[1:] == [f"DELETE {one}" for one in (VM, INTERFACE, _DISK)]
+
+
+def test_a_stop_of_a_vm_without_a_network_profile(
+    azure: LibcloudDriver, subscription: Subscription, sent: Sent, deadline: Deadline
+) -> None:
+    node = start(azure, _SMALLEST, things=_THINGS)
+    del subscription.made[VM]["properties"]["networkProfile"]
+    azure.stop_vm(node.id, deadline=deadline)
+    assert _changes(sent)[1:] == [f"DELETE {VM}"]
 
 
 def test_the_network_of_the_options(azure: LibcloudDriver, sent: Sent) -> None:

@@ -27,7 +27,10 @@ _NAT = [{"name": "External NAT", "type": "ONE_TO_ONE_NAT"}]
 _EVERYTHING: dict[str, Any] = {
     "ssh_keys": [SSH_KEY, _OTHER_KEY],
     "user_data": "#cloud-config\npackages: [git]\n",
-    "networks": ["lab", "projects/host/regions/europe-west1/subnetworks/shared"],
+    "networks": [
+        "lab",
+        "https://www.googleapis.com/compute/v1/projects/host/regions/europe-west1/subnetworks/shared",
+    ],
     "firewalls": ["web", "ssh"],
     "location": "europe-west1-b",
     "public_ip": True,

@@ -50,6 +50,7 @@ _METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,127}")
 _NETWORK_TAG: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ZONE: Final = re.compile(r"[a-z]+(?:-[a-z0-9]+){2,}")
 _PATH: Final = re.compile(r"(?:projects/[a-z0-9.:-]+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+")
+_API: Final = "https://www.googleapis.com/compute/v1/"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62})")
 _MISREAD: Final = ({"key", "value"}, {"items"})
 """Sets of metadata keys that Libcloud takes for other forms of metadata."""
@@ -179,8 +180,9 @@ def _interfaces(networks: Sequence[str], zone: str, *, is_public: bool) -> Itera
 
 
 def _subnetwork(reference: str, region: str) -> str:
-    if _PATH.fullmatch(reference):
-        return reference
+    path = reference.removeprefix(_API)
+    if _PATH.fullmatch(path):
+        return path
     if not _NAME.fullmatch(reference):
         reason = f"{reference!r} must be the name of a subnet, or regions/REGION/subnetworks/NAME"
         raise InvalidParameter("networks", reason)
