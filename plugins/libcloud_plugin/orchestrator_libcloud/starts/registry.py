@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.starts.azure import AzureMapping
+from orchestrator_libcloud.starts.cloudscale import CloudscaleMapping
 from orchestrator_libcloud.starts.cloudstack import CloudstackMapping
 from orchestrator_libcloud.starts.digitalocean import DigitalOceanMapping
 from orchestrator_libcloud.starts.ec2 import Ec2Mapping
@@ -36,6 +37,7 @@ class _ByIds(StartMapping):
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
     "azure_arm": AzureMapping(),
+    "cloudscale": CloudscaleMapping(),
     "cloudstack": CloudstackMapping(),
     "digitalocean": DigitalOceanMapping(),
     "ec2": Ec2Mapping(),
