@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from any_host import Answer, Reply, Request
 from paged_clouds import in_json
-from start_cases import SAMPLES, Sent, core, not_taken, start, taken
+from start_cases import SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import InvalidParameter
 from orchestrator_libcloud import LibcloudDriver
@@ -78,7 +78,7 @@ def commands(sent: Sent) -> list[str]:
 def test_the_request_with_every_field(served: Served, provider: str) -> None:
     sent = Sent(Cloudstack())
     plugin = serve(served, sent, provider)
-    assert taken(plugin) == FULL.keys()
+    assert taken(plugin) == {*FULL, "ssh_keys"}
     node = start(plugin, FULL)
     assert (node.id, node.name) == ("vm-1", "web")
     query = sent.form_of(command="deployVirtualMachine")
@@ -112,7 +112,7 @@ def test_a_plain_start_starts_the_vm_in_the_only_zone(served: Served, provider: 
     assert commands(sent)[0] == "listZones"
 
 
-@pytest.mark.parametrize("field", sorted(SAMPLES.keys() - FULL.keys()))
+@pytest.mark.parametrize("field", sorted(SAMPLES.keys() - FULL.keys() - {"ssh_keys"}))
 def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
     sent = Sent(Cloudstack())
     plugin = serve(served, sent)
@@ -213,3 +213,10 @@ def test_names_and_ids_are_looked_up(served: Served) -> None:
     query = sent.form_of(command="deployVirtualMachine")
     assert query["networkids"] == NETWORKS[0]
     assert (query["securitygroupnames"], query["zoneid"]) == ("web", ZONE)
+
+
+def test_keys_by_content_go_through_user_data(served: Served) -> None:
+    sent = Sent(Cloudstack())
+    start(serve(served, sent), {"ssh_keys": [SSH_KEY], "location": ZONE})
+    data = base64.b64decode(sent.form_of(command="deployVirtualMachine")["userdata"]).decode()
+    assert data == f'#cloud-config\nssh_authorized_keys: ["{SSH_KEY}"]\n'

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from any_host import Reply, Request
 from paged_clouds import in_json
-from start_cases import MARKER, SAMPLES, Sent, core, not_taken, start, taken
+from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import CloudError, Deadline, Image, InvalidParameter, Size, SizeNotFound
 from orchestrator_libcloud import LibcloudDriver
@@ -65,7 +65,7 @@ class Outscale:
 def test_the_requests_with_every_field(served: Served) -> None:
     sent = Sent(Outscale())
     plugin = served("outscale", sent)
-    assert taken(plugin) == FULL.keys()
+    assert taken(plugin) == {*FULL, "ssh_keys"}
     node = start(plugin, FULL, things=THINGS)
     assert (node.id, node.name, node.marker) == ("i-1", "web", MARKER)
     assert sent.body_of("POST", f"{_API}/CreateVms") == {
@@ -136,7 +136,7 @@ def test_a_size_of_another_form(served: Served) -> None:
         core(served("outscale", Sent(Outscale()))).find_size("small")
 
 
-@pytest.mark.parametrize("field", sorted(SAMPLES.keys() - FULL.keys()))
+@pytest.mark.parametrize("field", sorted(SAMPLES.keys() - FULL.keys() - {"ssh_keys"}))
 def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
     sent = Sent(Outscale())
     plugin = served("outscale", sent)
@@ -153,6 +153,7 @@ def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
         ({"tags": {"Name": "other"}}, "tags"),
         ({"volumes": [{"id": "vol-1"}]}, "volumes"),
         ({"networks": ["subnet-0a", "subnet-0b"]}, "networks"),
+        ({"networks": ["subnet-0a"], "options": {"ex_nics": []}}, "options"),
         ({"options": {"ex_client_token": "x"}}, "options"),
         ({"options": {"ex_max_vms_count": 2}}, "options"),
         ({"options": {"ex_vm_initiated_shutdown_behavior": "restart"}}, "options"),
@@ -189,3 +190,10 @@ def test_networks_and_firewalls_by_name(served: Served) -> None:
     assert (body["SubnetId"], body["SecurityGroupIds"]) == ("subnet-0a", ["sg-0a"])
     (network,) = core(plugin).read("list_networks")
     assert (network.cidr, network.location) == ("10.0.1.0/24", "eu-west-2a")
+
+
+def test_keys_by_content_go_through_user_data(served: Served) -> None:
+    sent = Sent(Outscale())
+    start(served("outscale", sent), {"ssh_keys": [SSH_KEY]}, things=THINGS)
+    data = base64.b64decode(sent.body_of("POST", f"{_API}/CreateVms")["UserData"]).decode()
+    assert data == f'#cloud-config\nssh_authorized_keys: ["{SSH_KEY}"]\n'

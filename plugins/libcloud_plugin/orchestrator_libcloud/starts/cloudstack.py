@@ -19,9 +19,10 @@ from orchestrator_core import (
 from orchestrator_libcloud.changes.lookup import list_locations
 from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.nodes.convert import to_firewall, to_network
+from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
-from orchestrator_libcloud.starts.values import ANY, UUID, bare
+from orchestrator_libcloud.starts.values import UUID, bare
 
 _LONGEST_USER_DATA: Final = 3072
 """CloudStack's limit for a GET, which Libcloud sends, is 4 KB after encoding in Base64.
@@ -64,7 +65,8 @@ class CloudstackMapping(StartMapping):
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how CloudStack takes it, or why it does not; send nothing."""
         return not_taken(driver_class) | {
-            "keyname": StartField(given_as="name", id_pattern=f"(?!{ANY})"),
+            "keyname": StartField(given_as="name", id_pattern="(?!)"),
+            "ssh_keys": ssh_keys_field(_LONGEST_USER_DATA),
             "user_data": StartField(max_bytes=_LONGEST_USER_DATA),
             "networks": StartField(id_pattern=UUID),
             "firewalls": StartField(given_as="name", id_pattern=UUID, note="security groups"),
@@ -86,8 +88,9 @@ class CloudstackMapping(StartMapping):
             arguments["networks"] = [bare(id=network) for network in request.networks]
         if request.firewalls:
             arguments["ex_security_groups"] = list(request.firewalls)
-        if request.user_data is not None:
-            arguments["ex_userdata"] = request.user_data
+        user_data = user_data_of(request.user_data, request.ssh_keys)
+        if user_data is not None:
+            arguments["ex_userdata"] = user_data
         return {
             **arguments,
             **self.key(driver, request.keyname),

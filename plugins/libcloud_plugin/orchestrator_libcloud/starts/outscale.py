@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from orchestrator_core import Firewall, InvalidParameter, Network, StartField, StartRequest
 from orchestrator_libcloud.nodes.convert import to_firewall, to_network
+from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import (
     StartFields,
@@ -15,12 +16,16 @@ from orchestrator_libcloud.starts.mapping import (
     checked_pairs,
     not_taken,
 )
-from orchestrator_libcloud.starts.values import ANY, bare
+from orchestrator_libcloud.starts.values import bare
 
-_OPTIONS: Final = ("ex_bsu_optimized", "ex_nics", "ex_performance", "ex_private_ips")
+_NICS: Final = "ex_nics"
+_OPTIONS: Final = ("ex_bsu_optimized", _NICS, "ex_performance", "ex_private_ips")
 """Others are left out: they create several nodes or none, or Libcloud sends them under a wrong key
 (``ex_vm_initiated_shutdown_behavior``).
 """
+
+_LONGEST_USER_DATA: Final = 500 * 1024 * 3 // 4
+"""OUTSCALE's limit is 500 KiB in Base64. Source: OUTSCALE API reference, CreateVms."""
 
 _PARTS: Final = ("size", "type", "keep")
 _ROOT_DEVICE: Final = "/dev/sda1"
@@ -57,9 +62,9 @@ class OutscaleApiMapping(StartMapping):
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how OUTSCALE takes it, or why it does not; send nothing."""
         return not_taken(driver_class) | {
-            "keyname": StartField(given_as="name", id_pattern=f"(?!{ANY})"),
-            "ssh_keys": "Libcloud's driver takes only keys that OUTSCALE keeps; give keyname",
-            "user_data": StartField(),
+            "keyname": StartField(given_as="name", id_pattern="(?!)"),
+            "ssh_keys": ssh_keys_field(_LONGEST_USER_DATA),
+            "user_data": StartField(max_bytes=_LONGEST_USER_DATA),
             "networks": StartField(
                 limit=1, id_pattern=r"subnet-[0-9a-f]+", note="a Subnet of a Net"
             ),
@@ -78,8 +83,11 @@ class OutscaleApiMapping(StartMapping):
         arguments: dict[str, Any] = {}
         if "Name" in request.tags:
             raise InvalidParameter("tags", "the tag 'Name' is the node's name; use name")
-        if request.user_data is not None:
-            arguments["ex_user_data"] = base64.b64encode(request.user_data.encode()).decode()
+        if _NICS in request.options and (request.networks or request.location):
+            raise InvalidParameter("options", f"{_NICS!r} takes the place of networks and location")
+        user_data = user_data_of(request.user_data, request.ssh_keys)
+        if user_data is not None:
+            arguments["ex_user_data"] = base64.b64encode(user_data.encode()).decode()
         if request.networks:
             arguments["ex_subnet_id"] = request.networks[0]
         if request.firewalls:
