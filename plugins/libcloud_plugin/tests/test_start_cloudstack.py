@@ -27,7 +27,7 @@ _OFFERINGS = [
     {"id": OFFERING, "name": "Small", "disksize": 10, "iscustomized": False},
     {"id": "o-2", "name": "Medium", "disksize": 20, "iscustomized": False},
     {"id": "o-3", "name": "Also medium", "disksize": 20, "iscustomized": False},
-    {"id": "o-4", "name": "Custom", "disksize": 0, "iscustomized": True},
+    {"id": "o-4", "name": "Custom", "disksize": 10, "iscustomized": True},
 ]
 FULL: dict[str, Any] = {
     "keyname": "ann",
