@@ -244,7 +244,8 @@ def _claim(
         try:
             safety.check_may_destroy(vm, cloud)
         except Refused as error:
-            raise Refused(f"The end of a lease destroys the VM: {error.message}") from None
+            error.message = f"The end of a lease destroys the VM: {error.message}"
+            raise
     return assignment, new
 
 
