@@ -155,7 +155,7 @@ async def test_an_assign_that_does_not_show_may_still_be_made(
     else:
         assert (ended.state, ended.error_code, held) == (
             OperationState.FAILED,
-            "not_assigned",
+            "not_made",
             None,
         )
     await cloud.close()
