@@ -144,7 +144,7 @@ class GoogleMapping(StartMapping):
         if request.tags:
             arguments["ex_labels"] = _labels(request.tags)
         if request.spot is not None:
-            arguments["ex_preemptible"] = True
+            arguments |= {"ex_preemptible": True, "ex_automatic_restart": False}
         return arguments
 
     def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
