@@ -119,7 +119,7 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
         "networkApiVersion": "2022-11-01",
         "networkInterfaceConfigurations": [
             {
-                "name": "web-nic",
+                "name": "web-nic-00000000",
                 "properties": {
                     "primary": True,
                     "deleteOption": "Delete",
@@ -131,7 +131,7 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
                                 "primary": True,
                                 "subnet": {"id": SUBNET},
                                 "publicIPAddressConfiguration": {
-                                    "name": "web-ip",
+                                    "name": "web-ip-00000000",
                                     "sku": {"name": "Standard", "tier": "Regional"},
                                     "properties": {
                                         "publicIPAllocationMethod": "Static",
