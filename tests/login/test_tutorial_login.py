@@ -57,7 +57,7 @@ def run_steps(server: Server, folder: Path, choice: str) -> str:
     """Run the program of the page with the reader's choice; return what it prints."""
     code = ADDRESS.sub(server.url, "".join([choice, *STEPS]))
     # The VMs of this cloud share the disk of this machine.
-    code = code.replace("/tmp/tutorial", f"{folder}/tutorial")
+    code = code.replace("/tmp/tutorial", f"{folder}/tutorial")  # noqa: S108 - of the page
     (folder / "tutorial.py").write_text(code)
     variables = {
         **environment_without_ours(),
