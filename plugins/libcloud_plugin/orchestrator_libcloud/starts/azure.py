@@ -23,6 +23,7 @@ from orchestrator_core import (
     StartField,
     StartRequest,
 )
+from orchestrator_libcloud.changes import azure_images
 from orchestrator_libcloud.replacement import replaced
 from orchestrator_libcloud.starts.azure_request import Completion
 from orchestrator_libcloud.starts.lists import StartList
@@ -50,7 +51,6 @@ _MOST_TAGS: Final = 49
 """Azure's limit is 50, and the marker is one of them."""
 
 _VERSION: Final = "2024-03-01"
-_HTTP: Final = "http"
 
 
 def _subnets(driver: Any) -> list[tuple[Any, Any]]:
@@ -153,16 +153,12 @@ class AzureMapping(StartMapping):
         return arguments
 
     def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
-        """Return the image, whose id has all parts; the marketplace is not searched again."""
-        module = importlib.import_module("libcloud.compute.drivers.azure_arm")
+        """Return the image, whose id has all parts; it is not looked up again."""
         wanted = request.image.id
-        parts = wanted.split(":")
-        if wanted.startswith(_HTTP) or len(parts) != len(("publisher", "offer", "sku", "version")):
-            return super().image(driver, request, region)
-        publisher, offer, sku, version = parts
-        return {
-            "image": module.AzureImage(version, sku, offer, publisher, request.location, driver)
-        }
+        if azure_images.is_vhd(wanted) and "ex_storage_account" not in request.options:
+            reason = "is a VHD, which needs the option ex_storage_account; make an image of it"
+            raise InvalidParameter("image", reason)
+        return {"image": azure_images.made(driver, wanted)}
 
     def create(self, driver: Any, arguments: Mapping[str, Any]) -> Any:
         """Create the node in one request, and keep its password if it was generated."""
