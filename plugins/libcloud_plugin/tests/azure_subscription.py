@@ -6,12 +6,14 @@ import json
 from typing import Any, Final
 
 from any_host import Reply, Request
-from half_answers import NETWORK, in_json
+from half_answers import NETWORK, azure_error, in_json
 
 GROUP: Final = "/subscriptions/s/resourceGroups/g"
 VM: Final = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
 SUBNET: Final = f"{NETWORK}/virtualNetworks/lab/subnets/front"
 RULES: Final = f"{NETWORK}/networkSecurityGroups/ssh-only"
+OWN_IMAGE: Final = f"{GROUP}/providers/Microsoft.Compute/galleries/lab/images/base"
+MANAGED_IMAGE: Final = f"{GROUP}/providers/Microsoft.Compute/images/base"
 INTERFACE: Final = f"{NETWORK}/networkInterfaces/web-nic"
 SIZE: Final = "Standard_B2s"
 IMAGE: Final = "Debian:debian-12:12:latest"
@@ -56,7 +58,8 @@ class Subscription:
         if request.method == "DELETE":
             self.made.pop(request.path, None)
             return Reply(b"", self.deletion)
-        return in_json(self._answers()[request.path.lower()])
+        answer = self._answers().get(request.path.lower())
+        return azure_error("ResourceNotFound", 404) if answer is None else in_json(answer)
 
     def _answers(self) -> dict[str, Any]:
         compute = f"{_PROVIDERS}/microsoft.compute"
@@ -65,6 +68,8 @@ class Subscription:
             f"{network}/virtualnetworks": {"value": [_LAB]},
             f"{network}/networksecuritygroups": {"value": [{"id": RULES, "name": "ssh-only"}]},
             INTERFACE.lower(): {"id": INTERFACE, "name": "web-nic", "properties": _ADDRESS},
+            OWN_IMAGE.lower(): {"id": OWN_IMAGE},
+            MANAGED_IMAGE.lower(): {"id": MANAGED_IMAGE},
             compute: {"resourceTypes": [_PLACES]},
             f"{compute}/locations/westeurope/vmsizes": {"value": [_SIZE]},
             f"{compute}/virtualmachines": {"value": list(self.made.values())},

@@ -8,7 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from azure_subscription import GROUP, IMAGE, INTERFACE, RULES, SIZE, SUBNET, VM, Subscription
+from azure_subscription import (
+    GROUP,
+    IMAGE,
+    INTERFACE,
+    MANAGED_IMAGE,
+    OWN_IMAGE,
+    RULES,
+    SIZE,
+    SUBNET,
+    VM,
+    Subscription,
+)
 from half_answers import azure_error
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
@@ -119,7 +130,7 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
         "networkApiVersion": "2022-11-01",
         "networkInterfaceConfigurations": [
             {
-                "name": "web-nic",
+                "name": "web-nic-00000000",
                 "properties": {
                     "primary": True,
                     "deleteOption": "Delete",
@@ -131,7 +142,7 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
                                 "primary": True,
                                 "subnet": {"id": SUBNET},
                                 "publicIPAddressConfiguration": {
-                                    "name": "web-ip",
+                                    "name": "web-ip-00000000",
                                     "sku": {"name": "Standard", "tier": "Regional"},
                                     "properties": {
                                         "publicIPAllocationMethod": "Static",
@@ -296,6 +307,42 @@ def test_a_start_without_a_location(served: Serve, sent: Sent) -> None:
     with pytest.raises(InvalidParameter, match="set region") as caught:
         start(served("azure_arm", sent), _SMALLEST, things=_THINGS)
     assert caught.value.field == "location"
+    assert not _changes(sent)
+
+
+@pytest.mark.parametrize("image_id", [OWN_IMAGE, MANAGED_IMAGE])
+def test_an_image_of_the_account(azure: LibcloudDriver, sent: Sent, image_id: str) -> None:
+    image = core(azure).find_image(image_id)
+    assert (image.id, image.name) == (image_id, "base")
+    start(azure, _SMALLEST, things=(image, _THINGS[1]))
+    profile = sent.body_of("PUT", VM)["properties"]["storageProfile"]
+    assert profile["imageReference"] == {"id": image_id}
+
+
+@pytest.mark.parametrize(
+    ("image_id", "message"),
+    [
+        ("debian", "must be Publisher:Offer:Sku:Version"),
+        ("Debian:debian-12:12", "must be Publisher:Offer:Sku:Version"),
+        (f"{OWN_IMAGE}/../x", "must be Publisher:Offer:Sku:Version"),
+        (f"{OWN_IMAGE}2", "there is no image"),
+    ],
+)
+def test_an_image_that_azure_does_not_have(
+    azure: LibcloudDriver, sent: Sent, image_id: str, message: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=message) as caught:
+        core(azure).find_image(image_id)
+    assert caught.value.field == "image"
+    assert len([line for line in sent.lines if "oauth2" not in line]) <= 1
+
+
+def test_a_vhd_needs_a_storage_account(azure: LibcloudDriver, sent: Sent) -> None:
+    url = "https://disks.blob.core.windows.net/vhds/debian.vhd"
+    things = (core(azure).find_image(url), _THINGS[1])
+    with pytest.raises(InvalidParameter, match="ex_storage_account") as caught:
+        start(azure, _SMALLEST, things=things)
+    assert caught.value.field == "image"
     assert not _changes(sent)
 
 

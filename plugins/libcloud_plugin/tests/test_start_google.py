@@ -136,7 +136,7 @@ def test_a_start_with_every_field(google: LibcloudDriver, sent: Sent) -> None:
         "canIpForward": True,
         "labels": {"team": "physics", "urgent": ""},
         "tags": {"items": ["web", "ssh"]},
-        "scheduling": {"preemptible": True},
+        "scheduling": {"preemptible": True, "automaticRestart": False},
         "networkInterfaces": [
             {"subnetwork": "regions/europe-west1/subnetworks/lab", "accessConfigs": _NAT},
             {"subnetwork": "projects/host/regions/europe-west1/subnetworks/shared"},
@@ -246,6 +246,7 @@ def test_a_field_that_is_not_taken(google: LibcloudDriver, sent: Sent) -> None:
         ({"root_disk": {"type": "pd/ssd"}}, "root_disk"),
         ({"options": {"ssh_user": "ann:ssh"}}, "options"),
         ({"options": {"ex_subnetwork": "lab"}}, "options"),
+        ({"spot": True, "options": {"ex_automatic_restart": True}}, "options"),
     ],
 )
 def test_a_value_that_is_not_taken(

@@ -11,11 +11,9 @@ Source of the request's form: Microsoft, "Virtual Machines - Create Or Update", 
 
 from __future__ import annotations
 
-import base64
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator_core import (
@@ -24,9 +22,10 @@ from orchestrator_core import (
     Network,
     StartField,
     StartRequest,
-    Volume,
 )
+from orchestrator_libcloud.changes import azure_images
 from orchestrator_libcloud.replacement import replaced
+from orchestrator_libcloud.starts.azure_request import Completion
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import (
     StartFields,
@@ -52,11 +51,6 @@ _MOST_TAGS: Final = 49
 """Azure's limit is 50, and the marker is one of them."""
 
 _VERSION: Final = "2024-03-01"
-_NETWORK_VERSION: Final = "2022-11-01"
-_NO_LIMIT: Final = -1
-"""The maximum price of a spot VM that is not evicted for its price."""
-
-_HTTP: Final = "http"
 
 
 def _subnets(driver: Any) -> list[tuple[Any, Any]]:
@@ -145,7 +139,7 @@ class AzureMapping(StartMapping):
         arguments: dict[str, Any] = {
             "auth": auth,
             "location": bare(id=_location(driver, request.location)),
-            "ex_nic": _Completion(request, _subnet(driver, request, group)),
+            "ex_nic": Completion(request, _subnet(driver, request, group)),
             # Libcloud's default is one dictionary for all nodes.
             "ex_tags": checked_pairs(request.tags, "tags"),
             "ex_use_managed_disks": is_managed,
@@ -159,21 +153,17 @@ class AzureMapping(StartMapping):
         return arguments
 
     def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
-        """Return the image, whose id has all parts; the marketplace is not searched again."""
-        module = importlib.import_module("libcloud.compute.drivers.azure_arm")
+        """Return the image, whose id has all parts; it is not looked up again."""
         wanted = request.image.id
-        parts = wanted.split(":")
-        if wanted.startswith(_HTTP) or len(parts) != len(("publisher", "offer", "sku", "version")):
-            return super().image(driver, request, region)
-        publisher, offer, sku, version = parts
-        return {
-            "image": module.AzureImage(version, sku, offer, publisher, request.location, driver)
-        }
+        if azure_images.is_vhd(wanted) and "ex_storage_account" not in request.options:
+            reason = "is a VHD, which needs the option ex_storage_account; make an image of it"
+            raise InvalidParameter("image", reason)
+        return {"image": azure_images.made(driver, wanted)}
 
     def create(self, driver: Any, arguments: Mapping[str, Any]) -> Any:
         """Create the node in one request, and keep its password if it was generated."""
         send = driver.connection.request
-        completion: _Completion = arguments["ex_nic"]
+        completion: Completion = arguments["ex_nic"]
 
         def completed(action: str, params: Any = None, data: Any = None, **given: Any) -> Any:
             if given.get("method") == "PUT":
@@ -185,76 +175,6 @@ class AzureMapping(StartMapping):
         with replaced(driver.connection, "request", completed):
             node = super().create(driver, arguments)
         return add_password(node, getattr(arguments["auth"], "password", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class _Completion:
-    """The parts of a request for a VM that Libcloud does not know.
-
-    Attributes:
-        subnet: the id of the subnet.
-        id: the place of an interface's id, which Libcloud reads.
-    """
-
-    request: StartRequest
-    subnet: str
-    id: str = ""
-
-    def complete(self, body: dict[str, Any]) -> None:
-        """Add to Libcloud's body of the request."""
-        request, properties = self.request, body["properties"]
-        properties["networkProfile"] = {
-            "networkApiVersion": _NETWORK_VERSION,
-            "networkInterfaceConfigurations": [self._interface(body["name"])],
-        }
-        _complete_access(properties["osProfile"], request)
-        if request.volumes:
-            disks = [_data_disk(lun, volume) for lun, volume in enumerate(request.volumes)]
-            properties["storageProfile"]["dataDisks"] = disks
-        if request.spot is not None:
-            price = request.spot.max_price
-            properties["priority"] = "Spot"
-            properties["evictionPolicy"] = "Deallocate"
-            properties["billingProfile"] = {"maxPrice": _NO_LIMIT if price is None else price}
-
-    def _interface(self, name: str) -> dict[str, Any]:
-        address: dict[str, Any] = {"primary": True, "subnet": {"id": self.subnet}}
-        if self.request.public_ip:
-            address["publicIPAddressConfiguration"] = {
-                "name": f"{name}-ip",
-                "sku": {"name": "Standard", "tier": "Regional"},
-                "properties": {"publicIPAllocationMethod": "Static", "deleteOption": "Delete"},
-            }
-        properties: dict[str, Any] = {
-            "primary": True,
-            "deleteOption": "Delete",
-            "ipConfigurations": [{"name": f"{name}-config", "properties": address}],
-        }
-        if self.request.firewalls:
-            properties["networkSecurityGroup"] = {"id": self.request.firewalls[0]}
-        return {"name": f"{name}-nic", "properties": properties}
-
-
-def _complete_access(profile: dict[str, Any], request: StartRequest) -> None:
-    """Add custom data, encoded once, and all keys; Libcloud takes one key and fails to encode."""
-    if request.user_data is not None:
-        profile["customData"] = base64.b64encode(request.user_data.encode()).decode()
-    linux = profile["linuxConfiguration"]
-    linux["disablePasswordAuthentication"] = bool(request.ssh_keys)
-    if request.ssh_keys:
-        del profile["adminPassword"]  # Libcloud's own, which it does not tell
-        path = linux["ssh"]["publicKeys"][0]["path"]
-        linux["ssh"]["publicKeys"] = [{"path": path, "keyData": key} for key in request.ssh_keys]
-
-
-def _data_disk(lun: int, volume: Volume) -> dict[str, Any]:
-    if volume.id is not None:
-        attached = {"managedDisk": {"id": volume.id}, "deleteOption": "Detach"}
-        return {"lun": lun, "createOption": "Attach", **attached}
-    kind = {} if volume.type is None else {"managedDisk": {"storageAccountType": volume.type}}
-    option = "Detach" if volume.keep else "Delete"
-    new = {"diskSizeGB": volume.size, **kind, "deleteOption": option}
-    return {"lun": lun, "createOption": "Empty", **new}
 
 
 def _subnet(driver: Any, request: StartRequest, group: str) -> str:

@@ -15,12 +15,10 @@ from orchestrator_core import (
     Firewall,
     InvalidParameter,
     Network,
-    RootDisk,
     StartField,
     StartRequest,
-    Volume,
 )
-from orchestrator_libcloud.changes.lookup import find_image
+from orchestrator_libcloud.starts.google_disks import NAME, root_disk, volume_disk
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import (
     StartFields,
@@ -51,7 +49,6 @@ _NETWORK_TAG: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ZONE: Final = re.compile(r"[a-z]+(?:-[a-z0-9]+){2,}")
 _PATH: Final = re.compile(r"(?:projects/[a-z0-9.:-]+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+")
 _API: Final = "https://www.googleapis.com/compute/v1/"
-_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62})")
 _MISREAD: Final = ({"key", "value"}, {"items"})
 """Sets of metadata keys that Libcloud takes for other forms of metadata."""
 
@@ -133,8 +130,8 @@ class GoogleMapping(StartMapping):
             "ex_nic_gce_struct": list(_interfaces(request.networks, zone, is_public=is_public)),
             "ex_disk_type": None,
             "ex_disks_gce_struct": [
-                _root_disk(driver, request, zone),
-                *(_volume(volume, zone) for volume in request.volumes),
+                root_disk(driver, request, zone),
+                *(volume_disk(volume, zone) for volume in request.volumes),
             ],
         }
         if metadata := _metadata(request):
@@ -144,7 +141,7 @@ class GoogleMapping(StartMapping):
         if request.tags:
             arguments["ex_labels"] = _labels(request.tags)
         if request.spot is not None:
-            arguments["ex_preemptible"] = True
+            arguments |= {"ex_preemptible": True, "ex_automatic_restart": False}
         return arguments
 
     def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
@@ -183,52 +180,10 @@ def _subnetwork(reference: str, region: str) -> str:
     path = reference.removeprefix(_API)
     if _PATH.fullmatch(path):
         return path
-    if not _NAME.fullmatch(reference):
+    if not NAME.fullmatch(reference):
         reason = f"{reference!r} must be the name of a subnet, or regions/REGION/subnetworks/NAME"
         raise InvalidParameter("networks", reason)
     return f"regions/{region}/subnetworks/{reference}"
-
-
-def _root_disk(driver: Any, request: StartRequest, zone: str) -> dict[str, Any]:
-    disk = request.root_disk or RootDisk()
-    new = {
-        "diskName": request.name,
-        "sourceImage": _image_link(driver, request),
-        **_new_disk(disk, zone),
-    }
-    return {
-        "autoDelete": not disk.keep,
-        "boot": True,
-        "type": "PERSISTENT",
-        "mode": "READ_WRITE",
-        "deviceName": request.name,
-        "initializeParams": new,
-    }
-
-
-def _image_link(driver: Any, request: StartRequest) -> str:
-    link = request.image.extra.get("selfLink")
-    if not isinstance(link, str):
-        link = find_image(driver, request.image.id, None).extra["selfLink"]
-    return str(link)
-
-
-def _new_disk(disk: RootDisk | Volume, zone: str) -> dict[str, Any]:
-    if disk.type is not None and not _NAME.fullmatch(disk.type):
-        field = "root_disk" if isinstance(disk, RootDisk) else "volumes"
-        raise InvalidParameter(field, f"{disk.type!r} must be a type of disks, such as pd-ssd")
-    size = {} if disk.size is None else {"diskSizeGb": disk.size}
-    kind = {} if disk.type is None else {"diskType": f"zones/{zone}/diskTypes/{disk.type}"}
-    return {**size, **kind}
-
-
-def _volume(volume: Volume, zone: str) -> dict[str, Any]:
-    attached = {"boot": False, "type": "PERSISTENT", "mode": "READ_WRITE"}
-    if volume.id is not None:
-        if not _NAME.fullmatch(volume.id):
-            raise InvalidParameter("volumes", f"{volume.id!r} must be the name of a disk")
-        return {"autoDelete": False, **attached, "source": f"zones/{zone}/disks/{volume.id}"}
-    return {"autoDelete": not volume.keep, **attached, "initializeParams": _new_disk(volume, zone)}
 
 
 def _metadata(request: StartRequest) -> dict[str, str]:
