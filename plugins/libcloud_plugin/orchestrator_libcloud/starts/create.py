@@ -46,10 +46,13 @@ def create_node(driver: Any, request: StartRequest, region: str | None, exchange
     mapping = mapping_of(driver)
     create = method(driver, "create_node", (*BY_REQUEST, *mapping.supplies))
     mapped = mapping.arguments(driver, request)
-    wished = {**_options(request, mapped), **mapped, "name": request.name}
+    _check_options(request, mapped)
+    options = mapping.option_arguments(request.options)
+    wished = {**options, **mapped, "name": request.name}
     arguments = {**_what(driver, request, region), **_marked(driver, wished, request.marker)}
     exchange.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
-    node = create(**arguments)
+    with mapping.sending(driver, request):
+        node = create(**arguments)
     if node is None or isinstance(node, list):
         raise InvalidAnswer("The cloud did not answer a start with one node")
     return node
@@ -77,12 +80,11 @@ def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, A
     return arguments
 
 
-def _options(request: StartRequest, mapped: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a start, none of which sets what another field has set."""
+def _check_options(request: StartRequest, mapped: Mapping[str, Any]) -> None:
+    """Check that no option sets what another field has set."""
     for name in request.options:
         if name in mapped:
             raise InvalidParameter("options", f"{name!r} is already set by another field")
-    return dict(request.options)
 
 
 def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from orchestrator_libcloud.nodes.convert import to_firewall, to_network
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartMapping
@@ -10,7 +12,7 @@ from orchestrator_libcloud.starts.mapping import StartMapping
 class OpenstackMapping(StartMapping):
     """The mapping of OpenStack since Nova's API version 2."""
 
-    lists = {  # noqa: RUF012 - annotated by the base class
+    lists: ClassVar[dict[str, StartList]] = {
         **StartMapping.lists,
         "list_networks": StartList("ex_list_networks", to_network),
         "list_firewalls": StartList(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
-from orchestrator_libcloud.starts.ec2 import Ec2Mapping
+from orchestrator_libcloud.starts.ec2 import (
+    CompatibleMapping,
+    Ec2Mapping,
+    NimbusMapping,
+    OutscaleMapping,
+)
 from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.openstack import OpenstackMapping
 
@@ -15,17 +22,24 @@ _COMMON: Final = StartMapping()
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
     "ec2": Ec2Mapping(),
+    "ec2.EucNodeDriver": CompatibleMapping(),
+    "ec2.NimbusNodeDriver": NimbusMapping(),
+    "ec2.OutscaleNodeDriver": OutscaleMapping(),
     "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
 
 def mapping_of(driver: Any) -> StartMapping:
-    """Return the mapping of a driver object or its class."""
+    """Return the mapping of a driver object or its class.
+
+    An entry for a class, or for a base class in the same module, goes before that of the module.
+    """
     driver_class = driver if isinstance(driver, type) else type(driver)
-    for cls, module in zip(driver_class.__mro__, modules(driver_class), strict=True):
+    pairs = zip(driver_class.__mro__, modules(driver_class), strict=True)
+    for module, classes in groupby(pairs, key=itemgetter(1)):
         short = module.removeprefix(_DRIVERS)
-        for name in (f"{short}.{cls.__name__}", short):
+        for name in (*(f"{short}.{cls.__name__}" for cls, _ in classes), short):
             if name in MAPPINGS:
                 return MAPPINGS[name]
     return _COMMON
