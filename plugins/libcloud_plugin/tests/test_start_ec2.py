@@ -210,6 +210,15 @@ def test_user_data_of_the_full_size_is_sent_in_the_body(amazon: LibcloudDriver, 
         start(amazon, {"user_data": "x" * 16_385}, things=(_IMAGE, _SMALL))
 
 
+class _Signer(SigV4Auth):  # type: ignore[misc]
+    """Amazon's own signer. It leaves out one header that Libcloud signs, which Amazon allows."""
+
+    def headers_to_sign(self, request: Any) -> Any:
+        found = super().headers_to_sign(request)
+        found["user-agent"] = request.headers["user-agent"]
+        return found
+
+
 def test_a_body_is_signed_as_amazon_checks_it(amazon: LibcloudDriver, sent: Sent) -> None:
     """AWS, "Signature Version 4", computed by Amazon's own library."""
     attempt(amazon, {"user_data": "#!/bin/sh\necho ~ä&=+\n", "tags": {"a b": "c/d~"}})
@@ -222,7 +231,7 @@ def test_a_body_is_signed_as_amazon_checks_it(amazon: LibcloudDriver, sent: Sent
     assert told is not None
     headers = {name: request.headers[name] for name in told["signed"].split(";")}
     assert {"host", "content-type", "x-amz-date", "x-amz-content-sha256"} <= headers.keys()
-    signer = SigV4Auth(Credentials("k", "s3cret"), "ec2", told["region"])
+    signer = _Signer(Credentials("k", "s3cret"), "ec2", told["region"])
     url = f"https://{headers['host']}{request.path}"
     signed = AWSRequest(request.method, url, headers, request.body)
     signed.context["timestamp"] = headers["x-amz-date"]
