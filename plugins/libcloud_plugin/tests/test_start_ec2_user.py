@@ -78,7 +78,7 @@ def start(amazon: Api, **fields: Any) -> Any:
 
 def instance(boto: Any, answer: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
-    found = boto.describe_instances(InstanceIds=[_id(answer.json())])
+    found = boto.describe_instances(InstanceIds=[answer.json()["nodes"]["id"]])
     (one,) = found["Reservations"][0]["Instances"]
     assert isinstance(one, dict)
     return one
