@@ -14,7 +14,7 @@ from orchestrator_libcloud.starts.ec2 import (
     OutscaleMapping,
 )
 from orchestrator_libcloud.starts.mapping import StartMapping
-from orchestrator_libcloud.starts.openstack import OpenstackMapping
+from orchestrator_libcloud.starts.openstack import OpenstackMapping, RackspaceMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -25,7 +25,8 @@ MAPPINGS: Final[dict[str, StartMapping]] = {
     "ec2.EucNodeDriver": CompatibleMapping(),
     "ec2.NimbusNodeDriver": NimbusMapping(),
     "ec2.OutscaleNodeDriver": OutscaleMapping(),
-    "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
+    "openstack.OpenStack_1_1_NodeDriver": OpenstackMapping(),
+    "rackspace.RackspaceNodeDriver": RackspaceMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
