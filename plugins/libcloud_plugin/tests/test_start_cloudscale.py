@@ -79,6 +79,7 @@ def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
     [
         ({"public_ip": False}, "public_ip"),
         ({"root_disk": {"type": "ssd"}}, "root_disk"),
+        ({"options": {"use_ipv6": "no"}}, "options"),
         ({"options": {"tags": {}}}, "options"),
     ],
 )

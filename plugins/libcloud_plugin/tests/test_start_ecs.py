@@ -180,6 +180,7 @@ def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
         ({"firewalls": ["sg-1a", "sg-1b"]}, "firewalls", "at most 1 entry"),
         ({"networks": ["net"]}, "networks", "the id of a vSwitch"),
         ({"root_disk": {"size": 30}}, "root_disk", "'size'"),
+        ({"options": {"ex_hostname": 7}}, "options", "must be text"),
         ({"options": {"ex_description": "x"}}, "options", "'ex_description'"),
         ({"options": {"ex_internet_max_bandwidth_out": 5}}, "options", "has no effect without"),
         ({"options": {"ex_internet_charge_type": "PayByTraffic"}}, "options", "bandwidth_out"),

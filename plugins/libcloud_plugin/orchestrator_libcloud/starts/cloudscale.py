@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.mapping import (
     StartFields,
     StartMapping,
@@ -13,7 +14,7 @@ from orchestrator_libcloud.starts.mapping import (
 )
 from orchestrator_libcloud.starts.values import ANY, UUID
 
-_OPTIONS: Final = ("server_groups", "use_ipv6")
+_OPTIONS: Final[options.Kinds] = {"server_groups": list, "use_ipv6": bool}
 """Further attributes of a server."""
 
 
@@ -22,7 +23,7 @@ class CloudscaleMapping(StartMapping):
 
     lists = {}  # noqa: RUF012 - annotated by the base class
     ids_only = frozenset({"image", "size"})
-    own_options = _OPTIONS
+    own_options = tuple(_OPTIONS)
 
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how cloudscale.ch takes it, or why it does not; send nothing."""
@@ -36,14 +37,12 @@ class CloudscaleMapping(StartMapping):
             "root_disk": StartField(parts=("size",)),
             "tags": StartField(),
             "metadata": "cloudscale.ch keeps no metadata; give tags or user_data",
-            "options": StartField(parts=_OPTIONS, note="attributes of a server"),
+            "options": StartField(parts=tuple(_OPTIONS), note="attributes of a server"),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
         """Return the arguments of ``create_node``."""
-        attributes: dict[str, Any] = {
-            name: request.options[name] for name in _OPTIONS if name in request.options
-        }
+        attributes = options.checked(request.options, _OPTIONS)
         if request.ssh_keys:
             attributes["ssh_keys"] = list(request.ssh_keys)
         if request.user_data is not None:

@@ -19,9 +19,10 @@ from orchestrator_core import (
 from orchestrator_libcloud.changes.lookup import list_locations
 from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.nodes.convert import to_firewall, to_network
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
-from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
+from orchestrator_libcloud.starts.mapping import NAMES_ONLY, StartFields, StartMapping, not_taken
 from orchestrator_libcloud.starts.values import UUID, bare
 
 _LONGEST_USER_DATA: Final = 3072
@@ -31,7 +32,7 @@ Source: CloudStack's API reference, deployVirtualMachine, parameter ``userdata``
 """
 
 _AFFINITY: Final = "ex_affinity_groups"
-_OPTIONS: Final = (_AFFINITY, "ex_displayname", "ex_ip_address")
+_OPTIONS: Final[options.Kinds] = {_AFFINITY: list, "ex_displayname": str, "ex_ip_address": str}
 _PLACES_NAMED: Final = 8
 
 
@@ -65,7 +66,7 @@ class CloudstackMapping(StartMapping):
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how CloudStack takes it, or why it does not; send nothing."""
         return not_taken(driver_class) | {
-            "keyname": StartField(given_as="name", id_pattern="(?!)"),
+            "keyname": StartField(given_as="name", id_pattern=NAMES_ONLY),
             "ssh_keys": ssh_keys_field(_LONGEST_USER_DATA),
             "user_data": StartField(max_bytes=_LONGEST_USER_DATA),
             "networks": StartField(id_pattern=UUID),
@@ -77,11 +78,14 @@ class CloudstackMapping(StartMapping):
                 parts=("size", "type", "keep"),
                 note="of a disk offering of that size; type is its id or name, keep must be true",
             ),
-            "options": StartField(parts=_OPTIONS, note="arguments of Libcloud's create_node"),
+            "options": StartField(
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
+            ),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
         """Return the arguments of ``create_node``."""
+        options.checked(request.options, _OPTIONS)
         # Libcloud's own default leaves the VM stopped.
         arguments: dict[str, Any] = {"ex_start_vm": True}
         if request.networks:
@@ -126,7 +130,7 @@ def _affinity(request: StartRequest) -> dict[str, Any]:
     groups = request.options.get(_AFFINITY)
     if groups is None:
         return {}
-    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+    if not all(isinstance(group, str) for group in groups):
         raise InvalidParameter("options", f"{_AFFINITY!r} must be a list of ids")
     return {_AFFINITY: [bare(id=group) for group in groups]}
 

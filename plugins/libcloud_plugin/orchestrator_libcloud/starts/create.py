@@ -42,14 +42,15 @@ def create_node(driver: Any, request: StartRequest, region: str | None, exchange
     mapping = mapping_of(driver)
     method(driver, "create_node", (*BY_REQUEST, *mapping.supplies))
     mapped = mapping.arguments(driver, request)
-    options = _options(mapping, request, mapped)
+    options = mapping.option_arguments(_options(mapping, request, mapped))
     wished = {**options, **mapped, "name": request.name}
     arguments = {
         **_what(mapping, driver, request, region),
         **_marked(driver, wished, request),
     }
     exchange.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
-    node = mapping.create(driver, arguments)
+    with mapping.sending(driver, request):
+        node = mapping.create(driver, arguments)
     if node is None or isinstance(node, list):
         raise InvalidAnswer("The cloud did not answer a start with one node")
     return node

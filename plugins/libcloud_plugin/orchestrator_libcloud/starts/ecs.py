@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest, Volume
 from orchestrator_libcloud.nodes.convert import to_firewall
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
 from orchestrator_libcloud.starts.values import (
@@ -26,14 +27,14 @@ _OUT: Final = "ex_internet_max_bandwidth_out"
 _ADDRESS: Final = "ex_private_ip_address"
 _PUBLIC: Final = "public_ip"
 _BANDWIDTH: Final = 5
-_OPTIONS: Final = (
-    "ex_hostname",
-    _CHARGE,
-    "ex_internet_max_bandwidth_in",
-    _OUT,
-    "ex_io_optimized",
-    _ADDRESS,
-)
+_OPTIONS: Final[options.Kinds] = {
+    "ex_hostname": str,
+    _CHARGE: str,
+    "ex_internet_max_bandwidth_in": int,
+    _OUT: int,
+    "ex_io_optimized": bool,
+    _ADDRESS: str,
+}
 
 
 class EcsMapping(StartMapping):
@@ -68,7 +69,9 @@ class EcsMapping(StartMapping):
             ),
             "root_disk": StartField(parts=("type",), note="Libcloud drops its size"),
             "volumes": StartField(limit=_MOST_VOLUMES, parts=("size", "type", "keep")),
-            "options": StartField(parts=_OPTIONS, note="arguments of Libcloud's create_node"),
+            "options": StartField(
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
+            ),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
@@ -108,10 +111,10 @@ class EcsMapping(StartMapping):
         return add_password(node, given["auth"].password)
 
 
-def _internet(options: Mapping[str, Any]) -> dict[str, Any]:
+def _internet(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the bandwidth without which ECS assigns no public address, as far as it is missing."""
     defaults = {_CHARGE: "PayByTraffic", _OUT: _BANDWIDTH}
-    return {name: options.get(name) or value for name, value in defaults.items()}
+    return {name: given.get(name) or value for name, value in defaults.items()}
 
 
 def _vswitch(network: str) -> str:
@@ -134,12 +137,12 @@ def _check_options(request: StartRequest) -> None:
     Raises:
         InvalidParameter: an option is given without the other one that it needs.
     """
-    options: Mapping[str, Any] = request.options
-    if options.get(_OUT) and not options.get(_CHARGE) and not request.public_ip:
+    given = options.checked(request.options, _OPTIONS)
+    if given.get(_OUT) and not given.get(_CHARGE) and not request.public_ip:
         raise InvalidParameter("options", f"{_OUT!r} has no effect without {_CHARGE!r}")
-    if str(options.get(_CHARGE)).lower() == "paybytraffic" and not (
-        options.get(_OUT) or request.public_ip
+    if str(given.get(_CHARGE)).lower() == "paybytraffic" and not (
+        given.get(_OUT) or request.public_ip
     ):
         raise InvalidParameter("options", f"{_CHARGE!r} needs {_OUT!r}")
-    if options.get(_ADDRESS) and not request.networks:
+    if given.get(_ADDRESS) and not request.networks:
         raise InvalidParameter("options", f"{_ADDRESS!r} needs the vSwitch in networks")

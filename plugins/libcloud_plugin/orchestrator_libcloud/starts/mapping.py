@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
@@ -17,6 +18,9 @@ StartFields = dict[str, StartField | str]
 
 KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
 """The parameters for the name of a key pair."""
+
+NAMES_ONLY: Final = "(?!)"
+"""An ``id_pattern`` that nothing matches, for things that have only names: a name needs no list."""
 
 _SEVERAL: Final = frozenset({"keypairs"})
 """Parameters that take a list of key names."""
@@ -51,7 +55,7 @@ class StartMapping:
         accepted = takes(driver_class, "create_node")
         found: StartFields = {}
         if not accepted.keys().isdisjoint(KEY_NAMES):
-            found["keyname"] = StartField(given_as="name")
+            found["keyname"] = StartField(given_as="name", id_pattern=NAMES_ONLY)
         if "ex_metadata" in accepted:
             found["metadata"] = StartField()
         if "location" in accepted and lacks(driver_class, "list_locations") is None:
@@ -117,6 +121,21 @@ class StartMapping:
     def location(self, driver: Any, location: str | None) -> dict[str, Any]:
         """Return the argument with the location."""
         return {} if location is None else {"location": find_location(driver, location)}
+
+    def option_arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of ``create_node`` for the options of a start.
+
+        Raises:
+            InvalidParameter: the provider does not accept an option.
+        """
+        return dict(given)
+
+    def sending(self, driver: Any, request: StartRequest) -> AbstractContextManager[None]:
+        """Return the context in which ``create_node`` is called.
+
+        A provider corrects in it what Libcloud sends wrong.
+        """
+        return nullcontext()
 
 
 FIELDS: Final = (

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from orchestrator_core import Firewall, InvalidParameter, Network, StartField, StartRequest
 from orchestrator_libcloud.nodes.convert import to_firewall, to_network
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import (
+    NAMES_ONLY,
     StartFields,
     StartMapping,
     checked_pairs,
@@ -19,7 +21,12 @@ from orchestrator_libcloud.starts.mapping import (
 from orchestrator_libcloud.starts.values import bare
 
 _NICS: Final = "ex_nics"
-_OPTIONS: Final = ("ex_bsu_optimized", _NICS, "ex_performance", "ex_private_ips")
+_OPTIONS: Final[options.Kinds] = {
+    "ex_bsu_optimized": bool,
+    _NICS: list,
+    "ex_performance": str,
+    "ex_private_ips": list,
+}
 """Others are left out: they create several nodes or none, or Libcloud sends them under a wrong key
 (``ex_vm_initiated_shutdown_behavior``).
 """
@@ -62,7 +69,7 @@ class OutscaleApiMapping(StartMapping):
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how OUTSCALE takes it, or why it does not; send nothing."""
         return not_taken(driver_class) | {
-            "keyname": StartField(given_as="name", id_pattern="(?!)"),
+            "keyname": StartField(given_as="name", id_pattern=NAMES_ONLY),
             "ssh_keys": ssh_keys_field(_LONGEST_USER_DATA),
             "user_data": StartField(max_bytes=_LONGEST_USER_DATA),
             "networks": StartField(
@@ -75,7 +82,9 @@ class OutscaleApiMapping(StartMapping):
             "root_disk": StartField(parts=_PARTS),
             "volumes": StartField(limit=len(_DEVICES), parts=_PARTS),
             "tags": StartField(limit=49, note="the tag Name is the name"),
-            "options": StartField(parts=_OPTIONS, note="arguments of Libcloud's create_node"),
+            "options": StartField(
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
+            ),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
@@ -83,6 +92,7 @@ class OutscaleApiMapping(StartMapping):
         arguments: dict[str, Any] = {}
         if "Name" in request.tags:
             raise InvalidParameter("tags", "the tag 'Name' is the node's name; use name")
+        options.checked(request.options, _OPTIONS)
         if _NICS in request.options and (request.networks or request.location):
             raise InvalidParameter("options", f"{_NICS!r} takes the place of networks and location")
         user_data = user_data_of(request.user_data, request.ssh_keys)

@@ -11,12 +11,17 @@ from orchestrator_libcloud.starts.azure import AzureMapping
 from orchestrator_libcloud.starts.cloudscale import CloudscaleMapping
 from orchestrator_libcloud.starts.cloudstack import CloudstackMapping
 from orchestrator_libcloud.starts.digitalocean import DigitalOceanMapping
-from orchestrator_libcloud.starts.ec2 import Ec2Mapping
+from orchestrator_libcloud.starts.ec2 import (
+    CompatibleMapping,
+    Ec2Mapping,
+    NimbusMapping,
+    OutscaleMapping,
+)
 from orchestrator_libcloud.starts.ecs import EcsMapping
 from orchestrator_libcloud.starts.google import GoogleMapping
 from orchestrator_libcloud.starts.linode import LinodeMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
-from orchestrator_libcloud.starts.openstack import OpenstackMapping
+from orchestrator_libcloud.starts.openstack import OpenstackMapping, RackspaceMapping
 from orchestrator_libcloud.starts.outscale import OutscaleApiMapping
 from orchestrator_libcloud.starts.ovh import OvhMapping
 from orchestrator_libcloud.starts.scaleway import ScalewayMapping
@@ -47,13 +52,17 @@ MAPPINGS: Final[dict[str, StartMapping]] = {
     "ktucloud": _COMMON,
     "linode.LinodeNodeDriverV4": LinodeMapping(),
     "openstack": _ByIds(),
-    "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
     "outscale": OutscaleApiMapping(),
     "ovh": OvhMapping(),
     "scaleway": ScalewayMapping(),
     "upcloud": UpcloudMapping(),
     "vsphere": VsphereMapping(),
     "vultr.VultrNodeDriverV2": VultrMapping(),
+    "ec2.EucNodeDriver": CompatibleMapping(),
+    "ec2.NimbusNodeDriver": NimbusMapping(),
+    "ec2.OutscaleNodeDriver": OutscaleMapping(),
+    "openstack.OpenStack_1_1_NodeDriver": OpenstackMapping(),
+    "rackspace.RackspaceNodeDriver": RackspaceMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 

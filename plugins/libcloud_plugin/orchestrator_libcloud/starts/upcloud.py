@@ -7,11 +7,12 @@ import re
 from typing import Any, Final
 
 from orchestrator_core import StartField, StartRequest
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
 from orchestrator_libcloud.starts.values import bare, check_public_ip
 
 _HOSTNAME: Final = "ex_hostname"
-_OPTIONS: Final = (_HOSTNAME, "ex_username")
+_OPTIONS: Final[options.Kinds] = {_HOSTNAME: str, "ex_username": str}
 _NOT_IN_HOSTNAMES: Final = re.compile(r"[^A-Za-z0-9.-]+")
 _LONGEST_HOSTNAME: Final = 128
 
@@ -36,11 +37,14 @@ class UpcloudMapping(StartMapping):
             "public_ip": StartField(note="always true"),
             "root_disk": "The plan, which is the size, determines the disk",
             "metadata": newer,
-            "options": StartField(parts=_OPTIONS, note="arguments of Libcloud's create_node"),
+            "options": StartField(
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
+            ),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
         """Return the arguments of ``create_node``."""
+        options.checked(request.options, _OPTIONS)
         check_public_ip(request, "UpCloud")
         # Libcloud's default is localhost.
         arguments: dict[str, Any] = {
