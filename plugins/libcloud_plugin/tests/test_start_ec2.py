@@ -290,9 +290,15 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
         ({"tags": {"Name": "x"}}, "tags: .* use name"),
         ({"tags": {"k" * 129: "x"}}, "tags: a key must be at most 128"),
         ({"tags": {f"k{n}": "x" for n in range(49)}}, "tags: .* at most 48 entries"),
-        ({"metadata": {"k": "x" * 257}}, "metadata: the value of 'k' must be at most 256"),
-        ({"metadata": {"k": 5}}, "metadata: the value of 'k' must be text"),
-        ({"metadata": {"k": "x"}, "tags": {"k": "y"}}, "metadata: 'k' is also in tags"),
+        (
+            {"metadata": {"course": "x" * 257}},
+            "metadata: the value of 'course' must be at most 256",
+        ),
+        ({"metadata": {"course": 5}}, "metadata: the value of 'course' must be text"),
+        (
+            {"metadata": {"course": "x"}, "tags": {"course": "y"}},
+            "metadata: 'course' is also in tags",
+        ),
         (
             {
                 "metadata": {f"m{n}": "x" for n in range(25)},

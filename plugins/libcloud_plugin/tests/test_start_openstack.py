@@ -244,8 +244,11 @@ def test_what_is_not_taken_is_refused_with_its_reason(
         ({"volumes": [{"size": 30, "type": "ssd"}]}, "volumes: .* does not take 'type'"),
         ({"root_disk": {"size": 1}}, "root_disk: size must be at least 2 GB"),
         ({"metadata": {"k/y": "x"}}, "metadata: the key 'k/y' must be"),
-        ({"metadata": {"k": "x" * 256}}, "metadata: the value of 'k' must be at most 255"),
-        ({"metadata": {"k": 1}}, "metadata: the value of 'k' must be text"),
+        (
+            {"metadata": {"course": "x" * 256}},
+            "metadata: the value of 'course' must be at most 255",
+        ),
+        ({"metadata": {"course": 1}}, "metadata: the value of 'course' must be text"),
         ({"options": {"ex_admin_pass": "x"}}, "options: .* does not take 'ex_admin_pass'"),
         ({"options": {"ex_config_drive": "x"}}, "options: 'ex_config_drive' must be a boolean"),
         ({"options": {"ex_files": {"/x": 1}}}, "options: 'ex_files' must be an object of paths"),
