@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +25,8 @@ class Request:
     path: str
     query: dict[str, str]
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers, with names in lower case."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        request = Request(self.command, parts.path, query, body, dict(self.headers))
-        reply = type(self).answer(request)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = type(self).answer(Request(self.command, parts.path, query, body, headers))
         self.send_response(reply.status)
         for name, value in (*reply.headers, ("Content-Length", str(len(reply.body)))):
             self.send_header(name, value)

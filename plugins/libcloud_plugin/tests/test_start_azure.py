@@ -77,7 +77,7 @@ def test_a_start_with_every_field(azure: LibcloudDriver, sent: Sent) -> None:
     assert _changes(sent) == [f"PUT {VM}"]
     (request,) = [one for one in sent.requests if one.method == "PUT"]
     assert request.query == {"api-version": "2024-03-01"}
-    assert request.headers["If-None-Match"] == "*"
+    assert request.headers["if-none-match"] == "*"
     body = json.loads(request.body)
     properties = body["properties"]
     user_data = base64.b64decode(properties["osProfile"].pop("customData"))

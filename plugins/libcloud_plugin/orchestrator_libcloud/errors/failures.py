@@ -94,6 +94,16 @@ BAD_NAME: Final = Meaning(Refused, "not accepted by the cloud", field="name")
 BAD_IMAGE: Final = Meaning(Refused, "not accepted by the cloud", field="image")
 BAD_KEY: Final = Meaning(Refused, "not accepted by the cloud", field="keyname")
 WRONG_SIZE: Final = Meaning(Refused, "not accepted by the cloud", field="size")
+NO_NETWORK: Final = Meaning(Refused, "there is no such network or subnet", field="networks")
+BAD_NETWORK: Final = Meaning(Refused, "not accepted by the cloud", field="networks")
+NEEDS_NETWORK: Final = Meaning(Refused, "the cloud cannot choose one; name it", field="networks")
+NO_FIREWALL: Final = Meaning(Refused, "there is no such security group", field="firewalls")
+BAD_FIREWALL: Final = Meaning(Refused, "not accepted by the cloud", field="firewalls")
+BAD_LOCATION: Final = Meaning(Refused, "not accepted by the cloud", field="location")
+BAD_USER_DATA: Final = Meaning(Refused, "not accepted by the cloud", field="user_data")
+BAD_ROOT_DISK: Final = Meaning(Refused, "not accepted by the cloud", field="root_disk")
+BAD_VOLUMES: Final = Meaning(Refused, "not accepted by the cloud", field="volumes")
+BAD_SPOT: Final = Meaning(Refused, "not accepted by the cloud", field="spot")
 
 BY_FIELD: Final = {
     "name": BAD_NAME,
@@ -101,6 +111,10 @@ BY_FIELD: Final = {
     "size": WRONG_SIZE,
     "keyname": BAD_KEY,
     "metadata": BAD_METADATA,
+    "networks": BAD_NETWORK,
+    "firewalls": BAD_FIREWALL,
+    "location": BAD_LOCATION,
+    "user_data": BAD_USER_DATA,
 }
 """The meanings of a refusal that names a parameter of a start, by our name of the parameter."""
 

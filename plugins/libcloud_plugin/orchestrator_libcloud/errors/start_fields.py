@@ -19,6 +19,10 @@ _NAMES: Final[dict[str, str]] = {
     ),
     "keyname": "keyname keypair keypairname sshkey sshkeys sshkeyids keypairs authorizedkeys",
     "metadata": "metadata tags labels tag",
+    "networks": "network networks networkid networkids subnet subnetid subnetwork",
+    "firewalls": "securitygroup securitygroups securitygroupid securitygroupids firewallgroupid",
+    "location": "availabilityzone zone location",
+    "user_data": "userdata customdata",
 }
 _OURS: Final = {word: ours for ours, words in _NAMES.items() for word in words.split()}
 

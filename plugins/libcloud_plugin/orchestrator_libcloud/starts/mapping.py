@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
 from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.lists import KEY_PAIRS, StartList
 
 StartFields = dict[str, StartField | str]
@@ -17,6 +19,9 @@ StartFields = dict[str, StartField | str]
 
 KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
 """The parameters for the name of a key pair."""
+
+NAMES_ONLY: Final = "(?!)"
+"""An ``id_pattern`` that nothing matches, for things that have only names: a name needs no list."""
 
 _SEVERAL: Final = frozenset({"keypairs"})
 """Parameters that take a list of key names."""
@@ -40,6 +45,9 @@ class StartMapping:
     replaces: ClassVar[frozenset[str]] = frozenset()
     """Those of name, size and image that the driver takes under another name."""
 
+    known_options: ClassVar[options.Kinds | None] = None
+    """The options with the types of their values; None for the arguments of ``create_node``."""
+
     own_options: ClassVar[tuple[str, ...]] = ()
     """Options that :meth:`arguments` reads, and that are no parameters of ``create_node``."""
 
@@ -51,7 +59,7 @@ class StartMapping:
         accepted = takes(driver_class, "create_node")
         found: StartFields = {}
         if not accepted.keys().isdisjoint(KEY_NAMES):
-            found["keyname"] = StartField(given_as="name")
+            found["keyname"] = StartField(given_as="name", id_pattern=NAMES_ONLY)
         if "ex_metadata" in accepted:
             found["metadata"] = StartField()
         if "location" in accepted and lacks(driver_class, "list_locations") is None:
@@ -117,6 +125,23 @@ class StartMapping:
     def location(self, driver: Any, location: str | None) -> dict[str, Any]:
         """Return the argument with the location."""
         return {} if location is None else {"location": find_location(driver, location)}
+
+    def option_arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of ``create_node`` for the options of a start.
+
+        Raises:
+            InvalidParameter: the provider does not accept an option.
+        """
+        kinds = self.known_options
+        found = given if kinds is None else options.checked(given, kinds)
+        return {name: value for name, value in found.items() if name not in self.own_options}
+
+    def sending(self, driver: Any, request: StartRequest) -> AbstractContextManager[None]:
+        """Return the context in which ``create_node`` is called.
+
+        A provider corrects in it what Libcloud sends wrong.
+        """
+        return nullcontext()
 
 
 FIELDS: Final = (

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.starts.azure import AzureMapping
 from orchestrator_libcloud.starts.digitalocean import DigitalOceanMapping
-from orchestrator_libcloud.starts.ec2 import Ec2Mapping
+from orchestrator_libcloud.starts.ec2 import (
+    CompatibleMapping,
+    Ec2Mapping,
+    NimbusMapping,
+    OutscaleMapping,
+)
 from orchestrator_libcloud.starts.google import GoogleMapping
 from orchestrator_libcloud.starts.linode import LinodeMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
-from orchestrator_libcloud.starts.openstack import OpenstackMapping
+from orchestrator_libcloud.starts.openstack import OpenstackMapping, RackspaceMapping
 from orchestrator_libcloud.starts.vultr import VultrMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -29,21 +36,29 @@ MAPPINGS: Final[dict[str, StartMapping]] = {
     "azure_arm": AzureMapping(),
     "digitalocean": DigitalOceanMapping(),
     "ec2": Ec2Mapping(),
+    "ec2.EucNodeDriver": CompatibleMapping(),
+    "ec2.NimbusNodeDriver": NimbusMapping(),
+    "ec2.OutscaleNodeDriver": OutscaleMapping(),
     "gce": GoogleMapping(),
     "linode.LinodeNodeDriverV4": LinodeMapping(),
     "openstack": _ByIds(),
-    "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
+    "openstack.OpenStack_1_1_NodeDriver": OpenstackMapping(),
+    "rackspace.RackspaceNodeDriver": RackspaceMapping(),
     "vultr.VultrNodeDriverV2": VultrMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
 
 def mapping_of(driver: Any) -> StartMapping:
-    """Return the mapping of a driver object or its class."""
+    """Return the mapping of a driver object or its class.
+
+    An entry for a class, or for a base class in the same module, goes before that of the module.
+    """
     driver_class = driver if isinstance(driver, type) else type(driver)
-    for cls, module in zip(driver_class.__mro__, modules(driver_class), strict=True):
+    pairs = zip(driver_class.__mro__, modules(driver_class), strict=True)
+    for module, classes in groupby(pairs, key=itemgetter(1)):
         short = module.removeprefix(_DRIVERS)
-        for name in (f"{short}.{cls.__name__}", short):
+        for name in (*(f"{short}.{cls.__name__}" for cls, _ in classes), short):
             if name in MAPPINGS:
                 return MAPPINGS[name]
     return _COMMON
