@@ -215,7 +215,10 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
         size = instance_types.find_size(driver, wanted)
     else:
         size = _get_size(driver, wanted)
-        if size is None:
+        has_only_form = (
+            form_of(driver) is not None and lacks(driver, "list_sizes", ("location",)) is not None
+        )
+        if size is None and not has_only_form:
             sizes = list_with(driver, "list_sizes", region)
             size = _first(size for size in sizes if str(size.id) == wanted)
     size = size or passed_on(driver, wanted)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.starts.azure import AzureMapping
+from orchestrator_libcloud.starts.cloudscale import CloudscaleMapping
+from orchestrator_libcloud.starts.cloudstack import CloudstackMapping
 from orchestrator_libcloud.starts.digitalocean import DigitalOceanMapping
 from orchestrator_libcloud.starts.ec2 import (
     CompatibleMapping,
@@ -15,10 +17,16 @@ from orchestrator_libcloud.starts.ec2 import (
     NimbusMapping,
     OutscaleMapping,
 )
+from orchestrator_libcloud.starts.ecs import EcsMapping
 from orchestrator_libcloud.starts.google import GoogleMapping
 from orchestrator_libcloud.starts.linode import LinodeMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.openstack import OpenstackMapping, RackspaceMapping
+from orchestrator_libcloud.starts.outscale import OutscaleApiMapping
+from orchestrator_libcloud.starts.ovh import OvhMapping
+from orchestrator_libcloud.starts.scaleway import ScalewayMapping
+from orchestrator_libcloud.starts.upcloud import UpcloudMapping
+from orchestrator_libcloud.starts.vsphere import VsphereMapping
 from orchestrator_libcloud.starts.vultr import VultrMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -34,16 +42,26 @@ class _ByIds(StartMapping):
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
     "azure_arm": AzureMapping(),
+    "cloudscale": CloudscaleMapping(),
+    "cloudstack": CloudstackMapping(),
     "digitalocean": DigitalOceanMapping(),
     "ec2": Ec2Mapping(),
     "ec2.EucNodeDriver": CompatibleMapping(),
     "ec2.NimbusNodeDriver": NimbusMapping(),
     "ec2.OutscaleNodeDriver": OutscaleMapping(),
+    "ecs": EcsMapping(),
     "gce": GoogleMapping(),
+    # Its driver derives from CloudStack's and has a create_node of its own.
+    "ktucloud": _COMMON,
     "linode.LinodeNodeDriverV4": LinodeMapping(),
     "openstack": _ByIds(),
     "openstack.OpenStack_1_1_NodeDriver": OpenstackMapping(),
+    "outscale": OutscaleApiMapping(),
+    "ovh": OvhMapping(),
     "rackspace.RackspaceNodeDriver": RackspaceMapping(),
+    "scaleway": ScalewayMapping(),
+    "upcloud": UpcloudMapping(),
+    "vsphere": VsphereMapping(),
     "vultr.VultrNodeDriverV2": VultrMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
