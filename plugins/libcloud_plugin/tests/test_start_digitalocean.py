@@ -29,7 +29,7 @@ _EVERYTHING: dict[str, Any] = {
     "tags": {"team": "physics", "urgent": ""},
     "options": {"monitoring": True, "ipv6": True},
 }
-_REFUSED = ("ssh_keys", "firewalls", "root_disk", "spot", "metadata")
+_REFUSED = ("firewalls", "root_disk", "spot", "metadata")
 _KEYS = [
     {"id": 512189, "name": "laptop", "fingerprint": "3b:16" + ":00" * 14, "public_key": SSH_KEY},
     {"id": 512190, "name": "work", "fingerprint": "3b:17" + ":00" * 14, "public_key": SSH_KEY},
@@ -66,7 +66,8 @@ def digitalocean(served: Serve, sent: Sent) -> LibcloudDriver:
 
 def test_a_start_with_every_field(digitalocean: LibcloudDriver, sent: Sent) -> None:
     """Compare with https://docs.digitalocean.com/reference/api/api-reference/#operation/droplets_create."""
-    assert taken(digitalocean) == set(_EVERYTHING)
+    # Keys go through user data, so that both are not taken together.
+    assert taken(digitalocean) == {*_EVERYTHING, "ssh_keys"}
     node = start(digitalocean, _EVERYTHING, things=_THINGS)
     assert sent.lines == ["GET /v2/account/keys", "GET /v2/vpcs", "POST /v2/droplets"]
     assert sent.body_of("POST", "/v2/droplets") == {
@@ -96,6 +97,12 @@ def test_a_key_by_number_or_fingerprint_needs_no_list(
     assert keys == [512190 if key == "512190" else key]
 
 
+def test_keys_by_content_go_through_user_data(digitalocean: LibcloudDriver, sent: Sent) -> None:
+    start(digitalocean, {"ssh_keys": [SSH_KEY], "location": "nyc3"}, things=_THINGS)
+    user_data = sent.body_of("POST", "/v2/droplets")["user_data"]
+    assert user_data == f'#cloud-config\nssh_authorized_keys: ["{SSH_KEY}"]\n'
+
+
 def test_an_image_by_its_slug(digitalocean: LibcloudDriver, sent: Sent) -> None:
     things = (Image("debian-12-x64", "Debian 12"), _THINGS[1])
     start(digitalocean, {"location": "nyc3"}, things=things)
@@ -118,7 +125,9 @@ def test_a_field_that_is_not_taken(digitalocean: LibcloudDriver, sent: Sent, fie
         ({"volumes": [{"size": 10}]}, "volumes"),
         ({"tags": {"course": "non linear optics"}}, "tags"),
         ({"networks": [_VPC, _VPC[:-1] + "9"]}, "networks"),
+        ({"ssh_keys": [SSH_KEY], "user_data": "#!/bin/sh"}, "ssh_keys"),
         ({"options": {"vpc_uuid": _VPC}}, "options"),
+        ({"options": {"ipv6": "yes"}}, "options"),
         ({"options": {"ex_create_attr": {"user_data": "x"}}}, "options"),
     ],
 )

@@ -29,7 +29,7 @@ _EVERYTHING: dict[str, Any] = {
     "tags": {"team": "physics", "urgent": ""},
     "options": {"ex_hostname": "web.example.org", "ex_backups": True},
 }
-_REFUSED = ("ssh_keys", "root_disk", "volumes", "spot", "metadata")
+_REFUSED = ("root_disk", "volumes", "spot", "metadata")
 _INSTANCE: dict[str, Any] = {
     "id": "cb676a46-66fd-4dfb-b839-443f2e6c0b60",
     "label": "web",
@@ -89,7 +89,8 @@ def vultr(served: Serve, sent: Sent) -> LibcloudDriver:
 
 def test_a_start_with_every_field(vultr: LibcloudDriver, sent: Sent) -> None:
     """Compare with https://www.vultr.com/api/#tag/instances/operation/create-instance."""
-    assert taken(vultr) == set(_EVERYTHING)
+    # Keys go through user data, so that both are not taken together.
+    assert taken(vultr) == {*_EVERYTHING, "ssh_keys"}
     start(vultr, _EVERYTHING, things=_THINGS)
     lists = ["GET /v2/ssh-keys", "GET /v2/vpcs", "GET /v2/firewalls"]
     assert sent.lines == [*lists, "POST /v2/instances"]
@@ -115,6 +116,12 @@ def test_ids_need_no_list(vultr: LibcloudDriver, sent: Sent) -> None:
     fields = {"keyname": _KEY, "networks": [_VPC], "firewalls": [_GROUP], "location": "ams"}
     start(vultr, fields, things=_THINGS)
     assert sent.lines == ["POST /v2/instances"]
+
+
+def test_keys_by_content_go_through_user_data(vultr: LibcloudDriver, sent: Sent) -> None:
+    start(vultr, {"ssh_keys": [SSH_KEY], "location": "ams"}, things=_THINGS)
+    user_data = base64.b64decode(sent.body_of("POST", "/v2/instances")["user_data"])
+    assert user_data.decode() == f'#cloud-config\nssh_authorized_keys: ["{SSH_KEY}"]\n'
 
 
 def test_bare_metal(vultr: LibcloudDriver, sent: Sent) -> None:
@@ -160,6 +167,7 @@ def test_a_field_that_is_not_taken(vultr: LibcloudDriver, sent: Sent, field: str
         ({"options": {"ex_ddos_protection": True}}, _METAL, "options"),
         ({"options": {"ex_persistent_pxe": True}}, _THINGS, "options"),
         ({"options": {"ex_tag": "x"}}, _THINGS, "options"),
+        ({"options": {"ex_enable_ipv6": 1}}, _THINGS, "options"),
     ],
 )
 def test_a_value_that_is_not_taken(

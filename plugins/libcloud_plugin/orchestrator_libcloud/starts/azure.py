@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from orchestrator_core import (
     Firewall,
@@ -33,6 +33,7 @@ from orchestrator_libcloud.starts.mapping import (
     checked_pairs,
     not_taken,
 )
+from orchestrator_libcloud.starts.options import Kinds
 from orchestrator_libcloud.starts.values import add_password, bare, generate_password
 
 _GROUP: Final = "ex_resource_group"
@@ -86,6 +87,7 @@ class AzureMapping(StartMapping):
         "list_firewalls": StartList("ex_list_network_security_groups", _group, _groups),
     }
     supplies = ("auth", _GROUP)
+    known_options: ClassVar[Kinds] = dict.fromkeys(_OPTIONS, str)
     own_options = _NETWORK
     ids_only = frozenset({"size"})
 

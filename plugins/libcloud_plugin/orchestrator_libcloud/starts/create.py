@@ -42,7 +42,8 @@ def create_node(driver: Any, request: StartRequest, region: str | None, exchange
     mapping = mapping_of(driver)
     method(driver, "create_node", (*BY_REQUEST, *mapping.supplies))
     mapped = mapping.arguments(driver, request)
-    options = mapping.option_arguments(_options(mapping, request, mapped))
+    _check_options(mapping, request, mapped)
+    options = mapping.option_arguments(request.options)
     wished = {**options, **mapped, "name": request.name}
     arguments = {
         **_what(mapping, driver, request, region),
@@ -73,15 +74,11 @@ def _what(
     return arguments
 
 
-def _options(
-    mapping: StartMapping, request: StartRequest, mapped: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the options that are passed on; none sets a parameter that another field has set."""
-    passed_on = {k: v for k, v in request.options.items() if k not in mapping.own_options}
-    for name in passed_on:
-        if name in mapped:
+def _check_options(mapping: StartMapping, request: StartRequest, mapped: Mapping[str, Any]) -> None:
+    """Check that no option sets what another field has set."""
+    for name in request.options:
+        if name in mapped and name not in mapping.own_options:
             raise InvalidParameter("options", f"{name!r} is already set by another field")
-    return passed_on
 
 
 def _marked(driver: Any, wished: dict[str, Any], request: StartRequest) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from orchestrator_core import Network, StartField, StartRequest
 from orchestrator_libcloud.replacement import replaced
+from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
+from orchestrator_libcloud.starts.options import Kinds
 from orchestrator_libcloud.starts.values import (
     NUMBERED_KEYS,
     UUID,
@@ -25,6 +27,7 @@ _ATTRIBUTES: Final = ("backups", "ipv6", "monitoring", "with_droplet_agent")
 _KEY: Final = r"[0-9]+|[0-9a-f]{2}(?::[0-9a-f]{2}){15}"
 _TAG: Final = re.compile(r"[A-Za-z0-9:_-]{1,255}")
 _MOST_VOLUMES: Final = 7
+_USER_DATA_BYTES: Final = 65_536
 
 
 def _vpcs(driver: Any) -> list[Any]:
@@ -42,14 +45,15 @@ class DigitalOceanMapping(StartMapping):
         "list_keypairs": NUMBERED_KEYS,
         "list_networks": StartList("_paginated_request", _vpc, _vpcs),
     }
+    known_options: ClassVar[Kinds] = dict.fromkeys(_ATTRIBUTES, bool)
     own_options = _ATTRIBUTES
 
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how DigitalOcean takes it, or why it does not; send nothing."""
         return not_taken(driver_class) | {
             "keyname": StartField(id_pattern=_KEY, note="by name, number or fingerprint"),
-            "ssh_keys": "DigitalOcean takes only keys that it keeps; give keyname",
-            "user_data": StartField(max_bytes=65_536),
+            "ssh_keys": ssh_keys_field(_USER_DATA_BYTES),
+            "user_data": StartField(max_bytes=_USER_DATA_BYTES),
             "networks": StartField(limit=1, id_pattern=UUID, note="a VPC"),
             "firewalls": "DigitalOcean's firewalls choose Droplets by their tags; give tags",
             "location": StartField(id_pattern=r"[a-z]{3}[0-9]+"),
@@ -79,8 +83,9 @@ class DigitalOceanMapping(StartMapping):
             rule = "letters, digits, colons, hyphens and underscores, at most 255 characters"
             properties["tags"] = tag_words(request.tags, _TAG, rule)
         arguments: dict[str, Any] = {"ex_create_attr": properties}
-        if request.user_data is not None:
-            arguments["ex_user_data"] = request.user_data
+        user_data = user_data_of(request.user_data, request.ssh_keys)
+        if user_data is not None:
+            arguments["ex_user_data"] = user_data
         if request.location is not None:
             arguments["location"] = bare(id=request.location)
         return arguments

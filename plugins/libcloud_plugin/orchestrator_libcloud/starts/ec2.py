@@ -43,14 +43,13 @@ class Ec2Mapping(StartMapping):
             lambda one: to_firewall(one, description=one.extra.get("description")),
         ),
     }
-    known_options: ClassVar[options.Kinds] = {
+    known_options: ClassVar[options.Kinds] = {  # the arguments that no field sets
         "ex_blockdevicemappings": list,
         "ex_ebs_optimized": bool,
         "ex_iamprofile": str,
         "ex_placement_group": str,
         "ex_terminate_on_shutdown": bool,
     }
-    """The arguments of ``create_node`` that no field sets."""
 
     lacking: ClassVar[Mapping[str, str]] = {}
     """The fields that a cloud with this API does not take, with the reasons."""

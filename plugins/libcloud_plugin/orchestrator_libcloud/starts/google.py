@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from orchestrator_core import (
     Firewall,
@@ -26,13 +26,17 @@ from orchestrator_libcloud.starts.mapping import (
     checked_pairs,
     not_taken,
 )
+from orchestrator_libcloud.starts.options import Kinds
 from orchestrator_libcloud.starts.values import ANY, bare
 
-_OPTIONS: Final = (
-    *("description", "ex_accelerator_count", "ex_accelerator_type", "ex_automatic_restart"),
-    *("ex_can_ip_forward", "ex_on_host_maintenance", "ex_service_accounts"),
-)
 _USER_OPTION: Final = "ssh_user"
+_OPTIONS: Final = {
+    **dict.fromkeys(("description", "ex_accelerator_type", "ex_on_host_maintenance"), str),
+    **dict.fromkeys(("ex_automatic_restart", "ex_can_ip_forward"), bool),
+    "ex_accelerator_count": int,
+    "ex_service_accounts": list,
+    _USER_OPTION: str,
+}
 _USER: Final = "orchestrator"
 """The account of keys without a user's name, unless the options name another one."""
 
@@ -88,6 +92,7 @@ class GoogleMapping(StartMapping):
         "list_networks": StartList("ex_list_subnetworks", _subnet, _subnets),
         "list_firewalls": StartList("ex_list_firewalls", _network_tag, _rules),
     }
+    known_options: ClassVar[Kinds] = _OPTIONS
     own_options = (_USER_OPTION,)
 
     def fields(self, driver_class: Any) -> StartFields:
@@ -115,7 +120,7 @@ class GoogleMapping(StartMapping):
             "spot": StartField(parts=(), note="a preemptible VM, which runs at most 24 hours"),
             "metadata": StartField(),
             "options": StartField(
-                parts=(*_OPTIONS, _USER_OPTION), note="arguments of Libcloud's create_node"
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
             ),
         }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
+from orchestrator_libcloud.starts.options import Kinds
 from orchestrator_libcloud.starts.values import (
     ANY,
     NUMBERED_KEYS,
@@ -19,7 +20,12 @@ from orchestrator_libcloud.starts.values import (
     tag_words,
 )
 
-_OPTIONS: Final = ("ex_authorized_users", "ex_backups_enabled", "ex_private_ip", "root_pass")
+_OPTIONS: Final = {
+    "ex_authorized_users": list,
+    "ex_backups_enabled": bool,
+    "ex_private_ip": bool,
+    "root_pass": str,
+}
 _NAME: Final = re.compile(r"[a-zA-Z](?:(?!--|__|\.\.)[a-zA-Z0-9._-]){2,63}")
 _TAG: Final = re.compile(r".{3,50}")
 
@@ -28,6 +34,7 @@ class LinodeMapping(StartMapping):
     """The mapping of Linode's API 4."""
 
     lists = {"list_keypairs": NUMBERED_KEYS}  # noqa: RUF012 - annotated by the base class
+    known_options: ClassVar[Kinds] = _OPTIONS
     ids_only = frozenset({"image", "size"})
 
     def fields(self, driver_class: Any) -> StartFields:
@@ -43,7 +50,9 @@ class LinodeMapping(StartMapping):
             "root_disk": "The size of a Linode determines its disk",
             "tags": StartField(note="as words, key:value"),
             "metadata": "Linode keeps no metadata; give tags or user_data",
-            "options": StartField(parts=_OPTIONS, note="arguments of Libcloud's create_node"),
+            "options": StartField(
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
+            ),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
 from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.lists import KEY_PAIRS, StartList
 
 StartFields = dict[str, StartField | str]
@@ -47,6 +48,9 @@ class StartMapping:
 
     replaces: ClassVar[frozenset[str]] = frozenset()
     """Those of name, size and image that the driver takes under another name."""
+
+    known_options: ClassVar[options.Kinds | None] = None
+    """The options with the types of their values; None for the arguments of ``create_node``."""
 
     own_options: ClassVar[tuple[str, ...]] = ()
     """Options that :meth:`arguments` reads, and that are no parameters of ``create_node``."""
@@ -132,7 +136,9 @@ class StartMapping:
         Raises:
             InvalidParameter: the provider does not accept an option.
         """
-        return dict(given)
+        kinds = self.known_options
+        found = given if kinds is None else options.checked(given, kinds)
+        return {name: value for name, value in found.items() if name not in self.own_options}
 
     def sending(self, driver: Any, request: StartRequest) -> AbstractContextManager[None]:
         """Return the context in which ``create_node`` is called.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from orchestrator_core import Firewall, InvalidParameter, KeyPair, Network, StartField, StartRequest
 from orchestrator_libcloud.replacement import replaced
+from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
+from orchestrator_libcloud.starts.options import Kinds
 from orchestrator_libcloud.starts.values import (
     UUID,
     bare,
@@ -21,11 +23,13 @@ from orchestrator_libcloud.starts.values import (
 
 _VIRTUAL_ONLY: Final = ("ex_backups", "ex_ddos_protection")
 _METAL_ONLY: Final = ("ex_persistent_pxe",)
-_OPTIONS: Final = (
-    *("ex_activation_email", "ex_enable_ipv6", "ex_hostname", "ex_reserved_ipv4", "ex_script_id"),
-    *_VIRTUAL_ONLY,
-    *_METAL_ONLY,
-)
+_OPTIONS: Final = {
+    **dict.fromkeys(("ex_hostname", "ex_reserved_ipv4", "ex_script_id"), str),
+    **dict.fromkeys(("ex_activation_email", "ex_enable_ipv6", *_VIRTUAL_ONLY, *_METAL_ONLY), bool),
+}
+_USER_DATA_BYTES: Final = 16_384
+"""The limit for keys in user data; Vultr does not document its own."""
+
 _METAL: Final = "vbm"
 _TAG: Final = re.compile(r"[^\x00-\x1f]{1,255}")
 _NEW_NAMES: Final = {"attach_private_network": "attach_vpc", "tag": "tags"}
@@ -68,13 +72,14 @@ class VultrMapping(StartMapping):
         "list_networks": StartList("_paginated_request", _vpc, _vpcs),
         "list_firewalls": StartList("_paginated_request", _group, _groups),
     }
+    known_options: ClassVar[Kinds] = _OPTIONS
     ids_only = frozenset({"size"})
 
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how Vultr takes it, or why it does not; send nothing."""
         return not_taken(driver_class) | {
             "keyname": StartField(id_pattern=UUID),
-            "ssh_keys": "Vultr takes only keys that it keeps; give keyname",
+            "ssh_keys": ssh_keys_field(_USER_DATA_BYTES),
             "user_data": StartField(),
             "networks": StartField(id_pattern=UUID, note="VPCs; not for bare metal"),
             "firewalls": StartField(
@@ -85,7 +90,9 @@ class VultrMapping(StartMapping):
             "root_disk": "The size of an instance determines its disk",
             "tags": StartField(note="as words, key:value"),
             "metadata": "Vultr keeps no metadata; give tags or user_data",
-            "options": StartField(parts=_OPTIONS, note="arguments of Libcloud's create_node"),
+            "options": StartField(
+                parts=tuple(_OPTIONS), note="arguments of Libcloud's create_node"
+            ),
         }
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
@@ -95,8 +102,9 @@ class VultrMapping(StartMapping):
         arguments: dict[str, Any] = {}
         if request.keyname is not None:
             arguments["ex_ssh_key_ids"] = [request.keyname]
-        if request.user_data is not None:
-            arguments["ex_userdata"] = request.user_data
+        user_data = user_data_of(request.user_data, request.ssh_keys)
+        if user_data is not None:
+            arguments["ex_userdata"] = user_data
         if request.networks:
             arguments["ex_private_network_ids"] = list(request.networks)
         if request.firewalls:
