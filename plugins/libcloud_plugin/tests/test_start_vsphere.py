@@ -139,6 +139,13 @@ def test_sizes_are_composed(serve: Serve) -> None:
     assert (size.id, size.cpu, size.ram) == ("custom-2-4096", 2, 4096)
 
 
+def test_networks_are_listed(serve: Serve) -> None:
+    plugin, _ = serve()
+    networks = core(plugin).read("list_networks")
+    assert [network.id for network in networks] == ["VM Network", "lab net"]
+    assert networks[0].extra["hosts"] == ["esx-1"]
+
+
 def test_a_clone_that_fails_says_why(serve: Serve) -> None:
     plugin, cloud = serve()
     cloud.fault = "TaskInProgress"

@@ -41,6 +41,15 @@ def _datastore(name: str) -> dict[str, Property]:
     return {"name": text(name), "info": ("DatastoreInfo", info)}
 
 
+def _network(name: str) -> dict[str, Property]:
+    summary = f"<name>{name}</name><accessible>true</accessible><ipPoolName></ipPoolName>"
+    return {
+        "name": text(name),
+        "summary": ("NetworkSummary", summary),
+        "host": references(("HostSystem", "host-1")),
+    }
+
+
 _SUMMARY: Final = (
     '<vm type="VirtualMachine">vm-9</vm><runtime><host type="HostSystem">host-1</host>'
     "<connectionState>connected</connectionState><powerState>poweredOn</powerState>"
@@ -75,8 +84,8 @@ def _inventory() -> dict[tuple[str, str], dict[str, Property]]:
         ("ResourcePool", "pool-2"): {"name": text("small")},
         ("Datastore", "datastore-1"): _datastore("slow"),
         ("Datastore", "datastore-2"): _datastore("fast"),
-        ("Network", "network-1"): {"name": text("VM Network")},
-        ("Network", "network-2"): {"name": text("lab net")},
+        ("Network", "network-1"): _network("VM Network"),
+        ("Network", "network-2"): _network("lab net"),
         ("VirtualMachine", "vm-1"): {
             "network": references(),
             "datastore": references(("Datastore", "datastore-1")),

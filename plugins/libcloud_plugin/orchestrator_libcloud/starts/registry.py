@@ -19,6 +19,7 @@ from orchestrator_libcloud.starts.ec2 import (
 )
 from orchestrator_libcloud.starts.ecs import EcsMapping
 from orchestrator_libcloud.starts.google import GoogleMapping
+from orchestrator_libcloud.starts.kamatera import KamateraMapping
 from orchestrator_libcloud.starts.linode import LinodeMapping
 from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.openstack import OpenstackMapping, RackspaceMapping
@@ -61,6 +62,7 @@ MAPPINGS: Final[dict[str, StartMapping]] = {
     "ecs": EcsMapping(),
     "gce": GoogleMapping(),
     "gridscale": _Gridscale(),
+    "kamatera": KamateraMapping(),
     # Its driver derives from CloudStack's and has a create_node of its own.
     "ktucloud": _COMMON,
     "linode.LinodeNodeDriverV4": LinodeMapping(),
