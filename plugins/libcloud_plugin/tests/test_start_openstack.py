@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 from nova_create import Project
-from openstack_cloud import OpenStack, flavor, image, serving
+from openstack_cloud import Answer, OpenStack, flavor, image, in_json, serving
 from start_cases import MARKER, SAMPLES, SSH_KEY, core, not_taken, start
 
 from orchestrator_core import Image, InvalidParameter, Size, StartField
@@ -222,6 +222,23 @@ def test_the_lists(cloud: LibcloudDriver) -> None:
     assert [pair.name for pair in driver.read("list_keypairs")] == ["ann"]
     assert {one.id: one.name for one in driver.read("list_networks")} == _NETS
     assert {one.id: one.name for one in driver.read("list_firewalls")} == _GROUPS
+
+
+def test_a_list_of_networks_in_several_pages_is_complete(
+    cloud: LibcloudDriver, nova: OpenStack
+) -> None:
+    """Neutron pages its lists if its operator has set ``pagination_max_limit``."""
+
+    def pages(method: str, path: str, query: dict[str, str]) -> Answer | None:
+        if (method, path) != ("GET", "/v2.0/networks"):
+            return None
+        number = 1 if query.get("marker") == _LAB else 0
+        one = {"id": list(_NETS)[number], "name": list(_NETS.values())[number]}
+        link = {"rel": "next", "href": f"{nova.url(path)}?limit=1&marker={_LAB}"}
+        return in_json({"networks": [one], "networks_links": [] if number else [link]})
+
+    nova.before = pages
+    assert {one.id: one.name for one in core(cloud).read("list_networks")} == _NETS
 
 
 def test_what_is_not_taken_is_refused_with_its_reason(
