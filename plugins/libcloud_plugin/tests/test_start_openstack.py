@@ -291,6 +291,24 @@ def test_rackspace_takes_less(make: Make, monkeypatch: pytest.MonkeyPatch) -> No
     assert taken == ["metadata", "options"]
 
 
+def test_a_refusal_that_quotes_the_request_shows_no_user_data(
+    cloud: LibcloudDriver, nova: OpenStack
+) -> None:
+    """Nova quotes the whole ``server`` if a key of it is missing or unknown."""
+    text = "pw: hunter2"
+    encoded = base64.b64encode(text.encode()).decode()
+    quoted = (
+        f"Value: {{'user_data': '{encoded}', 'name': 'web'}}. 'networks' is a required property"
+    )
+    message = f"Invalid input for field/attribute server. {quoted}"
+    refusal = in_json({"badRequest": {"code": 400, "message": message}}, 400)
+    nova.before = lambda method, *_: refusal if method == "POST" else None
+    with pytest.raises(InvalidParameter, match="networks: the cloud cannot choose one") as caught:
+        start(cloud, {"user_data": text}, things=THINGS)
+    assert encoded not in caught.value.message
+    assert "'networks' is a required property" in caught.value.message
+
+
 # --- through a server, as a user does it -------------------------------------------------------
 
 
