@@ -209,6 +209,7 @@ class LibcloudDriver:
         """Create a node."""
         exchange = Exchange()
         exchange.prepare_change()
+        exchange.private = (request.user_data,) if request.user_data else ()
         with self._call(deadline, exchange=exchange, source=self._start_source) as driver:
             return convert.to_node(create_node(driver, request, self._region, exchange))
 

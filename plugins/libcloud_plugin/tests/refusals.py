@@ -113,6 +113,8 @@ OPENSTACK = [
         "bytes, image is 2147483648 bytes.", "refused"),
     _os("badRequest", 400, "Security group web not found for project 5f3c.",
         "invalid_parameter", "firewalls"),
+    _os("badRequest", 400, _INPUT + "server. Value: {'name': 'web'}. 'networks' is a required "
+        "property", "invalid_parameter", "networks"),
     _os("conflictingRequest", 409, "Multiple possible networks found, use a Network ID to be more "
         "specific.", "invalid_parameter", "networks"),
     _os("badRequest", 400, "Metadata property key greater than 255 characters", "invalid_parameter",

@@ -171,6 +171,7 @@ def test_the_lists_name_what_a_start_takes(amazon: Api, lab: dict[str, Any]) -> 
         ({"firewalls": ["sg-0123456789abcdef0"]}, "firewalls: "),
         ({"networks": ["subnet-0123456789abcdef0"]}, "networks: "),
         ({"keyname": "nobody"}, "keyname: there is no key pair with this name"),
+        ({"keyname": "nobody", "user_data": "x"}, "keyname: there is no key pair"),
         ({"options": {"ex_maxcount": 2}}, "do not allow 'ex_maxcount'"),
     ],
 )
@@ -185,3 +186,6 @@ def test_a_refusal_names_the_field_and_creates_nothing(
     assert answer.status_code == 400, answer.text
     assert why in answer.json()["message"]
     assert count() == before
+    # A refusal of a request with a body is as final as one of a request with a URL.
+    if operation := answer.json().get("operation"):
+        assert amazon.operation(operation)["state"] == "failed"

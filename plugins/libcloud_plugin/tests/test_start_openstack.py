@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 from nova_create import Project
-from openstack_cloud import OpenStack, flavor, image, serving
+from openstack_cloud import Answer, OpenStack, flavor, image, in_json, serving
 from start_cases import MARKER, SAMPLES, SSH_KEY, core, not_taken, start
 
 from orchestrator_core import Image, InvalidParameter, Size, StartField
@@ -224,6 +224,23 @@ def test_the_lists(cloud: LibcloudDriver) -> None:
     assert {one.id: one.name for one in driver.read("list_firewalls")} == _GROUPS
 
 
+def test_a_list_of_networks_in_several_pages_is_complete(
+    cloud: LibcloudDriver, nova: OpenStack
+) -> None:
+    """Neutron pages its lists if its operator has set ``pagination_max_limit``."""
+
+    def pages(method: str, path: str, query: dict[str, str]) -> Answer | None:
+        if (method, path) != ("GET", "/v2.0/networks"):
+            return None
+        number = 1 if query.get("marker") == _LAB else 0
+        one = {"id": list(_NETS)[number], "name": list(_NETS.values())[number]}
+        link = {"rel": "next", "href": f"{nova.url(path)}?limit=1&marker={_LAB}"}
+        return in_json({"networks": [one], "networks_links": [] if number else [link]})
+
+    nova.before = pages
+    assert {one.id: one.name for one in core(cloud).read("list_networks")} == _NETS
+
+
 def test_what_is_not_taken_is_refused_with_its_reason(
     cloud: LibcloudDriver, nova: OpenStack
 ) -> None:
@@ -275,6 +292,24 @@ def test_rackspace_takes_less(make: Make, monkeypatch: pytest.MonkeyPatch) -> No
     first = make(provider="rackspace_first_gen", key="k", secret="env:TEST_PASSWORD", region="us")
     taken = [f for f, how in core(first).start_fields().items() if isinstance(how, StartField)]
     assert taken == ["metadata", "options"]
+
+
+def test_a_refusal_that_quotes_the_request_shows_no_user_data(
+    cloud: LibcloudDriver, nova: OpenStack
+) -> None:
+    """Nova quotes the whole ``server`` if a key of it is missing or unknown."""
+    text = "pw: hunter2"
+    encoded = base64.b64encode(text.encode()).decode()
+    quoted = (
+        f"Value: {{'user_data': '{encoded}', 'name': 'web'}}. 'networks' is a required property"
+    )
+    message = f"Invalid input for field/attribute server. {quoted}"
+    refusal = in_json({"badRequest": {"code": 400, "message": message}}, 400)
+    nova.before = lambda method, *_: refusal if method == "POST" else None
+    with pytest.raises(InvalidParameter, match="networks: the cloud cannot choose one") as caught:
+        start(cloud, {"user_data": text}, things=THINGS)
+    assert encoded not in caught.value.message
+    assert "'networks' is a required property" in caught.value.message
 
 
 # --- through a server, as a user does it -------------------------------------------------------

@@ -106,7 +106,12 @@ _OTHERS: Final = _table(
     (failures.BAD_KEY, r"\binvalid (?:ssh|key) ?(?:key|pair)s?\b"),
     # nova/exception.py: NetworkAmbiguous, NetworkNotFound, NoUniqueMatch, SecurityGroupNotFound,
     # InvalidBDM, and the refusals of nova/api/openstack/compute/servers.py.
-    (failures.NEEDS_NETWORK, r"multiple possible networks found", r"specify a subnet"),
+    (
+        failures.NEEDS_NETWORK,
+        r"multiple possible networks found",
+        r"specify a subnet",
+        r"'networks' is a required property",  # from Nova's microversion 2.37 on
+    ),
     (failures.NO_NETWORK, rf"\b(?:network|subnet)\b.*{_ABSENT}"),
     (failures.NO_FIREWALL, rf"\bsecurity[ _]group\b.*{_ABSENT}"),
     (failures.BAD_FIREWALL, r"multiple security[ _]groups?\b.*\bmatch"),
