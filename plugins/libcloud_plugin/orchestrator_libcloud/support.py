@@ -65,6 +65,8 @@ def _list(chosen: Any, name: str) -> str | None:
 
 def _start(chosen: Any) -> str | None:
     mapping = mapping_of(chosen)
+    if mapping.why_no_start is not None:
+        return f"Provider {chosen.name} {mapping.why_no_start}"
     why = lacks(chosen, "create_node", (*BY_REQUEST, *mapping.supplies))
     if why is not None:
         return why

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from any_host import Reply, Request
 from paged_clouds import in_json
-from start_cases import MARKER, SAMPLES, Sent, not_taken, start, taken
+from start_cases import MARKER, SAMPLES, Sent, core, not_taken, start, taken
 
 from orchestrator_core import CloudError, Deadline, Image, InvalidParameter, Size
 from orchestrator_libcloud import LibcloudDriver
@@ -97,6 +97,16 @@ def test_the_requests_with_every_field(served: Served) -> None:
         "tags": ["team:physics", "test", f"orchestrator-marker:{MARKER}"],
     }
     assert sent.body_of("POST", "/servers/vm-1/action") == {"action": "poweron"}
+
+
+def test_image_and_size_as_the_core_looks_them_up(served: Served) -> None:
+    sent = Sent(Scaleway())
+    plugin = served("scaleway", sent)
+    found = (core(plugin).find_image("image-1"), core(plugin).find_size("DEV1-S"))
+    before = len(sent.requests)
+    start(plugin, {}, things=found)
+    assert sent.body_of("POST", "/servers")["volumes"] == {}
+    assert sent.lines[before:] == ["POST /servers", "POST /servers/vm-1/action"]
 
 
 def test_a_server_that_was_not_switched_on_is_found(served: Served) -> None:

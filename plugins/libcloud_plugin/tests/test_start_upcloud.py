@@ -11,14 +11,17 @@ from typing import Any
 import keeping_clouds
 import pytest
 from keeping_clouds import Keeping
-from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, not_taken, start, taken
+from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Image, InvalidParameter, Size
 from orchestrator_libcloud import LibcloudDriver
 
 Served = Callable[..., LibcloudDriver]
 
-THINGS = (Image("i", "i"), Size("s", "s"))
+THINGS = (
+    Image("i", "i", extra={"type": "template"}),
+    Size("s", "s", disk=25, extra={"storage_tier": "maxiops"}),
+)
 FULL: dict[str, Any] = {
     "ssh_keys": [SSH_KEY],
     "location": "us-nyc1",
@@ -36,7 +39,7 @@ def test_the_request_with_every_field(served: Served) -> None:
     plugin = served("upcloud", sent)
     assert taken(plugin) == FULL.keys()
     start(plugin, FULL, things=THINGS, name="web 1")
-    disk = {"action": "clone", "storage": "i", "title": "i", "size": 1, "tier": "x"}
+    disk = {"action": "clone", "storage": "i", "title": "i", "size": 25, "tier": "maxiops"}
     assert sent.body_of("POST", "/1.2/server") == {
         "server": {
             "title": f"web 1-{MARKER}",
@@ -47,7 +50,26 @@ def test_the_request_with_every_field(served: Served) -> None:
             "storage_devices": {"storage_device": [disk]},
         }
     }
-    assert "GET /1.2/zone" not in sent.lines
+    assert sent.lines == ["POST /1.2/server"]
+
+
+def test_image_and_size_as_the_core_looks_them_up(served: Served) -> None:
+    sent = upcloud()
+    plugin = served("upcloud", sent)
+    found = (core(plugin).find_image("i"), core(plugin).find_size("s"))
+    before = len(sent.requests)
+    start(plugin, {"location": "fi-hel1"}, things=found)
+    disk = sent.body_of("POST", "/1.2/server")["server"]["storage_devices"]["storage_device"][0]
+    assert disk == {"action": "clone", "storage": "i", "title": "i", "size": 1, "tier": "x"}
+    assert len(sent.requests) == before + 1
+
+
+def test_an_installation_image_is_attached_as_a_drive(served: Served) -> None:
+    sent = upcloud()
+    things = (Image("i", "i", extra={"type": "cdrom"}), THINGS[1])
+    start(served("upcloud", sent), {"location": "fi-hel1"}, things=things)
+    devices = sent.body_of("POST", "/1.2/server")["server"]["storage_devices"]["storage_device"]
+    assert [device["action"] for device in devices] == ["create", "attach"]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,10 @@ class StartMapping:
     supplies: ClassVar[tuple[str, ...]] = ()
     """Parameters without a default, beside name, size, image and location, that it always sets."""
 
+    why_no_start: ClassVar[str | None] = None
+    """Why no node is started here, although the driver has the method; after the provider's name.
+    """
+
     replaces: ClassVar[frozenset[str]] = frozenset()
     """Those of name, size and image that the driver takes under another name."""
 

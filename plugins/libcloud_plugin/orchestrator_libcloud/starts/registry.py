@@ -40,6 +40,15 @@ class _ByIds(StartMapping):
     ids_only = frozenset({"image", "size"})
 
 
+class _Gridscale(StartMapping):
+    """The mapping of gridscale, where a start would leave things behind."""
+
+    why_no_start = (
+        "creates a server, its disk and its address one after the other: after a failure nothing "
+        "tells which of them belong to the start, and a stop leaves disk and address"
+    )
+
+
 MAPPINGS: Final[dict[str, StartMapping]] = {
     "azure_arm": AzureMapping(),
     "cloudscale": CloudscaleMapping(),
@@ -51,6 +60,7 @@ MAPPINGS: Final[dict[str, StartMapping]] = {
     "ec2.OutscaleNodeDriver": OutscaleMapping(),
     "ecs": EcsMapping(),
     "gce": GoogleMapping(),
+    "gridscale": _Gridscale(),
     # Its driver derives from CloudStack's and has a create_node of its own.
     "ktucloud": _COMMON,
     "linode.LinodeNodeDriverV4": LinodeMapping(),

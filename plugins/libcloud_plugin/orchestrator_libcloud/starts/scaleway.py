@@ -6,19 +6,22 @@ import re
 from typing import Any, Final
 
 from orchestrator_core import StartField, StartRequest
-from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
+from orchestrator_libcloud.starts.looked_up import LookedUpMapping
+from orchestrator_libcloud.starts.mapping import StartFields, not_taken
 from orchestrator_libcloud.starts.values import tag_words
 
 _TAG: Final = re.compile(r".{1,255}")
 
 
-class ScalewayMapping(StartMapping):
+class ScalewayMapping(LookedUpMapping):
     """The mapping of Scaleway.
 
     Libcloud creates the server and switches it on with a second request. If the second one fails,
     the marker among the tags finds the server.
     """
 
+    image_key = "size"
+    size_key = "max_disk"
     # Libcloud would send all later requests of the driver object to the host with the keys.
     lists = {}  # noqa: RUF012 - annotated by the base class
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from orchestrator_core import StartField, StartRequest
 from orchestrator_libcloud.starts import options
-from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
+from orchestrator_libcloud.starts.looked_up import LookedUpMapping
+from orchestrator_libcloud.starts.mapping import StartFields, not_taken
 from orchestrator_libcloud.starts.values import bare, check_public_ip
 
 _HOSTNAME: Final = "ex_hostname"
@@ -17,9 +18,11 @@ _NOT_IN_HOSTNAMES: Final = re.compile(r"[^A-Za-z0-9.-]+")
 _LONGEST_HOSTNAME: Final = 128
 
 
-class UpcloudMapping(StartMapping):
+class UpcloudMapping(LookedUpMapping):
     """The mapping of UpCloud's API 1.2, the version that Libcloud speaks."""
 
+    image_key = "type"
+    size_key = "storage_tier"
     own_options = (_HOSTNAME,)
 
     def fields(self, driver_class: Any) -> StartFields:
