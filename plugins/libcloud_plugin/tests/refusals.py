@@ -196,7 +196,15 @@ GOOGLE = [
         (400, _google(400, "invalid", "Invalid value for field 'resource.name': 'A_B'. Must be a "
          "match of regex '[a-z]+'"), "invalid_parameter", ("'resource.name'",), "name"),
         (400, _google(400, "invalid", "Invalid value for field 'resource.labels': ''. Too long"),
-         "invalid_parameter", (), "metadata"),
+         "invalid_parameter", (), "tags"),
+        (404, _google(404, "notFound", "The resource 'projects/p/regions/europe-west1/subnetworks/"
+         "lab' was not found"), "invalid_parameter", (), "networks"),
+        (404, _google(404, "notFound", "The resource 'projects/p/zones/europe-west1-x' was not "
+         "found"), "invalid_parameter", (), "location"),
+        (404, _google(404, "notFound", "The resource 'projects/p/zones/z/diskTypes/fast' was not "
+         "found"), "invalid_parameter", (), "root_disk"),
+        (404, _google(404, "notFound", "The resource 'projects/p/zones/z/disks/data' was not "
+         "found"), "invalid_parameter", (), "volumes"),
         (404, _google(404, "notFound", "The resource 'projects/p/global/images/d' was not found"),
          "image_not_found", (), None),
         (404, _google(404, "notFound", "The resource 'projects/p/zones/z/machineTypes/e9' was not "
@@ -303,6 +311,18 @@ AZURE = [
          "invalid_parameter", ("VM size X",), "size"),
         (400, _azure("InvalidParameter", "Linux host name must not exceed 64 characters in length",
          target="linuxConfiguration.computerName"), "invalid_parameter", (), "name"),
+        (400, _azure("InvalidResourceReference", "Resource /subscriptions/s/resourceGroups/g/"
+         "providers/Microsoft.Network/virtualNetworks/lab/subnets/x referenced by resource "
+         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web was "
+         "not found."), "invalid_parameter", (), "networks"),
+        (400, _azure("InvalidResourceReference", "Resource /subscriptions/s/resourceGroups/g/"
+         "providers/Microsoft.Network/networkSecurityGroups/x referenced by resource "
+         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web was "
+         "not found."), "invalid_parameter", (), "firewalls"),
+        (404, _azure("ResourceGroupNotFound", "Resource group 'x' could not be found."),
+         "invalid_parameter", (), "options"),
+        (412, _azure("PreconditionFailed", "The condition '*' in the If-None-Match header was not "
+         "satisfied."), "conflict", ("already",), None),
         (404, _azure("PlatformImageNotFound", "The platform image 'a:b:c:d' is not available"),
          "image_not_found", (), None),
         (403, _azure("AuthorizationFailed", "The client does not have authorization to perform "

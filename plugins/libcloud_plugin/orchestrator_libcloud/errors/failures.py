@@ -103,6 +103,7 @@ BAD_LOCATION: Final = Meaning(Refused, "not accepted by the cloud", field="locat
 BAD_USER_DATA: Final = Meaning(Refused, "not accepted by the cloud", field="user_data")
 BAD_ROOT_DISK: Final = Meaning(Refused, "not accepted by the cloud", field="root_disk")
 BAD_VOLUMES: Final = Meaning(Refused, "not accepted by the cloud", field="volumes")
+NO_GROUP: Final = Meaning(Refused, "there is no such resource group", field="options")
 BAD_SPOT: Final = Meaning(Refused, "not accepted by the cloud", field="spot")
 
 BY_FIELD: Final = {
@@ -110,7 +111,9 @@ BY_FIELD: Final = {
     "image": BAD_IMAGE,
     "size": WRONG_SIZE,
     "keyname": BAD_KEY,
+    "ssh_keys": Meaning(Refused, "not accepted by the cloud", field="ssh_keys"),
     "metadata": BAD_METADATA,
+    "tags": Meaning(Refused, "not accepted by the cloud", field="tags"),
     "networks": BAD_NETWORK,
     "firewalls": BAD_FIREWALL,
     "location": BAD_LOCATION,

@@ -103,6 +103,9 @@ _AZURE: Final[dict[Meaning, str]] = {
     ),
     failures.NO_IMAGE: "ImageNotFound PlatformImageNotFound GalleryImageNotFound",
     failures.WRONG_SIZE: "VMSizeNotSupported InvalidVMSize",
+    # A start asks Azure with If-None-Match to change no existing VM.
+    failures.EXISTS: "PreconditionFailed",
+    failures.NO_GROUP: "ResourceGroupNotFound",
     failures.STATE: (
         "PropertyChangeNotAllowed AnotherOperationInProgress RetryableError "
         "ResourceGroupBeingDeleted CanceledAndSupersededDueToAnotherOperation"

@@ -104,6 +104,12 @@ _OTHERS: Final = _table(
         r"\binvalid (?:size|plan|flavou?r|(?:instance|machine|server) type)\b",
     ),
     (failures.BAD_KEY, r"\binvalid (?:ssh|key) ?(?:key|pair)s?\b"),
+    # Paths of Google and Azure.
+    (failures.NO_NETWORK, r"/(?:subnetworks|networks|subnets)/[^' ]+'? (?:was not|referenced)"),
+    (failures.NO_FIREWALL, r"/networkSecurityGroups/\S+ referenced"),
+    (failures.BAD_LOCATION, r"/zones/[^/' ]+'? was not found"),
+    (failures.BAD_ROOT_DISK, r"/diskTypes/[^' ]+'? was not found"),
+    (failures.BAD_VOLUMES, r"/disks/[^' ]+'? (?:was not found|referenced)"),
     # nova/exception.py: NetworkAmbiguous, NetworkNotFound, NoUniqueMatch, SecurityGroupNotFound,
     # InvalidBDM, and the refusals of nova/api/openstack/compute/servers.py.
     (

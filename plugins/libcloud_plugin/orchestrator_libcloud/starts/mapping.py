@@ -43,7 +43,9 @@ class StartMapping:
     """Parameters without a default, beside name, size, image and location, that it always sets."""
 
     why_no_start: ClassVar[str | None] = None
-    """Why no node is started here, although the driver has the method; after the provider's name.
+    """The reason for starting no node although the driver has the method.
+
+    It follows the provider's name.
     """
 
     replaces: ClassVar[frozenset[str]] = frozenset()
