@@ -42,6 +42,18 @@ class Fake:
         settle: The seconds within which a change appears in the lists. If that may take more than
             one second, the settings need ``visibility_timeout`` too.
         many: The number of nodes that a test of several starts at once starts.
+        start_values: For a cloud, values of a start's optional fields, in the form of version 1's
+            body. The tests choose a value for each field without an entry, and for ``keyname``,
+            ``networks``, ``firewalls`` and ``location`` an item of the cloud's list. ``options``
+            has no other value; its keys become the ``start_options`` of the settings.
+        started: For a cloud, a function that returns what the service has received of a start's
+            optional fields, in the form of version 1's body. The argument is the node as version 1
+            shows it; :attr:`start_values` are in the same form. A reference is the id or the name,
+            and user data are not encoded. Without the function the tests cannot check that a field
+            arrives.
+
+    .. versionchanged:: 0.1
+        ``start_values`` and ``started``.
         file: The settings file; paths in ``settings`` are relative to its directory.
     """
 
@@ -54,6 +66,8 @@ class Fake:
     allowed: Mapping[str, Any] = field(default_factory=dict)
     settle: float = 10.0
     many: int = 5
+    start_values: Mapping[str, Any] = field(default_factory=dict)
+    started: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     file: Path | None = None
 
 
