@@ -70,6 +70,7 @@ from orchestrator_core.model import (
     CloudDescription,
     Firewall,
     Image,
+    ImageFilter,
     KeyPair,
     Location,
     Network,
@@ -142,8 +143,19 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def list_images(self, deadline: Deadline, hints: Hints) -> Sequence[Image]:
+    def list_images(
+        self, filters: ImageFilter, deadline: Deadline, hints: Hints
+    ) -> Sequence[Image]:
         """Return every image that a node can be started from. Safe to repeat.
+
+        A driver of a cloud with thousands of images takes ``filters`` and passes them to the cloud.
+        If a driver does not take the argument, the core filters the whole list by name, and refuses
+        the other filters.
+
+        Args:
+            filters: the images to return; without any filter all of them.
+
+        :raises InvalidParameter: for a filter that this cloud does not have.
 
         .. versionadded:: 0.1
         """

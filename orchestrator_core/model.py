@@ -104,6 +104,21 @@ class Image:
     extra: JsonObject = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFilter:
+    """The images that a caller wants to see; None stands for any.
+
+    Attributes:
+        name: the name; each ``*`` in it stands for any characters.
+        owner: the account that owns the image, in the cloud's own words.
+        architecture: the architecture of the processor, such as ``x86_64`` or ``arm64``.
+    """
+
+    name: str | None = None
+    owner: str | None = None
+    architecture: str | None = None
+
+
 @dataclass(slots=True)
 class Size:
     """A size that a node can have. ``ram`` is in MB, ``disk`` in GB; None if unknown."""

@@ -92,11 +92,11 @@ START_FIELDS: Final = tuple(one.name for one in fields(StartFields))
 
 @dataclass(slots=True)
 class StartRequest(StartFields):
-    """A node to start. Beside the fields below it has those of :class:`StartFields`.
+    """A node to start, with the fields of :class:`~orchestrator_core.StartFields` and these.
 
     The core has checked every field against the driver's ``start_fields``: a field that the driver
     does not take is never set. Names of key pairs, networks, firewalls and locations are already in
-    the form that the driver has asked for (:attr:`StartField.given_as`).
+    the form that the driver has asked for (:attr:`~orchestrator_core.StartField.given_as`).
 
     Attributes:
         name: the requested name; not every cloud supports the choice of a name.
@@ -114,7 +114,7 @@ class StartRequest(StartFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartField:
-    """How a cloud takes one field of a start.
+    """Description of how a cloud takes one field of a start.
 
     Attributes:
         note: a remark for callers, such as "through user data".

@@ -82,7 +82,7 @@ class DurableBroker(Broker):
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM exactly once."""
-        return await self._starter.begin(change, order)
+        return await self._starter.begin(change, order, self.readiness)
 
     async def act(
         self,

@@ -309,7 +309,8 @@ class Cloud:
 
         (value, shaped), attempts = await self.guard.call(operation, job)
         answer = _Answer(value, begun, attempts, {shape: shaped})
-        if self.kept_for(operation) and not hints:
+        # Only whole lists are cached: there may be any number of filters.
+        if self.kept_for(operation) and not hints and not question.parameters:
             self._kept[key] = answer
         return answer
 

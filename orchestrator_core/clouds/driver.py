@@ -9,17 +9,18 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from orchestrator_core.clouds.living import choose_living
-from orchestrator_core.clouds.named import one_named
+from orchestrator_core.clouds.named import matches, one_named
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
     InvalidAnswer,
+    InvalidParameter,
     NodeNotFound,
     NotFound,
     SizeNotFound,
     Unsupported,
 )
-from orchestrator_core.model import CloudDescription, Image, Node, Size
+from orchestrator_core.model import CloudDescription, Image, ImageFilter, Node, Size
 from orchestrator_core.plugins.contract import listed_type
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.start_fields import TakenFields
@@ -31,6 +32,8 @@ M = TypeVar("M")
 
 PAGES: Final = {"list_nodes": "page_nodes", "list_images": "page_images"}
 """The hooks that return a whole list, each with the hook that returns one page of it."""
+
+_ANY_IMAGE: Final = ImageFilter()
 
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -75,9 +78,31 @@ class Driver:
         """Return every node; with a limit, at least the first ones after the marker, by id."""
         return self._part_or_all("list_nodes", Node, limit, marker)
 
-    def list_images(self, limit: int | None = None, marker: str | None = None) -> Sequence[Image]:
-        """Return every image; with a limit, at least the first ones after the marker, by id."""
-        return self._part_or_all("list_images", Image, limit, marker)
+    def list_images(
+        self,
+        limit: int | None = None,
+        marker: str | None = None,
+        name: str | None = None,
+        owner: str | None = None,
+        architecture: str | None = None,
+    ) -> Sequence[Image]:
+        """Return every image; with a limit, at least the first ones after the marker, by id.
+
+        With a filter, the images that match it; see :class:`ImageFilter`.
+
+        Raises:
+            InvalidParameter: for a filter that this cloud does not have.
+        """
+        filters = ImageFilter(name, owner, architecture)
+        if filters == _ANY_IMAGE:
+            return self._part_or_all("list_images", Image, limit, marker)
+        if self._hooks.takes_argument("list_images", "filters"):
+            return self._many("list_images", Image, filters=filters)
+        for field in ("owner", "architecture"):
+            if getattr(filters, field) is not None:
+                raise InvalidParameter(field, f"{self._hooks.title} does not filter images by it")
+        assert name is not None
+        return [one for one in self._many("list_images", Image) if matches(one.name, name)]
 
     def read(self, operation: str, *arguments: Any) -> Any:
         """Return the answer of the method of that name, or of a hook that returns a whole list.
@@ -154,7 +179,7 @@ class Driver:
         except ImageNotFound as missing:
             if not self.offers("list_images"):
                 raise
-            return _named(self.list_images(), reference, "image", missing)
+            return _named(self.list_images(name=reference), reference, "image", missing)
 
     def find_size(self, reference: str) -> Size:
         """Return the size with this id or, if there is none, the one size with this name.
@@ -255,8 +280,10 @@ class Driver:
             )
         return things
 
-    def _many(self, hook: str, expected: type[M]) -> Sequence[M]:
-        return self._hooks.many(hook, expected, deadline=self.deadline, hints=self.hints)
+    def _many(self, hook: str, expected: type[M], **arguments: Any) -> Sequence[M]:
+        return self._hooks.many(
+            hook, expected, **arguments, deadline=self.deadline, hints=self.hints
+        )
 
 
 def _named(things: Sequence[T], name: str, field: str, missing: NotFound) -> T:

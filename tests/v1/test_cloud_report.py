@@ -12,8 +12,8 @@ from tests import loopback
 from tests.conftest import DUMMY, Serve, Server, ec2, running
 
 HOOKS = [
-    *["list_nodes", "list_images", "list_sizes", "list_locations", "get_node", "find_node"],
-    *["list_keypairs", "list_networks", "list_firewalls"],
+    *["list_nodes", "list_images", "list_sizes", "list_locations"],
+    *["list_keypairs", "list_networks", "list_firewalls", "get_node", "find_node"],
     *["start_vm", "stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"],
 ]
 BACKENDS = ["list_vms", "resolve_vm", "assign_vm", "release_vm"]

@@ -93,7 +93,8 @@ def answer_of(operation: Operation) -> dict[str, Any]:
 def shape_made(made: Made) -> dict[str, Any]:
     """Return the keys of the answer to a change that was made just now or earlier."""
     if isinstance(made, Started):
-        return {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
+        started = {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
+        return started if made.reached is None else {**started, "reached": made.reached}
     if isinstance(made, Acted):
         return {"result": f"Node {made.node_id} {made.done}"}
     more = dict(made.more)

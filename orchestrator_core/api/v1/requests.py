@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from orchestrator_core.broker.operations.start_order import WaitFor
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.settings.durations import parse_lease
 from orchestrator_core.settings.faults import nearest
 from orchestrator_core.validation.start_fields import StartFieldsSchema
-from orchestrator_core.validation.text import Text
+from orchestrator_core.validation.text import MESSAGES, Text
 
 S = TypeVar("S", bound=Schema)
 
@@ -44,12 +45,21 @@ class _Request(Schema):
         unknown = RAISE
 
 
+_WAIT_FOR: Final = [state.value for state in WaitFor]
+_WRONG_WAIT: Final = f"must be one of: {', '.join(_WAIT_FOR)}"
+
+
 class StartRequestSchema(_Request, StartFieldsSchema):
     """``POST /vm/start``."""
 
     name = Text(required=True)
     image = Text(required=True)
     size = Text(required=True)
+    wait_for = fields.String(
+        validate=validate.OneOf(_WAIT_FOR, error=_WRONG_WAIT),
+        error_messages={**MESSAGES, "invalid": _WRONG_WAIT},
+        metadata={"description": "The state of the VM after which the answer is sent."},
+    )
 
 
 class _OneVm(_Request):
@@ -109,6 +119,18 @@ class RenewRequestSchema(_OneVm):
 
     lease = Lease(required=True)
     generation = _generation()
+
+
+def checked_text(field: str, value: str) -> str:
+    """Return a parameter of a query if it is a non-empty text on one line.
+
+    Raises:
+        InvalidParameter: when it is not.
+    """
+    try:
+        return str(Text().deserialize(value))
+    except ValidationError as error:
+        raise InvalidParameter(field, ", ".join(map(str, error.messages))) from None
 
 
 def lease_seconds(text: object) -> float | None:

@@ -68,11 +68,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The result of a start: the VM and its cloud."""
+    """The result of a start: the VM and its cloud.
+
+    Attributes:
+        reached: how far the VM has come; None if its caller did not wait for more than acceptance.
+    """
 
     cloud: CloudDescription
     node: Node
     operation: Operation | None = None
+    reached: str | None = None
 
     @property
     def node_id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 from orchestrator_core.clouds import start_fields
@@ -17,6 +18,14 @@ _SECRET: Final = ("metadata", "options")
 """Fields of which only the keys are recorded: callers and operators put passwords into them."""
 
 
+class WaitFor(StrEnum):
+    """The stages of a started VM, in order, for which a caller can wait."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    ADDRESS = "address"
+
+
 @dataclass(frozen=True, slots=True)
 class StartOrder:
     """The VM that a caller wants to start.
@@ -26,12 +35,19 @@ class StartOrder:
         size: the id or the name of the size.
         fields: the optional fields as JSON, with the defaults of the cloud's settings and their
             secrets.
+        wait_for: the state of the VM after which the caller gets the answer.
     """
 
     name: str
     image: str
     size: str
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    wait_for: WaitFor = WaitFor.ACCEPTED
+
+    @property
+    def wants_public_ip(self) -> bool:
+        """Whether the caller has asked for a public address."""
+        return self.fields.get("public_ip") is True
 
     def parameters(self) -> JsonObject:
         """Return the values that are recorded with the operation, without secrets.
@@ -44,6 +60,8 @@ class StartOrder:
         for name in _SECRET:
             if name in recorded:
                 recorded[name] = dict.fromkeys(recorded[name])
+        if self.wait_for is not WaitFor.ACCEPTED:
+            recorded["wait_for"] = self.wait_for.value
         return {"name": self.name, "image": self.image, "size": self.size, **recorded}
 
     def request(self, driver: Driver, marker: str | None) -> StartRequest:
@@ -71,7 +89,7 @@ async def start_order(cloud: Cloud, wanted: Mapping[str, Any]) -> StartOrder:
     Args:
         cloud: the cloud.
         wanted: the caller's ``name``, ``image`` and ``size``, and the given optional fields as
-            JSON.
+            JSON, and possibly ``wait_for``.
 
     Raises:
         InvalidParameter: for fields that the cloud does not take.
@@ -86,4 +104,5 @@ async def start_order(cloud: Cloud, wanted: Mapping[str, Any]) -> StartOrder:
         )
     else:
         fields = start_fields.complete(cloud.settings, taken, wanted)
-    return StartOrder(wanted["name"], wanted["image"], wanted["size"], fields)
+    wait_for = WaitFor(wanted.get("wait_for", WaitFor.ACCEPTED))
+    return StartOrder(wanted["name"], wanted["image"], wanted["size"], fields, wait_for)

@@ -11,8 +11,11 @@ from orchestrator_core import (
     CloudError,
     Conflict,
     Deadline,
+    Firewall,
     Image,
+    KeyPair,
     Location,
+    Network,
     Node,
     OrchestratorError,
     PluginContext,
@@ -32,6 +35,7 @@ from orchestrator_libcloud.nodes import convert
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
+from orchestrator_libcloud.starts import lists as start_lists
 from orchestrator_libcloud.starts.create import create_node
 from orchestrator_libcloud.starts.registry import mapping_of
 from orchestrator_libcloud.support import chosen, unsupported
@@ -158,6 +162,21 @@ class LibcloudDriver:
             return [convert.to_location(item) for item in lookup.list_locations(driver)]
 
     @hookimpl
+    def list_keypairs(self, deadline: Deadline) -> list[KeyPair]:
+        """Return every key pair that a start can name."""
+        return self._start_list("list_keypairs", deadline)
+
+    @hookimpl
+    def list_networks(self, deadline: Deadline) -> list[Network]:
+        """Return every network or subnet that a start can name."""
+        return self._start_list("list_networks", deadline)
+
+    @hookimpl
+    def list_firewalls(self, deadline: Deadline) -> list[Firewall]:
+        """Return every security group, firewall or network tag that a start can name."""
+        return self._start_list("list_firewalls", deadline)
+
+    @hookimpl
     def get_node(self, node_id: str, deadline: Deadline) -> Node:
         """Return one node."""
         with self._call(deadline) as driver:
@@ -223,6 +242,10 @@ class LibcloudDriver:
     def close(self) -> None:
         """Release every thread's driver object; calls in progress end normally."""
         self._sessions.close()
+
+    def _start_list(self, hook: str, deadline: Deadline) -> list[Any]:
+        with self._call(deadline) as driver:
+            return start_lists.fetch(driver, mapping_of(driver).lists, hook)
 
     def _not_now(self, node_id: str) -> Conflict:
         return Conflict(f"Cloud {self._name} did not change node {node_id!r} in its present state")

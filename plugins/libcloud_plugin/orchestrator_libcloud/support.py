@@ -12,6 +12,7 @@ from orchestrator_libcloud.changes.lookup import has_getter
 from orchestrator_libcloud.nodes.carriers import why_none
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.providers import DEFAULTS
+from orchestrator_libcloud.starts import lists as start_lists
 from orchestrator_libcloud.starts.create import ALWAYS_GIVEN, BY_REQUEST
 from orchestrator_libcloud.starts.registry import mapping_of
 from orchestrator_libcloud.vsphere import actions
@@ -40,6 +41,9 @@ def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
     lists = {name: _list(chosen, name) for name in _LISTS}
     yield from lists.items()
     yield "list_locations", lacks(chosen, "list_locations")
+    own = mapping_of(chosen).lists
+    for hook in start_lists.HOOKS:
+        yield hook, start_lists.reason_against(chosen, own, hook)
     node = None if has_getter(chosen) else lists["list_nodes"]
     yield "check", lists["list_nodes"]
     yield "get_node", node

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import InvalidParameter
+from orchestrator_libcloud.nodes.convert import to_firewall, to_network
+from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import StartMapping
 
 _MOST_TAGS: Final = 48
@@ -16,6 +18,17 @@ refuse its tags afterwards. Source: AWS, "Tag your Amazon EC2 resources", tag re
 
 class Ec2Mapping(StartMapping):
     """The mapping of EC2."""
+
+    lists = {  # noqa: RUF012 - annotated by the base class
+        **StartMapping.lists,
+        "list_networks": StartList(
+            "ex_list_subnets", lambda one: to_network(one, cidr=one.extra.get("cidr_block"))
+        ),
+        "list_firewalls": StartList(
+            "ex_get_security_groups",
+            lambda one: to_firewall(one, description=one.extra.get("description")),
+        ),
+    }
 
     def metadata(self, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the argument with the metadata, which are tags."""

@@ -9,6 +9,7 @@ from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
 from orchestrator_libcloud.changes.lookup import find_location
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
+from orchestrator_libcloud.starts.lists import KEY_PAIRS, StartList
 
 StartFields = dict[str, StartField | str]
 """For each field of a start how a provider takes it, or why it does not."""
@@ -28,6 +29,9 @@ class StartMapping:
 
     A provider's own mapping derives from this class and has an entry in ``registry.py``.
     """
+
+    lists: ClassVar[dict[str, StartList]] = {"list_keypairs": KEY_PAIRS}
+    """The lists of what a start can name, by hook: a provider with more adds its own."""
 
     supplies: ClassVar[tuple[str, ...]] = ()
     """Parameters without a default, beside name, size, image and location, that it always sets."""

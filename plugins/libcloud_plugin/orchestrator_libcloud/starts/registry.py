@@ -7,6 +7,7 @@ from typing import Any, Final
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.starts.ec2 import Ec2Mapping
 from orchestrator_libcloud.starts.mapping import StartMapping
+from orchestrator_libcloud.starts.openstack import OpenstackMapping
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -14,6 +15,7 @@ _COMMON: Final = StartMapping()
 
 MAPPINGS: Final[dict[str, StartMapping]] = {
     "ec2": Ec2Mapping(),
+    "openstack.OpenStack_2_NodeDriver": OpenstackMapping(),
 }
 """A driver's module, or its class as ``module.Class``, to its mapping."""
 
