@@ -42,14 +42,16 @@ def complete(cloud: CloudSettings, taken: TakenFields, given: Given) -> dict[str
     wanted = {name: value for name, value in given.items() if name in START_FIELDS}
     merged = _merged(wanted, _usable_defaults(taken, cloud.start, wanted))
     asked = _revealed(cloud, merged)
+    forbidden = list(_forbidden_options(cloud, taken, wanted))
+    others = {name: value for name, value in asked.items() if name != "options" or not forbidden}
     faults = [
-        *_forbidden_options(cloud, taken, wanted),
-        *_faults(cloud, taken, asked, wanted),
+        *forbidden,
+        *_faults(cloud, taken, others, wanted),
         *_missing(cloud, taken, asked),
     ]
     if faults:
-        (field, reason), *others = faults[:_MOST_FAULTS]
-        rest = "".join(f"; {name}: {why}" for name, why in others)
+        (field, reason), *more = faults[:_MOST_FAULTS]
+        rest = "".join(f"; {name}: {why}" for name, why in more)
         raise InvalidParameter(field, f"{reason}{rest}", nothing_done=True)
     return asked
 
@@ -89,7 +91,7 @@ def reason_against_options(cloud: CloudSettings, taken: TakenFields) -> str | No
     if isinstance(how, str):
         return how
     if not cloud.start_options:
-        return f"the settings of cloud {cloud.name} name none in start_options"
+        return f"start_options of cloud {cloud.name} names none that callers may give"
     return None
 
 
@@ -138,11 +140,16 @@ def _forbidden_options(
     if isinstance(taken["options"], str):
         return  # the reason why it takes none is told instead
     for name in wanted.get("options", {}):
-        if name not in allowed:
-            have = f"they allow {', '.join(allowed)}" if allowed else "they allow none"
-            hint = nearest(name, allowed)
-            why = f"the settings of cloud {cloud.name} do not allow {name!r}{hint}"
-            yield "options", f"{why} ({have}, in start_options)"
+        if name in allowed:
+            continue
+        why = f"the settings of cloud {cloud.name} do not allow {name!r}"
+        if allowed:
+            yield (
+                "options",
+                f"{why}{nearest(name, allowed)} (start_options allows {', '.join(allowed)})",
+            )
+        else:
+            yield "options", f"{why}: {reason_against_options(cloud, taken)}"
 
 
 def _faults(

@@ -11,47 +11,10 @@ import httpx2
 import pytest
 
 from tests.conftest import Server, running
-from tests.stateful import START, Api, stateful
+from tests.every_field import EVERY_FIELD, KEY, RECORDED, SHOWN, USER_DATA
+from tests.stateful import START, Api, Json, stateful
 
-Json = dict[str, Any]
-
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIiOhdgnPPnzwT1N2qCsjbPSXsDaElnsMTPyfdqhO+FS ann"
 NO_KEY = 'must be one public key in OpenSSH\'s form, such as "ssh-ed25519 AAAA... name"'
-USER_DATA = "#cloud-config\npassword: hunter2-Ελλάδα\n"
-EVERY_FIELD: Json = {
-    "keyname": "laptop",
-    "ssh_keys": [KEY],
-    "user_data": USER_DATA,
-    "networks": ["net-3", "net-1"],
-    "firewalls": ["web", "fw-1"],
-    "location": "Kiwi",
-    "public_ip": False,
-    "root_disk": {"size": 30, "type": "fast", "keep": True},
-    "volumes": [{"size": 10}, {"id": "vol-1"}],
-    "tags": {"team": "red", "empty": ""},
-    "spot": {"max_price": 0.5},
-    "metadata": {"secret": "hunter3", "nested": {"a": [1, None]}},
-    "options": {"rack": "hunter4"},
-}
-SHOWN: Json = {
-    "keyname": "laptop",
-    "ssh_keys": [KEY],
-    "user_data": {"bytes": len(USER_DATA.encode())},
-    "networks": ["net-3", "net-1"],
-    "firewalls": ["fw-2", "fw-1"],
-    "location": "2",
-    "public_ip": False,
-    "root_disk": {"size": 30, "type": "fast", "keep": True},
-    "volumes": [
-        {"id": None, "size": 10, "type": None, "keep": False},
-        {"id": "vol-1", "size": None, "type": None, "keep": False},
-    ],
-    "tags": {"team": "red", "empty": ""},
-    "spot": {"max_price": 0.5},
-    "metadata": {"secret": None, "nested": None},
-    "options": {"rack": None},
-}
-"""What the dummy cloud shows of a start with every field: references as ids, and no secrets."""
 
 SETTINGS = """
 default_cloud = "all"
@@ -343,8 +306,12 @@ def test_a_required_field_can_come_from_the_caller_or_the_settings(clouds: Cloud
 
 def test_only_the_options_that_the_settings_name_can_be_given(clouds: Clouds) -> None:
     assert clouds.refusal("all", {"options": {"rak": 1}}) == (
-        "options: the settings of cloud all do not allow 'rak'; did you mean \"rack\"? (they allow "
-        "rack, row, in start_options)"
+        "options: the settings of cloud all do not allow 'rak'; did you mean \"rack\"? "
+        "(start_options allows rack, row)"
+    )
+    assert clouds.refusal("strict", {"location": "1", "options": {"rack": 1}}) == (
+        "options: the settings of cloud strict do not allow 'rack': start_options of cloud strict "
+        "names none that callers may give"
     )
     assert clouds.shown("preset", {"options": {"rack": "r2"}})["options"] == {
         "rack": None,
@@ -402,13 +369,7 @@ def test_the_operation_records_the_fields_without_secrets(clouds: Clouds) -> Non
     assert clouds.start("all", EVERY_FIELD).status_code == 200
     (operation,) = clouds.api.operations(cloud="all", limit="1")
     shown = clouds.api.operation(operation["id"])
-    assert shown["parameters"] == {
-        **START,
-        **EVERY_FIELD,
-        "user_data": {"bytes": len(USER_DATA.encode())},
-        "metadata": {"secret": None, "nested": None},
-        "options": {"rack": None},
-    }
+    assert shown["parameters"] == {**START, **RECORDED}
     assert clouds.start("preset", {}).status_code == 200
     (operation,) = clouds.api.operations(cloud="preset", limit="1")
     shown = clouds.api.operation(operation["id"])
@@ -450,7 +411,7 @@ def test_the_report_tells_what_a_cloud_takes(clouds: Clouds) -> None:
     assert strict["location"]["required"] is True
     assert strict["options"] == {
         "supported": False,
-        "reason": "the settings of cloud strict name none in start_options",
+        "reason": "start_options of cloud strict names none that callers may give",
     }
     preset = clouds.api.get("/cloud/preset")["cloud"]["start_fields"]
     assert (preset["location"]["required"], preset["options"]["parts"]) == (False, ["rack"])
