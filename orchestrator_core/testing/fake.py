@@ -42,6 +42,7 @@ class Fake:
         settle: The seconds within which a change appears in the lists. If that may take more than
             one second, the settings need ``visibility_timeout`` too.
         many: The number of nodes that a test of several starts at once starts.
+        file: The settings file; paths in ``settings`` are relative to its directory.
         start_values: For a cloud, values of a start's optional fields, in the form of version 1's
             body. The tests choose a value for each field without an entry, and for ``keyname``,
             ``networks``, ``firewalls`` and ``location`` an item of the cloud's list. ``options``
@@ -54,7 +55,6 @@ class Fake:
 
     .. versionchanged:: 0.1
         ``start_values`` and ``started``.
-        file: The settings file; paths in ``settings`` are relative to its directory.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -66,9 +66,9 @@ class Fake:
     allowed: Mapping[str, Any] = field(default_factory=dict)
     settle: float = 10.0
     many: int = 5
+    file: Path | None = None
     start_values: Mapping[str, Any] = field(default_factory=dict)
     started: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
-    file: Path | None = None
 
 
 FakeFactory = Callable[[Stage], AbstractContextManager[Fake]]

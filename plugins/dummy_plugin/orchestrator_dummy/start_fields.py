@@ -19,7 +19,7 @@ TAKEN: Final[Mapping[str, StartField]] = {
     "keyname": StartField(given_as="name"),
     "options": StartField(note="any parameter; the dummy cloud has none of its own"),
 }
-"""How the cloud takes each field if its settings do not say otherwise."""
+"""The limits of each field if the settings name no others."""
 
 VOLUMES: Final = ("vol-1", "vol-2")
 """The ids of the volumes that exist."""
