@@ -106,7 +106,7 @@ class AnotherNameEachTime(GoodCloud):
 
 class GivesNoReason(GoodCloud):
     breaks, says = "C3", "list_locations has no reason"
-    instead: ClassVar = {"C7": "unsupported"}
+    instead: ClassVar = dict.fromkeys(("C7", "C65"), "unsupported")
 
     @hookimpl
     def unsupported(self) -> dict[str, str]:
@@ -212,11 +212,11 @@ class ListsALocationTwice(GoodCloud):
 
 
 class ListsAKeyPairTwice(GoodCloud):
-    breaks, says = "C16", "k-1"
+    breaks, says = "C16", "k-2"
 
     @hookimpl
     def list_keypairs(self) -> list[KeyPair]:
-        return [*KEYPAIRS, KEYPAIRS[0]]
+        return [*KEYPAIRS, KEYPAIRS[1]]
 
 
 class ListsTheAddressOfANetwork(GoodCloud):
