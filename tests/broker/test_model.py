@@ -31,7 +31,7 @@ from orchestrator_core.broker.operations.operation import FINAL, KeyUse, Request
 from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.errors import KeyInUse, OrchestratorError
+from orchestrator_core.errors import KeyInUse, NodeNotFound, OrchestratorError, Refused
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import (
@@ -263,7 +263,7 @@ class Model(RuleBasedStateMachine):
         except KeyInUse:
             assert key is not None
         except OrchestratorError as error:
-            if error.code not in ("node_not_found", "refused"):
+            if not isinstance(error, NodeNotFound | Refused):
                 raise
 
     def _was_started(self, node: str, key: KeyUse | None) -> None:
