@@ -6,6 +6,8 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import yaml
+
 Json = dict[str, Any]
 
 
@@ -62,12 +64,13 @@ def started_on(client: Any) -> Callable[[Mapping[str, Any]], Json]:
         instance: Json = found["Reservations"][0]["Instances"][0]
         tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
         root, others = _disks(client, instance)
+        user_data = _user_data(client, instance)
         return {
             "keyname": instance.get("KeyName"),
-            "ssh_keys": _public_keys(client, instance),
-            "user_data": _user_data(client, instance),
+            "ssh_keys": [*_public_keys(client, instance), *_keys_in(user_data)],
+            "user_data": user_data,
             "networks": [instance["SubnetId"]],
-            "firewalls": [group["GroupId"] for group in instance["SecurityGroups"]],
+            "firewalls": _groups(instance),
             "location": instance["Placement"]["AvailabilityZone"],
             "public_ip": "PublicIpAddress" in instance,
             "root_disk": root,
@@ -86,6 +89,22 @@ def _public_keys(client: Any, instance: Json) -> list[str]:
         return []
     pairs = client.describe_key_pairs(KeyNames=[instance["KeyName"]], IncludePublicKey=True)
     return [pair["PublicKey"] for pair in pairs["KeyPairs"] if pair.get("PublicKey")]
+
+
+def _keys_in(user_data: str | None) -> list[str]:
+    """Return the keys that cloud-init takes from user data."""
+    if user_data is None or not user_data.startswith("#cloud-config"):
+        return []
+    config = yaml.safe_load(user_data) or {}
+    keys: list[str] = config.get("ssh_authorized_keys", [])
+    return keys
+
+
+def _groups(instance: Json) -> list[str]:
+    """Return the security groups: of the instance, or of its first interface if it has none."""
+    interfaces = instance.get("NetworkInterfaces", [])[:1]
+    groups = instance["SecurityGroups"] or [one for each in interfaces for one in each["Groups"]]
+    return [group["GroupId"] for group in groups]
 
 
 def _user_data(client: Any, instance: Json) -> str | None:
