@@ -62,7 +62,7 @@ def test_a_policy_gives_leases_and_sees_them_renewed(
     lines = [json.loads(line) for line in trail.read_text().splitlines()]
     assert [(one["operation"], one["parameters"], one["error"]) for one in lines[-2:]] == [
         ("renew_vm", {"node": "1", "lease": "2h"}, None),
-        ("renew_vm", {"node": "2", "lease": "2h"}, "Refused"),
+        ("renew_vm", {"node": "2", "lease": "2h"}, "NoLease"),
     ]
 
 
