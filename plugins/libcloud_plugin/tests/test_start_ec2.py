@@ -302,6 +302,8 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
             {"metadata": {"course": "x" * 257}},
             "metadata: the value of 'course' must be at most 256",
         ),
+        ({"metadata": {"a\0": "x"}}, "metadata: .* must not contain control characters"),
+        ({"metadata": {"a": "x\uffff"}}, "metadata: .* must not contain control characters"),
         ({"metadata": {"course": 5}}, "metadata: the value of 'course' must be text"),
         (
             {"metadata": {"course": "x"}, "tags": {"course": "y"}},
