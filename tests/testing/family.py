@@ -26,7 +26,7 @@ _WHOLE = {"C1", "C27", "C50", "A1", "A12"}
 """Wrong plugins of these behaviours run the whole suite in ``make test`` too."""
 
 _MODULES = {
-    Kind.CLOUD: ("wrong_reads", "wrong_changes", "wrong_power", "wrong_recovery"),
+    Kind.CLOUD: ("wrong_reads", "wrong_changes", "wrong_power", "wrong_actions", "wrong_recovery"),
     Kind.ASSIGNMENT: ("wrong_backend",),
     Kind.EXTENSION: (
         "wrong_extension",
