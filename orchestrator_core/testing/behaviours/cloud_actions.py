@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import Node, Size
 from orchestrator_core.testing.behaviours.behaviour import behaviour
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReady
@@ -84,13 +85,13 @@ class BaseCloudActions(BaseCloudReady):
         """
         node_id = cloud.start("marked")["id"]
         marker = _node(cloud, node_id).marker
+        if _found(cloud, marker) != node_id:
+            raise DoesNotApply("the node is not found by its marker before it is renamed")
         name = f"{cloud.subject.prefix}-marked-again"
         expect(cloud.api.put("/vm/action/rename/cloud", {"node": node_id, "name": name}), 200)
         after = _node(cloud, node_id).marker
         assert after == marker, "the node has lost its marker"
-        found = cloud.served.ask("cloud", "find_node", marker=marker)
-        is_it = isinstance(found, Node) and found.id == node_id
-        assert is_it, "the node is not found by its marker any more"
+        assert _found(cloud, marker) == node_id, "the node is not found by its marker any more"
 
     @behaviour("C85", "create_image", "list_images")
     def test_create_image(self, cloud: CloudUnderTest) -> None:
@@ -195,6 +196,15 @@ def _node(cloud: CloudUnderTest, node_id: str) -> Node:
     if node.marker is None:
         raise DoesNotApply("the driver shows no marker")
     return node
+
+
+def _found(cloud: CloudUnderTest, marker: str | None) -> str | None:
+    """Return the id of the node that is found by a marker; None if there is none."""
+    try:
+        found = cloud.served.ask("cloud", "find_node", marker=marker)
+    except OrchestratorError:
+        return None
+    return found.id if isinstance(found, Node) else None
 
 
 def _ended(cloud: CloudUnderTest, kind: str, node_id: str) -> Json:
