@@ -20,6 +20,7 @@ from openstack_cloud import Answer, OpenStack, flavor, in_json, server, serving
 from orchestrator_core import (
     Conflict,
     Deadline,
+    ImageFilter,
     InvalidParameter,
     Node,
     NodeNotFound,
@@ -35,7 +36,9 @@ SMALL, LARGE = Size("t3.small", "t3.small"), Size("t3.large", "t3.large")
 
 @pytest.fixture
 def instance(ec2: LibcloudDriver, deadline: Deadline) -> Node:
-    request = StartRequest("web", ec2.list_images(deadline=deadline)[0], SMALL)
+    request = StartRequest(
+        "web", ec2.list_images(filters=ImageFilter(), deadline=deadline)[0], SMALL
+    )
     return ec2.start_vm(request=request, deadline=deadline)
 
 
@@ -58,7 +61,7 @@ def test_ec2_renames_with_the_name_tag_and_keeps_the_marker(
     ec2: LibcloudDriver, deadline: Deadline
 ) -> None:
     marker = f"0123456789ab-{'e' * 32}"
-    image = ec2.list_images(deadline=deadline)[0]
+    image = ec2.list_images(filters=ImageFilter(), deadline=deadline)[0]
     node = ec2.start_vm(StartRequest("web", image, SMALL, marker=marker), deadline)
     ec2.rename_vm(node.id, "db", deadline)
     shown = ec2.get_node(node.id, deadline)
