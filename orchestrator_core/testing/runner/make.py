@@ -13,6 +13,7 @@ from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
 from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReads
 from orchestrator_core.testing.behaviours.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.behaviours.cloud_start_fields import BaseCloudStartFields
 from orchestrator_core.testing.behaviours.extension import BaseExtension
 from orchestrator_core.testing.behaviours.package import BasePackage
 from orchestrator_core.testing.fake import FakeFactory
@@ -27,6 +28,7 @@ SUITES: Final[dict[Kind, tuple[type[Suite], ...]]] = {
         BaseCloudPower,
         BaseCloudActions,
         BaseCloudRecovery,
+        BaseCloudStartFields,
     ),
     Kind.ASSIGNMENT: (BasePackage, BaseAssignment),
     Kind.EXTENSION: (BasePackage, BaseExtension),

@@ -26,12 +26,21 @@ _SCHEMA = f"""
         marker TEXT UNIQUE,
         visible_at REAL, -- seconds since the epoch; not shown before
         gone_at REAL,    -- stopped, and shown until then
+        given TEXT,      -- JSON of the optional fields of the start; null without any
+        shown TEXT,      -- JSON of what callers may see of them
         name TEXT,       -- from a rename; null for the name made of the number
         size TEXT        -- the id of the size from a resize; null before
     );
 """
 
-_ADDED_LATER = {"visible_at": "REAL", "gone_at": "REAL", "name": "TEXT", "size": "TEXT"}
+_ADDED_LATER = {
+    "visible_at": "REAL",
+    "gone_at": "REAL",
+    "given": "TEXT",
+    "shown": "TEXT",
+    "name": "TEXT",
+    "size": "TEXT",
+}
 """Columns that files of older versions do not have, with their types."""
 
 

@@ -14,13 +14,15 @@ from orchestrator_dummy.connections import OF_THIS_PROCESS
 from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
-Row = tuple[int, str, str | None, str | None, str | None]
-"""A node's number, its state and its marker; the name and the size that it was given since."""
+Row = tuple[int, str, str | None, str | None, str | None, str | None]
+"""A node's number, its state, its marker, the JSON of the start fields that callers may see, and the
+name and the size that it was given since.
+"""
 
 Image = tuple[int, str]
 """The number and the name of an image that was made of a node."""
 
-_COLUMNS = "number, state, marker, name, size"
+_COLUMNS = "number, state, marker, shown, name, size"
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
@@ -29,7 +31,11 @@ _ROWS = f"SELECT {_COLUMNS} FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: 
 
 _MARKED = f"SELECT {_COLUMNS} FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
 
-_ADD = f"INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING {_COLUMNS}"  # noqa: S608
+_GIVEN = "SELECT given FROM nodes WHERE number = ?"
+
+_ADD = f"""
+    INSERT INTO nodes (marker, visible_at, given, shown) VALUES (?, ?, ?, ?) RETURNING {_COLUMNS}
+"""  # noqa: S608
 
 _DELETE = f"DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}"  # noqa: S608
 
@@ -46,7 +52,7 @@ _SET = {
 
 _IMAGES = "SELECT number, name FROM images ORDER BY number"
 
-_ADD_IMAGE = "INSERT INTO images (name) VALUES (?) RETURNING number, name, NULL, NULL, NULL"
+_ADD_IMAGE = "INSERT INTO images (name) VALUES (?) RETURNING number, name, NULL, NULL, NULL, NULL"
 
 _NEXT_CHANGE = """
     SELECT min(due) FROM (SELECT visible_at AS due FROM nodes UNION ALL SELECT gone_at FROM nodes)
@@ -122,7 +128,7 @@ class Store:
         if seen.generation == announced and not (seen.until and time.time() >= seen.until):
             return seen
         if announced == 0 and not self._durable:  # no process has written at all
-            rows: list[Row] = [(number, "running", None, None, None) for number in self._numbers]
+            rows: list[Row] = [(n, "running", None, None, None, None) for n in self._numbers]
             seen = _Seen(0, None, rows, [])
         else:
             seen = self._read()
@@ -145,9 +151,21 @@ class Store:
             row: Row | None = connection.execute(_MARKED, values).fetchone()
         return row
 
-    def add(self, marker: str | None) -> Row:
-        """Add a node and return it."""
-        row = self._write(_ADD, marker, self._later())
+    def given(self, number: str) -> str | None:
+        """Return the JSON of the optional fields of a node's start; None without any."""
+        with self._connection() as connection:
+            row = connection.execute(_GIVEN, (_number(number),)).fetchone()
+        return None if row is None else row[0]
+
+    def add(self, marker: str | None, *, given: str | None = None, shown: str | None = None) -> Row:
+        """Add a node and return it.
+
+        Args:
+            marker: the marker of its start.
+            given: the JSON of the optional fields of its start.
+            shown: the JSON of what callers may see of these.
+        """
+        row = self._write(_ADD, marker, self._later(), given, shown)
         assert row is not None
         return row
 
