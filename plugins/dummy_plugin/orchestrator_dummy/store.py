@@ -15,7 +15,7 @@ from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
 Row = tuple[int, str, str | None, str | None, str | None, str | None]
-"""A node's number, its state, its marker, the JSON of the start fields that callers may see, and the
+"""A node's number, state and marker, the JSON of the start fields that callers may see, and the
 name and the size that it was given since.
 """
 
