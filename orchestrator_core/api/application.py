@@ -15,7 +15,7 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.portions import in_portions
-from orchestrator_core.api.router import API, add_versions
+from orchestrator_core.api.router import API, add_versions, form_of
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.turns import Turns
 from orchestrator_core.api.unread_body import has_body, settling
@@ -182,6 +182,6 @@ def build_application(services: Services) -> Application:
         ],
     )
     app.req_options.strip_url_path_trailing_slash = True
-    errors.install(app)
+    errors.install(app, form_of)
     add_versions(app, services)
     return app

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from orchestrator_core import errors, refusals
@@ -171,6 +172,21 @@ def error_codes() -> list[ErrorCode]:
 def operation_codes() -> list[ErrorCode]:
     """Return the codes that only an operation can end or wait with, besides those of errors."""
     return [ErrorCode(code, (_OPERATION_STATUS,), *words) for code, *words in _OPERATIONS]
+
+
+@cache
+def _known() -> dict[str, ErrorCode]:
+    return {one.code: one for one in (*operation_codes(), *error_codes())}
+
+
+def meaning_of(code: str) -> str:
+    """Return the meaning of a code in one sentence; a general one for a plugin's own code."""
+    return _known()[code].meaning if code in _known() else "The cloud refused the request."
+
+
+def advice_on(code: str) -> str:
+    """Return what a caller should do after an error with this code."""
+    return _known()[code].advice if code in _known() else "Read the detail."
 
 
 def _of_classes(kind: type[errors.OrchestratorError]) -> Iterator[ErrorCode]:

@@ -63,6 +63,7 @@ class Gatekeeper:
     ) -> None:
         """Check the method first, then the caller, then everything else."""
         if req.method not in resource.served:
+            req.context.served = resource.served
             raise MethodNotImplemented
         if resource.public:
             return

@@ -124,6 +124,15 @@ class Broker(ABC):
             NoAssignmentBackend: The cloud has no assignment backend.
         """
 
+    def holders(self, cloud: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the present holder of each assigned VM of a cloud, by node id. This blocks.
+
+        Args:
+            cloud: The name of the cloud.
+        """
+        del cloud
+        return {}
+
     def name_operation(self) -> str | None:
         """Return an id for the next change's record; None if changes are not recorded."""
         return None

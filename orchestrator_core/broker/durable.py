@@ -154,6 +154,10 @@ class DurableBroker(Broker):
         made = outcome.paused(operation, code, why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
 
+    def holders(self, cloud: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the present holder of each assigned VM of a cloud, by node id. This blocks."""
+        return self.database.read_now(lambda connection: queries.holders(connection, cloud))
+
     def name_operation(self) -> str:
         """Return an id for the next change's record."""
         return new_id()

@@ -39,8 +39,7 @@ def complete(cloud: CloudSettings, taken: TakenFields, given: Given) -> dict[str
     faults += _faults(cloud, taken, merged)
     if faults:
         (field, reason), *others = faults[:_MOST_FAULTS]
-        rest = "".join(f"; {name}: {why}" for name, why in others)
-        raise InvalidParameter(field, f"{reason}{rest}", nothing_done=True)
+        raise InvalidParameter(field, reason, nothing_done=True, others=others)
     return merged
 
 

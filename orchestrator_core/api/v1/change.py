@@ -13,7 +13,9 @@ from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding, operations, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
+from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.broker.operations.change import Change, Made
+from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, KeyReused
@@ -62,9 +64,9 @@ class ChangeResource(CloudResource, Generic[M]):
         making = self.change(call, work)
         try:
             if recorded is None:
-                resp.data = encoding.encode(operations.shape_made(await making))
+                self.show_made(req, resp, await making)
             else:
-                _accepted(req, resp, await _first(recorded, making))
+                self.show_accepted(req, resp, await _first(recorded, making))
         except KeyInUse:
             # Another request with this key was recorded between the look-up and this request's
             # record.
@@ -101,28 +103,32 @@ class ChangeResource(CloudResource, Generic[M]):
             raise KeyReused
         resp.set_header(REPLAYED_HEADER, "true")
         if operation.result is not None:
-            resp.data = encoding.encode(operations.answer_of(operation))
+            with readable(f"operation {operation.id}"):
+                self.show_made(req, resp, KINDS[operation.kind].made(operation))
         elif operation.final:
             raise recorded_error(operation)
         elif waits:
             raise _in_use(operation)
         else:
-            _accepted(req, resp, operation)
+            self.show_accepted(req, resp, operation)
         return True
+
+    def show_made(self, req: Request, resp: Response, made: Made) -> None:
+        """Answer with the result of a change that was made just now or earlier."""
+        resp.data = encoding.encode(operations.shape_made(made))
+
+    def show_accepted(self, req: Request, resp: Response, operation: Operation) -> None:
+        """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
+        resp.status = 202
+        resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
+        resp.set_header("Preference-Applied", "respond-async")
+        resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
 
 
 def _in_use(operation: Operation) -> KeyInUse:
     error = KeyInUse()
     error.operation_id = operation.id
     return error
-
-
-def _accepted(req: Request, resp: Response, operation: Operation) -> None:
-    """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
-    resp.status = 202
-    resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
-    resp.set_header("Preference-Applied", "respond-async")
-    resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
 
 
 async def _first(recorded: asyncio.Future[Operation], making: Any) -> Operation:

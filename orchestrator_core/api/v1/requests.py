@@ -162,9 +162,8 @@ def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
         loaded: dict[str, Any] = schema.load({**known, **dict.fromkeys(unknown)})
     except ValidationError as error:
         faults = list(islice(_faults(schema, error), _MOST_FAULTS))
-        field, reason = faults[0]
-        rest = "".join(f"; {other}: {why}" for other, why in faults[1:])
-        raise InvalidParameter(field, f"{reason}{rest}") from None
+        (field, reason), *others = faults
+        raise InvalidParameter(field, reason, others=others) from None
     return loaded
 
 

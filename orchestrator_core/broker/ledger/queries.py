@@ -40,6 +40,18 @@ def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
     return known
 
 
+def holders(connection: Connection, cloud: str) -> dict[str, dict[str, Any]]:
+    """Return the present holder of each assigned VM of a cloud, by node id."""
+    table = assignments
+    columns = ("id", "user", "vm_type", "generation", "lease_expires_at")
+    rows = connection.execute(
+        select(table.c.node_id, *(table.c[name] for name in columns)).where(
+            table.c.cloud == cloud, table.c.ended_at.is_(None)
+        )
+    )
+    return {row.node_id: {name: getattr(row, name) for name in columns} for row in rows}
+
+
 _ORPHANS: Final = select(orphans.c.node_id, orphans.c.name).where(
     orphans.c.cloud == bindparam("of_cloud"), orphans.c.ignored_at.is_(None)
 )

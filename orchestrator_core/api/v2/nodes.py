@@ -1,0 +1,143 @@
+"""Routes of the nodes of one cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator_core.api.errors import MethodNotImplemented
+from orchestrator_core.api.resource import Request, Response
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import requests as shared_requests
+from orchestrator_core.api.v1.base import Parameters
+from orchestrator_core.api.v2 import encoding, queries, requests, schemas
+from orchestrator_core.api.v2.base import NodePath
+from orchestrator_core.api.v2.changes import ChangeResource
+from orchestrator_core.api.v2.conditional import answer_unchanged, etag_of, is_unchanged
+from orchestrator_core.api.v2.cursors import window
+from orchestrator_core.api.v2.lists import Listing, ListResource
+from orchestrator_core.api.v2.problems import InvalidQuery
+from orchestrator_core.api.v2.shapes import Holders, ListShape, Owner, Selection, shape_node
+from orchestrator_core.broker.operations.change import Change, Made, Started, VmReference
+from orchestrator_core.broker.operations.start_order import start_order
+from orchestrator_core.clouds.cloud import Question
+from orchestrator_core.model import CloudDescription, Node, NodeState
+
+_STATES: Final = tuple(state.value for state in NodeState)
+"""The values of the filter ``state``."""
+
+NODES: Final = Listing("list_nodes", schemas.NodeSchema)
+
+ACTIONS: Final = {"reboot": "reboot_vm", "start": "power_on_vm", "stop": "power_off_vm"}
+"""The hook of each action on a node."""
+
+
+class NodesResource(ChangeResource[Started], ListResource):
+    """``GET`` and ``POST /clouds/{cloud}/nodes``."""
+
+    operation = "start_vm"
+    schema = requests.CreateNodeSchema()
+    created = True
+
+    def __init__(self, services: Services) -> None:
+        ListResource.__init__(self, services, "nodes", NODES)
+
+    async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
+        """Answer with the nodes of a cloud."""
+        given = queries.parameters(req, ["name", "state", "limit", "cursor"])
+        if given.get("state", _STATES[0]) not in _STATES:
+            raise InvalidQuery("state", f"must be one of {', '.join(_STATES)}")
+        asked = self.cloud(cloud)
+        selection = Selection(given.get("name"), given.get("state"))
+        holders = self.services.broker.holders
+        shape = ListShape(
+            asked.name, "nodes", schemas.NodeSchema, window(given), selection, holders
+        )
+        await self.answer_list(req, resp, asked, Question("list_nodes", shape), given)
+
+    async def on_post(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
+        """Start a node; answer once the cloud has accepted it, or as ``wait_for`` says."""
+        queries.parameters(req, [])
+        req.context.cloud = self.cloud(cloud).name
+        await self.carry_out(req, resp, cloud)
+
+    async def make(self, change: Change, wanted: Parameters) -> Started:
+        """Start the node."""
+        checked = shared_requests.load(self.schema, wanted)
+        order = await start_order(change.cloud, checked)
+        return await self.services.broker.start_vm(change, order)
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeShape:
+    """The function that shapes and encodes one node, in the cloud's threads."""
+
+    cloud: str
+    holders: Callable[[str], Holders]
+
+    def __call__(self, _: CloudDescription, node: Node) -> bytes:
+        """Return the answer for one node."""
+        owner = Owner(self.cloud, self.holders(self.cloud))
+        return encoding.encode(shape_node(owner, node))
+
+
+class NodeResource(ChangeResource[Made]):
+    """``GET`` and ``DELETE /clouds/{cloud}/nodes/{id}``, and ``POST`` of an action on it."""
+
+    operation = "stop_vm"
+    schema = requests.NothingSchema()
+
+    async def on_get(
+        self, req: Request, resp: Response, cloud: str = "", path: str = "", **_: str
+    ) -> None:
+        """Answer with one node."""
+        queries.parameters(req, [])
+        asked = self.cloud(cloud)
+        shape = _NodeShape(asked.name, self.services.broker.holders)
+        reading = await self.read(req, asked, Question("get_node", shape, {"node": path}))
+        etag = etag_of(reading.value)
+        if is_unchanged(req, etag):
+            answer_unchanged(resp, etag)
+            return
+        resp.set_header("ETag", etag)
+        resp.data = reading.value
+
+    async def on_delete(
+        self, req: Request, resp: Response, cloud: str = "", path: str = "", **_: str
+    ) -> None:
+        """Destroy a node; answer once the cloud has accepted it."""
+        await self._act(req, resp, cloud, path, "stop_vm")
+
+    async def on_post(
+        self, req: Request, resp: Response, cloud: str = "", path: str = "", **_: str
+    ) -> None:
+        """Carry out an action on a node."""
+        parts = NodePath.of(path)
+        hook = ACTIONS.get(parts.action or "")
+        if hook is None:
+            raise MethodNotImplemented
+        await self._act(req, resp, cloud, parts.node_id, hook)
+
+    async def _act(self, req: Request, resp: Response, cloud: str, node_id: str, hook: str) -> None:
+        queries.parameters(req, [])
+        req.context.cloud = self.cloud(cloud).name
+        await _Action(self.services, hook, node_id).carry_out(req, resp, cloud)
+
+
+class _Action(ChangeResource[Made]):
+    schema = requests.NothingSchema()
+
+    def __init__(self, services: Services, hook: str, node_id: str) -> None:
+        super().__init__(services)
+        self.operation = hook
+        self._node_id = node_id
+
+    async def raw_body(self, req: Request) -> Parameters:
+        """Return the body; an action needs none."""
+        return await super().raw_body(req) if req.content_length else {}
+
+    async def make(self, change: Change, wanted: Parameters) -> Made:
+        """Make the change."""
+        vm = VmReference(self._node_id)
+        return await self.services.broker.act(change, self.operation, vm)
