@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.changes.readiness import ReadinessWaits
+from orchestrator_core.broker.ledger.vm import Holder
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
     Assigned,
@@ -124,7 +125,7 @@ class Broker(ABC):
             NoAssignmentBackend: The cloud has no assignment backend.
         """
 
-    def holders(self, cloud: str) -> Mapping[str, Mapping[str, Any]]:
+    def holders(self, cloud: str) -> Mapping[str, Holder]:
         """Return the present holder of each assigned VM of a cloud, by node id. This blocks.
 
         Args:

@@ -42,7 +42,7 @@ class ChangeResource(CloudResource, Generic[M]):
         asked = self.cloud(cloud)
         hints = hints_for(req, asked)
         body = await self.raw_body(req)
-        wanted = requests.load(self.schema, body)
+        wanted = self.parameters(requests.load(self.schema, body))
         if self.emulated(resp, wanted):
             return
         requester = Requester(
@@ -51,10 +51,10 @@ class ChangeResource(CloudResource, Generic[M]):
             key_use(req, body, self._keep),
             self.services.broker.name_operation(),
         )
-        waits = not prefers_async(req)
-        if await self._replay(req, resp, requester, waits=waits):
+        patience = self.patience(req)
+        if await self._replay(req, resp, requester, waits=patience is None):
             return
-        recorded = None if waits else asyncio.get_running_loop().create_future()
+        recorded = None if patience is None else asyncio.get_running_loop().create_future()
 
         async def work(parameters: Parameters, permit: Permit) -> M:
             change = Change(asked, permit, requester, hints, recorded)
@@ -63,15 +63,29 @@ class ChangeResource(CloudResource, Generic[M]):
         call = self.call(req, asked, self.operation, wanted, requester.operation_id)
         making = self.change(call, work)
         try:
-            if recorded is None:
+            if patience is None or recorded is None:
                 self.show_made(req, resp, await making)
+                return
+            task = asyncio.ensure_future(making)
+            if patience:
+                await asyncio.wait({task}, timeout=patience)
+            if patience and task.done():
+                self.show_made(req, resp, await task)
             else:
-                self.show_accepted(req, resp, await _first(recorded, making))
+                self.show_accepted(req, resp, await _first(recorded, task))
         except KeyInUse:
             # Another request with this key was recorded between the look-up and this request's
             # record.
-            if not await self._replay(req, resp, requester, waits=waits):
+            if not await self._replay(req, resp, requester, waits=patience is None):
                 raise
+
+    def parameters(self, wanted: Parameters) -> Parameters:
+        """Return the parameters of the change, as extensions see them."""
+        return wanted
+
+    def patience(self, req: Request) -> float | None:
+        """Return the seconds that the caller waits; None for as long as it takes."""
+        return 0.0 if prefers_async(req) else None
 
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
         """Answer with the documented example if the caller asks for it; return whether it did."""
@@ -131,13 +145,12 @@ def _in_use(operation: Operation) -> KeyInUse:
     return error
 
 
-async def _first(recorded: asyncio.Future[Operation], making: Any) -> Operation:
+async def _first(recorded: asyncio.Future[Operation], task: asyncio.Future[Any]) -> Operation:
     """Wait until a change is recorded; its operation shows the outcome later.
 
     Raises:
         OrchestratorError: when the change ended before it was recorded.
     """
-    task = asyncio.ensure_future(making)
     await asyncio.wait({recorded, task}, return_when=asyncio.FIRST_COMPLETED)
     if not recorded.done():
         await task

@@ -22,6 +22,10 @@ class ChangeResource(SharedChangeResource[M]):
 
     created = False
 
+    def patience(self, req: Request) -> float | None:
+        """Return the seconds that the caller waits; None for as long as it takes."""
+        return prefer.longest_wait(req)
+
     def show_made(self, req: Request, resp: Response, made: Made) -> None:
         """Answer with the result of a change that was made just now or earlier."""
         cloud = req.context.cloud

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,17 @@ ACTIONS: Final = {"reboot": "reboot_vm", "start": "power_on_vm", "stop": "power_
 """The hook of each action on a node."""
 
 
+def selection_of(given: Mapping[str, str]) -> Selection:
+    """Return the filters of a query.
+
+    Raises:
+        InvalidQuery: for a state that no node can have.
+    """
+    if given.get("state", _STATES[0]) not in _STATES:
+        raise InvalidQuery("state", f"must be one of {', '.join(_STATES)}")
+    return Selection(given.get("name"), given.get("state"))
+
+
 class NodesResource(ChangeResource[Started], ListResource):
     """``GET`` and ``POST /clouds/{cloud}/nodes``."""
 
@@ -46,10 +57,8 @@ class NodesResource(ChangeResource[Started], ListResource):
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with the nodes of a cloud."""
         given = queries.parameters(req, ["name", "state", "limit", "cursor"])
-        if given.get("state", _STATES[0]) not in _STATES:
-            raise InvalidQuery("state", f"must be one of {', '.join(_STATES)}")
         asked = self.cloud(cloud)
-        selection = Selection(given.get("name"), given.get("state"))
+        selection = selection_of(given)
         holders = self.services.broker.holders
         shape = ListShape(
             asked.name, "nodes", schemas.NodeSchema, window(given), selection, holders
@@ -78,7 +87,7 @@ class _NodeShape:
 
     def __call__(self, _: CloudDescription, node: Node) -> bytes:
         """Return the answer for one node."""
-        owner = Owner(self.cloud, self.holders(self.cloud))
+        owner = Owner.of(self.cloud, self.holders)
         return encoding.encode(shape_node(owner, node))
 
 
@@ -133,11 +142,15 @@ class _Action(ChangeResource[Made]):
         self.operation = hook
         self._node_id = node_id
 
+    def parameters(self, wanted: Parameters) -> Parameters:
+        """Return the parameters of the action, as extensions see them."""
+        return {**wanted, "node": self._node_id}
+
     async def raw_body(self, req: Request) -> Parameters:
         """Return the body; an action needs none."""
         return await super().raw_body(req) if req.content_length else {}
 
     async def make(self, change: Change, wanted: Parameters) -> Made:
         """Make the change."""
-        vm = VmReference(self._node_id)
+        vm = VmReference(wanted["node"])
         return await self.services.broker.act(change, self.operation, vm)

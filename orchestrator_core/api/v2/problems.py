@@ -64,7 +64,7 @@ def answer_problem(req: falcon.asgi.Request, resp: falcon.asgi.Response, fault: 
 def _problem(req: falcon.asgi.Request, fault: Fault, status: int) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": f"urn:orchestrator:problem:{fault.code}",
-        "title": meaning_of(fault.code),
+        "title": meaning_of(fault.code).replace("`", ""),
         "status": status,
         "detail": _clean(fault.message),
         "error_code": fault.code,

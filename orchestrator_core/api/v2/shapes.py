@@ -12,13 +12,15 @@ from marshmallow import Schema
 from orchestrator_core.api.encoded import Encoded
 from orchestrator_core.api.projection import Projection, View, projection
 from orchestrator_core.api.v1 import encoding
+from orchestrator_core.api.v1.operations import when
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.cursors import Window, cursor_after
 from orchestrator_core.api.v2.encoding import encode_list
+from orchestrator_core.broker.ledger.vm import Holder
 from orchestrator_core.clouds.named import matches
 from orchestrator_core.model import CloudDescription, Node, NodeState
 
-Holders = Mapping[str, Mapping[str, Any]]
+Holders = Mapping[str, Holder]
 """The holders of a cloud's VMs, by node id."""
 
 
@@ -27,7 +29,23 @@ class Owner:
     """The cloud of the things in an answer."""
 
     cloud: str
-    holders: Holders = field(default_factory=dict)
+    holders: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cloud: str, holders: Callable[[str], Holders]) -> Owner:
+        """Return a cloud with the holders of its VMs, which are read now."""
+        shown = {node: _shape_holder(holder) for node, holder in holders(cloud).items()}
+        return cls(cloud, shown)
+
+
+def _shape_holder(holder: Holder) -> dict[str, Any]:
+    return {
+        "assignment": holder.assignment,
+        "user": holder.user,
+        "application": holder.vm_type,
+        "generation": holder.generation,
+        "lease_expires_at": when(holder.lease_expires_at),
+    }
 
 
 def _view(schema: type[Schema], **sources: str) -> View:
@@ -131,7 +149,8 @@ class ListShape:
         if self.selection is not None:
             things = self.selection.of(things)
         things, cursor = _cut(self.page, things)
-        owner = Owner(self.cloud, {} if self.holders is None else self.holders(self.cloud))
+        holders = self.holders
+        owner = Owner(self.cloud) if holders is None else Owner.of(self.cloud, holders)
         digest = hashlib.blake2b(digest_size=16)
 
         def parts() -> Iterator[bytes]:
@@ -156,3 +175,21 @@ def _cut(page: Window, things: Sequence[Any]) -> tuple[Sequence[Any], str | None
         rest = [thing for thing in rest if thing.id > page.after]
     shown = rest[: page.limit]
     return shown, cursor_after(shown[-1].id) if len(shown) < len(rest) else None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeItems:
+    """The function that encodes one cloud's nodes for an answer of several clouds.
+
+    The attributes are those of :class:`ListShape`.
+    """
+
+    cloud: str
+    selection: Selection
+    holders: Callable[[str], Holders]
+
+    def __call__(self, _: CloudDescription, nodes: Sequence[Node]) -> Encoded:
+        """Return the JSON of the items, separated by commas."""
+        owner = Owner.of(self.cloud, self.holders)
+        many = PROJECTIONS[schemas.NodeSchema].many
+        return Encoded(encoding.item_parts(many, owner, self.selection.of(nodes)))
