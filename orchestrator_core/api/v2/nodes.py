@@ -98,13 +98,13 @@ class NodeResource(ChangeResource[Made]):
     schema = requests.NothingSchema()
 
     async def on_get(
-        self, req: Request, resp: Response, cloud: str = "", path: str = "", **_: str
+        self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
     ) -> None:
         """Answer with one node."""
         queries.parameters(req, [])
         asked = self.cloud(cloud)
         shape = _NodeShape(asked.name, self.services.broker.holders)
-        reading = await self.read(req, asked, Question("get_node", shape, {"node": path}))
+        reading = await self.read(req, asked, Question("get_node", shape, {"node": node}))
         etag = etag_of(reading.value)
         if is_unchanged(req, etag):
             answer_unchanged(resp, etag)
@@ -113,16 +113,16 @@ class NodeResource(ChangeResource[Made]):
         resp.data = reading.value
 
     async def on_delete(
-        self, req: Request, resp: Response, cloud: str = "", path: str = "", **_: str
+        self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
     ) -> None:
         """Destroy a node; answer once the cloud has accepted it."""
-        await self._act(req, resp, cloud, path, "stop_vm")
+        await self._act(req, resp, cloud, node, "stop_vm")
 
     async def on_post(
-        self, req: Request, resp: Response, cloud: str = "", path: str = "", **_: str
+        self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
     ) -> None:
         """Carry out an action on a node."""
-        parts = NodePath.of(path)
+        parts = NodePath.of(node)
         hook = ACTIONS.get(parts.action or "")
         if hook is None:
             raise MethodNotImplemented

@@ -1,11 +1,22 @@
-"""The paths of version 2 and their resources."""
+"""The table of version 2: its paths, their resources, and what each method does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from orchestrator_core import errors
+from orchestrator_core.api.description import (
+    CHANGE_ERRORS,
+    CLOUD_ERRORS,
+    STATE_ERRORS,
+    Description,
+)
+from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.v2 import requests, schemas
 from orchestrator_core.api.v2.all_nodes import AllNodesResource
 from orchestrator_core.api.v2.assignments import (
     AssignmentResource,
@@ -14,25 +25,255 @@ from orchestrator_core.api.v2.assignments import (
 )
 from orchestrator_core.api.v2.clouds import CloudResource, CloudsResource
 from orchestrator_core.api.v2.lists import LISTS, ListResource
-from orchestrator_core.api.v2.nodes import NodeResource, NodesResource
+from orchestrator_core.api.v2.nodes import ACTIONS, NodeResource, NodesResource
+from orchestrator_core.api.v2.openapi import OpenApiResource
 from orchestrator_core.api.v2.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v2.system import OrphansResource, PluginsResource, ProcessesResource
+
+_PAGE: Final = ("limit", "cursor")
+_CHANGE: Final = ("Idempotency-Key", "Prefer")
+_RECORD: Final = (*STATE_ERRORS, NoSuchRecord, errors.Unsupported)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path.
+
+    Attributes:
+        path: the path after ``/api/v2``, with Falcon's segments.
+        make: the function that makes its resource.
+        methods: the descriptions of its methods, in lower case.
+        is_part: whether another route serves it, because ids of VMs may contain slashes.
+    """
+
+    path: str
+    make: Callable[[Services], Resource]
+    methods: Mapping[str, Description]
+    is_part: bool = False
+
+
+def _list(key: str) -> Route:
+    listing = LISTS[key]
+    about = Description(
+        f"List the {key} of a cloud.",
+        schemas.page_of(key, listing.schema),
+        query=(*listing.filters, *_PAGE),
+        headers=("If-None-Match", "X-Cloud-Hints"),
+        raises=CLOUD_ERRORS,
+    )
+    return Route(
+        f"/clouds/{{cloud}}/{key}",
+        lambda services: ListResource(services, key, listing),
+        {"get": about},
+    )
+
+
+def _change(summary: str, answer: type[Any], **more: Any) -> Description:
+    given = {"headers": _CHANGE, "raises": CHANGE_ERRORS, "is_async": True, **more}
+    return Description(summary, answer, **given)
+
+
+_START: Final[dict[str, Any]] = {
+    "name": "web-1",
+    "image": "1",
+    "size": "1",
+    "wait_for": "address",
+}
+_ASSIGN: Final[dict[str, Any]] = {"node": "1", "user": "ann", "application": "cad", "lease": "8h"}
+
+TABLE: Final = (
+    Route(
+        "/clouds",
+        CloudsResource,
+        {"get": Description("List the configured clouds.", schemas.CloudsSchema)},
+    ),
+    Route(
+        "/clouds/{cloud}",
+        CloudResource,
+        {
+            "get": Description(
+                "Show what a cloud offers, and its health.",
+                schemas.CloudReportSchema,
+                raises=(errors.UnknownCloud,),
+            )
+        },
+    ),
+    *map(_list, LISTS),
+    Route(
+        "/clouds/{cloud}/nodes",
+        NodesResource,
+        {
+            "get": Description(
+                "List the VMs of a cloud.",
+                schemas.page_of("nodes", schemas.NodeSchema),
+                query=("name", "node_state", *_PAGE),
+                headers=("If-None-Match", "X-Cloud-Hints"),
+                raises=(*CLOUD_ERRORS, *STATE_ERRORS),
+            ),
+            "post": _change(
+                "Start a VM.",
+                schemas.StartedSchema,
+                status=201,
+                body=requests.CreateNodeSchema,
+                raises=(*CHANGE_ERRORS, errors.ImageNotFound, errors.SizeNotFound),
+                example=_START,
+            ),
+        },
+    ),
+    Route(
+        "/clouds/{cloud}/nodes/{node:path}",
+        NodeResource,
+        {
+            "get": Description(
+                "Show one VM.",
+                schemas.NodeSchema,
+                headers=("If-None-Match", "X-Cloud-Hints"),
+                raises=(*CLOUD_ERRORS, *STATE_ERRORS, errors.NodeNotFound),
+            ),
+            "delete": _change(
+                "Destroy a VM.",
+                schemas.ActedSchema,
+                raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held, errors.DestroyLimit),
+            ),
+        },
+    ),
+    Route(
+        "/clouds/{cloud}/nodes/{node}/actions/{action}",
+        NodeResource,
+        {
+            "post": _change(
+                f"Carry out an action on a VM: {', '.join(ACTIONS)}.",
+                schemas.ActedSchema,
+                raises=(*CHANGE_ERRORS, errors.NodeNotFound),
+            )
+        },
+        is_part=True,
+    ),
+    Route(
+        "/nodes",
+        AllNodesResource,
+        {
+            "get": Description(
+                "List the VMs of all clouds.",
+                schemas.AllNodesSchema,
+                query=("clouds", "name", "node_state"),
+                raises=(NoCloudAnswered,),
+            )
+        },
+    ),
+    Route(
+        "/assignments",
+        AssignmentsResource,
+        {
+            "get": Description(
+                "List assignments, the newest first.",
+                schemas.page_of("assignments", schemas.AssignmentSchema),
+                query=(
+                    *("cloud", "user", "application", "node", "hostname", "assignment_state"),
+                    *("caller", "backend", *_PAGE),
+                ),
+                raises=(*STATE_ERRORS, errors.Unsupported),
+            ),
+            "post": _change(
+                "Assign a VM to a user.",
+                schemas.AssignedSchema,
+                body=requests.AssignSchema,
+                raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held),
+                example=_ASSIGN,
+            ),
+        },
+    ),
+    Route(
+        "/assignments/{assignment_id}",
+        AssignmentResource,
+        {
+            "get": Description(
+                "Show one assignment.", schemas.AssignmentWithHistorySchema, raises=_RECORD
+            ),
+            "delete": _change(
+                "Release a VM from its user, then destroy it.",
+                schemas.AssignedSchema,
+                headers=(*_CHANGE, "If-Match"),
+                raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound, errors.Held),
+            ),
+        },
+    ),
+    Route(
+        "/assignments/{assignment_id}/renew",
+        RenewResource,
+        {
+            "post": _change(
+                "Set a new end for the lease.",
+                schemas.AssignedSchema,
+                body=requests.RenewSchema,
+                headers=(*_CHANGE, "If-Match"),
+                raises=(*CHANGE_ERRORS, *_RECORD),
+                example={"lease": "1h"},
+            )
+        },
+    ),
+    Route(
+        "/operations",
+        OperationsResource,
+        {
+            "get": Description(
+                "List operations, the newest first.",
+                schemas.page_of("operations", schemas.OperationSchema),
+                query=(
+                    *("cloud", "operation_state", "kind", "node", "caller", "request_id"),
+                    *_PAGE,
+                ),
+                raises=(*STATE_ERRORS, errors.Unsupported),
+            )
+        },
+    ),
+    Route(
+        "/operations/{operation_id}",
+        OperationResource,
+        {
+            "get": Description(
+                "Show one operation, or wait for its end.",
+                schemas.OperationWithHistorySchema,
+                query=("wait",),
+                raises=_RECORD,
+            )
+        },
+    ),
+    Route(
+        "/orphans",
+        OrphansResource,
+        {
+            "get": Description(
+                "List VMs with this installation's marker that no record owns.",
+                schemas.OrphansSchema,
+                query=("cloud",),
+                raises=(*STATE_ERRORS, errors.Unsupported),
+            )
+        },
+    ),
+    Route(
+        "/plugins",
+        PluginsResource,
+        {"get": Description("List the plugins found.", schemas.PluginsSchema)},
+    ),
+    Route(
+        "/processes",
+        ProcessesResource,
+        {
+            "get": Description(
+                "List the processes that work on the database.",
+                schemas.ProcessesSchema,
+                raises=(*STATE_ERRORS, errors.Unsupported),
+            )
+        },
+    ),
+)
+"""All routes of version 2. A new route is a line here, its resource and its schema."""
 
 
 def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     """Yield ``(path, resource)`` for every route; paths begin after ``/api/v2``."""
-    yield "/clouds", CloudsResource(services)
-    yield "/clouds/{cloud}", CloudResource(services)
-    for key, listing in LISTS.items():
-        yield f"/clouds/{{cloud}}/{key}", ListResource(services, key, listing)
-    yield "/clouds/{cloud}/nodes", NodesResource(services)
-    yield "/clouds/{cloud}/nodes/{path:path}", NodeResource(services)
-    yield "/nodes", AllNodesResource(services)
-    yield "/assignments", AssignmentsResource(services)
-    yield "/assignments/{assignment_id}", AssignmentResource(services)
-    yield "/assignments/{assignment_id}/renew", RenewResource(services)
-    yield "/operations", OperationsResource(services)
-    yield "/operations/{operation_id}", OperationResource(services)
-    yield "/orphans", OrphansResource(services)
-    yield "/plugins", PluginsResource(services)
-    yield "/processes", ProcessesResource(services)
+    for route in TABLE:
+        if not route.is_part:
+            yield route.path, route.make(services)
+    yield "/openapi.json", OpenApiResource()

@@ -56,7 +56,7 @@ class DummySettings(Schema):
         metadata={
             "description": "The place of the nodes. With `memory` a new server starts afresh; a "
             "file survives restarts.",
-            "type": "text",
+            "toml_type": "text",
             "default": '`"memory"`',
             "allowed": '`"memory"` or `"file:PATH"`',
         },
