@@ -44,6 +44,7 @@ _ADVICE: Final[Mapping[str, str]] = {
         "quota. The message contains the cloud's own words."
     ),
     "refused": "Read the reason in the message, and change the request.",
+    "clock_in_doubt": f"{_OPERATOR} `orchestrator db clock` shows the details.",
     "already_assigned": "Choose another VM, or wait until it is released.",
     "not_assigned": "Assign the VM first, or correct its id or name.",
     "assignment_in_progress": _REPEAT_LATER,
@@ -112,11 +113,6 @@ _OPERATIONS: Final = (
         "The VM was powered on again after its deletion was requested, so it is not destroyed.",
         "Ask the operator: `operations retry` destroys the VM, and `operations abandon` keeps it.",
     ),
-    (
-        "clock_in_doubt",
-        "The database's clock has jumped; no change that depends on it begins.",
-        "Ask the operator. `orchestrator db clock` shows the details.",
-    ),
     ("not_visible_yet", "The VM is so new that the cloud may not show it yet.", _GONE_ON),
     ("not_made", "The backend does not show the assignment.", "Assign again."),
     ("not_begun", "Nothing was sent to the cloud before the deadline.", "Repeat the request."),
@@ -167,6 +163,27 @@ def error_codes() -> list[ErrorCode]:
         statuses = tuple(sorted({*known.statuses, *one.statuses}))
         found[one.code] = ErrorCode(one.code, statuses, known.meaning, known.advice)
     return sorted(found.values(), key=lambda one: (one.statuses, one.code))
+
+
+def codes_of_http(*, with_body: bool) -> dict[int, list[str]]:
+    """Return the codes by which the server refuses requests before their route sees them.
+
+    Args:
+        with_body: whether the request has a body.
+    """
+    found: dict[int, list[str]] = {}
+    for code, status, _ in _HTTP:
+        if with_body or code not in _OF_BODIES:
+            found.setdefault(status, []).append(code)
+    return found
+
+
+_OF_BODIES: Final = frozenset(
+    {
+        *("body_in_pieces", "incomplete_body", "body_timeout"),
+        *("body_too_large", "unsupported_media_type"),
+    }
+)
 
 
 def operation_codes() -> list[ErrorCode]:

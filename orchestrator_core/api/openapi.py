@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
-from orchestrator_core import errors
+from orchestrator_core import errors, refusals
+from orchestrator_core.api import errors as edge
 from orchestrator_core.api.description import Description
+from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.validation.start_fields import PublicKey, Spot
 from orchestrator_core.validation.text import (
@@ -29,6 +31,10 @@ _ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.Orc
 """The errors of every request."""
 
 
+_OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
+"""The modules of the core's errors; those of plugins are not described."""
+
+
 class Described(Protocol):
     """A route with the descriptions of its methods."""
 
@@ -39,6 +45,10 @@ class Described(Protocol):
     @property
     def methods(self) -> Mapping[str, Description]:
         """Return the descriptions by method, in lower case."""
+
+    @property
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """Return the possible values of segments that have a fixed set of them."""
 
 
 class Document:
@@ -54,6 +64,7 @@ class Document:
         headers: the fields of the headers of requests, by name.
         name_of: the function that returns the name of a parameter in the query.
         status_of: the function that returns the status of a class of errors.
+        query_error: the error of a wrong parameter of the query or header.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
@@ -68,6 +79,7 @@ class Document:
         headers: Mapping[str, fields.Field[Any]],
         name_of: Any,
         status_of: Any,
+        query_error: type[errors.OrchestratorError],
     ) -> None:
         self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
         self._spec = APISpec(
@@ -85,6 +97,7 @@ class Document:
         self._media_type = media_type
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
+        self._query_error = query_error
 
     def _know_our_fields(self) -> None:
         """Tell the converter about the fields that marshmallow does not have."""
@@ -119,7 +132,7 @@ class Document:
                 for method, about in route.methods.items()
             }
             parameters: list[Any] = [
-                {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+                {"in": "path", "name": name, "required": True, "schema": _segment(route, name)}
                 for name in _SEGMENT.findall(route.path)
             ]
             self._spec.path(path, operations=operations, parameters=parameters)
@@ -151,6 +164,13 @@ class Document:
             }
         return operation
 
+    def _of_requests(self, about: Description) -> Iterator[type[errors.OrchestratorError]]:
+        """Yield the errors of what a request contains."""
+        if about.body is not None:
+            yield errors.InvalidParameter
+        if about.query or about.headers:
+            yield self._query_error
+
     def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
         schema = self._plugin.converter.field2property(field)  # type: ignore[union-attr]
         description = schema.pop("description", "")
@@ -168,9 +188,9 @@ class Document:
                 "description": "The change is recorded and in progress.",
                 "content": {"application/json": {"schema": self._accepted}},
             }
-        codes: dict[int, list[str]] = {}
+        codes = codes_of_http(with_body=about.body is not None)
         kinds: Iterable[type[errors.OrchestratorError]]
-        kinds = (*_ALWAYS, *_of_requests(about), *about.raises)
+        kinds = (*_ALWAYS, *self._of_requests(about), *about.raises)
         for kind in kinds:
             for one in [kind, *_below(kind)]:
                 codes.setdefault(self._status_of(one), []).append(one.code)
@@ -183,15 +203,17 @@ class Document:
         return found
 
 
-def _of_requests(about: Description) -> tuple[type[errors.OrchestratorError], ...]:
-    return (errors.InvalidParameter,) if about.body is not None else ()
+def _segment(route: Described, name: str) -> dict[str, Any]:
+    choices = route.choices.get(name)
+    rest: dict[str, Any] = {"minLength": 1} if choices is None else {"enum": list(choices)}
+    return {"type": "string", **rest}
 
 
 def _below(kind: type[errors.OrchestratorError]) -> Iterable[type[errors.OrchestratorError]]:
     if kind is errors.OrchestratorError:
         return
     for one in kind.__subclasses__():
-        if one.__module__.startswith("orchestrator_core."):
+        if one.__module__ in _OURS:
             yield one
             yield from _below(one)
 

@@ -13,8 +13,8 @@ from orchestrator_core.api.caching import acceptable_age, tell_age
 from orchestrator_core.api.encoded import answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.api.v2 import queries, schemas
-from orchestrator_core.api.v2.base import CloudResource
 from orchestrator_core.api.v2.conditional import answer_unchanged, is_unchanged
 from orchestrator_core.api.v2.cursors import tell_next, window
 from orchestrator_core.api.v2.problems import InvalidQuery

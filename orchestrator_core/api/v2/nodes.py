@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import falcon
+
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import requests as shared_requests
 from orchestrator_core.api.v1.base import Parameters
 from orchestrator_core.api.v2 import encoding, queries, requests, schemas
-from orchestrator_core.api.v2.base import NodePath
 from orchestrator_core.api.v2.changes import ChangeResource
 from orchestrator_core.api.v2.conditional import answer_unchanged, etag_of, is_unchanged
 from orchestrator_core.api.v2.cursors import window
 from orchestrator_core.api.v2.lists import Listing, ListResource
+from orchestrator_core.api.v2.node_path import NodePath
 from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.shapes import Holders, ListShape, Owner, Selection, shape_node
 from orchestrator_core.broker.operations.change import Change, Made, Started, VmReference
@@ -101,6 +103,7 @@ class NodeResource(ChangeResource[Made]):
         self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
     ) -> None:
         """Answer with one node."""
+        _check_no_action(req, node)
         queries.parameters(req, [])
         asked = self.cloud(cloud)
         shape = _NodeShape(asked.name, self.services.broker.holders)
@@ -116,6 +119,7 @@ class NodeResource(ChangeResource[Made]):
         self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
     ) -> None:
         """Destroy a node; answer once the cloud has accepted it."""
+        _check_no_action(req, node)
         await self._act(req, resp, cloud, node, "stop_vm")
 
     async def on_post(
@@ -123,15 +127,42 @@ class NodeResource(ChangeResource[Made]):
     ) -> None:
         """Carry out an action on a node."""
         parts = NodePath.of(node)
-        hook = ACTIONS.get(parts.action or "")
-        if hook is None:
+        if parts.action is None:
+            req.context.served = _OF_NODE
             raise MethodNotImplemented
+        hook = ACTIONS.get(parts.action)
+        if hook is None:
+            raise falcon.HTTPRouteNotFound
         await self._act(req, resp, cloud, parts.node_id, hook)
+
+    async def on_options(
+        self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
+    ) -> None:
+        """Answer with the methods of a node, or of an action on it."""
+        served = _OF_ACTION if NodePath.of(node).action in ACTIONS else _OF_NODE
+        resp.set_header("Allow", ", ".join(sorted(served)))
+        resp.data = b""
 
     async def _act(self, req: Request, resp: Response, cloud: str, node_id: str, hook: str) -> None:
         queries.parameters(req, [])
         req.context.cloud = self.cloud(cloud).name
         await _Action(self.services, hook, node_id).carry_out(req, resp, cloud)
+
+
+_OF_NODE: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
+_OF_ACTION: Final = frozenset({"OPTIONS", "POST"})
+"""The methods of a path to a node, and of a path to an action on it."""
+
+
+def _check_no_action(req: Request, node: str) -> None:
+    """Refuse a method that only a node has, at the path of an action.
+
+    Raises:
+        MethodNotImplemented: when the path names an action.
+    """
+    if NodePath.of(node).action in ACTIONS:
+        req.context.served = _OF_ACTION
+        raise MethodNotImplemented
 
 
 class _Action(ChangeResource[Made]):

@@ -13,7 +13,7 @@ from orchestrator_core.api.errors import status_of_class as status_of_version_1
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.parameters import HEADERS, QUERY, name_of
-from orchestrator_core.api.v2.problems import MEDIA_TYPE, STATUSES
+from orchestrator_core.api.v2.problems import MEDIA_TYPE, STATUSES, InvalidQuery
 from orchestrator_core.resources import core_version
 
 
@@ -34,6 +34,7 @@ def document() -> dict[str, Any]:
         headers=HEADERS,
         name_of=name_of,
         status_of=status_of_class,
+        query_error=InvalidQuery,
     ).add(TABLE)
 
 

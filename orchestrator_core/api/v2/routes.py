@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator_core import errors
@@ -44,12 +44,14 @@ class Route:
         make: the function that makes its resource.
         methods: the descriptions of its methods, in lower case.
         is_part: whether another route serves it, because ids of VMs may contain slashes.
+        choices: the possible values of segments that have a fixed set of them.
     """
 
     path: str
     make: Callable[[Services], Resource]
     methods: Mapping[str, Description]
     is_part: bool = False
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def _list(key: str) -> Route:
@@ -148,6 +150,7 @@ TABLE: Final = (
             )
         },
         is_part=True,
+        choices={"action": tuple(ACTIONS)},
     ),
     Route(
         "/nodes",
