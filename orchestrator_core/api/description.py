@@ -28,6 +28,12 @@ class Description:
         headers: the names of the headers of the request.
         raises: the errors beside those of every request.
         example: the request's body in the example.
+        is_async: whether the caller may be answered before the change is made.
+        name: the operation's id, from which generated clients name their functions; by default it
+            is made from the method and the path.
+        shown: the answer to the example; empty without one.
+        successor: the path that replaces this one in version 2, for a route that is deprecated.
+        is_public: whether callers without a token are served.
     """
 
     summary: str
@@ -39,6 +45,10 @@ class Description:
     raises: tuple[type[errors.OrchestratorError], ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
     is_async: bool = False
+    name: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    successor: str = ""
+    is_public: bool = False
 
 
 Descriptions = Mapping[str, Description]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from apispec import APISpec
@@ -33,6 +33,18 @@ _ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.Orc
 
 _OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
 """The modules of the core's errors; those of plugins are not described."""
+
+
+_SUCCESSOR_HEADERS: Final = {
+    "Deprecation": {
+        "description": "The time since when the route is deprecated (RFC 9745).",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": 'The route that replaces this one, with `rel="successor-version"`.',
+        "schema": {"type": "string"},
+    },
+}
 
 
 class Described(Protocol):
@@ -65,6 +77,7 @@ class Document:
         name_of: the function that returns the name of a parameter in the query.
         status_of: the function that returns the status of a class of errors.
         query_error: the error of a wrong parameter of the query or header.
+        code_of: the function that returns how answers of the version show a class of errors.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
@@ -80,6 +93,7 @@ class Document:
         name_of: Any,
         status_of: Any,
         query_error: type[errors.OrchestratorError],
+        code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
     ) -> None:
         self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
         self._spec = APISpec(
@@ -97,7 +111,7 @@ class Document:
         self._media_type = media_type
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
-        self._query_error = query_error
+        self._query_error, self._code_of = query_error, code_of
 
     def _know_our_fields(self) -> None:
         """Tell the converter about the fields that marshmallow does not have."""
@@ -126,7 +140,7 @@ class Document:
     def add(self, routes: Iterable[Described]) -> dict[str, Any]:
         """Add routes; return the document."""
         for route in routes:
-            path = _SEGMENT.sub(lambda found: f"{{{found[1]}}}", route.path)
+            path = _SEGMENT.sub(lambda found: f"{{{found[1]}}}", route.path) or "/"
             operations: dict[str, Any] = {
                 method: self._operation(path, method, about)
                 for method, about in route.methods.items()
@@ -142,9 +156,9 @@ class Document:
     def _operation(self, path: str, method: str, about: Description) -> dict[str, Any]:
         words = [word for word in re.split(r"[/{}]+", path) if word]
         operation: dict[str, Any] = {
-            "operationId": "_".join([method, *words]),
+            "operationId": about.name or "_".join([method, *words]),
             "summary": about.summary,
-            "tags": [words[0] if words else "server"],
+            "tags": [_tag(path)],
             "parameters": [
                 *(
                     self._parameter("query", self._name_of(one), self._query[one])
@@ -152,8 +166,13 @@ class Document:
                 ),
                 *(self._parameter("header", one, self._headers[one]) for one in about.headers),
             ],
-            "responses": self._responses(about),
+            "responses": self._responses(about, has_segments="{" in path),
         }
+        if about.is_public:
+            operation["security"] = []
+        if about.successor:
+            operation["deprecated"] = True
+            operation["description"] = f"Use `{about.successor}` of version 2 instead."
         if about.body is not None:
             content: dict[str, Any] = {"schema": about.body}
             if about.example:
@@ -174,13 +193,13 @@ class Document:
     def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
         schema = self._plugin.converter.field2property(field)  # type: ignore[union-attr]
         description = schema.pop("description", "")
-        return {"in": place, "name": name, "description": description, "schema": schema}
+        found = {"in": place, "name": name, "description": description, "schema": schema}
+        if schema.pop("deprecated", False):
+            found["deprecated"] = True
+        return found
 
-    def _responses(self, about: Description) -> dict[str, Any]:
-        answer: dict[str, Any] = {"description": about.summary}
-        if about.answer is not None:
-            answer["content"] = {"application/json": {"schema": about.answer}}
-        found = {str(about.status): answer}
+    def _responses(self, about: Description, *, has_segments: bool) -> dict[str, Any]:
+        found = {str(about.status): _answer(about)}
         if "If-None-Match" in about.headers:
             found["304"] = {"description": "Nothing has changed."}
         if about.is_async:
@@ -188,19 +207,45 @@ class Document:
                 "description": "The change is recorded and in progress.",
                 "content": {"application/json": {"schema": self._accepted}},
             }
-        codes = codes_of_http(with_body=about.body is not None)
+        codes = {
+            status: [f"`{code}`" for code in listed]
+            for status, listed in codes_of_http(with_body=about.body is not None).items()
+        }
+        if has_segments:
+            codes[404] = ["`not_found`"]  # a segment that is empty, or that has an encoded slash
         kinds: Iterable[type[errors.OrchestratorError]]
         kinds = (*_ALWAYS, *self._of_requests(about), *about.raises)
         for kind in kinds:
             for one in [kind, *_below(kind)]:
-                codes.setdefault(self._status_of(one), []).append(one.code)
+                codes.setdefault(self._status_of(one), []).append(self._code_of(one))
         for status in sorted(codes):
-            listed = ", ".join(f"`{code}`" for code in sorted(set(codes[status])))
+            listed = ", ".join(sorted(set(codes[status])))
             found[str(status)] = {
                 "description": f"Error codes: {listed}.",
                 "content": {self._media_type: {"schema": self._problem}},
             }
+        if about.successor:
+            for answer in found.values():
+                answer["headers"] = _SUCCESSOR_HEADERS
         return found
+
+
+def _answer(about: Description) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": about.summary}
+    if about.answer is not None:
+        content: dict[str, Any] = {"schema": about.answer}
+        if about.shown:
+            content["example"] = dict(about.shown)
+        answer["content"] = {"application/json": content}
+    return answer
+
+
+def _tag(path: str) -> str:
+    """Return the kind of thing to which a path leads, without the cloud that has it."""
+    words = [word for word in path.split("/") if word and "{" not in word]
+    if not words:
+        return "server"
+    return words[1] if words[0] == "clouds" and len(words) > 1 else words[0]
 
 
 def _segment(route: Described, name: str) -> dict[str, Any]:

@@ -63,8 +63,8 @@ class StartRequestSchema(_Request, StartFieldsSchema):
 
 
 class _OneVm(_Request):
-    node = Text()
-    hostname = Text()
+    node = Text(metadata={"description": "The cloud's id of the VM."})
+    hostname = Text(metadata={"description": "The name of the VM, instead of its id."})
 
     @validates_schema(skip_on_field_errors=True)
     def _one_of_both(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -79,10 +79,19 @@ class WhichVmSchema(_OneVm):
 WHICH_VM: Final = WhichVmSchema()
 
 
+_SPELLINGS: Final = sorted({*fields.Boolean.truthy, *fields.Boolean.falsy}, key=str)
+"""The ways to write true and false: the API document has ``"True"``, a text."""
+
+
 class _Emulated(_OneVm):
     emulate = fields.Boolean(
         load_default=False,
         error_messages={"invalid": "must be true or false", "null": "must not be null"},
+        metadata={
+            "description": "Whether to answer with the example of the document, and do nothing.",
+            "type": ["boolean", "string", "integer"],
+            "enum": [True, False, *_SPELLINGS],
+        },
     )
 
 

@@ -8,12 +8,36 @@ from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.states import AssignmentState, OperationState
 
 
-def _text(description: str) -> fields.String:
-    return fields.String(metadata={"description": description})
+def _text(description: str, *, always: bool = True) -> fields.String:
+    """Return a text; ``always`` says whether every answer has it."""
+    return fields.String(required=always, metadata={"description": description})
+
+
+def _optional(description: str, *, always: bool = True) -> fields.String:
+    about = {"description": description}
+    return fields.String(required=always, allow_none=True, metadata=about)
 
 
 def _texts(description: str) -> fields.List[str]:
-    return fields.List(fields.String(), metadata={"description": description})
+    about = {"description": description}
+    return fields.List(fields.String(), required=True, metadata=about)
+
+
+def _things(description: str) -> fields.Dict:
+    return fields.Dict(required=True, metadata={"description": description})
+
+
+def _yes_or_no(description: str) -> fields.Boolean:
+    return fields.Boolean(required=True, metadata={"description": description})
+
+
+def _list_of(item: type[Schema]) -> fields.List[dict[str, object]]:
+    return fields.List(fields.Nested(item), required=True)
+
+
+def _amount(description: str) -> fields.Raw:
+    about = {"description": description, "type": ["number", "null"]}
+    return fields.Raw(required=True, metadata=about)
 
 
 class ThingSchema(Schema):
@@ -24,78 +48,90 @@ class ThingSchema(Schema):
     cloud = _text("The name of the cloud in the settings.")
 
 
+class HolderSchema(Schema):
+    """The user that a VM is assigned to."""
+
+    assignment = _text("The id of the assignment.")
+    user = _text("The user.")
+    application = _text("The application.")
+    generation = _number("The number of holders that the VM has had, this one included.")
+    lease_expires_at = _time("When the lease ends; null without a lease.")
+
+
 class NodeSchema(ThingSchema):
     """One VM, as its cloud shows it now."""
 
     state = _text("`running`, `stopped`, `pending` and so on.")
     public_ips = _texts("Its public addresses.")
     private_ips = _texts("Its private addresses.")
-    holder = fields.Raw(
-        metadata={"description": "The user that it is assigned to, with the lease; null if none."}
+    holder = fields.Raw(  # a plain field, which the fast code for long lists can show
+        required=True,
+        metadata={
+            "description": "The user that it is assigned to, with the lease; null if none.",
+            "oneOf": [{"$ref": "#/components/schemas/Holder"}, {"type": "null"}],
+        },
     )
-    extra = fields.Dict(metadata={"description": "What only this cloud tells."})
+    extra = _things("What only this cloud tells.")
 
 
 class ImageSchema(ThingSchema):
     """An image from which a VM can be started."""
 
-    extra = fields.Dict(metadata={"description": "What only this cloud tells."})
+    extra = _things("What only this cloud tells.")
 
 
 class SizeSchema(ThingSchema):
     """A size that a VM can have."""
 
-    ram = fields.Raw(metadata={"description": "In MB; null if unknown."})
-    disk = fields.Raw(metadata={"description": "In GB; null if unknown."})
-    cpu = fields.Raw(metadata={"description": "The number of processors; null if unknown."})
+    ram = _amount("In MB; null if unknown.")
+    disk = _amount("In GB; null if unknown.")
+    cpu = _amount("The number of processors; null if unknown.")
 
 
 class LocationSchema(ThingSchema):
     """A place where a VM can run."""
 
-    country = _text("The country; null if unknown.")
+    country = _optional("The country; null if unknown.")
 
 
 class KeyPairSchema(ThingSchema):
     """A public SSH key that the cloud keeps under a name."""
 
-    fingerprint = _text("The fingerprint in the cloud's own form; null if it has none.")
+    fingerprint = _optional("The fingerprint in the cloud's own form; null if it has none.")
 
 
 class NetworkSchema(ThingSchema):
     """A network or subnet."""
 
-    cidr = _text("Its range of addresses; null if unknown.")
-    location = _text("The id of the only location in which it can be used; null for any.")
+    cidr = _optional("Its range of addresses; null if unknown.")
+    location = _optional("The id of the only location in which it can be used; null for any.")
 
 
 class FirewallSchema(ThingSchema):
     """A security group, firewall group or network tag."""
 
-    description = _text("Its description; null if it has none.")
+    description = _optional("Its description; null if it has none.")
 
 
-def _time(description: str) -> fields.DateTime:
-    return fields.DateTime(allow_none=True, metadata={"description": description})
+def _time(description: str, *, always: bool = True) -> fields.DateTime:
+    about = {"description": description}
+    return fields.DateTime(required=always, allow_none=True, metadata=about)
 
 
-def _optional(description: str) -> fields.String:
-    return fields.String(allow_none=True, metadata={"description": description})
+def _number(description: str, *, always: bool = True) -> fields.Integer:
+    return fields.Integer(required=always, metadata={"description": description})
 
 
-def _number(description: str) -> fields.Integer:
-    return fields.Integer(metadata={"description": description})
-
-
-def _one_of(description: str, *options: str) -> fields.String:
-    return fields.String(validate=validate.OneOf(options), metadata={"description": description})
+def _one_of(description: str, *options: str, always: bool = True) -> fields.String:
+    about = {"description": description}
+    return fields.String(required=always, validate=validate.OneOf(options), metadata=about)
 
 
 class FaultSchema(Schema):
     """A fault of a request, with its place."""
 
-    pointer = _text("The place in the body, as a JSON pointer (RFC 6901).")
-    parameter = _text("The parameter of the query or the header.")
+    pointer = _text("The place in the body, as a JSON pointer (RFC 6901).", always=False)
+    parameter = _text("The parameter of the query or the header.", always=False)
     detail = _text("What is wrong, and what would be right.")
 
 
@@ -108,9 +144,11 @@ class ProblemSchema(Schema):
     detail = _text("What was refused, and why.")
     error_code = _text("The code for programs.")
     advice = _text("What to do.")
-    request_id = _text("The id under which the server's log has the request.")
+    request_id = _optional("The id under which the server's log has the request.")
     errors = fields.List(fields.Nested(FaultSchema))
-    operation = _text("The operation that ended with the error, or that continues despite it.")
+    operation = _text(
+        "The operation that ended with the error, or that continues despite it.", always=False
+    )
 
 
 class OperationErrorSchema(Schema):
@@ -132,9 +170,11 @@ class OperationSchema(Schema):
     step = _text("The step that it takes next, or took last.")
     caller = _text("The name of the token that asked for it.")
     request_id = _text("The id of the request.")
-    parameters = fields.Dict(metadata={"description": "What was asked for, without secrets."})
-    result = fields.Dict(allow_none=True, metadata={"description": "The caller's answer."})
-    error = fields.Nested(OperationErrorSchema, allow_none=True)
+    parameters = _things("What was asked for, without secrets.")
+    result = fields.Dict(
+        required=True, allow_none=True, metadata={"description": "The caller's answer."}
+    )
+    error = fields.Nested(OperationErrorSchema, required=True, allow_none=True)
     attempts = _number("How often it was tried.")
     created_at = _time("When it was recorded.")
     next_attempt_at = _time("When the next attempt is due.")
@@ -158,7 +198,7 @@ class AttemptSchema(Schema):
 class OperationWithHistorySchema(OperationSchema):
     """An operation with all its attempts."""
 
-    history = fields.List(fields.Nested(AttemptSchema))
+    history = _list_of(AttemptSchema)
 
 
 class AssignmentSchema(Schema):
@@ -195,7 +235,7 @@ class AssignmentEventSchema(Schema):
 class AssignmentWithHistorySchema(AssignmentSchema):
     """An assignment with all its events."""
 
-    history = fields.List(fields.Nested(AssignmentEventSchema))
+    history = _list_of(AssignmentEventSchema)
 
 
 class NodeReferenceSchema(Schema):
@@ -216,39 +256,39 @@ class StartedNodeSchema(NodeSchema):
 class StartedSchema(Schema):
     """The result of a start."""
 
-    node = fields.Nested(StartedNodeSchema)
-    reached = _text("With `wait_for`: how far the VM has come.")
-    operation = _text("The id of the operation.")
+    node = fields.Nested(StartedNodeSchema, required=True)
+    reached = _text("With `wait_for`: how far the VM has come.", always=False)
+    operation = _text("The id of the operation.", always=False)
 
 
 class ActedSchema(Schema):
     """The result of an action on a VM."""
 
-    node = fields.Nested(NodeReferenceSchema)
-    operation = _text("The id of the operation.")
+    node = fields.Nested(NodeReferenceSchema, required=True)
+    operation = _text("The id of the operation.", always=False)
 
 
 class AssignedSchema(ActedSchema):
     """The result of an assign, a renewal or a release."""
 
     result = _text("The backend's own text.")
-    assignment = _text("The id of the assignment.")
-    generation = _number("The generation of the assignment.")
-    lease_expires_at = _time("When the lease ends; null without a lease.")
-    deletion = _one_of("Of a release: whether the VM is gone.", "done", "pending")
+    assignment = _text("The id of the assignment.", always=False)
+    generation = _number("The generation of the assignment.", always=False)
+    lease_expires_at = _time("When the lease ends; null without a lease.", always=False)
+    deletion = _one_of("Of a release: whether the VM is gone.", "done", "pending", always=False)
 
 
 class AcceptedSchema(Schema):
     """A change that is recorded and in progress."""
 
-    operation = fields.Nested(OperationSchema)
+    operation = fields.Nested(OperationSchema, required=True)
 
 
 def page_of(key: str, item: type[Schema]) -> type[Schema]:
     """Return the schema of a page of a list."""
     return Schema.from_dict(
         {
-            key: fields.List(fields.Nested(item)),
+            key: _list_of(item),
             "next": _optional("The cursor of the next page; null after the last."),
         },
         name=f"{item.__name__.removesuffix('Schema')}PageSchema",
@@ -259,18 +299,18 @@ class CloudSchema(Schema):
     """A configured cloud."""
 
     name = _text("The name in the settings.")
-    is_default = fields.Boolean(metadata={"description": "Whether it serves without a name."})
+    is_default = _yes_or_no("Whether it serves without a name.")
     display_name = _optional("The name for people.")
     provider = _optional("The short name of the provider.")
     host = _optional("The host of its API.")
-    available = fields.Boolean(metadata={"description": "Whether its plugin can be used."})
+    available = _yes_or_no("Whether its plugin can be used.")
     detail = _optional("Why it cannot.")
 
 
 class CloudsSchema(Schema):
     """The configured clouds."""
 
-    clouds = fields.List(fields.Nested(CloudSchema))
+    clouds = _list_of(CloudSchema)
 
 
 class CloudReportSchema(Schema):
@@ -282,15 +322,15 @@ class CloudReportSchema(Schema):
     type = _optional("The name for people.")
     provider = _optional("The short name of the provider.")
     host = _optional("The host of its API.")
-    available = fields.Boolean(metadata={"description": "Whether its plugin can be used."})
+    available = _yes_or_no("Whether its plugin can be used.")
     message = _optional("Why it cannot.")
-    operations = fields.Dict(metadata={"description": "Each operation: supported, or why not."})
-    start_fields = fields.Dict(metadata={"description": "Each field of a start, with its limits."})
-    circuit = fields.Dict(metadata={"description": "The circuit breaker."})
-    threads = fields.Dict(metadata={"description": "The threads that call the cloud."})
-    queue = fields.Dict(metadata={"description": "The calls that wait for a thread."})
-    last_success = fields.Dict(allow_none=True)
-    last_error = fields.Dict(allow_none=True)
+    operations = _things("Each operation: supported, or why not.")
+    start_fields = _things("Each field of a start, with its limits.")
+    circuit = _things("The circuit breaker.")
+    threads = _things("The threads that call the cloud.")
+    queue = _things("The calls that wait for a thread.")
+    last_success = fields.Dict(required=True, allow_none=True)
+    last_error = fields.Dict(required=True, allow_none=True)
     scope = _text("`process`: each process has its own health.")
     pid = _number("The process that answered.")
 
@@ -299,8 +339,8 @@ class CloudAnswerSchema(Schema):
     """The part of one cloud in an answer of several."""
 
     name = _text("The name of the cloud.")
-    answered = fields.Boolean(metadata={"description": "Whether its VMs are in the answer."})
-    seconds = fields.Float(metadata={"description": "The time that it took."})
+    answered = _yes_or_no("Whether its VMs are in the answer.")
+    seconds = fields.Float(required=True, metadata={"description": "The time that it took."})
     error_code = _optional("Why it did not answer.")
     detail = _optional("Why it did not answer, in words.")
 
@@ -308,9 +348,9 @@ class CloudAnswerSchema(Schema):
 class AllNodesSchema(Schema):
     """The VMs of several clouds."""
 
-    nodes = fields.List(fields.Nested(NodeSchema))
-    complete = fields.Boolean(metadata={"description": "Whether every cloud has answered."})
-    clouds = fields.List(fields.Nested(CloudAnswerSchema))
+    nodes = _list_of(NodeSchema)
+    complete = _yes_or_no("Whether every cloud has answered.")
+    clouds = _list_of(CloudAnswerSchema)
 
 
 class OrphanSchema(Schema):
@@ -334,22 +374,24 @@ class OrphanScanSchema(Schema):
 
     cloud = _text("The name of the cloud.")
     ended_at = _time("When it ended.")
-    complete = fields.Boolean()
-    nodes = fields.Integer(allow_none=True, metadata={"description": "The number of VMs listed."})
+    complete = _yes_or_no("Whether the whole list was read.")
+    nodes = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "The number of VMs listed."}
+    )
     message = _optional("Why it failed.")
 
 
 class OrphansSchema(Schema):
     """The orphans, and the last scans."""
 
-    orphans = fields.List(fields.Nested(OrphanSchema))
-    scans = fields.List(fields.Nested(OrphanScanSchema))
+    orphans = _list_of(OrphanSchema)
+    scans = _list_of(OrphanScanSchema)
 
 
 class PluginsSchema(Schema):
     """The plugins found."""
 
-    plugins = fields.List(fields.Dict())
+    plugins = fields.List(fields.Dict(), required=True)
 
 
 class ProcessSchema(Schema):
@@ -360,12 +402,14 @@ class ProcessSchema(Schema):
     version = _text("The version of the core.")
     started_at = _time("When it started.")
     seen_at = _time("Its last heartbeat.")
-    silent = fields.Float(metadata={"description": "Seconds since its last heartbeat."})
+    silent = fields.Float(
+        required=True, metadata={"description": "Seconds since its last heartbeat."}
+    )
 
 
 class ProcessesSchema(Schema):
     """The processes, and what they must not do at present."""
 
-    processes = fields.List(fields.Nested(ProcessSchema))
+    processes = _list_of(ProcessSchema)
     destroying_held = _optional("Why no VM is destroyed.")
     clock_in_doubt = _optional("Why the database's clock is in doubt.")
