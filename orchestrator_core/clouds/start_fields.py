@@ -50,8 +50,8 @@ def complete(cloud: CloudSettings, taken: TakenFields, given: Given) -> dict[str
         *_missing(cloud, taken, asked),
     ]
     if faults:
-        (field, reason), *others = faults[:_MOST_FAULTS]
-        raise InvalidParameter(field, reason, nothing_done=True, others=others)
+        (field, reason), *further = faults[:_MOST_FAULTS]
+        raise InvalidParameter(field, reason, nothing_done=True, others=further)
     return asked
 
 

@@ -107,7 +107,7 @@ class StartDefaultsSchema(StartFieldsSchema):
         metadata={
             "description": "The text for the VM's init system (cloud-init); `file:PATH` for the "
             "content of a file.",
-            "type": "text or reference",
+            "toml_type": "text or reference",
         },
     )
     options = SecretMapping(

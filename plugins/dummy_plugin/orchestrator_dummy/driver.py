@@ -90,7 +90,7 @@ class DummySettings(Schema):
         metadata={
             "description": "For each optional field of a start a text with the reason why the "
             "cloud refuses it, or a table with the limits within which it takes it.",
-            "type": "table",
+            "toml_type": "table",
             "default": "every field is taken, without limits",
         },
     )
