@@ -78,6 +78,7 @@ class Document:
         status_of: the function that returns the status of a class of errors.
         query_error: the error of a wrong parameter of the query or header.
         code_of: the function that returns how answers of the version show a class of errors.
+        parts: the schemas to which plain fields of other schemas refer.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
@@ -94,6 +95,7 @@ class Document:
         status_of: Any,
         query_error: type[errors.OrchestratorError],
         code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
+        parts: Iterable[type[Schema]] = (),
     ) -> None:
         self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
         self._spec = APISpec(
@@ -107,6 +109,8 @@ class Document:
         )
         self._spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
         self._know_our_fields()
+        for part in parts:
+            self._spec.components.schema(_schema_name(part), schema=part)
         self._problem, self._accepted = problem, accepted
         self._media_type = media_type
         self._query, self._headers = query, headers

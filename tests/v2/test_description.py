@@ -43,20 +43,29 @@ def test_the_server_serves_it(client: Client) -> None:
     assert client.get("/openapi.json").json() == json.loads(json.dumps(document()))
 
 
-def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
-    """Each example is sent as it is, to the first VM that the examples start."""
-    paths = document()["paths"]
+EXAMPLES = {
+    f"{method} {path}": operation["requestBody"]["content"]["application/json"]["example"]
+    for path, methods in document()["paths"].items()
+    for method, operation in methods.items()
+    if "example" in operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+}
+"""The example of each request's body, by method and path."""
 
-    def example(path: str, method: str = "post") -> dict[str, Any]:
-        body = paths[path][method]["requestBody"]["content"]["application/json"]["example"]
-        found: dict[str, Any] = body
+
+def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
+    """Each example is sent as it is, to the VM and the assignment that the examples make."""
+    sent: set[str] = set()
+
+    def send(path: str, expected: int, **more: str) -> dict[str, Any]:
+        name = f"post {path}"
+        real = path.format(cloud="fake_driver", assignment_id=more.pop("assignment", ""))
+        answer = client.post(real, {**EXAMPLES[name], **more})
+        assert answer.status_code == expected, answer.text
+        sent.add(name)
+        found: dict[str, Any] = answer.json()
         return found
 
-    sent = client.post("/clouds/fake_driver/nodes", example("/clouds/{cloud}/nodes"))
-    assert sent.status_code == 201, sent.text
-    body = {**example("/assignments"), "node": sent.json()["node"]["id"]}
-    made = client.post("/assignments", body)
-    assert made.status_code == 200, made.text
-    path = f"/assignments/{made.json()['assignment']}/renew"
-    renewed = client.post(path, example("/assignments/{assignment_id}/renew"))
-    assert renewed.status_code == 200, renewed.text
+    node = send("/clouds/{cloud}/nodes", 201)["node"]["id"]
+    assignment = send("/assignments", 200, node=node)["assignment"]
+    send("/assignments/{assignment_id}/renew", 200, assignment=assignment)
+    assert sent == set(EXAMPLES)

@@ -36,6 +36,7 @@ def document() -> dict[str, Any]:
         name_of=name_of,
         status_of=status_of_class,
         query_error=InvalidQuery,
+        parts=(schemas.HolderSchema,),
     ).add(TABLE)
 
 

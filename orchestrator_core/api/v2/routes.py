@@ -59,6 +59,7 @@ def _list(key: str) -> Route:
     about = Description(
         f"List the {key} of a cloud.",
         schemas.page_of(key, listing.schema),
+        name=f"list_{key}",
         query=(*listing.filters, *_PAGE),
         headers=("If-None-Match", "X-Cloud-Hints"),
         raises=CLOUD_ERRORS,
@@ -87,7 +88,13 @@ TABLE: Final = (
     Route(
         "/clouds",
         CloudsResource,
-        {"get": Description("List the configured clouds.", schemas.CloudsSchema)},
+        {
+            "get": Description(
+                "List the configured clouds.",
+                schemas.CloudsSchema,
+                name="list_clouds",
+            )
+        },
     ),
     Route(
         "/clouds/{cloud}",
@@ -96,6 +103,7 @@ TABLE: Final = (
             "get": Description(
                 "Show what a cloud offers, and its health.",
                 schemas.CloudReportSchema,
+                name="get_cloud",
                 raises=(errors.UnknownCloud,),
             )
         },
@@ -108,6 +116,7 @@ TABLE: Final = (
             "get": Description(
                 "List the VMs of a cloud.",
                 schemas.page_of("nodes", schemas.NodeSchema),
+                name="list_nodes",
                 query=("name", "node_state", *_PAGE),
                 headers=("If-None-Match", "X-Cloud-Hints"),
                 raises=(*CLOUD_ERRORS, *STATE_ERRORS),
@@ -115,6 +124,7 @@ TABLE: Final = (
             "post": _change(
                 "Start a VM.",
                 schemas.StartedSchema,
+                name="start_node",
                 status=201,
                 body=requests.CreateNodeSchema,
                 raises=(*CHANGE_ERRORS, errors.ImageNotFound, errors.SizeNotFound),
@@ -129,12 +139,14 @@ TABLE: Final = (
             "get": Description(
                 "Show one VM.",
                 schemas.NodeSchema,
+                name="get_node",
                 headers=("If-None-Match", "X-Cloud-Hints"),
                 raises=(*CLOUD_ERRORS, *STATE_ERRORS, errors.NodeNotFound),
             ),
             "delete": _change(
                 "Destroy a VM.",
                 schemas.ActedSchema,
+                name="destroy_node",
                 raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held, errors.DestroyLimit),
             ),
         },
@@ -146,6 +158,7 @@ TABLE: Final = (
             "post": _change(
                 f"Carry out an action on a VM: {', '.join(ACTIONS)}.",
                 schemas.ActedSchema,
+                name="act_on_node",
                 raises=(*CHANGE_ERRORS, errors.NodeNotFound),
             )
         },
@@ -159,6 +172,7 @@ TABLE: Final = (
             "get": Description(
                 "List the VMs of all clouds.",
                 schemas.AllNodesSchema,
+                name="list_all_nodes",
                 query=("clouds", "name", "node_state"),
                 raises=(NoCloudAnswered,),
             )
@@ -171,6 +185,7 @@ TABLE: Final = (
             "get": Description(
                 "List assignments, the newest first.",
                 schemas.page_of("assignments", schemas.AssignmentSchema),
+                name="list_assignments",
                 query=(
                     *("cloud", "user", "application", "node", "hostname", "assignment_state"),
                     *("caller", "backend", *_PAGE),
@@ -180,6 +195,7 @@ TABLE: Final = (
             "post": _change(
                 "Assign a VM to a user.",
                 schemas.AssignedSchema,
+                name="assign",
                 body=requests.AssignSchema,
                 raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held),
                 example=_ASSIGN,
@@ -191,11 +207,15 @@ TABLE: Final = (
         AssignmentResource,
         {
             "get": Description(
-                "Show one assignment.", schemas.AssignmentWithHistorySchema, raises=_RECORD
+                "Show one assignment.",
+                schemas.AssignmentWithHistorySchema,
+                raises=_RECORD,
+                name="get_assignment",
             ),
             "delete": _change(
                 "Release a VM from its user, then destroy it.",
                 schemas.AssignedSchema,
+                name="release",
                 headers=(*_CHANGE, "If-Match"),
                 raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound, errors.Held),
             ),
@@ -208,6 +228,7 @@ TABLE: Final = (
             "post": _change(
                 "Set a new end for the lease.",
                 schemas.AssignedSchema,
+                name="renew",
                 body=requests.RenewSchema,
                 headers=(*_CHANGE, "If-Match"),
                 raises=(*CHANGE_ERRORS, *_RECORD),
@@ -222,6 +243,7 @@ TABLE: Final = (
             "get": Description(
                 "List operations, the newest first.",
                 schemas.page_of("operations", schemas.OperationSchema),
+                name="list_operations",
                 query=(
                     *("cloud", "operation_state", "kind", "node", "caller", "request_id"),
                     *_PAGE,
@@ -237,6 +259,7 @@ TABLE: Final = (
             "get": Description(
                 "Show one operation, or wait for its end.",
                 schemas.OperationWithHistorySchema,
+                name="get_operation",
                 query=("wait",),
                 raises=_RECORD,
             )
@@ -249,6 +272,7 @@ TABLE: Final = (
             "get": Description(
                 "List VMs with this installation's marker that no record owns.",
                 schemas.OrphansSchema,
+                name="list_orphans",
                 query=("cloud",),
                 raises=(*STATE_ERRORS, errors.Unsupported),
             )
@@ -257,7 +281,13 @@ TABLE: Final = (
     Route(
         "/plugins",
         PluginsResource,
-        {"get": Description("List the plugins found.", schemas.PluginsSchema)},
+        {
+            "get": Description(
+                "List the plugins found.",
+                schemas.PluginsSchema,
+                name="list_plugins",
+            )
+        },
     ),
     Route(
         "/processes",
@@ -266,6 +296,7 @@ TABLE: Final = (
             "get": Description(
                 "List the processes that work on the database.",
                 schemas.ProcessesSchema,
+                name="list_processes",
                 raises=(*STATE_ERRORS, errors.Unsupported),
             )
         },

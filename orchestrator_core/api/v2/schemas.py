@@ -40,6 +40,20 @@ def _amount(description: str) -> fields.Raw:
     return fields.Raw(required=True, metadata=about)
 
 
+def _time(description: str, *, always: bool = True) -> fields.DateTime:
+    about = {"description": description}
+    return fields.DateTime(required=always, allow_none=True, metadata=about)
+
+
+def _number(description: str, *, always: bool = True) -> fields.Integer:
+    return fields.Integer(required=always, metadata={"description": description})
+
+
+def _one_of(description: str, *options: str, always: bool = True) -> fields.String:
+    about = {"description": description}
+    return fields.String(required=always, validate=validate.OneOf(options), metadata=about)
+
+
 class ThingSchema(Schema):
     """A thing of a cloud."""
 
@@ -111,20 +125,6 @@ class FirewallSchema(ThingSchema):
     """A security group, firewall group or network tag."""
 
     description = _optional("Its description; null if it has none.")
-
-
-def _time(description: str, *, always: bool = True) -> fields.DateTime:
-    about = {"description": description}
-    return fields.DateTime(required=always, allow_none=True, metadata=about)
-
-
-def _number(description: str, *, always: bool = True) -> fields.Integer:
-    return fields.Integer(required=always, metadata={"description": description})
-
-
-def _one_of(description: str, *options: str, always: bool = True) -> fields.String:
-    about = {"description": description}
-    return fields.String(required=always, validate=validate.OneOf(options), metadata=about)
 
 
 class FaultSchema(Schema):
