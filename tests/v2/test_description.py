@@ -43,11 +43,16 @@ def test_the_server_serves_it(client: Client) -> None:
     assert client.get("/openapi.json").json() == json.loads(json.dumps(document()))
 
 
-EXAMPLES = {
-    f"{method} {path}": operation["requestBody"]["content"]["application/json"]["example"]
+OPERATIONS = [
+    (path, method, operation)
     for path, methods in document()["paths"].items()
     for method, operation in methods.items()
-    if "example" in operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    if method != "parameters"
+]
+EXAMPLES = {
+    f"{method} {path}": body["content"]["application/json"]["example"]
+    for path, method, operation in OPERATIONS
+    if (body := operation.get("requestBody")) and "example" in body["content"]["application/json"]
 }
 """The example of each request's body, by method and path."""
 
