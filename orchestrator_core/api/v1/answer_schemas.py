@@ -73,6 +73,19 @@ class ResultSchema(OkSchema):
     """The result of a stop or of an action."""
 
     result = _text("For example `Node 1 deleted`.", always=True)
+    operation = _text("The operation, if the cloud still works on the change.")
+
+
+class ImageMadeSchema(OkSchema):
+    """The image that was made of a VM."""
+
+    image = fields.Nested(schemas.ImageSchema, required=True)
+
+
+class ConsoleSchema(OkSchema):
+    """What a VM has written to its console."""
+
+    output = _text("The end of the text, without known secrets.", always=True)
 
 
 class AssignedSchema(OkSchema, schemas.AssignmentSchema):

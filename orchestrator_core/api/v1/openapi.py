@@ -15,7 +15,14 @@ from orchestrator_core.api.v1 import answer_schemas
 from orchestrator_core.api.v1.parameters import HEADERS, QUERY, name_of
 from orchestrator_core.resources import core_version
 
-_NAME_ONE_VM: Final = ("WhichVm", "AssignRequest", "ReleaseRequest", "RenewRequest")
+_NAME_ONE_VM: Final = (
+    "WhichVm",
+    "AssignRequest",
+    "ReleaseRequest",
+    "RenewRequest",
+    "ResizeRequest",
+    "NameRequest",
+)
 """The schemas of bodies that name a VM by its id or by its hostname."""
 
 

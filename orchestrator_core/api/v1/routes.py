@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -29,11 +29,16 @@ from orchestrator_core.api.v1.assignment import (
 )
 from orchestrator_core.api.v1.assignments import AssignmentResource, AssignmentsResource
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
+from orchestrator_core.api.v1.console import ConsoleResource
 from orchestrator_core.api.v1.lists import LISTS, Listing, ListResource, NodeResource, NodesResource
 from orchestrator_core.api.v1.openapi import OpenApiResource
 from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v1.orphans import OrphansResource, ProcessesResource
-from orchestrator_core.api.v1.requests import WHICH_VM
+from orchestrator_core.api.v1.requests import (
+    WHICH_VM,
+    NameRequestSchema,
+    ResizeRequestSchema,
+)
 from orchestrator_core.api.v1.system import (
     AuthResource,
     PluginsResource,
@@ -46,6 +51,9 @@ ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
         "reboot": ("reboot_vm", WHICH_VM),
         "poweron": ("power_on_vm", WHICH_VM),
         "poweroff": ("power_off_vm", WHICH_VM),
+        "resize": ("resize_vm", ResizeRequestSchema()),
+        "rename": ("rename_vm", NameRequestSchema()),
+        "create_image": ("create_image", NameRequestSchema()),
     }
 )
 """The hook and the schema of the body for each action on a VM in a path."""
@@ -59,13 +67,11 @@ class Route:
         path: the path after ``/api/v1``, with Falcon's segments.
         make: the function that makes its resource.
         methods: the descriptions of its methods, in lower case.
-        choices: the possible values of segments that have a fixed set of them.
     """
 
     path: str
     make: Callable[[Services], Resource]
     methods: Mapping[str, Description]
-    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 _PAGE: Final = ("limit", "marker")
@@ -128,10 +134,10 @@ def _change(
     return _with_cloud(path, make, method, changed)
 
 
-_EXISTING: Final = (errors.NodeNotFound, errors.Held)
+_EXISTING: Final = (errors.NodeNotFound, errors.SizeNotFound, errors.Held)
 
 
-def _act(action: str, hook: str, schema: Schema, done: str) -> Iterator[Route]:
+def _act(action: str, hook: str, schema: Schema, done: str, **more: str) -> Iterator[Route]:
     return _change(
         f"/vm/action/{action}",
         lambda services: ActResource(services, hook, schema),
@@ -140,7 +146,7 @@ def _act(action: str, hook: str, schema: Schema, done: str) -> Iterator[Route]:
             answer_schemas.ResultSchema,
             body=type(schema),
             raises=_EXISTING,
-            example=_VM,
+            example={**_VM, **more},
             name=action,
             shown={"status": "ok", "result": f"Node 3 {done}"},
         ),
@@ -165,6 +171,21 @@ def _changes() -> Iterator[Route]:
     yield from _act("reboot", *ACTIONS["reboot"], "rebooted")
     yield from _act("poweroff", *ACTIONS["poweroff"], "powered off")
     yield from _act("poweron", *ACTIONS["poweron"], "powered on")
+    yield from _act("rename", *ACTIONS["rename"], "renamed", name="web")
+    yield from _act("resize", *ACTIONS["resize"], "resized", size="2")
+    hook, schema = ACTIONS["create_image"]
+    yield from _change(
+        "/vm/action/create_image",
+        lambda services: ActResource(services, hook, schema),
+        Description(
+            "Make an image of a VM.",
+            answer_schemas.ImageMadeSchema,
+            body=type(schema),
+            raises=_EXISTING,
+            example={**_VM, "name": "golden"},
+            name="create_image",
+        ),
+    )
     yield from _change(
         "/vm/stop",
         lambda services: ActResource(services, "stop_vm"),
@@ -353,6 +374,18 @@ def _records() -> Iterator[Route]:
     )
 
 
+def _console() -> Iterator[Route]:
+    about = Description(
+        "Show the end of what a VM has written to its console, at most 1 MiB.",
+        answer_schemas.ConsoleSchema,
+        query=("node", "hostname"),
+        headers=(_HINTS,),
+        raises=(*_LIST_ERRORS, errors.NodeNotFound),
+        name="get_console",
+    )
+    return _with_cloud("/vm/console", ConsoleResource, "get", about)
+
+
 def _status() -> Iterator[Route]:
     about = Description(
         "List the VMs that the assignment backend of a cloud knows.",
@@ -370,6 +403,7 @@ TABLE: Final = (
     *(route for path, listing in LISTS.items() for route in _list(path, listing)),
     *_changes(),
     *_status(),
+    *_console(),
     *_records(),
 )
 """All routes of version 1 that serve a method or that the API document names."""
