@@ -174,6 +174,10 @@ class Document:
     def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
         schema = self._plugin.converter.field2property(field)  # type: ignore[union-attr]
         description = schema.pop("description", "")
+        if "example" in schema:
+            # The page /docs would send an `example`, which OpenAPI 3.1 deprecates in a schema, as
+            # the value of a parameter that its reader left alone.
+            schema["examples"] = [schema.pop("example")]
         return {"in": place, "name": name, "description": description, "schema": schema}
 
     def _responses(self, about: Description) -> dict[str, Any]:
