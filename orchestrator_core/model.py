@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from orchestrator_core.patterns import matches
+
 JsonObject = dict[str, Any]
 
 
@@ -117,6 +119,13 @@ class ImageFilter:
     name: str | None = None
     owner: str | None = None
     architecture: str | None = None
+
+    def fits(self, name: str) -> bool:
+        """Return whether an image with this name is wanted, as far as the name decides.
+
+        .. versionadded:: 0.1
+        """
+        return self.name is None or matches(name, self.name)
 
 
 @dataclass(slots=True)
@@ -265,13 +274,13 @@ class Outcome:
     """The outcome of a call.
 
     Attributes:
-        result: for a start the :class:`Node`, without its secrets; for an assign or a release the
-            :class:`AssignmentResult`; for a list the encoded answer; otherwise None.
+        result: for a start the :class:`Node`, without its secrets; for an image of a VM the
+            :class:`Image`; for an assign or a release the :class:`AssignmentResult`; for a list the
+            encoded answer; otherwise None.
         error: the error that was raised instead of a result.
         duration: the duration in seconds, including the time that the extensions took.
         attempts: the number of calls to the cloud.
-        node_id: the VM that was started, stopped, rebooted, powered on or off, assigned or
-            released.
+        node_id: the VM that was started or changed, or of which an image was made.
 
             .. versionadded:: 0.1
     """

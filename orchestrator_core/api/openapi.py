@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from apispec import APISpec
@@ -25,6 +25,7 @@ from orchestrator_core.validation.text import (
     TextMapping,
 )
 
+_SEGMENT_SCHEMA: Final = {"type": "string", "minLength": 1}
 _SEGMENT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 _ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.OrchestratorError)
@@ -45,10 +46,6 @@ class Described(Protocol):
     @property
     def methods(self) -> Mapping[str, Description]:
         """Return the descriptions by method, in lower case."""
-
-    @property
-    def choices(self) -> Mapping[str, Sequence[str]]:
-        """Return the possible values of segments that have a fixed set of them."""
 
 
 class Document:
@@ -132,7 +129,7 @@ class Document:
                 for method, about in route.methods.items()
             }
             parameters: list[Any] = [
-                {"in": "path", "name": name, "required": True, "schema": _segment(route, name)}
+                {"in": "path", "name": name, "required": True, "schema": dict(_SEGMENT_SCHEMA)}
                 for name in _SEGMENT.findall(route.path)
             ]
             self._spec.path(path, operations=operations, parameters=parameters)
@@ -205,12 +202,6 @@ class Document:
                 "content": {self._media_type: {"schema": self._problem}},
             }
         return found
-
-
-def _segment(route: Described, name: str) -> dict[str, Any]:
-    choices = route.choices.get(name)
-    rest: dict[str, Any] = {"minLength": 1} if choices is None else {"enum": list(choices)}
-    return {"type": "string", **rest}
 
 
 def _below(kind: type[errors.OrchestratorError]) -> Iterable[type[errors.OrchestratorError]]:

@@ -13,11 +13,13 @@ from orchestrator_core.deprecation import DeprecatedName, deprecated_names
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.behaviours.assignment import BaseAssignment
 from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
+from orchestrator_core.testing.behaviours.cloud_actions import BaseCloudActions
 from orchestrator_core.testing.behaviours.cloud_changes import BaseCloudChanges
 from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
 from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReads
 from orchestrator_core.testing.behaviours.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.behaviours.cloud_start_fields import BaseCloudStartFields
 from orchestrator_core.testing.behaviours.extension import BaseExtension
 from orchestrator_core.testing.behaviours.package import BasePackage
 from orchestrator_core.testing.fake import Fake, Stage
@@ -30,11 +32,13 @@ __all__ = [
     "Answer",
     "Api",
     "BaseAssignment",
+    "BaseCloudActions",
     "BaseCloudChanges",
     "BaseCloudLive",
     "BaseCloudPower",
     "BaseCloudReads",
     "BaseCloudRecovery",
+    "BaseCloudStartFields",
     "BaseExtension",
     "BasePackage",
     "Behaviour",

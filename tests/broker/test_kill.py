@@ -14,7 +14,8 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms
 from tests.conftest import running
 from tests.databases import MakeUrl
-from tests.stateful import Api, Json, leases_end, settings, wait_for
+from tests.every_field import EVERY_FIELD, RECORDED, SHOWN
+from tests.stateful import START, Api, Json, leases_end, settings, wait_for
 
 POINTS = (
     "start.recorded",
@@ -29,6 +30,9 @@ POINTS = (
     "release.answered",
     "release.settled",
     "renew.settled",
+    "action.recorded",
+    "action.answered",
+    "action.settled",
     "expire.recorded",
     "expire.settled",
 )
@@ -101,7 +105,7 @@ def killed(
         make: MakeUrl = request.getfixturevalue("postgres")
         url = make()
     points = ",".join(f"{point}@{folder / point}" for point in POINTS)
-    cloud = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.5'
+    cloud = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.5\nstart_options = ["rack"]'
     state = f'url = "{url}"\nretry_delay = 0.2\nmax_retry_delay = 0.5'
     with running(settings(state, cloud), folder, {VARIABLE: points}) as server:
         server.wait_for_log("durable worker ready")
@@ -127,6 +131,32 @@ def test_a_start_is_made_once_or_not_at_all(killed: Killed, point: str) -> None:
     killed.check()
 
 
+@pytest.mark.parametrize("point", ["start.recorded", "start.answered", "start.settled"])
+def test_a_start_with_every_field_is_made_once_and_as_asked(killed: Killed, point: str) -> None:
+    before, key = killed.api.nodes(), {"Idempotency-Key": f"every field {point}"}
+
+    def start() -> httpx2.Response:
+        return killed.api.http.post("/vm/start", json={**START, **EVERY_FIELD}, headers=key)
+
+    killed.dies(point, start)
+    killed.check()
+    again = start()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    listed = {node["id"]: node for node in killed.api.get("/nodes")["nodes"]}
+    made = [listed[node] for node in listed if node not in before]
+    (operation,) = killed.api.operations(kind="start_vm", limit="1")
+    assert operation["parameters"] == {**START, **RECORDED}
+    if point == "start.recorded":
+        assert (again.status_code, made) == (502, [])
+    else:
+        assert (again.status_code, [node["id"] for node in made]) == (
+            200,
+            [again.json()["nodes"]["id"]],
+        )
+        assert made[0]["extra"]["start"] == SHOWN
+    killed.check()
+
+
 @pytest.mark.parametrize("point", ["stop.recorded", "stop.answered", "stop.settled"])
 def test_a_stop_is_carried_to_its_end(killed: Killed, point: str) -> None:
     node, other = killed.api.started(), killed.api.started()
@@ -134,6 +164,39 @@ def test_a_stop_is_carried_to_its_end(killed: Killed, point: str) -> None:
     killed.check()
     assert node not in killed.api.nodes()
     assert other in killed.api.nodes()
+
+
+ACTIONS = {
+    "rename": {"name": "renamed"},
+    "resize": {"size": "3"},
+    "create_image": {"name": "golden"},
+}
+
+
+@pytest.mark.parametrize("point", ["action.recorded", "action.answered", "action.settled"])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_is_made_at_most_once(killed: Killed, action: str, point: str) -> None:
+    node = killed.api.started()
+    body = {"node": node, **ACTIONS[action]}
+    before = images(killed)
+    killed.dies(point, lambda: killed.api.put(f"/vm/action/{action}", body))
+    killed.check()
+    (operation,) = killed.api.operations(node=node, limit="1")
+    # The cloud shows a node's name. It does not tell how it came to a size or an image.
+    found = point == "action.settled" or (action == "rename" and point == "action.answered")
+    assert operation["state"] == ("succeeded" if found else "failed")
+    if not found:
+        assert operation["error"]["error_code"] == "unknown_outcome"
+    shown = killed.api.http.get(f"/nodes/fake_driver/{node}").json()["nodes"]
+    made = shown["name"] == "renamed" or shown["extra"].get("size") == "3"
+    made |= len(images(killed)) == len(before) + 1
+    assert made == (point != "action.recorded")
+    assert len(images(killed)) <= len(before) + 1
+
+
+def images(killed: Killed) -> list[Json]:
+    found: list[Json] = killed.api.http.get("/images").json()["images"]
+    return found
 
 
 def test_an_assignment_is_there_or_not(killed: Killed) -> None:

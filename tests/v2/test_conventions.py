@@ -147,6 +147,20 @@ def test_in_version_2_stop_stops_and_delete_destroys(client: Client) -> None:
     problem(client.get(f"{NODES}/{node}"), 404, "node_not_found")
 
 
+def test_actions_with_a_body(client: Client) -> None:
+    path = f"{NODES}/{client.started()}"
+    resized = client.post(f"{path}/actions/resize", {"size": "Big"})
+    assert (resized.status_code, resized.json()["pending"]) == (200, False)
+    assert client.post(f"{path}/actions/rename", {"name": "db-1"}).status_code == 200
+    assert client.get(path).json()["name"] == "db-1"
+    made = client.post(f"{path}/actions/create_image", {"name": "db-backup"})
+    assert made.json()["image"]["name"] == "db-backup"
+    found = problem(client.post(f"{path}/actions/resize", {"siez": "2"}), 422, "invalid_parameter")
+    assert {one["pointer"] for one in found["errors"]} == {"#/siez", "#/size"}
+    problem(client.post(f"{path}/actions/resize", {"size": "no"}), 422, "size_not_found")
+    assert client.get(f"{path}/console").json()["output"]
+
+
 def test_an_assignment_is_a_resource(client: Client) -> None:
     node = client.started()
     made = client.assigned(node, lease="8h")

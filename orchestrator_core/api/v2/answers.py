@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator_core.api.v1.operations import when
 from orchestrator_core.api.v2.shapes import Owner, shape_node
 from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
-from orchestrator_core.broker.operations.change import Acted, Assigned, Made, Started
+from orchestrator_core.broker.operations.change import Acted, Assigned, ImageMade, Made, Started
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Attempt, Operation
 
@@ -50,14 +50,18 @@ def shape_made(cloud: str, made: Made) -> dict[str, Any]:
     if isinstance(made, Started):
         started = {"node": shape_node(Owner(cloud), made.node, secrets=True)}
         return started if made.reached is None else {**started, "reached": made.reached}
+    reference = {"id": made.node_id, "cloud": cloud}
+    if isinstance(made, ImageMade):
+        image = {"id": made.image.id, "name": made.image.name, "cloud": cloud}
+        return {"node": reference, "image": image}
     if isinstance(made, Acted):
-        return {"node": {"id": made.node_id, "cloud": cloud}}
+        return {"node": reference, "pending": made.is_pending}
     assert isinstance(made, Assigned)
     more = dict(made.more)
     expires_at = more.get("lease_expires_at")
     if isinstance(expires_at, float):
         more["lease_expires_at"] = when(expires_at)
-    return {"node": {"id": made.node_id, "cloud": cloud}, "result": made.result.result, **more}
+    return {"node": reference, "result": made.result.result, **more}
 
 
 def shape_attempt(attempt: Attempt) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import falcon
+from marshmallow import Schema
 
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Response
@@ -31,8 +33,47 @@ _STATES: Final = tuple(state.value for state in NodeState)
 
 NODES: Final = Listing("list_nodes", schemas.NodeSchema)
 
-ACTIONS: Final = {"reboot": "reboot_vm", "start": "power_on_vm", "stop": "power_off_vm"}
-"""The hook of each action on a node."""
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action on a node.
+
+    Attributes:
+        hook: the hook that carries it out.
+        summary: what it does.
+        schema: the schema of the body.
+        answer: the schema of the answer.
+        example: the example of the body.
+    """
+
+    hook: str
+    summary: str
+    schema: type[Schema] = requests.NothingSchema
+    answer: type[Schema] = schemas.ActedSchema
+    example: Mapping[str, str] = field(default_factory=dict)
+
+
+ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
+    {
+        "reboot": Action("reboot_vm", "Reboot a VM."),
+        "start": Action("power_on_vm", "Switch a VM on."),
+        "stop": Action("power_off_vm", "Switch a VM off."),
+        "resize": Action(
+            "resize_vm", "Give a VM another size.", requests.ResizeSchema, example={"size": "2"}
+        ),
+        "rename": Action(
+            "rename_vm", "Give a VM another name.", requests.NameSchema, example={"name": "db-1"}
+        ),
+        "create_image": Action(
+            "create_image",
+            "Make an image of a VM.",
+            requests.NameSchema,
+            schemas.ImageMadeSchema,
+            {"name": "db-backup"},
+        ),
+    }
+)
+"""The actions on a node by the last part of their path."""
 
 
 def selection_of(given: Mapping[str, str]) -> Selection:
@@ -102,10 +143,15 @@ class NodeResource(ChangeResource[Made]):
     async def on_get(
         self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
     ) -> None:
-        """Answer with one node."""
+        """Answer with one node, or with what it has written to its console."""
         _check_no_action(req, node)
         queries.parameters(req, [])
         asked = self.cloud(cloud)
+        if node.endswith(_CONSOLE):
+            which = {"node": node.removesuffix(_CONSOLE), "hostname": None}
+            output = await self.read(req, asked, Question("get_console_output", _output, which))
+            resp.data = output.value
+            return
         shape = _NodeShape(asked.name, self.services.broker.holders)
         reading = await self.read(req, asked, Question("get_node", shape, {"node": node}))
         etag = etag_of(reading.value)
@@ -120,7 +166,7 @@ class NodeResource(ChangeResource[Made]):
     ) -> None:
         """Destroy a node; answer once the cloud has accepted it."""
         _check_no_action(req, node)
-        await self._act(req, resp, cloud, node, "stop_vm")
+        await self._act(req, resp, cloud, node, _DESTROY)
 
     async def on_post(
         self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
@@ -130,10 +176,10 @@ class NodeResource(ChangeResource[Made]):
         if parts.action is None:
             req.context.served = _OF_NODE
             raise MethodNotImplemented
-        hook = ACTIONS.get(parts.action)
-        if hook is None:
+        action = ACTIONS.get(parts.action)
+        if action is None:
             raise falcon.HTTPRouteNotFound
-        await self._act(req, resp, cloud, parts.node_id, hook)
+        await self._act(req, resp, cloud, parts.node_id, action)
 
     async def on_options(
         self, req: Request, resp: Response, cloud: str = "", node: str = "", **_: str
@@ -143,15 +189,24 @@ class NodeResource(ChangeResource[Made]):
         resp.set_header("Allow", ", ".join(sorted(served)))
         resp.data = b""
 
-    async def _act(self, req: Request, resp: Response, cloud: str, node_id: str, hook: str) -> None:
+    async def _act(
+        self, req: Request, resp: Response, cloud: str, node_id: str, action: Action
+    ) -> None:
         queries.parameters(req, [])
         req.context.cloud = self.cloud(cloud).name
-        await _Action(self.services, hook, node_id).carry_out(req, resp, cloud)
+        await _Change(self.services, action, node_id).carry_out(req, resp, cloud)
 
 
 _OF_NODE: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS"})
 _OF_ACTION: Final = frozenset({"OPTIONS", "POST"})
 """The methods of a path to a node, and of a path to an action on it."""
+
+
+_CONSOLE: Final = "/console"
+
+
+def _output(_: CloudDescription, output: str) -> bytes:
+    return encoding.encode({"output": output})
 
 
 def _check_no_action(req: Request, node: str) -> None:
@@ -165,12 +220,16 @@ def _check_no_action(req: Request, node: str) -> None:
         raise MethodNotImplemented
 
 
-class _Action(ChangeResource[Made]):
-    schema = requests.NothingSchema()
+_DESTROY: Final = Action("stop_vm", "Destroy a VM.")
 
-    def __init__(self, services: Services, hook: str, node_id: str) -> None:
+
+class _Change(ChangeResource[Made]):
+    """A change of one node, for one request."""
+
+    def __init__(self, services: Services, action: Action, node_id: str) -> None:
         super().__init__(services)
-        self.operation = hook
+        self.operation = action.hook
+        self.schema = action.schema()
         self._node_id = node_id
 
     def parameters(self, wanted: Parameters) -> Parameters:
@@ -178,10 +237,11 @@ class _Action(ChangeResource[Made]):
         return {**wanted, "node": self._node_id}
 
     async def raw_body(self, req: Request) -> Parameters:
-        """Return the body; an action needs none."""
+        """Return the body; most actions need none."""
         return await super().raw_body(req) if req.content_length else {}
 
     async def make(self, change: Change, wanted: Parameters) -> Made:
         """Make the change."""
         vm = VmReference(wanted["node"])
-        return await self.services.broker.act(change, self.operation, vm)
+        arguments = {name: value for name, value in wanted.items() if name != "node"}
+        return await self.services.broker.act(change, self.operation, vm, arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache, lru_cache
 from typing import Any
 
@@ -62,3 +63,8 @@ class OpenApiResource(Resource):
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with the description of version 2."""
         resp.data = _encoded(req.root_path)
+
+
+def document_text() -> str:
+    """Return the document as text for people, as it is committed."""
+    return json.dumps(document(), indent=1, sort_keys=True) + "\n"

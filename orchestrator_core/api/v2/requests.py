@@ -40,3 +40,15 @@ class RenewSchema(Request):
     """``POST /assignments/{id}/renew``."""
 
     lease = Lease(required=True)
+
+
+class ResizeSchema(Request):
+    """The action ``resize``."""
+
+    size = Text(required=True, metadata={"description": "The new size, by id or name."})
+
+
+class NameSchema(Request):
+    """The actions ``rename`` and ``create_image``."""
+
+    name = Text(required=True, metadata={"description": "The new name."})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, Final
 
 from orchestrator_core import errors
@@ -25,7 +26,7 @@ from orchestrator_core.api.v2.assignments import (
 )
 from orchestrator_core.api.v2.clouds import CloudResource, CloudsResource
 from orchestrator_core.api.v2.lists import LISTS, ListResource
-from orchestrator_core.api.v2.nodes import ACTIONS, NodeResource, NodesResource
+from orchestrator_core.api.v2.nodes import ACTIONS, Action, NodeResource, NodesResource
 from orchestrator_core.api.v2.openapi import OpenApiResource
 from orchestrator_core.api.v2.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v2.system import OrphansResource, PluginsResource, ProcessesResource
@@ -44,14 +45,12 @@ class Route:
         make: the function that makes its resource.
         methods: the descriptions of its methods, in lower case.
         is_part: whether another route serves it, because ids of VMs may contain slashes.
-        choices: the possible values of segments that have a fixed set of them.
     """
 
     path: str
     make: Callable[[Services], Resource]
     methods: Mapping[str, Description]
     is_part: bool = False
-    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def _list(key: str) -> Route:
@@ -73,6 +72,19 @@ def _list(key: str) -> Route:
 def _change(summary: str, answer: type[Any], **more: Any) -> Description:
     given = {"headers": _CHANGE, "raises": CHANGE_ERRORS, "is_async": True, **more}
     return Description(summary, answer, **given)
+
+
+def _action(name: str, action: Action) -> Route:
+    has_body = bool(action.example)
+    about = _change(
+        action.summary,
+        action.answer,
+        body=action.schema if has_body else None,
+        raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.SizeNotFound),
+        example=action.example,
+    )
+    path = f"/clouds/{{cloud}}/nodes/{{node}}/actions/{name}"
+    return Route(path, NodeResource, {"post": about}, is_part=True)
 
 
 _START: Final[dict[str, Any]] = {
@@ -139,18 +151,19 @@ TABLE: Final = (
             ),
         },
     ),
+    *starmap(_action, ACTIONS.items()),
     Route(
-        "/clouds/{cloud}/nodes/{node}/actions/{action}",
+        "/clouds/{cloud}/nodes/{node}/console",
         NodeResource,
         {
-            "post": _change(
-                f"Carry out an action on a VM: {', '.join(ACTIONS)}.",
-                schemas.ActedSchema,
-                raises=(*CHANGE_ERRORS, errors.NodeNotFound),
+            "get": Description(
+                "Show the end of what a VM has written to its console, at most 1 MiB.",
+                schemas.ConsoleSchema,
+                headers=("X-Cloud-Hints",),
+                raises=(*CLOUD_ERRORS, errors.NodeNotFound),
             )
         },
         is_part=True,
-        choices={"action": tuple(ACTIONS)},
     ),
     Route(
         "/nodes",

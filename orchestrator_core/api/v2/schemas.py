@@ -225,7 +225,22 @@ class ActedSchema(Schema):
     """The result of an action on a VM."""
 
     node = fields.Nested(NodeReferenceSchema)
+    pending = fields.Boolean(
+        metadata={"description": "Whether the cloud still works on it; the operation goes on."}
+    )
     operation = _text("The id of the operation.")
+
+
+class ImageMadeSchema(ActedSchema):
+    """The result of making an image of a VM."""
+
+    image = fields.Nested(ThingSchema)
+
+
+class ConsoleSchema(Schema):
+    """What a VM has written to its console."""
+
+    output = _text("The end of the text, without known secrets.")
 
 
 class AssignedSchema(ActedSchema):

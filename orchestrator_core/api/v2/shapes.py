@@ -17,8 +17,8 @@ from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.cursors import Window, cursor_after
 from orchestrator_core.api.v2.encoding import encode_list
 from orchestrator_core.broker.ledger.vm import Holder
-from orchestrator_core.clouds.named import matches
 from orchestrator_core.model import CloudDescription, Node, NodeState
+from orchestrator_core.patterns import matches
 
 Holders = Mapping[str, Holder]
 """The holders of a cloud's VMs, by node id."""

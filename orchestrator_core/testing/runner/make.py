@@ -7,11 +7,13 @@ from typing import Final
 
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.behaviours.assignment import BaseAssignment
+from orchestrator_core.testing.behaviours.cloud_actions import BaseCloudActions
 from orchestrator_core.testing.behaviours.cloud_changes import BaseCloudChanges
 from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
 from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReads
 from orchestrator_core.testing.behaviours.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.behaviours.cloud_start_fields import BaseCloudStartFields
 from orchestrator_core.testing.behaviours.extension import BaseExtension
 from orchestrator_core.testing.behaviours.package import BasePackage
 from orchestrator_core.testing.fake import FakeFactory
@@ -24,7 +26,9 @@ SUITES: Final[dict[Kind, tuple[type[Suite], ...]]] = {
         BaseCloudReads,
         BaseCloudChanges,
         BaseCloudPower,
+        BaseCloudActions,
         BaseCloudRecovery,
+        BaseCloudStartFields,
     ),
     Kind.ASSIGNMENT: (BasePackage, BaseAssignment),
     Kind.EXTENSION: (BasePackage, BaseExtension),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.errors import (
     CloudTimeout,
     InvalidAnswer,
@@ -26,14 +28,21 @@ _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_images": ("GET", "/images/cloud", None),
     "list_sizes": ("GET", "/sizes/cloud", None),
     "list_locations": ("GET", "/locations/cloud", None),
+    "list_keypairs": ("GET", "/keypairs/cloud", None),
+    "list_networks": ("GET", "/networks/cloud", None),
+    "list_firewalls": ("GET", "/firewalls/cloud", None),
     "get_node": ("GET", "/nodes/cloud/any", None),
     "start_vm": ("POST", "/vm/start/cloud", {"name": "x", "image": "x", "size": "x"}),
     "stop_vm": ("PUT", "/vm/stop/cloud", {"node": "x"}),
     "reboot_vm": ("PUT", "/vm/action/reboot/cloud", {"node": "x"}),
     "power_on_vm": ("PUT", "/vm/action/poweron/cloud", {"node": "x"}),
     "power_off_vm": ("PUT", "/vm/action/poweroff/cloud", {"node": "x"}),
+    "resize_vm": ("PUT", "/vm/action/resize/cloud", {"node": "x", "size": "x"}),
+    "rename_vm": ("PUT", "/vm/action/rename/cloud", {"node": "x", "name": "x"}),
+    "create_image": ("PUT", "/vm/action/create_image/cloud", {"node": "x", "name": "x"}),
+    "get_console_output": ("GET", "/vm/console/cloud?node=x", None),
 }
-"""The request for each hook; ``find_node`` has no route."""
+"""The request for each hook; ``find_node`` and ``confirm_resize`` have no route."""
 
 
 class CloudUnderTest(UnderTest):
@@ -70,6 +79,16 @@ class CloudUnderTest(UnderTest):
         }
         return self.elsewhere({**data, "default_cloud": "again"})
 
+    def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a server, which allow the options that the fake names.
+
+        Args:
+            own: The plugin's own keys.
+        """
+        options = self.fake_given.start_values.get("options")
+        more = {} if options is None else {"start_options": list(options)}
+        return super().settings({**more, **own})
+
     def refuses(self, hook: str) -> None:
         """Check the refusal of a hook: 501 with the reason that the report gives."""
         if hook in _ROUTES:
@@ -78,7 +97,7 @@ class CloudUnderTest(UnderTest):
             expect(answer, 501, reason, code="unsupported")
 
     def listed(self, what: str) -> list[Json]:
-        """Return one of the lists: ``nodes``, ``images``, ``flavors`` or ``locations``."""
+        """Return one of the lists, such as ``nodes``, ``images``, ``flavors`` or ``networks``."""
         things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
         return things
 
@@ -127,7 +146,7 @@ class CloudUnderTest(UnderTest):
         Raises:
             AssertionError: A list has other types, or did not return by its deadline.
         """
-        for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
+        for hook in (hook for hook in _ROUTES if hook.startswith("list_")):
             try:
                 self.served.read("cloud", hook)
             except InvalidAnswer as error:
@@ -151,14 +170,19 @@ class CloudUnderTest(UnderTest):
             raise DoesNotApply("a live run sends no id that is similar to another node's")
         return strange_ids(some_id)
 
-    def has_none(self, hook: str, node_id: str) -> None:
+    def has_none(self, hook: str, node_id: str, **more: object) -> None:
         """Check that a hook raises ``NodeNotFound`` for an id.
+
+        Args:
+            hook: The name of the hook.
+            node_id: The id, which no node has.
+            more: The hook's other arguments.
 
         The kit calls the hook directly. Through HTTP, the core would look the node up first and
         refuse the id itself.
         """
         try:
-            self.served.ask("cloud", hook, node_id=node_id)
+            self.served.ask("cloud", hook, node_id=node_id, **more)
         except NodeNotFound as error:
             named = node_id in error.message
             wrong = "" if named else f"its message does not name the id: {error.message}"
@@ -168,16 +192,19 @@ class CloudUnderTest(UnderTest):
             wrong = "it accepted the id"
         assert not wrong, f"{hook} must raise NodeNotFound for the id {node_id!r}; {wrong}"
 
-    def takes_none(self, hook: str, **argument: str) -> None:
+    def takes_none(
+        self, hook: str, more: Mapping[str, object] = NO_HINTS, /, **argument: str
+    ) -> None:
         """Check that a hook refuses a strange id, as unknown or as malformed.
 
         Args:
             hook: The name of the hook, which is called directly, as in :meth:`has_none`.
+            more: The hook's other arguments.
             argument: The id, under the hook's own name for it.
         """
         (wanted,) = argument.values()
         try:
-            self.served.ask("cloud", hook, **argument)
+            self.served.ask("cloud", hook, **argument, **more)
         except RequestError:
             return
         except OrchestratorError as error:
@@ -196,6 +223,11 @@ class CloudUnderTest(UnderTest):
     def _image_and_size(self) -> tuple[str, str]:
         image = self.fake.image or self.listed("images")[0]["id"]
         return image, self.fake.size or self.listed("flavors")[0]["id"]
+
+    def start_fields(self) -> dict[str, Json]:
+        """Return how the cloud takes each optional field of a start."""
+        shown: Json = expect(self.api.get("/cloud/cloud"), 200)["cloud"]["start_fields"]
+        return shown
 
     def try_start(self, body: Json, **headers: str) -> Answer:
         """Send a start; remember the node if it was started."""

@@ -10,19 +10,38 @@ from pathlib import Path
 
 _BUSY_SECONDS = 10.0
 
-_SCHEMA = """
+_IMAGES = """
+    CREATE TABLE IF NOT EXISTS images (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL
+    );
+"""
+
+_SCHEMA = f"""
     PRAGMA journal_mode = WAL;
+    {_IMAGES}
     CREATE TABLE nodes (
         number INTEGER PRIMARY KEY AUTOINCREMENT, -- so that no number ever comes twice
         state TEXT NOT NULL DEFAULT 'running',
         marker TEXT UNIQUE,
         visible_at REAL, -- seconds since the epoch; not shown before
-        gone_at REAL     -- stopped, and shown until then
+        gone_at REAL,    -- stopped, and shown until then
+        given TEXT,      -- JSON of the optional fields of the start; null without any
+        shown TEXT,      -- JSON of what callers may see of them
+        name TEXT,       -- from a rename; null for the name made of the number
+        size TEXT        -- the id of the size from a resize; null before
     );
 """
 
-_ADDED_LATER = ("visible_at", "gone_at")
-"""Columns that files of older versions do not have."""
+_ADDED_LATER = {
+    "visible_at": "REAL",
+    "gone_at": "REAL",
+    "given": "TEXT",
+    "shown": "TEXT",
+    "name": "TEXT",
+    "size": "TEXT",
+}
+"""Columns that files of older versions do not have, with their types."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -81,7 +100,8 @@ def _upgrade(path: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         with connection:
             for column in _lacking(connection):  # read again: another process may have been first
-                connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} REAL")
+                connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} {_ADDED_LATER[column]}")
+            connection.execute(_IMAGES)
 
 
 def _lacking(connection: sqlite3.Connection) -> list[str]:

@@ -16,13 +16,17 @@ from orchestrator_core import (
     CloudDescription,
     CloudUnreachable,
     Deadline,
+    Firewall,
     Image,
+    KeyPair,
     Location,
+    Network,
     Node,
     NodeState,
     PluginContext,
     RateLimited,
     Size,
+    StartField,
     StartRequest,
     hookimpl,
 )
@@ -52,6 +56,7 @@ class FaultInjectionDriver:
 
     settings_schema = FaultInjectionSettings
     hints = HINTS
+    fake = "orchestrator_dummy.fake:fake"
     is_simulated: ClassVar[bool] = True
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
@@ -110,6 +115,29 @@ class FaultInjectionDriver:
         return self._cloud.list_locations()
 
     @hookimpl
+    def list_keypairs(self, deadline: Deadline, hints: Hints) -> list[KeyPair]:
+        """Return every key pair."""
+        self._meet("list_keypairs", deadline, hints)
+        return self._cloud.list_keypairs()
+
+    @hookimpl
+    def list_networks(self, deadline: Deadline, hints: Hints) -> list[Network]:
+        """Return every network."""
+        self._meet("list_networks", deadline, hints)
+        return self._cloud.list_networks()
+
+    @hookimpl
+    def list_firewalls(self, deadline: Deadline, hints: Hints) -> list[Firewall]:
+        """Return every firewall."""
+        self._meet("list_firewalls", deadline, hints)
+        return self._cloud.list_firewalls()
+
+    @hookimpl
+    def start_fields(self) -> Mapping[str, StartField | str]:
+        """Return how the cloud takes each field of a start; never inject a fault."""
+        return self._cloud.start_fields()
+
+    @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:
         """Create the next node, which lists may show only later."""
         outcome = self._meet("start_vm", deadline, hints)
@@ -149,6 +177,34 @@ class FaultInjectionDriver:
         outcome = self._meet("power_off_vm", deadline, hints)
         self._cloud.power_off_vm(node_id)
         self._answer(outcome)
+
+    @hookimpl
+    def resize_vm(self, node_id: str, size: Size, deadline: Deadline, hints: Hints) -> None:
+        """Give a node another size."""
+        outcome = self._meet("resize_vm", deadline, hints)
+        self._cloud.resize_vm(node_id, size)
+        self._answer(outcome)
+
+    @hookimpl
+    def rename_vm(self, node_id: str, name: str, deadline: Deadline, hints: Hints) -> None:
+        """Give a node another name."""
+        outcome = self._meet("rename_vm", deadline, hints)
+        self._cloud.rename_vm(node_id, name)
+        self._answer(outcome)
+
+    @hookimpl
+    def create_image(self, node_id: str, name: str, deadline: Deadline, hints: Hints) -> Image:
+        """Make an image of a node."""
+        outcome = self._meet("create_image", deadline, hints)
+        image = self._cloud.create_image(node_id, name)
+        self._answer(outcome)
+        return image
+
+    @hookimpl
+    def get_console_output(self, node_id: str, deadline: Deadline, hints: Hints) -> str:
+        """Return what a node would have written when it started."""
+        self._meet("get_console_output", deadline, hints)
+        return self._cloud.get_console_output(node_id)
 
     @hookimpl
     def abort(self, deadline: Deadline) -> None:
