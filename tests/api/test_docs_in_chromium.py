@@ -80,9 +80,7 @@ class Page:
 
     def click(self, selector: str) -> None:
         element = self.see(selector)
-        self.chromium.execute_script(  # type: ignore[no-untyped-call]
-            "arguments[0].scrollIntoView({block: 'center'})", element
-        )
+        self.chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
     def write(self, selector: str, text: str) -> None:
@@ -116,7 +114,7 @@ class Page:
         )
 
     def _entries(self, kind: str) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = self.chromium.get_log(kind)  # type: ignore[no-untyped-call]
+        entries: list[dict[str, Any]] = self.chromium.get_log(kind)
         return entries
 
     def check_log(self) -> list[str]:
@@ -177,7 +175,7 @@ def test_a_request_to_another_host_and_a_broken_script_would_be_seen(
     chromium: Chrome, server: Server
 ) -> None:
     page = Page(chromium, server)
-    chromium.execute_async_script(  # type: ignore[no-untyped-call]
+    chromium.execute_async_script(
         "fetch('http://other.example/').catch(() => 0).then(arguments[0])"
     )
     asked, complaints = page.log()
@@ -186,15 +184,13 @@ def test_a_request_to_another_host_and_a_broken_script_would_be_seen(
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_the_page_fits_into_a_window(
-    chromium: Chrome, server: Server, width: int
-) -> None:
+def test_the_page_fits_into_a_window(chromium: Chrome, server: Server, width: int) -> None:
     metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     page = Page(chromium, server)
     page.click("#operations-clouds-post_clouds_cloud_nodes .opblock-summary-control")
     page.see("#operations-clouds-post_clouds_cloud_nodes .opblock-body")
-    needed = chromium.execute_script(  # type: ignore[no-untyped-call]
+    needed = chromium.execute_script(
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert needed == 0
