@@ -114,7 +114,7 @@ class Page:
         )
 
     def _entries(self, kind: str) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = self.chromium.get_log(kind)
+        entries: list[dict[str, Any]] = self.chromium.get_log(kind)  # type: ignore[no-untyped-call]
         return entries
 
     def check_log(self) -> list[str]:
