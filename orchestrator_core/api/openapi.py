@@ -194,6 +194,10 @@ class Document:
     def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
         schema = self._plugin.converter.field2property(field)  # type: ignore[union-attr]
         description = schema.pop("description", "")
+        if "example" in schema:
+            # The page /docs would send an `example`, which OpenAPI 3.1 deprecates in a schema, as
+            # the value of a parameter that its reader left alone.
+            schema["examples"] = [schema.pop("example")]
         found = {"in": place, "name": name, "description": description, "schema": schema}
         if schema.pop("deprecated", False):
             found["deprecated"] = True

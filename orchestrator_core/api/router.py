@@ -11,6 +11,7 @@ from typing import Any, Final
 import falcon
 import falcon.asgi
 
+from orchestrator_core.api.docs_page.routes import routes as docs_routes
 from orchestrator_core.api.errors import Form, MethodNotImplemented, answer_in_version_1
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
@@ -50,11 +51,13 @@ def form_of(path: str) -> Form:
     return answer_in_version_1 if version is None else version.form
 
 
-def add_versions(app: falcon.asgi.App[Any, Any], services: Services) -> None:
-    """Add every version's routes below ``/api/<version>``."""
+def add_routes(app: falcon.asgi.App[Any, Any], services: Services) -> None:
+    """Add every version's routes below ``/api/<version>``, and the page ``/docs``."""
     for name, version in VERSIONS.items():
         for path, resource in version.routes(services):
             app.add_route(f"{API}{name}{path}", resource)
+    for path, resource in docs_routes():
+        app.add_route(path, resource)
     app.add_sink(_whole_server, _ASTERISK)  # type: ignore[arg-type]  # Falcon types it for WSGI
     app.add_sink(_other_server, _AUTHORITY)  # type: ignore[arg-type]
 

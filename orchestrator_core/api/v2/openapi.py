@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -50,9 +50,10 @@ def status_of_class(kind: type[errors.OrchestratorError]) -> int:
     return status_of_version_1(kind)
 
 
-@cache
-def _encoded() -> bytes:
-    return orjson.dumps(document())
+@lru_cache(maxsize=4)  # a server is behind one prefix; a trusted proxy may name others
+def _encoded(root_path: str) -> bytes:
+    servers = [{**one, "url": f"{root_path}{one['url']}"} for one in document()["servers"]]
+    return orjson.dumps({**document(), "servers": servers})
 
 
 class OpenApiResource(Resource):
@@ -62,7 +63,7 @@ class OpenApiResource(Resource):
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with the description of version 2."""
-        resp.data = _encoded()
+        resp.data = _encoded(req.root_path)
 
 
 def document_text() -> str:
