@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -156,6 +157,7 @@ def start(
         "new_session": new_session,
         "umask": _umask(),
         "limits": [(limit, resource.getrlimit(limit)) for limit in _LIMITS],
+        "spare": _starts_durable_worker(command, environment),
     }
     status, its = socket.socketpair()
     with its:
@@ -198,6 +200,19 @@ def run(
 def environment_without_ours() -> dict[str, str]:
     """Return the variables of this process without the project's."""
     return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
+
+
+def _starts_durable_worker(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Return whether a command is a server that certainly starts a durable worker."""
+    changed = any(name.startswith("ORCHESTRATOR__STATE") for name in environment)
+    if "serve" not in command or "--no-worker" in command or "--config" not in command or changed:
+        return False
+    try:
+        data = tomllib.loads(Path(command[command.index("--config") + 1]).read_text())
+    except (OSError, ValueError):  # The command says what is wrong with its settings.
+        return False
+    state = data.get("state", {})
+    return "url" in state and state.get("worker", True) is True
 
 
 def _umask() -> int:
