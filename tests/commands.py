@@ -122,13 +122,14 @@ def _fork_server() -> socket.socket:
     return ours
 
 
-def start(
+def start(  # noqa: PLR0913 - what a process needs, as in subprocess.Popen
     command: Sequence[str],
     environment: Mapping[str, str],
     streams: tuple[int, int, int],
     cwd: Path | None = None,
     *,
     new_session: bool = False,
+    as_root: bool = True,
 ) -> Running:
     """Start a command; fork it if it begins with :data:`COMMAND`.
 
@@ -138,8 +139,10 @@ def start(
         streams: the descriptors of its standard input, output and error.
         cwd: its working directory; by default the one of this process.
         new_session: whether it leads a session and a process group of its own.
+        as_root: whether a forked command of root keeps root's capabilities.
     """
     if tuple(command[: len(COMMAND)]) != COMMAND or _needs_new_interpreter(environment):
+        assert as_root, "a new interpreter keeps its capabilities"
         stdin, stdout, stderr = streams
         return subprocess.Popen(
             command,
@@ -155,6 +158,7 @@ def start(
         "environment": dict(environment),
         "cwd": os.fspath(Path.cwd() if cwd is None else cwd.absolute()),
         "new_session": new_session,
+        "as_root": as_root,
         "umask": _umask(),
         "limits": [(limit, resource.getrlimit(limit)) for limit in _LIMITS],
         "spare": _starts_durable_worker(command, environment),
@@ -171,6 +175,7 @@ def run(
     cwd: Path | None = None,
     typed: str = "",
     timeout: float = 60.0,
+    as_root: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``orchestrator ARGUMENTS`` to its end; return its output and status.
 
@@ -180,6 +185,8 @@ def run(
         cwd: its working directory; by default the one of this process.
         typed: its standard input.
         timeout: seconds.
+        as_root: whether a command of root keeps root's capabilities; without them, permissions
+            apply to it as to any user.
     """
     with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
         stdin.write(typed.encode())
@@ -187,7 +194,7 @@ def run(
         command = (*COMMAND, *arguments)
         streams = (stdin.fileno(), stdout.fileno(), stderr.fileno())
         variables = environment_without_ours() if environment is None else environment
-        process = start(command, variables, streams, cwd)
+        process = start(command, variables, streams, cwd, as_root=as_root)
         try:
             status = process.wait(timeout)
         except BaseException:

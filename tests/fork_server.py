@@ -15,6 +15,7 @@ of ``tests``, because its modules remain in every forked command.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -62,6 +63,11 @@ _MODULES: Final = (
 _MOST_BYTES: Final = 1 << 17
 _FIRST_DESCRIPTOR: Final = 3
 _MOST_DESCRIPTORS: Final = 1 << 16
+
+_PR_CAPBSET_DROP: Final = 24
+_CAPABILITY_VERSION_3: Final = 0x20080522
+_CAPABILITIES: Final = 64
+"""The most capabilities of this version; the kernel refuses those that it does not know."""
 
 
 class ForkServer:
@@ -221,6 +227,8 @@ def _prepare(command: dict[str, Any]) -> None:
     """Make this process equal to a new interpreter for the command."""
     if command.get("new_session"):
         os.setsid()
+    if not command.get("as_root", True):
+        _drop_capabilities()
     os.chdir(command["cwd"])
     if "umask" in command:
         os.umask(command["umask"])
@@ -235,6 +243,22 @@ def _prepare(command: dict[str, Any]) -> None:
     sys.path[:1] = [command["cwd"], *others]  # as `python -m` does
     importlib.reload(faultpoints)  # The module reads its variable when it is imported.
     sys.argv[:] = [PROGRAM, *command["arguments"]]
+
+
+def _drop_capabilities() -> None:
+    """Drop root's capabilities, as ``setpriv --bounding-set=-all`` does for a new program.
+
+    Raises:
+        OSError: when the kernel refuses it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid():
+        return
+    for capability in range(_CAPABILITIES):  # A program that the command executes has none either.
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    if libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _run() -> int:
