@@ -88,8 +88,8 @@ def installed(name: str, modules: Iterable[str]) -> Installed | None:
     found = _different(distributions(name=name))
     if not found:
         return None
-    if len(found) == 1:
-        return Installed(found[0])
+    if len(set(map(_contract, found))) == 1:
+        return Installed(found[0])  # before their files are listed, which takes longest
     origins = [origin for module in sorted(set(modules)) if (origin := _origin(module))]
     # max() returns the first of equal values, which is the first on sys.path.
     best = max(found, key=lambda one: (_claim(one, origins), _rank(one, found), _version(one)))
@@ -106,6 +106,11 @@ def _different(found: Iterable[Distribution]) -> list[Distribution]:
         if one.metadata["Name"] and one.version:
             known.setdefault((_folder(one).resolve(), one.version), one)
     return list(known.values())
+
+
+def _contract(one: Distribution) -> tuple[str, tuple[str, ...], str | None]:
+    """Return what a discovery reads of a distribution: version, requirements and entry points."""
+    return (one.version, tuple(one.requires or ()), one.read_text("entry_points.txt"))
 
 
 def _folder(one: Distribution) -> Path:
