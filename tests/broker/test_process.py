@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
+from structlog.testing import capture_logs
 
 from orchestrator_core import CloudDescription, Node
 from orchestrator_core.broker.changes import late_writes
@@ -163,6 +164,23 @@ async def test_a_server_that_is_another_by_now_is_noticed_while_we_serve(
 
 def _held(connection: Connection) -> str:
     return connection.execute(select(installation.c.restored_reason)).scalar_one() or ""
+
+
+async def test_a_heartbeat_over_an_emptied_database_is_logged_in_one_line(
+    postgres_database: Database,
+) -> None:
+    process = Process(postgres_database, "web", 5 * BEAT)
+    process.start()
+    with capture_logs() as logs:
+        await postgres_database.write(lambda c: c.execute(text("DROP SCHEMA public CASCADE")))
+        while not any(one["event"] == "heartbeat failed" for one in logs):  # noqa: ASYNC110
+            await asyncio.sleep(BEAT / 4)
+        await asyncio.to_thread(process.stop)
+    failed = next(one for one in logs if one["event"] == "heartbeat failed")
+    reason = '(psycopg.errors.UndefinedTable) relation "processes" does not exist'
+    assert (failed["log_level"], failed["why"]) == ("warning", reason)
+    assert logs[-1]["event"] == "process row not deleted"
+    assert not any("exc_info" in one for one in logs)
 
 
 async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Recorder) -> None:
