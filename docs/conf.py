@@ -61,3 +61,7 @@ def _written_here(cls: type) -> bool:
 def setup(app: Sphinx) -> None:
     """Connect."""
     app.connect("autodoc-process-signature", readable)
+
+
+# `type` is an attribute of several data classes; a reference to Python's `type` is then ambiguous.
+suppress_warnings = ["ref.python"]

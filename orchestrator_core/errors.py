@@ -38,6 +38,7 @@ Plugins raise these errors. Only :mod:`orchestrator_core.api.errors` maps them t
         ├── CredentialsRefused     the cloud refused the credentials
         ├── RateLimited            the cloud asks for fewer requests
         ├── InvalidAnswer          the answer does not match the contract
+        ├── StartFailed            the VM was started, but will never run
         └── ReleasedNotDestroyed   released, but the VM still exists
 
 Example, in a driver::
@@ -389,6 +390,12 @@ class InvalidAnswer(CloudError):
     """The cloud's answer cannot be understood, is too large, or breaks the contract."""
 
     code = "invalid_answer"
+
+
+class StartFailed(CloudError):
+    """The VM was started, but its cloud shows that it will never run."""
+
+    code = "start_failed"
 
 
 class ReleasedNotDestroyed(CloudError):

@@ -68,14 +68,18 @@ from orchestrator_core.model import (
     AssignRequest,
     Call,
     CloudDescription,
+    Firewall,
     Image,
+    ImageFilter,
+    KeyPair,
     Location,
+    Network,
     Node,
     Outcome,
     Size,
-    StartRequest,
     Vm,
 )
+from orchestrator_core.start_request import StartField, StartRequest
 
 PROJECT: Final = "orchestrator"
 
@@ -139,8 +143,19 @@ class CloudHooks:
         raise NotImplementedError
 
     @hookspec(firstresult=True)
-    def list_images(self, deadline: Deadline, hints: Hints) -> Sequence[Image]:
+    def list_images(
+        self, filters: ImageFilter, deadline: Deadline, hints: Hints
+    ) -> Sequence[Image]:
         """Return every image that a node can be started from. Safe to repeat.
+
+        A driver of a cloud with thousands of images takes ``filters`` and passes them to the cloud.
+        If a driver does not take the argument, the core filters the whole list by name, and refuses
+        the other filters.
+
+        Args:
+            filters: the images to return; without any filter all of them.
+
+        :raises InvalidParameter: for a filter that this cloud does not have.
 
         .. versionadded:: 0.1
         """
@@ -157,6 +172,32 @@ class CloudHooks:
     @hookspec(firstresult=True)
     def list_locations(self, deadline: Deadline, hints: Hints) -> Sequence[Location]:
         """Return every location. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_keypairs(self, deadline: Deadline, hints: Hints) -> Sequence[KeyPair]:
+        """Return every key pair that a start can name in ``keyname``. Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_networks(self, deadline: Deadline, hints: Hints) -> Sequence[Network]:
+        """Return everything that a start can name in ``networks``: networks, or subnets.
+
+        Safe to repeat.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def list_firewalls(self, deadline: Deadline, hints: Hints) -> Sequence[Firewall]:
+        """Return everything that a start can name in ``firewalls``. Safe to repeat.
 
         .. versionadded:: 0.1
         """
@@ -251,6 +292,20 @@ class CloudHooks:
             marker: the marker of a start, from :attr:`StartRequest.marker`.
 
         :raises NodeNotFound: when no node carries the marker.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def start_fields(self) -> Mapping[str, StartField | str]:
+        """Return for each optional field of a start how this cloud takes it, or why it does not.
+
+        The keys are the names of the fields of :class:`~orchestrator_core.StartFields`. A value is
+        a :class:`~orchestrator_core.StartField`, or a text with the reason for callers. A field
+        without an entry is not taken. The core refuses a start with a field that is not taken
+        before it calls the driver. Called once for each object, must not use the network. A driver
+        without this hook gets ``keyname`` and ``metadata`` and no other field.
 
         .. versionadded:: 0.1
         """

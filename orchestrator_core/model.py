@@ -104,6 +104,21 @@ class Image:
     extra: JsonObject = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFilter:
+    """The images that a caller wants to see; None stands for any.
+
+    Attributes:
+        name: the name; each ``*`` in it stands for any characters.
+        owner: the account that owns the image, in the cloud's own words.
+        architecture: the architecture of the processor, such as ``x86_64`` or ``arm64``.
+    """
+
+    name: str | None = None
+    owner: str | None = None
+    architecture: str | None = None
+
+
 @dataclass(slots=True)
 class Size:
     """A size that a node can have. ``ram`` is in MB, ``disk`` in GB; None if unknown."""
@@ -126,25 +141,44 @@ class Location:
 
 
 @dataclass(slots=True)
-class StartRequest:
-    """A node to start.
+class KeyPair:
+    """A public SSH key that the cloud keeps under a name.
 
     Attributes:
-        name: the requested name; not every cloud supports the choice of a name.
-        keyname: the name of an SSH key that the cloud knows.
-        metadata: any data for the node.
-        marker: a text of a-z, 0-9 and hyphens, at most 64 characters, that identifies this start.
-            If the cloud supports this, the driver attaches the marker to the node, so that
-            ``find_node`` finds the node after a lost answer. The driver must return it in
-            :attr:`Node.marker`, and must not show it in the node's name or ``extra``.
+        fingerprint: the key's fingerprint in the cloud's own form; None if the cloud has none.
     """
 
+    id: str
     name: str
-    image: Image
-    size: Size
-    keyname: str | None = None
-    metadata: JsonObject | None = None
-    marker: str | None = None
+    fingerprint: str | None = None
+    extra: JsonObject = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Network:
+    """A network, or a subnet on clouds whose VMs are attached to subnets.
+
+    Attributes:
+        cidr: its range of addresses, such as ``10.0.0.0/24``; None if it is unknown, or if the
+            network has several.
+        location: the id of the only location in which it can be used; None for any.
+    """
+
+    id: str
+    name: str
+    cidr: str | None = None
+    location: str | None = None
+    extra: JsonObject = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Firewall:
+    """A named set of firewall rules: a security group, a firewall group or a network tag."""
+
+    id: str
+    name: str
+    description: str | None = None
+    extra: JsonObject = field(default_factory=dict)
 
 
 class VmStatus(Enum):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator_core import errors
+from orchestrator_core import errors, refusals
 from orchestrator_core.api import errors as edge
 
 _REPEAT_LATER: Final = "Repeat the request later."
@@ -43,6 +43,18 @@ _ADVICE: Final[Mapping[str, str]] = {
         "quota. The message contains the cloud's own words."
     ),
     "refused": "Read the reason in the message, and change the request.",
+    "already_assigned": "Choose another VM, or wait until it is released.",
+    "not_assigned": "Assign the VM first, or correct its id or name.",
+    "assignment_in_progress": _REPEAT_LATER,
+    "no_lease": "Assign VMs with a `lease` if they are to be renewed.",
+    "lease_ended": "Assign another VM; this one is being destroyed.",
+    "stale_generation": "Read the assignment again, and pass its generation.",
+    "protected": f"{_OPERATOR} `orchestrator protect --off CLOUD NODE` removes the protection.",
+    "not_own": f"{_OPERATOR} `orchestrator orphans adopt CLOUD NODE` makes the VM one of its own.",
+    "being_destroyed": "Choose another VM.",
+    "is_orphan": _OPERATOR,
+    "ambiguous_hostname": "Rename or destroy all but one of the VMs with this hostname.",
+    "not_usable": "Choose another VM, or repeat the request when its state has changed.",
     "unknown_cloud": "Use a name from `/cloud`.",
     "unsupported": "`/cloud/<cloud>` shows what is supported.",
     "no_assignment_backend": f"{_OPERATOR} `[state]` or `[assignments.NAME]` configures one.",
@@ -55,6 +67,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "credentials_refused": f"{_OPERATOR} The message says what the cloud does not allow.",
     "rate_limited": _RETRY_AFTER,
     "invalid_answer": f"{_OPERATOR} The server's log has the details.",
+    "start_failed": "Destroy the VM with `/vm/stop`, and start another one.",
     "released_not_destroyed": "Destroy the VM that `node` names with `/vm/stop`.",
     "internal_error": f"{_OPERATOR} The server's log has the error under the request id.",
     "unauthenticated": "Send a valid token.",
@@ -84,6 +97,11 @@ _OPERATIONS: Final = (
         "The answer to the start was lost, and the cloud has no VM of this start.",
         "Start again.",
     ),
+    (
+        "not_ready",
+        "The VM was started, but did not reach the state that `wait_for` names within an hour.",
+        "Check the VM in its cloud, or destroy it with `/vm/stop`.",
+    ),
     ("still_there", "The cloud accepted the deletion and still shows the VM.", _GONE_ON),
     ("empty_listing", "The cloud lists no VM at all; its list is read again.", _GONE_ON),
     ("not_listed", "The cloud no longer lists the VM; its list is read once more.", _GONE_ON),
@@ -99,7 +117,7 @@ _OPERATIONS: Final = (
         "Ask the operator. `orchestrator db clock` shows the details.",
     ),
     ("not_visible_yet", "The VM is so new that the cloud may not show it yet.", _GONE_ON),
-    ("not_assigned", "The backend does not show the assignment.", "Assign again."),
+    ("not_made", "The backend does not show the assignment.", "Assign again."),
     ("not_begun", "Nothing was sent to the cloud before the deadline.", "Repeat the request."),
     ("unknown_outcome", "It is unknown whether the change was made.", _LOOK),
     ("release_unknown", "It is unknown whether the assignment was released.", _LOOK),
@@ -157,7 +175,7 @@ def operation_codes() -> list[ErrorCode]:
 
 def _of_classes(kind: type[errors.OrchestratorError]) -> Iterator[ErrorCode]:
     """Yield the code of each of the core's own classes that has one; not those of plugins."""
-    is_own = kind.__module__ in (errors.__name__, edge.__name__)
+    is_own = kind.__module__ in (errors.__name__, refusals.__name__, edge.__name__)
     if "code" in vars(kind) and is_own and kind not in _NOT_OVER_HTTP:
         meaning = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
         if kind is errors.OrchestratorError:

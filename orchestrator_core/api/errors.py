@@ -191,7 +191,14 @@ async def _domain(
         resp.set_header("Retry-After", str(math.ceil(retry_after)))
     if isinstance(error, Unauthenticated):
         resp.set_header("WWW-Authenticate", 'Bearer realm="orchestrator"')
-    _answer(resp, status, error.message, error.code, details)
+    _answer(resp, status, error.message, v1_code(error.code), details)
+
+
+def v1_code(code: str) -> str:
+    """Return the code of an error as version 1 shows it: one code for all refusals."""
+    kind = _by_code(errors.OrchestratorError).get(code)
+    refused = errors.Refused
+    return refused.code if kind is not None and issubclass(kind, refused) else code
 
 
 async def _framework(

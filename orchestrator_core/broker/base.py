@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
+from orchestrator_core.broker.changes.readiness import ReadinessWaits
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
     Assigned,
@@ -14,9 +15,9 @@ from orchestrator_core.broker.operations.change import (
     Change,
     Made,
     Started,
-    StartOrder,
     VmReference,
 )
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 
@@ -38,6 +39,7 @@ class Broker(ABC):
 
     def __init__(self) -> None:
         self.in_flight = InFlight()
+        self.readiness = ReadinessWaits()
 
     @abstractmethod
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
@@ -135,4 +137,5 @@ class Broker(ABC):
 
     async def stop(self) -> None:
         """Wait for every change in flight, then release all resources; the process is stopping."""
+        self.readiness.stop()
         await self.in_flight.drain()

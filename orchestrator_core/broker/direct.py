@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes import absence, steps, usable
+from orchestrator_core.broker.changes.readiness import Goal
 from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.ledger.ownership import check_can_destroy
 from orchestrator_core.broker.operations.change import (
@@ -17,14 +19,15 @@ from orchestrator_core.broker.operations.change import (
     Change,
     Made,
     Started,
-    StartOrder,
     VmReference,
 )
 from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.operations.start_order import StartOrder, WaitFor
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CloudError,
     InvalidParameter,
@@ -55,7 +58,9 @@ class DirectBroker(Broker):
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM."""
         _refuse_what_needs_state(change)
-        step = steps.start(change.cloud, order, change.permit)
+        cloud = change.cloud
+        deadline = Deadline(cloud.guard.seconds("start_vm"))
+        step = steps.start(cloud, order, change.permit)
         try:
             description, node = await change.cloud.change(
                 "start_vm", step, change.permit, change.hints
@@ -65,7 +70,12 @@ class DirectBroker(Broker):
                 # Without a recorded operation, nothing searches for the VM later.
                 error.message += "; something was made before the refusal, which may still run"
             raise
-        return Started(description, node)
+        if order.wait_for is WaitFor.ACCEPTED:
+            return Started(description, node)
+        goal = Goal(order.wait_for, public=order.wants_public_ip)
+        shown = await self.readiness.wait(cloud, node, goal, deadline)
+        shown = replace(shown, secrets=node.secrets)
+        return Started(description, shown, reached=goal.reached(shown).value)
 
     async def act(
         self,

@@ -27,10 +27,10 @@ from orchestrator_core.broker.operations.change import (
     Change,
     Made,
     Started,
-    StartOrder,
     VmReference,
 )
 from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.process.entry import Entry
 from orchestrator_core.broker.queries import OperationQueries
 from orchestrator_core.clouds.backend import Shape
@@ -82,7 +82,7 @@ class DurableBroker(Broker):
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
         """Start a VM exactly once."""
-        return await self._starter.begin(change, order)
+        return await self._starter.begin(change, order, self.readiness)
 
     async def act(
         self,

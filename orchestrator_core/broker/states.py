@@ -30,6 +30,7 @@ class Step(StrEnum):
     """The step that an operation takes next, or took last."""
 
     START = "start"
+    READY = "ready"
     DESTROY = "destroy"
     CONFIRM = "confirm"
     POWER = "power"
@@ -123,6 +124,7 @@ OPERATION: Final = StateMachine(
 STEPS: Final[Mapping[Step, str]] = MappingProxyType(
     {
         Step.START: "Start the VM, or determine whether it was started.",
+        Step.READY: "Wait until the VM runs, or has an address, as its caller asked.",
         Step.DESTROY: "Ask the cloud to destroy the VM.",
         Step.CONFIRM: "Wait until the cloud shows that the VM is gone.",
         Step.POWER: "Reboot the VM, or switch it on or off.",

@@ -17,6 +17,7 @@ from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.start_fields import TakenFields
 from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.settings.model import CloudSettings
 
@@ -277,6 +278,18 @@ class Cloud:
             lambda: hooks.reason_against(operation), self.guard.seconds("check")
         )
 
+    async def start_fields(self) -> TakenFields:
+        """Return how this cloud takes each optional field of a start, or why it does not.
+
+        Raises:
+            OrchestratorError: when the plugin cannot be used, or does not tell.
+        """
+        hooks = self.guard.hooks
+        known = hooks.known_start_fields
+        if known is not None:
+            return known
+        return await self.guard.compute(hooks.start_fields, self.guard.seconds("check"))
+
     async def close(self) -> None:
         """Close connections and end threads."""
         await self.guard.close()
@@ -296,7 +309,8 @@ class Cloud:
 
         (value, shaped), attempts = await self.guard.call(operation, job)
         answer = _Answer(value, begun, attempts, {shape: shaped})
-        if self.kept_for(operation) and not hints:
+        # Only whole lists are cached: there may be any number of filters.
+        if self.kept_for(operation) and not hints and not question.parameters:
             self._kept[key] = answer
         return answer
 

@@ -9,18 +9,22 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from orchestrator_core.clouds.living import choose_living
+from orchestrator_core.clouds.named import matches, one_named
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
     InvalidAnswer,
+    InvalidParameter,
     NodeNotFound,
     NotFound,
     SizeNotFound,
     Unsupported,
 )
-from orchestrator_core.model import CloudDescription, Image, Node, Size, StartRequest
+from orchestrator_core.model import CloudDescription, Image, ImageFilter, Node, Size
 from orchestrator_core.plugins.contract import listed_type
 from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.start_fields import TakenFields
+from orchestrator_core.start_request import StartRequest
 
 T = TypeVar("T", Node, Image, Size)
 M = TypeVar("M")
@@ -28,6 +32,8 @@ M = TypeVar("M")
 
 PAGES: Final = {"list_nodes": "page_nodes", "list_images": "page_images"}
 """The hooks that return a whole list, each with the hook that returns one page of it."""
+
+_ANY_IMAGE: Final = ImageFilter()
 
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -72,9 +78,31 @@ class Driver:
         """Return every node; with a limit, at least the first ones after the marker, by id."""
         return self._part_or_all("list_nodes", Node, limit, marker)
 
-    def list_images(self, limit: int | None = None, marker: str | None = None) -> Sequence[Image]:
-        """Return every image; with a limit, at least the first ones after the marker, by id."""
-        return self._part_or_all("list_images", Image, limit, marker)
+    def list_images(
+        self,
+        limit: int | None = None,
+        marker: str | None = None,
+        name: str | None = None,
+        owner: str | None = None,
+        architecture: str | None = None,
+    ) -> Sequence[Image]:
+        """Return every image; with a limit, at least the first ones after the marker, by id.
+
+        With a filter, the images that match it; see :class:`ImageFilter`.
+
+        Raises:
+            InvalidParameter: for a filter that this cloud does not have.
+        """
+        filters = ImageFilter(name, owner, architecture)
+        if filters == _ANY_IMAGE:
+            return self._part_or_all("list_images", Image, limit, marker)
+        if self._hooks.takes_argument("list_images", "filters"):
+            return self._many("list_images", Image, filters=filters)
+        for field in ("owner", "architecture"):
+            if getattr(filters, field) is not None:
+                raise InvalidParameter(field, f"{self._hooks.title} does not filter images by it")
+        assert name is not None
+        return [one for one in self._many("list_images", Image) if matches(one.name, name)]
 
     def read(self, operation: str, *arguments: Any) -> Any:
         """Return the answer of the method of that name, or of a hook that returns a whole list.
@@ -139,6 +167,34 @@ class Driver:
             return Size(size_id, size_id)
         return _pick(self._many("list_sizes", Size), size_id, SizeNotFound, "size")
 
+    def find_image(self, reference: str) -> Image:
+        """Return the image with this id or, if there is none, the one image with this name.
+
+        Raises:
+            ImageNotFound: when there is no such image.
+            InvalidParameter: when several images have the name; the error lists their ids.
+        """
+        try:
+            return self.get_image(reference)
+        except ImageNotFound as missing:
+            if not self.offers("list_images"):
+                raise
+            return _named(self.list_images(name=reference), reference, "image", missing)
+
+    def find_size(self, reference: str) -> Size:
+        """Return the size with this id or, if there is none, the one size with this name.
+
+        Raises:
+            SizeNotFound: when there is no such size.
+            InvalidParameter: when several sizes have the name; the error lists their ids.
+        """
+        try:
+            return self.get_size(reference)
+        except SizeNotFound as missing:
+            if not self.offers("list_sizes"):
+                raise
+            return _named(self._many("list_sizes", Size), reference, "size", missing)
+
     def node_named(self, name: str) -> Node:
         """Return the one living node with a name.
 
@@ -148,6 +204,14 @@ class Driver:
             InvalidParameter: when several living nodes have the name; the error names them.
         """
         return choose_living((node for node in self.list_nodes() if node.name == name), name)
+
+    def offers(self, hook: str) -> bool:
+        """Return whether this cloud has a hook. The first call may block."""
+        return self._hooks.reason_against(hook) is None
+
+    def start_fields(self) -> TakenFields:
+        """Return how this cloud takes each optional field of a start."""
+        return self._hooks.start_fields()
 
     def start_vm(self, request: StartRequest) -> Node:
         """Create a node."""
@@ -216,8 +280,16 @@ class Driver:
             )
         return things
 
-    def _many(self, hook: str, expected: type[M]) -> Sequence[M]:
-        return self._hooks.many(hook, expected, deadline=self.deadline, hints=self.hints)
+    def _many(self, hook: str, expected: type[M], **arguments: Any) -> Sequence[M]:
+        return self._hooks.many(
+            hook, expected, **arguments, deadline=self.deadline, hints=self.hints
+        )
+
+
+def _named(things: Sequence[T], name: str, field: str, missing: NotFound) -> T:
+    if not any(thing.name == name for thing in things):
+        raise missing
+    return one_named(things, name, field, field)
 
 
 def _pick(things: Sequence[T], wanted: str, missing: type[NotFound], noun: str) -> T:

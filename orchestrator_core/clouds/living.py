@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator_core.errors import InvalidParameter, NodeNotFound, NodeTerminated, Refused
+from orchestrator_core.errors import InvalidParameter, NodeNotFound, NodeTerminated
 from orchestrator_core.model import Node, NodeState
+from orchestrator_core.refusals import NotUsable
 
 
 def is_living(node: Node) -> bool:
@@ -64,6 +65,6 @@ def check_usable(node: Node) -> None:
     """
     check_living(node)
     if not node.state.is_usable:
-        raise Refused(
+        raise NotUsable(
             f"Node {node.id} ({node.name}) cannot be assigned: it is in state {node.state.value}"
         )

@@ -7,6 +7,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final, cast, get_args, get_type_hints
 
 import pluggy
@@ -14,6 +15,7 @@ from marshmallow import Schema
 
 from orchestrator_core.errors import PluginError
 from orchestrator_core.hookspecs import PROJECT, CloudHooks
+from orchestrator_core.model import ImageFilter
 from orchestrator_core.plugins.hook_names import meant
 from orchestrator_core.plugins.record import Kind
 
@@ -116,7 +118,12 @@ class HookMethod:
 
     def call(self, plugin: Any, arguments: Mapping[str, Any]) -> Any:
         """Call the method of an object of the class with those of the arguments that it takes."""
-        return getattr(plugin, self.name)(*[arguments[name] for name in self.arguments])
+        given = {**_DEFAULTS, **arguments}
+        return getattr(plugin, self.name)(*[given[name] for name in self.arguments])
+
+
+_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({"filters": ImageFilter()})
+"""The values of arguments that a call may leave out."""
 
 
 def hook_methods(kind: Kind, plugin: Any) -> Mapping[str, HookMethod]:

@@ -15,11 +15,13 @@ import structlog
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, InvalidAnswer, OrchestratorError, Unsupported
 from orchestrator_core.model import AssignmentResult
+from orchestrator_core.plugins import start_fields
 from orchestrator_core.plugins.conformity import fault, no_list
 from orchestrator_core.plugins.contract import HookMethod, changes_of_nodes, hook_methods
 from orchestrator_core.plugins.network_errors import translated
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.plugins.spoken import Spoken
+from orchestrator_core.plugins.start_fields import TakenFields
 from orchestrator_core.redaction import Endpoint
 
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Hooks:
         self._spoken = Spoken(title, endpoint or Endpoint())
         self._kind = kind
         self._reasons: Mapping[str, str] | None = None
+        self._start_fields: TakenFields | None = None
         self._declined: set[str] = set()
         self._plugin = plugin
 
@@ -90,6 +93,33 @@ class Hooks:
         if self._reasons is None:
             self._reasons = self._unsupported()
         return self._reasons.get(hook)
+
+    @property
+    def known_start_fields(self) -> TakenFields | None:
+        """The answer of :meth:`start_fields`, if it was asked for before. This never blocks."""
+        return self._start_fields
+
+    def start_fields(self) -> TakenFields:
+        """Return how this cloud takes each optional field of a start. The first call may block.
+
+        Raises:
+            InvalidAnswer: when the plugin's answer does not match the contract.
+        """
+        if self._start_fields is None:
+            answer = start_fields.WITHOUT_HOOK
+            if "start_fields" in self._methods:
+                answer = self._call("start_fields", {})
+                wrong = start_fields.fault(answer)
+                if wrong is not None:
+                    raise self._invalid("start_fields", wrong)
+            self._start_fields = start_fields.complete(
+                answer, lambda reason: self._spoken.reason(reason, "start_fields")
+            )
+        return self._start_fields
+
+    def takes_argument(self, hook: str, argument: str) -> bool:
+        """Return whether the plugin implements a hook with this argument."""
+        return hook in self._methods and argument in self._methods[hook].arguments
 
     def require(self, hook: str) -> None:
         """Check that this hook can be used here. The first call may block.

@@ -33,6 +33,8 @@ def guard_reload(arbiter: Any, renew: Callable[[], None], look: Callable[[], Non
         look: the function that is called repeatedly while the old workers end.
     """
     arbiter.handle_hup = _guarded(arbiter, arbiter.handle_hup, renew, look)
+    # Gunicorn's reload would read its file once more, after the check in `_take`.
+    arbiter.app.reload = lambda: None
 
 
 def _guarded(
@@ -75,11 +77,26 @@ def _take(settings: Settings, app: Any) -> None:
     take(settings)
     try:
         app.do_load_config()
+        _check_whole(configuration, app.cfg)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - gunicorn ends with either
         app.cfg = configuration
         take(before)
         raise OrchestratorError(f"gunicorn's configuration cannot be read: {error}") from None
     prove()
+
+
+def _check_whole(before: Any, after: Any) -> None:
+    """Refuse a file of gunicorn's configuration that is empty or half-written.
+
+    Its first and its last key are compared. Without them gunicorn would start workers of another
+    class, which cannot serve this application.
+
+    Raises:
+        OrchestratorError: when a key is missing or has another value.
+    """
+    for key in ("worker_class", "on_starting"):
+        if after.settings[key].get() != before.settings[key].get():
+            raise OrchestratorError(f"{key} is missing or different; is the file half-written?")
 
 
 def _check_kind(file: Path | None) -> None:

@@ -166,6 +166,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             alive.cancel()
 
+    def _cleanup(self) -> None:
+        # asyncio closes the pipe through which a signal wakes its loop before it removes its signal
+        # handlers. A signal in between would leave a traceback in the log.
+        signal.set_wakeup_fd(-1)
+        super()._cleanup()
+
     async def _stop_listening(self) -> None:
         """Stop listening without losing a connection that the kernel has already made.
 

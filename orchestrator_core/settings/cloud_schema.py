@@ -28,7 +28,10 @@ from orchestrator_core.settings.schema_fields import (
     duration,
     flag,
     text,
+    words,
 )
+from orchestrator_core.settings.secrets import SecretField, SecretMapping
+from orchestrator_core.validation.start_fields import StartFieldsSchema
 
 _NOT_EMPTY: Final = validate.Length(min=1)
 
@@ -91,6 +94,28 @@ class CacheSchema(SectionSchema):
 
     images = duration("The time for which a list of images is cached; 0 for never.", low=0)
     sizes = duration("The time for which a list of sizes is cached; 0 for never.", low=0)
+
+
+class StartDefaultsSchema(StartFieldsSchema):
+    """Defaults of the optional fields of a start.
+
+    A caller's value replaces the default; in `root_disk`, `tags`, `metadata` and `options` each key
+    by itself. A default is not used beside a field of the caller that excludes it.
+    """
+
+    user_data = SecretField(
+        allow_plain=True,
+        metadata={
+            "description": "The text for the VM's init system (cloud-init); `file:PATH` for the "
+            "content of a file."
+        },
+    )
+    options = SecretMapping(
+        metadata={
+            "description": "Parameters of the driver itself, such as a resource group or a "
+            "cluster. Callers cannot give them unless `start_options` names them."
+        }
+    )
 
 
 def _threads() -> fields.Integer:
@@ -172,6 +197,11 @@ class CloudSchema(_PluggedSchema):
     breaker = fields.Nested(BreakerSchema)
     cache = fields.Nested(CacheSchema)
     orphans = fields.Nested(OrphanSchema)
+    start = fields.Nested(StartDefaultsSchema)
+    start_options = words(
+        "The parameters of the driver that callers may give in `options`. The page of the plugin "
+        "says what its `options` are."
+    )
 
 
 class AssignmentSchema(_PluggedSchema):

@@ -116,6 +116,7 @@ class CloudSettings:
             settings have ``given``.
         destroy: None if the file does not say. The clouds made from these settings have ``own`` or
             ``all``.
+        start: the defaults of the optional fields of a start, as JSON with secrets, by name.
     """
 
     name: str
@@ -135,6 +136,8 @@ class CloudSettings:
     visibility_timeout: float = 120.0
     release_wait: float = 30.0
     orphans: OrphanSettings = field(default_factory=OrphanSettings)
+    start: Mapping[str, Any] = field(default_factory=dict)
+    start_options: tuple[str, ...] = ()
     plugin: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -14,8 +14,9 @@ from orchestrator_core.broker.direct import DirectBroker
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.operations import updates
-from orchestrator_core.broker.operations.change import Change, StartOrder, VmReference
+from orchestrator_core.broker.operations.change import Change, VmReference
 from orchestrator_core.broker.operations.operation import Attempt, Operation, Requester
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.states import OperationState, Step, VmState
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -336,7 +337,7 @@ async def test_without_a_database_a_half_made_vm_is_told() -> None:
     change = Change(cloud, Permit(), Requester("somebody", "request"))
     with pytest.raises(Conflict) as caught:
         await DirectBroker(Registry([cloud], [], "test")).start_vm(
-            change, StartOrder("web", "i", "s", None, None)
+            change, StartOrder("web", "i", "s")
         )
     assert caught.value.message.endswith("before the refusal, which may still run")
     await cloud.close()

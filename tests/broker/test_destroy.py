@@ -156,7 +156,7 @@ async def test_what_somebody_holds_by_now_is_not_destroyed(recorder: Recorder) -
     await recorder.database.write(give_away)
     before = len(asked)
     operation = await asked_again(recorder, operation, cloud)
-    assert (operation.state, operation.error_code) == (OperationState.PENDING, "refused")
+    assert (operation.state, operation.error_code) == (OperationState.PENDING, "already_assigned")
     assert operation.error_message == "Node 1 is now assigned to u, and is kept"
     assert len(asked) == before
     await cloud.close()

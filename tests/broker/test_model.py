@@ -26,11 +26,12 @@ from orchestrator_core import faultpoints
 from orchestrator_core.app import make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.ledger import leases
-from orchestrator_core.broker.operations.change import AssignOrder, Change, StartOrder, VmReference
+from orchestrator_core.broker.operations.change import AssignOrder, Change, VmReference
 from orchestrator_core.broker.operations.operation import FINAL, KeyUse, Requester
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.errors import KeyInUse, OrchestratorError
+from orchestrator_core.errors import KeyInUse, NodeNotFound, OrchestratorError, Refused
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import (
@@ -262,7 +263,7 @@ class Model(RuleBasedStateMachine):
         except KeyInUse:
             assert key is not None
         except OrchestratorError as error:
-            if error.code not in ("node_not_found", "refused"):
+            if not isinstance(error, NodeNotFound | Refused):
                 raise
 
     def _was_started(self, node: str, key: KeyUse | None) -> None:

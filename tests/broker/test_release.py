@@ -155,7 +155,7 @@ async def test_an_assign_that_does_not_show_may_still_be_made(
     else:
         assert (ended.state, ended.error_code, held) == (
             OperationState.FAILED,
-            "not_assigned",
+            "not_made",
             None,
         )
     await cloud.close()
@@ -295,7 +295,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     operation = await recorder.database.write(lose)
     assert operation.unsettled
     waits = await Releaser(recorder, NO_CLOUDS).resume(operation, cloud, backend)
-    assert (waits.state, waits.error_code) == (OperationState.PENDING, "refused")
+    assert (waits.state, waits.error_code) == (OperationState.PENDING, "protected")
     held = await _holder(recorder)
     assert held is not None
     assert held.state == AssignmentState.RELEASING

@@ -12,10 +12,10 @@ import pytest
 from orchestrator_core import CloudDescription, Deadline, Image, Node, hookimpl
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.clouds.plugin_handle import PluginHandle
-from orchestrator_core.model import StartRequest
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import CloudSettings
+from orchestrator_core.start_request import StartRequest
 
 Answer = Callable[[int, Deadline], Any]
 """A function of the number of the call, from 1, and of its deadline."""

@@ -29,8 +29,9 @@ from orchestrator_core import (
     hookimpl,
 )
 from orchestrator_core.broker.direct import DirectBroker
-from orchestrator_core.broker.operations.change import Change, StartOrder
+from orchestrator_core.broker.operations.change import Change
 from orchestrator_core.broker.operations.operation import Requester
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.registry import Registry

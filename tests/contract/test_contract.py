@@ -83,8 +83,8 @@ PLANTED = {
             "    disk: int | None = None\n    ram: int | None = None\n",
         ),
         ('    PAUSED = "paused"', '    PAUSED = "halted"'),
-        ("    keyname: str | None = None\n", "    key: str | None = None\n"),
     ],
+    "start_request.py": [("    keyname: str | None = None\n", "    key: str | None = None\n")],
     "errors.py": [
         ('code = "rate_limited"', 'code = "slow_down"'),
         ("class Refused(RequestError)", "class Refused(OrchestratorError)"),
@@ -109,6 +109,7 @@ SAID = """
     added: hook cloud.restart_vm
     added: name orchestrator_core.Machine
     added: name orchestrator_core.Secret.read
+    added: name orchestrator_core.StartFields.key
     added: name orchestrator_core.StartRequest.key
     changed: group assignment
     changed: group cloud
@@ -130,6 +131,7 @@ SAID = """
     removed or renamed: hook extension.after_call
     removed or renamed: name orchestrator_core.Location
     removed or renamed: name orchestrator_core.Secret.reveal
+    removed or renamed: name orchestrator_core.StartFields.keyname
     removed or renamed: name orchestrator_core.StartRequest.keyname
     removed or renamed: name orchestrator_core.Vm
     removed: behaviour S10

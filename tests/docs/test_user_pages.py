@@ -34,7 +34,18 @@ NEEDS_SERVER = re.compile(r"127\.0\.0\.1|orchestrator (db|freeze|operations|orph
 """Commands that need a server, or the database that a server has prepared."""
 
 OTHERS = {
-    *("pip", "curl", "kill", "openssl", "openstack", "createdb", "touch", "until", "start"),
+    *(
+        "pip",
+        "curl",
+        "kill",
+        "openssl",
+        "openstack",
+        "ssh-keygen",
+        "createdb",
+        "touch",
+        "until",
+        "start",
+    ),
     *("gunicorn", "uvicorn", "start()", "-H", "-d"),
 }
 """Commands of others that the pages use, and lines that continue one."""

@@ -10,7 +10,8 @@ from typing import Any, Final
 from marshmallow import Schema, fields
 
 from orchestrator_core.api.body import MAX_DEPTH, MAX_MEMBERS
-from orchestrator_core.api.v1.requests import MAX_TEXT, JsonObject, Lease
+from orchestrator_core.api.v1.requests import Lease
+from orchestrator_core.validation.text import MAX_TEXT, JsonObject
 
 TEXTS: Final = ("1", "2", "3", "dummy-1", "x", "app", "ann", "ünï", "\U0001f600", "a" * MAX_TEXT)
 LEASES: Final = ("1s", "2s", "8h", "365d", "1h30m")
@@ -43,6 +44,13 @@ _OF_KIND: Final[dict[type[fields.Field[Any]], Sequence[Any]]] = {
 _USUAL: Final = {
     **dict.fromkeys(("image", "size"), ("1", "2", "3")),
     **dict.fromkeys(("user", "vm_type"), ("ann", "app")),
+    **dict.fromkeys(("networks", "firewalls"), ([], ["a"], ["a", "b"])),
+    "ssh_keys": ([f"ssh-ed25519 {'A' * 68} ann"], []),
+    "user_data": ("#cloud-config\n", "é" * 9000),
+    "root_disk": ({"size": 30, "type": "gp3", "keep": True}, {}),
+    "volumes": ([{"size": 1}, {"id": "v"}], []),
+    "tags": ({"team": "a"}, {}),
+    "spot": (True, {"max_price": 0.1}),
 }
 """Usual values of these fields, so that a good part of the changes is carried out."""
 

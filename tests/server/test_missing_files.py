@@ -102,6 +102,16 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
 
 
+@pytest.mark.parametrize("way", ["empty", "half-written"])
+def test_a_reload_with_a_damaged_gunicorn_conf_is_refused(one: Served, way: str) -> None:
+    refusals = one.refusals()
+    with one.stage.harmed(Harm(one.stage.site / "conf" / "gunicorn.conf.py", way)):
+        one.server.signal(signal.SIGHUP)
+        one.server.wait_for_log("The new settings are not used", count=refusals + 1)
+        wait_until(lambda: one.probe.serves(*CLOUDS), 20)
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+
+
 @pytest.mark.parametrize(
     "way",
     [pytest.param(way, marks=() if way == "removed" else pytest.mark.soak) for way in FILE_WAYS],

@@ -13,9 +13,12 @@ from orchestrator_core.api.v1.watched import watched
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.guard import Guard
 from orchestrator_core.clouds.journal import Event
+from orchestrator_core.clouds.references import LISTS
+from orchestrator_core.clouds.start_fields import reason_against_options
 from orchestrator_core.errors import NoAssignmentBackend, OrchestratorError
 from orchestrator_core.model import CloudDescription
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
+from orchestrator_core.start_request import START_FIELDS, StartField
 
 _CLOUD_OPERATIONS: Final = [name for name in CLOUD_DEADLINES if name != "check"]
 _BACKEND_OPERATIONS: Final = [name for name in ASSIGNMENT_DEADLINES if name != "check"]
@@ -67,6 +70,7 @@ class CloudReportResource(Resource):
             "destroy": asked.settings.destroy,
             **_described(await asked.description()),
             "operations": {**await self._cloud_operations(asked), **await self._backend(asked)},
+            "start_fields": await _start_fields(asked),
             **_health(asked.guard),
             # Each process has its own breaker, queue and threads.
             "scope": "process",
@@ -121,6 +125,38 @@ async def _against(cloud: Cloud, operation: str) -> str | None:
         return await cloud.reason_against(operation)
     except OrchestratorError as error:
         return error.message
+
+
+async def _start_fields(cloud: Cloud) -> dict[str, Any]:
+    """Return for each optional field of a start whether the cloud takes it, and its limits."""
+    try:
+        taken = await cloud.start_fields()
+    except OrchestratorError as error:
+        return dict.fromkeys(START_FIELDS, _offer(error.message))
+    against = reason_against_options(cloud.settings, taken)
+    if against is not None:
+        taken = {**taken, "options": against}
+    return {name: await _start_field(cloud, name, how) for name, how in taken.items()}
+
+
+async def _start_field(cloud: Cloud, name: str, how: StartField | str) -> dict[str, Any]:
+    if isinstance(how, str):
+        return _offer(how)
+    parts = cloud.settings.start_options if name == "options" else how.parts
+    shown = {
+        **_offer(None),
+        "note": how.note,
+        "required": how.required and name not in cloud.settings.start,
+        "limit": how.limit,
+        "max_bytes": how.max_bytes,
+        "parts": parts,
+        "excludes": how.excludes,
+    }
+    if name in LISTS:
+        hook, _ = LISTS[name]
+        has_list = await _against(cloud, hook) is None
+        shown["given_as"] = ["id", "name"] if has_list else [how.given_as]
+    return shown
 
 
 def _offer(reason: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Routes that list a cloud's nodes, images, sizes and locations."""
+"""Routes that list a cloud's nodes, and what a start can name: images, sizes, networks ..."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import answers, encoding, schemas
 from orchestrator_core.api.v1.all_clouds import AllClouds
 from orchestrator_core.api.v1.base import CloudResource
-from orchestrator_core.api.v1.paging import WHOLE, Page, page_of
+from orchestrator_core.api.v1.paging import WHOLE, Page, one_of, page_of
+from orchestrator_core.api.v1.requests import checked_text
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.model import CloudDescription, Node
@@ -46,21 +47,29 @@ class Listing:
         operation: the hook that returns the list.
         key: the key of the list in the answer.
         schema: the schema of one thing in the answer.
+        filters: the parameters of the query that filter the list, in the order of the arguments of
+            :class:`Driver`'s method after ``limit`` and ``marker``.
     """
 
     operation: str
     key: str
     schema: type[Schema]
+    filters: tuple[str, ...] = ()
 
 
 NODES: Final = Listing("list_nodes", "nodes", schemas.NodeSchema)
 
+_IMAGE_FILTERS: Final = ("name", "owner", "architecture")
+
 LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
     {
-        "/images": Listing("list_images", "images", schemas.ImageSchema),
+        "/images": Listing("list_images", "images", schemas.ImageSchema, _IMAGE_FILTERS),
         "/sizes": Listing("list_sizes", "flavors", schemas.SizeSchema),
         "/flavors": Listing("list_sizes", "flavors", schemas.SizeSchema),
         "/locations": Listing("list_locations", "locations", schemas.LocationSchema),
+        "/keypairs": Listing("list_keypairs", "keypairs", schemas.KeyPairSchema),
+        "/networks": Listing("list_networks", "networks", schemas.NetworkSchema),
+        "/firewalls": Listing("list_firewalls", "firewalls", schemas.FirewallSchema),
     }
 )
 """The lists by path; each also has a path that ends with the cloud."""
@@ -77,6 +86,7 @@ class ListResource(CloudResource):
     def __init__(self, services: Services, listing: Listing) -> None:
         super().__init__(services)
         self.operation = listing.operation
+        self._filters = listing.filters
         self._whole = _Shaper(listing.key, answers.shaper(listing.schema))
 
     async def on_get(
@@ -87,7 +97,7 @@ class ListResource(CloudResource):
         page = page_of(req)
         whole = self._whole
         shape = whole if page is WHOLE else _Shaper(whole.key, whole.shape, page)
-        question = Question(self.operation, shape, self._part(asked, page))
+        question = Question(self.operation, shape, self._parameters(req, asked, page))
         kept_for = asked.kept_for(self.operation)
         if not kept_for:
             answer_with(resp, (await self.read(req, asked, question)).value)
@@ -95,6 +105,13 @@ class ListResource(CloudResource):
         reading = await self.read(req, asked, question, acceptable_age(req))
         tell_age(resp, reading.age, kept_for)
         answer_with(resp, reading.value)
+
+    def _parameters(self, req: Request, asked: Cloud, page: Page) -> dict[str, str | int | None]:
+        """Return the parameters of the question; a filtered list is read whole."""
+        given = {name: _filter(req, name) for name in self._filters if req.query_string}
+        if any(value is not None for value in given.values()):
+            return {"limit": None, "marker": None, **given}
+        return self._part(asked, page)
 
     def _part(self, asked: Cloud, page: Page) -> dict[str, str | int | None]:
         """Return the parameters for a cloud that can return a part of the list.
@@ -135,6 +152,16 @@ class NodeResource(CloudResource):
         question = Question("get_node", _one_node, {"node": node_id})
         reading = await self.read(req, asked, question)
         resp.data = reading.value
+
+
+def _filter(req: Request, name: str) -> str | None:
+    """Return a filter of the query; None without it.
+
+    Raises:
+        InvalidParameter: when it is not one line of text, or is repeated.
+    """
+    value = one_of(req, name)
+    return None if value is None else checked_text(name, value)
 
 
 def _one_node(cloud: CloudDescription, node: Node) -> bytes:

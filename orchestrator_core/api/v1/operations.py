@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from orchestrator_core.api.encoded import Encoded, answer_with
-from orchestrator_core.api.errors import NoSuchRecord
+from orchestrator_core.api.errors import NoSuchRecord, v1_code
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import page_of
@@ -51,7 +51,8 @@ def shape_operation(operation: Operation) -> dict[str, Any]:
 def _shape_operation(operation: Operation) -> dict[str, Any]:
     error = None
     if operation.error_code is not None:
-        error = {"error_code": operation.error_code, "message": operation.error_message}
+        code = v1_code(operation.error_code)
+        error = {"error_code": code, "message": operation.error_message}
     return {
         "id": operation.id,
         "kind": operation.kind,
@@ -93,7 +94,8 @@ def answer_of(operation: Operation) -> dict[str, Any]:
 def shape_made(made: Made) -> dict[str, Any]:
     """Return the keys of the answer to a change that was made just now or earlier."""
     if isinstance(made, Started):
-        return {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
+        started = {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
+        return started if made.reached is None else {**started, "reached": made.reached}
     if isinstance(made, Acted):
         return {"result": f"Node {made.node_id} {made.done}"}
     more = dict(made.more)
@@ -111,7 +113,7 @@ def _shape_attempt(attempt: Attempt) -> dict[str, Any]:
         "started_at": when(attempt.started_at),
         "ended_at": when(attempt.ended_at),
         "outcome": attempt.outcome,
-        "error_code": attempt.error_code,
+        "error_code": None if attempt.error_code is None else v1_code(attempt.error_code),
         "message": attempt.error_message,
     }
 

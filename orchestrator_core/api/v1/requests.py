@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from orchestrator_core.broker.operations.start_order import WaitFor
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.settings.durations import parse_lease
 from orchestrator_core.settings.faults import nearest
+from orchestrator_core.validation.start_fields import StartFieldsSchema
+from orchestrator_core.validation.text import MESSAGES, Text
 
 S = TypeVar("S", bound=Schema)
-
-MAX_TEXT: Final = 1024
-"""The most characters of one text field."""
 
 _MOST_FAULTS: Final = 8
 """The most faults of a body that one error lists."""
 
 _LONGEST_NAME: Final = 64
 """The characters of a field's name that an error repeats."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-_MESSAGES = {"required": "is missing", "null": "must not be null"}
-
-
-class Text(fields.String):
-    """A non-empty text on one line."""
-
-    default_error_messages = {  # noqa: RUF012 - marshmallow merges it along the classes
-        **_MESSAGES,
-        "invalid": "must be a string",
-        "blank": "must not be empty",
-        "long": f"must not be longer than {MAX_TEXT} characters",
-        "control": "must not contain control characters",
-    }
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        if not isinstance(value, str):
-            raise self.make_error("invalid")
-        if not value.strip():
-            raise self.make_error("blank")
-        if len(value) > MAX_TEXT:
-            raise self.make_error("long")
-        if _CONTROL.search(value):
-            raise self.make_error("control")
-        return value
 
 
 class Lease(Text):
@@ -64,17 +36,6 @@ class Lease(Text):
         return text
 
 
-class JsonObject(fields.Field[dict[str, Any]]):
-    """A JSON object with any content."""
-
-    default_error_messages = {**_MESSAGES, "invalid": "must be an object"}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.make_error("invalid")
-        return value
-
-
 class _Request(Schema):
     """A body in which unknown fields are refused; a misspelt field would otherwise be lost."""
 
@@ -84,14 +45,21 @@ class _Request(Schema):
         unknown = RAISE
 
 
-class StartRequestSchema(_Request):
+_WAIT_FOR: Final = [state.value for state in WaitFor]
+_WRONG_WAIT: Final = f"must be one of: {', '.join(_WAIT_FOR)}"
+
+
+class StartRequestSchema(_Request, StartFieldsSchema):
     """``POST /vm/start``."""
 
     name = Text(required=True)
     image = Text(required=True)
     size = Text(required=True)
-    keyname = Text()
-    metadata = JsonObject()
+    wait_for = fields.String(
+        validate=validate.OneOf(_WAIT_FOR, error=_WRONG_WAIT),
+        error_messages={**MESSAGES, "invalid": _WRONG_WAIT},
+        metadata={"description": "The state of the VM after which the answer is sent."},
+    )
 
 
 class _OneVm(_Request):
@@ -153,6 +121,18 @@ class RenewRequestSchema(_OneVm):
     generation = _generation()
 
 
+def checked_text(field: str, value: str) -> str:
+    """Return a parameter of a query if it is a non-empty text on one line.
+
+    Raises:
+        InvalidParameter: when it is not.
+    """
+    try:
+        return str(Text().deserialize(value))
+    except ValidationError as error:
+        raise InvalidParameter(field, ", ".join(map(str, error.messages))) from None
+
+
 def lease_seconds(text: object) -> float | None:
     """Return the seconds of a lease, or None without one.
 
@@ -181,21 +161,32 @@ def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
         # A body may have thousands of unknown fields; an error names only the first few.
         loaded: dict[str, Any] = schema.load({**known, **dict.fromkeys(unknown)})
     except ValidationError as error:
-        faults = [(field, _words(schema, field, m)) for field, m in _items(error)]
+        faults = list(islice(_faults(schema, error), _MOST_FAULTS))
         field, reason = faults[0]
         rest = "".join(f"; {other}: {why}" for other, why in faults[1:])
         raise InvalidParameter(field, f"{reason}{rest}") from None
     return loaded
 
 
-def _items(error: ValidationError) -> list[tuple[str, Any]]:
+def _faults(schema: Schema, error: ValidationError) -> Iterator[tuple[str, str]]:
     messages = error.messages
-    found = messages.items() if isinstance(messages, dict) else [("body", messages)]
-    # Cut before similar names are searched: that takes longer than linear time in the length.
-    return [(str(field)[:_LONGEST_NAME], why) for field, why in islice(found, _MOST_FAULTS)]
+    for field, why in messages.items() if isinstance(messages, dict) else [("body", messages)]:
+        # Cut before similar names are searched: that takes longer than linear time in the length.
+        name = str(field)[:_LONGEST_NAME]
+        if field in schema.fields or not isinstance(messages, dict):
+            yield from _inside(name, why)
+        else:
+            yield name, f"is not a known field{nearest(name, schema.fields)}"
 
 
-def _words(schema: Schema, field: str, messages: Any) -> str:
-    if field not in schema.fields:
-        return f"is not a known field{nearest(field, schema.fields)}"
-    return ", ".join(str(message) for message in messages)
+def _inside(path: str, messages: Any) -> Iterator[tuple[str, str]]:
+    """Yield each fault of a field with the path of its place, such as ``networks[1]``."""
+    if not isinstance(messages, dict):
+        yield path, ", ".join(str(message) for message in messages)
+        return
+    for key, inner in messages.items():
+        if key == "_schema":
+            yield from _inside(path, inner)
+        else:
+            step = f"[{key}]" if isinstance(key, int) else f".{str(key)[:_LONGEST_NAME]}"
+            yield from _inside(f"{path}{step}", inner)

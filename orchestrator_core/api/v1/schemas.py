@@ -76,6 +76,25 @@ class LocationSchema(FromCloudSchema):
     country = fields.String()
 
 
+class KeyPairSchema(FromCloudSchema):
+    """One key pair; ``fingerprint`` is null if the cloud has none."""
+
+    fingerprint = fields.String()
+
+
+class NetworkSchema(FromCloudSchema):
+    """One network or subnet; ``cidr`` and ``location`` are null if unknown."""
+
+    cidr = fields.String()
+    location = fields.String()
+
+
+class FirewallSchema(FromCloudSchema):
+    """One security group, firewall group or network tag."""
+
+    description = fields.String()
+
+
 class VmSchema(Schema):
     """One VM as its assignment backend lists it; ``id`` is null while the backend has no number."""
 

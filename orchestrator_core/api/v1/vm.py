@@ -13,9 +13,9 @@ from orchestrator_core.broker.operations.change import (
     Change,
     Made,
     Started,
-    StartOrder,
     VmReference,
 )
+from orchestrator_core.broker.operations.start_order import start_order
 
 
 class StartResource(ChangeResource[Started]):
@@ -32,7 +32,9 @@ class StartResource(ChangeResource[Started]):
 
     async def make(self, change: Change, wanted: Parameters) -> Started:
         """Start the VM."""
-        return await self.services.broker.start_vm(change, StartOrder(**wanted))
+        # An extension may have changed the fields.
+        checked = requests.load(self.schema, wanted)
+        return await self.services.broker.start_vm(change, await start_order(change.cloud, checked))
 
 
 class ActResource(ChangeResource[Made]):

@@ -136,7 +136,7 @@ class Assigner(Handler):
             return await self._recorder.retry(operation, error, unsettled=True)
         if record.user != assignment.user:
             made = _ended(operation, "The backend does not show the assignment")
-            return await self._not_shown(operation, backend, made, _end("not_assigned"))
+            return await self._not_shown(operation, backend, made, _end("not_made"))
         result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
         return (await self._succeed(operation, assignment, result)).operation or operation
 
@@ -244,7 +244,8 @@ def _claim(
         try:
             safety.check_may_destroy(vm, cloud)
         except Refused as error:
-            raise Refused(f"The end of a lease destroys the VM: {error.message}") from None
+            error.message = f"The end of a lease destroys the VM: {error.message}"
+            raise
     return assignment, new
 
 
@@ -267,9 +268,7 @@ def _nothing_done(connection: Connection, operation: Operation) -> None:
 
 
 def _ended(operation: Operation, why: str) -> Progress:
-    return Progress(
-        OperationState.FAILED, operation.step, error_code="not_assigned", error_message=why
-    )
+    return Progress(OperationState.FAILED, operation.step, error_code="not_made", error_message=why)
 
 
 def answer_of(assignment: Assignment) -> JsonObject:

@@ -17,7 +17,6 @@ from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.ledger import assignments, destruction, safety, vms
-from orchestrator_core.broker.ledger.ownership import NotOwn
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import keys, outcome
 from orchestrator_core.broker.operations.change import Change, Made, VmReference
@@ -46,6 +45,7 @@ from orchestrator_core.errors import (
     Unsupported,
 )
 from orchestrator_core.model import Node
+from orchestrator_core.refusals import NotOwn
 
 HELD_RETRY_DELAY: Final = 15.0
 """Seconds until a held destruction is tried again."""

@@ -40,6 +40,7 @@ from orchestrator_core.errors import (
     Unsupported,
 )
 from orchestrator_core.model import AssignmentResult, JsonObject, Vm
+from orchestrator_core.refusals import AssignmentInProgress, BeingDestroyed, NotAssigned
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import ClockWatch
 
@@ -288,17 +289,17 @@ def _taker(change: Change, backend: Backend, vm: Vm, generation: int | None) -> 
         key = VmKey(cloud.name, vm.id_vm, vm.hostname)
         row = vms.note_and_lock(connection, key, VmOrigin.GIVEN, operation.created_at)
         if row.state != VmState.PRESENT:
-            raise Refused(f"Node {vm.id_vm} is already being released or destroyed")
+            raise BeingDestroyed(f"Node {vm.id_vm} is already being released or destroyed")
         safety.check_may_destroy(row, cloud)
         held = assignments.holding(connection, cloud.name, vm.id_vm)
         if held is None and (generation is not None or not backend.external):
-            raise Refused(f"Node {vm.id_vm} is not assigned")
+            raise NotAssigned(f"Node {vm.id_vm} is not assigned")
         if held is None and backend.by_hostname:
             held_names.check_unheld(connection, backend.name, cloud.name, vm)
         if held is not None:
             assignments.check_generation(held, generation)
             if held.state != AssignmentState.ACTIVE:
-                raise Refused(assignments.not_active(held))
+                raise AssignmentInProgress(assignments.not_active(held))
             cause = Cause(change.requester, operation.id)
             assignments.move(connection, held, AssignmentState.RELEASING, cause)
             operation = updates.set_assignment(connection, operation, held.id)

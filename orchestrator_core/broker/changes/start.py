@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -11,18 +11,24 @@ from orchestrator_core import faultpoints
 from orchestrator_core.broker.changes import half_made, steps
 from orchestrator_core.broker.changes.attempt import FirstAttempt
 from orchestrator_core.broker.changes.handler import Handler
+from orchestrator_core.broker.changes.readiness import Goal, ReadinessWaits
+from orchestrator_core.broker.changes.ready import ReadyStep
+from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.markers import marker_of
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import attempts, keys, outcome, updates
-from orchestrator_core.broker.operations.change import Change, Started, StartOrder
+from orchestrator_core.broker.operations.change import Change, Started
 from orchestrator_core.broker.operations.kinds import START
 from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress
-from orchestrator_core.broker.states import OperationState
+from orchestrator_core.broker.operations.start_answer import start_answer
+from orchestrator_core.broker.operations.start_order import StartOrder, WaitFor
+from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import NodeNotFound, OrchestratorError, Unsupported
-from orchestrator_core.model import CloudDescription, JsonObject, Node
+from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.state import installation
 
 _EMPTY_SEARCHES: Final = 3
@@ -38,9 +44,18 @@ class Starter(Handler):
         recorder: the recorder of this process.
     """
 
-    async def begin(self, change: Change, order: StartOrder) -> Started:
-        """Start a VM for a caller."""
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._ready = ReadyStep(recorder)
+
+    async def begin(self, change: Change, order: StartOrder, waits: ReadinessWaits) -> Started:
+        """Start a VM for a caller; return once it is as far as the caller waits for.
+
+        At the deadline the caller gets the VM as far as it has come, and the durable worker waits
+        on.
+        """
         cloud = change.cloud
+        deadline = Deadline(cloud.guard.seconds("start_vm"))
         draft = START.draft(cloud.name, change.requester, order.parameters())
         markers: list[str] = []
 
@@ -55,6 +70,12 @@ class Starter(Handler):
         async with attempt.calling(lambda error: self._failed(change, operation, error)):
             description, node = await cloud.change("start_vm", step, change.permit, change.hints)
         faultpoints.reached("start.answered")
+        if order.wait_for is not WaitFor.ACCEPTED:
+            operation = await self._accepted(operation, node)
+            faultpoints.reached("start.accepted")
+            goal = Goal(order.wait_for, public=order.wants_public_ip)
+            started = Started(description, node, operation)
+            return await self._ready.wait(started, cloud, goal, waits, deadline)
         operation = await self._succeeded(operation, description, node)
         faultpoints.reached("start.settled")
         return Started(description, node, operation)
@@ -62,7 +83,9 @@ class Starter(Handler):
     async def resume(
         self, operation: Operation, cloud: Cloud, backend: Backend | None
     ) -> Operation:
-        """Determine the outcome of a start; never start a second time."""
+        """Determine the outcome of a start, or wait on for its VM; never start a second time."""
+        if operation.step is Step.READY:
+            return await self._ready.look(operation, cloud)
         # A write transaction: locking the installation's id may wait for another transaction,
         # whose commit must be visible afterwards.
         marker = await self._recorder.database.write(lambda c: _marker(c, operation))
@@ -84,6 +107,8 @@ class Starter(Handler):
     ) -> Operation:
         """Record the VM of a start whose answer was lost, or that was refused."""
         refusal = half_made.refusal(await self._attempts(operation))
+        if refusal is None and "wait_for" in operation.parameters:
+            return await self._ready.look(await self._accepted(operation, node), cloud)
         if refusal is None:
             return await self._succeeded(operation, description, node)
         code, message = refusal
@@ -102,15 +127,20 @@ class Starter(Handler):
 
         return await self._recorder.progress(operation, made, in_transaction)
 
+    async def _accepted(self, operation: Operation, node: Node) -> Operation:
+        """Record the VM of a start that waits until it is ready."""
+        made = Progress(OperationState.RUNNING, Step.READY, node_id=node.id)
+        return await self._record_vm(operation, made, node)
+
     async def _succeeded(
         self, operation: Operation, description: CloudDescription, node: Node
     ) -> Operation:
-        made = Progress(
-            OperationState.SUCCEEDED,
-            operation.step,
-            node_id=node.id,
-            answer=_answer(description, node),
-        )
+        answer = start_answer(description, node)
+        made = Progress(OperationState.SUCCEEDED, operation.step, node_id=node.id, answer=answer)
+        return await self._record_vm(operation, made, node)
+
+    async def _record_vm(self, operation: Operation, made: Progress, node: Node) -> Operation:
+        """Record the progress of a start, and its VM as the installation's own."""
 
         def in_transaction(connection: Connection, written: Operation) -> None:
             vm = VmKey(written.cloud, node.id, node.name)
@@ -188,25 +218,3 @@ def _empty_searches(connection: Connection, operation: Operation) -> int:
 
 def _forget_key(connection: Connection, operation: Operation) -> None:
     keys.forget(connection, operation)
-
-
-def _answer(description: CloudDescription, node: Node) -> JsonObject:
-    """Return everything that an answer shows, with the names of secrets but not their values."""
-    shown: dict[str, Any] = {
-        "id": node.id,
-        "name": node.name,
-        "state": node.state.value,
-        "public_ips": list(node.public_ips),
-        "private_ips": list(node.private_ips),
-        "extra": dict(node.extra),
-        "secrets": _struck_out(node.secrets),
-    }
-    cloud = {"provider": description.provider, "display_name": description.display_name}
-    return {"cloud": cloud, "node": shown}
-
-
-def _struck_out(secrets: Any) -> Any:
-    """Return the same nested objects with null in place of every value."""
-    if isinstance(secrets, dict):
-        return {key: _struck_out(value) for key, value in secrets.items()}
-    return None

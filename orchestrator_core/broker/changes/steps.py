@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 
-from orchestrator_core.broker.operations.change import NO_ARGUMENTS, StartOrder, VmReference
+from orchestrator_core.broker.operations.change import NO_ARGUMENTS, VmReference
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.living import check_living
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import InvalidParameter
-from orchestrator_core.model import CloudDescription, Node, StartRequest
+from orchestrator_core.model import CloudDescription, Node
 
 _log = structlog.get_logger(__name__)
 
@@ -23,18 +24,14 @@ def start(
 ) -> Callable[[Driver], tuple[CloudDescription, Node]]:
     """Return the step that starts a node.
 
-    The step raises ImageNotFound and SizeNotFound before anything is created.
+    The step raises ImageNotFound, SizeNotFound and InvalidParameter for what the order names before
+    anything is created.
     """
 
     def step(driver: Driver) -> tuple[CloudDescription, Node]:
         driver.require("start_vm")
         description = cloud.describe(driver)
-        request = StartRequest(
-            image=driver.get_image(order.image),
-            size=driver.get_size(order.size),
-            marker=marker,
-            **order.options(),
-        )
+        request = order.request(driver, marker)
         driver.deadline.check()
         permit.begin()
         node = driver.start_vm(request)

@@ -30,6 +30,14 @@ from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.broker.states import ASSIGNMENT, AssignmentState, VmState
 from orchestrator_core.errors import AssignHeld, Refused
 from orchestrator_core.model import JsonObject
+from orchestrator_core.refusals import (
+    AlreadyAssigned,
+    AssignmentInProgress,
+    BeingDestroyed,
+    IsOrphan,
+    LeaseEnded,
+    StaleGeneration,
+)
 from orchestrator_core.state import clock_hold, installation
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.identifiers import new_id
@@ -86,13 +94,13 @@ def claim(connection: Connection, claimed: Claim) -> tuple[Assignment, bool]:
     if holder is None:
         if active:
             _check_no_hold(connection)
-        raise Refused(f"Node {node_id} {_why_not(connection, cloud, node_id)}")
+        raise _why_not(connection, cloud, node_id)
     if (holder.user, holder.vm_type) != (wanted.user, wanted.vm_type):
-        raise Refused(f"Node {node_id} is already assigned to another user or application")
+        raise AlreadyAssigned(f"Node {node_id} is already assigned to another user or application")
     if holder.state != AssignmentState.ACTIVE:
-        raise Refused(not_active(holder))
+        raise AssignmentInProgress(not_active(holder))
     if has_expired(connection, holder):
-        raise Refused(f"The lease of node {node_id} has expired")
+        raise LeaseEnded(f"The lease of node {node_id} has expired")
     return holder, False
 
 
@@ -107,11 +115,12 @@ def _check_no_hold(connection: Connection) -> None:
         raise AssignHeld(f"No VM can be assigned now: {restored}")
 
 
-def _why_not(connection: Connection, cloud: str, node_id: str) -> str:
+def _why_not(connection: Connection, cloud: str, node_id: str) -> Refused:
     it = {"of_cloud": cloud, "wanted": node_id}
     if connection.execute(_QUARANTINED, it).first() is None:
-        return "is being released or destroyed"
-    return "is an orphan; an operator has to adopt or destroy it first"
+        return BeingDestroyed(f"Node {node_id} is being released or destroyed")
+    why = "is an orphan; an operator has to adopt or destroy it first"
+    return IsOrphan(f"Node {node_id} {why}")
 
 
 def _note(connection: Connection, claimed: Claim) -> None:
@@ -121,7 +130,7 @@ def _note(connection: Connection, claimed: Claim) -> None:
     if vms.note(connection, key, VmOrigin.GIVEN):
         seconds = uptime() - claimed.asked_at + _CLOCKS_DIFFER
         if vms.has_gone_since(connection, key, now() - seconds):
-            raise Refused(f"Node {vm.id_vm} has been destroyed")
+            raise BeingDestroyed(f"Node {vm.id_vm} has been destroyed")
 
 
 def has_expired(connection: Connection, assignment: Assignment) -> bool:
@@ -250,14 +259,16 @@ def check_generation(held: Assignment, given: int | None) -> None:
         Refused: The caller may mean another assignment of the VM.
     """
     if given is not None and given > held.generation:
-        raise Refused(f"The VM never had generation {given}; its generation is {held.generation}")
+        raise StaleGeneration(
+            f"The VM never had generation {given}; its generation is {held.generation}"
+        )
     if given is not None and given < held.generation:
-        raise Refused(
+        raise StaleGeneration(
             f"The assignment of generation {given} has ended; the VM's generation is "
             f"{held.generation}"
         )
     if given is None and held.generation > 1:
-        raise Refused(
+        raise StaleGeneration(
             f"The VM has had {held.generation} holders; "
             "pass the generation of the assignment that you mean"
         )

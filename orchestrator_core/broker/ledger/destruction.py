@@ -11,7 +11,7 @@ from orchestrator_core.broker.ledger.vm import Cause, VmKey, VmOrigin
 from orchestrator_core.broker.operations import attempts, updates
 from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.broker.states import AssignmentState, Step, VmState
-from orchestrator_core.errors import Refused
+from orchestrator_core.refusals import AlreadyAssigned
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import LAG, ClockWatch
 
@@ -125,7 +125,7 @@ def prepare_retry(
     safety.check_no_hold(connection)
     held = assignments.holding(connection, operation.cloud, operation.node_id)
     if held is not None:
-        raise Refused(f"Node {vm.node_id} is now assigned to {held.user}, and is kept")
+        raise AlreadyAssigned(f"Node {vm.node_id} is now assigned to {held.user}, and is kept")
     _set_destroying(connection, vm, cloud, clock)
     return True
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 
 from orchestrator_core.broker.ledger.namesakes import fold
 from orchestrator_core.broker.states import AssignmentState
-from orchestrator_core.errors import Refused
 from orchestrator_core.model import Vm, VmStatus
+from orchestrator_core.refusals import NotAssigned
 from orchestrator_core.state.tables import assignments
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def check_unheld(connection: Connection, backend: str, cloud: str, vm: Vm) -> No
     for held in holdings(connection, backend):
         is_other = (held.cloud, held.node_id) != (cloud, vm.id_vm)
         if is_other and held.hostname == fold(vm.hostname):
-            raise Refused(
+            raise NotAssigned(
                 f"Node {vm.id_vm} of cloud {cloud} is not assigned; the assigned VM named "
                 f"{vm.hostname!r} is node {held.node_id} of cloud {held.cloud}"
             )

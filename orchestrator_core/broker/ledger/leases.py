@@ -27,7 +27,8 @@ from orchestrator_core.broker.operations.change import VmReference
 from orchestrator_core.broker.operations.kinds import RELEASE
 from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.broker.states import AssignmentState, Step, VmState
-from orchestrator_core.errors import InvalidParameter, Refused
+from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.refusals import AssignmentInProgress, LeaseEnded, NoLease, NotAssigned
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments as assignment_rows
@@ -121,7 +122,7 @@ def which(connection: Connection, cloud: str, vm: VmReference) -> str:
     )
     found = sorted(connection.execute(query).scalars())
     if not found:
-        raise Refused(f"No node with the hostname {vm.hostname!r} is assigned")
+        raise NotAssigned(f"No node with the hostname {vm.hostname!r} is assigned")
     if vm.node is not None and vm.node not in found:
         raise InvalidParameter(
             "hostname", f"{vm.hostname!r} is node {', '.join(found)}, but node is {vm.node!r}"
@@ -148,13 +149,13 @@ def renew(
         return Assignment(*row)
     held = assignments.holding(connection, cloud, node_id)
     if held is None:
-        raise Refused(f"Node {node_id} is not assigned")
+        raise NotAssigned(f"Node {node_id} is not assigned")
     assignments.check_generation(held, generation)
     if held.state != AssignmentState.ACTIVE:
-        raise Refused(assignments.not_active(held))
+        raise AssignmentInProgress(assignments.not_active(held))
     if held.lease_expires_at is None:
-        raise Refused(f"Node {node_id} has no lease")
-    raise Refused(f"The lease of node {node_id} has expired")
+        raise NoLease(f"Node {node_id} has no lease")
+    raise LeaseEnded(f"The lease of node {node_id} has expired")
 
 
 def add_renewed_event(connection: Connection, assignment: Assignment, operation: Operation) -> None:

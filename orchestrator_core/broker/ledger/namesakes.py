@@ -19,8 +19,9 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.living import is_living
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import OrchestratorError, Refused
+from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import CloudDescription, Node, Vm
+from orchestrator_core.refusals import AmbiguousHostname
 
 _log = structlog.get_logger(__name__)
 
@@ -186,7 +187,7 @@ def _as_listed(vms: Sequence[Vm]) -> tuple[Vm, ...]:
 
 def _check_named(backend: Backend, vm: Vm) -> None:
     if not vm.hostname:
-        raise Refused(
+        raise AmbiguousHostname(
             f"Node {vm.id_vm} has no hostname, and backend {backend.name} knows VMs by "
             "hostname only"
         )
@@ -199,7 +200,7 @@ def _refuse(backend: Backend, sought: _Sought, found: Sequence[str], change: str
     names = ", ".join(others[:_SHOWN])
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     vm = sought.vm
-    raise Refused(
+    raise AmbiguousHostname(
         f"Node {vm.id_vm} of cloud {sought.cloud} cannot be {change}: its hostname "
         f"{vm.hostname!r} is also that of {names}{more}, and backend {backend.name} knows VMs by "
         "hostname only; rename or destroy all but one of them"

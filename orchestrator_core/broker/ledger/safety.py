@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
-from orchestrator_core.broker.ledger.ownership import NotOwn
+from orchestrator_core.broker.ledger.ownership import not_own
 from orchestrator_core.broker.ledger.vm import VmOrigin
-from orchestrator_core.errors import DestroyHeld, DestroyLimit, Refused
+from orchestrator_core.errors import DestroyHeld, DestroyLimit
+from orchestrator_core.refusals import Protected
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now
@@ -27,7 +28,7 @@ def check_may_destroy(vm: Row[Any], cloud: CloudSettings) -> None:
     """
     check_protected(vm)
     if cloud.destroy != "all" and vm.origin == VmOrigin.GIVEN:
-        raise NotOwn(cloud.name, vm.node_id)
+        raise not_own(cloud.name, vm.node_id)
 
 
 def check_protected(vm: Row[Any]) -> None:
@@ -37,7 +38,7 @@ def check_protected(vm: Row[Any]) -> None:
         Refused: The VM is protected.
     """
     if vm.protected:
-        raise Refused(f"Node {vm.node_id} is protected; remove the protection first")
+        raise Protected(f"Node {vm.node_id} is protected; remove the protection first")
 
 
 def check_no_hold(connection: Connection) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.states import VM, VmState
-from orchestrator_core.errors import Refused
+from orchestrator_core.refusals import BeingDestroyed
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_of, insert_unless_there
 from orchestrator_core.state.tables import assignments, vms
@@ -197,7 +197,7 @@ def note_and_lock(
     note(connection, vm, origin)
     row = lock(connection, vm.cloud, vm.node_id)
     if row is None or (since is not None and has_gone_since(connection, vm, since)):
-        raise Refused(f"Node {vm.node_id} has been destroyed")
+        raise BeingDestroyed(f"Node {vm.node_id} has been destroyed")
     return row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,48 +12,12 @@ from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.model import AssignmentResult, CloudDescription, JsonObject, Node
-
-_RECORDED: Final = "recorded"
-"""Key of a field's metadata: whether the field is recorded with the operation."""
-
-_IDS: Final = frozenset({"image", "size"})
+from orchestrator_core.model import AssignmentResult, CloudDescription, Node
 
 NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 MORE: Final = ("assignment", "generation", "lease_expires_at")
 """Keys that a ledger adds to the backend's answer to an assign or a renewal."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartOrder:
-    """The VM that a caller wants to start; ``image`` and ``size`` are ids.
-
-    The other fields have the names of :class:`~orchestrator_core.model.StartRequest` and go to the
-    plugin as they are.
-    """
-
-    name: str
-    image: str
-    size: str
-    keyname: str | None = None
-    metadata: JsonObject | None = field(default=None, metadata={_RECORDED: False})
-
-    def options(self) -> JsonObject:
-        """Return all fields but the image and the size, for the plugin."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _IDS}
-
-    def parameters(self) -> JsonObject:
-        """Return the given fields that are recorded with the operation.
-
-        Metadata is not: callers put passwords into it.
-        """
-        given = {
-            one.name: getattr(self, one.name)
-            for one in fields(self)
-            if one.metadata.get(_RECORDED, True)
-        }
-        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +68,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The result of a start: the VM and its cloud."""
+    """The result of a start: the VM and its cloud.
+
+    Attributes:
+        reached: how far the VM has come; None if its caller did not wait for more than acceptance.
+    """
 
     cloud: CloudDescription
     node: Node
     operation: Operation | None = None
+    reached: str | None = None
 
     @property
     def node_id(self) -> str:

@@ -60,7 +60,8 @@ class Kind:
 def _started(operation: Operation) -> Started:
     answer = operation.result or {}
     node = {**answer["node"], "state": NodeState(answer["node"]["state"])}
-    return Started(CloudDescription(**answer["cloud"]), Node(**node), operation)
+    cloud = CloudDescription(**answer["cloud"])
+    return Started(cloud, Node(**node), operation, answer.get("reached"))
 
 
 def _acted(operation: Operation) -> Acted:
@@ -83,7 +84,7 @@ def _released(operation: Operation) -> Assigned:
     return Assigned(result, operation, {"deletion": deletion, "operation": operation.id})
 
 
-START: Final = Kind("start_vm", "Start a VM, once.", (Step.START,), DAY, _started)
+START: Final = Kind("start_vm", "Start a VM, once.", (Step.START, Step.READY), DAY, _started)
 STOP: Final = Kind(
     "stop_vm",
     "Destroy a VM until its cloud confirms that it is gone.",

@@ -18,8 +18,8 @@ from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.kinds import ADOPT, STOP
 from orchestrator_core.broker.operations.operation import FINAL, Requester
 from orchestrator_core.broker.states import OperationState, VmState
-from orchestrator_core.errors import Refused
 from orchestrator_core.model import Node, NodeState
+from orchestrator_core.refusals import AlreadyAssigned, NotOwn, Protected
 from orchestrator_core.settings.model import OrphanSettings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_unless_there
@@ -269,17 +269,17 @@ def _check_destroyable(connection: Connection, key: VmKey) -> None:
     vm = vms.note_and_lock(connection, key, VmOrigin.GIVEN)
     held = assignments.holding(connection, key.cloud, key.node_id)
     if held is not None:
-        raise Refused(
+        raise AlreadyAssigned(
             f"Node {key.node_id} of {key.cloud} is assigned to {held.user} for {held.vm_type}: "
             "release or stop it instead"
         )
     if vm.protected:
-        raise Refused(
+        raise Protected(
             f"Node {key.node_id} of {key.cloud} is protected; remove the protection first"
         )
     is_orphan = any(one.node_id == key.node_id for one in find(connection, key.cloud))
     if vm.origin == VmOrigin.GIVEN and not is_orphan:
-        raise Refused(
+        raise NotOwn(
             f"Node {key.node_id} of {key.cloud} is neither an orphan nor this "
             "installation's own; adopt it first"
         )

@@ -11,8 +11,9 @@ from typing import Any, Final
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudTimeout, NodeNotFound
 from orchestrator_core.hookspecs import Hints, hookimpl
-from orchestrator_core.model import Node, StartRequest
+from orchestrator_core.model import Node
 from orchestrator_core.plugins.contract import settings_schema
+from orchestrator_core.start_request import StartRequest
 
 ANSWER_LOST: Final = "answer-lost"
 """In the name of a start: the start is made, its answer is lost, and lists hide its marker."""

@@ -8,12 +8,13 @@ from typing import Any, Final
 from orchestrator_core.context import PluginContext
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import PluginError
-from orchestrator_core.model import Image, Node, Size, StartRequest
+from orchestrator_core.model import Image, Node, Size
 from orchestrator_core.plugins.contract import settings_schema
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import PluginSettings
+from orchestrator_core.start_request import StartRequest
 
 STAGE_CLOUD: Final = "dummy"
 """The entry point of the cloud's plugin, which the kit requires."""

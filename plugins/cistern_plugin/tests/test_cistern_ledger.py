@@ -182,7 +182,7 @@ def test_an_assign_whose_server_was_killed_is_settled_by_the_list(
     settled = operation(api, kind="assign_vm")
     held = api.get("/vm/assignments", node="1")["assignments"][0]
     if point == "assign.recorded":
-        assert (settled["state"], held["end_reason"]) == ("failed", "not_assigned")
+        assert (settled["state"], held["end_reason"]) == ("failed", "not_made")
         assert api.assign("1", "eve").status_code == 200
     else:
         assert (settled["state"], held["state"]) == ("succeeded", "active")

@@ -11,19 +11,22 @@ from orchestrator_core import (
     CloudError,
     Conflict,
     Deadline,
+    Firewall,
     Image,
+    KeyPair,
     Location,
+    Network,
     Node,
     OrchestratorError,
     PluginContext,
     Size,
+    StartField,
     StartRequest,
     hookimpl,
 )
 from orchestrator_libcloud import regions
 from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.changes import actions, lookup
-from orchestrator_libcloud.changes.start import create_node
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors.errors import Source, translated
 from orchestrator_libcloud.http.exchange import Exchange
@@ -32,7 +35,10 @@ from orchestrator_libcloud.nodes import convert
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.sessions import Sessions, abort
 from orchestrator_libcloud.settings import LibcloudSettings
-from orchestrator_libcloud.support import unsupported
+from orchestrator_libcloud.starts import lists as start_lists
+from orchestrator_libcloud.starts.create import create_node
+from orchestrator_libcloud.starts.registry import mapping_of
+from orchestrator_libcloud.support import chosen, unsupported
 
 T = TypeVar("T", Node, Image)
 
@@ -75,6 +81,12 @@ class LibcloudDriver:
     def unsupported(self) -> Mapping[str, str]:
         """Return the hooks that the provider's driver class lacks; send nothing."""
         return unsupported(self._settings, self._sessions.driver_class())
+
+    @hookimpl
+    def start_fields(self) -> dict[str, StartField | str]:
+        """Return for each field of a start how the provider takes it; send nothing."""
+        actual = chosen(self._settings, self._sessions.driver_class())
+        return mapping_of(actual).fields(actual)
 
     @hookimpl
     def check(self, deadline: Deadline) -> None:
@@ -150,6 +162,21 @@ class LibcloudDriver:
             return [convert.to_location(item) for item in lookup.list_locations(driver)]
 
     @hookimpl
+    def list_keypairs(self, deadline: Deadline) -> list[KeyPair]:
+        """Return every key pair that a start can name."""
+        return self._start_list("list_keypairs", deadline)
+
+    @hookimpl
+    def list_networks(self, deadline: Deadline) -> list[Network]:
+        """Return every network or subnet that a start can name."""
+        return self._start_list("list_networks", deadline)
+
+    @hookimpl
+    def list_firewalls(self, deadline: Deadline) -> list[Firewall]:
+        """Return every security group, firewall or network tag that a start can name."""
+        return self._start_list("list_firewalls", deadline)
+
+    @hookimpl
     def get_node(self, node_id: str, deadline: Deadline) -> Node:
         """Return one node."""
         with self._call(deadline) as driver:
@@ -215,6 +242,10 @@ class LibcloudDriver:
     def close(self) -> None:
         """Release every thread's driver object; calls in progress end normally."""
         self._sessions.close()
+
+    def _start_list(self, hook: str, deadline: Deadline) -> list[Any]:
+        with self._call(deadline) as driver:
+            return start_lists.fetch(driver, mapping_of(driver).lists, hook)
 
     def _not_now(self, node_id: str) -> Conflict:
         return Conflict(f"Cloud {self._name} did not change node {node_id!r} in its present state")

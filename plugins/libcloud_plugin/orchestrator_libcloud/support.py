@@ -9,10 +9,12 @@ from typing import Any, Final
 from orchestrator_libcloud.arguments import targets
 from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
 from orchestrator_libcloud.changes.lookup import has_getter
-from orchestrator_libcloud.changes.start import ALWAYS_GIVEN, BY_REQUEST
 from orchestrator_libcloud.nodes.carriers import why_none
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.providers import DEFAULTS
+from orchestrator_libcloud.starts import lists as start_lists
+from orchestrator_libcloud.starts.create import ALWAYS_GIVEN, BY_REQUEST
+from orchestrator_libcloud.starts.registry import mapping_of
 from orchestrator_libcloud.vsphere import actions
 
 _LISTS: Final = ("list_nodes", "list_images", "list_sizes")
@@ -39,6 +41,9 @@ def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
     lists = {name: _list(chosen, name) for name in _LISTS}
     yield from lists.items()
     yield "list_locations", lacks(chosen, "list_locations")
+    own = mapping_of(chosen).lists
+    for hook in start_lists.HOOKS:
+        yield hook, start_lists.reason_against(chosen, own, hook)
     node = None if has_getter(chosen) else lists["list_nodes"]
     yield "check", lists["list_nodes"]
     yield "get_node", node
@@ -59,7 +64,7 @@ def _list(chosen: Any, name: str) -> str | None:
 
 
 def _start(chosen: Any) -> str | None:
-    why = lacks(chosen, "create_node", BY_REQUEST)
+    why = lacks(chosen, "create_node", (*BY_REQUEST, *mapping_of(chosen).supplies))
     if why is not None:
         return why
     if "location" in needed(chosen, "create_node"):

@@ -12,7 +12,6 @@ from orchestrator_core import (
     Deadline,
     Image,
     ImageNotFound,
-    InvalidParameter,
     NodeNotFound,
     NodeState,
     Size,
@@ -66,12 +65,11 @@ def test_starts_and_stops_in_whatever_thread(dummy: LibcloudDriver, deadline: De
         dummy.stop_vm(node_id=node.id, deadline=deadline)
 
 
-def test_what_it_does_not_take(dummy: LibcloudDriver, deadline: Deadline) -> None:
-    with pytest.raises(InvalidParameter, match=r"keyname: .* does not take an SSH key name"):
-        dummy.start_vm(request=request(keyname="k"), deadline=deadline)
-    with pytest.raises(InvalidParameter, match=r"metadata: .* does not take metadata"):
-        dummy.start_vm(request=request(metadata={"a": "b"}), deadline=deadline)
-    assert len(dummy.list_nodes(deadline=deadline)) == 2
+def test_fields_of_a_start_that_it_does_not_take(dummy: LibcloudDriver) -> None:
+    fields = dummy.start_fields()
+    refused = {name for name, taken in fields.items() if isinstance(taken, str)}
+    assert {"keyname", "metadata", "user_data", "networks"} <= refused
+    assert fields["keyname"] == "Provider Dummy Node Provider has no parameter for it in Libcloud"
 
 
 def test_what_it_does_not_offer(dummy: LibcloudDriver, deadline: Deadline) -> None:

@@ -36,11 +36,13 @@ def test_the_great_ones_do_everything(make: Make, settings: dict[str, Any]) -> N
 def test_what_a_small_one_lacks(make: Make, deadline: Deadline) -> None:
     dummy = make(provider="dummy", key="anyone")
     lacking = dict(dummy.unsupported())
-    assert set(lacking) == {"power_on_vm", "power_off_vm", "find_node"}
+    lists = {"list_keypairs", "list_networks", "list_firewalls"}
+    assert set(lacking) == {"power_on_vm", "power_off_vm", "find_node", *lists}
     assert lacking.pop("find_node").startswith("Provider Dummy Node Provider keeps nothing")
     for hook, why in lacking.items():
+        which = {} if hook in lists else {"node_id": "1"}
         with pytest.raises(Unsupported) as caught:
-            getattr(dummy, hook)(node_id="1", deadline=deadline)
+            getattr(dummy, hook)(**which, deadline=deadline)
         assert caught.value.message == why
 
 

@@ -94,7 +94,11 @@ _OPENSTACK: Final = Lists(
     "Libcloud requests one page of sizes, one page of every list before API 2, and ends without an "
     "error if Glance repeats a link",
     rule=paging_json.Openstack,
-    stands_before=("connection.request", "image_connection.request"),
+    stands_before=(
+        "connection.request",
+        "image_connection.request",
+        "network_connection.request",
+    ),
     lists={"list_images": list_requests.openstack_images},
 )
 _VCLOUD: Final = Lists(

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from orchestrator_core import Image, InvalidAnswer, Location, Node, Size
+from orchestrator_core import (
+    Firewall,
+    Image,
+    InvalidAnswer,
+    KeyPair,
+    Location,
+    Network,
+    Node,
+    Size,
+)
 from orchestrator_libcloud.nodes.addresses import addresses_of
 from orchestrator_libcloud.nodes.carriers import carrier_of
 from orchestrator_libcloud.nodes.marker import without_marker
@@ -125,6 +134,56 @@ def to_location(location: Any) -> Location:
         id=_identity(location),
         name=_name(location),
         country=text(str(country)) if country else None,
+    )
+
+
+def to_keypair(pair: Any) -> KeyPair:
+    """Return a key pair; Libcloud's have a name and no id.
+
+    Raises:
+        InvalidAnswer: the key pair has no name.
+    """
+    if not pair.name:
+        raise InvalidAnswer("The cloud returned a key pair without a name")
+    name = text(str(pair.name))
+    fingerprint = pair.fingerprint
+    return KeyPair(
+        id=name,
+        name=name,
+        fingerprint=text(str(fingerprint)) if fingerprint else None,
+        extra=split(getattr(pair, "extra", None) or {})[0],
+    )
+
+
+def to_network(network: Any, *, cidr: Any = None, location: str | None = None) -> Network:
+    """Return a network or a subnet.
+
+    Args:
+        network: Libcloud's object, with ``id``, ``name`` and ``extra``.
+        cidr: its range of addresses, if the driver has it.
+        location: the id of the only location in which it can be used.
+    """
+    return Network(
+        id=_identity(network),
+        name=_name(network),
+        cidr=text(str(cidr)) if cidr else None,
+        location=location,
+        extra=split(getattr(network, "extra", None) or {})[0],
+    )
+
+
+def to_firewall(group: Any, *, description: Any = None) -> Firewall:
+    """Return a security group or its like.
+
+    Args:
+        group: Libcloud's object, with ``id`` and ``name``.
+        description: the provider's description of it.
+    """
+    return Firewall(
+        id=_identity(group),
+        name=_name(group),
+        description=text(str(description)) if description else None,
+        extra=split(getattr(group, "extra", None) or {})[0],
     )
 
 

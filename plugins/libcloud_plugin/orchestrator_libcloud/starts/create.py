@@ -11,12 +11,8 @@ from orchestrator_libcloud.capabilities import method, needed, takes
 from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.nodes.carriers import carrier_of
-from orchestrator_libcloud.nodes.marker import MARKER_KEY
 from orchestrator_libcloud.nodes.states import modules
-
-_KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
-_SEVERAL: Final = frozenset({"keypairs"})
-"""Parameters that take a list of key names."""
+from orchestrator_libcloud.starts.registry import mapping_of
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 _AMAZON: Final = _DRIVERS + "ec2"
@@ -27,11 +23,6 @@ _OWN_CONNECTIONS: Final = frozenset(
     _DRIVERS + name for name in ("dummy", "libvirt_driver", "vsphere")
 )
 """Drivers whose libraries bypass Libcloud's connections."""
-
-_MOST_TAGS: Final = 48
-"""Amazon's limit for one resource is 50. EC2-compatible clouds may create the instance first and
-refuse its tags afterwards. Source: AWS, "Tag your Amazon EC2 resources", tag restrictions.
-"""
 
 ALWAYS_GIVEN: Final = ("name", "size", "image")
 BY_REQUEST: Final = (*ALWAYS_GIVEN, "location")
@@ -52,13 +43,11 @@ def create_node(driver: Any, request: StartRequest, region: str | None, exchange
         Unsupported: the provider requires more than a request can contain.
         InvalidAnswer: the provider did not answer with one node.
     """
-    create = method(driver, "create_node", BY_REQUEST)
-    wished = {
-        "name": request.name,
-        **_key(driver, request.keyname),
-        **_metadata(driver, request.metadata),
-    }
-    arguments = {**_marked(driver, wished, request.marker), **_what(driver, request, region)}
+    mapping = mapping_of(driver)
+    create = method(driver, "create_node", (*BY_REQUEST, *mapping.supplies))
+    mapped = mapping.arguments(driver, request)
+    wished = {**_options(request, mapped), **mapped, "name": request.name}
+    arguments = {**_what(driver, request, region), **_marked(driver, wished, request.marker)}
     exchange.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
     node = create(**arguments)
     if node is None or isinstance(node, list):
@@ -80,7 +69,7 @@ def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, A
         arguments["size"] = base.NodeSize(
             size.id, size.name, size.ram, size.disk, bandwidth=None, price=0.0, driver=driver
         )
-    if "location" in needed(driver, "create_node"):
+    if "location" in needed(driver, "create_node") and request.location is None:
         arguments["location"] = find_location(driver, region)
     for name in ALWAYS_GIVEN:
         if name not in accepted:
@@ -88,22 +77,12 @@ def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, A
     return arguments
 
 
-def _key(driver: Any, keyname: str | None) -> dict[str, Any]:
-    if keyname is None:
-        return {}
-    accepted = takes(driver, "create_node")
-    for name in _KEY_NAMES:
-        if name in accepted:
-            return {name: [keyname] if name in _SEVERAL else keyname}
-    raise InvalidParameter("keyname", f"{driver.name} does not take an SSH key name")
-
-
-def _metadata(driver: Any, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not metadata:
-        return {}
-    if "ex_metadata" not in takes(driver, "create_node"):
-        raise InvalidParameter("metadata", f"{driver.name} does not take metadata for a node")
-    return {"ex_metadata": _checked(metadata, amazon=_AMAZON in modules(driver))}
+def _options(request: StartRequest, mapped: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a start, none of which sets what another field has set."""
+    for name in request.options:
+        if name in mapped:
+            raise InvalidParameter("options", f"{name!r} is already set by another field")
+    return dict(request.options)
 
 
 def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str, Any]:
@@ -116,34 +95,3 @@ def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str
     if carrier.shown(wished["name"]) != wished["name"]:
         raise InvalidParameter("name", "must not end with the form of a marker")
     return wished
-
-
-def _checked(metadata: Mapping[str, Any], *, amazon: bool) -> dict[str, str]:
-    if amazon and len(metadata) > _MOST_TAGS:
-        raise InvalidParameter(
-            "metadata",
-            f"must have at most {_MOST_TAGS} entries: a node has 50 tags, and its name and "
-            "Orchestrator's marker are two of them",
-        )
-    for key, value in metadata.items():
-        if not isinstance(value, str):
-            raise InvalidParameter(
-                "metadata", f"the value of {key!r} must be text, not {_kind(value)}"
-            )
-        if not key:
-            raise InvalidParameter("metadata", "a key must not be empty")
-        if key == MARKER_KEY:
-            raise InvalidParameter("metadata", f"the key {key!r} is reserved")
-        if amazon and key == "Name":
-            raise InvalidParameter("metadata", "the tag 'Name' is the node's name; use name")
-    return dict(metadata)
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, int | float):
-        return "a number"
-    return "a list" if isinstance(value, list) else "an object"

@@ -1,0 +1,76 @@
+"""Names and ids of a cloud's things in the fields of a start, in the form that its driver wants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from orchestrator_core.clouds.driver import Driver
+from orchestrator_core.clouds.named import one_named
+from orchestrator_core.start_request import StartField
+
+LISTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "keyname": ("list_keypairs", "key pair"),
+        "networks": ("list_networks", "network"),
+        "firewalls": ("list_firewalls", "firewall"),
+        "location": ("list_locations", "location"),
+    }
+)
+"""The fields of a start that name things: the hook that lists these, and the word for one."""
+
+
+def resolve(driver: Driver, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a start with every reference in the form that the driver wants.
+
+    A reference is read as an id first, then as a name. The cloud's list is asked only if the
+    reference does not show by itself which of them it is (:attr:`StartField.id_pattern`).
+
+    Raises:
+        InvalidParameter: for a reference that fits nothing, or whose name fits several things; the
+            error lists them.
+    """
+    found = dict(fields)
+    taken = driver.start_fields()
+    for field, (hook, noun) in LISTS.items():
+        value, how = fields.get(field), taken[field]
+        if not value or not isinstance(how, StartField):
+            continue
+        given = [value] if isinstance(value, str) else list(value)
+        unclear = [one for one in given if not _is_clear(how, one)]
+        if not unclear or not driver.offers(hook):
+            continue
+        things = driver.read(hook)
+        wanted = [
+            _wanted(how, _pick(things, one, field, noun)) if one in unclear else one
+            for one in given
+        ]
+        found[field] = wanted[0] if isinstance(value, str) else wanted
+    return found
+
+
+def _is_clear(how: StartField, reference: str) -> bool:
+    """Return whether a reference has the driver's form without a doubt."""
+    if how.id_pattern is None:
+        return False
+    is_id = re.fullmatch(how.id_pattern, reference) is not None
+    return is_id == (how.given_as == "id")
+
+
+def _wanted(how: StartField, thing: Any) -> str:
+    return str(thing.id if how.given_as == "id" else thing.name)
+
+
+def _pick(things: Iterable[Any], reference: str, field: str, noun: str) -> Any:
+    """Return the thing with this id or, if there is none, the one thing with this name.
+
+    Raises:
+        InvalidParameter: when there is no such thing, or several have the name.
+    """
+    things = list(things)
+    for thing in things:
+        if thing.id == reference:
+            return thing
+    return one_named(things, reference, field, noun)

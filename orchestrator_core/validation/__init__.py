@@ -1,0 +1,1 @@
+"""Marshmallow fields that the settings and all versions of the API share."""

@@ -1,0 +1,1 @@
+"""The fields of a start: what each provider takes, and in which form its driver wants it."""

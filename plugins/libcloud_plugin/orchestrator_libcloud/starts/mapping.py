@@ -1,0 +1,133 @@
+"""The form of a provider's mapping, and the mapping of providers without one of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from orchestrator_core import InvalidParameter, StartField, StartRequest
+from orchestrator_libcloud.capabilities import lacks, takes
+from orchestrator_libcloud.changes.lookup import find_location
+from orchestrator_libcloud.nodes.marker import MARKER_KEY
+from orchestrator_libcloud.starts.lists import KEY_PAIRS, StartList
+
+StartFields = dict[str, StartField | str]
+"""For each field of a start how a provider takes it, or why it does not."""
+
+KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
+"""The parameters for the name of a key pair."""
+
+_SEVERAL: Final = frozenset({"keypairs"})
+"""Parameters that take a list of key names."""
+
+_NOT_OPTIONS: Final = frozenset({"name", "size", "image", "location", "ex_clienttoken"})
+"""Parameters that only the core's own fields and its marker set."""
+
+
+class StartMapping:
+    """The mapping of a provider whose driver has only Libcloud's usual parameters.
+
+    A provider's own mapping derives from this class and has an entry in ``registry.py``.
+    """
+
+    lists: ClassVar[dict[str, StartList]] = {"list_keypairs": KEY_PAIRS}
+    """The lists of what a start can name, by hook: a provider with more adds its own."""
+
+    supplies: ClassVar[tuple[str, ...]] = ()
+    """Parameters without a default, beside name, size, image and location, that it always sets."""
+
+    def fields(self, driver_class: Any) -> StartFields:
+        """Return for each field how the provider takes it, or why it does not; send nothing."""
+        accepted = takes(driver_class, "create_node")
+        found: StartFields = {}
+        if not accepted.keys().isdisjoint(KEY_NAMES):
+            found["keyname"] = StartField(given_as="name")
+        if "ex_metadata" in accepted:
+            found["metadata"] = StartField()
+        if "location" in accepted and lacks(driver_class, "list_locations") is None:
+            found["location"] = StartField()
+        names = tuple(sorted(accepted.keys() - _NOT_OPTIONS))
+        if names:
+            found["options"] = StartField(parts=names, note="arguments of Libcloud's create_node")
+        reason = f"Provider {driver_class.name} has no parameter for it in Libcloud"
+        return {**dict.fromkeys(FIELDS, reason), **found}
+
+    def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
+        """Return the arguments of ``create_node`` for the optional fields of a start.
+
+        The result has no name, image, size and marker. A location is in it only if the request has
+        one; ``start.py`` adds the settings' region if the driver needs one.
+
+        Args:
+            driver: the Libcloud driver object.
+            request: the request, with no other fields than those of :meth:`fields`.
+
+        Raises:
+            InvalidParameter: the provider does not accept a value; nothing was created.
+        """
+        return {
+            **self.key(driver, request.keyname),
+            **self.metadata(request.metadata),
+            **self.location(driver, request.location),
+        }
+
+    def key(self, driver: Any, keyname: str | None) -> dict[str, Any]:
+        """Return the argument with a key pair's name."""
+        if keyname is None:
+            return {}
+        accepted = takes(driver, "create_node")
+        name = next(name for name in KEY_NAMES if name in accepted)
+        return {name: [keyname] if name in _SEVERAL else keyname}
+
+    def metadata(self, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the argument with the metadata."""
+        return {"ex_metadata": checked_pairs(metadata, "metadata")} if metadata else {}
+
+    def location(self, driver: Any, location: str | None) -> dict[str, Any]:
+        """Return the argument with the location."""
+        return {} if location is None else {"location": find_location(driver, location)}
+
+
+FIELDS: Final = (
+    "keyname",
+    "ssh_keys",
+    "user_data",
+    "networks",
+    "firewalls",
+    "location",
+    "public_ip",
+    "root_disk",
+    "volumes",
+    "tags",
+    "spot",
+    "metadata",
+    "options",
+)
+"""The names of the optional fields of a start."""
+
+
+def checked_pairs(pairs: Mapping[str, Any], field: str) -> dict[str, str]:
+    """Return pairs of texts, such as metadata or tags.
+
+    Raises:
+        InvalidParameter: a key or a value is not a text that the provider can store.
+    """
+    for key, value in pairs.items():
+        if not isinstance(value, str):
+            raise InvalidParameter(field, f"the value of {key!r} must be text, not {kind(value)}")
+        if not key:
+            raise InvalidParameter(field, "a key must not be empty")
+        if key == MARKER_KEY:
+            raise InvalidParameter(field, f"the key {key!r} is reserved")
+    return dict(pairs)
+
+
+def kind(value: Any) -> str:
+    """Return the JSON type of a value, with its article."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a list" if isinstance(value, list) else "an object"

@@ -1,0 +1,1 @@
+"""Starts of VMs that a user can log in to."""
