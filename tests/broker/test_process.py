@@ -330,7 +330,7 @@ async def test_a_record_whose_commit_was_not_answered_is_found_and_gone_on_with(
     assert await now(recorder, operation) == operation
 
 
-async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
+async def test_no_process_begins_a_change_that_was_reported_as_not_recorded(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop must not be carried out after its caller got an error."""

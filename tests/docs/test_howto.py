@@ -309,7 +309,7 @@ def test_an_ambiguous_hostname_is_refused() -> None:
         lab.resolve_vm("sky", None, "dummy-1", Deadline(5))
 
 
-def test_the_fake_is_somebody_to_talk_to(tmp_path: Path) -> None:
+def test_the_fake_answers_requests(tmp_path: Path) -> None:
     with shown("def fake(stage)").fake(Stage(tmp_path)) as fake:
         assert loopback.get(f"http://{fake.settings['host']}/nodes").json() == []
         kind, _, file = fake.settings["token"].partition(":")

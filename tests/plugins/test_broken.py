@@ -131,7 +131,7 @@ def error(response: httpx2.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("cloud", [*CLOUDS, *(f"by_{name}" for name in BACKENDS)])
-def test_a_broken_plugin_is_answered_for_and_harms_nobody(
+def test_a_broken_plugin_is_reported_and_harms_no_other(
     server: Server, http: httpx2.Client, cloud: str
 ) -> None:
     workers = server.workers()

@@ -71,7 +71,7 @@ def test_a_terminated_vm_is_refused_by_its_name_and_the_reason(
     assert ended in given.nodes
 
 
-def test_two_living_ones_are_told_apart_by_nobody(given: World) -> None:
+def test_the_hostname_of_two_living_vms_is_refused(given: World) -> None:
     for node_id in ("twin-1", "twin-2"):
         given.has(node_id, "twin")
     given.has("twin-3", "twin", GONE)

@@ -189,7 +189,7 @@ ROW: Final = (
     "SELECT max(id), 0, 'begun', 'x', 'x', 'x', 'x', '{}' FROM extension_audit__entries"
 )
 EVERYWHERE: Final = (
-    "UPDATE extension_audit__entries SET caller = 'nobody'",
+    "UPDATE extension_audit__entries SET caller = 'other'",
     "DELETE FROM extension_audit__entries WHERE event = 'begun'",
 )
 OF_DIALECT: Final = {
