@@ -116,7 +116,7 @@ def test_an_outside_backend_assigns_no_unusable_vm(outside: World, state: NodeSt
 
 
 def test_an_outside_backend_assigns_while_the_cloud_cannot_be_asked(tmp_path: Path) -> None:
-    with world(tmp_path, "deaf_cloud:FailingCloud", backend="good") as one:
+    with world(tmp_path, "unreliable_reads:FailingCloud", backend="good") as one:
         assert one.assign(node="i-0001").status == 200
 
 

@@ -1,7 +1,8 @@
 """Every failure of a PostgreSQL server in turn, while the processes of the server are killed.
 
-While the database is away, an honest client (tests/honest.py) may get 503 ``state_unavailable`` and
-repeats the request. In the end no start is lost or doubled, and every operation has ended.
+While the database is away, a compliant client (tests/compliant_clients.py) may get 503
+``state_unavailable`` and repeats the request. In the end no start is lost or doubled, and every
+operation has ended.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from sqlalchemy import func, make_url, select
 
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations, vms
+from tests.compliant_clients import CompliantClient, Tally
 from tests.conftest import Server, running
 from tests.databases import postgres_server, sqlalchemy_url
-from tests.honest import Honest, Tally
 from tests.pooler import Pooler, pooler
 from tests.proxy import Proxy
 from tests.stateful import Api, settings
@@ -319,7 +320,7 @@ def run_storm(
 @contextmanager
 def clients(server: Server, tally: Tally, windows: Windows) -> Iterator[None]:
     asking = [
-        Honest(
+        CompliantClient(
             server.url,
             "fake_driver",
             tally,
