@@ -19,6 +19,7 @@ from orchestrator_core.settings.reference import plugin_tables, settings_page
 from orchestrator_core.testing.runner.page import behaviours_page
 from orchestrator_dummy.injection import FaultInjectionSettings
 from orchestrator_libcloud.settings import LibcloudSettings
+from orchestrator_libcloud.starts.fields_page import start_fields_page
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -26,6 +27,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/plugins/behaviours.md": behaviours_page,
     "docs/reference/command-line.md": command_line_page,
     "docs/reference/errors.md": errors_page,
+    "docs/reference/libcloud-start-fields.md": start_fields_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/states.md": states_page,
 }

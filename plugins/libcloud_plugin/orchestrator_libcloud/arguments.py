@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from orchestrator_core import PluginError, reveal_all
 from orchestrator_libcloud.openstack.options import Options
-from orchestrator_libcloud.providers import COMMON, DEFAULTS
+from orchestrator_libcloud.providers import COMMON, DEFAULTS, LOCATED
 
 TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "key": ("user_id", "username", "creds", "uri", "key", "subscription_id"),
@@ -112,6 +112,8 @@ def constructor_arguments(
     try:
         arguments = dict(reveal_all(settings["arguments"]))
         common = {name: reveal_all(settings[name]) for name in COMMON if name in settings}
+        if settings["provider"] in LOCATED:
+            common.pop("region", None)
     except ValueError as error:
         raise PluginError(f"A secret cannot be read: {error}") from None
     where = targets(driver_class, arguments)

@@ -193,8 +193,8 @@ class LibcloudDriver:
         """Return one image."""
         with self._call(deadline) as driver:
             image = convert.to_image(lookup.find_image(driver, image_id, self._region))
-            # Azure writes an image's name in its own letter case and URL scheme. For all other
-            # providers find_image has compared the ids.
+            # Libcloud writes the URL of Azure's VHDs with its own scheme. For all other images
+            # find_image has compared the ids.
             image.id = image_id
             return image
 
@@ -209,6 +209,7 @@ class LibcloudDriver:
         """Create a node."""
         exchange = Exchange()
         exchange.prepare_change()
+        exchange.private = (request.user_data,) if request.user_data else ()
         with self._call(deadline, exchange=exchange, source=self._start_source) as driver:
             return convert.to_node(create_node(driver, request, self._region, exchange))
 

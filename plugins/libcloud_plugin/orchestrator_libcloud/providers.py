@@ -73,6 +73,13 @@ TAKES: Final[dict[str, str]] = {
 }
 """Provider name to the settings that it uses; ``!`` marks required ones."""
 
+LOCATED: Final = frozenset(
+    {"digitalocean", "equinixmetal", "kamatera", "linode", "maxihost", "upcloud", "vultr"}
+)
+"""Providers whose constructor takes no region, but whose lists or starts need a location: the
+setting ``region`` names it.
+"""
+
 NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "abiquo": ("endpoint",),
     "azure_arm": ("tenant_id", "subscription_id"),
@@ -96,7 +103,8 @@ DEFAULTS: Final[dict[str, dict[str, str]]] = {
 
 def taken(provider: str) -> frozenset[str]:
     """Return the settings of :data:`COMMON` that a provider uses."""
-    return frozenset(word.rstrip("!") for word in _words(provider))
+    located = ("region",) if provider in LOCATED else ()
+    return frozenset((*(word.rstrip("!") for word in _words(provider)), *located))
 
 
 def required(provider: str) -> tuple[str, ...]:

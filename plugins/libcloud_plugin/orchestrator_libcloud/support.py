@@ -9,13 +9,12 @@ from typing import Any, Final
 from orchestrator_libcloud.arguments import targets
 from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
 from orchestrator_libcloud.changes.lookup import has_getter
+from orchestrator_libcloud.listing.composed_sizes import form_of
 from orchestrator_libcloud.nodes.carriers import why_none
-from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.providers import DEFAULTS
 from orchestrator_libcloud.starts import lists as start_lists
 from orchestrator_libcloud.starts.create import ALWAYS_GIVEN, BY_REQUEST
 from orchestrator_libcloud.starts.registry import mapping_of
-from orchestrator_libcloud.vsphere import actions
 
 _LISTS: Final = ("list_nodes", "list_images", "list_sizes")
 _ACTIONS: Final = {
@@ -49,9 +48,10 @@ def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
     yield "get_node", node
     yield "find_node", lists["list_nodes"] or why_none(chosen)
     yield "get_image", None if offers(chosen, "get_image") else lists["list_images"]
-    yield "get_size", lists["list_sizes"]
+    size = None if form_of(chosen) is not None else lists["list_sizes"]
+    yield "get_size", size
     image = None if offers(chosen, "get_image") else lists["list_images"]
-    yield "start_vm", _start(chosen) or lists["list_sizes"] or image
+    yield "start_vm", _start(chosen) or size or image
     for hook, action in _ACTIONS.items():
         yield hook, lacks(chosen, action, ("node",)) or node
 
@@ -64,14 +64,16 @@ def _list(chosen: Any, name: str) -> str | None:
 
 
 def _start(chosen: Any) -> str | None:
-    why = lacks(chosen, "create_node", (*BY_REQUEST, *mapping_of(chosen).supplies))
+    mapping = mapping_of(chosen)
+    if mapping.why_no_start is not None:
+        return f"Provider {chosen.name} {mapping.why_no_start}"
+    why = lacks(chosen, "create_node", (*BY_REQUEST, *mapping.supplies))
     if why is not None:
         return why
     if "location" in needed(chosen, "create_node"):
         return lacks(chosen, "list_locations")
-    if actions.MODULE in modules(chosen):
-        return f"Provider {chosen.name} has no sizes through Libcloud, and a start needs one"
-    refused = [name for name in ALWAYS_GIVEN if name not in takes(chosen, "create_node")]
+    accepted = {*takes(chosen, "create_node"), *mapping.replaces}
+    refused = [name for name in ALWAYS_GIVEN if name not in accepted]
     return f"Provider {chosen.name} does not take {refused[0]} for a node" if refused else None
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,6 +25,8 @@ class Request:
     path: str
     query: dict[str, str]
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers, with names in lower case."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        reply = type(self).answer(Request(self.command, parts.path, query, body))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = type(self).answer(Request(self.command, parts.path, query, body, headers))
         self.send_response(reply.status)
         for name, value in (*reply.headers, ("Content-Length", str(len(reply.body)))):
             self.send_header(name, value)
@@ -74,6 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.body)
 
     def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
         self.do_GET()
 
     def do_DELETE(self) -> None:

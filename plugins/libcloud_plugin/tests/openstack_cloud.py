@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from nova_create import TENANT, Project, Refusal
+
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -45,6 +47,8 @@ class OpenStack:
         seen: method and path of all other requests.
         refuses: answers every login with 401.
         before: is called before each request; an answer that it returns is sent.
+        project: what servers can be made of.
+        created: the bodies of the accepted requests for a server.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +69,8 @@ class OpenStack:
     images: list[dict[str, Any]] = field(default_factory=list)
     zones: Any = None
     tokens: set[str] = field(default_factory=set)
+    project: Project = field(default_factory=Project)
+    created: list[dict[str, Any]] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -89,20 +95,41 @@ class OpenStack:
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> Answer:
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query))
-        if (method, parts.path) == ("POST", f"{self.auth}/auth/tokens"):
-            return self._log_in(json.loads(body))
-        if (method, parts.path) == ("POST", f"{self.auth.removesuffix('/v3')}/v2.0/tokens"):
-            return self._log_in_2(json.loads(body))
+        logins = {
+            f"{self.auth}/auth/tokens": self._log_in,
+            f"{self.auth.removesuffix('/v3')}/v2.0/tokens": self._log_in_2,
+        }
+        if method == "POST" and parts.path in logins:
+            return logins[parts.path](json.loads(body))
         self.seen.append(f"{method} {target}")
         if parts.path.endswith("/auth/tokens"):
             return html(404)
         if headers.get("X-Auth-Token") not in self.tokens:
             return in_json({"error": {"code": 401, "message": "no"}}, 401)
-        if self.before is not None:
-            answer = self.before(method, parts.path, query)
-            if answer is not None:
-                return answer
+        if self.before and (own := self.before(method, parts.path, query)) is not None:
+            return own
+        if (method, parts.path) == ("POST", f"{self.nova}/servers"):
+            return self._create(json.loads(body))
         return self._serve(parts.path, query)
+
+    def _create(self, body: dict[str, Any]) -> Answer:
+        """Make a server, or refuse it as Nova does."""
+        try:
+            wanted = self.project.check(body)
+        except Refusal as refusal:
+            return in_json(refusal.body, refusal.status)
+        self.created.append(body)
+        made = server(
+            1000 + len(self.created),
+            name=wanted["name"],
+            status="BUILD",
+            metadata=wanted.get("metadata", {}),
+            key_name=wanted.get("key_name"),
+            security_groups=wanted.get("security_groups", [{"name": "default"}]),
+        )
+        self.servers.append(made)
+        answer = {"id": made["id"], "links": made["links"], "adminPass": "made-by-nova"}
+        return in_json({"server": answer}, 202)
 
     def _log_in(self, body: dict[str, Any]) -> Answer:
         time.sleep(self.delay)
@@ -145,7 +172,26 @@ class OpenStack:
                 return in_json({"flavor": flavor})
         if path == f"{self.glance}/v2/images":
             return in_json(self._part("images", self.images, query))
-        return fault(404, "The resource could not be found.")
+        return self._thing(path) or fault(404, "The resource could not be found.")
+
+    def _thing(self, path: str) -> Answer | None:
+        """Return one server or image, or a list of what a server can be made of."""
+        known: dict[str, Any] = {
+            f"{self.nova}/servers/{one['id']}": {"server": one} for one in self.servers
+        }
+        known |= {f"{self.glance}/v2/images/{one['id']}": one for one in self.images}
+        project = self.project
+        groups = [
+            _named(*one, description="", security_group_rules=[]) for one in project.groups.items()
+        ]
+        known |= {
+            f"{self.nova}/os-keypairs": {"keypairs": [_keypair(n) for n in project.keypairs]},
+            f"{self.neutron}/v2.0/networks": {
+                "networks": [_named(*one, subnets=[]) for one in project.networks.items()]
+            },
+            f"{self.neutron}/v2.0/security-groups": {"security_groups": groups},
+        }
+        return in_json(known[path]) if path in known else None
 
     @staticmethod
     def _part(key: str, things: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
@@ -162,6 +208,14 @@ class OpenStack:
         found, is_more = things[:limit], len(things) > limit
         link = [{"rel": "next", "href": f"http://h/?marker={found[-1]['id']}"}] if is_more else []
         return {key: found, f"{key}_links": link}
+
+
+def _named(thing_id: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"id": thing_id, "name": name, "tenant_id": TENANT, "status": "ACTIVE", **more}
+
+
+def _keypair(name: str) -> dict[str, Any]:
+    return {"keypair": {"name": name, "fingerprint": "7e:eb", "public_key": "ssh-rsa AAAA x"}}
 
 
 def server(number: int, **more: Any) -> dict[str, Any]:

@@ -99,7 +99,8 @@ OPENSTACK = [
         "invalid_parameter", "image"),
     _os("badRequest", 400, _INPUT + "key_name. Value: . '' is too short", "invalid_parameter",
         "keyname"),
-    _os("badRequest", 400, _INPUT + "networks. Value: x. 'x' is not of type 'array'", "refused"),
+    _os("badRequest", 400, _INPUT + "networks. Value: x. 'x' is not of type 'array'",
+        "invalid_parameter", "networks"),
     _os("badRequest", 400, "An invalid 'name' value was provided. The name must be: printable "
         "characters. Can not start or end with whitespace.", "invalid_parameter", "name"),
     _os("badRequest", 400, "Invalid key_name provided.", "invalid_parameter", "keyname"),
@@ -110,13 +111,17 @@ OPENSTACK = [
     _os("badRequest", 400, "Flavor's memory is too small for requested image.", "refused"),
     _os("badRequest", 400, "Flavor's disk is too small for requested image. Flavor disk is 1073741824 "
         "bytes, image is 2147483648 bytes.", "refused"),
-    _os("badRequest", 400, "Security group web not found for project 5f3c.", "refused"),
+    _os("badRequest", 400, "Security group web not found for project 5f3c.",
+        "invalid_parameter", "firewalls"),
+    _os("badRequest", 400, _INPUT + "server. Value: {'name': 'web'}. 'networks' is a required "
+        "property", "invalid_parameter", "networks"),
     _os("conflictingRequest", 409, "Multiple possible networks found, use a Network ID to be more "
-        "specific.", "refused"),
+        "specific.", "invalid_parameter", "networks"),
     _os("badRequest", 400, "Metadata property key greater than 255 characters", "invalid_parameter",
         "metadata"),
     _os("badRequest", 400, "Server name is longer than 255 characters.", "invalid_parameter", "name"),
-    _os("badRequest", 400, "The requested availability zone is not available", "refused"),
+    _os("badRequest", 400, "The requested availability zone is not available",
+        "invalid_parameter", "location"),
     _os("overLimit", 413, "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds "
         "allowed gigabytes quota. Requested 10G, quota is 5G.", "quota_exceeded"),
     _os("conflictingRequest", 409, "Port 5f3c is still in use.", "refused"),
@@ -136,7 +141,7 @@ OPENSTACK = [
          "No more IP addresses available on network 5f3c."), "quota_exceeded",
          ("has no capacity", "(IpAddressGenerationFailure)")),
     Case("openstack", 404, _neutron("NetworkNotFound", "Network 5f3c could not be found."),
-         "not_found", ("Network 5f3c could not be found. (NetworkNotFound)",)),
+         "invalid_parameter", ("Network 5f3c could not be found. (NetworkNotFound)",), "networks"),
     Case("openstack", 403, _neutron("PolicyNotAuthorized", "rule:create_port is disallowed by policy"),
          "credentials_refused", ("disallowed by policy (PolicyNotAuthorized)",)),
     Case("openstack", 403, {"error": {"code": 403, "title": "Forbidden", "message": "You are not "
@@ -191,7 +196,15 @@ GOOGLE = [
         (400, _google(400, "invalid", "Invalid value for field 'resource.name': 'A_B'. Must be a "
          "match of regex '[a-z]+'"), "invalid_parameter", ("'resource.name'",), "name"),
         (400, _google(400, "invalid", "Invalid value for field 'resource.labels': ''. Too long"),
-         "invalid_parameter", (), "metadata"),
+         "invalid_parameter", (), "tags"),
+        (404, _google(404, "notFound", "The resource 'projects/p/regions/europe-west1/subnetworks/"
+         "lab' was not found"), "invalid_parameter", (), "networks"),
+        (404, _google(404, "notFound", "The resource 'projects/p/zones/europe-west1-x' was not "
+         "found"), "invalid_parameter", (), "location"),
+        (404, _google(404, "notFound", "The resource 'projects/p/zones/z/diskTypes/fast' was not "
+         "found"), "invalid_parameter", (), "root_disk"),
+        (404, _google(404, "notFound", "The resource 'projects/p/zones/z/disks/data' was not "
+         "found"), "invalid_parameter", (), "volumes"),
         (404, _google(404, "notFound", "The resource 'projects/p/global/images/d' was not found"),
          "image_not_found", (), None),
         (404, _google(404, "notFound", "The resource 'projects/p/zones/z/machineTypes/e9' was not "
@@ -254,9 +267,21 @@ AMAZON = [
          "requested Availability Zone", "invalid_parameter", "size"),
         (400, "InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet",
          "quota_exceeded", None),
-        (400, "InvalidGroup.NotFound", "The security group 'web' does not exist", "refused", None),
+        (400, "InvalidGroup.NotFound", "The security group 'web' does not exist",
+         "invalid_parameter", "firewalls"),
         (400, "MissingInput", "No subnets found for the default VPC 'vpc-1'. Please specify a subnet.",
-         "refused", None),
+         "invalid_parameter", "networks"),
+        (400, "InvalidSubnetID.NotFound", "The subnet ID 'subnet-1' does not exist",
+         "invalid_parameter", "networks"),
+        (400, "VPCIdNotSpecified", "No default VPC for this user", "invalid_parameter", "networks"),
+        (400, "InvalidBlockDeviceMapping", "Volume of size 5GB is smaller than snapshot 'snap-1', "
+         "expect size >= 8GB", "invalid_parameter", "root_disk"),
+        (400, "SpotMaxPriceTooLow", "Your Spot request price of 0.001 is lower than the minimum "
+         "required Spot request fulfillment price of 0.0031.", "invalid_parameter", "spot"),
+        (400, "InvalidParameterValue", "User data is limited to 16384 bytes", "invalid_parameter",
+         "user_data"),
+        (400, "InvalidParameterValue", "Invalid availability zone: [eu-west-1x]",
+         "invalid_parameter", "location"),
         (403, "UnauthorizedOperation", "You are not authorized to perform this operation.",
          "credentials_refused", None),
         (401, "AuthFailure", "AWS was not able to validate the provided access credentials",
@@ -286,6 +311,18 @@ AZURE = [
          "invalid_parameter", ("VM size X",), "size"),
         (400, _azure("InvalidParameter", "Linux host name must not exceed 64 characters in length",
          target="linuxConfiguration.computerName"), "invalid_parameter", (), "name"),
+        (400, _azure("InvalidResourceReference", "Resource /subscriptions/s/resourceGroups/g/"
+         "providers/Microsoft.Network/virtualNetworks/lab/subnets/x referenced by resource "
+         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web was "
+         "not found."), "invalid_parameter", (), "networks"),
+        (400, _azure("InvalidResourceReference", "Resource /subscriptions/s/resourceGroups/g/"
+         "providers/Microsoft.Network/networkSecurityGroups/x referenced by resource "
+         "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web was "
+         "not found."), "invalid_parameter", (), "firewalls"),
+        (404, _azure("ResourceGroupNotFound", "Resource group 'x' could not be found."),
+         "invalid_parameter", (), "options"),
+        (412, _azure("PreconditionFailed", "The condition '*' in the If-None-Match header was not "
+         "satisfied."), "conflict", ("already",), None),
         (404, _azure("PlatformImageNotFound", "The platform image 'a:b:c:d' is not available"),
          "image_not_found", (), None),
         (403, _azure("AuthorizationFailed", "The client does not have authorization to perform "

@@ -176,6 +176,8 @@ class Amazon:
             "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=x",
             "Host": "ec2.eu-west-1.amazonaws.com",
         }
+        if request.body:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         with loopback.client(timeout=_PATIENCE) as once:
             answer = once.request(request.method, url, content=request.body, headers=headers)
         return Reply(answer.content, answer.status_code, (("Content-Type", "text/xml"),))

@@ -71,7 +71,7 @@ def test_others_client_tokens_are_no_markers(token: Any) -> None:
     assert carrier.read("web", {"tags": {}, "client_token": token}) is None
 
 
-@pytest.mark.parametrize("provider", ["nimbus", "cloudstack", "vultr", "linode", "ovh"])
+@pytest.mark.parametrize("provider", ["nimbus", "cloudstack", "vultr", "ovh"])
 def test_where_nothing_does_there_is_a_reason(provider: str) -> None:
     found = unsupported({"provider": provider, "arguments": {}}, providers.load(provider))
     assert "by which its start can be found" in found["find_node"]

@@ -140,5 +140,5 @@ def test_only_these_providers_compose_sizes(provider: str) -> None:
     has_form = provider in FORMS
     driver = made(provider)
     driver.zone = SimpleNamespace(name="z")
-    every = ("custom-4-8192", "custom-2-4096-20", "2B-4096MB-50GB")
+    every = ("custom-4-8192", "custom-2-4096-20", "2B-4096MB-50GB", "tinav5.c2r4p1")
     assert any(composed(driver, one) is not None for one in every) == has_form

@@ -10,7 +10,9 @@ import pytest
 from orchestrator_core import PluginError
 from orchestrator_libcloud import providers
 from orchestrator_libcloud.arguments import constructor_arguments, parameters, targets
+from orchestrator_libcloud.capabilities import needed
 from orchestrator_libcloud.settings import LibcloudSettings
+from orchestrator_libcloud.support import chosen
 
 ALL = providers.names()
 
@@ -38,12 +40,27 @@ def test_the_table_has_every_provider() -> None:
 def test_every_setting_in_the_table_has_its_parameter(provider: str) -> None:
     where = targets(providers.load(provider), {})
     takes = providers.taken(provider)
+    takes -= {"region"} if provider in providers.LOCATED else set()
     assert takes <= where.keys()
     assert where["key"] == KEYS.get(provider, "key")
     if "secret" in takes:
         assert where["secret"] == SECRETS.get(provider, "secret")
     if "region" in takes:
         assert where["region"] == REGIONS.get(provider, "region")
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_a_location_that_is_needed_can_be_set(provider: str) -> None:
+    driver_class = chosen({"provider": provider, "arguments": {}}, providers.load(provider))
+    lists = ("list_nodes", "list_images", "list_sizes", "create_node")
+    if any("location" in needed(driver_class, name) for name in lists):
+        assert "region" in providers.taken(provider) or provider == "gridscale"
+
+
+@pytest.mark.parametrize("provider", sorted(providers.LOCATED))
+def test_a_region_that_is_a_location_is_no_argument(provider: str) -> None:
+    settings = {"provider": provider, "region": "r", "arguments": {}}
+    assert constructor_arguments(providers.load(provider), settings) == {}
 
 
 @pytest.mark.parametrize("provider", ALL)

@@ -123,7 +123,7 @@ REFUSALS: list[tuple[str, int, str, tuple[int, str, str | None]]] = [
         "conflictingRequest",
         409,
         "Multiple possible networks found, use a Network ID to be more specific.",
-        (400, "refused", None),
+        (400, "invalid_parameter", "networks"),
     ),
     (
         "badRequest",

@@ -194,7 +194,3 @@ def test_a_task_that_fails_says_why(
         with pytest.raises(error):
             act(node_id=UUID, deadline=deadline)
     assert cloud.exists
-
-
-def test_a_start_is_not_claimed(start: Start) -> None:
-    assert "no sizes" in start()[0].unsupported()["start_vm"]

@@ -8,7 +8,8 @@ Each calls Libcloud's own method, unless that method does not do what it says:
   (:mod:`orchestrator_libcloud.vsphere.actions`);
 * Outscale: a refusal comes back as a value that counts as success, and ``destroy_node`` sends
   what the API never takes;
-* Azure: ``reboot_node`` returns False for every error;
+* Azure: ``reboot_node`` returns False for every error; ``destroy_node`` waits for the VM's end, to
+  delete disks and interfaces that Azure itself deletes;
 * KubeVirt: ``reboot_node`` of a VM that is off gets a 404, as if there were no such VM;
 * Equinix Metal and others: a success with a status that is not the expected one returns False.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -139,6 +140,35 @@ def _restart_kubevirt(driver: Any, node: Any, _: Options) -> bool:
     return state_of(node) is NodeState.RUNNING and bool(driver.reboot_node(node))
 
 
+def _destroy_azure(driver: Any, node: Any, _: Options) -> bool:
+    """Delete a VM, and whatever of its disk and interfaces Azure does not delete with it.
+
+    Libcloud waits until the VM is gone before it deletes these, ten seconds at a time, and fails
+    for a VM without a network profile.
+    """
+    properties = node.extra["properties"]
+    disk = (properties.get("storageProfile") or {}).get("osDisk") or {}
+    interfaces = (properties.get("networkProfile") or {}).get("networkInterfaces") or []
+    known = {
+        "storageProfile": {"osDisk": disk},
+        "networkProfile": {"networkInterfaces": interfaces},
+    }
+    node.extra = {**node.extra, "properties": {**properties, **known}}
+    left = [one for one in interfaces if not _is_deleted_with_vm(one.get("properties") or {})]
+    return bool(
+        driver.destroy_node(
+            node,
+            ex_destroy_nic=bool(left),
+            ex_destroy_vhd="vhd" in disk,
+            ex_destroy_os_disk="managedDisk" in disk and not _is_deleted_with_vm(disk),
+        )
+    )
+
+
+def _is_deleted_with_vm(part: Mapping[str, Any]) -> bool:
+    return bool(part.get("deleteOption") == "Delete")
+
+
 def _restart_azure(driver: Any, node: Any, _: Options) -> bool:
     """Restart a node; raise an error where Libcloud's own method returns False."""
     module = importlib.import_module(_DRIVERS + "azure_arm")
@@ -161,6 +191,7 @@ _OWN: Final[dict[tuple[str, str], Action]] = {
     (_DRIVERS + "outscale", "stop_node"): _outscale("StopVms"),
     (_DRIVERS + "outscale", "start_node"): _outscale("StartVms"),
     (_DRIVERS + "outscale", "reboot_node"): _outscale("RebootVms"),
+    (_DRIVERS + "azure_arm", "destroy_node"): _destroy_azure,
     (_DRIVERS + "azure_arm", "reboot_node"): _restart_azure,
     (_DRIVERS + "kubevirt", "reboot_node"): _restart_kubevirt,
     (actions.MODULE, "destroy_node"): actions.destroy,

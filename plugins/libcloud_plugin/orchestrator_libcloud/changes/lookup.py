@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
 from orchestrator_libcloud.capabilities import lacks, method, needed, offers
-from orchestrator_libcloud.changes import absence, libvirt_domains
+from orchestrator_libcloud.changes import absence, azure_images, libvirt_domains
 from orchestrator_libcloud.listing import instance_types
 from orchestrator_libcloud.listing.composed_sizes import composed, form_of
 from orchestrator_libcloud.listing.fetch_all import fetch_all
@@ -167,7 +167,10 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
 
     Raises:
         ImageNotFound: there is no such image.
+        InvalidParameter: the id has another form than the provider's.
     """
+    if azure_images.is_azure(driver):
+        return azure_images.find(driver, wanted)
     missing = ImageNotFound(f"There is no image {wanted!r}")
 
     def is_listed() -> bool:
@@ -178,11 +181,11 @@ def find_image(driver: Any, wanted: str, region: str | None) -> Any:
         if found is None:
             raise missing
         return found
-    if _in_path(driver) and _AMAZON not in modules(driver) and not _is_path_safe(wanted):
+    if _AMAZON not in modules(driver) and not _is_path_safe(wanted):
         raise missing
     with absence.image_believed(wanted, missing, is_listed):
         image = _got_image(driver, wanted)
-    if image is not None and (not _in_path(driver) or str(image.id) == wanted):
+    if image is not None and str(image.id) == wanted:
         return image
     raise missing
 
@@ -199,11 +202,6 @@ def _listed_image(driver: Any, wanted: str, region: str | None) -> Any:
     return _first(image for image in images if str(image.id) == wanted)
 
 
-def _in_path(driver: Any) -> bool:
-    # Azure's images are paths and names of several parts, which the driver splits itself.
-    return _DRIVERS + "azure_arm" not in modules(driver)
-
-
 def find_size(driver: Any, wanted: str, region: str | None) -> Any:
     """Return the Libcloud size with this id.
 
@@ -217,7 +215,10 @@ def find_size(driver: Any, wanted: str, region: str | None) -> Any:
         size = instance_types.find_size(driver, wanted)
     else:
         size = _get_size(driver, wanted)
-        if size is None:
+        has_only_form = (
+            form_of(driver) is not None and lacks(driver, "list_sizes", ("location",)) is not None
+        )
+        if size is None and not has_only_form:
             sizes = list_with(driver, "list_sizes", region)
             size = _first(size for size in sizes if str(size.id) == wanted)
     size = size or passed_on(driver, wanted)
@@ -262,7 +263,8 @@ def find_location(driver: Any, region: str | None) -> Any:
     if len(locations) == 1:
         return locations[0]
     raise Unsupported(
-        f"Provider {driver.name} needs a location; set region to one of its locations"
+        f"Provider {driver.name} needs a location; set region, or location of the start, to one of "
+        "its locations"
     )
 
 

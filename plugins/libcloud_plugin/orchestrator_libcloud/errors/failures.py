@@ -94,13 +94,30 @@ BAD_NAME: Final = Meaning(Refused, "not accepted by the cloud", field="name")
 BAD_IMAGE: Final = Meaning(Refused, "not accepted by the cloud", field="image")
 BAD_KEY: Final = Meaning(Refused, "not accepted by the cloud", field="keyname")
 WRONG_SIZE: Final = Meaning(Refused, "not accepted by the cloud", field="size")
+NO_NETWORK: Final = Meaning(Refused, "there is no such network or subnet", field="networks")
+BAD_NETWORK: Final = Meaning(Refused, "not accepted by the cloud", field="networks")
+NEEDS_NETWORK: Final = Meaning(Refused, "the cloud cannot choose one; name it", field="networks")
+NO_FIREWALL: Final = Meaning(Refused, "there is no such security group", field="firewalls")
+BAD_FIREWALL: Final = Meaning(Refused, "not accepted by the cloud", field="firewalls")
+BAD_LOCATION: Final = Meaning(Refused, "not accepted by the cloud", field="location")
+BAD_USER_DATA: Final = Meaning(Refused, "not accepted by the cloud", field="user_data")
+BAD_ROOT_DISK: Final = Meaning(Refused, "not accepted by the cloud", field="root_disk")
+BAD_VOLUMES: Final = Meaning(Refused, "not accepted by the cloud", field="volumes")
+NO_GROUP: Final = Meaning(Refused, "there is no such resource group", field="options")
+BAD_SPOT: Final = Meaning(Refused, "not accepted by the cloud", field="spot")
 
 BY_FIELD: Final = {
     "name": BAD_NAME,
     "image": BAD_IMAGE,
     "size": WRONG_SIZE,
     "keyname": BAD_KEY,
+    "ssh_keys": Meaning(Refused, "not accepted by the cloud", field="ssh_keys"),
     "metadata": BAD_METADATA,
+    "tags": Meaning(Refused, "not accepted by the cloud", field="tags"),
+    "networks": BAD_NETWORK,
+    "firewalls": BAD_FIREWALL,
+    "location": BAD_LOCATION,
+    "user_data": BAD_USER_DATA,
 }
 """The meanings of a refusal that names a parameter of a start, by our name of the parameter."""
 

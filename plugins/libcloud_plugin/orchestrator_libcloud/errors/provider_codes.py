@@ -25,6 +25,16 @@ _AMAZON: Final[dict[Meaning, str]] = {
         "Unsupported UnsupportedOperation UnsupportedHostConfiguration UnsupportedInstanceAttribute"
     ),
     failures.NO_KEY: "InvalidKeyPair.NotFound InvalidKeyPair.Format",
+    failures.NEEDS_NETWORK: "VPCIdNotSpecified DefaultVpcDoesNotExist",
+    failures.NO_NETWORK: "InvalidSubnetID.NotFound InvalidSubnetId.Malformed InvalidSubnet",
+    failures.NO_FIREWALL: (
+        "InvalidGroup.NotFound InvalidGroupId.Malformed InvalidSecurityGroupID.NotFound"
+    ),
+    failures.BAD_FIREWALL: (
+        "SecurityGroupsPerInterfaceLimitExceeded SecurityGroupsPerInstanceLimitExceeded"
+    ),
+    failures.BAD_ROOT_DISK: "InvalidBlockDeviceMapping",
+    failures.BAD_SPOT: "SpotMaxPriceTooLow",
     failures.BAD_METADATA: "TagLimitExceeded InvalidTagKey.Malformed TagPolicyViolation",
     failures.QUOTA: (
         "InstanceLimitExceeded VcpuLimitExceeded MaxSpotInstanceCountExceeded "
@@ -93,6 +103,9 @@ _AZURE: Final[dict[Meaning, str]] = {
     ),
     failures.NO_IMAGE: "ImageNotFound PlatformImageNotFound GalleryImageNotFound",
     failures.WRONG_SIZE: "VMSizeNotSupported InvalidVMSize",
+    # A start asks Azure with If-None-Match to change no existing VM.
+    failures.EXISTS: "PreconditionFailed",
+    failures.NO_GROUP: "ResourceGroupNotFound",
     failures.STATE: (
         "PropertyChangeNotAllowed AnotherOperationInProgress RetryableError "
         "ResourceGroupBeingDeleted CanceledAndSupersededDueToAnotherOperation"

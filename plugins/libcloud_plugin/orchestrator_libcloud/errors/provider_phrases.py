@@ -104,6 +104,27 @@ _OTHERS: Final = _table(
         r"\binvalid (?:size|plan|flavou?r|(?:instance|machine|server) type)\b",
     ),
     (failures.BAD_KEY, r"\binvalid (?:ssh|key) ?(?:key|pair)s?\b"),
+    # Paths of Google and Azure.
+    (failures.NO_NETWORK, r"/(?:subnetworks|networks|subnets)/[^' ]+'? (?:was not|referenced)"),
+    (failures.NO_FIREWALL, r"/networkSecurityGroups/\S+ referenced"),
+    (failures.BAD_LOCATION, r"/zones/[^/' ]+'? was not found"),
+    (failures.BAD_ROOT_DISK, r"/diskTypes/[^' ]+'? was not found"),
+    (failures.BAD_VOLUMES, r"/disks/[^' ]+'? (?:was not found|referenced)"),
+    # nova/exception.py: NetworkAmbiguous, NetworkNotFound, NoUniqueMatch, SecurityGroupNotFound,
+    # InvalidBDM, and the refusals of nova/api/openstack/compute/servers.py.
+    (
+        failures.NEEDS_NETWORK,
+        r"multiple possible networks found",
+        r"specify a subnet",
+        r"'networks' is a required property",  # from Nova's microversion 2.37 on
+    ),
+    (failures.NO_NETWORK, rf"\b(?:network|subnet)\b.*{_ABSENT}"),
+    (failures.NO_FIREWALL, rf"\bsecurity[ _]group\b.*{_ABSENT}"),
+    (failures.BAD_FIREWALL, r"multiple security[ _]groups?\b.*\bmatch"),
+    (failures.BAD_LOCATION, r"availability zone\b.*\bnot available", r"invalid availability zone"),
+    (failures.BAD_USER_DATA, r"\buser ?data\b.{0,40}\b(?:limited|too large|invalid|base64)"),
+    (failures.BAD_VOLUMES, r"failed to get volume", rf"\bvolume\b.*{_ABSENT}"),
+    (failures.BAD_ROOT_DISK, r"block device mapping is invalid"),
     (failures.NO_NODE, rf"\b(?:server|instance|node|vm)\b.*{_ABSENT}"),
     (failures.BAD_METADATA, r"invalid metadata", r"metadata (?:property )?(?:key|value)"),
     (

@@ -17,8 +17,19 @@ _NAMES: Final[dict[str, str]] = {
         "size sizeid flavor flavorref flavorid type plan planid machinetype instancetype vmsize "
         "commercialtype serviceofferingid hardwareprofile servertype"
     ),
-    "keyname": "keyname keypair keypairname sshkey sshkeys sshkeyids keypairs authorizedkeys",
-    "metadata": "metadata tags labels tag",
+    "keyname": "keyname keypair keypairname sshkey sshkeys sshkeyid sshkeyids keypairs",
+    "ssh_keys": "authorizedkeys publickeys keydata",
+    "metadata": "metadata",
+    "tags": "tags labels tag",
+    "networks": (
+        "network networks networkid networkids subnet subnetid subnetwork vpcuuid vpcid attachvpc"
+    ),
+    "firewalls": (
+        "securitygroup securitygroups securitygroupid securitygroupids firewallgroupid "
+        "networksecuritygroup"
+    ),
+    "location": "availabilityzone zone location region",
+    "user_data": "userdata customdata",
 }
 _OURS: Final = {word: ours for ours, words in _NAMES.items() for word in words.split()}
 

@@ -33,6 +33,8 @@ class Exchange:
             connections.
         final_error: the error with which the transport itself ended the call, whatever the driver
             raised.
+        private: values in the body of a start that may contain secrets, such as user data. Clouds
+            quote what they refuse.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Exchange:
         self.error: ErrorAnswer | None = None
         self.request: Any = None
         self.final_error: CloudError | None = None
+        self.private: tuple[str, ...] = ()
         self._is_change = False
         self._has_begun = True
         self._sees_all = False
@@ -144,9 +147,12 @@ class Exchange:
             self._requests[-1].error = answer
 
     def carried(self) -> tuple[list[str], list[str]]:
-        """Return the secrets that the last request carried, and the host to which it was sent."""
+        """Return the secrets that the last request carried, and the host to which it was sent.
+
+        The redactor knows their usual encodings, such as Base64.
+        """
         if self.request is None:
-            return [], []
+            return list(self.private), []
         url = urlsplit(self.request.url)
         pairs = [*self.request.headers.items(), *parse_qsl(url.query)]
         secrets = [
@@ -156,7 +162,7 @@ class Exchange:
         ]
         words = [word for secret in secrets for word in (secret, *secret.split()[1:])]
         hosts = [host for host in (url.hostname, url.netloc) if host]
-        return [word for word in words if len(word) >= _SHORTEST_TOKEN], hosts
+        return [*self.private, *(word for word in words if len(word) >= _SHORTEST_TOKEN)], hosts
 
     def tokens(self) -> Iterator[str]:
         """Yield the tokens that the last request carried."""

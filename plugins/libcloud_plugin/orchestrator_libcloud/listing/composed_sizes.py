@@ -58,9 +58,10 @@ def composed(driver: Any, wanted: str) -> Any | None:
 
 def form_of(driver: Any) -> Form | None:
     """Return the form of composed sizes at a driver's provider; None if there are none."""
-    if any(cls.__name__ in _WITHOUT for cls in type(driver).__mro__):
+    driver_class = driver if isinstance(driver, type) else type(driver)
+    if any(cls.__name__ in _WITHOUT for cls in driver_class.__mro__):
         return None
-    known = modules(driver)
+    known = modules(driver_class)
     return next((form for name, form in FORMS.items() if _DRIVERS + name in known), None)
 
 
@@ -81,6 +82,17 @@ def _kubevirt(driver: Any, wanted: str, match: re.Match[str]) -> Any:
     return _size(driver, wanted, int(match["mb"]), None, {"cpu": int(match["cpus"])})
 
 
+def _outscale(driver: Any, wanted: str, match: re.Match[str]) -> Any:
+    # OUTSCALE counts memory in GiB. The other types are Amazon's, whose amounts only it knows.
+    if match["cpus"] is None:
+        return _size(driver, wanted, None, None, {})
+    return _size(driver, wanted, int(match["gib"]) * 1024, None, {"cpu": int(match["cpus"])})
+
+
+def _vsphere(driver: Any, wanted: str, match: re.Match[str]) -> Any:
+    return _size(driver, wanted, int(match["mb"]), None, {"cpu": int(match["cpus"])})
+
+
 def _cloudsigma(driver: Any, wanted: str, match: re.Match[str]) -> Any:
     size = _size(driver, wanted, int(match["mb"]), int(match["gb"]), {})
     size.cpu = int(match["cpus"])
@@ -98,7 +110,9 @@ def _kamatera(driver: Any, wanted: str, match: re.Match[str]) -> Any:
     )
 
 
-def _size(driver: Any, size_id: str, ram: int, disk: int | None, extra: dict[str, Any]) -> Any:
+def _size(
+    driver: Any, size_id: str, ram: int | None, disk: int | None, extra: dict[str, Any]
+) -> Any:
     base = importlib.import_module("libcloud.compute.base")
     return base.NodeSize(
         size_id, size_id, ram, disk, bandwidth=None, price=None, driver=driver, extra=extra
@@ -145,6 +159,23 @@ FORMS: Final[dict[str, Form]] = {
         "existing VMs",
         re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
         _kubevirt,
+    ),
+    "outscale": Form(
+        "`tinavN.cCPUSrGIBpLEVEL`, or the name of another VM type",
+        "`tinav5.c2r4p1`, `t2.small`",
+        "generation of the CPU, vCPUs, memory in GiB, level of performance; Libcloud has no list",
+        re.compile(
+            rf"tinav[0-9]+\.c(?P<cpus>{_AMOUNT})r(?P<gib>{_AMOUNT})(?:p[1-3])?"
+            r"|[a-z][a-z0-9-]*\.[a-z0-9]+"
+        ),
+        _outscale,
+    ),
+    "vsphere": Form(
+        "`custom-CPUS-MB`",
+        "`custom-2-4096`",
+        "vCPUs and memory in MB; the disk is the template's",
+        re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
+        _vsphere,
     ),
 }
 """A driver's module to the form of its composed sizes."""

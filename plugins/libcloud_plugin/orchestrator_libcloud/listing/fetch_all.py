@@ -18,6 +18,7 @@ from orchestrator_libcloud.odd_items.odd_items import Mender
 from orchestrator_libcloud.odd_items.odd_refusals import named_refusal
 from orchestrator_libcloud.odd_items.odd_trials import identified, is_mendable
 from orchestrator_libcloud.paging.paging import ListStopped, Pager, Rule
+from orchestrator_libcloud.replacement import replaced
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 _NOTHING_KNOWN: Final = Lists("not known", Who.UNPAGED, "not known")
@@ -137,7 +138,7 @@ def _pagers(driver: Any, lists: Lists, tape: Tape) -> Iterator[list[Pager]]:
             for owner, name in _places(driver, lists.stands_before)
         ]
         for owner, name, recorder in recorders:
-            stack.enter_context(_instead(owner, name, recorder))
+            stack.enter_context(replaced(owner, name, recorder))
         yield [recorder.pager for _, _, recorder in recorders]
 
 
@@ -153,17 +154,3 @@ def _places(driver: Any, paths: Iterable[str]) -> Iterator[tuple[Any, str]]:
             owner = getattr(owner, step, None)
         if hasattr(owner, name):
             yield owner, name
-
-
-@contextmanager
-def _instead(owner: Any, name: str, other: Any) -> Iterator[None]:
-    # Set on the object, which belongs to this thread; all threads share the class.
-    before = vars(owner).get(name)
-    setattr(owner, name, other)
-    try:
-        yield
-    finally:
-        if before is None:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, before)

@@ -22,6 +22,7 @@ Arguments = Mapping[str, Any]
 _PREFIX: Final = f"{MARKER_KEY}:"
 _DRIVERS: Final = "libcloud.compute.drivers."
 _TOKEN_LENGTH: Final = 64
+_FORM_OF_MARKER: Final = "must be 12 and 32 hexadecimal digits: 0a-1b"
 
 
 class Carrier(Protocol):
@@ -91,21 +92,28 @@ class Labels:
         argument: the parameter, a list.
         inner: the key of that list, if the parameter is a dict.
         place: the key in ``extra`` under which they come back.
+        is_bare: whether the word is the marker alone, because key and marker are too long.
     """
 
     how: str
     argument: str
     inner: str | None = None
     place: str = "tags"
+    is_bare: bool = False
 
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
-        """Add a word made of key and marker."""
-        return _nested(arguments, self.argument, self.inner, [_PREFIX + marker])
+        """Add a word made of key and marker, or of the marker alone."""
+        if self.is_bare and not is_marker(marker):
+            raise InvalidParameter("marker", _FORM_OF_MARKER)
+        word = marker if self.is_bare else _PREFIX + marker
+        return _nested(arguments, self.argument, self.inner, [word])
 
     def read(self, name: str, extra: Any) -> str | None:
         """Return the marker in such a word."""
         words = extra.get(self.place)
-        found = map(_unprefixed, words) if isinstance(words, list) else ()
+        if not isinstance(words, list):
+            return None
+        found = filter(is_marker, words) if self.is_bare else map(_unprefixed, words)
         return next(filter(None, found), None)
 
     def shown(self, name: str) -> str:
@@ -118,19 +126,55 @@ class Text:
     """A text that only this plugin sets, such as a description.
 
     Attributes:
-        argument: the parameter, which is also the key in ``extra`` under which it comes back.
+        argument: the parameter.
+        place: the key in ``extra`` under which it comes back, if that is another word.
+        token: the parameter that makes a repeated start create only one node.
     """
 
     how: str
     argument: str
+    place: str | None = None
+    token: str | None = None
 
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
         """Set the text to key and marker."""
-        return {**arguments, self.argument: _PREFIX + marker}
+        added = {**arguments, self.argument: _PREFIX + marker}
+        if self.token is not None and len(marker) <= _TOKEN_LENGTH:
+            added[self.token] = marker
+        return added
 
     def read(self, name: str, extra: Any) -> str | None:
         """Return the marker in the text."""
-        return _unprefixed(extra.get(self.argument))
+        return _unprefixed(extra.get(self.place or self.argument))
+
+    def shown(self, name: str) -> str:
+        """Return the name unchanged."""
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The token that makes a repeated start create only one node, which the provider returns.
+
+    Attributes:
+        argument: the parameter, at most 64 characters.
+        place: the key in ``extra`` under which it comes back.
+    """
+
+    how: str
+    argument: str
+    place: str
+
+    def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
+        """Set the token to the marker."""
+        if not is_marker(marker):
+            raise InvalidParameter("marker", _FORM_OF_MARKER)
+        return {**arguments, self.argument: marker}
+
+    def read(self, name: str, extra: Any) -> str | None:
+        """Return the token if it is a marker."""
+        token = extra.get(self.place)
+        return token if is_marker(token) else None
 
     def shown(self, name: str) -> str:
         """Return the name unchanged."""
@@ -152,7 +196,7 @@ class Name:
     def put(self, arguments: Arguments, marker: str) -> dict[str, Any]:
         """Add the marker to the name."""
         if not is_marker(marker):
-            raise InvalidParameter("marker", "must be 12 and 32 hexadecimal digits: 0a-1b")
+            raise InvalidParameter("marker", _FORM_OF_MARKER)
         free = self.longest - MARKER_LENGTH - 1
         name = arguments["name"]
         if len(name) > free:
@@ -171,8 +215,15 @@ class Name:
 def _nested(arguments: Arguments, argument: str, inner: str | None, value: Any) -> dict[str, Any]:
     """Return the arguments with a dict or list added to the existing ones."""
     whole = value if inner is None else {inner: value}
-    there = arguments.get(argument)
-    return {**arguments, argument: {**there, **whole} if isinstance(there, dict) else whole}
+    return {**arguments, argument: _joined(arguments.get(argument), whole)}
+
+
+def _joined(there: Any, added: Any) -> Any:
+    if isinstance(there, dict) and isinstance(added, dict):
+        return {**there, **{key: _joined(there.get(key), value) for key, value in added.items()}}
+    if isinstance(there, list) and isinstance(added, list):
+        return [*there, *added]
+    return added
 
 
 def _unprefixed(word: Any) -> str | None:
@@ -195,7 +246,20 @@ CARRIERS: Final[dict[str, Carrier | None]] = {
     ),
     # Nimbus has no tags: Libcloud sends them and Nimbus ignores them.
     "ec2.NimbusNodeDriver": None,
+    "ecs": Text(
+        "the description, and the client token, with which a repeated start creates one node",
+        "ex_description",
+        place="description",
+        token="ex_client_token",  # noqa: S106 - Alibaba's name for a start's own id
+    ),
     "equinixmetal": Text("the description", "description"),
+    # A tag of Linode has at most 50 characters: key and marker have 65.
+    "linode.LinodeNodeDriverV4": Labels("tag, the marker alone", argument="ex_tags", is_bare=True),
+    "outscale": Token(
+        "the client token, with which a repeated start creates one node",
+        "ex_client_token",
+        "ClientToken",
+    ),
     "scaleway": Labels(f"tag `{_PREFIX}...`", argument="ex_tags"),
     "upcloud": Name("the end of the title (255 characters with the marker)", 255),
 }
@@ -205,9 +269,8 @@ Every other driver that takes ``ex_metadata`` stores the marker there. These are
 
 * CloudStack and its like, Google's labels, KubeVirt, libvirt: names have at most 63 characters,
   of which 17 would be left; gridscale's have 64, vSphere's 80.
-* CloudStack's display name, Alibaba's and Gandi's descriptions, KubeVirt's labels: values that
-  can be set do not come back through Libcloud, or Libcloud itself refuses the start.
-* Linode's tags: Libcloud refuses a start without a password for root.
+* CloudStack's display name, Gandi's description, KubeVirt's labels: values that can be set do not
+  come back through Libcloud, or Libcloud itself refuses the start.
 * Vultr's ``tag``: Vultr has replaced it, and may no longer return it.
 * Abiquo, Kamatera, Maxihost, OVH, RimuHosting, vCloud, VPS.net: the longest name is
   not known.

@@ -144,9 +144,25 @@ def _cloudsigma_addresses(nic: Mapping[str, Any]) -> tuple[list[str], list[str]]
     return public, [ip for ip in found if ip not in public]
 
 
+def _amazon(driver: Any) -> None:
+    """Read the name of an image's root device, without which its size cannot be chosen."""
+    convert = driver._to_image  # noqa: SLF001 - the driver's only place for it
+
+    @functools.wraps(convert)
+    def to_image(element: Any) -> Any:
+        image = convert(element)
+        # Amazon and the clouds with its API use different namespaces.
+        name = element.find("{*}rootDeviceName")
+        image.extra["root_device_name"] = None if name is None else name.text
+        return image
+
+    driver._to_image = to_image  # noqa: SLF001
+
+
 _REPAIRS: Final[dict[str, Callable[[Any], None]]] = {
     "azure_arm": _azure,
     "cloudsigma": _cloudsigma,
+    "ec2": _amazon,
     "gce": _google,
 }
 """A driver's module to its correction."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import InvalidAnswer, InvalidParameter, StartRequest
 from orchestrator_libcloud.capabilities import method, needed, takes
-from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
+from orchestrator_libcloud.changes.lookup import find_location
 from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.nodes.carriers import carrier_of
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.starts.mapping import StartMapping
 from orchestrator_libcloud.starts.registry import mapping_of
 
 _DRIVERS: Final = "libcloud.compute.drivers."
-_AMAZON: Final = _DRIVERS + "ec2"
-_BY_ID: Final = frozenset({_AMAZON, _DRIVERS + "openstack"})
-"""Drivers that use only the ids of image and size: neither needs to be fetched again."""
-
 _OWN_CONNECTIONS: Final = frozenset(
     _DRIVERS + name for name in ("dummy", "libvirt_driver", "vsphere")
 )
@@ -44,54 +40,58 @@ def create_node(driver: Any, request: StartRequest, region: str | None, exchange
         InvalidAnswer: the provider did not answer with one node.
     """
     mapping = mapping_of(driver)
-    create = method(driver, "create_node", (*BY_REQUEST, *mapping.supplies))
+    method(driver, "create_node", (*BY_REQUEST, *mapping.supplies))
     mapped = mapping.arguments(driver, request)
-    wished = {**_options(request, mapped), **mapped, "name": request.name}
-    arguments = {**_what(driver, request, region), **_marked(driver, wished, request.marker)}
+    _check_options(mapping, request, mapped)
+    options = mapping.option_arguments(request.options)
+    wished = {**options, **mapped, "name": request.name}
+    arguments = {
+        **_what(mapping, driver, request, region),
+        **_marked(driver, wished, request),
+    }
     exchange.begin_change(sees_all=_OWN_CONNECTIONS.isdisjoint(modules(driver)))
-    node = create(**arguments)
+    with mapping.sending(driver, request):
+        node = mapping.create(driver, arguments)
     if node is None or isinstance(node, list):
         raise InvalidAnswer("The cloud did not answer a start with one node")
     return node
 
 
-def _what(driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
-    """Return image and size in the form that the driver takes."""
+def _what(
+    mapping: StartMapping, driver: Any, request: StartRequest, region: str | None
+) -> dict[str, Any]:
+    """Return image and size in the form that the driver takes, and the location if it needs one."""
     accepted = takes(driver, "create_node")
-    arguments: dict[str, Any] = {}
-    if _BY_ID.isdisjoint(modules(driver)):
-        arguments["image"] = find_image(driver, request.image.id, region)
-        arguments["size"] = find_size(driver, request.size.id, region)
-    else:
-        base = importlib.import_module("libcloud.compute.base")
-        image, size = request.image, request.size
-        arguments["image"] = base.NodeImage(image.id, image.name, driver)
-        arguments["size"] = base.NodeSize(
-            size.id, size.name, size.ram, size.disk, bandwidth=None, price=0.0, driver=driver
-        )
+    for name in ALWAYS_GIVEN:
+        if name not in accepted and name not in mapping.replaces:
+            raise InvalidParameter(name, f"{driver.name} does not take one for a node")
+    arguments = {
+        **mapping.image(driver, request, region),
+        **mapping.size(driver, request, region),
+    }
     if "location" in needed(driver, "create_node") and request.location is None:
         arguments["location"] = find_location(driver, region)
-    for name in ALWAYS_GIVEN:
-        if name not in accepted:
-            raise InvalidParameter(name, f"{driver.name} does not take one for a node")
     return arguments
 
 
-def _options(request: StartRequest, mapped: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a start, none of which sets what another field has set."""
+def _check_options(mapping: StartMapping, request: StartRequest, mapped: Mapping[str, Any]) -> None:
+    """Check that no option sets what another field has set."""
     for name in request.options:
-        if name in mapped:
+        if name in mapped and name not in mapping.own_options:
             raise InvalidParameter("options", f"{name!r} is already set by another field")
-    return dict(request.options)
 
 
-def _marked(driver: Any, wished: dict[str, Any], marker: str | None) -> dict[str, Any]:
+def _marked(driver: Any, wished: dict[str, Any], request: StartRequest) -> dict[str, Any]:
     """Return the arguments with the marker, if anything can carry it."""
     carrier = carrier_of(driver)
     if carrier is None:
         return wished
-    if marker is not None:
-        return carrier.put(wished, marker)
+    if request.marker is not None:
+        marked = carrier.put(wished, request.marker)
+        for name in request.options.keys() & wished.keys():
+            if marked[name] != wished[name] and not isinstance(wished[name], dict | list):
+                raise InvalidParameter("options", f"{name!r} carries the marker of this start")
+        return marked
     if carrier.shown(wished["name"]) != wished["name"]:
         raise InvalidParameter("name", "must not end with the form of a marker")
     return wished

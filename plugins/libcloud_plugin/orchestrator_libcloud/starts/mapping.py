@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
-from orchestrator_libcloud.changes.lookup import find_location
+from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
+from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.lists import KEY_PAIRS, StartList
 
 StartFields = dict[str, StartField | str]
@@ -16,6 +19,9 @@ StartFields = dict[str, StartField | str]
 
 KEY_NAMES: Final = ("ex_keyname", "ex_key_name", "ex_keypair_name", "keypairs")
 """The parameters for the name of a key pair."""
+
+NAMES_ONLY: Final = "(?!)"
+"""An ``id_pattern`` that nothing matches, for things that have only names: a name needs no list."""
 
 _SEVERAL: Final = frozenset({"keypairs"})
 """Parameters that take a list of key names."""
@@ -36,12 +42,30 @@ class StartMapping:
     supplies: ClassVar[tuple[str, ...]] = ()
     """Parameters without a default, beside name, size, image and location, that it always sets."""
 
+    why_no_start: ClassVar[str | None] = None
+    """The reason for starting no node although the driver has the method.
+
+    It follows the provider's name.
+    """
+
+    replaces: ClassVar[frozenset[str]] = frozenset()
+    """Those of name, size and image that the driver takes under another name."""
+
+    known_options: ClassVar[options.Kinds | None] = None
+    """The options with the types of their values; None for the arguments of ``create_node``."""
+
+    own_options: ClassVar[tuple[str, ...]] = ()
+    """Options that :meth:`arguments` reads, and that are no parameters of ``create_node``."""
+
+    ids_only: ClassVar[frozenset[str]] = frozenset()
+    """Those of image and size of which the driver reads only the id, so that none is fetched."""
+
     def fields(self, driver_class: Any) -> StartFields:
         """Return for each field how the provider takes it, or why it does not; send nothing."""
         accepted = takes(driver_class, "create_node")
         found: StartFields = {}
         if not accepted.keys().isdisjoint(KEY_NAMES):
-            found["keyname"] = StartField(given_as="name")
+            found["keyname"] = StartField(given_as="name", id_pattern=NAMES_ONLY)
         if "ex_metadata" in accepted:
             found["metadata"] = StartField()
         if "location" in accepted and lacks(driver_class, "list_locations") is None:
@@ -49,8 +73,7 @@ class StartMapping:
         names = tuple(sorted(accepted.keys() - _NOT_OPTIONS))
         if names:
             found["options"] = StartField(parts=names, note="arguments of Libcloud's create_node")
-        reason = f"Provider {driver_class.name} has no parameter for it in Libcloud"
-        return {**dict.fromkeys(FIELDS, reason), **found}
+        return {**not_taken(driver_class), **found}
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
         """Return the arguments of ``create_node`` for the optional fields of a start.
@@ -71,6 +94,28 @@ class StartMapping:
             **self.location(driver, request.location),
         }
 
+    def image(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+        """Return the argument with the image."""
+        if "image" not in self.ids_only:
+            return {"image": find_image(driver, request.image.id, region)}
+        base = importlib.import_module("libcloud.compute.base")
+        return {"image": base.NodeImage(request.image.id, request.image.name, driver)}
+
+    def size(self, driver: Any, request: StartRequest, region: str | None) -> dict[str, Any]:
+        """Return the argument with the size."""
+        size = request.size
+        if "size" not in self.ids_only:
+            return {"size": find_size(driver, size.id, region)}
+        base = importlib.import_module("libcloud.compute.base")
+        amounts = {"bandwidth": None, "price": 0.0}
+        return {
+            "size": base.NodeSize(size.id, size.name, size.ram, size.disk, driver=driver, **amounts)
+        }
+
+    def create(self, driver: Any, arguments: Mapping[str, Any]) -> Any:
+        """Create the node with all arguments, and return Libcloud's object for it."""
+        return driver.create_node(**arguments)
+
     def key(self, driver: Any, keyname: str | None) -> dict[str, Any]:
         """Return the argument with a key pair's name."""
         if keyname is None:
@@ -86,6 +131,23 @@ class StartMapping:
     def location(self, driver: Any, location: str | None) -> dict[str, Any]:
         """Return the argument with the location."""
         return {} if location is None else {"location": find_location(driver, location)}
+
+    def option_arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of ``create_node`` for the options of a start.
+
+        Raises:
+            InvalidParameter: the provider does not accept an option.
+        """
+        kinds = self.known_options
+        found = given if kinds is None else options.checked(given, kinds)
+        return {name: value for name, value in found.items() if name not in self.own_options}
+
+    def sending(self, driver: Any, request: StartRequest) -> AbstractContextManager[None]:
+        """Return the context in which ``create_node`` is called.
+
+        A provider corrects in it what Libcloud sends wrong.
+        """
+        return nullcontext()
 
 
 FIELDS: Final = (
@@ -104,6 +166,12 @@ FIELDS: Final = (
     "options",
 )
 """The names of the optional fields of a start."""
+
+
+def not_taken(driver_class: Any) -> StartFields:
+    """Return the usual reason for every field; a mapping replaces those that it takes."""
+    reason = f"Provider {driver_class.name} has no parameter for it in Libcloud"
+    return dict.fromkeys(FIELDS, reason)
 
 
 def checked_pairs(pairs: Mapping[str, Any], field: str) -> dict[str, str]:

@@ -22,20 +22,20 @@ def destroy(driver: Any, node: Any, _: Any) -> bool:
     """Switch a VM off if it is on, then delete it with its files."""
     vm = driver.find_by_uuid(node.id)
     if str(vm.runtime.powerState) != "poweredOff":
-        _wait(vm.PowerOff())
-    _wait(vm.Destroy())
+        wait_for(vm.PowerOff())
+    wait_for(vm.Destroy())
     return True
 
 
 def power_off(driver: Any, node: Any, _: Any) -> bool:
     """Switch a VM off."""
-    _wait(driver.find_by_uuid(node.id).PowerOff())
+    wait_for(driver.find_by_uuid(node.id).PowerOff())
     return True
 
 
 def power_on(driver: Any, node: Any, _: Any) -> bool:
     """Switch a VM on."""
-    _wait(driver.find_by_uuid(node.id).PowerOn())
+    wait_for(driver.find_by_uuid(node.id).PowerOn())
     return True
 
 
@@ -48,13 +48,13 @@ def reboot(driver: Any, node: Any, _: Any) -> bool:
     return True
 
 
-def _wait(task: Any) -> None:
-    """Wait until a task has ended; raise the task's fault if it failed."""
+def wait_for(task: Any) -> Any:
+    """Wait until a task has ended and return its result; raise the task's fault if it failed."""
     pause = _FIRST_LOOK
     while True:
         info = task.info
         if info.state == "success":
-            return
+            return info.result
         if info.state == "error":
             if isinstance(info.error, Exception):
                 raise info.error
