@@ -63,6 +63,7 @@ _CLOUD: Final = frozenset(
         "available",
         "message",
         "operations",
+        "start_fields",
         "circuit",
         "threads",
         "queue",
