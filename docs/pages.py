@@ -19,7 +19,7 @@ from orchestrator_core.settings.reference import plugin_tables, settings_page
 from orchestrator_core.testing.runner.page import behaviours_page
 from orchestrator_dummy.injection import FaultInjectionSettings
 from orchestrator_libcloud.settings import LibcloudSettings
-from orchestrator_libcloud.starts.fields_page import start_fields_page
+from orchestrator_libcloud.start_fields_page import start_fields_page
 
 ROOT: Final = Path(__file__).parents[1]
 

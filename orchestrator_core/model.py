@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from orchestrator_core.patterns import matches
+
 JsonObject = dict[str, Any]
 
 
@@ -117,6 +119,13 @@ class ImageFilter:
     name: str | None = None
     owner: str | None = None
     architecture: str | None = None
+
+    def fits(self, name: str) -> bool:
+        """Return whether an image with this name is wanted, as far as the name decides.
+
+        .. versionadded:: 0.1
+        """
+        return self.name is None or matches(name, self.name)
 
 
 @dataclass(slots=True)

@@ -23,8 +23,14 @@ from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.clouds.start_fields import faults_of_settings
 from orchestrator_core.context import State
-from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
+from orchestrator_core.errors import (
+    InvalidAnswer,
+    OrchestratorError,
+    SettingsError,
+    StateUnavailable,
+)
 from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.redaction import LEAST, redact
@@ -62,7 +68,8 @@ class _Finding:
 def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> None:
     """Check the settings and load the plugins.
 
-    With --connect, also reach the database, each cloud and each assignment backend.
+    The defaults of starts are compared with what each cloud takes. With --connect, also reach the
+    database, each cloud and each assignment backend.
     """
     settings = load_settings(config)
     configure_logging(settings.server)
@@ -78,7 +85,8 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         host = HostEnvironment(Path(directory), CloudInventory(), state)
         registry, _extensions = build(settings, plugins, host)
         findings = [] if database is None else [_of_database(database, connect=connect)]
-        findings += asyncio.run(_findings(registry, connect=connect))
+        found, wrong_starts = asyncio.run(_look(registry, connect=connect))
+        findings += found
     for cloud in registry.clouds.values():
         reason = registry.reason_against_destroying(cloud)
         if reason is not None:
@@ -90,8 +98,14 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
             "messages and logs only if it is a whole value",
             err=True,
         )
+    for fault in wrong_starts:
+        # A reload takes them all the same, as a server that starts with them does.
+        level = "warning: " if reload else ""
+        click.echo(redact(f"orchestrator: {settings.file or 'settings'}: {level}{fault}"), err=True)
     if reload:
         click.echo(READY)
+    elif wrong_starts:
+        sys.exit(1)
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
@@ -167,6 +181,26 @@ def _of_database(database: Database, *, connect: bool) -> _Finding:
         why = error.reason if isinstance(error, StateUnavailable) else error.message
         return _Finding("[state]", kind, why or error.message, time.monotonic() - begun, ok=False)
     return _Finding("[state]", kind, "reached", time.monotonic() - begun, ok=True)
+
+
+async def _look(registry: Registry, *, connect: bool) -> tuple[list[_Finding], list[str]]:
+    """Return the findings, and the faults of the defaults of starts."""
+    faults = [fault for cloud in registry.clouds.values() for fault in await _of_starts(cloud)]
+    findings = await _findings(registry, connect=connect)
+    return findings, faults
+
+
+async def _of_starts(cloud: Cloud) -> list[str]:
+    """Return what is wrong with the defaults of a cloud's starts.
+
+    Nothing is known of a cloud whose plugin cannot be used; its own finding tells the reason.
+    """
+    try:
+        return faults_of_settings(cloud.settings, await cloud.start_fields())
+    except InvalidAnswer as error:
+        return [f"[clouds.{cloud.name}] start_fields: {error.message}"]
+    except OrchestratorError:
+        return []
 
 
 async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from orchestrator_core.clouds.living import choose_living
-from orchestrator_core.clouds.named import matches, one_named
+from orchestrator_core.clouds.named import one_named
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     ImageNotFound,
@@ -101,8 +101,7 @@ class Driver:
         for field in ("owner", "architecture"):
             if getattr(filters, field) is not None:
                 raise InvalidParameter(field, f"{self._hooks.title} does not filter images by it")
-        assert name is not None
-        return [one for one in self._many("list_images", Image) if matches(one.name, name)]
+        return [one for one in self._many("list_images", Image) if filters.fits(one.name)]
 
     def read(self, operation: str, *arguments: Any) -> Any:
         """Return the answer of the method of that name, or of a hook that returns a whole list.

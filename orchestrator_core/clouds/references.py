@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.named import one_named
+from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.start_request import StartField
 
 LISTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -29,8 +30,8 @@ def resolve(driver: Driver, fields: Mapping[str, Any]) -> dict[str, Any]:
     reference does not show by itself which of them it is (:attr:`StartField.id_pattern`).
 
     Raises:
-        InvalidParameter: for a reference that fits nothing, or whose name fits several things; the
-            error lists them.
+        InvalidParameter: for a reference that fits nothing, or whose name fits several things (the
+            error lists them), and for two references to the same thing.
     """
     found = dict(fields)
     taken = driver.start_fields()
@@ -42,13 +43,28 @@ def resolve(driver: Driver, fields: Mapping[str, Any]) -> dict[str, Any]:
         unclear = [one for one in given if not _is_clear(how, one)]
         if not unclear or not driver.offers(hook):
             continue
-        things = driver.read(hook)
+        things = list(driver.read(hook))
         wanted = [
-            _wanted(how, _pick(things, one, field, noun)) if one in unclear else one
+            _wanted(how, things, _pick(things, one, field, noun), field, noun)
+            if one in unclear
+            else one
             for one in given
         ]
+        _check_distinct(given, wanted, field, noun)
         found[field] = wanted[0] if isinstance(value, str) else wanted
     return found
+
+
+def _check_distinct(given: Sequence[str], wanted: Sequence[str], field: str, noun: str) -> None:
+    first: dict[str, str] = {}
+    for reference, same in zip(given, wanted, strict=True):
+        if same in first:
+            raise InvalidParameter(
+                field,
+                f"{first[same]!r} and {reference!r} are the same {noun}; give one of them",
+                nothing_done=True,
+            )
+        first[same] = reference
 
 
 def _is_clear(how: StartField, reference: str) -> bool:
@@ -59,17 +75,31 @@ def _is_clear(how: StartField, reference: str) -> bool:
     return is_id == (how.given_as == "id")
 
 
-def _wanted(how: StartField, thing: Any) -> str:
-    return str(thing.id if how.given_as == "id" else thing.name)
+def _wanted(how: StartField, things: Sequence[Any], thing: Any, field: str, noun: str) -> str:
+    """Return a thing in the driver's form.
+
+    Raises:
+        InvalidParameter: when the driver wants its name, and others have the same one: the cloud
+            would choose one of them.
+    """
+    if how.given_as == "id":
+        return str(thing.id)
+    if sum(other.name == thing.name for other in things) > 1:
+        raise InvalidParameter(
+            field,
+            f"{noun} {thing.id!r} cannot be chosen: the cloud's API takes only names, and several "
+            f"{noun}s are named {thing.name!r}; rename one of them",
+            nothing_done=True,
+        )
+    return str(thing.name)
 
 
-def _pick(things: Iterable[Any], reference: str, field: str, noun: str) -> Any:
+def _pick(things: Sequence[Any], reference: str, field: str, noun: str) -> Any:
     """Return the thing with this id or, if there is none, the one thing with this name.
 
     Raises:
         InvalidParameter: when there is no such thing, or several have the name.
     """
-    things = list(things)
     for thing in things:
         if thing.id == reference:
             return thing

@@ -12,6 +12,7 @@ from orchestrator_core.redaction.addresses import Endpoint, hide_addresses
 from orchestrator_core.redaction.forms import LEAST, texts
 from orchestrator_core.redaction.registry import (
     MARK,
+    keep_inside,
     keep_named,
     keep_plain,
     keep_secret,
@@ -25,6 +26,7 @@ __all__ = [
     "MARK",
     "Endpoint",
     "hide_addresses",
+    "keep_inside",
     "keep_named",
     "keep_plain",
     "keep_secret",

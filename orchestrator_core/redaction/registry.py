@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -19,6 +21,12 @@ MARK: Final = "***"
 
 _VALUES: Final = 16
 """The number of values kept for one source: a cloud may quote a password after its change."""
+
+_NAMED: Final = re.compile(
+    r"""^[\s-]*(?:export\s+)?["']?(?P<name>[\w.-]+)["']?\s*[:=]\s*["']?(?P<value>\S.*?)["']?,?\s*$""",
+    re.MULTILINE,
+)
+"""A line of YAML, of a shell or of an INI file that gives a name a value."""
 
 _BLOCK: Final = 128
 _BLOCKS: Final = 8
@@ -161,6 +169,20 @@ def keep_named(table: Mapping[str, Any]) -> None:
             keep_plain(text)
         elif is_secret_name(name) and not text.startswith(("env:", "file:")):
             keep_secret(text, f"the value {text}")
+
+
+def keep_inside(text: str) -> None:
+    """Remove the secrets that a long text of the settings contains, and not the text itself.
+
+    These are private keys in PEM form, the passwords of a URL, and the values of lines such as
+    ``password: x`` and ``TOKEN=x``. The whole text as one secret would take 6 KB of memory for each
+    of its bytes, in every process.
+    """
+    for part in islice(parts(text), 1, None):
+        keep_secret(part, f"the value {part}")
+    for found in _NAMED.finditer(text):
+        if is_secret_name(found["name"]):
+            keep_secret(found["value"], f"the value {found['value']}")
 
 
 def register_secret(value: str) -> None:

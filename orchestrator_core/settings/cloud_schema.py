@@ -30,7 +30,7 @@ from orchestrator_core.settings.schema_fields import (
     text,
     words,
 )
-from orchestrator_core.settings.secrets import SecretField, SecretMapping
+from orchestrator_core.settings.secrets import LongTextField, SecretMapping
 from orchestrator_core.validation.start_fields import StartFieldsSchema
 
 _NOT_EMPTY: Final = validate.Length(min=1)
@@ -103,11 +103,11 @@ class StartDefaultsSchema(StartFieldsSchema):
     by itself. A default is not used beside a field of the caller that excludes it.
     """
 
-    user_data = SecretField(
-        allow_plain=True,
+    user_data = LongTextField(
         metadata={
             "description": "The text for the VM's init system (cloud-init); `file:PATH` for the "
-            "content of a file."
+            "content of a file.",
+            "type": "text or reference",
         },
     )
     options = SecretMapping(

@@ -6,16 +6,23 @@ clouds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from marshmallow import Schema
 
-from orchestrator_core.redaction import LEAST, keep_named, keep_plain, keep_secret, texts
+from orchestrator_core.redaction import (
+    LEAST,
+    keep_inside,
+    keep_named,
+    keep_plain,
+    keep_secret,
+    texts,
+)
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
-from orchestrator_core.settings.secrets import Secret, is_reference
+from orchestrator_core.settings.secrets import Secret, is_reference, reveal_all
 
 
 def keep_references(settings: Settings) -> None:
@@ -40,6 +47,8 @@ def keep_handed(settings: Settings) -> None:
     base = BASE_DIRECTORY.set(base_directory(settings.file))
     try:
         keep_references(settings)
+        for cloud in settings.clouds.values():
+            _keep_defaults(cloud.start)
         found = [*settings.auth.tokens.values(), *([settings.state.url] if settings.state else [])]
         for secret in found:
             with suppress(ValueError):
@@ -49,6 +58,14 @@ def keep_handed(settings: Settings) -> None:
                     keep_plain(secret.reveal())
     finally:
         BASE_DIRECTORY.reset(base)
+
+
+def _keep_defaults(start: Mapping[str, Any]) -> None:
+    """Register the secrets in the defaults of a cloud's starts."""
+    with suppress(ValueError):
+        revealed = reveal_all(dict(start))  # registers those that references name
+        keep_named(revealed.get("options", {}))
+        keep_inside(revealed.get("user_data", ""))
 
 
 def keep_marked(schema: Schema, loaded: dict[str, Any]) -> None:

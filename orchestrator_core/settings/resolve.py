@@ -9,7 +9,8 @@ from marshmallow import Schema, fields
 
 from orchestrator_core.settings.environment import EnvironmentText
 from orchestrator_core.settings.paths import FileField, PathField
-from orchestrator_core.settings.secrets import SecretField, SecretMapping
+from orchestrator_core.settings.secrets import LongTextField, SecretField, SecretMapping
+from orchestrator_core.validation.text import Text, TextMapping
 
 _TEXTS: Final = (
     fields.String,
@@ -18,6 +19,7 @@ _TEXTS: Final = (
     fields.IP,
     fields.IPInterface,
     SecretField,
+    LongTextField,
     PathField,
     FileField,
 )
@@ -26,6 +28,8 @@ _TEXTS: Final = (
 _TYPED: Final = (fields.Number, fields.Boolean, fields.List, fields.Tuple, fields.TimeDelta)
 """Fields that load values for which TOML has types."""
 
+
+_TEXT: Final = Text()
 
 _Others = Callable[[EnvironmentText], Any]
 
@@ -70,7 +74,9 @@ def _resolve(value: Any, field: fields.Field[Any] | None, others: _Others) -> An
     if isinstance(value, Mapping):
         if isinstance(field, fields.Nested):
             return resolve(value, field.schema, others)
-        inner = field.value_field if isinstance(field, fields.Dict) else None
+        inner: fields.Field[Any] | None = _TEXT if isinstance(field, TextMapping) else None
+        if isinstance(field, fields.Dict):
+            inner = field.value_field
         return {key: _resolve(item, inner, others) for key, item in value.items()}
     return value
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from orchestrator_core.redaction import keep_named, keep_plain, keep_secret
+from orchestrator_core.redaction import keep_inside, keep_named, keep_plain, keep_secret
 from orchestrator_core.settings import kept_files
 from orchestrator_core.settings.environment import EnvironmentText
 from orchestrator_core.settings.files import why_unusable
@@ -53,14 +53,26 @@ class Secret:
             # The message omits the variable's name, which may be the secret itself, typed by
             # mistake.
             raise ValueError("the environment variable that it names is not set")
-        keep_secret(value, self.reference)
+        self._keep(value)
         return value
+
+    def _keep(self, value: str) -> None:
+        keep_secret(value, self.reference)
 
     def __repr__(self) -> str:
         return f"Secret({self.reference!r})"
 
     def __str__(self) -> str:
         return self.reference
+
+
+class LongSecret(Secret):
+    """A long text with secrets in it, such as user data, of which only these are redacted."""
+
+    __slots__ = ()
+
+    def _keep(self, value: str) -> None:
+        keep_inside(value)
 
 
 open_files: set[Path] = set()
@@ -86,13 +98,13 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(("env:", "file:")) and value[-1] != ":"
 
 
-def _load(reference: str, *, keep: bool = False) -> Secret:
-    secret = Secret(reference)
+def _load(reference: str, *, keep: bool = False, kind: type[Secret] = Secret) -> Secret:
+    secret = kind(reference)
     try:
         value = secret.reveal()
     except ValueError as error:
         raise ValidationError(str(error)) from None
-    return Secret(reference, plain=value) if keep else secret
+    return kind(reference, plain=value) if keep else secret
 
 
 class SecretField(fields.Field[Secret]):
@@ -120,6 +132,18 @@ class SecretField(fields.Field[Secret]):
             raise ValidationError(f"{_FORM}, not the secret itself")
         keep_plain(value)
         return Secret("(plain)", plain=value)
+
+
+class LongTextField(fields.Field[Secret]):
+    """A marshmallow field for a long text, or a reference to one, which has secrets in it."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Secret:
+        if is_reference(value):
+            return _load(value, kind=LongSecret)
+        if not isinstance(value, str) or not value:
+            raise ValidationError(_PLAIN_FORM)
+        keep_inside(value)
+        return LongSecret("(plain)", plain=value)
 
 
 class SecretMapping(fields.Field[dict[str, Any]]):

@@ -18,6 +18,7 @@ from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
 from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReads
 from orchestrator_core.testing.behaviours.cloud_recovery import BaseCloudRecovery
+from orchestrator_core.testing.behaviours.cloud_start_fields import BaseCloudStartFields
 from orchestrator_core.testing.behaviours.extension import BaseExtension
 from orchestrator_core.testing.behaviours.package import BasePackage
 from orchestrator_core.testing.fake import Fake, Stage
@@ -35,6 +36,7 @@ __all__ = [
     "BaseCloudPower",
     "BaseCloudReads",
     "BaseCloudRecovery",
+    "BaseCloudStartFields",
     "BaseExtension",
     "BasePackage",
     "Behaviour",

@@ -43,6 +43,18 @@ class Fake:
             one second, the settings need ``visibility_timeout`` too.
         many: The number of nodes that a test of several starts at once starts.
         file: The settings file; paths in ``settings`` are relative to its directory.
+        start_values: For a cloud, values of a start's optional fields, in the form of version 1's
+            body. The tests choose a value for each field without an entry, and for ``keyname``,
+            ``networks``, ``firewalls`` and ``location`` an item of the cloud's list. ``options``
+            has no other value; its keys become the ``start_options`` of the settings.
+        started: For a cloud, a function that returns what the service has received of a start's
+            optional fields, in the form of version 1's body. The argument is the node as version 1
+            shows it; :attr:`start_values` are in the same form. A reference is the id or the name,
+            and user data are not encoded. Without the function the tests cannot check that a field
+            arrives.
+
+    .. versionchanged:: 0.1
+        ``start_values`` and ``started``.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -55,6 +67,8 @@ class Fake:
     settle: float = 10.0
     many: int = 5
     file: Path | None = None
+    start_values: Mapping[str, Any] = field(default_factory=dict)
+    started: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 
 FakeFactory = Callable[[Stage], AbstractContextManager[Fake]]

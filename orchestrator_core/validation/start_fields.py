@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,8 +16,8 @@ from orchestrator_core.validation.text import (
     LongText,
     Text,
     TextMapping,
+    YesOrNo,
     whole_number,
-    yes_or_no,
 )
 
 MAX_USER_DATA: Final = 65_535
@@ -68,7 +69,7 @@ class RootDiskSchema(_Part):
         1, _MOST_GB, "GB", "The size. Without it, the image or the size of the VM determines it."
     )
     type = Text(metadata={"description": "The cloud's own word for the kind of disk: `gp3`."})
-    keep = yes_or_no(metadata={"description": "Whether the disk remains when the VM is destroyed."})
+    keep = YesOrNo(metadata={"description": "Whether the disk remains when the VM is destroyed."})
 
 
 class VolumeSchema(_Part):
@@ -77,7 +78,7 @@ class VolumeSchema(_Part):
     id = Text()
     size = whole_number(1, _MOST_GB, "GB", "The size of a new volume.")
     type = Text(metadata={"description": "The cloud's own word for the kind of a new volume."})
-    keep = yes_or_no(
+    keep = YesOrNo(
         metadata={"description": "Whether a new volume remains when the VM is destroyed."}
     )
 
@@ -89,28 +90,42 @@ class VolumeSchema(_Part):
             raise ValidationError("an existing volume takes only id")
 
 
+class Price(fields.Field[float]):
+    """A finite number above 0."""
+
+    default_error_messages = {**MESSAGES, "invalid": "must be a number above 0"}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.make_error("invalid")
+        try:
+            price = float(value)
+        except OverflowError:
+            raise self.make_error("invalid") from None
+        if not (price > 0 and math.isfinite(price)):
+            raise self.make_error("invalid")
+        return price
+
+
 class SpotSchema(_Part):
     """The wish for a VM that the cloud may take back."""
 
-    max_price = fields.Float(
-        allow_nan=False, error_messages={**MESSAGES, "invalid": "must be a number above 0"}
-    )
-
-    @validates_schema(skip_on_field_errors=True)
-    def _positive(self, data: Mapping[str, Any], **_: Any) -> None:
-        if data.get("max_price", 1) <= 0:
-            raise ValidationError("must be a number above 0", "max_price")
+    max_price = Price()
 
 
-class Spot(fields.Field[dict[str, Any]]):
-    """``true``, or an object with ``max_price``."""
+class Spot(fields.Field[dict[str, Any] | bool]):
+    """``true``, or an object with ``max_price``; ``false`` replaces a default of the settings."""
 
     default_error_messages = {  # noqa: RUF012
         **MESSAGES,
-        "invalid": "must be true, or an object with max_price",
+        "invalid": "must be true, false, or an object with max_price",
     }
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, **kwargs: Any
+    ) -> dict[str, Any] | bool:
+        if value is False:
+            return False
         if value is True:
             return {}
         if not isinstance(value, dict):
@@ -164,7 +179,7 @@ class StartFieldsSchema(Schema):
         },
     )
     location = Text(metadata={"description": "The zone or region, by name or id."})
-    public_ip = yes_or_no(
+    public_ip = YesOrNo(
         metadata={
             "description": "Whether the VM gets a public address. Without it the cloud decides."
         }

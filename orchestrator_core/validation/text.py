@@ -171,7 +171,12 @@ def whole_number(low: int, high: int, unit: str, description: str) -> fields.Int
     )
 
 
-def yes_or_no(**kwargs: Any) -> fields.Boolean:
-    """Return a field for ``true`` or ``false``, which are not written in another way."""
-    messages = {**MESSAGES, "invalid": "must be true or false"}
-    return fields.Boolean(truthy={True}, falsy={False}, error_messages=messages, **kwargs)
+class YesOrNo(fields.Boolean):
+    """``true`` or ``false``, and not ``1`` or ``0``, which Python takes for them."""
+
+    default_error_messages = {**MESSAGES, "invalid": "must be true or false"}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value

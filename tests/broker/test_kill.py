@@ -14,7 +14,8 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import vms
 from tests.conftest import running
 from tests.databases import MakeUrl
-from tests.stateful import Api, Json, leases_end, settings, wait_for
+from tests.every_field import EVERY_FIELD, RECORDED, SHOWN
+from tests.stateful import START, Api, Json, leases_end, settings, wait_for
 
 POINTS = (
     "start.recorded",
@@ -101,7 +102,7 @@ def killed(
         make: MakeUrl = request.getfixturevalue("postgres")
         url = make()
     points = ",".join(f"{point}@{folder / point}" for point in POINTS)
-    cloud = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.5'
+    cloud = f'store = "file:{folder}/cloud.db"\nvisibility_timeout = 0.5\nstart_options = ["rack"]'
     state = f'url = "{url}"\nretry_delay = 0.2\nmax_retry_delay = 0.5'
     with running(settings(state, cloud), folder, {VARIABLE: points}) as server:
         server.wait_for_log("durable worker ready")
@@ -124,6 +125,32 @@ def test_a_start_is_made_once_or_not_at_all(killed: Killed, point: str) -> None:
     else:
         assert (operation["state"], again.status_code) == ("succeeded", 200)
         assert again.json()["nodes"]["id"] in killed.api.nodes()
+    killed.check()
+
+
+@pytest.mark.parametrize("point", ["start.recorded", "start.answered", "start.settled"])
+def test_a_start_with_every_field_is_made_once_and_as_asked(killed: Killed, point: str) -> None:
+    before, key = killed.api.nodes(), {"Idempotency-Key": f"every field {point}"}
+
+    def start() -> httpx2.Response:
+        return killed.api.http.post("/vm/start", json={**START, **EVERY_FIELD}, headers=key)
+
+    killed.dies(point, start)
+    killed.check()
+    again = start()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    listed = {node["id"]: node for node in killed.api.get("/nodes")["nodes"]}
+    made = [listed[node] for node in listed if node not in before]
+    (operation,) = killed.api.operations(kind="start_vm", limit="1")
+    assert operation["parameters"] == {**START, **RECORDED}
+    if point == "start.recorded":
+        assert (again.status_code, made) == (502, [])
+    else:
+        assert (again.status_code, [node["id"] for node in made]) == (
+            200,
+            [again.json()["nodes"]["id"]],
+        )
+        assert made[0]["extra"]["start"] == SHOWN
     killed.check()
 
 

@@ -30,12 +30,15 @@ from orchestrator_core import (
     NodeNotFound,
     QuotaExceeded,
     RateLimited,
+    RootDisk,
     Size,
     StartRequest,
 )
 from orchestrator_core.api.errors import STATUSES
 from orchestrator_core.hookspecs import CloudHooks
+from orchestrator_core.plugins import start_fields
 from orchestrator_core.settings.load import load_section, load_settings
+from orchestrator_core.start_request import START_FIELDS
 from orchestrator_core.testing import Stage
 from tests import commands, loopback
 from tests.conftest import Serve
@@ -203,6 +206,54 @@ def test_answers_are_told_apart(
     assert type(error) is kind
     assert getattr(error, "transient", None) is transient
     assert getattr(error, "repeat_is_safe", None) is safe
+
+
+def test_start_fields_are_what_the_kit_and_the_core_take() -> None:
+    sent: list[dict[str, Any]] = []
+    client = SimpleNamespace(
+        create=sent.append,
+        keys=lambda: [{"id": "k-1", "name": "laptop"}],
+        networks=lambda: [{"id": "net-0000000a", "name": "lan", "cidr": "10.0.0.0/24"}],
+    )
+    nimbus = driver("def start_fields", client=client)
+    assert start_fields.fault(nimbus.start_fields()) is None
+    assert [one.name for one in (*nimbus.list_keypairs(), *nimbus.list_networks())] == [
+        "laptop",
+        "lan",
+    ]
+    image, size = Image("1", "i"), Size("1", "s")
+    nimbus.start_vm(StartRequest("plain", image, size))
+    nimbus.start_vm(
+        StartRequest(
+            "full",
+            image,
+            size,
+            keyname="laptop",
+            ssh_keys=["ssh-ed25519 A"],
+            user_data="#!/bin/sh",
+            networks=["net-0000000a"],
+            root_disk=RootDisk(size=40),
+        )
+    )
+    assert sent == [
+        {"name": "plain", "image": "1", "size": "1"},
+        {
+            "name": "full",
+            "image": "1",
+            "size": "1",
+            "key": "laptop",
+            "public_key": "ssh-ed25519 A",
+            "user_data": "#!/bin/sh",
+            "network": "net-0000000a",
+            "disk_gb": 40,
+        },
+    ]
+
+
+def test_a_fake_tells_what_it_has_received() -> None:
+    fake = shown("def started(node)").fake
+    assert fake.started({"id": "n-1"}) == {"keyname": "laptop", "root_disk": {"size": 40}}
+    assert fake.start_values.keys() <= set(START_FIELDS)
 
 
 def test_what_a_region_cannot_do_has_a_reason() -> None:

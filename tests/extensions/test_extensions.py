@@ -23,7 +23,7 @@ START = {"name": "x", "image": "1", "size": "no such size"}
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment in which the three extensions are installed."""
+    """Return the environment in which the extensions are installed."""
     directory = tmp_path_factory.mktemp("extensions")
     source = directory / "tried"
     shutil.copytree(Path(__file__).parent / "tried", source)
@@ -62,7 +62,7 @@ def test_a_policy_gives_leases_and_sees_them_renewed(
     lines = [json.loads(line) for line in trail.read_text().splitlines()]
     assert [(one["operation"], one["parameters"], one["error"]) for one in lines[-2:]] == [
         ("renew_vm", {"node": "1", "lease": "2h"}, None),
-        ("renew_vm", {"node": "2", "lease": "2h"}, "Refused"),
+        ("renew_vm", {"node": "2", "lease": "2h"}, "NoLease"),
     ]
 
 
@@ -90,6 +90,35 @@ def test_an_audit_trail_has_a_line_for_every_call(
         assert (line["caller"], line["cloud"], line["request_id"]) == ("ops", "fake_driver", "me-1")
         assert line["duration"] > 0
     assert OPS_TOKEN not in server.log()
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ('{networks = ["public"]}', {"networks": ["net-3"]}),
+        ('{networks = "public"}', "networks: must be a list"),
+        ("{public_ip = 1}", "public_ip: must be true or false"),
+        ("{bread = 1}", "bread: is not a known field"),
+        ("{spot = true}", "spot: is not taken by cloud fake_driver: there is none"),
+        ('{location = "x"}', "location: there is no location with the id or name 'x'"),
+    ],
+)
+def test_the_fields_of_an_extension_are_checked_as_those_of_a_caller(
+    serve: Any, installed: dict[str, str], fields: str, outcome: Any
+) -> None:
+    rules = '[clouds.fake_driver.start_fields]\nspot = "there is none"\n'
+    extension = f'[extensions.placing]\nextension = "placing"\nfields = {fields}\n'
+    server = serve(f"{CLOUD}{rules}{extension}", environment=installed)
+    answer = loopback.post(
+        f"{server.url}/api/v1/vm/start/fake_driver", json={**START, "size": "1"}
+    ).json()
+    if isinstance(outcome, dict):
+        assert answer["nodes"]["extra"]["start"] == outcome
+    else:
+        assert answer["error_code"] == "invalid_parameter"
+        assert answer["message"].removeprefix("Param not valid: ") == outcome
+        nodes = loopback.get(f"{server.url}/api/v1/nodes/fake_driver").json()["nodes"]
+        assert len(nodes) == 2
 
 
 STATE = 'url = "sqlite:///state.db"'

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -53,9 +53,9 @@ def plugin() -> Iterator[Path]:
         yield folder
 
 
-def run_steps(server: Server, folder: Path, choice: str) -> str:
+def run_steps(server: Server, folder: Path, choice: str, steps: Sequence[str]) -> str:
     """Run the program of the page with the reader's choice; return what it prints."""
-    code = ADDRESS.sub(server.url, "".join([choice, *STEPS]))
+    code = ADDRESS.sub(server.url, "".join([choice, *steps]))
     # The VMs of this cloud share the disk of this machine.
     code = code.replace("/tmp/tutorial", f"{folder}/tutorial")  # noqa: S108 - of the page
     (folder / "tutorial.py").write_text(code)
@@ -96,7 +96,7 @@ def test_the_reader_logs_in(
     chosen = choice.replace('"admin"', f'"{getpass.getuser()}"')
     chosen = chosen.replace('"debian"', f'"{getpass.getuser()}"')
     try:
-        printed = run_steps(server, tmp_path, chosen)
+        printed = run_steps(server, tmp_path, chosen, STEPS)
     finally:
         end_all(tmp_path / "vms")
     assert "['debian-12-amd64', 'debian-12']" in printed

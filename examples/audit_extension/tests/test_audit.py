@@ -177,7 +177,7 @@ def test_nothing_is_lost_between_several_workers(audited: Audited) -> None:
 
 
 def test_no_secret_is_in_it(audited: Audited) -> None:
-    body = {**START, "metadata": {"password": "hunter3"}, "keyname": "hunter4"}
+    body = {**START, "metadata": {"password": "hunter3"}, "user_data": "password: hunter4"}
     assert audited.api.http.post("/vm/start", json=body).status_code == 200
     assert len(audited.entries()) == 2
     assert "hunter" not in str(audited.entries())

@@ -29,7 +29,8 @@ The core answers 501 to a request for a hook that is not implemented. These are 
 * ``check()``: return nothing if the cloud can be reached; the default calls ``list_nodes``
 * ``get_node(node_id)``, ``get_image(image_id)``, ``get_size(size_id)``: return one item, or raise
   ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; the default searches the lists
-* ``list_locations()``: return the places where a node can run
+* ``list_locations()``, ``list_keypairs()``, ``list_networks()``, ``list_firewalls()``: return what
+  the fields of a start can name
 * ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list by id, if
   the cloud's API can sort by id; the default cuts the part out of the whole list
 * ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: return nothing, or
@@ -39,13 +40,14 @@ The core answers 501 to a request for a hook that is not implemented. These are 
 * ``close()``: close the connections
 
 When ``describe`` names a host, the tests need a server to talk to and addresses that do not answer.
-The class attribute ``fake = "orchestrator_stratus.fake:fake"`` names the function that provides them, as
+The function ``fake`` of ``orchestrator_stratus/fake.py`` provides them, as
 ``orchestrator_core.testing.Fake`` explains.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -53,13 +55,13 @@ from marshmallow import Schema, fields, validate
 from orchestrator_core import (
     CloudDescription,
     Image,
-    InvalidParameter,
     Node,
     NodeNotFound,
     NodeState,
     PluginContext,
     QuotaExceeded,
     Size,
+    StartField,
     StartRequest,
     hookimpl,
 )
@@ -86,6 +88,7 @@ class StratusDriver:
     """One cloud of the settings; the core makes an object for each cloud with this driver."""
 
     settings_schema = StratusSettings
+    fake = "orchestrator_stratus.fake:fake"  # for the tests only
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         """Store the settings; do not connect yet.
@@ -126,11 +129,19 @@ class StratusDriver:
         return SIZES
 
     @hookimpl
+    def start_fields(self) -> Mapping[str, StartField | str]:
+        """Return which optional fields of a start this cloud takes, or why it does not.
+
+        ``StartField`` has their limits. The core refuses a field without an entry.
+        """
+        return {"metadata": StartField(), "keyname": "this cloud has no keys"}
+
+    @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
         """Start a node; return as soon as the cloud has accepted it and assigned an id.
 
         The node's state may still be ``PENDING``, and it may have no addresses yet. The image and
-        the size are in the lists above.
+        the size are in the lists above, and the request has only fields that ``start_fields`` takes.
 
         Returns:
             The node, with ``request.marker`` as its ``marker``. Store the marker on the node, for
@@ -138,11 +149,9 @@ class StratusDriver:
             ``extra``.
 
         Raises:
-            InvalidParameter: This cloud does not accept a parameter.
+            InvalidParameter: This cloud does not accept a value (imported from the core).
             QuotaExceeded: The cloud has no room for another node.
         """
-        if request.keyname is not None:
-            raise InvalidParameter("keyname", "this cloud has no keys", nothing_done=True)
         with self._lock:
             if self._quota is not None and len(self._nodes) >= self._quota:
                 reason = f"There are {self._quota} nodes, and no more are allowed"

@@ -12,7 +12,6 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.references import resolve
 from orchestrator_core.model import JsonObject
-from orchestrator_core.settings.secrets import reveal_all
 from orchestrator_core.start_request import RootDisk, Spot, StartRequest, Volume
 
 _SECRET: Final = ("metadata", "options")
@@ -34,14 +33,15 @@ class StartOrder:
     Attributes:
         image: the id or the name of the image.
         size: the id or the name of the size.
-        fields: the optional fields as JSON, with the defaults of the cloud's settings.
+        fields: the optional fields as JSON, with the defaults of the cloud's settings and their
+            secrets.
         wait_for: the state of the VM after which the caller gets the answer.
     """
 
     name: str
     image: str
     size: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     wait_for: WaitFor = WaitFor.ACCEPTED
 
     @property
@@ -56,7 +56,7 @@ class StartOrder:
         """
         recorded = dict(self.fields)
         if "user_data" in recorded:
-            recorded["user_data"] = {"bytes": len(reveal_all(recorded["user_data"]).encode())}
+            recorded["user_data"] = {"bytes": len(recorded["user_data"].encode())}
         for name in _SECRET:
             if name in recorded:
                 recorded[name] = dict.fromkeys(recorded[name])
@@ -73,11 +73,9 @@ class StartOrder:
         """
         image = driver.find_image(self.image)
         size = driver.find_size(self.size)
-        given = reveal_all(resolve(driver, self.fields))
-        if given.get("root_disk"):
+        given = resolve(driver, self.fields)
+        if "root_disk" in given:
             given["root_disk"] = RootDisk(**given["root_disk"])
-        else:
-            given.pop("root_disk", None)
         if "volumes" in given:
             given["volumes"] = [Volume(**volume) for volume in given["volumes"]]
         if "spot" in given:
@@ -95,8 +93,16 @@ async def start_order(cloud: Cloud, wanted: Mapping[str, Any]) -> StartOrder:
 
     Raises:
         InvalidParameter: for fields that the cloud does not take.
-        OrchestratorError: when the cloud's plugin cannot be used.
+        OrchestratorError: when the cloud's plugin or a secret of a default cannot be used.
     """
-    fields = start_fields.complete(cloud.settings, await cloud.start_fields(), wanted)
+    taken = await cloud.start_fields()
+    if cloud.settings.start:
+        # Defaults may be in files, which no event loop should wait for.
+        fields = await cloud.guard.compute(
+            lambda: start_fields.complete(cloud.settings, taken, wanted),
+            cloud.guard.seconds("check"),
+        )
+    else:
+        fields = start_fields.complete(cloud.settings, taken, wanted)
     wait_for = WaitFor(wanted.get("wait_for", WaitFor.ACCEPTED))
     return StartOrder(wanted["name"], wanted["image"], wanted["size"], fields, wait_for)

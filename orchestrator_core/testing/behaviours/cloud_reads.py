@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import quote
 
@@ -210,6 +210,33 @@ class BaseCloudReads(BaseCloudReady):
             if hook in cloud.plugin.hooks and not cloud.served.reason_against("cloud", hook):
                 for strange in cloud.strange(some_id):
                     cloud.takes_none(hook, **{argument: strange})
+
+    @behaviour("C16", "list_keypairs")
+    def test_keypairs(self, cloud: CloudUnderTest) -> None:
+        """The list of key pairs has no duplicates and is the same each time.
+
+        A start names one of them in ``keyname``, by id or name.
+        """
+        _catalogue(cloud, "keypairs", None)
+
+    @behaviour("C17", "list_networks")
+    def test_networks(self, cloud: CloudUnderTest) -> None:
+        """The list of networks has no duplicates, is the same each time, and has valid ranges.
+
+        A start names some of them in ``networks``, by id or name. ``cidr`` is a range of addresses
+        or null.
+        """
+        for network in _catalogue(cloud, "networks", None):
+            if network["cidr"] is not None:
+                ip_network(network["cidr"])
+
+    @behaviour("C18", "list_firewalls")
+    def test_firewalls(self, cloud: CloudUnderTest) -> None:
+        """The list of firewalls has no duplicates and is the same each time.
+
+        A start names some of them in ``firewalls``, by id or name.
+        """
+        _catalogue(cloud, "firewalls", None)
 
     @behaviour("C19", "list_nodes")
     def test_parts_are_the_list(self, cloud: CloudUnderTest) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from orchestrator_core.errors import (
@@ -26,6 +27,9 @@ _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_images": ("GET", "/images/cloud", None),
     "list_sizes": ("GET", "/sizes/cloud", None),
     "list_locations": ("GET", "/locations/cloud", None),
+    "list_keypairs": ("GET", "/keypairs/cloud", None),
+    "list_networks": ("GET", "/networks/cloud", None),
+    "list_firewalls": ("GET", "/firewalls/cloud", None),
     "get_node": ("GET", "/nodes/cloud/any", None),
     "start_vm": ("POST", "/vm/start/cloud", {"name": "x", "image": "x", "size": "x"}),
     "stop_vm": ("PUT", "/vm/stop/cloud", {"node": "x"}),
@@ -70,6 +74,16 @@ class CloudUnderTest(UnderTest):
         }
         return self.elsewhere({**data, "default_cloud": "again"})
 
+    def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a server, which allow the options that the fake names.
+
+        Args:
+            own: The plugin's own keys.
+        """
+        options = self.fake_given.start_values.get("options")
+        more = {} if options is None else {"start_options": list(options)}
+        return super().settings({**more, **own})
+
     def refuses(self, hook: str) -> None:
         """Check the refusal of a hook: 501 with the reason that the report gives."""
         if hook in _ROUTES:
@@ -78,7 +92,7 @@ class CloudUnderTest(UnderTest):
             expect(answer, 501, reason, code="unsupported")
 
     def listed(self, what: str) -> list[Json]:
-        """Return one of the lists: ``nodes``, ``images``, ``flavors`` or ``locations``."""
+        """Return one of the lists, such as ``nodes``, ``images``, ``flavors`` or ``networks``."""
         things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
         return things
 
@@ -127,7 +141,7 @@ class CloudUnderTest(UnderTest):
         Raises:
             AssertionError: A list has other types, or did not return by its deadline.
         """
-        for hook in ("list_nodes", "list_images", "list_sizes", "list_locations"):
+        for hook in (hook for hook in _ROUTES if hook.startswith("list_")):
             try:
                 self.served.read("cloud", hook)
             except InvalidAnswer as error:
@@ -196,6 +210,11 @@ class CloudUnderTest(UnderTest):
     def _image_and_size(self) -> tuple[str, str]:
         image = self.fake.image or self.listed("images")[0]["id"]
         return image, self.fake.size or self.listed("flavors")[0]["id"]
+
+    def start_fields(self) -> dict[str, Json]:
+        """Return how the cloud takes each optional field of a start."""
+        shown: Json = expect(self.api.get("/cloud/cloud"), 200)["cloud"]["start_fields"]
+        return shown
 
     def try_start(self, body: Json, **headers: str) -> Answer:
         """Send a start; remember the node if it was started."""

@@ -88,6 +88,11 @@ class UnderTest:
     def fake(self) -> Fake:
         """The fake that the plugin is tested against."""
         assert self.served is not None
+        return self.fake_given
+
+    @property
+    def fake_given(self) -> Fake:
+        """The fake, which is set up before the server starts."""
         assert self._fake is not None
         return self._fake
 
@@ -127,8 +132,7 @@ class UnderTest:
         Args:
             own: The plugin's own keys.
         """
-        assert self._fake is not None
-        visibility = min(self._fake.settle, _LONGEST_VISIBILITY)
+        visibility = min(self.fake_given.settle, _LONGEST_VISIBILITY)
         return self.subject.settings(own, visibility=visibility)
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,17 +11,22 @@ from marshmallow import Schema, ValidationError, fields
 
 from orchestrator_core import (
     CloudDescription,
+    Firewall,
     Image,
+    KeyPair,
     Location,
+    Network,
     Node,
     NodeNotFound,
     NodeState,
     PathField,
     PluginContext,
     Size,
+    StartField,
     StartRequest,
     hookimpl,
 )
+from orchestrator_dummy.start_fields import TAKEN, TakenField, check_volumes, given, shown
 from orchestrator_dummy.store import Row, Store
 
 IMAGES = [Image("1", "Ubuntu 9.10"), Image("2", "Ubuntu 9.04"), Image("3", "Slackware 4")]
@@ -33,7 +40,24 @@ SIZES = [
 
 LOCATIONS = [Location("1", "Paul's Room", "US"), Location("2", "Kiwi", "NZ")]
 
-_FIRST_NODES = 2
+KEYPAIRS = [
+    KeyPair("key-1", "laptop", "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"),
+    KeyPair("key-2", "ci", "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM"),
+]
+
+NETWORKS = [
+    Network("net-1", "private", "10.0.1.0/24", location="1"),
+    Network("net-2", "private", "10.0.2.0/24", location="2"),
+    Network("net-3", "public", "192.0.2.0/24"),
+]
+"""Two networks have the same name, so that a client can try what happens then."""
+
+FIREWALLS = [
+    Firewall("fw-1", "ssh", "Allows SSH"),
+    Firewall("fw-2", "web", "Allows HTTP and HTTPS"),
+]
+
+FIRST_NODES = 2
 
 
 class StoreField(fields.Field[Path | None]):
@@ -61,6 +85,15 @@ class DummySettings(Schema):
             "allowed": '`"memory"` or `"file:PATH"`',
         },
     )
+    start_fields = TakenField(
+        load_default=TAKEN,
+        metadata={
+            "description": "For each optional field of a start a text with the reason why the "
+            "cloud refuses it, or a table with the limits within which it takes it.",
+            "type": "table",
+            "default": "every field is taken, without limits",
+        },
+    )
 
 
 class DummyDriver:
@@ -73,7 +106,8 @@ class DummyDriver:
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
         memory = context.run_directory / f"dummy-{context.name}.db"
         file: Path | None = settings["store"]
-        self.store = Store(file or memory, durable=file is not None, first=_FIRST_NODES)
+        self._taken: Mapping[str, StartField | str] = settings["start_fields"]
+        self.store = Store(file or memory, durable=file is not None, first=FIRST_NODES)
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -116,9 +150,32 @@ class DummyDriver:
         return LOCATIONS
 
     @hookimpl
+    def list_keypairs(self) -> list[KeyPair]:
+        """Return every key pair."""
+        return KEYPAIRS
+
+    @hookimpl
+    def list_networks(self) -> list[Network]:
+        """Return every network."""
+        return NETWORKS
+
+    @hookimpl
+    def list_firewalls(self) -> list[Firewall]:
+        """Return every firewall."""
+        return FIREWALLS
+
+    @hookimpl
+    def start_fields(self) -> Mapping[str, StartField | str]:
+        """Return how the cloud takes each field of a start, as its settings say."""
+        return self._taken
+
+    @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
         """Create the next node; like some real clouds, ignore the name that the caller chose."""
-        return _node(self.store.add(request.marker))
+        check_volumes(request)
+        fields = given(request)
+        stored = json.dumps(fields) if fields else None
+        return _node(self.store.add(request.marker, given=stored, shown=shown(fields)))
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
@@ -148,20 +205,22 @@ class DummyDriver:
 
 
 def _node(row: Row) -> Node:
-    number, state, marker = row
+    number, state, marker, start = row
+    # A start without optional fields is the documented example, to the letter.
+    more = {} if start is None else {"start": json.loads(start)}
     return Node(
         id=str(number),
         name=f"dummy-{number}",
         state=NodeState(state),
         public_ips=[_address(number)],
-        extra={"foo": "bar"},
+        extra={"foo": "bar", **more},
         marker=marker,
     )
 
 
 def _address(number: int) -> str:
     """Return a node's address: the documented cloud starts with two nodes on one address."""
-    last = 1 if number <= _FIRST_NODES else number
+    last = 1 if number <= FIRST_NODES else number
     return f"127.{last >> 16 & 255}.{last >> 8 & 255}.{last & 255}"
 
 

@@ -27,6 +27,9 @@ READS: Final = (
     "list_images",
     "list_sizes",
     "list_locations",
+    "list_keypairs",
+    "list_networks",
+    "list_firewalls",
     "get_node",
     "find_node",
 )

@@ -17,12 +17,14 @@ _SCHEMA = """
         state TEXT NOT NULL DEFAULT 'running',
         marker TEXT UNIQUE,
         visible_at REAL, -- seconds since the epoch; not shown before
-        gone_at REAL     -- stopped, and shown until then
+        gone_at REAL,    -- stopped, and shown until then
+        given TEXT,      -- JSON of the optional fields of the start; null without any
+        shown TEXT       -- JSON of what callers may see of them
     );
 """
 
-_ADDED_LATER = ("visible_at", "gone_at")
-"""Columns that files of older versions do not have."""
+_ADDED_LATER = {"visible_at": "REAL", "gone_at": "REAL", "given": "TEXT", "shown": "TEXT"}
+"""Columns that files of older versions do not have, with their types."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -81,7 +83,7 @@ def _upgrade(path: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         with connection:
             for column in _lacking(connection):  # read again: another process may have been first
-                connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} REAL")
+                connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} {_ADDED_LATER[column]}")
 
 
 def _lacking(connection: sqlite3.Connection) -> list[str]:

@@ -16,13 +16,17 @@ from orchestrator_core import (
     CloudDescription,
     CloudUnreachable,
     Deadline,
+    Firewall,
     Image,
+    KeyPair,
     Location,
+    Network,
     Node,
     NodeState,
     PluginContext,
     RateLimited,
     Size,
+    StartField,
     StartRequest,
     hookimpl,
 )
@@ -52,6 +56,7 @@ class FaultInjectionDriver:
 
     settings_schema = FaultInjectionSettings
     hints = HINTS
+    fake = "orchestrator_dummy.fake:fake"
     is_simulated: ClassVar[bool] = True
 
     def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
@@ -108,6 +113,29 @@ class FaultInjectionDriver:
         """Return every location."""
         self._meet("list_locations", deadline, hints)
         return self._cloud.list_locations()
+
+    @hookimpl
+    def list_keypairs(self, deadline: Deadline, hints: Hints) -> list[KeyPair]:
+        """Return every key pair."""
+        self._meet("list_keypairs", deadline, hints)
+        return self._cloud.list_keypairs()
+
+    @hookimpl
+    def list_networks(self, deadline: Deadline, hints: Hints) -> list[Network]:
+        """Return every network."""
+        self._meet("list_networks", deadline, hints)
+        return self._cloud.list_networks()
+
+    @hookimpl
+    def list_firewalls(self, deadline: Deadline, hints: Hints) -> list[Firewall]:
+        """Return every firewall."""
+        self._meet("list_firewalls", deadline, hints)
+        return self._cloud.list_firewalls()
+
+    @hookimpl
+    def start_fields(self) -> Mapping[str, StartField | str]:
+        """Return how the cloud takes each field of a start; never inject a fault."""
+        return self._cloud.start_fields()
 
     @hookimpl
     def start_vm(self, request: StartRequest, deadline: Deadline, hints: Hints) -> Node:

@@ -13,29 +13,33 @@ from orchestrator_dummy.connections import OF_THIS_PROCESS
 from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
-Row = tuple[int, str, str | None]
-"""A node's number, its state and its marker."""
+Row = tuple[int, str, str | None, str | None]
+"""A node's number, its state, its marker, and the JSON of the start fields that callers may see."""
+
+_COLUMNS = "number, state, marker, shown"
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
 # Not open to SQL injection: these texts hold only the columns of a Row and words of this module.
-_ROWS = f"SELECT number, state, marker FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608
+_ROWS = f"SELECT {_COLUMNS} FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608
 
-_MARKED = f"SELECT number, state, marker FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
+_MARKED = f"SELECT {_COLUMNS} FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
 
-_ADD = "INSERT INTO nodes (marker, visible_at) VALUES (?, ?) RETURNING number, state, marker"
+_GIVEN = "SELECT given FROM nodes WHERE number = ?"
 
-_DELETE = "DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING number, state, marker"
+_ADD = f"""
+    INSERT INTO nodes (marker, visible_at, given, shown) VALUES (?, ?, ?, ?) RETURNING {_COLUMNS}
+"""  # noqa: S608
 
-_LET_GO = """
-    UPDATE nodes SET gone_at = ? WHERE number = ? AND gone_at IS NULL
-    RETURNING number, state, marker
-"""
+_DELETE = f"DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}"  # noqa: S608
 
-_SET_STATE = """
-    UPDATE nodes SET state = ? WHERE number = ? AND gone_at IS NULL
-    RETURNING number, state, marker
-"""
+_LET_GO = f"""
+    UPDATE nodes SET gone_at = ? WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}
+"""  # noqa: S608
+
+_SET_STATE = f"""
+    UPDATE nodes SET state = ? WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}
+"""  # noqa: S608
 
 _NEXT_CHANGE = """
     SELECT min(due) FROM (SELECT visible_at AS due FROM nodes UNION ALL SELECT gone_at FROM nodes)
@@ -89,7 +93,7 @@ class Store:
         if generation == announced and not (until and time.time() >= until):
             return rows
         if announced == 0 and not self._durable:  # no process has written at all
-            self._seen = 0, None, [(number, "running", None) for number in self._numbers]
+            self._seen = 0, None, [(number, "running", None, None) for number in self._numbers]
         else:
             self._seen = self._read()
         return self._seen[2]
@@ -110,9 +114,21 @@ class Store:
             row: Row | None = connection.execute(_MARKED, values).fetchone()
         return row
 
-    def add(self, marker: str | None) -> Row:
-        """Add a node and return it."""
-        row = self._write(_ADD, marker, self._later())
+    def given(self, number: str) -> str | None:
+        """Return the JSON of the optional fields of a node's start; None without any."""
+        with self._connection() as connection:
+            row = connection.execute(_GIVEN, (_number(number),)).fetchone()
+        return None if row is None else row[0]
+
+    def add(self, marker: str | None, *, given: str | None = None, shown: str | None = None) -> Row:
+        """Add a node and return it.
+
+        Args:
+            marker: the marker of its start.
+            given: the JSON of the optional fields of its start.
+            shown: the JSON of what callers may see of these.
+        """
+        row = self._write(_ADD, marker, self._later(), given, shown)
         assert row is not None
         return row
 

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from orchestrator_core import (
     Image,
+    InvalidParameter,
     NodeNotFound,
     NodeState,
     PluginContext,
+    RootDisk,
     Size,
+    Spot,
+    StartField,
     StartRequest,
+    Volume,
 )
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.connections import MOST_IDLE
 from orchestrator_dummy.driver import DummySettings
+from orchestrator_dummy.file import connect
 from orchestrator_dummy.store import Store
 
 REQUEST = StartRequest("ignored", Image("1", "i"), Size("1", "s"))
@@ -115,6 +126,99 @@ def test_a_node_is_found_by_its_marker_which_does_not_show(tmp_path: Path) -> No
         cloud.find_node("mark-7")
 
 
+def test_a_start_shows_what_it_was_given_without_secrets(tmp_path: Path) -> None:
+    cloud = driver(tmp_path)
+    node = cloud.start_vm(
+        StartRequest(
+            "x",
+            Image("1", "i"),
+            Size("1", "s"),
+            keyname="laptop",
+            user_data="password: é",
+            networks=["net-1"],
+            public_ip=False,
+            root_disk=RootDisk(size=30),
+            volumes=[Volume(id="vol-1")],
+            tags={"team": "red"},
+            spot=Spot(),
+            metadata={"password": "hunter2"},
+            options={"token": ["hunter2"]},
+        )
+    )
+    assert node.extra == {
+        "foo": "bar",
+        "start": {
+            "keyname": "laptop",
+            "user_data": {"bytes": 12},
+            "networks": ["net-1"],
+            "public_ip": False,
+            "root_disk": {"size": 30, "type": None, "keep": False},
+            "volumes": [{"id": "vol-1", "size": None, "type": None, "keep": False}],
+            "tags": {"team": "red"},
+            "spot": {"max_price": None},
+            "metadata": {"password": None},
+            "options": {"token": None},
+        },
+    }
+    assert cloud.get_node(node.id).extra == node.extra
+    stored = json.loads(cloud.store.given(node.id) or "")
+    assert (stored["user_data"], stored["options"]) == ("password: é", {"token": ["hunter2"]})
+    plain = cloud.start_vm(REQUEST)
+    assert (plain.extra, cloud.store.given(plain.id)) == ({"foo": "bar"}, None)
+
+
+def test_a_volume_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    cloud = driver(tmp_path)
+    with pytest.raises(InvalidParameter, match="there is no volume 'vol-9'; there are vol-1"):
+        cloud.start_vm(
+            StartRequest("x", Image("1", "i"), Size("1", "s"), volumes=[Volume(id="vol-9")])
+        )
+    assert ids(cloud) == ["1", "2"]
+
+
+def test_a_file_of_a_version_without_start_fields_is_upgraded(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.db"
+    with closing(connect(path)) as old:
+        old.execute(
+            "CREATE TABLE nodes (number INTEGER PRIMARY KEY AUTOINCREMENT, "
+            "state TEXT NOT NULL DEFAULT 'running', marker TEXT UNIQUE, visible_at REAL, "
+            "gone_at REAL)"
+        )
+        old.execute("INSERT INTO nodes (marker) VALUES ('kept')")
+    cloud = driver(tmp_path, f"file:{path}")
+    assert cloud.find_node("kept").extra == {"foo": "bar"}
+    node = cloud.start_vm(replace(REQUEST, tags={"a": "b"}))
+    assert node.extra["start"] == {"tags": {"a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ({"spot": 7}, "must be a text with the reason of a refusal, or a table of limits"),
+        ({"spot": " "}, "must be a text with the reason of a refusal, or a table of limits"),
+        ({"bread": "x"}, "is no field of a start; there are keyname, ssh_keys"),
+        ({"networks": {"limit": -1}}, "greater than or equal to 0"),
+        ({"networks": {"most": 1}}, "Unknown field"),
+        ({"keyname": {"excludes": ["keys"]}}, "must be one of: keyname, ssh_keys"),
+        ("spot", "must be a table"),
+    ],
+)
+def test_wrong_rules_of_start_fields_are_refused(rule: Any, reason: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        DummySettings().load({"start_fields": rule})
+    assert reason in str(refused.value.messages).replace("Must", "must")
+
+
+def test_the_settings_say_how_a_field_is_taken(tmp_path: Path) -> None:
+    rules = {"spot": "none here", "networks": {"limit": 1}, "keyname": {"excludes": ["ssh_keys"]}}
+    settings = DummySettings().load({"start_fields": rules})
+    taken = DummyDriver(PluginContext("cloud", tmp_path), settings).start_fields()
+    assert taken["spot"] == "none here"
+    assert taken["networks"] == StartField(limit=1)
+    assert taken["keyname"] == StartField(given_as="name", excludes=("ssh_keys",))
+    assert taken["tags"] == StartField()
+
+
 def test_a_new_server_starts_afresh_unless_the_store_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -186,7 +290,7 @@ def test_every_store_shows_what_any_of_them_did_last(acts: list[tuple[int, str, 
             store = stores[which]
             if act == "add":
                 last += 1
-                assert store.add(None) == (last, "running", None)
+                assert store.add(None) == (last, "running", None, None)
                 expected[last] = "running"
             elif act == "remove":
                 assert store.remove(str(number)) == (expected.pop(number, None) is not None)
@@ -194,7 +298,9 @@ def test_every_store_shows_what_any_of_them_did_last(acts: list[tuple[int, str, 
                 assert store.set_state(str(number), act) == (number in expected)
                 expected.update({number: act} if number in expected else {})
             # An object that has not read for a while must see all changes too.
-            assert stores[number % 3].rows() == [(n, state, None) for n, state in expected.items()]
+            assert stores[number % 3].rows() == [
+                (n, state, None, None) for n, state in expected.items()
+            ]
 
 
 START_AND_LOOK = """

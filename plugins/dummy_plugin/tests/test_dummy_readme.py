@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_dummy.driver import DummySettings
 from orchestrator_dummy.faults import ERRORS, OPERATIONS, Fault, Faults, FaultsSchema
 from orchestrator_dummy.outcomes import UNHARMED
 from orchestrator_dummy.request_faults import HintsSchema, hinted
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-SETTINGS, REQUESTS = README.split("## Set faults for one request")
+_, REST = README.split("## Test a client with injected faults")
+SETTINGS, REQUESTS = REST.split("## Set faults for one request")
 
 
 def rows(text: str) -> set[str]:
@@ -21,7 +23,7 @@ def rows(text: str) -> set[str]:
 
 
 def test_it_names_every_key_and_every_word() -> None:
-    assert rows(SETTINGS) == {"store", *FaultsSchema().fields}
+    assert rows(SETTINGS) == {"store", "start_fields", *FaultsSchema().fields}
     for word in (*ERRORS, *OPERATIONS):
         assert re.search(rf'`"?{word}"?`', SETTINGS), word
 
@@ -41,7 +43,9 @@ def test_it_names_every_hint_and_every_fault() -> None:
 
 
 def test_its_settings_are_valid() -> None:
-    (example,) = (block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[1:])
+    picky, example = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[1:]
+    rules = tomllib.loads(picky)["clouds"]["picky"]["start_fields"]
+    assert DummySettings().load({"start_fields": rules})["start_fields"]["spot"] == rules["spot"]
     written = tomllib.loads(example)["clouds"]["stormy"]["faults"]
     assert FaultsSchema().load(written).seed == 1
 

@@ -13,6 +13,7 @@ from orchestrator_core import (
     Deadline,
     Firewall,
     Image,
+    ImageFilter,
     KeyPair,
     Location,
     Network,
@@ -121,11 +122,11 @@ class LibcloudDriver:
             return nodes
 
     @hookimpl
-    def list_images(self, deadline: Deadline) -> list[Image]:
-        """Return every image from which a node can be started now."""
+    def list_images(self, filters: ImageFilter, deadline: Deadline) -> list[Image]:
+        """Return the images from which a node can be started now, as far as they match."""
         with self._call(deadline) as driver:
             owners = self._settings.get("image_owner", ())
-            images = lookup.list_images(driver, self._region, owners)
+            images = lookup.list_images(driver, self._region, owners, filters)
             return [convert.to_image(image) for image in images if convert.is_usable(image)]
 
     @hookimpl
@@ -146,7 +147,7 @@ class LibcloudDriver:
             # would make the part too short.
             if images is not None and all(convert.is_usable(image) for image in images):
                 return _by_id([convert.to_image(image) for image in images], marker)
-        return _by_id(self.list_images(deadline), marker)
+        return _by_id(self.list_images(ImageFilter(), deadline), marker)
 
     @hookimpl
     def list_sizes(self, deadline: Deadline) -> list[Size]:

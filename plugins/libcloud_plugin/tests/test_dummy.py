@@ -11,6 +11,7 @@ import pytest
 from orchestrator_core import (
     Deadline,
     Image,
+    ImageFilter,
     ImageNotFound,
     NodeNotFound,
     NodeState,
@@ -49,7 +50,7 @@ def test_what_it_is_and_has(dummy: LibcloudDriver, deadline: Deadline) -> None:
         4,
         None,
     )
-    assert dummy.list_images(deadline=deadline)[0].name == "Ubuntu 9.10"
+    assert dummy.list_images(filters=ImageFilter(), deadline=deadline)[0].name == "Ubuntu 9.10"
     assert dummy.list_locations(deadline=deadline)[0].country == "US"
     dummy.check(deadline=deadline)
 

@@ -12,6 +12,7 @@ import pytest
 from orchestrator_core import (
     Deadline,
     Image,
+    ImageFilter,
     ImageNotFound,
     InvalidParameter,
     Node,
@@ -28,7 +29,7 @@ SMALL = Size("t3.small", "t3.small")
 
 @pytest.fixture(scope="module")
 def image(ec2: LibcloudDriver) -> Image:
-    return ec2.list_images(deadline=Deadline(30))[0]
+    return ec2.list_images(filters=ImageFilter(), deadline=Deadline(30))[0]
 
 
 def new_marker() -> str:
@@ -53,7 +54,7 @@ def test_check_passes(ec2: LibcloudDriver, deadline: Deadline) -> None:
 
 
 def test_lists_images_sizes_and_locations(ec2: LibcloudDriver, deadline: Deadline) -> None:
-    images = ec2.list_images(deadline=deadline)
+    images = ec2.list_images(filters=ImageFilter(), deadline=deadline)
     sizes = ec2.list_sizes(deadline=deadline)
     locations = ec2.list_locations(deadline=deadline)
     assert len(images) > 10
@@ -212,3 +213,13 @@ def test_an_elastic_address_is_shown_once(
     (raw,) = raw_ec2.list_nodes(ex_node_ids=[node.id])
     assert raw.public_ips.count(address.ip) == 2
     assert ec2.get_node(node_id=node.id, deadline=deadline).public_ips == [address.ip]
+
+
+def test_amazon_gets_the_filters_of_images(ec2: LibcloudDriver, deadline: Deadline) -> None:
+    every = ec2.list_images(filters=ImageFilter(), deadline=deadline)
+    some = ec2.list_images(filters=ImageFilter(name="amzn-ami-*"), deadline=deadline)
+    assert some == [image for image in every if image.name.startswith("amzn-ami-")]
+    assert 0 < len(some) < len(every)
+    arm = ec2.list_images(filters=ImageFilter(architecture="arm64"), deadline=deadline)
+    assert len(arm) < len(every)
+    assert ec2.list_images(filters=ImageFilter(owner="self"), deadline=deadline) == []

@@ -19,6 +19,7 @@ from libcloud.compute.providers import DRIVERS
 from orchestrator_core import (
     CloudError,
     Deadline,
+    ImageFilter,
     NodeState,
     NotFound,
     OrchestratorError,
@@ -334,7 +335,7 @@ def test_a_cloud_that_has_lost_its_way_has_lost_no_vm(
         lambda: driver.stop_vm(node_id="12345", deadline=Deadline(10)),
         lambda: driver.reboot_vm(node_id="12345", deadline=Deadline(10)),
         lambda: driver.find_node(marker="m", deadline=Deadline(10)),
-        lambda: driver.list_images(deadline=Deadline(10)),
+        lambda: driver.list_images(filters=ImageFilter(), deadline=Deadline(10)),
         lambda: driver.get_image(image_id="12345", deadline=Deadline(10)),
     ]
     told: list[OrchestratorError] = []

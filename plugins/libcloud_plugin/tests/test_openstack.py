@@ -13,6 +13,7 @@ from libcloud.common import exceptions
 from orchestrator_core import (
     Deadline,
     Image,
+    ImageFilter,
     InvalidParameter,
     NodeNotFound,
     NodeState,
@@ -120,7 +121,9 @@ def test_what_it_is(cloud: LibcloudDriver) -> None:
 def test_lists(cloud: LibcloudDriver, deadline: Deadline) -> None:
     (size,) = cloud.list_sizes(deadline=deadline)
     assert (size.id, size.ram, size.disk, size.cpu) == ("1", 512, 1, 1)
-    assert [image.id for image in cloud.list_images(deadline=deadline)] == ["active"]
+    assert [image.id for image in cloud.list_images(filters=ImageFilter(), deadline=deadline)] == [
+        "active"
+    ]
     (node,) = cloud.list_nodes(deadline=deadline)
     assert (node.public_ips, node.private_ips) == (["203.0.113.9"], ["10.0.0.5"])
     assert node.extra["created"] == "2026-11-01T12:00:00Z"

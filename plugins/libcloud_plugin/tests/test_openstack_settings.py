@@ -12,7 +12,13 @@ from click.testing import CliRunner
 from marshmallow import ValidationError
 from openstack_cloud import OpenStack, html, image, server, serving
 
-from orchestrator_core import CloudError, CredentialsRefused, Deadline, OrchestratorError
+from orchestrator_core import (
+    CloudError,
+    CredentialsRefused,
+    Deadline,
+    ImageFilter,
+    OrchestratorError,
+)
 from orchestrator_core.cli.main import main
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.settings import LibcloudSettings
@@ -39,7 +45,9 @@ def cloud(**more: Any) -> OpenStack:
 
 def check_reached(driver: LibcloudDriver, deadline: Deadline) -> None:
     assert [node.name for node in driver.list_nodes(deadline=deadline)] == ["vm-1"]
-    assert [one.id for one in driver.list_images(deadline=deadline)] == ["image-1"]
+    assert [one.id for one in driver.list_images(filters=ImageFilter(), deadline=deadline)] == [
+        "image-1"
+    ]
 
 
 def why_not(driver: LibcloudDriver, deadline: Deadline) -> str:

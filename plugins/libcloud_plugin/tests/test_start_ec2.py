@@ -16,7 +16,15 @@ from botocore.credentials import Credentials
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start
 from storm_clouds import Amazon
 
-from orchestrator_core import Deadline, Image, InvalidParameter, Node, OrchestratorError, Size
+from orchestrator_core import (
+    Deadline,
+    Image,
+    ImageFilter,
+    InvalidParameter,
+    Node,
+    OrchestratorError,
+    Size,
+)
 from orchestrator_libcloud import LibcloudDriver
 
 Served = Callable[..., LibcloudDriver]
@@ -333,7 +341,7 @@ def test_an_image_without_an_ebs_root_disk(amazon: LibcloudDriver, sent: Sent) -
 
 
 def test_images_say_their_root_device(ec2: LibcloudDriver, deadline: Deadline) -> None:
-    found = ec2.list_images(deadline=deadline)
+    found = ec2.list_images(filters=ImageFilter(), deadline=deadline)
     assert all(image.extra["root_device_name"].startswith("/dev/") for image in found)
 
 

@@ -20,6 +20,7 @@ from orchestrator_core import (
     CloudUnreachable,
     CredentialsRefused,
     Deadline,
+    ImageFilter,
     InvalidAnswer,
     Node,
     OrchestratorError,
@@ -224,10 +225,12 @@ def test_google_passes_over_a_project_of_images_that_is_closed_or_gone(
 
     driver = served("gce", images)
     if passed:
-        assert [image.name for image in driver.list_images(deadline=Deadline(20))] == ["mine"]
+        assert [
+            image.name for image in driver.list_images(filters=ImageFilter(), deadline=Deadline(20))
+        ] == ["mine"]
         return
     with pytest.raises(OrchestratorError):
-        driver.list_images(deadline=Deadline(20))
+        driver.list_images(filters=ImageFilter(), deadline=Deadline(20))
 
 
 def test_google_shows_a_public_image_without_a_name(served: Served) -> None:
@@ -235,7 +238,10 @@ def test_google_shows_a_public_image_without_a_name(served: Served) -> None:
         name = {} if "debian-cloud" in request.path else {"name": "n"}
         return refused_parts.in_json({"items": [{"id": "1", "status": "READY", **name}]})
 
-    names = {image.name for image in served("gce", images).list_images(deadline=Deadline(20))}
+    names = {
+        image.name
+        for image in served("gce", images).list_images(filters=ImageFilter(), deadline=Deadline(20))
+    }
     assert names == {"n", "1"}
 
 

@@ -36,6 +36,27 @@ class Gate:
             call.parameters["lease"] = call.parameters["vm_type"]
 
 
+class PlacingSettings(Schema):
+    """The settings of :class:`Placing`."""
+
+    fields = fields.Dict(required=True)
+
+
+class Placing:
+    """An extension that gives every start more fields."""
+
+    settings_schema = PlacingSettings
+
+    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
+        self._fields = settings["fields"]
+
+    @hookimpl
+    def before_call(self, call: Call) -> None:
+        """Change the start."""
+        if call.operation == "start_vm":
+            call.parameters.update(self._fields)
+
+
 class TrailSettings(Schema):
     """The settings of :class:`Trail`."""
 

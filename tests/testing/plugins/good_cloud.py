@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import fields as fields_of
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -16,9 +17,13 @@ from orchestrator_core import (
     CloudDescription,
     CloudUnreachable,
     CredentialsRefused,
+    Firewall,
     Image,
     ImageNotFound,
+    InvalidParameter,
+    KeyPair,
     Location,
+    Network,
     Node,
     NodeNotFound,
     NodeState,
@@ -27,6 +32,8 @@ from orchestrator_core import (
     SecretField,
     Size,
     SizeNotFound,
+    StartField,
+    StartFields,
     StartRequest,
     hookimpl,
 )
@@ -37,6 +44,14 @@ if TYPE_CHECKING:  # The kit is installed with the tests only.
 IMAGES = {image.id: image for image in (Image("img-1", "Debian 12"), Image("img-2", "Debian 13"))}
 SIZES = {size.id: size for size in (Size("s", "Small", 1024, 10, 1), Size("l", "Large", 8192, 80))}
 LOCATIONS = [Location("here", "Here", "PT"), Location("there", "There")]
+KEYPAIRS = [KeyPair("k-1", "a-key"), KeyPair("k-2", "another")]
+NETWORKS = [Network("n-1", "lan", "10.0.0.0/24"), Network("n-2", "lan"), Network("n-3", "dmz")]
+FIREWALLS = [Firewall("f-1", "ssh"), Firewall("f-2", "web")]
+TAKEN = {
+    **{one.name: StartField() for one in fields_of(StartFields)},
+    "keyname": StartField(given_as="name"),
+    "user_data": StartField(max_bytes=4096),
+}
 PASSWORD = "open-sesame"
 FIRST = 2
 
@@ -47,6 +62,7 @@ class Server:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     made: int = 0
+    given: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -117,6 +133,25 @@ class GoodCloud:
         return LOCATIONS
 
     @hookimpl
+    def list_keypairs(self) -> list[KeyPair]:
+        assert self.server
+        return KEYPAIRS
+
+    @hookimpl
+    def list_networks(self) -> list[Network]:
+        assert self.server
+        return NETWORKS
+
+    @hookimpl
+    def list_firewalls(self) -> list[Firewall]:
+        assert self.server
+        return FIREWALLS
+
+    @hookimpl
+    def start_fields(self) -> dict[str, StartField | str]:
+        return dict(TAKEN)
+
+    @hookimpl
     def page_nodes(self, limit: int, marker: str | None) -> list[Node]:
         return self.nodes_after(marker)[:limit]
 
@@ -155,6 +190,7 @@ class GoodCloud:
 
     @hookimpl
     def start_vm(self, request: StartRequest) -> Node:
+        self.refuse_unknown(request)
         return replace(self.make(request))
 
     @hookimpl
@@ -198,7 +234,31 @@ class GoodCloud:
         )
         with self.server.lock:
             self.server.nodes[node.id] = node
+            self.server.given[node.id] = self.sent(request)
         return node
+
+    def refuse_unknown(self, request: StartRequest) -> None:
+        known = {
+            "keyname": {pair.name for pair in KEYPAIRS},
+            "networks": {network.id for network in NETWORKS},
+            "firewalls": {firewall.id for firewall in FIREWALLS},
+            "location": {location.id for location in LOCATIONS},
+        }
+        for name, ids in known.items():
+            given = getattr(request, name) or []
+            for one in [given] if isinstance(given, str) else given:
+                if one not in ids:
+                    raise InvalidParameter(name, f"there is no {one!r}", nothing_done=True)
+
+    def sent(self, request: StartRequest) -> dict[str, Any]:
+        """Return the fields that reach the server."""
+        return {one.name: as_json(getattr(request, one.name)) for one in fields_of(StartFields)}
+
+
+def as_json(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return [as_json(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def seen_by_a_server(thing_id: str) -> str:
@@ -231,6 +291,8 @@ def fake(stage: Stage) -> Iterator[Fake]:
             image="img-2",
             size="l",
             settle=0.4,
+            start_values={"options": {"rack": 7}},
+            started=lambda node: SERVERS[where].given[node["id"]],
         )
     finally:
         del SERVERS[where]

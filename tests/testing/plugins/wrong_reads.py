@@ -10,9 +10,12 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from good_cloud import (
+    FIREWALLS,
     FIRST,
     IMAGES,
+    KEYPAIRS,
     LOCATIONS,
+    NETWORKS,
     SERVERS,
     SIZES,
     GoodCloud,
@@ -22,9 +25,12 @@ from orchestrator_core import (
     CloudDescription,
     CloudUnreachable,
     CredentialsRefused,
+    Firewall,
     Image,
     InvalidParameter,
+    KeyPair,
     Location,
+    Network,
     Node,
     NodeNotFound,
     PluginContext,
@@ -100,7 +106,7 @@ class AnotherNameEachTime(GoodCloud):
 
 class GivesNoReason(GoodCloud):
     breaks, says = "C3", "list_locations has no reason"
-    instead: ClassVar = {"C7": "unsupported"}
+    instead: ClassVar = dict.fromkeys(("C7", "C65"), "unsupported")
 
     @hookimpl
     def unsupported(self) -> dict[str, str]:
@@ -203,6 +209,33 @@ class ListsALocationTwice(GoodCloud):
     @hookimpl
     def list_locations(self) -> list[Location]:
         return [*LOCATIONS, LOCATIONS[0]]
+
+
+class ListsAKeyPairTwice(GoodCloud):
+    breaks, says = "C16", "k-2"
+
+    @hookimpl
+    def list_keypairs(self) -> list[KeyPair]:
+        return [*KEYPAIRS, KEYPAIRS[1]]
+
+
+class ListsTheAddressOfANetwork(GoodCloud):
+    """A cloud that lists a network's gateway with the length of its prefix as its range."""
+
+    breaks, says = "C17", "has host bits set"
+
+    @hookimpl
+    def list_networks(self) -> list[Network]:
+        return [replace(one, cidr="10.0.0.1/24") for one in NETWORKS]
+
+
+class MakesUpIdsOfFirewalls(GoodCloud):
+    breaks, says = "C18", "the first list had"
+    instead: ClassVar = dict.fromkeys(("C64", "C73", "C76"), "fail")
+
+    @hookimpl
+    def list_firewalls(self) -> list[Firewall]:
+        return [replace(one, id=secrets.token_hex(4)) for one in FIREWALLS]
 
 
 class NumbersNodesAnewEachTime(GoodCloud):

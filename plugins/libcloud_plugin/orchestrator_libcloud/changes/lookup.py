@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from orchestrator_core import ImageNotFound, NodeNotFound, SizeNotFound, Unsupported
+from orchestrator_core import (
+    ImageFilter,
+    ImageNotFound,
+    InvalidParameter,
+    NodeNotFound,
+    SizeNotFound,
+    Unsupported,
+)
 from orchestrator_libcloud.capabilities import lacks, method, needed, offers
 from orchestrator_libcloud.changes import absence, azure_images, libvirt_domains
 from orchestrator_libcloud.listing import instance_types
@@ -281,12 +288,36 @@ def list_with(driver: Any, name: str, region: str | None) -> list[Any]:
     return fetch_all(driver, name, call)
 
 
-def list_images(driver: Any, region: str | None, owners: Sequence[str]) -> list[Any]:
-    """Return every image, or every image of these owners if the provider supports owners."""
-    if not owners:
-        return list_with(driver, "list_images", region)
+def list_images(
+    driver: Any, region: str | None, owners: Sequence[str], filters: ImageFilter
+) -> list[Any]:
+    """Return the images that match, of these owners if the provider supports owners.
+
+    Amazon gets the filters, because it has thousands of images.
+
+    Raises:
+        InvalidParameter: the provider does not have a filter.
+    """
+    if _AMAZON in modules(driver):
+        return _amazon_images(driver, owners, filters)
+    for field in ("owner", "architecture"):
+        if getattr(filters, field) is not None:
+            raise InvalidParameter(field, f"provider {driver.name} does not filter images by it")
+    found = list_with(driver, "list_images", region)
+    return [image for image in found if filters.fits(str(image.name))]
+
+
+def _amazon_images(driver: Any, owners: Sequence[str], filters: ImageFilter) -> list[Any]:
+    wanted = {"name": filters.name, "architecture": filters.architecture}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    more = {"ex_filters": given} if given else {}
+    chosen = owners if filters.owner is None else (filters.owner,)
+    if not chosen:
+        return _filtered(driver, "list_images", **more)
     # Libcloud takes one owner at a time; an account's number and "self" may be the same owner.
-    found = [image for one in owners for image in _filtered(driver, "list_images", ex_owner=one)]
+    found = [
+        image for one in chosen for image in _filtered(driver, "list_images", ex_owner=one, **more)
+    ]
     return list({image.id: image for image in found}.values())
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orchestrator_libcloud.fake.keys import REFUSED_KEY
+from orchestrator_libcloud.fake.started import prepare, reader, started_on
 
 if TYPE_CHECKING:  # the kit, which is installed only for tests
     from orchestrator_core.testing import Fake, Stage
@@ -57,8 +58,11 @@ def fake(stage: Stage) -> Iterator[Fake]:
             "port": port,
             "secure": False,
         }
+        client = reader(port, own["region"])
         yield Fake(
             settings=own,
             unreachable={**own, "port": closed},
             refused={**own, "key": REFUSED_KEY},
+            start_values=prepare(client, own["region"]),
+            started=started_on(client),
         )
