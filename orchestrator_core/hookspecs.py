@@ -31,9 +31,9 @@ answer of another type as an invalid answer. It also refuses a node, an image, a
 id differs from the requested id. An id is any text that a caller sends: escape it in URLs, with
 ``urllib.parse.quote(node_id, safe="")``.
 
-**Nodes to be changed.** Before the core destroys a node, reboots it, or powers it on or off, it
-looks the node up with ``get_node``, or else in ``list_nodes``. A driver that implements neither
-cannot have ``stop_vm``, ``reboot_vm``, ``power_on_vm`` or ``power_off_vm``.
+**Nodes to be changed.** Before the core changes a node (destroys, reboots, resizes or renames it,
+powers it on or off, or makes an image of it), it looks the node up with ``get_node``, or else in
+``list_nodes``. A driver that implements neither cannot have the hooks for these changes.
 
 **Errors.** A hook raises subclasses of :class:`~orchestrator_core.OrchestratorError`. The core
 reports any other exception as a failure of the cloud, without the exception's text. Exceptions of
@@ -371,6 +371,89 @@ class CloudHooks:
 
         .. versionadded:: 0.1
         """
+
+    @hookspec(firstresult=True)
+    def resize_vm(self, node_id: str, size: Size, deadline: Deadline, hints: Hints) -> None:
+        """Give a node another size; return as soon as the cloud has accepted.
+
+        The core never repeats this call. A driver whose cloud works on an accepted resize for some
+        time, or waits for a confirmation, implements :meth:`confirm_resize` too.
+
+        Args:
+            size: the new size, as :meth:`get_size` (or the list) has just returned it.
+
+        :raises NodeNotFound: when there is no such node.
+        :raises Conflict: when the node's state does not allow it, for example because the cloud
+            resizes only nodes that are powered off.
+        :raises InvalidParameter: for a size that this node cannot have, with the field ``size``.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def confirm_resize(self, node_id: str, size: Size, deadline: Deadline, hints: Hints) -> bool:
+        """Return whether a node's resize is complete; confirm it if the cloud waits for that.
+
+        The core calls this hook after an accepted :meth:`resize_vm`, again and again until it
+        returns True, even if the server was killed in between. It also calls it to determine
+        whether a resize whose answer was lost has been made. Safe to repeat. Without this hook a
+        resize is complete when the cloud has accepted it.
+
+        Args:
+            size: the size that the node was to get.
+
+        :raises NodeNotFound: when there is no such node.
+        :raises Refused: when the node has another size and no resize is in progress: the cloud has
+            given the resize up, or has never received it.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def rename_vm(self, node_id: str, name: str, deadline: Deadline, hints: Hints) -> None:
+        """Give a node another name; the lists show it afterwards.
+
+        A driver that stores the marker of a start in the node's name keeps it there.
+
+        Args:
+            name: the new name of the node.
+
+        :raises NodeNotFound: when there is no such node.
+        :raises InvalidParameter: for a name that this cloud does not accept.
+
+        .. versionadded:: 0.1
+        """
+
+    @hookspec(firstresult=True)
+    def create_image(self, node_id: str, name: str, deadline: Deadline, hints: Hints) -> Image:
+        """Make an image of a node; return as soon as the cloud has accepted and named it.
+
+        The list of images may show it only later. The core never repeats this call.
+
+        Args:
+            name: the name of the new image.
+
+        :raises NodeNotFound: when there is no such node.
+        :raises Conflict: when the node's state does not allow it.
+        :raises InvalidParameter: for a name that this cloud does not accept.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def get_console_output(self, node_id: str, deadline: Deadline, hints: Hints) -> str:
+        """Return the text that a node has written to its console, as far as the cloud keeps it.
+
+        Return an empty text if there is none yet. Decode bytes with ``errors="replace"``. The core
+        passes on at most the last MiB. Safe to repeat.
+
+        :raises NodeNotFound: when there is no such node.
+
+        .. versionadded:: 0.1
+        """
+        raise NotImplementedError
 
     @hookspec(firstresult=True)
     def unsupported(self) -> Mapping[str, str]:

@@ -274,13 +274,13 @@ class Outcome:
     """The outcome of a call.
 
     Attributes:
-        result: for a start the :class:`Node`, without its secrets; for an assign or a release the
-            :class:`AssignmentResult`; for a list the encoded answer; otherwise None.
+        result: for a start the :class:`Node`, without its secrets; for an image of a VM the
+            :class:`Image`; for an assign or a release the :class:`AssignmentResult`; for a list the
+            encoded answer; otherwise None.
         error: the error that was raised instead of a result.
         duration: the duration in seconds, including the time that the extensions took.
         attempts: the number of calls to the cloud.
-        node_id: the VM that was started, stopped, rebooted, powered on or off, assigned or
-            released.
+        node_id: the VM that was started or changed, or of which an image was made.
 
             .. versionadded:: 0.1
     """

@@ -62,6 +62,12 @@ class BeingDestroyed(Refused):
     code = "being_destroyed"
 
 
+class BeingRenamed(Refused):
+    """The VM is being renamed, and its backend knows it by its name."""
+
+    code = "being_renamed"
+
+
 class IsOrphan(Refused):
     """The VM is an orphan; an operator decides about it first."""
 

@@ -52,6 +52,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "protected": f"{_OPERATOR} `orchestrator protect --off CLOUD NODE` removes the protection.",
     "not_own": f"{_OPERATOR} `orchestrator orphans adopt CLOUD NODE` makes the VM one of its own.",
     "being_destroyed": "Choose another VM.",
+    "being_renamed": _REPEAT_LATER,
     "is_orphan": _OPERATOR,
     "ambiguous_hostname": "Rename or destroy all but one of the VMs with this hostname.",
     "not_usable": "Choose another VM, or repeat the request when its state has changed.",

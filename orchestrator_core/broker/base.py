@@ -58,7 +58,7 @@ class Broker(ABC):
         vm: VmReference,
         arguments: Mapping[str, Any] = NO_ARGUMENTS,
     ) -> Made:
-        """Change a VM with the hook of that name: destroy it, reboot it, or switch it on or off.
+        """Change a VM with the hook of that name: destroy it, reboot it, rename it ...
 
         Args:
             change: The context of the caller's change.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes import absence, steps, usable
@@ -21,7 +22,7 @@ from orchestrator_core.broker.operations.change import (
     Started,
     VmReference,
 )
-from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.operations.kinds import KINDS, STOP
 from orchestrator_core.broker.operations.start_order import StartOrder, WaitFor
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
@@ -30,6 +31,7 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
     CloudError,
+    CloudTimeout,
     InvalidParameter,
     NodeNotFound,
     OrchestratorError,
@@ -39,6 +41,10 @@ from orchestrator_core.errors import (
 from orchestrator_core.model import AssignmentResult, AssignRequest, Node
 
 T = TypeVar("T")
+
+_FIRST_CHECK: Final = 0.25
+_LONGEST_CHECK_DELAY: Final = 5.0
+"""Seconds between the checks of a resize that the cloud has accepted."""
 
 _NO_STATE = "needs a database, but the settings have no [state] section"
 
@@ -93,18 +99,62 @@ class DirectBroker(Broker):
         _refuse_what_needs_state(change)
         cloud = change.cloud
 
-        def examine(_node: Node) -> None:
-            if operation == "stop_vm":
-                check_can_destroy(self._registry, cloud)
+        if operation == "stop_vm":
+            return await self._destroy(change, vm)
+        if operation == "rename_vm":
+            vm = await self._rename_allowed(cloud, vm, arguments["name"])
+        step = steps.act(cloud, KINDS[operation], vm, change.permit, arguments)
+        made = await cloud.change(operation, step, change.permit, change.hints)
+        if operation == "resize_vm":
+            await self._finish_resize(change, made.node_id, arguments["size"])
+        return made
 
-        step = steps.act(operation, vm, change.permit, examine, arguments)
+    async def _destroy(self, change: Change, vm: VmReference) -> Acted:
+        cloud = change.cloud
+
+        def examine(_node: Node) -> None:
+            check_can_destroy(self._registry, cloud)
+
+        step = steps.destroy(vm, change.permit, examine)
         try:
-            node_id = await cloud.change(operation, step, change.permit, change.hints)
-            return Acted(node_id, KINDS[operation].done)
+            node_id = await cloud.change("stop_vm", step, change.permit, change.hints)
+            return Acted(node_id, STOP.done)
         except NodeNotFound as error:
-            if operation == "stop_vm" and vm.node is not None:
+            if vm.node is not None:
                 await absence.check(cloud, error, vm.node)
             raise
+
+    async def _rename_allowed(self, cloud: Cloud, vm: VmReference, name: str) -> VmReference:
+        """Return the VM by its id, if it can be renamed."""
+        node_id = await steps.resolve(cloud, vm)
+        await self._namesakes.check_rename(cloud, node_id, name)
+        return VmReference(node_id)
+
+    async def _finish_resize(self, change: Change, node_id: str, size: str) -> None:
+        """Wait until a resize that the cloud has accepted is complete, and confirm it.
+
+        Without a database, nothing could confirm it after the request.
+
+        Raises:
+            CloudTimeout: The resize is not complete by the deadline of the request.
+        """
+        cloud = change.cloud
+        if await cloud.reason_against("confirm_resize") is not None:
+            return
+        deadline = Deadline(cloud.guard.seconds("resize_vm"))
+        delay = _FIRST_CHECK
+        while True:
+            step = steps.confirm_resize(node_id, size, Permit())
+            if await cloud.change("confirm_resize", step, Permit(), change.hints):
+                return
+            if deadline.remaining() <= delay:
+                raise CloudTimeout(
+                    f"Cloud {cloud.name} has accepted to resize node {node_id} and has not "
+                    "finished; without [state], this server does not confirm the resize later: "
+                    "confirm it in the cloud's own console"
+                )
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_CHECK_DELAY)
 
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Assign a VM to a user through its backend."""
@@ -143,7 +193,7 @@ class DirectBroker(Broker):
         released = await backend.release_vm(cloud.name, found, change.permit)
         permit = Permit()
         try:
-            step = steps.act("stop_vm", VmReference(found.id_vm), permit)
+            step = steps.destroy(VmReference(found.id_vm), permit)
             await cloud.change("stop_vm", step, permit)
         except NodeNotFound as error:
             await self._was_gone(cloud, found.id_vm, error)

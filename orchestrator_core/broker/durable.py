@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from orchestrator_core.broker.base import Broker
+from orchestrator_core.broker.changes.action import ActionHandler
 from orchestrator_core.broker.changes.assign import Assigner
 from orchestrator_core.broker.changes.destroy import Destroyer
-from orchestrator_core.broker.changes.power import Switch
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.release import Releaser
 from orchestrator_core.broker.changes.renew import Renewer
@@ -71,13 +71,17 @@ class DurableBroker(Broker):
         self._entry = entry
         self._starter = Starter(recorder)
         self._destroyer = Destroyer(recorder)
-        self._switch = Switch(recorder)
         namesakes = Namesakes(registry)
         self._assigner = Assigner(recorder, namesakes)
         self._releaser = Releaser(recorder, namesakes)
         self._renewer = Renewer(recorder)
         self._handlers = {
             name: handler.make(recorder, namesakes) for name, handler in HANDLERS.items()
+        }
+        self._actions = {
+            name: handler
+            for name, handler in self._handlers.items()
+            if isinstance(handler, ActionHandler)
         }
 
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
@@ -94,7 +98,7 @@ class DurableBroker(Broker):
         """Destroy a VM until its cloud confirms that it is gone, or call another hook, once."""
         if operation == "stop_vm":
             return await self._destroyer.begin(change, vm)
-        return await self._switch.begin(change, operation, vm, arguments)
+        return await self._actions[operation].begin(change, operation, vm, arguments)
 
     async def assign_vm(self, change: Change, order: AssignOrder) -> Assigned:
         """Assign a VM to a user and an application; a VM has at most one holder."""

@@ -34,6 +34,10 @@ class Step(StrEnum):
     DESTROY = "destroy"
     CONFIRM = "confirm"
     POWER = "power"
+    RESIZE = "resize"
+    FINISH = "finish"
+    RENAME = "rename"
+    IMAGE = "image"
     ASSIGN = "assign"
     RELEASE = "release"
     ADOPT = "adopt"
@@ -128,6 +132,10 @@ STEPS: Final[Mapping[Step, str]] = MappingProxyType(
         Step.DESTROY: "Ask the cloud to destroy the VM.",
         Step.CONFIRM: "Wait until the cloud shows that the VM is gone.",
         Step.POWER: "Reboot the VM, or switch it on or off.",
+        Step.RESIZE: "Resize the VM, or determine whether it was resized.",
+        Step.FINISH: "Wait until the cloud has finished the resize, and confirm it.",
+        Step.RENAME: "Rename the VM, or determine whether it was renamed.",
+        Step.IMAGE: "Make an image of the VM.",
         Step.ASSIGN: "Assign the VM, or determine whether it was assigned.",
         Step.RELEASE: "Release the VM at its backend, or determine whether it was released.",
         Step.ADOPT: "Make the VM one of this installation's own.",

@@ -8,7 +8,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from orchestrator_core.clouds.living import choose_living
+from orchestrator_core.clouds import console
+from orchestrator_core.clouds.living import choose_living, same_node
 from orchestrator_core.clouds.named import one_named
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import (
@@ -21,7 +22,7 @@ from orchestrator_core.errors import (
     Unsupported,
 )
 from orchestrator_core.model import CloudDescription, Image, ImageFilter, Node, Size
-from orchestrator_core.plugins.contract import listed_type
+from orchestrator_core.plugins.contract import listed_type, returned_type
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.start_fields import TakenFields
 from orchestrator_core.start_request import StartRequest
@@ -216,16 +217,46 @@ class Driver:
         """Create a node."""
         return self._one("start_vm", Node, request=request)
 
-    def act(self, hook: str, node_id: str, arguments: Mapping[str, Any] = NO_HINTS) -> None:
-        """Call a hook that changes a node: ``stop_vm``, ``reboot_vm`` ...
+    def act(self, hook: str, node_id: str, arguments: Mapping[str, Any] = NO_HINTS) -> Any:
+        """Call a hook that changes a node (``stop_vm``, ``reboot_vm`` ...); return its answer.
 
         Args:
             hook: the hook's name.
             node_id: the cloud's id of the node.
             arguments: the hook's own arguments, beside the node.
         """
-        given = {**arguments, "deadline": self.deadline, "hints": self.hints}
-        self._hooks.call(hook, node_id=node_id, **given)
+        given = {**arguments, "node_id": node_id, "deadline": self.deadline, "hints": self.hints}
+        answer = returned_type(hook)
+        if answer is None:
+            return self._hooks.call(hook, **given)
+        return self._hooks.one(hook, answer, **given)
+
+    def get_console_output(self, node_id: str | None, hostname: str | None = None) -> str:
+        """Return the end of what a node has written to its console, without secrets.
+
+        Args:
+            node_id: the cloud's id of the node; None for a node that is named by its hostname.
+            hostname: the node's name.
+
+        Raises:
+            NodeNotFound: when there is no such node.
+            InvalidParameter: when the name is that of another node, or of several.
+        """
+        self.require("get_console_output")
+        given = {"deadline": self.deadline, "hints": self.hints}
+        wanted = self._id_of(node_id, hostname)
+        return console.shown(self._hooks.one("get_console_output", str, node_id=wanted, **given))
+
+    def _id_of(self, node_id: str | None, hostname: str | None) -> str:
+        """Return the id of a node that is read alone.
+
+        As in :meth:`get_node`, an id with a character that has a meaning in a URL is looked up
+        first: a plugin that forgets to escape it would return what belongs to another node.
+        """
+        if hostname is not None:
+            return same_node(node_id, self.node_named(hostname)).id
+        assert node_id is not None
+        return node_id if _PLAIN_ID.fullmatch(node_id) else self.look_up(node_id).id
 
     def require(self, hook: str) -> None:
         """Check that the plugin implements a hook, before anything else is done for the operation.

@@ -56,6 +56,23 @@ def choose_living(named: Iterable[Node], name: str) -> Node:
     )
 
 
+def same_node(node_id: str | None, named: Node) -> Node:
+    """Return the node with a given name if it is the one with the given id too.
+
+    Args:
+        node_id: the id that the caller gave; None if the caller gave only the name.
+        named: the node with the name that the caller gave.
+
+    Raises:
+        InvalidParameter: when the name belongs to another node than the id.
+    """
+    if node_id is not None and named.id != node_id:
+        raise InvalidParameter(
+            "hostname", f"{named.name!r} is node {named.id}, but node is {node_id!r}"
+        )
+    return named
+
+
 def check_usable(node: Node) -> None:
     """Check that a node can be assigned to a user.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
@@ -36,7 +36,7 @@ def fault(things: Sequence[Any], expected: type, *, listed: bool = True) -> str 
 
     Args:
         things: the things that a plugin returned.
-        expected: the dataclass that each thing should be.
+        expected: the dataclass or the built-in type that each thing should be.
         listed: whether the plugin returned them in a list; the message then needs a position.
 
     Returns:
@@ -46,6 +46,8 @@ def fault(things: Sequence[Any], expected: type, *, listed: bool = True) -> str 
     at = _first(things, (expected,))
     if at is not None:
         return _no_model(things[at], expected, at if listed else None)
+    if not is_dataclass(expected):
+        return None
     for attribute in _attributes(expected):
         values = list(map(attribute.get, things))
         wrong = _wrong(attribute, values)
@@ -64,6 +66,8 @@ def no_list(answer: Any, expected: type) -> str:
 
 def _no_model(thing: Any, expected: type, at: int | None) -> str:
     name = expected.__name__
+    if not is_dataclass(expected):
+        return f"it returned {_a(thing)}; return {name}"
     if at is None:
         return f"it returned {_a(thing)}; return an orchestrator_core.{name} object"
     return f"it returned {_a(thing)} at position {at}; return orchestrator_core.{name} objects"

@@ -64,16 +64,20 @@ def listed_type(hook: str) -> type:
 
 
 @cache
-def changes_of_nodes() -> frozenset[str]:
-    """Return the hooks that change one node: those of a cloud with a node's id and hints.
+def returned_type(hook: str) -> type | None:
+    """Return the type of a cloud's answer to a hook, from the hook spec; None for no answer."""
+    answer = get_type_hints(getattr(CloudHooks, hook))["return"]
+    return None if answer is type(None) else cast("type", answer)
 
-    ``get_node`` is the one hook with a node's id that changes nothing.
-    """
+
+@cache
+def changes_of_nodes() -> frozenset[str]:
+    """Return the hooks that change one node: those with a node's id that are no reads."""
     specs = {name: spec for name, spec in vars(CloudHooks).items() if inspect.isfunction(spec)}
     return frozenset(
         name
         for name, spec in specs.items()
-        if name != "get_node" and "node_id" in inspect.signature(spec).parameters
+        if not name.startswith("get_") and "node_id" in inspect.signature(spec).parameters
     )
 
 

@@ -15,6 +15,9 @@ _VERBS: Final[Mapping[str, str]] = {
         "reboot": "reboot restart reset cycle",
         "power_on": "poweron resume unpause wake",
         "power_off": "poweroff shutdown halt suspend pause hibernate",
+        "resize": "resize rescale scale",
+        "rename": "rename retitle relabel",
+        "snapshot": "snapshot capture",
         "list": "list enumerate all index fetch",
         "get": "get show read inspect",
         "find": "find search",
@@ -41,6 +44,7 @@ _THINGS: Final[Mapping[str, str]] = {
         "location": "location region zone datacenter datacentre site place",
         "marker": "marker tag token label",
         "call": "call request operation",
+        "console": "console serial",
     }.items()
     for word in words.split()
 }
@@ -51,6 +55,11 @@ _HOOKS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("reboot", "node"): ("reboot_vm",),
     ("power_on", "node"): ("power_on_vm",),
     ("power_off", "node"): ("power_off_vm",),
+    ("resize", "node"): ("resize_vm",),
+    ("rename", "node"): ("rename_vm",),
+    ("snapshot", "node"): ("create_image",),
+    ("start", "image"): ("create_image",),
+    ("get", "console"): ("get_console_output",),
     ("describe", "node"): ("get_node", "resolve_vm"),
     ("get", "node"): ("get_node", "resolve_vm"),
     ("find", "node"): ("find_node", "resolve_vm"),

@@ -26,6 +26,11 @@ CLOUD_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
         "reboot_vm": 120.0,
         "power_on_vm": 120.0,
         "power_off_vm": 120.0,
+        "resize_vm": 300.0,
+        "confirm_resize": 60.0,
+        "rename_vm": 60.0,
+        "create_image": 300.0,
+        "get_console_output": 30.0,
     }
 )
 """The seconds for each operation of a cloud."""

@@ -13,6 +13,7 @@ from orchestrator_core.deprecation import DeprecatedName, deprecated_names
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.behaviours.assignment import BaseAssignment
 from orchestrator_core.testing.behaviours.behaviour import BEHAVIOURS, Behaviour
+from orchestrator_core.testing.behaviours.cloud_actions import BaseCloudActions
 from orchestrator_core.testing.behaviours.cloud_changes import BaseCloudChanges
 from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
 from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
@@ -31,6 +32,7 @@ __all__ = [
     "Answer",
     "Api",
     "BaseAssignment",
+    "BaseCloudActions",
     "BaseCloudChanges",
     "BaseCloudLive",
     "BaseCloudPower",

@@ -30,6 +30,9 @@ POINTS = (
     "release.answered",
     "release.settled",
     "renew.settled",
+    "action.recorded",
+    "action.answered",
+    "action.settled",
     "expire.recorded",
     "expire.settled",
 )
@@ -161,6 +164,39 @@ def test_a_stop_is_carried_to_its_end(killed: Killed, point: str) -> None:
     killed.check()
     assert node not in killed.api.nodes()
     assert other in killed.api.nodes()
+
+
+ACTIONS = {
+    "rename": {"name": "renamed"},
+    "resize": {"size": "3"},
+    "create_image": {"name": "golden"},
+}
+
+
+@pytest.mark.parametrize("point", ["action.recorded", "action.answered", "action.settled"])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_is_made_at_most_once(killed: Killed, action: str, point: str) -> None:
+    node = killed.api.started()
+    body = {"node": node, **ACTIONS[action]}
+    before = images(killed)
+    killed.dies(point, lambda: killed.api.put(f"/vm/action/{action}", body))
+    killed.check()
+    (operation,) = killed.api.operations(node=node, limit="1")
+    # The cloud shows a node's name. It does not tell how it came to a size or an image.
+    found = point == "action.settled" or (action == "rename" and point == "action.answered")
+    assert operation["state"] == ("succeeded" if found else "failed")
+    if not found:
+        assert operation["error"]["error_code"] == "unknown_outcome"
+    shown = killed.api.http.get(f"/nodes/fake_driver/{node}").json()["nodes"]
+    made = shown["name"] == "renamed" or shown["extra"].get("size") == "3"
+    made |= len(images(killed)) == len(before) + 1
+    assert made == (point != "action.recorded")
+    assert len(images(killed)) <= len(before) + 1
+
+
+def images(killed: Killed) -> list[Json]:
+    found: list[Json] = killed.api.http.get("/images").json()["images"]
+    return found
 
 
 def test_an_assignment_is_there_or_not(killed: Killed) -> None:

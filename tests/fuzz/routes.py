@@ -18,6 +18,7 @@ from orchestrator_core.api.v1.assignment import VmStatusResource
 from orchestrator_core.api.v1.base import CloudResource
 from orchestrator_core.api.v1.change import ChangeResource
 from orchestrator_core.api.v1.clouds import CloudReportResource
+from orchestrator_core.api.v1.console import ConsoleResource
 from orchestrator_core.api.v1.lists import ListResource, NodeResource
 from orchestrator_core.api.v1.paging import PAGING
 from orchestrator_core.api.v1.records import RecordsResource
@@ -105,9 +106,9 @@ class Route:
         has_cloud = isinstance(self.resource, CloudResource | CloudReportResource)
         if has_cloud:
             found |= _UNKNOWN_CLOUD | (provoked() if fails else frozenset())
-        if isinstance(self.resource, ListResource):
-            found |= {(501, "unsupported")}  # A plugin may lack a list.
-        if isinstance(self.resource, NodeResource):
+        if isinstance(self.resource, ListResource | ConsoleResource):
+            found |= {(501, "unsupported")}
+        if isinstance(self.resource, NodeResource | ConsoleResource):
             found |= {(400, "node_not_found")}
         if isinstance(self.resource, VmStatusResource):
             found |= _NO_BACKEND

@@ -15,6 +15,7 @@ HOOKS = [
     *["list_nodes", "list_images", "list_sizes", "list_locations"],
     *["list_keypairs", "list_networks", "list_firewalls", "get_node", "find_node"],
     *["start_vm", "stop_vm", "reboot_vm", "power_on_vm", "power_off_vm"],
+    *["resize_vm", "confirm_resize", "rename_vm", "create_image", "get_console_output"],
 ]
 BACKENDS = ["list_vms", "resolve_vm", "assign_vm", "release_vm"]
 QUICK = """
@@ -71,8 +72,8 @@ def test_a_cloud_that_is_well(server: Server) -> None:
     assert (cloud["name"], cloud["driver"]) == ("fake_driver", "dummy")
     assert (cloud["available"], cloud["message"]) == (True, None)
     assert list(cloud["operations"]) == [*HOOKS, *BACKENDS]
-    lists = {"list_keypairs", "list_networks", "list_firewalls"}
-    assert all(cloud["operations"][name]["supported"] for name in set(HOOKS) - lists)
+    lacks = {"list_keypairs", "list_networks", "list_firewalls", "confirm_resize"}
+    assert all(cloud["operations"][name]["supported"] for name in set(HOOKS) - lacks)
     assert cloud["operations"]["assign_vm"] == {
         "supported": False,
         "reason": "Cloud fake_driver has no assignment backend: add [state], or name one with "

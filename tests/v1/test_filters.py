@@ -13,7 +13,8 @@ ASSIGNMENT_STATES = "assigning, active, releasing, ended"
 NO_CLOUD = "there is no cloud"
 THERE_ARE = "there are: fake_driver, spare"
 KINDS = (
-    "start_vm, stop_vm, reboot_vm, power_on_vm, power_off_vm, assign_vm, renew_vm, release_vm, "
+    "start_vm, stop_vm, reboot_vm, power_on_vm, power_off_vm, resize_vm, "
+    "rename_vm, create_image, assign_vm, renew_vm, release_vm, "
     "adopt_vm"
 )
 
@@ -67,6 +68,9 @@ def test_every_kind_that_is_recorded_can_be_asked_for(api: Api) -> None:
     api.put("/vm/action/reboot", {"node": node})
     api.put("/vm/action/poweroff", {"node": node})
     api.put("/vm/action/poweron", {"node": node})
+    api.put("/vm/action/resize", {"node": node, "size": "2"})
+    api.put("/vm/action/rename", {"node": node, "name": "renamed"})
+    api.put("/vm/action/create_image", {"node": node, "name": "golden"})
     api.assign(node, lease="1h")
     api.renew(node)
     api.release(node)

@@ -12,7 +12,7 @@ from orchestrator_core.api.v1 import answers, encoding
 from orchestrator_core.api.v1.paging import page_of
 from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.api.v1.records import MOST, RecordsResource, encode_page
-from orchestrator_core.broker.operations.change import Acted, Made, Started
+from orchestrator_core.broker.operations.change import Acted, ImageMade, Made, Started
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Attempt, Operation
 from orchestrator_core.broker.states import OperationState
@@ -96,8 +96,13 @@ def shape_made(made: Made) -> dict[str, Any]:
     if isinstance(made, Started):
         started = {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
         return started if made.reached is None else {**started, "reached": made.reached}
+    if isinstance(made, ImageMade):
+        return {"image": answers.shape_image(made.cloud, made.image)}
     if isinstance(made, Acted):
-        return {"result": f"Node {made.node_id} {made.done}"}
+        result: dict[str, Any] = {"result": f"Node {made.node_id} {made.done}"}
+        if made.is_pending and made.operation is not None:
+            result["operation"] = made.operation.id
+        return result
     more = dict(made.more)
     expires_at = more.get("lease_expires_at")
     if isinstance(expires_at, float):

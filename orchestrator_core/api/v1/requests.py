@@ -79,6 +79,18 @@ class WhichVmSchema(_OneVm):
 WHICH_VM: Final = WhichVmSchema()
 
 
+class ResizeRequestSchema(_OneVm):
+    """``PUT /vm/action/resize``."""
+
+    size = Text(required=True)
+
+
+class NameRequestSchema(_OneVm):
+    """``PUT /vm/action/rename`` and ``PUT /vm/action/create_image``."""
+
+    name = Text(required=True)
+
+
 class _Emulated(_OneVm):
     emulate = fields.Boolean(
         load_default=False,

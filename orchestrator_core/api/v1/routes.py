@@ -19,10 +19,15 @@ from orchestrator_core.api.v1.assignment import (
 )
 from orchestrator_core.api.v1.assignments import AssignmentResource, AssignmentsResource
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
+from orchestrator_core.api.v1.console import ConsoleResource
 from orchestrator_core.api.v1.lists import LISTS, ListResource, NodeResource, NodesResource
 from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v1.orphans import OrphansResource, ProcessesResource
-from orchestrator_core.api.v1.requests import WHICH_VM
+from orchestrator_core.api.v1.requests import (
+    WHICH_VM,
+    NameRequestSchema,
+    ResizeRequestSchema,
+)
 from orchestrator_core.api.v1.system import (
     AuthResource,
     PluginsResource,
@@ -35,6 +40,9 @@ ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
         "reboot": ("reboot_vm", WHICH_VM),
         "poweron": ("power_on_vm", WHICH_VM),
         "poweroff": ("power_off_vm", WHICH_VM),
+        "resize": ("resize_vm", ResizeRequestSchema()),
+        "rename": ("rename_vm", NameRequestSchema()),
+        "create_image": ("create_image", NameRequestSchema()),
     }
 )
 """The hook and the schema of the body for each action on a VM in a path."""
@@ -54,6 +62,7 @@ def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     yield from _with_cloud("/vm/start", StartResource(services))
     yield from _with_cloud("/vm/stop", ActResource(services, "stop_vm"))
     yield from _with_cloud("/vm/status", VmStatusResource(services))
+    yield from _with_cloud("/vm/console", ConsoleResource(services))
     yield from _with_cloud("/vm/action/assign", AssignResource(services))
     yield from _with_cloud("/vm/action/release", ReleaseResource(services))
     yield from _with_cloud("/vm/action/renew", RenewResource(services))

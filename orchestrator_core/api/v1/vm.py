@@ -1,4 +1,4 @@
-"""Routes that start, destroy, reboot and switch VMs."""
+"""Routes that start VMs, and routes that change one VM: destroy, reboot, resize ..."""
 
 from __future__ import annotations
 
@@ -62,6 +62,8 @@ class ActResource(ChangeResource[Made]):
 
     async def make(self, change: Change, wanted: Parameters) -> Made:
         """Make the change."""
-        vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        arguments = {name: wanted[name] for name in wanted.keys() - {"node", "hostname"}}
+        # An extension may have changed the fields.
+        checked = requests.load(self.schema, wanted)
+        vm = VmReference(checked.get("node"), checked.get("hostname"))
+        arguments = {name: checked[name] for name in checked.keys() - {"node", "hostname"}}
         return await self.services.broker.act(change, self.operation, vm, arguments)

@@ -12,9 +12,9 @@ from orchestrator_core.broker.changes.attempt import FirstAttempt
 from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Recorder, Statements
 from orchestrator_core.broker.changes.visibility import until_shown
-from orchestrator_core.broker.ledger import assignments, safety, vms
+from orchestrator_core.broker.ledger import assignments, renames, safety, vms
 from orchestrator_core.broker.ledger.namesakes import Namesakes
-from orchestrator_core.broker.ledger.vm import Assignment, Cause, Claim
+from orchestrator_core.broker.ledger.vm import Assignment, Cause, Claim, VmKey
 from orchestrator_core.broker.operations import inserts, keys, outcome, updates
 from orchestrator_core.broker.operations.change import (
     Assigned,
@@ -187,6 +187,8 @@ class Assigner(Handler):
 
         def in_transaction(connection: Connection, operation: Operation) -> Operation:
             assignment, new = _claim(connection, claim, change.cloud.settings, self._recorder.clock)
+            if backend.by_hostname:
+                renames.check_not_renamed(connection, VmKey(assignment.cloud, assignment.node_id))
             claimed[:] = [(assignment, new)]
             operation = updates.set_assignment(connection, operation, assignment.id)
             if new:

@@ -86,7 +86,7 @@ def _repeat(
         ):
             raise _StateChanged(sightings.describe(node))
 
-    return steps.act("stop_vm", VmReference(operation.node_id), permit, examine)
+    return steps.destroy(VmReference(operation.node_id), permit, examine)
 
 
 class Destroyer(Handler):
@@ -123,7 +123,7 @@ class Destroyer(Handler):
             raise
         faultpoints.reached("stop.recorded")
         change.permit.check = self._check_again(operation, change.permit.check)
-        step = steps.act("stop_vm", VmReference(node_id), change.permit)
+        step = steps.destroy(VmReference(node_id), change.permit)
         attempt = FirstAttempt(self._recorder, change, operation, _undo)
         async with attempt.calling(lambda error: self._failed(attempt, error)):
             try:

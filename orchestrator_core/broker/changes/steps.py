@@ -7,14 +7,14 @@ from typing import Any
 
 import structlog
 
-from orchestrator_core.broker.operations.change import NO_ARGUMENTS, VmReference
+from orchestrator_core.broker.operations.change import Acted, ImageMade, VmReference
+from orchestrator_core.broker.operations.kinds import Kind
 from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
-from orchestrator_core.clouds.living import check_living
+from orchestrator_core.clouds.living import check_living, same_node
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.errors import InvalidParameter
-from orchestrator_core.model import CloudDescription, Node
+from orchestrator_core.model import CloudDescription, Image, Node
 
 _log = structlog.get_logger(__name__)
 
@@ -42,22 +42,16 @@ def start(
     return step
 
 
-def act(
-    operation: str,
-    vm: VmReference,
-    permit: Permit,
-    examine: Callable[[Node], None] | None = None,
-    arguments: Mapping[str, Any] = NO_ARGUMENTS,
+def destroy(
+    vm: VmReference, permit: Permit, examine: Callable[[Node], None] | None = None
 ) -> Callable[[Driver], str]:
-    """Return the step that destroys, reboots or switches a node, and returns the node's id.
+    """Return the step that destroys a node, and returns the node's id.
 
     Args:
-        operation: the hook to call.
         vm: the requested node.
         permit: the permit that is asked just before the hook is called.
         examine: a function that receives the node as the cloud shows it just before that; it may
             raise.
-        arguments: the hook's own arguments, beside the node.
 
     The step looks the node up first, so that a plugin that confuses ids cannot change a node
     other than the requested one. It raises NodeNotFound when there is no such node, NodeTerminated
@@ -66,17 +60,71 @@ def act(
     """
 
     def step(driver: Driver) -> str:
-        driver.require(operation)
-        node = which(driver, vm)
-        check_living(node)
+        driver.require("stop_vm")
+        node = _living(driver, vm)
         if examine is not None:
             examine(node)
         driver.deadline.check()
         permit.begin()
-        driver.act(operation, node.id, arguments)
+        driver.act("stop_vm", node.id)
         return node.id
 
     return step
+
+
+def act(
+    cloud: Cloud, kind: Kind, vm: VmReference, permit: Permit, arguments: Mapping[str, Any]
+) -> Callable[[Driver], Acted | ImageMade]:
+    """Return the step that calls the hook of a kind for one node: ``reboot_vm``, ``rename_vm`` ...
+
+    Args:
+        cloud: the node's cloud.
+        kind: the kind, whose name is that of the hook.
+        vm: the requested node.
+        permit: the permit that is asked just before the hook is called.
+        arguments: the caller's arguments for the hook, beside the node.
+
+    The step looks the node up first, as :func:`destroy` does and with the same errors. It raises
+    what :attr:`Kind.arguments` raises for arguments that name nothing.
+    """
+
+    def step(driver: Driver) -> Acted | ImageMade:
+        driver.require(kind.name)
+        node = _living(driver, vm)
+        description = cloud.describe(driver)
+        given = kind.arguments(driver, arguments)
+        driver.deadline.check()
+        permit.begin()
+        answer = driver.act(kind.name, node.id, given)
+        if isinstance(answer, Image):
+            return ImageMade(description, answer, node.id)
+        return Acted(node.id, kind.done)
+
+    return step
+
+
+def confirm_resize(node_id: str, size: str, permit: Permit) -> Callable[[Driver], bool]:
+    """Return the step that confirms a node's resize, and returns whether the resize is complete.
+
+    Args:
+        node_id: the node's id.
+        size: the id or the name of the size that the node was to get.
+        permit: the permit that is asked just before the hook is called.
+    """
+
+    def step(driver: Driver) -> bool:
+        wanted = driver.find_size(size)
+        driver.deadline.check()
+        permit.begin()
+        return bool(driver.act("confirm_resize", node_id, {"size": wanted}))
+
+    return step
+
+
+def _living(driver: Driver, vm: VmReference) -> Node:
+    node = which(driver, vm)
+    check_living(node)
+    return node
 
 
 def which(driver: Driver, vm: VmReference) -> Node:
@@ -91,7 +139,7 @@ def which(driver: Driver, vm: VmReference) -> Node:
     if vm.hostname is None:
         assert vm.node is not None
         return driver.look_up(vm.node)
-    return _the_same(vm, driver.node_named(vm.hostname))
+    return same_node(vm.node, driver.node_named(vm.hostname))
 
 
 async def resolve(cloud: Cloud, vm: VmReference, seconds: float | None = None) -> str:
@@ -109,12 +157,4 @@ async def resolve(cloud: Cloud, vm: VmReference, seconds: float | None = None) -
         assert vm.node is not None
         return vm.node
     _, named = await cloud.find_named(vm.hostname, seconds)
-    return _the_same(vm, named).id
-
-
-def _the_same(vm: VmReference, named: Node) -> Node:
-    if vm.node is not None and named.id != vm.node:
-        raise InvalidParameter(
-            "hostname", f"{vm.hostname!r} is node {named.id}, but node is {vm.node!r}"
-        )
-    return named
+    return same_node(vm.node, named).id

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.living import is_living
@@ -21,7 +22,7 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import CloudDescription, Node, Vm
-from orchestrator_core.refusals import AmbiguousHostname
+from orchestrator_core.refusals import AlreadyAssigned, AmbiguousHostname
 
 _log = structlog.get_logger(__name__)
 
@@ -92,9 +93,55 @@ class Namesakes:
             found += sought.among_recorded(listing, one.name, known)
         _refuse(backend, sought, found, "released")
 
+    async def check_rename(self, cloud: Cloud, node_id: str, name: str) -> None:
+        """Check that a VM can be renamed although its backend may know it by its hostname.
+
+        Raises:
+            AlreadyAssigned: The backend identifies VMs by hostname alone, and the VM is assigned.
+            AmbiguousHostname: The same, and another assigned VM has the new name.
+            CloudError: The backend cannot list its VMs.
+        """
+        backend = self.backend_by_hostname(cloud.name)
+        if backend is None:
+            return
+        renamed = VmKey(cloud.name, node_id, name)
+        for one in self._clouds_of(backend):
+            for vm in await _records(backend, one):
+                if vm.user:
+                    refuse_if_held(renamed, backend.name, VmKey(one.name, vm.id_vm, vm.hostname))
+
+    def backend_by_hostname(self, cloud: str) -> Backend | None:
+        """Return the backend of a cloud if it identifies VMs by hostname alone; else None."""
+        name = self._registry.clouds[cloud].settings.assignment
+        backend = None if name is None else self._registry.backends.get(name)
+        return backend if backend is not None and backend.by_hostname else None
+
     def _clouds_of(self, backend: Backend) -> list[Cloud]:
         clouds = self._registry.clouds.values()
         return [cloud for cloud in clouds if cloud.settings.assignment == backend.name]
+
+
+def refuse_if_held(renamed: VmKey, backend: str, held: VmKey) -> None:
+    """Refuse to rename a VM if the assigned VM is the same, or has the new name.
+
+    Args:
+        renamed: The VM with its new name.
+        backend: The name of the backend, which knows VMs by hostname only.
+        held: A VM that is assigned.
+
+    Raises:
+        AlreadyAssigned: It is the same VM.
+        AmbiguousHostname: It is another VM, which has the new name.
+    """
+    who = f"Node {renamed.node_id} of cloud {renamed.cloud} cannot be renamed"
+    why = f"backend {backend} knows VMs by hostname only"
+    if (held.cloud, held.node_id) == (renamed.cloud, renamed.node_id):
+        raise AlreadyAssigned(f"{who}: it is assigned, and {why}; release it first")
+    if fold(held.name) == fold(renamed.name):
+        raise AmbiguousHostname(
+            f"{who}: the assigned node {held.node_id} of cloud {held.cloud} has the name "
+            f"{renamed.name!r}, and {why}; choose another name"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.model import AssignmentResult, CloudDescription, Node
+from orchestrator_core.model import AssignmentResult, CloudDescription, Image, JsonObject, Node
 
 NO_ARGUMENTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -96,15 +96,43 @@ class Acted:
 
     Attributes:
         done: The word for the action in the answer, as in "Node 7 rebooted".
+        is_pending: Whether the cloud still works on the change, so that the operation goes on.
     """
 
     node_id: str
     done: str
     operation: Operation | None = None
+    is_pending: bool = False
+
+    @property
+    def recorded(self) -> JsonObject:
+        """The answer as it is recorded with the operation."""
+        return {"node_id": self.node_id}
 
     @property
     def for_extensions(self) -> None:
         """None: extensions see only that the change was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMade:
+    """The result of making an image of a VM: the image and its cloud."""
+
+    cloud: CloudDescription
+    image: Image
+    node_id: str
+    operation: Operation | None = None
+
+    @property
+    def recorded(self) -> JsonObject:
+        """The answer as it is recorded with the operation."""
+        cloud = {"provider": self.cloud.provider, "display_name": self.cloud.display_name}
+        return {"cloud": cloud, "image": {"id": self.image.id, "name": self.image.name}}
+
+    @property
+    def for_extensions(self) -> Image:
+        """The result as extensions see it."""
+        return self.image
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +159,5 @@ class Assigned:
         return self.result
 
 
-Made = Started | Acted | Assigned
+Made = Started | Acted | ImageMade | Assigned
 """The result of a change."""

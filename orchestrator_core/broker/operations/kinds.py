@@ -9,14 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from orchestrator_core.broker.operations.change import MORE, Acted, Assigned, Made, Started
+from orchestrator_core.broker.operations.change import (
+    MORE,
+    Acted,
+    Assigned,
+    ImageMade,
+    Made,
+    Started,
+)
 from orchestrator_core.broker.operations.operation import Draft, Operation, Requester
 from orchestrator_core.broker.states import Step
+from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.model import (
     AssignmentResult,
     CloudDescription,
+    Image,
     JsonObject,
     Node,
     NodeState,
@@ -40,6 +49,10 @@ class Kind:
         deadline: The seconds until the operation must have ended; 0 if it ends when recorded.
         made: The function that builds the caller's result from the recorded operation.
         done: The word for the action in an answer without other content, as in "Node 7 rebooted".
+        pending: The same words while the cloud still works on an accepted change.
+        arguments: The function that turns the caller's arguments into those of the hook. It runs in
+            the cloud's threads before the change begins, and may look things up.
+        advice: What a person has to check after an attempt of unknown outcome.
     """
 
     name: str
@@ -48,6 +61,9 @@ class Kind:
     deadline: float
     made: Callable[[Operation], Made]
     done: str = ""
+    pending: str = ""
+    arguments: Callable[[Driver, Mapping[str, Any]], Mapping[str, Any]] = lambda _, given: given
+    advice: str = "check the state of the node"
 
     def draft(
         self, cloud: str, requester: Requester, parameters: JsonObject, node_id: str | None = None
@@ -66,7 +82,26 @@ def _started(operation: Operation) -> Started:
 
 def _acted(operation: Operation) -> Acted:
     assert operation.node_id is not None
-    return Acted(operation.node_id, KINDS[operation.kind].done, operation)
+    kind = KINDS[operation.kind]
+    if (operation.result or {}).get("pending"):
+        return Acted(operation.node_id, kind.pending, operation, is_pending=True)
+    return Acted(operation.node_id, kind.done, operation)
+
+
+def _image_made(operation: Operation) -> ImageMade:
+    answer = operation.result or {}
+    assert operation.node_id is not None
+    cloud = CloudDescription(**answer["cloud"])
+    return ImageMade(cloud, Image(**answer["image"]), operation.node_id, operation)
+
+
+def _with_size(driver: Driver, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments with the size that the caller named by its id or its name.
+
+    Raises:
+        SizeNotFound, InvalidParameter: There is no such size, or several have the name.
+    """
+    return {**given, "size": driver.find_size(given["size"])}
 
 
 def _assigned(operation: Operation) -> Assigned:
@@ -100,6 +135,25 @@ POWER_ON: Final = Kind(
 POWER_OFF: Final = Kind(
     "power_off_vm", "Switch a VM off, once.", (Step.POWER,), 3600.0, _acted, "powered off"
 )
+RESIZE: Final = Kind(
+    "resize_vm",
+    "Resize a VM, once, and confirm it if its cloud waits for that.",
+    (Step.RESIZE, Step.FINISH),
+    DAY,
+    _acted,
+    "resized",
+    "is being resized",
+    _with_size,
+)
+RENAME: Final = Kind("rename_vm", "Rename a VM, once.", (Step.RENAME,), 3600.0, _acted, "renamed")
+CREATE_IMAGE: Final = Kind(
+    "create_image",
+    "Make an image of a VM, once.",
+    (Step.IMAGE,),
+    3600.0,
+    _image_made,
+    advice="look for the image in the list of images before you make another",
+)
 ASSIGN: Final = Kind(
     "assign_vm", "Assign a VM to a user and an application.", (Step.ASSIGN,), DAY, _assigned
 )
@@ -123,7 +177,20 @@ ADOPT: Final = Kind(
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         kind.name: kind
-        for kind in (START, STOP, REBOOT, POWER_ON, POWER_OFF, ASSIGN, RENEW, RELEASE, ADOPT)
+        for kind in (
+            START,
+            STOP,
+            REBOOT,
+            POWER_ON,
+            POWER_OFF,
+            RESIZE,
+            RENAME,
+            CREATE_IMAGE,
+            ASSIGN,
+            RENEW,
+            RELEASE,
+            ADOPT,
+        )
     }
 )
 """All kinds by name, in the order in which pages list them."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.testing.behaviours.assignment import BaseAssignment
+from orchestrator_core.testing.behaviours.cloud_actions import BaseCloudActions
 from orchestrator_core.testing.behaviours.cloud_changes import BaseCloudChanges
 from orchestrator_core.testing.behaviours.cloud_live import BaseCloudLive
 from orchestrator_core.testing.behaviours.cloud_power import BaseCloudPower
@@ -25,6 +26,7 @@ SUITES: Final[dict[Kind, tuple[type[Suite], ...]]] = {
         BaseCloudReads,
         BaseCloudChanges,
         BaseCloudPower,
+        BaseCloudActions,
         BaseCloudRecovery,
         BaseCloudStartFields,
     ),

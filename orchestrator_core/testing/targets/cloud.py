@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
+from orchestrator_core.clouds.driver import NO_HINTS
 from orchestrator_core.errors import (
     CloudTimeout,
     InvalidAnswer,
@@ -36,8 +37,12 @@ _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "reboot_vm": ("PUT", "/vm/action/reboot/cloud", {"node": "x"}),
     "power_on_vm": ("PUT", "/vm/action/poweron/cloud", {"node": "x"}),
     "power_off_vm": ("PUT", "/vm/action/poweroff/cloud", {"node": "x"}),
+    "resize_vm": ("PUT", "/vm/action/resize/cloud", {"node": "x", "size": "x"}),
+    "rename_vm": ("PUT", "/vm/action/rename/cloud", {"node": "x", "name": "x"}),
+    "create_image": ("PUT", "/vm/action/create_image/cloud", {"node": "x", "name": "x"}),
+    "get_console_output": ("GET", "/vm/console/cloud?node=x", None),
 }
-"""The request for each hook; ``find_node`` has no route."""
+"""The request for each hook; ``find_node`` and ``confirm_resize`` have no route."""
 
 
 class CloudUnderTest(UnderTest):
@@ -165,14 +170,19 @@ class CloudUnderTest(UnderTest):
             raise DoesNotApply("a live run sends no id that is similar to another node's")
         return strange_ids(some_id)
 
-    def has_none(self, hook: str, node_id: str) -> None:
+    def has_none(self, hook: str, node_id: str, **more: object) -> None:
         """Check that a hook raises ``NodeNotFound`` for an id.
+
+        Args:
+            hook: The name of the hook.
+            node_id: The id, which no node has.
+            more: The hook's other arguments.
 
         The kit calls the hook directly. Through HTTP, the core would look the node up first and
         refuse the id itself.
         """
         try:
-            self.served.ask("cloud", hook, node_id=node_id)
+            self.served.ask("cloud", hook, node_id=node_id, **more)
         except NodeNotFound as error:
             named = node_id in error.message
             wrong = "" if named else f"its message does not name the id: {error.message}"
@@ -182,16 +192,19 @@ class CloudUnderTest(UnderTest):
             wrong = "it accepted the id"
         assert not wrong, f"{hook} must raise NodeNotFound for the id {node_id!r}; {wrong}"
 
-    def takes_none(self, hook: str, **argument: str) -> None:
+    def takes_none(
+        self, hook: str, more: Mapping[str, object] = NO_HINTS, /, **argument: str
+    ) -> None:
         """Check that a hook refuses a strange id, as unknown or as malformed.
 
         Args:
             hook: The name of the hook, which is called directly, as in :meth:`has_none`.
+            more: The hook's other arguments.
             argument: The id, under the hook's own name for it.
         """
         (wanted,) = argument.values()
         try:
-            self.served.ask("cloud", hook, **argument)
+            self.served.ask("cloud", hook, **argument, **more)
         except RequestError:
             return
         except OrchestratorError as error:

@@ -162,7 +162,7 @@ class _Server:
         check = (registry.clouds.get(name) or registry.backends[name]).check
         asyncio.run_coroutine_threadsafe(check(), self._loop).result()
 
-    def ask(self, name: str, hook: str, **arguments: str) -> object:
+    def ask(self, name: str, hook: str, /, **arguments: object) -> object:
         """Call one hook of a cloud."""
 
         def job(hooks: Hooks, deadline: Deadline) -> object:

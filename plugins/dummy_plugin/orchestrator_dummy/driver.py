@@ -136,8 +136,9 @@ class DummyDriver:
 
     @hookimpl
     def list_images(self) -> list[Image]:
-        """Return every image."""
-        return IMAGES
+        """Return every image, those that were made of nodes too."""
+        made = self.store.images()
+        return [*IMAGES, *(_image(number, name) for number, name in made)] if made else IMAGES
 
     @hookimpl
     def list_sizes(self) -> list[Size]:
@@ -198,6 +199,31 @@ class DummyDriver:
         """Switch a node off."""
         self.set_state(node_id, NodeState.STOPPED)
 
+    @hookimpl
+    def resize_vm(self, node_id: str, size: Size) -> None:
+        """Give a node another size, which its ``extra`` shows from then on."""
+        if not self.store.set_size(node_id, size.id):
+            raise _missing(node_id)
+
+    @hookimpl
+    def rename_vm(self, node_id: str, name: str) -> None:
+        """Give a node another name."""
+        if not self.store.set_name(node_id, name):
+            raise _missing(node_id)
+
+    @hookimpl
+    def create_image(self, node_id: str, name: str) -> Image:
+        """Make an image of a node; nodes can be started from it."""
+        _found(self.store.row(node_id), node_id)
+        return _image(self.store.add_image(name), name)
+
+    @hookimpl
+    def get_console_output(self, node_id: str) -> str:
+        """Return what a node of this cloud would have written when it started."""
+        node = _node(_found(self.store.row(node_id), node_id))
+        boot = f"[    0.000000] Booting {node.name} ({node.public_ips[0]})\r\n"
+        return f"{boot}\r\n{node.name} login: " if node.state is NodeState.RUNNING else boot
+
     def set_state(self, node_id: str, state: NodeState) -> None:
         """Set the state of a node."""
         if not self.store.set_state(node_id, state.value):
@@ -205,17 +231,23 @@ class DummyDriver:
 
 
 def _node(row: Row) -> Node:
-    number, state, marker, start = row
-    # A start without optional fields is the documented example, to the letter.
+    number, state, marker, start, name, size = row
+    # A node without optional fields and without a resize is the documented example, to the letter.
     more = {} if start is None else {"start": json.loads(start)}
+    if size is not None:
+        more["size"] = size
     return Node(
         id=str(number),
-        name=f"dummy-{number}",
+        name=name or f"dummy-{number}",
         state=NodeState(state),
         public_ips=[_address(number)],
         extra={"foo": "bar", **more},
         marker=marker,
     )
+
+
+def _image(number: int, name: str) -> Image:
+    return Image(str(len(IMAGES) + number), name)
 
 
 def _address(number: int) -> str:

@@ -20,7 +20,16 @@ from orchestrator_core import (
 )
 from orchestrator_dummy.distribution import LONGEST, NEVER_LATE, Distribution, DistributionField
 
-CHANGES: Final = ("start_vm", "stop_vm", "reboot_vm", "power_on_vm", "power_off_vm")
+CHANGES: Final = (
+    "start_vm",
+    "stop_vm",
+    "reboot_vm",
+    "power_on_vm",
+    "power_off_vm",
+    "resize_vm",
+    "rename_vm",
+    "create_image",
+)
 
 READS: Final = (
     "list_nodes",
@@ -32,6 +41,7 @@ READS: Final = (
     "list_firewalls",
     "get_node",
     "find_node",
+    "get_console_output",
 )
 
 OPERATIONS: Final = ("check", *READS, *CHANGES)

@@ -10,8 +10,16 @@ from pathlib import Path
 
 _BUSY_SECONDS = 10.0
 
-_SCHEMA = """
+_IMAGES = """
+    CREATE TABLE IF NOT EXISTS images (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL
+    );
+"""
+
+_SCHEMA = f"""
     PRAGMA journal_mode = WAL;
+    {_IMAGES}
     CREATE TABLE nodes (
         number INTEGER PRIMARY KEY AUTOINCREMENT, -- so that no number ever comes twice
         state TEXT NOT NULL DEFAULT 'running',
@@ -19,11 +27,20 @@ _SCHEMA = """
         visible_at REAL, -- seconds since the epoch; not shown before
         gone_at REAL,    -- stopped, and shown until then
         given TEXT,      -- JSON of the optional fields of the start; null without any
-        shown TEXT       -- JSON of what callers may see of them
+        shown TEXT,      -- JSON of what callers may see of them
+        name TEXT,       -- from a rename; null for the name made of the number
+        size TEXT        -- the id of the size from a resize; null before
     );
 """
 
-_ADDED_LATER = {"visible_at": "REAL", "gone_at": "REAL", "given": "TEXT", "shown": "TEXT"}
+_ADDED_LATER = {
+    "visible_at": "REAL",
+    "gone_at": "REAL",
+    "given": "TEXT",
+    "shown": "TEXT",
+    "name": "TEXT",
+    "size": "TEXT",
+}
 """Columns that files of older versions do not have, with their types."""
 
 
@@ -84,6 +101,7 @@ def _upgrade(path: Path) -> None:
         with connection:
             for column in _lacking(connection):  # read again: another process may have been first
                 connection.execute(f"ALTER TABLE nodes ADD COLUMN {column} {_ADDED_LATER[column]}")
+            connection.execute(_IMAGES)
 
 
 def _lacking(connection: sqlite3.Connection) -> list[str]:

@@ -179,6 +179,34 @@ class FaultInjectionDriver:
         self._answer(outcome)
 
     @hookimpl
+    def resize_vm(self, node_id: str, size: Size, deadline: Deadline, hints: Hints) -> None:
+        """Give a node another size."""
+        outcome = self._meet("resize_vm", deadline, hints)
+        self._cloud.resize_vm(node_id, size)
+        self._answer(outcome)
+
+    @hookimpl
+    def rename_vm(self, node_id: str, name: str, deadline: Deadline, hints: Hints) -> None:
+        """Give a node another name."""
+        outcome = self._meet("rename_vm", deadline, hints)
+        self._cloud.rename_vm(node_id, name)
+        self._answer(outcome)
+
+    @hookimpl
+    def create_image(self, node_id: str, name: str, deadline: Deadline, hints: Hints) -> Image:
+        """Make an image of a node."""
+        outcome = self._meet("create_image", deadline, hints)
+        image = self._cloud.create_image(node_id, name)
+        self._answer(outcome)
+        return image
+
+    @hookimpl
+    def get_console_output(self, node_id: str, deadline: Deadline, hints: Hints) -> str:
+        """Return what a node would have written when it started."""
+        self._meet("get_console_output", deadline, hints)
+        return self._cloud.get_console_output(node_id)
+
+    @hookimpl
     def abort(self, deadline: Deadline) -> None:
         """End a call that waits, unless it is deaf."""
         self._waits.end(deadline)

@@ -7,16 +7,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator_dummy.connections import OF_THIS_PROCESS
 from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
-Row = tuple[int, str, str | None, str | None]
-"""A node's number, its state, its marker, and the JSON of the start fields that callers may see."""
+Row = tuple[int, str, str | None, str | None, str | None, str | None]
+"""A node's number, state and marker, the JSON of the start fields that callers may see, and the
+name and the size that it was given since.
+"""
 
-_COLUMNS = "number, state, marker, shown"
+Image = tuple[int, str]
+"""The number and the name of an image that was made of a node."""
+
+_COLUMNS = "number, state, marker, shown, name, size"
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
@@ -37,14 +43,36 @@ _LET_GO = f"""
     UPDATE nodes SET gone_at = ? WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}
 """  # noqa: S608
 
-_SET_STATE = f"""
-    UPDATE nodes SET state = ? WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}
-"""  # noqa: S608
+_SET = {
+    column: f"""
+        UPDATE nodes SET {column} = ? WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}
+    """  # noqa: S608
+    for column in ("state", "name", "size")
+}
+
+_IMAGES = "SELECT number, name FROM images ORDER BY number"
+
+_ADD_IMAGE = "INSERT INTO images (name) VALUES (?) RETURNING number, name, NULL, NULL, NULL, NULL"
 
 _NEXT_CHANGE = """
     SELECT min(due) FROM (SELECT visible_at AS due FROM nodes UNION ALL SELECT gone_at FROM nodes)
     WHERE due > ?
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The content of the file at one moment.
+
+    Attributes:
+        generation: the number of writes until then.
+        until: the moment at which something is due to change.
+    """
+
+    generation: int
+    until: float | None
+    rows: list[Row]
+    images: list[Image]
 
 
 class Store:
@@ -66,7 +94,7 @@ class Store:
         self._preparing = threading.Lock()
         self._is_prepared = False
         self._announced_here: Generation | None = None
-        self._seen: tuple[int, float | None, list[Row]] = (-1, None, [])
+        self._seen = _Seen(-1, None, [], [])
         if durable:
             self._prepare()
 
@@ -88,15 +116,24 @@ class Store:
 
     def rows(self) -> list[Row]:
         """Return every node; do not query SQLite if no process has written since the last time."""
-        generation, until, rows = self._seen
+        return self._now().rows
+
+    def images(self) -> list[Image]:
+        """Return the images that were made of nodes; read as :meth:`rows`."""
+        return self._now().images
+
+    def _now(self) -> _Seen:
+        seen = self._seen
         announced = self._announced.read()
-        if generation == announced and not (until and time.time() >= until):
-            return rows
+        if seen.generation == announced and not (seen.until and time.time() >= seen.until):
+            return seen
         if announced == 0 and not self._durable:  # no process has written at all
-            self._seen = 0, None, [(number, "running", None, None) for number in self._numbers]
+            rows: list[Row] = [(n, "running", None, None, None, None) for n in self._numbers]
+            seen = _Seen(0, None, rows, [])
         else:
-            self._seen = self._read()
-        return self._seen[2]
+            seen = self._read()
+        self._seen = seen
+        return seen
 
     @property
     def _numbers(self) -> range:
@@ -142,7 +179,21 @@ class Store:
 
     def set_state(self, number: str, state: str) -> bool:
         """Change a node's state; return whether the node exists."""
-        return self._write(_SET_STATE, state, _number(number)) is not None
+        return self._write(_SET["state"], state, _number(number)) is not None
+
+    def set_name(self, number: str, name: str) -> bool:
+        """Change a node's name; return whether the node exists."""
+        return self._write(_SET["name"], name, _number(number)) is not None
+
+    def set_size(self, number: str, size: str) -> bool:
+        """Change a node's size; return whether the node exists."""
+        return self._write(_SET["size"], size, _number(number)) is not None
+
+    def add_image(self, name: str) -> int:
+        """Add an image and return its number: 1 for the first."""
+        row = self._write(_ADD_IMAGE, name)
+        assert row is not None
+        return row[0]
 
     @contextmanager
     def lagging(self, seconds: float) -> Iterator[None]:
@@ -157,16 +208,16 @@ class Store:
         lag: float = getattr(self._lag, "seconds", 0.0)
         return time.time() + lag if lag else None
 
-    def _read(self) -> tuple[int, float | None, list[Row]]:
-        """Return the generation, the moment at which something is due to change, and the nodes."""
+    def _read(self) -> _Seen:
         now = time.time()
         with self._connection() as connection:
             connection.execute("BEGIN")
             with connection:
                 generation = _generation(connection)
                 rows = connection.execute(_ROWS, {"now": now}).fetchall()
+                images = connection.execute(_IMAGES).fetchall()
                 (until,) = connection.execute(_NEXT_CHANGE, (now,)).fetchone()
-        return generation, until, rows
+        return _Seen(generation, until, rows, images)
 
     def _write(self, sql: str, *values: str | float | None) -> Row | None:
         with self._connection() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -23,6 +23,7 @@ from orchestrator_core import (
     Size,
     StartField,
     StartRequest,
+    Unsupported,
     hookimpl,
 )
 from orchestrator_libcloud import regions
@@ -30,8 +31,11 @@ from orchestrator_libcloud.capabilities import method
 from orchestrator_libcloud.changes import actions, lookup
 from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors.errors import Source, translated
+from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.http.exchange import Exchange
 from orchestrator_libcloud.listing.parts import Parts
+from orchestrator_libcloud.node_actions.base import libcloud_size
+from orchestrator_libcloud.node_actions.registry import actions_of
 from orchestrator_libcloud.nodes import convert
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.sessions import Sessions, abort
@@ -42,6 +46,7 @@ from orchestrator_libcloud.starts.registry import mapping_of
 from orchestrator_libcloud.support import chosen, unsupported
 
 T = TypeVar("T", Node, Image)
+A = TypeVar("A")
 
 _CHEAP: Final = {
     "libcloud.compute.drivers.openstack": "list_sizes",
@@ -236,6 +241,55 @@ class LibcloudDriver:
         self._act("stop_node", node_id, deadline, self._not_now(node_id))
 
     @hookimpl
+    def resize_vm(self, node_id: str, size: Size, deadline: Deadline) -> None:
+        """Give a node another size."""
+
+        def resize(driver: Any, node: Any) -> None:
+            accepted = actions_of(driver).resize(driver, node, libcloud_size(driver, size))
+            self._check_accepted(driver, node_id, accepted=accepted)
+
+        self._change("resize_vm", node_id, deadline, resize)
+
+    @hookimpl
+    def confirm_resize(self, node_id: str, size: Size, deadline: Deadline) -> bool:
+        """Return whether a resize is complete; confirm it where the provider waits for that."""
+        return self._change(
+            "confirm_resize",
+            node_id,
+            deadline,
+            lambda driver, node: actions_of(driver).confirm_resize(driver, node, size),
+        )
+
+    @hookimpl
+    def rename_vm(self, node_id: str, name: str, deadline: Deadline) -> None:
+        """Give a node another name."""
+
+        def rename(driver: Any, node: Any) -> None:
+            accepted = actions_of(driver).rename(driver, node, name)
+            self._check_accepted(driver, node_id, accepted=accepted)
+
+        self._change("rename_vm", node_id, deadline, rename)
+
+    @hookimpl
+    def create_image(self, node_id: str, name: str, deadline: Deadline) -> Image:
+        """Make an image of a node."""
+        return self._change(
+            "create_image",
+            node_id,
+            deadline,
+            lambda driver, node: actions_of(driver).create_image(driver, node, name),
+        )
+
+    @hookimpl
+    def get_console_output(self, node_id: str, deadline: Deadline) -> str:
+        """Return the output of a node's console."""
+        with self._call(deadline) as driver:
+            _require(driver, "get_console_output")
+            node = lookup.find_node(driver, node_id)
+            with lookup.gone_believed(driver, node):
+                return actions_of(driver).console(driver, node)
+
+    @hookimpl
     def abort(self, deadline: Deadline) -> None:
         """Close the connection of the call with this deadline, if the call still runs."""
         abort(deadline)
@@ -251,6 +305,31 @@ class LibcloudDriver:
 
     def _not_now(self, node_id: str) -> Conflict:
         return Conflict(f"Cloud {self._name} did not change node {node_id!r} in its present state")
+
+    def _change(
+        self, hook: str, node_id: str, deadline: Deadline, work: Callable[[Any, Any], A]
+    ) -> A:
+        """Change a node in the provider's own way, and return what that returns."""
+        exchange = Exchange()
+        exchange.prepare_change()
+        with self._call(deadline, exchange) as driver:
+            _require(driver, hook)
+            node = lookup.find_node(driver, node_id)
+            deadline.check()
+            exchange.begin_change()
+            with lookup.gone_believed(driver, node):
+                return work(driver, node)
+
+    def _check_accepted(self, driver: Any, node_id: str, *, accepted: bool | None) -> None:
+        """Check what an action has returned.
+
+        Raises:
+            Conflict: it was not accepted.
+        """
+        call = current()
+        status = None if call is None else call.exchange.status
+        if accepted is False and not actions.false_is_success(driver, status):
+            raise self._not_now(node_id)
 
     def _act(
         self, action: str, node_id: str, deadline: Deadline, failure: OrchestratorError
@@ -281,6 +360,12 @@ class LibcloudDriver:
             self._sessions.driver(deadline, exchange) as driver,
         ):
             yield driver
+
+
+def _require(driver: Any, hook: str) -> None:
+    why = actions_of(driver).why_not(driver, hook)
+    if why is not None:
+        raise Unsupported(why)
 
 
 def _by_id(things: list[T], marker: str | None) -> list[T]:

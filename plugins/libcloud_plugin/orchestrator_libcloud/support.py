@@ -10,6 +10,8 @@ from orchestrator_libcloud.arguments import targets
 from orchestrator_libcloud.capabilities import lacks, needed, offers, takes
 from orchestrator_libcloud.changes.lookup import has_getter
 from orchestrator_libcloud.listing.composed_sizes import form_of
+from orchestrator_libcloud.node_actions.base import METHODS
+from orchestrator_libcloud.node_actions.registry import actions_of
 from orchestrator_libcloud.nodes.carriers import why_none
 from orchestrator_libcloud.providers import DEFAULTS
 from orchestrator_libcloud.starts import lists as start_lists
@@ -54,6 +56,8 @@ def _reasons(chosen: Any) -> Iterator[tuple[str, str | None]]:
     yield "start_vm", _start(chosen) or size or image
     for hook, action in _ACTIONS.items():
         yield hook, lacks(chosen, action, ("node",)) or node
+    for hook in METHODS:
+        yield hook, actions_of(chosen).why_not(chosen, hook) or node
 
 
 def _list(chosen: Any, name: str) -> str | None:

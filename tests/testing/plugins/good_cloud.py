@@ -28,6 +28,7 @@ from orchestrator_core import (
     NodeNotFound,
     NodeState,
     PluginContext,
+    Refused,
     Secret,
     SecretField,
     Size,
@@ -62,6 +63,8 @@ class Server:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     made: int = 0
+    images: dict[str, Image] = field(default_factory=dict)
+    sizes: dict[str, str] = field(default_factory=dict)
     given: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -119,8 +122,7 @@ class GoodCloud:
 
     @hookimpl
     def list_images(self) -> list[Image]:
-        assert self.server
-        return list(IMAGES.values())
+        return [*IMAGES.values(), *self.server.images.values()]
 
     @hookimpl
     def list_sizes(self) -> list[Size]:
@@ -169,10 +171,10 @@ class GoodCloud:
 
     @hookimpl
     def get_image(self, image_id: str) -> Image:
-        assert self.server
-        if image_id not in IMAGES:
+        images = {**IMAGES, **self.server.images}
+        if image_id not in images:
             raise ImageNotFound(f"There is no image {image_id!r}")
-        return IMAGES[image_id]
+        return images[image_id]
 
     @hookimpl
     def get_size(self, size_id: str) -> Size:
@@ -209,6 +211,32 @@ class GoodCloud:
     @hookimpl
     def power_off_vm(self, node_id: str) -> None:
         self.found(node_id).state = NodeState.STOPPED
+
+    @hookimpl
+    def resize_vm(self, node_id: str, size: Size) -> None:
+        self.server.sizes[self.found(node_id).id] = size.id
+
+    @hookimpl
+    def confirm_resize(self, node_id: str, size: Size) -> bool:
+        if self.server.sizes.get(self.found(node_id).id) != size.id:
+            raise Refused(f"Node {node_id!r} has another size")
+        return True
+
+    @hookimpl
+    def rename_vm(self, node_id: str, name: str) -> None:
+        self.found(node_id).name = name
+
+    @hookimpl
+    def create_image(self, node_id: str, name: str) -> Image:
+        assert self.found(node_id)
+        with self.server.lock:
+            image = Image(f"img-{len(IMAGES) + len(self.server.images) + 1}", name)
+            self.server.images[image.id] = image
+        return image
+
+    @hookimpl
+    def get_console_output(self, node_id: str) -> str:
+        return f"{self.found(node_id).name} login: "
 
     @hookimpl
     def abort(self) -> None:

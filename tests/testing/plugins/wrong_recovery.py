@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import good_cloud
 from good_cloud import GoodCloud
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # The kit is installed with the tests only.
 
 class FindsNothing(GoodCloud):
     breaks, says = "C50", "the node was not found"
+    instead: ClassVar = {"C84": "unsupported"}
 
     @hookimpl
     def find_node(self, marker: str) -> Node:

@@ -114,13 +114,23 @@ def _unless(state: NodeState, action: str) -> Action:
 
 def _outscale(action: str) -> Action:
     def act(driver: Any, node: Any, _: Options) -> bool:
-        answer = driver._call_api(action, json.dumps({"VmIds": [node.id]}))  # noqa: SLF001
-        if answer.status_code >= _ERRORS:
-            errors = importlib.import_module("libcloud.common.exceptions")
-            raise errors.BaseHTTPError(answer.status_code, _outscale_words(answer))
+        call_outscale(driver, action, VmIds=[node.id])
         return True
 
     return act
+
+
+def call_outscale(driver: Any, action: str, **fields: Any) -> Any:
+    """Call an action of Outscale's API, and return its answer; the driver returns errors too.
+
+    Raises:
+        BaseHTTPError: Libcloud's, for an answer that is an error.
+    """
+    answer = driver._call_api(action, json.dumps(fields))  # noqa: SLF001
+    if answer.status_code >= _ERRORS:
+        errors = importlib.import_module("libcloud.common.exceptions")
+        raise errors.BaseHTTPError(answer.status_code, _outscale_words(answer))
+    return answer.json()
 
 
 def _outscale_words(answer: Any) -> str:

@@ -39,7 +39,13 @@ StartResponse = Callable[..., Any]
 _NAMESPACE = re.compile(rb' xmlns="http://ec2\.amazonaws\.com/doc/2016-11-15/?"')
 _SLASHED = b' xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"'
 _ROOT_END = re.compile(rb"</\w+Response>\s*$")
-_TELL_NOTHING = {"RebootInstances", "CreateTags", "DeleteTags", "DeleteKeyPair"}
+_TELL_NOTHING = {
+    "RebootInstances",
+    "CreateTags",
+    "DeleteTags",
+    "DeleteKeyPair",
+    "ModifyInstanceAttribute",
+}
 _COUNTED = re.compile(r"(Tag|ResourceId)\.(\d+)(.*)")
 _ERROR = 400
 _REFUSAL = (

@@ -1,0 +1,1 @@
+"""Resizes, renames, images of nodes and console output, one module for each provider."""
