@@ -112,7 +112,7 @@ def test_an_image_by_its_slug(digitalocean: LibcloudDriver, sent: Sent) -> None:
 @pytest.mark.parametrize("field", _REFUSED)
 def test_a_field_that_is_not_taken(digitalocean: LibcloudDriver, sent: Sent, field: str) -> None:
     assert not_taken(digitalocean).keys() == set(_REFUSED)
-    with pytest.raises(InvalidParameter, match="is not taken by") as caught:
+    with pytest.raises(InvalidParameter, match="is not taken by cloud test: ") as caught:
         start(digitalocean, {field: SAMPLES[field]}, things=_THINGS)
     assert caught.value.field == field
     assert not sent.requests

@@ -131,7 +131,7 @@ def test_a_given_password_is_used_and_not_returned(linode: LibcloudDriver, sent:
 @pytest.mark.parametrize("field", _REFUSED)
 def test_a_field_that_is_not_taken(linode: LibcloudDriver, sent: Sent, field: str) -> None:
     assert not_taken(linode).keys() == set(_REFUSED)
-    with pytest.raises(InvalidParameter, match="is not taken by") as caught:
+    with pytest.raises(InvalidParameter, match="is not taken by cloud test: ") as caught:
         start(linode, {field: SAMPLES[field]}, things=_THINGS)
     assert caught.value.field == field
     assert not sent.requests
