@@ -36,10 +36,14 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
 
     Args:
         body_timeout: the seconds allowed for the whole body.
+        end_waits: the function that lets the requests answer that only wait for a VM.
     """
 
-    def __init__(self, *, body_timeout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *, body_timeout: float, end_waits: Callable[[], None], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.end_waits = end_waits
         self._body_timeout = body_timeout
         self._portions = Turns()
 
@@ -176,6 +180,7 @@ def build_application(services: Services) -> Application:
     settings = services.settings
     app = Application(
         body_timeout=settings.server.body_timeout,
+        end_waits=services.broker.readiness.stop,
         middleware=[
             Gatekeeper(
                 Authenticator(settings.auth, settings.server.hosts),

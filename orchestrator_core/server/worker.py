@@ -156,6 +156,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     async def _shutdown(self) -> None:
         self._beating = False
+        # The application itself learns of the stop only after the last request has its answer, and
+        # a request may wait for minutes until its VM is ready. A durable worker waits on for it.
+        end_waits = getattr(self.asgi, "end_waits", None)
+        if end_waits is not None:  # An application that has not started yet has none.
+            end_waits()
         alive = asyncio.ensure_future(self._keep_notifying())
         try:
             await self._stop_listening()

@@ -172,7 +172,7 @@ class CloudSchema(_PluggedSchema):
         "all",
         description="The VMs that a stop or a release may destroy: `own` for those that were "
         "started or adopted here, which needs `[state]`; `all` for any. See "
-        "[Which VMs are destroyed](../explanation/exactly-once.md#which-vms-are-destroyed).",
+        "[VMs that are destroyed](../explanation/exactly-once.md#vms-that-are-destroyed).",
         default='`"own"`; `"all"` for a simulated cloud such as `dummy`',
     )
     destroys_per_hour = count(

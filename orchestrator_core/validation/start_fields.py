@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, validates, validates_schema
 
 from orchestrator_core.validation.text import (
     MESSAGES,
@@ -17,6 +17,7 @@ from orchestrator_core.validation.text import (
     Text,
     TextMapping,
     YesOrNo,
+    has_control,
     whole_number,
 )
 
@@ -46,7 +47,8 @@ class PublicKey(LongText):
         line = super()._deserialize(value, attr, data, **kwargs).strip()
         if "PRIVATE KEY" in line:
             raise ValidationError("must be the public key; never send the private key")
-        if not _PUBLIC_KEY.fullmatch(line):
+        # Programs differ in what ends a line; the rest of this one could be a key of its own.
+        if has_control(line) or not _PUBLIC_KEY.fullmatch(line):
             raise ValidationError(
                 'must be one public key in OpenSSH\'s form, such as "ssh-ed25519 AAAA... name"'
             )
@@ -222,3 +224,12 @@ class StartFieldsSchema(Schema):
             "toml_type": "table",
         }
     )
+
+    @validates("volumes")
+    def _each_once(self, volumes: Sequence[Mapping[str, Any]], **_: Any) -> None:
+        seen: set[str] = set()
+        for volume in volumes:
+            if (known := volume.get("id")) in seen:
+                raise ValidationError(f"{known!r} is given twice")
+            if known is not None:
+                seen.add(known)

@@ -15,6 +15,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MESSAGES: Final[dict[str, Any]] = {"required": "is missing", "null": "must not be null"}
 
 
+def has_control(text: str) -> bool:
+    """Return whether a text has control characters, or ends of lines of any kind."""
+    return _CONTROL.search(text) is not None
+
+
 class Text(fields.String):
     """A non-empty text on one line."""
 
@@ -33,7 +38,7 @@ class Text(fields.String):
             raise self.make_error("blank")
         if len(value) > MAX_TEXT:
             raise self.make_error("long")
-        if _CONTROL.search(value):
+        if has_control(value):
             raise self.make_error("control")
         return value
 
@@ -148,7 +153,7 @@ class TextMapping(fields.Field[dict[str, str]]):
             raise ValidationError(
                 f"the key {key[:32]!r}... must not be longer than {self.max_key} characters"
             )
-        if _CONTROL.search(key):
+        if has_control(key):
             raise ValidationError(f"the key {key!r} must not contain control characters")
         if not isinstance(item, str):
             raise ValidationError(f"the value of {key!r} must be a string")
@@ -156,7 +161,7 @@ class TextMapping(fields.Field[dict[str, str]]):
             raise ValidationError(
                 f"the value of {key!r} must not be longer than {MAX_TEXT} characters"
             )
-        if _CONTROL.search(item):
+        if has_control(item):
             raise ValidationError(f"the value of {key!r} must not contain control characters")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,8 +45,9 @@ AWAY = CloudError("Cloud test failed")
 class Booting:
     """A driver whose node shows one look after the other; the last one stays."""
 
-    def __init__(self, *looks: Look) -> None:
+    def __init__(self, *looks: Look, first: Node = PENDING) -> None:
         self._looks: Iterator[Look] = iter(looks)
+        self._first = first
         self._last = looks[-1]
         self.starts = 0
 
@@ -71,11 +73,11 @@ class Booting:
     @hookimpl
     def start_vm(self) -> Node:
         self.starts += 1
-        return PENDING
+        return self._first
 
 
-def cloud_of(*looks: Look, seconds: float = 5.0) -> Cloud:
-    hooks = Hooks(Kind.CLOUD, "Cloud test", Booting(*looks))
+def cloud_of(*looks: Look, seconds: float = 5.0, first: Node = PENDING) -> Cloud:
+    hooks = Hooks(Kind.CLOUD, "Cloud test", Booting(*looks, first=first))
     settings = CloudSettings(
         "test", driver="test", retries=0, deadlines={"start_vm": seconds}, visibility_timeout=60
     )
@@ -121,6 +123,33 @@ async def test_the_answer_comes_when_the_vm_is_ready(
     assert recorded.result is not None
     assert recorded.result["reached"] == made.reached
     assert "s3cret" not in str(recorded.result)
+    await cloud.close()
+
+
+@pytest.mark.parametrize("wait_for", list(WaitFor))
+async def test_the_record_of_a_start_has_no_values_of_metadata(
+    recorder: Recorder, wait_for: WaitFor
+) -> None:
+    """Clouds show a VM's metadata; the record would keep it when the VM is long gone."""
+    metadata = {"token": "s3cret-1", "role": {"deep": "s3cret-2"}}
+    shown = {
+        "metadata": {**metadata, "own": "kept"},
+        "tags": {"items": [{"key": "token", "value": "s3cret-1"}, {"key": "own", "value": "kept"}]},
+        "token": "kept",
+    }
+    node = replace(PUBLIC, extra=shown)
+    cloud = cloud_of(node, first=node)
+    made = await started(recorder, cloud, wait_for, metadata=metadata)
+    assert made.node.extra == shown
+    assert made.operation is not None
+    recorded = await operation_of(recorder, made.operation.id)
+    assert recorded.result is not None
+    assert "s3cret" not in str(recorded)
+    assert recorded.result["node"]["extra"] == {
+        "metadata": {"token": None, "role": None, "own": "kept"},
+        "tags": {"items": [{"key": "token", "value": None}, {"key": "own", "value": "kept"}]},
+        "token": "kept",
+    }
     await cloud.close()
 
 

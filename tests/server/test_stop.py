@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
+from orchestrator_core.testing import Kind
 from tests import loopback
 from tests.stateful import wait_for
+from tests.testing.install import installed
+
+BOOTING = """
+[clouds.booting]
+driver = "booting"
+[clouds.booting.deadlines]
+start_vm = 60
+"""
 
 
 def test_sigterm_answers_a_request_that_is_still_arriving(serve: Any) -> None:
@@ -138,3 +148,27 @@ def test_a_server_that_has_nothing_to_finish_ends_at_once(serve: Any) -> None:
         if shortest < 0.5:
             break
     assert shortest < 0.5
+
+
+@pytest.mark.parametrize("state", ["", '[state]\nurl = "sqlite:///state.db"\n'])
+def test_a_stop_ends_the_wait_for_a_vm(serve: Any, state: str) -> None:
+    """The answer says how far the VM has come; it is not awaited until the start's deadline."""
+    with installed(Kind.CLOUD, "booting", "tests.server.booting_cloud:BootingCloud") as folder:
+        path = os.pathsep.join((str(folder), str(Path(__file__).parents[2])))
+        server = serve(state + BOOTING, environment={"PYTHONPATH": path})
+        answers: list[httpx2.Response] = []
+        body = {"name": "web", "image": "1", "size": "1", "wait_for": "running"}
+
+        def start() -> None:
+            url = f"{server.url}/api/v1/vm/start/booting"
+            answers.append(loopback.post(url, json=body, timeout=60))
+
+        caller = threading.Thread(target=start)
+        caller.start()
+        server.wait_for_log("operation=get_node")
+        server.signal(signal.SIGTERM)
+        begun = time.monotonic()
+        caller.join()
+        assert time.monotonic() - begun < 30
+        assert (answers[0].status_code, answers[0].json()["reached"]) == (200, "accepted")
+        assert server.process.wait(timeout=20) == 0

@@ -139,6 +139,8 @@ WRONG: list[tuple[Json, str]] = [
         {"ssh_keys": ["rsa AAAA"]},
         f"ssh_keys[0]: {NO_KEY}",
     ),
+    ({"ssh_keys": [f"{KEY} ann\r{KEY}"]}, f"ssh_keys[0]: {NO_KEY}"),
+    ({"ssh_keys": [f"{KEY} ann\u2028{KEY}"]}, f"ssh_keys[0]: {NO_KEY}"),
     (
         {"ssh_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA"]},
         "ssh_keys[0]: must be the public key; never send the private key",
@@ -172,6 +174,10 @@ WRONG: list[tuple[Json, str]] = [
     (
         {"volumes": [{"size": 1}, {"id": "a", "size": 1}]},
         "volumes[1]: an existing volume takes only id",
+    ),
+    (
+        {"volumes": [{"id": "vol-1"}, {"size": 1}, {"size": 1}, {"id": "vol-1"}]},
+        "volumes: 'vol-1' is given twice",
     ),
     ({"volumes": [7]}, "volumes[0]: must be an object"),
     ({"tags": ["red"]}, "tags: must be an object"),

@@ -57,7 +57,10 @@ class ReadyStep:
             await self._recorder.progress(operation, outcome.failed(operation, error))
             raise
         node = replace(node, secrets=started.node.secrets)
-        answer = {**start_answer(started.cloud, node), "reached": reached.value}
+        answer = {
+            **start_answer(started.cloud, node, operation.parameters),
+            "reached": reached.value,
+        }
         if goal.is_met(node):
             made = Progress(OperationState.SUCCEEDED, Step.READY, answer=answer)
         else:
@@ -83,7 +86,10 @@ class ReadyStep:
         except OrchestratorError as error:
             return await self._recorder.retry(operation, error)
         if goal.is_met(node):
-            answer = {**start_answer(description, node), "reached": reached.value}
+            answer = {
+                **start_answer(description, node, operation.parameters),
+                "reached": reached.value,
+            }
             made = Progress(OperationState.SUCCEEDED, Step.READY, answer=answer)
         elif _age(operation) < _LONGEST_WAIT:
             after = self._recorder.delays.retry(operation)

@@ -135,7 +135,7 @@ class Starter(Handler):
     async def _succeeded(
         self, operation: Operation, description: CloudDescription, node: Node
     ) -> Operation:
-        answer = start_answer(description, node)
+        answer = start_answer(description, node, operation.parameters)
         made = Progress(OperationState.SUCCEEDED, operation.step, node_id=node.id, answer=answer)
         return await self._record_vm(operation, made, node)
 

@@ -20,7 +20,7 @@ from azure_subscription import (
     VM,
     Subscription,
 )
-from half_answers import azure_error
+from refused_parts import azure_error
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Deadline, Image, InvalidParameter, OrchestratorError, Size
@@ -266,7 +266,7 @@ def test_a_vm_of_the_same_name_is_not_changed(
 @pytest.mark.parametrize("field", _REFUSED)
 def test_a_field_that_is_not_taken(azure: LibcloudDriver, sent: Sent, field: str) -> None:
     assert not_taken(azure).keys() == set(_REFUSED)
-    with pytest.raises(InvalidParameter, match="does not take it") as caught:
+    with pytest.raises(InvalidParameter, match="is not taken by cloud test: ") as caught:
         start(azure, {field: SAMPLES[field], **_SMALLEST}, things=_THINGS)
     assert caught.value.field == field
     assert not sent.requests

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from any_host import Reply, Request
-from half_answers import in_json
+from refused_parts import in_json
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Image, InvalidParameter, Size
@@ -112,7 +112,7 @@ def test_an_image_by_its_slug(digitalocean: LibcloudDriver, sent: Sent) -> None:
 @pytest.mark.parametrize("field", _REFUSED)
 def test_a_field_that_is_not_taken(digitalocean: LibcloudDriver, sent: Sent, field: str) -> None:
     assert not_taken(digitalocean).keys() == set(_REFUSED)
-    with pytest.raises(InvalidParameter, match="does not take it") as caught:
+    with pytest.raises(InvalidParameter, match="is not taken by cloud test: ") as caught:
         start(digitalocean, {field: SAMPLES[field]}, things=_THINGS)
     assert caught.value.field == field
     assert not sent.requests

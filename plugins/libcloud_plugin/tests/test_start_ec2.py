@@ -287,7 +287,7 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
         ({"keyname": "k" * 256}, "keyname: must be at most 255 characters"),
         ({"keyname": "schlüssel"}, "keyname: .* ASCII"),
         ({"ssh_keys": [SSH_KEY], "user_data": "x"}, "ssh_keys: cannot be given .* user_data"),
-        ({"volumes": [{"id": "vol-1"}]}, "volumes: .* does not take 'id'"),
+        ({"volumes": [{"id": "vol-1"}]}, "volumes: has 'id', which .* does not take"),
         ({"volumes": [{"size": 1}] * 12}, "volumes: .* at most 11 entries"),
         ({"volumes": [{"size": 1}] * 11}, "volumes: the image leaves no device name"),
         ({"volumes": [{"size": 10, "type": "io2"}]}, "volumes: the type 'io2' needs .* IOPS"),
@@ -302,6 +302,8 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
             {"metadata": {"course": "x" * 257}},
             "metadata: the value of 'course' must be at most 256",
         ),
+        ({"metadata": {"a\0": "x"}}, "metadata: .* must not contain control characters"),
+        ({"metadata": {"a": "x\uffff"}}, "metadata: .* must not contain control characters"),
         ({"metadata": {"course": 5}}, "metadata: the value of 'course' must be text"),
         (
             {"metadata": {"course": "x"}, "tags": {"course": "y"}},
@@ -314,8 +316,8 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
             },
             "tags and metadata together must have at most 48",
         ),
-        ({"options": {"ex_maxcount": 2}}, "options: .* does not take 'ex_maxcount'"),
-        ({"options": {"ex_clienttoken": "x"}}, "options: .* does not take 'ex_clienttoken'"),
+        ({"options": {"ex_maxcount": 2}}, "options: has 'ex_maxcount', which .* does not take"),
+        ({"options": {"ex_clienttoken": "x"}}, "options: has 'ex_clienttoken', which .* does not take"),
         ({"options": {"ex_iamprofile": 5}}, "options: 'ex_iamprofile' must be text"),
         (
             {"options": {"ex_blockdevicemappings": []}, "root_disk": {"size": 30}},
@@ -373,6 +375,6 @@ def test_clouds_with_amazons_api_take_less(
     plugin = served(provider, sent, arguments, **region, **host)
     assert set(not_taken(plugin)) == without
     for field in without:
-        with pytest.raises(InvalidParameter, match=f"{field}: cloud test does not take it: "):
+        with pytest.raises(InvalidParameter, match=f"{field}: is not taken by cloud test: "):
             start(plugin, {field: SAMPLES[field]}, things=(_IMAGE, _SMALL))
     assert not sent.requests

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from any_host import Reply, Request
-from half_answers import in_json
+from refused_parts import in_json
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Deadline, Image, InvalidParameter, Size
@@ -131,7 +131,7 @@ def test_a_given_password_is_used_and_not_returned(linode: LibcloudDriver, sent:
 @pytest.mark.parametrize("field", _REFUSED)
 def test_a_field_that_is_not_taken(linode: LibcloudDriver, sent: Sent, field: str) -> None:
     assert not_taken(linode).keys() == set(_REFUSED)
-    with pytest.raises(InvalidParameter, match="does not take it") as caught:
+    with pytest.raises(InvalidParameter, match="is not taken by cloud test: ") as caught:
         start(linode, {field: SAMPLES[field]}, things=_THINGS)
     assert caught.value.field == field
     assert not sent.requests

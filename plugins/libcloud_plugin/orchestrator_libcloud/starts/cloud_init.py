@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from orchestrator_core import StartField
 
 NOTE: Final = "through user data: a cloud-config with ssh_authorized_keys, which cloud-init reads"
+
+_NOT_IN_YAML: Final = re.compile("[\ufffe\uffff]")
+"""The characters that only an escape can bring into YAML (YAML 1.2, 5.1), except controls."""
 
 _AROUND: Final = 128
 """Bytes of a cloud-config that are not keys."""
@@ -32,8 +36,12 @@ def user_data_of(user_data: str | None, ssh_keys: Sequence[str]) -> str | None:
     """Return the user data of a start: its own, or a cloud-config with its SSH keys.
 
     A key pair made from the keys would remain when the start is refused; user data does not.
-    Source: cloud-init, module "Authorized keys" (``ssh_authorized_keys``). JSON is YAML.
+    Source: cloud-init, module "Authorized keys" (``ssh_authorized_keys``).
     """
     if not ssh_keys:
         return user_data
-    return f"#cloud-config\nssh_authorized_keys: {json.dumps(list(ssh_keys))}\n"
+    # JSON is YAML except for JSON's pairs of escapes for one character, which YAML reads as two
+    # halves that are no text. cloud-init would then write no key at all.
+    keys = json.dumps(list(ssh_keys), ensure_ascii=False)
+    readable = _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", keys)
+    return f"#cloud-config\nssh_authorized_keys: {readable}\n"

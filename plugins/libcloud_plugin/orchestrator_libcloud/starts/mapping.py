@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Final
@@ -174,6 +175,13 @@ def not_taken(driver_class: Any) -> StartFields:
     return dict.fromkeys(FIELDS, reason)
 
 
+_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""The characters that no XML document can have (XML 1.0, 2.2).
+
+A provider that stored one could not list its nodes any more.
+"""
+
+
 def checked_pairs(pairs: Mapping[str, Any], field: str) -> dict[str, str]:
     """Return pairs of texts, such as metadata or tags.
 
@@ -187,6 +195,10 @@ def checked_pairs(pairs: Mapping[str, Any], field: str) -> dict[str, str]:
             raise InvalidParameter(field, "a key must not be empty")
         if key == MARKER_KEY:
             raise InvalidParameter(field, f"the key {key!r} is reserved")
+        if _NOT_IN_XML.search(key) or _NOT_IN_XML.search(value):
+            raise InvalidParameter(
+                field, f"the key and the value of {key!r} must not contain control characters"
+            )
     return dict(pairs)
 
 
