@@ -174,7 +174,7 @@ class NodeResource(ChangeResource[Made]):
         """Carry out an action on a node."""
         parts = NodePath.of(node)
         if parts.action is None:
-            req.context.served = _OF_NODE
+            req.context.served = _OF_CONSOLE if node.endswith(_CONSOLE) else _OF_NODE
             raise MethodNotImplemented
         action = ACTIONS.get(parts.action)
         if action is None:
@@ -186,6 +186,8 @@ class NodeResource(ChangeResource[Made]):
     ) -> None:
         """Answer with the methods of a node, or of an action on it."""
         served = _OF_ACTION if NodePath.of(node).action in ACTIONS else _OF_NODE
+        if node.endswith(_CONSOLE):
+            served = _OF_CONSOLE
         resp.set_header("Allow", ", ".join(sorted(served)))
         resp.data = b""
 
@@ -203,6 +205,7 @@ _OF_ACTION: Final = frozenset({"OPTIONS", "POST"})
 
 
 _CONSOLE: Final = "/console"
+_OF_CONSOLE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def _output(_: CloudDescription, output: str) -> bytes:
@@ -217,6 +220,9 @@ def _check_no_action(req: Request, node: str) -> None:
     """
     if NodePath.of(node).action in ACTIONS:
         req.context.served = _OF_ACTION
+        raise MethodNotImplemented
+    if node.endswith(_CONSOLE) and req.method == "DELETE":
+        req.context.served = _OF_CONSOLE
         raise MethodNotImplemented
 
 

@@ -278,7 +278,7 @@ class ImageMadeSchema(ActedSchema):
 
 
 class ConsoleSchema(Schema):
-    """What a VM has written to its console."""
+    """The text that a VM has written to its console."""
 
     output = _text("The end of the text, without known secrets.")
 
@@ -329,7 +329,7 @@ class CloudsSchema(Schema):
 
 
 class CloudReportSchema(Schema):
-    """What a cloud offers, and its health as this process sees it."""
+    """The offer of a cloud, and its health as this process sees it."""
 
     name = _text("The name in the settings.")
     driver = _text("The plugin.")

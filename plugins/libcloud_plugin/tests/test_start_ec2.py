@@ -317,7 +317,10 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
             "tags and metadata together must have at most 48",
         ),
         ({"options": {"ex_maxcount": 2}}, "options: has 'ex_maxcount', which .* does not take"),
-        ({"options": {"ex_clienttoken": "x"}}, "options: has 'ex_clienttoken', which .* does not take"),
+        (
+            {"options": {"ex_clienttoken": "x"}},
+            "options: has 'ex_clienttoken', which .* does not take",
+        ),
         ({"options": {"ex_iamprofile": 5}}, "options: 'ex_iamprofile' must be text"),
         (
             {"options": {"ex_blockdevicemappings": []}, "root_disk": {"size": 30}},

@@ -257,7 +257,10 @@ def test_what_is_not_taken_is_refused_with_its_reason(
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"root_disk": {"size": 30, "type": "ssd"}}, "root_disk: has 'type', which .* does not take"),
+        (
+            {"root_disk": {"size": 30, "type": "ssd"}},
+            "root_disk: has 'type', which .* does not take",
+        ),
         ({"volumes": [{"size": 30, "type": "ssd"}]}, "volumes: has 'type', which .* does not take"),
         ({"root_disk": {"size": 1}}, "root_disk: size must be at least 2 GB"),
         ({"metadata": {"k/y": "x"}}, "metadata: the key 'k/y' must be"),
@@ -266,7 +269,10 @@ def test_what_is_not_taken_is_refused_with_its_reason(
             "metadata: the value of 'course' must be at most 255",
         ),
         ({"metadata": {"course": 1}}, "metadata: the value of 'course' must be text"),
-        ({"options": {"ex_admin_pass": "x"}}, "options: has 'ex_admin_pass', which .* does not take"),
+        (
+            {"options": {"ex_admin_pass": "x"}},
+            "options: has 'ex_admin_pass', which .* does not take",
+        ),
         ({"options": {"ex_config_drive": "x"}}, "options: 'ex_config_drive' must be a boolean"),
         ({"options": {"ex_files": {"/x": 1}}}, "options: 'ex_files' must be an object of paths"),
         (
