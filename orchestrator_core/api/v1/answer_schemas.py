@@ -83,7 +83,7 @@ class ImageMadeSchema(OkSchema):
 
 
 class ConsoleSchema(OkSchema):
-    """What a VM has written to its console."""
+    """The text that a VM has written to its console."""
 
     output = _text("The end of the text, without known secrets.", always=True)
 
