@@ -18,7 +18,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check quick test cov lowest soak bench docs pages lock audit changelog clean
+.PHONY: help install run check quick test cov lowest soak bench docs pages lock audit swagger changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,6 +91,9 @@ lock: install ## Pin what a server needs with hashes, and write the table of lic
 
 audit: install ## Known vulnerabilities of what is pinned
 	$(BIN)/pip-audit --skip-editable
+
+swagger: $(VENV)/bin/pip ## Renew the files of the page /docs: make swagger VERSION=5.35.0 (needs npm)
+	$(BIN)/python requirements/swagger_ui.py $(VERSION)
 
 changelog: install ## Show the changelog that the fragments make
 	$(BIN)/towncrier build --draft

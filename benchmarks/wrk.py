@@ -23,14 +23,15 @@ class Load:
     p99: float
 
 
-def load(url: str, *, clients: int = 32, seconds: int = 2) -> Load:
+def load(url: str, *, clients: int = 32, seconds: int = 2, header: str = "") -> Load:
     """Send requests for one URL from ``connections`` clients again and again.
 
     Raises:
         RuntimeError: an answer has another status than expected.
     """
+    more = ["-H", header] if header else []
     said = subprocess.run(
-        ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", url],
+        ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", *more, url],
         capture_output=True,
         text=True,
         check=True,

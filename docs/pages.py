@@ -13,6 +13,9 @@ from marshmallow import Schema
 
 from orchestrator_cistern.settings import CisternSettings
 from orchestrator_core.api.error_page import errors_page
+from orchestrator_core.api.reference import reference_page
+from orchestrator_core.api.v1.openapi import document_text as document_text_v1
+from orchestrator_core.api.v2.openapi import document, document_text
 from orchestrator_core.broker.states_page import states_page
 from orchestrator_core.cli.reference import command_line_page
 from orchestrator_core.settings.reference import plugin_tables, settings_page
@@ -25,9 +28,12 @@ ROOT: Final = Path(__file__).parents[1]
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/plugins/behaviours.md": behaviours_page,
+    "docs/reference/api-v2.md": lambda: reference_page(document()),
     "docs/reference/command-line.md": command_line_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/libcloud-start-fields.md": start_fields_page,
+    "docs/reference/openapi-v1.json": document_text_v1,
+    "docs/reference/openapi-v2.json": document_text,
     "docs/reference/settings.md": settings_page,
     "docs/reference/states.md": states_page,
 }

@@ -48,6 +48,7 @@ Example, in a driver::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -187,14 +188,27 @@ class InvalidParameter(RequestError):
         field: the parameter's name as the caller wrote it.
         reason: what is wrong with the value, and what a right value is.
         nothing_done: see :attr:`OrchestratorError.nothing_done`.
+
+    Attributes:
+        others: further parameters that are wrong, each with its reason.
     """
 
     code = "invalid_parameter"
 
-    def __init__(self, field: str, reason: str, *, nothing_done: bool | None = None) -> None:
-        super().__init__(f"Param not valid: {field}: {reason}", nothing_done=nothing_done)
+    def __init__(
+        self,
+        field: str,
+        reason: str,
+        *,
+        nothing_done: bool | None = None,
+        others: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        rest = "".join(f"; {other}: {why}" for other, why in others)
+        message = f"Param not valid: {field}: {reason}{rest}"
+        super().__init__(message, nothing_done=nothing_done)
         self.field = field
         self.reason = reason
+        self.others = tuple(others)
 
 
 class NotFound(RequestError):

@@ -1,11 +1,11 @@
 """Refusals of changes of VMs and assignments, one class for each reason.
 
-Version 1 shows all of them as ``refused``; later versions show their own codes.
+Version 1 shows all subclasses of ``Refused`` as ``refused``; later versions show their own codes.
 """
 
 from __future__ import annotations
 
-from orchestrator_core.errors import Refused
+from orchestrator_core.errors import Held, Refused
 
 
 class AlreadyAssigned(Refused):
@@ -84,3 +84,9 @@ class NotUsable(Refused):
     """The VM is in a state in which it cannot be assigned."""
 
     code = "not_usable"
+
+
+class ClockInDoubt(Held):
+    """The database's clock has jumped, and no operator has confirmed it yet."""
+
+    code = "clock_in_doubt"

@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -121,13 +122,14 @@ def _fork_server() -> socket.socket:
     return ours
 
 
-def start(
+def start(  # noqa: PLR0913 - what a process needs, as in subprocess.Popen
     command: Sequence[str],
     environment: Mapping[str, str],
     streams: tuple[int, int, int],
     cwd: Path | None = None,
     *,
     new_session: bool = False,
+    as_root: bool = True,
 ) -> Running:
     """Start a command; fork it if it begins with :data:`COMMAND`.
 
@@ -137,8 +139,10 @@ def start(
         streams: the descriptors of its standard input, output and error.
         cwd: its working directory; by default the one of this process.
         new_session: whether it leads a session and a process group of its own.
+        as_root: whether a forked command of root keeps root's capabilities.
     """
     if tuple(command[: len(COMMAND)]) != COMMAND or _needs_new_interpreter(environment):
+        assert as_root, "a new interpreter keeps its capabilities"
         stdin, stdout, stderr = streams
         return subprocess.Popen(
             command,
@@ -154,8 +158,10 @@ def start(
         "environment": dict(environment),
         "cwd": os.fspath(Path.cwd() if cwd is None else cwd.absolute()),
         "new_session": new_session,
+        "as_root": as_root,
         "umask": _umask(),
         "limits": [(limit, resource.getrlimit(limit)) for limit in _LIMITS],
+        "spare": _starts_durable_worker(command, environment),
     }
     status, its = socket.socketpair()
     with its:
@@ -169,6 +175,7 @@ def run(
     cwd: Path | None = None,
     typed: str = "",
     timeout: float = 60.0,
+    as_root: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``orchestrator ARGUMENTS`` to its end; return its output and status.
 
@@ -178,6 +185,8 @@ def run(
         cwd: its working directory; by default the one of this process.
         typed: its standard input.
         timeout: seconds.
+        as_root: whether a command of root keeps root's capabilities; without them, permissions
+            apply to it as to any user.
     """
     with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
         stdin.write(typed.encode())
@@ -185,7 +194,7 @@ def run(
         command = (*COMMAND, *arguments)
         streams = (stdin.fileno(), stdout.fileno(), stderr.fileno())
         variables = environment_without_ours() if environment is None else environment
-        process = start(command, variables, streams, cwd)
+        process = start(command, variables, streams, cwd, as_root=as_root)
         try:
             status = process.wait(timeout)
         except BaseException:
@@ -198,6 +207,19 @@ def run(
 def environment_without_ours() -> dict[str, str]:
     """Return the variables of this process without the project's."""
     return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
+
+
+def _starts_durable_worker(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Return whether a command is a server that certainly starts a durable worker."""
+    changed = any(name.startswith("ORCHESTRATOR__STATE") for name in environment)
+    if "serve" not in command or "--no-worker" in command or "--config" not in command or changed:
+        return False
+    try:
+        data = tomllib.loads(Path(command[command.index("--config") + 1]).read_text())
+    except (OSError, ValueError):  # The command says what is wrong with its settings.
+        return False
+    state = data.get("state", {})
+    return "url" in state and state.get("worker", True) is True
 
 
 def _umask() -> int:

@@ -39,6 +39,7 @@ sys.dont_write_bytecode = False
 OPS_TOKEN = "3f9c1d2e4b5a69788796a5b4c3d2e1f0"  # long enough: the server refuses weak tokens
 
 _ADDRESS = re.compile(r"Listening at: (?:http://(\S+)|unix:(\S+)) ")
+_DURABLE = re.compile(r"Durable worker started with pid: (\d+)")
 _PATIENCE = 20.0
 
 DUMMY = """
@@ -103,8 +104,14 @@ class Server:
         raise AssertionError(f"{pattern!r} not seen in:\n{self.log()}")
 
     def workers(self) -> list[int]:
+        """Return the processes that the master has started, durable workers too."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in listed.split()]
+
+    def durable_workers(self) -> list[int]:
+        """Return the durable workers among the master's processes."""
+        started = {int(pid) for pid in re.findall(_DURABLE, self.log())}
+        return [pid for pid in self.workers() if pid in started]
 
     def wait_for_new_workers(self, old: list[int]) -> None:
         """Wait until none of the old workers is left."""

@@ -39,7 +39,7 @@ SHOWN: Json = {
     "metadata": {"secret": None, "nested": None},
     "options": {"rack": None},
 }
-"""What the dummy cloud shows of a start with every field: references as ids, and no secrets."""
+"""The start with every field as the dummy cloud shows it: references as ids, and no secrets."""
 
 RECORDED: Json = {
     **EVERY_FIELD,
@@ -47,4 +47,4 @@ RECORDED: Json = {
     "metadata": {"secret": None, "nested": None},
     "options": {"rack": None},
 }
-"""What the operation records of it."""
+"""The same start as the operation records it."""

@@ -5,6 +5,9 @@ stop are imports. This process imports once and forks for each command, as Andro
 A forked command differs from ``python -m orchestrator_core.cli`` only in what is imported before
 it begins; ``tests/commands.py`` starts a new interpreter where this matters.
 
+A forked server keeps a spare process, which becomes its first durable worker: a process that was
+forked before the server ran any code. Each later durable worker starts as on a real machine.
+
 Run as ``python fork_server.py DESCRIPTOR``, with a socket for requests. This file imports nothing
 of ``tests``, because its modules remain in every forked command.
 """
@@ -12,6 +15,7 @@ of ``tests``, because its modules remain in every forked command.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -19,13 +23,17 @@ import os
 import resource
 import runpy
 import selectors
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import IO, Any, Final
 
 from orchestrator_core import faultpoints
+from orchestrator_core.server import supervisor
 
 PROGRAM: Final = "orchestrator_core.cli"
 """The start of a forked command, equal to that of ``python -m``."""
@@ -55,6 +63,11 @@ _MODULES: Final = (
 _MOST_BYTES: Final = 1 << 17
 _FIRST_DESCRIPTOR: Final = 3
 _MOST_DESCRIPTORS: Final = 1 << 16
+
+_PR_CAPBSET_DROP: Final = 24
+_CAPABILITY_VERSION_3: Final = 0x20080522
+_CAPABILITIES: Final = 64
+"""The most capabilities of this version; the kernel refuses those that it does not know."""
 
 
 class ForkServer:
@@ -125,13 +138,101 @@ class ForkServer:
             status.send(str(os.waitstatus_to_exitcode(ended)).encode(), socket.MSG_NOSIGNAL)
 
 
+class Spare:
+    """A process that waits to become the first durable worker of the server that forked it.
+
+    It is the server's child and has the methods of :class:`subprocess.Popen` that the supervisor
+    uses.
+
+    Args:
+        pid: the process.
+        requests: a socket of one message, the command in JSON with its standard input.
+    """
+
+    def __init__(self, pid: int, requests: socket.socket) -> None:
+        self.pid = pid
+        self._requests = requests
+        self._is_used = False
+        self._status: int | None = None
+
+    def popen(self, command: list[str], stdin: IO[bytes]) -> Spare | subprocess.Popen[bytes]:
+        """Start a durable worker; from the second on, in a new interpreter."""
+        if self._is_used or command[:3] != [sys.executable, "-m", PROGRAM]:
+            return subprocess.Popen(command, stdin=stdin)
+        self._is_used = True
+        request = {
+            "arguments": command[3:],
+            "environment": dict(os.environ),
+            "cwd": os.getcwd(),  # noqa: PTH109 - JSON takes no Path
+        }
+        with self._requests:
+            socket.send_fds(self._requests, [json.dumps(request).encode()], [stdin.fileno()])
+        return self
+
+    def poll(self) -> int | None:
+        if self._status is None:
+            try:
+                pid, ended = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # The master has reaped it, as it reaps every child.
+                pid, ended = self.pid, 0
+            if pid:
+                self._status = os.waitstatus_to_exitcode(ended)
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if ends_at is not None and time.monotonic() > ends_at:
+                raise subprocess.TimeoutExpired(PROGRAM, timeout or 0.0)
+            time.sleep(0.01)
+        return status
+
+    def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+def _fork_spare() -> dict[str, Any] | None:
+    """Fork a spare for this server.
+
+    Returns:
+        The durable worker's command, in the spare when the server starts it; None in the server.
+    """
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid:
+        its.close()
+        vars(supervisor)["subprocess"] = SimpleNamespace(
+            Popen=Spare(pid, ours).popen, TimeoutExpired=subprocess.TimeoutExpired
+        )
+        return None
+    ours.close()
+    with its:
+        message, descriptors, _, _ = socket.recv_fds(its, _MOST_BYTES, 1)
+    if not message:  # The server has ended.
+        os._exit(0)
+    os.dup2(descriptors[0], 0)
+    os.close(descriptors[0])
+    command: dict[str, Any] = json.loads(message)
+    return command
+
+
 def _prepare(command: dict[str, Any]) -> None:
     """Make this process equal to a new interpreter for the command."""
-    if command["new_session"]:
+    if command.get("new_session"):
         os.setsid()
+    if not command.get("as_root", True):
+        _drop_capabilities()
     os.chdir(command["cwd"])
-    os.umask(command["umask"])
-    for limit, pair in command["limits"]:
+    if "umask" in command:
+        os.umask(command["umask"])
+    for limit, pair in command.get("limits", ()):
         resource.setrlimit(limit, tuple(pair))
     os.environ.clear()
     os.environ.update(command["environment"])
@@ -142,6 +243,22 @@ def _prepare(command: dict[str, Any]) -> None:
     sys.path[:1] = [command["cwd"], *others]  # as `python -m` does
     importlib.reload(faultpoints)  # The module reads its variable when it is imported.
     sys.argv[:] = [PROGRAM, *command["arguments"]]
+
+
+def _drop_capabilities() -> None:
+    """Drop root's capabilities, as ``setpriv --bounding-set=-all`` does for a new program.
+
+    Raises:
+        OSError: when the kernel refuses it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid():
+        return
+    for capability in range(_CAPABILITIES):  # A program that the command executes has none either.
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    if libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _run() -> int:
@@ -187,4 +304,6 @@ if __name__ == "__main__":
     _command = _server.serve()
     if _command is not None:
         _prepare(_command)
+        if _command["spare"] and (_worker := _fork_spare()):
+            _prepare(_worker)
         _end(_run())

@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import psutil
@@ -38,10 +37,11 @@ class Storm:
 
     def web(self) -> list[int]:
         """Return the web workers."""
-        return [pid for pid in self._server.workers() if not is_durable(pid)]
+        durable = self._server.durable_workers()
+        return [pid for pid in self._server.workers() if pid not in durable]
 
     def durable(self) -> list[int]:
-        return [pid for pid in self._server.workers() if is_durable(pid)]
+        return self._server.durable_workers()
 
     def strike(self) -> str:
         """Do one random harm to the server; return its name."""
@@ -92,13 +92,6 @@ class Storm:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
                 self.kills += 1
-
-
-def is_durable(pid: int) -> bool:
-    """Return whether a child of the master is not one of gunicorn's workers."""
-    with suppress(OSError):
-        return b"--supervised" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
 
 
 def check_healthy(server: Server, fds: int) -> str:

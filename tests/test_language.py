@@ -1,4 +1,4 @@
-"""The rules of language that lint cannot check, for the shipped packages and the pages.
+"""The rules of language that lint cannot check, for the packages, their tests and the pages.
 
 Ruff checks that the docstring of a function begins with a verb in the imperative (D401). This
 module checks that other docstrings are noun phrases, and that sentences name their actors.
@@ -27,11 +27,22 @@ PACKAGES: Final = tuple(
 )
 """The packages that are shipped, each as its folder."""
 
+TESTS: Final = tuple(
+    chain(
+        [ROOT / "tests"],
+        sorted(ROOT.glob("plugins/*/tests")),
+        sorted(ROOT.glob("examples/*/tests")),
+    )
+)
+"""The folders of tests."""
+
 OTHER_FOLDERS: Final = ("conf", "changelog.d", "docs", "plugins", "examples", "benchmarks")
 """The folders that have pages, settings or templates besides the packages."""
 
-NO_SOURCE: Final = frozenset({".venv", "build", "dist", "_build", "__pycache__", "var"})
-"""Names of folders that contain no source text."""
+NO_SOURCE: Final = frozenset(
+    {".venv", "build", "dist", "_build", "__pycache__", "var", "broken_plugins"}
+)
+"""Names of folders that contain no source text, or none that a tool reads."""
 
 QUESTION: Final = re.compile(r"(What|Who|Whose|Whom|Which|Whether|How|Where|When|Why)\b")
 """The beginning of a docstring that is a question and not a noun phrase."""
@@ -50,6 +61,11 @@ BANNED: Final = {
     r"(?:come|comes|came) to nothing": "say that the call failed or was refused",
 }
 """Patterns of words that are not used, each with the reason or the remedy."""
+
+NAMES: Final = re.compile(
+    r"(?:^|_)(?:no|some|any|every)bod(?:y|ys)(?:_|$)|(?:^|_)who(?:m)?ever(?:_|$)"
+)
+"""The same words as a part of a function's name."""
 
 _BANNED: Final = re.compile("|".join(rf"(\b{word}\b)" for word in BANNED), re.IGNORECASE)
 _CODE: Final = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
@@ -105,11 +121,16 @@ def without_code(text: str) -> str:
     return _CODE.sub(lambda match: "\n" * match[0].count("\n"), text)
 
 
+def name_of(folder: Path) -> str:
+    return folder.relative_to(ROOT).as_posix()
+
+
 def test_there_are_packages_to_check() -> None:
     assert len(PACKAGES) == 7
+    assert {folder.parent.name for folder in TESTS} >= {"dummy_plugin", "libcloud_plugin"}
 
 
-@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+@pytest.mark.parametrize("package", [*PACKAGES, *TESTS], ids=name_of)
 def test_no_docstring_of_a_module_class_or_attribute_begins_with_a_question(package: Path) -> None:
     found = [
         shown(file, docstring.lineno, str(docstring.value).split("\n", 1)[0])
@@ -119,15 +140,27 @@ def test_no_docstring_of_a_module_class_or_attribute_begins_with_a_question(pack
     assert not found, "\n".join(["write a noun phrase:", *found])
 
 
-@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+@pytest.mark.parametrize("package", [*PACKAGES, *TESTS], ids=name_of)
 def test_the_code_names_its_actors(package: Path) -> None:
     found = [
         complaint
         for file in files(package, ".py")
+        if file != Path(__file__)  # It has the words as data.
         for line, text in sentences(file)
         for complaint in banned(file, line, text)
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("folder", TESTS, ids=name_of)
+def test_the_name_of_a_test_names_its_actors(folder: Path) -> None:
+    found = [
+        shown(file, node.lineno, node.name)
+        for file in files(folder, ".py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and NAMES.search(node.name)
+    ]
+    assert not found, "\n".join(["name the actor:", *found])
 
 
 def test_pages_settings_and_templates_name_their_actors() -> None:
@@ -152,6 +185,11 @@ def test_a_banned_word_is_found_with_its_line_and_its_remedy() -> None:
     (complaint,) = banned(ROOT / "page.md", 3, "One line.\nThen nobody answers.")
     assert complaint == "page.md:4: 'nobody': name the actor: 'no caller', 'no process', 'no user'"
     assert banned(ROOT / "page.md", 1, without_code("`nobody`\n```\nuser = nobody\n```\n")) == []
+
+
+@pytest.mark.parametrize("name", ["test_nobody_waits", "somebodys_own", "whoever"])
+def test_a_banned_word_is_found_in_a_name(name: str) -> None:
+    assert NAMES.search(name)
 
 
 def test_a_question_is_found_in_a_class_and_not_in_a_function() -> None:

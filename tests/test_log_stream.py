@@ -27,7 +27,7 @@ def test_lines_that_cannot_be_written_are_counted_and_told_later() -> None:
     assert f"{1000 - written} log lines could not be written" in said
 
 
-def test_a_pipe_without_a_reader_fails_nobody() -> None:
+def test_a_pipe_without_a_reader_raises_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     stream = os.fdopen(writing, "w")

@@ -1,4 +1,4 @@
-"""What the README, the examples of version 1 and the shortest plugin show is what happens."""
+"""The README, the examples of version 1 and the shortest plugin, run as shown."""
 
 from __future__ import annotations
 

@@ -13,9 +13,10 @@ from orchestrator_core.api import errors
 from orchestrator_core.api.admission import Admission, release
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
+from orchestrator_core.api.docs_page.routes import DOCS
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.portions import in_portions
-from orchestrator_core.api.router import API, add_versions
+from orchestrator_core.api.router import API, add_routes, form_of
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.turns import Turns
 from orchestrator_core.api.unread_body import has_body, settling
@@ -160,15 +161,17 @@ def _read_once(scope: _Message) -> None:
 
 
 def _below_prefix(scope: _Message) -> _Message:
-    """Return a scope whose path begins at the API and whose root path has no final slash.
+    """Return a scope whose path has no prefix and whose root path has no final slash.
 
     A proxy may remove the prefix (nginx with a path in ``proxy_pass``) or keep it. Some servers add
     it again, as the ASGI specification describes.
     """
     prefix = scope["root_path"].rstrip("/")
     path = scope["path"]
-    if path.startswith(f"{prefix}{API}"):
+    if path == f"{prefix}{DOCS}" or path.startswith((f"{prefix}{API}", f"{prefix}{DOCS}/")):
         path = path.removeprefix(prefix)
+    elif path.rstrip("/") == prefix and prefix != DOCS:  # there it is the page's own path
+        path = "/"
     return {**scope, "root_path": prefix, "path": path}
 
 
@@ -187,6 +190,6 @@ def build_application(services: Services) -> Application:
         ],
     )
     app.req_options.strip_url_path_trailing_slash = True
-    errors.install(app)
-    add_versions(app, services)
+    errors.install(app, form_of)
+    add_routes(app, services)
     return app

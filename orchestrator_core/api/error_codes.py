@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from orchestrator_core import errors, refusals
@@ -43,6 +44,7 @@ _ADVICE: Final[Mapping[str, str]] = {
         "quota. The message contains the cloud's own words."
     ),
     "refused": "Read the reason in the message, and change the request.",
+    "clock_in_doubt": f"{_OPERATOR} `orchestrator db clock` shows the details.",
     "already_assigned": "Choose another VM, or wait until it is released.",
     "not_assigned": "Assign the VM first, or correct its id or name.",
     "assignment_in_progress": _REPEAT_LATER,
@@ -112,11 +114,6 @@ _OPERATIONS: Final = (
         "The VM was powered on again after its deletion was requested, so it is not destroyed.",
         "Ask the operator: `operations retry` destroys the VM, and `operations abandon` keeps it.",
     ),
-    (
-        "clock_in_doubt",
-        "The database's clock has jumped; no change that depends on it begins.",
-        "Ask the operator. `orchestrator db clock` shows the details.",
-    ),
     ("not_visible_yet", "The VM is so new that the cloud may not show it yet.", _GONE_ON),
     ("not_made", "The backend does not show the assignment.", "Assign again."),
     ("not_begun", "Nothing was sent to the cloud before the deadline.", "Repeat the request."),
@@ -169,9 +166,45 @@ def error_codes() -> list[ErrorCode]:
     return sorted(found.values(), key=lambda one: (one.statuses, one.code))
 
 
+def codes_of_http(*, with_body: bool) -> dict[int, list[str]]:
+    """Return the codes by which the server refuses requests before their route sees them.
+
+    Args:
+        with_body: whether the request has a body.
+    """
+    found: dict[int, list[str]] = {}
+    for code, status, _ in _HTTP:
+        if with_body or code not in _OF_BODIES:
+            found.setdefault(status, []).append(code)
+    return found
+
+
+_OF_BODIES: Final = frozenset(
+    {
+        *("body_in_pieces", "incomplete_body", "body_timeout"),
+        *("body_too_large", "unsupported_media_type"),
+    }
+)
+
+
 def operation_codes() -> list[ErrorCode]:
     """Return the codes that only an operation can end or wait with, besides those of errors."""
     return [ErrorCode(code, (_OPERATION_STATUS,), *words) for code, *words in _OPERATIONS]
+
+
+@cache
+def _known() -> dict[str, ErrorCode]:
+    return {one.code: one for one in (*operation_codes(), *error_codes())}
+
+
+def meaning_of(code: str) -> str:
+    """Return the meaning of a code in one sentence; a general one for a plugin's own code."""
+    return _known()[code].meaning if code in _known() else "The cloud refused the request."
+
+
+def advice_on(code: str) -> str:
+    """Return what a caller should do after an error with this code."""
+    return _known()[code].advice if code in _known() else "Read the detail."
 
 
 def _of_classes(kind: type[errors.OrchestratorError]) -> Iterator[ErrorCode]:

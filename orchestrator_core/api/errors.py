@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import falcon
@@ -160,30 +162,68 @@ def _by_code(kind: type[errors.OrchestratorError]) -> dict[str, type[errors.Orch
     return found
 
 
-def install(app: falcon.asgi.App[Any, Any]) -> None:
-    """Install handlers that answer every failed request with a five-key error."""
-    app.add_error_handler(Exception, _unexpected)
-    app.add_error_handler(errors.OrchestratorError, _domain)
-    app.add_error_handler(falcon.HTTPError, _framework)
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A failed request, before a version of the API gives it its form.
+
+    Attributes:
+        status: the status by the tables above, or by Falcon.
+        code: the error code.
+        error: the domain error; None for an error of Falcon's and for an unexpected one.
+    """
+
+    status: int
+    message: str
+    code: str
+    error: errors.OrchestratorError | None = None
 
 
-async def _domain(
-    _req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
-) -> None:
-    assert isinstance(error, errors.OrchestratorError)
-    status = status_of(error)
-    if isinstance(error, errors.UnknownCloud):
-        _answer(resp, status, error.message, None)
-        return
-    details: dict[str, Any] = {}
-    if isinstance(error, errors.InvalidParameter):
-        details["field"] = error.field
-    if isinstance(error, errors.ReleasedNotDestroyed):
-        details["node"] = error.node_id
-    if error.operation_id is not None:
-        details["operation"] = error.operation_id
-    if isinstance(error, NoCloudAnswered):
-        details["clouds"] = error.clouds
+Form = Callable[[falcon.asgi.Request, falcon.asgi.Response, Fault], None]
+"""A function that sets a fault as the answer, in the form of a version."""
+
+
+def install(app: falcon.asgi.App[Any, Any], form_of: Callable[[str], Form]) -> None:
+    """Install handlers that answer every failed request in the form of its version.
+
+    Args:
+        app: the application.
+        form_of: the form of the version to which a path belongs.
+    """
+
+    async def domain(
+        req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
+    ) -> None:
+        assert isinstance(error, errors.OrchestratorError)
+        _set_headers(resp, error)
+        fault = Fault(status_of(error), error.message, error.code, error)
+        form_of(req.path)(req, resp, fault)
+
+    async def framework(
+        req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
+    ) -> None:
+        assert isinstance(error, falcon.HTTPError)
+        status = error.status_code if error.status_code in PHRASES else 400
+        if isinstance(error, falcon.HTTPRouteNotFound):
+            message = "There is nothing at this path; the API begins at /api/v1/"
+        else:
+            message = error.description or error.title or PHRASES[status][0]
+        fault = Fault(status, message, _FRAMEWORK.get(status, "bad_request"))
+        form_of(req.path)(req, resp, fault)
+
+    async def unexpected(
+        req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
+    ) -> None:
+        request_id = getattr(req.context, "request_id", "-")
+        _log.error("unexpected error", request_id=request_id, path=req.path, exc_info=error)
+        message = f"Unexpected error; the server's log has it under request {request_id}"
+        form_of(req.path)(req, resp, Fault(500, message, "internal_error"))
+
+    app.add_error_handler(Exception, unexpected)
+    app.add_error_handler(errors.OrchestratorError, domain)
+    app.add_error_handler(falcon.HTTPError, framework)
+
+
+def _set_headers(resp: falcon.asgi.Response, error: errors.OrchestratorError) -> None:
     if isinstance(error, BodyRefused):
         resp.set_header("Connection", "close")  # the rest of the body is not a request
     retry_after = getattr(error, "retry_after", None)
@@ -191,7 +231,34 @@ async def _domain(
         resp.set_header("Retry-After", str(math.ceil(retry_after)))
     if isinstance(error, Unauthenticated):
         resp.set_header("WWW-Authenticate", 'Bearer realm="orchestrator"')
-    _answer(resp, status, error.message, v1_code(error.code), details)
+
+
+def answer_in_version_1(
+    _req: falcon.asgi.Request, resp: falcon.asgi.Response, fault: Fault
+) -> None:
+    """Answer with the five keys of version 1, and more where its document shows no example."""
+    error = fault.error
+    resp.status = fault.status
+    resp.text = None
+    resp.content_type = falcon.MEDIA_JSON
+    if isinstance(error, errors.UnknownCloud):
+        resp.data = problem(fault.status, fault.message)
+        return
+    resp.data = problem(fault.status, fault.message, v1_code(fault.code), details_of(error))
+
+
+def details_of(error: errors.OrchestratorError | None) -> dict[str, Any]:
+    """Return the further keys of an error's answer."""
+    details: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidParameter):
+        details["field"] = error.field
+    if isinstance(error, errors.ReleasedNotDestroyed):
+        details["node"] = error.node_id
+    if error is not None and error.operation_id is not None:
+        details["operation"] = error.operation_id
+    if isinstance(error, NoCloudAnswered):
+        details["clouds"] = error.clouds
+    return details
 
 
 def v1_code(code: str) -> str:
@@ -199,37 +266,3 @@ def v1_code(code: str) -> str:
     kind = _by_code(errors.OrchestratorError).get(code)
     refused = errors.Refused
     return refused.code if kind is not None and issubclass(kind, refused) else code
-
-
-async def _framework(
-    _req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
-) -> None:
-    assert isinstance(error, falcon.HTTPError)
-    status = error.status_code if error.status_code in PHRASES else 400
-    if isinstance(error, falcon.HTTPRouteNotFound):
-        message = "There is nothing at this path; the API begins at /api/v1/"
-    else:
-        message = error.description or error.title or PHRASES[status][0]
-    _answer(resp, status, message, _FRAMEWORK.get(status, "bad_request"))
-
-
-async def _unexpected(
-    req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception, _params: Any
-) -> None:
-    request_id = getattr(req.context, "request_id", "-")
-    _log.error("unexpected error", request_id=request_id, path=req.path, exc_info=error)
-    message = f"Unexpected error; the server's log has it under request {request_id}"
-    _answer(resp, 500, message, "internal_error")
-
-
-def _answer(
-    resp: falcon.asgi.Response,
-    status: int,
-    message: str,
-    code: str | None,
-    details: dict[str, Any] | None = None,
-) -> None:
-    resp.status = status
-    resp.text = None
-    resp.content_type = falcon.MEDIA_JSON
-    resp.data = problem(status, message, code, details)

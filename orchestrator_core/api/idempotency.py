@@ -18,6 +18,7 @@ KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 
 _KEY_BYTES: Final = KEY_HEADER.lower().encode()
+_QUOTED = re.compile(r'"[^"\\]+"')
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -37,6 +38,8 @@ def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None
         return None
     if sum(name == _KEY_BYTES for name, _ in req.scope["headers"]) > 1:
         raise InvalidParameter(KEY_HEADER, "is given twice")
+    if _QUOTED.fullmatch(key):
+        key = key[1:-1]  # the form of the draft: a string of structured fields (RFC 9651, 3.3.3)
     if not _KEY.fullmatch(key):
         raise InvalidParameter(KEY_HEADER, "must be 1 to 255 characters of printable ASCII")
     return KeyUse(req.method, req.path, key, hashlib.sha256(_text(body)).hexdigest(), keep)

@@ -12,6 +12,7 @@ import falcon
 
 from orchestrator_core.api.admission import RELEASE, Admission
 from orchestrator_core.api.auth import ANONYMOUS, Authenticator
+from orchestrator_core.api.deprecated import tell_successor
 from orchestrator_core.api.errors import MethodNotImplemented, Unauthenticated
 from orchestrator_core.api.failed_logins import FailedLogins
 from orchestrator_core.api.paths import is_plain
@@ -62,7 +63,10 @@ class Gatekeeper:
         self, req: Request, resp: Response, resource: Resource, params: dict[str, Any]
     ) -> None:
         """Check the method first, then the caller, then everything else."""
+        if resource.successor:
+            tell_successor(req, resp, resource.successor, params)
         if req.method not in resource.served:
+            req.context.served = resource.served
             raise MethodNotImplemented
         if resource.public:
             return

@@ -18,10 +18,13 @@ class Resource:
     Attributes:
         public: whether callers without a token are served.
         served: the methods that this class answers, including HEAD and OPTIONS.
+        successor: the path that replaces this one in a later version, with its segments in braces;
+            empty unless the route is deprecated.
     """
 
     public: ClassVar[bool] = False
     served: ClassVar[frozenset[str]] = frozenset({"OPTIONS"})
+    successor: str = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

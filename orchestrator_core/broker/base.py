@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.changes.readiness import ReadinessWaits
+from orchestrator_core.broker.ledger.vm import Holder
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
     Assigned,
@@ -123,6 +124,15 @@ class Broker(ABC):
         Raises:
             NoAssignmentBackend: The cloud has no assignment backend.
         """
+
+    def holders(self, cloud: str) -> Mapping[str, Holder]:
+        """Return the present holder of each assigned VM of a cloud, by node id. This blocks.
+
+        Args:
+            cloud: The name of the cloud.
+        """
+        del cloud
+        return {}
 
     def name_operation(self) -> str | None:
         """Return an id for the next change's record; None if changes are not recorded."""

@@ -19,6 +19,7 @@ from orchestrator_core.broker.handlers import HANDLERS
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.ledger import held_names, queries
 from orchestrator_core.broker.ledger.namesakes import Namesakes
+from orchestrator_core.broker.ledger.vm import Holder
 from orchestrator_core.broker.operations import outcome, status
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
@@ -157,6 +158,10 @@ class DurableBroker(Broker):
         code = operation.error_code or "deadline"
         made = outcome.paused(operation, code, why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
+
+    def holders(self, cloud: str) -> Mapping[str, Holder]:
+        """Return the present holder of each assigned VM of a cloud, by node id. This blocks."""
+        return self.database.read_now(lambda connection: queries.holders(connection, cloud))
 
     def name_operation(self) -> str:
         """Return an id for the next change's record."""

@@ -10,7 +10,7 @@ import rich_click as click
 
 from orchestrator_core.errors import PluginError
 from orchestrator_core.plugins.loader import load_plugins
-from orchestrator_core.plugins.manager import said
+from orchestrator_core.plugins.manager import describe_error
 from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.load import load_settings
 
@@ -35,7 +35,7 @@ def upgrade(database: Database, record: PluginRecord) -> bool:
         before, after = upgrade_plugin(database, record.migrations)
     except PluginError as error:
         cause = error.__cause__
-        _print_fault(record, error.message + (f": {said(cause)}" if cause else ""))
+        _print_fault(record, error.message + (f": {describe_error(cause)}" if cause else ""))
         return False
     if before.due:
         click.echo(f"{record.label}: upgraded from {before.revision or 'none'} to {after.revision}")

@@ -50,9 +50,8 @@ def complete(cloud: CloudSettings, taken: TakenFields, given: Given) -> dict[str
         *_missing(cloud, taken, asked),
     ]
     if faults:
-        (field, reason), *more = faults[:_MOST_FAULTS]
-        rest = "".join(f"; {name}: {why}" for name, why in more)
-        raise InvalidParameter(field, f"{reason}{rest}", nothing_done=True)
+        (field, reason), *further = faults[:_MOST_FAULTS]
+        raise InvalidParameter(field, reason, nothing_done=True, others=further)
     return asked
 
 

@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from orchestrator_core.plugins.installed import installed
+from orchestrator_core.plugins.installed import ParsedOnce, installed
 from orchestrator_core.plugins.record import Kind, PluginRecord
 
 CORE_DISTRIBUTION = "vm-orchestrator"
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 def discover() -> list[PluginRecord]:
     """Return a record for each plugin entry point, sorted by kind, name and distribution."""
     found: dict[tuple[str, str, str], PluginRecord] = {}
-    for source in distributions():
+    for source in map(ParsedOnce, distributions()):
         try:
             records = _read(source)
         except Exception as error:  # noqa: BLE001 - any package of the installation may be damaged

@@ -12,7 +12,9 @@ import importlib.util
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackagePath, distributions
+from functools import cached_property
+from importlib.metadata import Distribution, PackageMetadata, PackagePath, distributions
+from os import PathLike
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -21,6 +23,33 @@ from packaging.version import InvalidVersion, Version
 
 _MOST_FILES: Final = 500
 """The most files of a package whose digests are compared; a plugin has fewer."""
+
+
+class ParsedOnce(Distribution):
+    """A distribution whose metadata is parsed once.
+
+    ``importlib.metadata`` parses it at each access, even for a name or a version, which took half
+    of the time of a discovery.
+
+    Args:
+        source: the distribution as ``importlib.metadata`` found it.
+    """
+
+    def __init__(self, source: Distribution) -> None:
+        self._source = source
+
+    @cached_property
+    def metadata(self) -> PackageMetadata:
+        """Return the parsed metadata."""
+        return self._source.metadata
+
+    def read_text(self, filename: str) -> str | None:
+        """Return a file of the metadata; None if there is none."""
+        return self._source.read_text(filename)
+
+    def locate_file(self, path: str | PathLike[str]) -> Path:
+        """Return the path of a file of the distribution."""
+        return Path(str(self._source.locate_file(path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +88,8 @@ def installed(name: str, modules: Iterable[str]) -> Installed | None:
     found = _different(distributions(name=name))
     if not found:
         return None
-    if len(found) == 1:
-        return Installed(found[0])
+    if len(set(map(_contract, found))) == 1:
+        return Installed(found[0])  # before their files are listed, which takes longest
     origins = [origin for module in sorted(set(modules)) if (origin := _origin(module))]
     # max() returns the first of equal values, which is the first on sys.path.
     best = max(found, key=lambda one: (_claim(one, origins), _rank(one, found), _version(one)))
@@ -73,12 +102,15 @@ def installed(name: str, modules: Iterable[str]) -> Installed | None:
 def _different(found: Iterable[Distribution]) -> list[Distribution]:
     """Return each distribution once: a folder may be on ``sys.path`` twice."""
     known: dict[tuple[Path, str], Distribution] = {}
-    for one in found:
-        metadata = one.metadata  # each access parses it anew
-        name, version = metadata["Name"], metadata["Version"]
-        if name and version:
-            known.setdefault((_folder(one).resolve(), version), one)
+    for one in map(ParsedOnce, found):
+        if one.metadata["Name"] and one.version:
+            known.setdefault((_folder(one).resolve(), one.version), one)
     return list(known.values())
+
+
+def _contract(one: Distribution) -> tuple[str, tuple[str, ...], str | None]:
+    """Return what a discovery reads of a distribution: version, requirements and entry points."""
+    return (one.version, tuple(one.requires or ()), one.read_text("entry_points.txt"))
 
 
 def _folder(one: Distribution) -> Path:

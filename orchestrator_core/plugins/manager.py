@@ -82,7 +82,7 @@ def refuse_clashes(records: Sequence[PluginRecord]) -> None:
             )
 
 
-def said(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an error's class and text on one line; the text may run the plugin's code too."""
     try:
         text = " ".join(str(error).split())
@@ -95,7 +95,7 @@ def _record_failure(
     manager: ExtensionManager[Any], entry_point: EntryPoint, error: BaseException
 ) -> None:
     assert isinstance(manager, PluginManager)
-    manager.record_of(entry_point).end(State.FAILED, "import", said(error))
+    manager.record_of(entry_point).end(State.FAILED, "import", describe_error(error))
 
 
 def _read_contract(record: PluginRecord, factory: Any, names: Sequence[str]) -> bool:
@@ -111,7 +111,7 @@ def _read_contract(record: PluginRecord, factory: Any, names: Sequence[str]) -> 
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a class may raise from any attribute
-        record.end(State.FAILED, stage, said(error))
+        record.end(State.FAILED, stage, describe_error(error))
     else:
         record.state, record.factory, record.hooks = State.LOADED, factory, hooks
     return record.state is State.LOADED

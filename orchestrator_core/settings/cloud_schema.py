@@ -107,7 +107,7 @@ class StartDefaultsSchema(StartFieldsSchema):
         metadata={
             "description": "The text for the VM's init system (cloud-init); `file:PATH` for the "
             "content of a file.",
-            "type": "text or reference",
+            "toml_type": "text or reference",
         },
     )
     options = SecretMapping(
@@ -172,7 +172,7 @@ class CloudSchema(_PluggedSchema):
         "all",
         description="The VMs that a stop or a release may destroy: `own` for those that were "
         "started or adopted here, which needs `[state]`; `all` for any. See "
-        "[Which VMs are destroyed](../explanation/exactly-once.md#which-vms-are-destroyed).",
+        "[VMs that are destroyed](../explanation/exactly-once.md#vms-that-are-destroyed).",
         default='`"own"`; `"all"` for a simulated cloud such as `dummy`',
     )
     destroys_per_hour = count(

@@ -1,8 +1,8 @@
 """The settings reference, generated from the schemas and the defaults of the models.
 
 ``make pages`` writes it. A schema describes each key in its field's ``metadata``: ``description``
-(required), ``unit`` of a number, and ``default``, ``allowed`` and ``type`` where the field itself
-cannot tell them.
+(required), ``unit`` of a number, and ``default``, ``allowed`` and ``toml_type`` where the field
+itself cannot tell them.
 """
 
 from __future__ import annotations
@@ -175,13 +175,13 @@ def _unit(field: fields.Field[Any], name: str) -> str:
 
 
 def _type(field: fields.Field[Any]) -> str:
-    if "type" in field.metadata:
-        return str(field.metadata["type"])
+    if "toml_type" in field.metadata:
+        return str(field.metadata["toml_type"])
     if isinstance(field, SecretField):
         return "text or reference" if field.allow_plain else "reference to a secret"
     found = [words for kind, words in _TYPES if isinstance(field, kind)]
     if not found:
-        raise ValueError(f'the field {field!r} has no "type" in its metadata')
+        raise ValueError(f'the field {field!r} has no "toml_type" in its metadata')
     return found[0]
 
 

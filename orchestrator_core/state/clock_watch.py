@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from orchestrator_core.errors import Held
+from orchestrator_core.refusals import ClockInDoubt
 from orchestrator_core.state import clock_hold
 from orchestrator_core.state.clock_hold import Anchor, Reading
 from orchestrator_core.uptime import uptime
@@ -40,12 +40,6 @@ UNKNOWN_JUMP: Final = 1e9
 """Seconds that stand for a jump whose size this machine does not know."""
 
 HELP: Final = "orchestrator db clock"
-
-
-class ClockInDoubt(Held):
-    """The database's clock has jumped, and no operator has confirmed it yet."""
-
-    code = "clock_in_doubt"
 
 
 class ClockWatch:

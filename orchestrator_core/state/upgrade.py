@@ -62,7 +62,7 @@ def _upgrade(connection: Connection, database: Database) -> tuple[int | None, in
     check_released(before)
     config = configuration(connection)
     command.upgrade(config, "head")
-    scripts = ScriptDirectory.from_config(config)
+    scripts: ScriptDirectory = config.attributes["scripts"]  # as migrations/env.py has read it
     head = scripts.get_current_head()
     assert head is not None
     installation.create(connection, database.place)

@@ -153,14 +153,14 @@ class StartFieldsSchema(Schema):
         _MOST_ENTRIES,
         metadata={
             "description": "Public SSH keys, each as one line of an `authorized_keys` file.",
-            "type": "list of texts",
+            "toml_type": "list of texts",
         },
     )
     user_data: fields.Field[Any] = LongText(
         MAX_USER_DATA,
         metadata={
             "description": "The text for the VM's init system (cloud-init), not encoded.",
-            "type": "text",
+            "toml_type": "text",
         },
     )
     networks = ListOf(
@@ -169,7 +169,7 @@ class StartFieldsSchema(Schema):
         metadata={
             "description": "Subnets on clouds whose VMs are attached to subnets (EC2, Azure, "
             "Google), else networks, by name or id. The first is the primary one.",
-            "type": "list of texts",
+            "toml_type": "list of texts",
         },
     )
     firewalls = ListOf(
@@ -177,7 +177,7 @@ class StartFieldsSchema(Schema):
         _MOST_ENTRIES,
         metadata={
             "description": "Security groups, firewall groups or network tags, by name or id.",
-            "type": "list of texts",
+            "toml_type": "list of texts",
         },
     )
     location = Text(metadata={"description": "The zone or region, by name or id."})
@@ -193,7 +193,7 @@ class StartFieldsSchema(Schema):
         metadata={
             "description": "Disks beside the root disk: `{size, type, keep}` for a new one, `{id}` "
             "for an existing one.",
-            "type": "list of tables",
+            "toml_type": "list of tables",
         },
     )
     tags = TextMapping(
@@ -201,27 +201,27 @@ class StartFieldsSchema(Schema):
         _LONGEST_TAG,
         metadata={
             "description": "Labels by which the cloud can search its VMs.",
-            "type": "table of texts",
+            "toml_type": "table of texts",
         },
     )
     spot = Spot(
         metadata={
             "description": "`true` for a VM that the cloud may take back at any time, or "
             "`{max_price}` with the highest price for one hour.",
-            "type": "true or table",
+            "toml_type": "true or table",
         }
     )
     metadata = JsonObject(
         metadata={
             "description": "Data that the VM itself can read, on clouds that have it.",
-            "type": "table",
+            "toml_type": "table",
         }
     )
     options: fields.Field[Any] = JsonObject(
         metadata={
             "description": "Parameters of the driver itself, as far as `start_options` of the "
             "cloud allows them.",
-            "type": "table",
+            "toml_type": "table",
         }
     )
 

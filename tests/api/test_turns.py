@@ -74,7 +74,7 @@ class Reader(Application):
     """An application that reads the whole body and answers nothing else."""
 
     def __init__(self, *, body_timeout: float) -> None:
-        super().__init__(body_timeout=body_timeout)
+        super().__init__(body_timeout=body_timeout, end_waits=lambda: None)
         self.add_route("/", self)
 
     async def on_post(self, req: Any, resp: Any) -> None:

@@ -28,7 +28,7 @@ def test_a_vm_that_was_deleted_past_us_can_be_released(
     assert (again.status_code, again.json()["error_code"]) == (400, "node_not_found")
 
 
-def test_a_protected_vm_is_destroyed_by_nobody(
+def test_a_protected_vm_is_never_destroyed(
     serve_cloud: Callable[..., Api], command: Command
 ) -> None:
     api = serve_cloud()
@@ -42,7 +42,7 @@ def test_a_protected_vm_is_destroyed_by_nobody(
     assert api.release(node).json()["deletion"] == "done"
 
 
-def test_the_command_line_destroys_no_vm_that_somebody_holds(
+def test_the_command_line_destroys_no_assigned_vm(
     serve_cloud: Callable[..., Api], command: Command
 ) -> None:
     api = serve_cloud()

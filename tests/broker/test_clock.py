@@ -20,9 +20,9 @@ from orchestrator_core.broker.operations.operation import Draft, KeyUse, Request
 from orchestrator_core.broker.process.process import Process
 from orchestrator_core.broker.states import Step
 from orchestrator_core.errors import Refused
+from orchestrator_core.refusals import ClockInDoubt
 from orchestrator_core.state import clock_hold, clock_watch, engines
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.clock_watch import ClockInDoubt
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, clock_anchors, processes, vms
 from orchestrator_core.state.upgrade import upgrade

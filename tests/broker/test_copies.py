@@ -55,7 +55,7 @@ def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_
     assert api.get("/orphans")["orphans"] == []
 
 
-def test_what_nobody_called_a_copy_does_not_become_another_installation(
+def test_a_database_that_is_no_confirmed_copy_keeps_its_installation(
     serve_cloud: Callable[..., Api], command: Command
 ) -> None:
     api = serve_cloud()
@@ -153,7 +153,7 @@ def test_an_operator_may_say_that_a_database_is_out_of_a_backup(
     assert api.stop(node).status_code == 200
 
 
-def test_nobody_is_given_a_vm_before_it_is_confirmed_that_it_is_free(
+def test_no_vm_is_assigned_before_it_is_confirmed_that_it_is_free(
     serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
 ) -> None:
     """Assignments made after the backup are missing from it."""

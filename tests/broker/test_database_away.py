@@ -37,7 +37,7 @@ def test_connections_that_were_cut_are_made_anew(tmp_path: Path, postgres: MakeU
         check(api)
 
 
-def test_a_file_that_was_moved_is_not_written_to_where_nobody_finds_it(tmp_path: Path) -> None:
+def test_a_database_file_that_was_moved_is_not_written_to(tmp_path: Path) -> None:
     with stateful(settings('url = "sqlite:///state.db"\nretry_delay = 0.1'), tmp_path) as api:
         nodes = [api.started() for _ in range(3)]
         file = tmp_path / "state.db"

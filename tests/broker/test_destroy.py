@@ -145,7 +145,7 @@ def hold(connection: Connection) -> None:
     )
 
 
-async def test_what_somebody_holds_by_now_is_not_destroyed(recorder: Recorder) -> None:
+async def test_a_vm_that_is_assigned_meanwhile_is_not_destroyed(recorder: Recorder) -> None:
     cloud = cloud_of([["1"]])
     operation = await begun(recorder, cloud)
 
@@ -240,7 +240,7 @@ async def test_a_stop_that_finds_nothing_leaves_the_vm_to_one_that_was_not_answe
     await cloud.close()
 
 
-async def test_that_a_vm_is_gone_is_kept_for_as_long_as_somebody_wants_it_destroyed(
+async def test_the_row_of_a_gone_vm_is_kept_while_an_operation_destroys_it(
     recorder: Recorder,
 ) -> None:
     cloud = cloud_of([["1"], ["1"], []])

@@ -20,6 +20,7 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import assignments, vms
 from orchestrator_core.state.upgrade import upgrade
+from tests import loopback
 from tests.conftest import Serve
 from tests.databases import MakeUrl, waits_for_a_row
 from tests.stateful import Api, Json, leases_end, settings, wait_for
@@ -128,7 +129,7 @@ def test_renewing_in_time_wins_and_renewing_late_loses(
         wait_until(node)
         url = (one if int(node) % 2 else two).server.url
         body = {"node": node, "lease": "1h"}
-        return httpx2.put(f"{url}/api/v1/vm/action/renew", json=body, timeout=30)
+        return loopback.put(f"{url}/api/v1/vm/action/renew", json=body, timeout=30)
 
     answers = dict(zip(held, together(renew, list(held)), strict=True))
     kept = {node for node, answer in answers.items() if answer.status_code == 200}
@@ -159,7 +160,7 @@ def test_a_release_and_the_end_of_the_lease_make_one_release(
     def release(node: str) -> httpx2.Response:
         wait_until(node)
         url = (one if int(node) % 2 else two).server.url
-        return httpx2.put(f"{url}/api/v1/vm/action/release", json={"node": node}, timeout=30)
+        return loopback.put(f"{url}/api/v1/vm/action/release", json={"node": node}, timeout=30)
 
     answers = dict(zip(held, together(release, list(held)), strict=True))
     for node, answer in answers.items():

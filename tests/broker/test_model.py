@@ -286,7 +286,7 @@ class Model(RuleBasedStateMachine):
         assert there == present - {"1", "2"}, self.world.broker.database.read_now(_story)
         assert not there & self.told_gone, "told gone and still there"
         assert len(keyed) == len(set(keyed)), "two operations for one VM"
-        assert open_assignments <= present, "somebody holds what is gone"
+        assert open_assignments <= present, "a VM that is gone has a holder"
         assert not there & expired, "the lease is over and the VM still there"
         assert self.on_lease - self.in_danger <= open_assignments, "taken back before its time"
         for told in self.world.broker.database.read_now(_histories):

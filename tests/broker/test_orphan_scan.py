@@ -167,7 +167,7 @@ def failed_start(connection: Connection, cloud: str) -> str:
     return operation
 
 
-def test_what_is_shown_as_terminated_is_gone_unless_somebody_holds_it(database: Database) -> None:
+def test_a_vm_shown_as_terminated_is_gone_unless_it_is_assigned(database: Database) -> None:
     def work(connection: Connection) -> dict[str, bool]:
         for node_id in ("held", "free", "new"):
             vms.note(connection, VmKey("sky", node_id, node_id), VmOrigin.GIVEN)

@@ -11,7 +11,7 @@ from tests.broker.conftest import Command, console
 from tests.stateful import Api, wait_for
 
 
-def test_a_vm_that_appears_late_is_an_orphan_until_somebody_decides(
+def test_a_vm_that_appears_late_is_an_orphan_until_an_operator_decides(
     serve_cloud: Callable[..., Api], tmp_path: Path, command: Command
 ) -> None:
     api = serve_cloud(

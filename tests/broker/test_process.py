@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
+from structlog.testing import capture_logs
 
 from orchestrator_core import CloudDescription, Node
 from orchestrator_core.broker.changes import late_writes
@@ -165,6 +166,23 @@ def _held(connection: Connection) -> str:
     return connection.execute(select(installation.c.restored_reason)).scalar_one() or ""
 
 
+async def test_a_heartbeat_over_an_emptied_database_is_logged_in_one_line(
+    postgres_database: Database,
+) -> None:
+    process = Process(postgres_database, "web", 5 * BEAT)
+    process.start()
+    with capture_logs() as logs:
+        await postgres_database.write(lambda c: c.execute(text("DROP SCHEMA public CASCADE")))
+        while not any(one["event"] == "heartbeat failed" for one in logs):  # noqa: ASYNC110
+            await asyncio.sleep(BEAT / 4)
+        await asyncio.to_thread(process.stop)
+    failed = next(one for one in logs if one["event"] == "heartbeat failed")
+    reason = '(psycopg.errors.UndefinedTable) relation "processes" does not exist'
+    assert (failed["log_level"], failed["why"]) == ("warning", reason)
+    assert logs[-1]["event"] == "process row not deleted"
+    assert not any("exc_info" in one for one in logs)
+
+
 async def test_what_a_busy_event_loop_hears_of_late_is_not_given_up(recorder: Recorder) -> None:
     inserts = asyncio.ensure_future(record(recorder))
     for _ in range(5):
@@ -312,7 +330,7 @@ async def test_a_record_whose_commit_was_not_answered_is_found_and_gone_on_with(
     assert await now(recorder, operation) == operation
 
 
-async def test_what_was_told_as_not_recorded_is_not_begun_by_anybody(
+async def test_no_process_begins_a_change_that_was_reported_as_not_recorded(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop must not be carried out after its caller got an error."""

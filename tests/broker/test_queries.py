@@ -49,7 +49,7 @@ def test_a_start_is_told_of_for_as_long_as_its_vm_is_there(database: Database) -
     assert database.read_now(told) == {}
 
 
-def test_a_vm_that_is_gone_is_nobody_s(database: Database) -> None:
+def test_a_vm_that_is_gone_has_no_holder(database: Database) -> None:
     database.write_now(record)
     database.write_now(succeed)
     database.write_now(lambda connection: vms.set_state(connection, "sky", "7", VmState.GONE))

@@ -51,7 +51,7 @@ def unknown(operation: Json) -> bool:
     return (operation["error"] or {}).get("error_code") == "unknown_cloud"
 
 
-def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
+def test_an_unclaimed_operation_is_reported_once_and_resumes_with_its_cloud(
     toml: str, database_url: str, tmp_path: Path
 ) -> None:
     with stateful(toml, tmp_path) as api:
@@ -70,7 +70,7 @@ def test_what_nobody_can_do_says_so_once_and_goes_on_when_its_cloud_is_back(
             assert api.settled(operation)["state"] == "succeeded"
 
 
-def test_what_nobody_could_do_in_time_is_paused(
+def test_an_operation_that_no_process_could_run_in_time_is_paused(
     toml: str, database_url: str, tmp_path: Path
 ) -> None:
     """An operation that has just become due is left to a worker that may have the cloud."""
@@ -84,7 +84,7 @@ def test_what_nobody_could_do_in_time_is_paused(
         assert not unknown(api.operation(due))
 
 
-def test_a_cloud_that_is_being_worked_in_is_somebody_s(database: Database) -> None:
+def test_operations_of_a_cloud_in_use_are_not_reported(database: Database) -> None:
     """Its own worker has reached its limit, which another worker does not know."""
     who = Requester("somebody", "request")
     drafts = [Draft("stop_vm", cloud, Step.DESTROY, who, {}, DAY, "1") for cloud in ("a", "b")]

@@ -63,7 +63,7 @@ def test_a_start_waits_for_an_end_that_is_just_being_written(
     assert ended or (row is not None and row.origin == VmOrigin.STARTED)
 
 
-def test_a_vm_that_is_just_being_given_to_somebody_is_no_orphan_any_more(
+def test_a_vm_that_is_being_assigned_is_no_orphan_any_more(
     postgres_database: Database,
 ) -> None:
     postgres_database.write_now(lambda c: vms.note(c, VM, VmOrigin.GIVEN))
@@ -128,7 +128,7 @@ def test_a_start_that_succeeds_while_its_cloud_is_looked_through_makes_no_orphan
     assert seen == []
 
 
-def test_a_vm_that_has_gone_since_it_was_looked_at_is_given_to_nobody(
+def test_a_vm_that_is_gone_since_its_lookup_is_not_assigned(
     database: Database,
 ) -> None:
     def ended_two_seconds_ago(connection: Connection) -> None:

@@ -135,11 +135,11 @@ def test_static_looks_at_the_package_alone() -> None:
     assert shown == [number for number in NUMBERS if number.startswith("S")]
 
 
-def test_a_name_that_nobody_has() -> None:
-    done = told("nobody")
+def test_a_name_without_a_plugin() -> None:
+    done = told("unknown")
     assert done.exit_code == 1
     expected = (
-        "orchestrator: no plugin called 'nobody' is installed; to list plugins, run: "
+        "orchestrator: no plugin called 'unknown' is installed; to list plugins, run: "
         "orchestrator plugins\n"
     )
     assert done.stderr == expected
@@ -188,7 +188,7 @@ Fakeless = type("Fakeless", (), own)
 """
 
 
-def test_settings_that_nobody_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "fakeless.py").write_text(FAKELESS)
     monkeypatch.syspath_prepend(tmp_path)
     with installed(Kind.CLOUD, "fakeless", "fakeless:Fakeless"):
@@ -230,7 +230,7 @@ def test_what_the_kit_needs_is_named(missing: str) -> None:
     assert (done.returncode, done.stderr) == (1, expected)
 
 
-def test_somebodys_own_tests_are_none_of_its_business(command: Command, tmp_path: Path) -> None:
+def test_the_author_s_own_tests_are_not_run(command: Command, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
     (project / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")

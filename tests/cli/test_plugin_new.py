@@ -56,7 +56,7 @@ def test_everything_can_be_said_at_once(new: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["kind", "name"])
-def test_where_nobody_can_be_asked_the_option_is_named(
+def test_without_a_terminal_the_missing_option_is_named(
     new: Run, tmp_path: Path, missing: str
 ) -> None:
     given = {"kind": "cloud", "name": "desk"}
@@ -97,14 +97,14 @@ def test_a_name_that_cannot_be(new: Run, tmp_path: Path, name: str, why: str) ->
 def test_the_name_of_an_installed_plugin(
     tmp_path: Path, new: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "site" / "somebody-1.0.dist-info"
+    info = tmp_path / "site" / "other-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: somebody\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[orchestrator.clouds.v1]\ndesk = somebody:Driver\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[orchestrator.clouds.v1]\ndesk = other:Driver\n")
     (tmp_path / "site" / "orchestrator_chair.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path / "site")
     done = new("--kind", "extension", "--name", "desk")
-    assert (done.exit_code, "cloud desk (somebody 1.0)" in done.stderr) == (1, True), done.stderr
+    assert (done.exit_code, "cloud desk (other 1.0)" in done.stderr) == (1, True), done.stderr
     done = new("--kind", "extension", "--name", "chair")
     assert "a package orchestrator_chair is installed" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["site"]

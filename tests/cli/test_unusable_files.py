@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
-from tests.machine import program
+from tests import commands
 from tests.stateful import settings
 
 Check = Callable[..., str]
@@ -29,17 +27,12 @@ def refused(tmp_path: Path, clean_environment: dict[str, str]) -> Check:
 
     def command(*arguments: str, url: str = "sqlite:///var/state.db", more: str = "") -> str:
         (tmp_path / "orchestrator.toml").write_text(settings(f'url = "{url}"', more=more))
-        run = [sys.executable, "-m", "orchestrator_core.cli", *arguments]
-        if os.geteuid() == 0:  # Root may do anything, unless it has dropped its capabilities.
-            drop = ["--bounding-set=-all", "--inh-caps=-all"]
-            run = [program("setpriv", "util-linux"), *drop, *run]
-        done = subprocess.run(
-            [*run, "--config", str(tmp_path / "orchestrator.toml")],
-            capture_output=True,
-            text=True,
-            env={**clean_environment, "COLUMNS": "200"},
-            check=False,
-            timeout=60,
+        done = commands.run(
+            *arguments,
+            "--config",
+            str(tmp_path / "orchestrator.toml"),
+            environment={**clean_environment, "COLUMNS": "200"},
+            as_root=False,  # Root may do anything, unless it has dropped its capabilities.
         )
         assert done.returncode == 1, done.stdout
         assert "Traceback" not in done.stderr

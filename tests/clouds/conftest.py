@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from orchestrator_core import CloudDescription, Deadline, Image, Node, hookimpl
+from orchestrator_core.broker.direct import DirectBroker
+from orchestrator_core.broker.operations.change import Change
+from orchestrator_core.broker.operations.operation import Requester
+from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.cloud import Cloud, Question
+from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.clouds.plugin_handle import PluginHandle
+from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.model import CloudSettings
@@ -75,6 +81,27 @@ NODES = Question("list_nodes", ids)
 IMAGES = Question("list_images", ids)
 
 MakeCloud = Callable[..., Cloud]
+
+UP = [Node("1", "one")]
+"""The nodes of a cloud that works again."""
+
+
+def failing(error: Exception, times: int, then: Any = None) -> Any:
+    """Return an answer that raises an error for the first calls."""
+
+    def answer(number: int, _: Deadline) -> Any:
+        if number <= times:
+            raise error
+        return UP if then is None else then
+
+    return answer
+
+
+async def start(cloud: Cloud, permit: Permit | None = None) -> Node:
+    """Start a VM in a cloud without a database."""
+    broker = DirectBroker(Registry([cloud], [], None))
+    change = Change(cloud, permit or Permit(), Requester("somebody", "request"))
+    return (await broker.start_vm(change, StartOrder("n", "1", "1"))).node
 
 
 @pytest.fixture

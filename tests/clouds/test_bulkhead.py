@@ -301,7 +301,7 @@ async def test_a_place_among_the_lost_that_becomes_free_is_used(
 
 
 @pytest.mark.anyio
-async def test_a_job_sees_that_nobody_waits_for_it() -> None:
+async def test_a_job_sees_that_no_caller_waits_for_it() -> None:
     bulkhead = make(threads=1)
     ended = threading.Event()
 

@@ -39,7 +39,7 @@ def test_the_longest_wish_holds_for_its_operation_alone(clock: Clock) -> None:
     assert left(cooldowns, "list_nodes") is None
 
 
-def test_nobody_waits_for_hours(clock: Clock) -> None:
+def test_no_caller_waits_for_hours(clock: Clock) -> None:
     cooldowns = Cooldowns("Cloud test", clock)
     cooldowns.begin("list_nodes", 86_400)
     assert left(cooldowns, "list_nodes") == LONGEST_SECONDS

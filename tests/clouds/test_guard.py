@@ -28,38 +28,16 @@ from orchestrator_core import (
     Unsupported,
     hookimpl,
 )
-from orchestrator_core.broker.direct import DirectBroker
-from orchestrator_core.broker.operations.change import Change
-from orchestrator_core.broker.operations.operation import Requester
-from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.clouds.permit import Permit
-from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.settings.model import BreakerSettings
-from tests.clouds.conftest import NODES, MakeCloud, Plugin
+from tests.clouds.conftest import NODES, UP, MakeCloud, Plugin, failing, start
 
 pytestmark = pytest.mark.anyio
-
-UP = [Node("1", "one")]
-
-
-def failing(error: Exception, times: int, then: Any = None) -> Any:
-    def answer(number: int, _: Deadline) -> Any:
-        if number <= times:
-            raise error
-        return UP if then is None else then
-
-    return answer
 
 
 def circuit(cloud: Cloud) -> str:
     return cloud.guard.breaker.circuit.value
-
-
-async def start(cloud: Cloud, permit: Permit | None = None) -> Node:
-    broker = DirectBroker(Registry([cloud], [], None))
-    change = Change(cloud, permit or Permit(), Requester("somebody", "request"))
-    return (await broker.start_vm(change, StartOrder("n", "1", "1"))).node
 
 
 async def test_a_read_that_fails_in_passing_is_repeated(make_cloud: MakeCloud) -> None:
@@ -130,68 +108,6 @@ async def test_what_comes_before_the_change_is_repeated(make_cloud: MakeCloud) -
     with pytest.raises(NodeNotFound):
         await cloud.change("stop_vm", lambda driver: driver.node_named("x"), Permit())
     assert plugin.asked == 2
-
-
-async def test_a_refusal_of_the_credentials_makes_the_plugin_anew_once(
-    make_cloud: MakeCloud,
-) -> None:
-    old = Plugin(failing(CredentialsRefused("401"), 99))
-    new = Plugin(failing(CredentialsRefused("401"), 0))
-    cloud = make_cloud(old, renewed=lambda: new)
-    assert (await cloud.read(NODES)).value == ["1"]
-    assert (old.asked, new.asked) == (1, 1)
-    await cloud.read(NODES)
-    assert old.asked == 1
-    for _ in range(500):
-        if old.closed:
-            break
-        await asyncio.sleep(0.01)
-    assert (old.closed, new.closed) == (1, 0)
-
-
-async def test_and_not_again_and_again(make_cloud: MakeCloud) -> None:
-    made: list[Plugin] = []
-
-    def renewed() -> Plugin:
-        made.append(Plugin(failing(CredentialsRefused("401"), 99)))
-        return made[-1]
-
-    cloud = make_cloud(renewed(), renewed=renewed)
-    for _ in range(3):
-        with pytest.raises(CredentialsRefused):
-            await cloud.read(NODES)
-    assert [plugin.asked for plugin in made] == [1, 3]
-
-
-async def test_credentials_that_were_taken_and_then_refused_are_read_anew_soon(
-    make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orchestrator_core.clouds.plugin_handle.ACCEPTED_SECONDS", 0.0)
-    made: list[Plugin] = []
-
-    def answer(number: int, _deadline: Deadline) -> Any:
-        if number > 1:
-            raise CredentialsRefused("the token was revoked")
-        return [Node("1", "one")]
-
-    def renewed() -> Plugin:
-        made.append(Plugin(answer))
-        return made[-1]
-
-    cloud = make_cloud(renewed(), renewed=renewed)
-    for _ in range(4):
-        assert (await cloud.read(NODES)).value == ["1"]
-    assert [plugin.asked for plugin in made] == [2, 2, 2, 1]
-
-
-async def test_credentials_that_were_refused_in_the_middle_of_a_change_are_not_tried_again(
-    make_cloud: MakeCloud,
-) -> None:
-    old = Plugin(failing(CredentialsRefused("x"), 0), failing(CredentialsRefused("401"), 99))
-    new = Plugin(failing(CredentialsRefused("x"), 0))
-    with pytest.raises(CredentialsRefused):
-        await start(make_cloud(old, renewed=lambda: new))
-    assert new.started == 0
 
 
 async def test_a_cloud_that_keeps_failing_is_left_alone_and_found_when_it_is_back(
@@ -388,40 +304,6 @@ async def test_waiting_for_a_thread_says_nothing_of_the_cloud(make_cloud: MakeCl
 
 def one(_: CloudDescription, node: Node) -> str:
     return node.id
-
-
-async def test_two_who_are_refused_at_once_share_the_renewal(make_cloud: MakeCloud) -> None:
-    together = threading.Barrier(2)
-
-    def refuse(_number: int, _deadline: Deadline) -> Any:
-        together.wait(5)
-        raise CredentialsRefused("401")
-
-    made: list[Plugin] = []
-
-    def renewed() -> Plugin:
-        made.append(Plugin(failing(CloudError("x"), 0)))
-        return made[-1]
-
-    cloud = make_cloud(Plugin(refuse), renewed=renewed)
-    readings = await asyncio.gather(cloud.read(NODES), cloud.read(NODES, hints={"not": "shared"}))
-    assert [reading.value for reading in readings] == [["1"], ["1"]]
-    assert len(made) == 1
-
-
-async def test_one_call_has_the_credentials_read_anew_once_however_often_that_may_be(
-    make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orchestrator_core.clouds.plugin_handle.RENEWAL_SECONDS", 0.0)
-    made: list[Plugin] = []
-
-    def renewed() -> Plugin:
-        made.append(Plugin(failing(CredentialsRefused("401"), 99)))
-        return made[-1]
-
-    with pytest.raises(CredentialsRefused):
-        await make_cloud(renewed(), renewed=renewed).read(NODES)
-    assert len(made) == 2
 
 
 async def test_a_failed_call_leaves_nothing_for_the_collector(make_cloud: MakeCloud) -> None:

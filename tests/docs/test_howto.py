@@ -40,7 +40,7 @@ from orchestrator_core.plugins import start_fields
 from orchestrator_core.settings.load import load_section, load_settings
 from orchestrator_core.start_request import START_FIELDS
 from orchestrator_core.testing import Stage
-from tests import commands
+from tests import commands, loopback
 from tests.conftest import Serve
 from tests.docs.blocks import PAGES, block
 
@@ -321,7 +321,7 @@ def test_the_extension_and_the_backend_serve(serve: Serve, installed: dict[str, 
     backend = block("howto", "toml", "[assignments.lab]").text
     names = block("howto", "toml", "[extensions.names]").text.partition("[extensions")
     server = serve(backend + "".join(names[1:]), environment=installed)
-    with httpx2.Client(base_url=f"{server.url}/api/v1", timeout=20) as http:
+    with loopback.client(f"{server.url}/api/v1", timeout=20) as http:
 
         def start(name: str) -> httpx2.Response:
             body = {"name": name, "image": "1", "size": "1"}
@@ -360,9 +360,9 @@ def test_an_ambiguous_hostname_is_refused() -> None:
         lab.resolve_vm("sky", None, "dummy-1", Deadline(5))
 
 
-def test_the_fake_is_somebody_to_talk_to(tmp_path: Path) -> None:
+def test_the_fake_answers_requests(tmp_path: Path) -> None:
     with shown("def fake(stage)").fake(Stage(tmp_path)) as fake:
-        assert httpx2.get(f"http://{fake.settings['host']}/nodes").json() == []
+        assert loopback.get(f"http://{fake.settings['host']}/nodes").json() == []
         kind, _, file = fake.settings["token"].partition(":")
         assert (kind, Path(file).read_text()) == ("file", "made-up")
         assert fake.unreachable.keys() == fake.settings.keys()
@@ -388,7 +388,7 @@ def test_the_tables_are_made_and_counted_in(serve: Serve, tmp_path: Path) -> Non
     )
     body = {"name": "x", "image": "1", "size": "1"}
     for _ in range(3):
-        assert httpx2.post(f"{server.url}/api/v1/vm/start", json=body).status_code == 200
+        assert loopback.post(f"{server.url}/api/v1/vm/start", json=body).status_code == 200
     with sqlite3.connect(tmp_path / "tally.db") as database:
         counted = database.execute("SELECT caller, starts FROM extension_tally__starts").fetchall()
     assert counted == [("anonymous", 3)]

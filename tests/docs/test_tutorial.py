@@ -111,7 +111,7 @@ class Author:
         if not command.startswith("curl"):
             assert self._run(command).strip() == expected.strip(), command
             return
-        assert self._server is not None, "nobody serves"
+        assert self._server is not None, "no server runs"
         answer = self._run(command.replace(ADDRESS, self._server.url))
         shown = [json.loads(text) if text else None for text in (answer, expected)]
         assert shown[0] == shown[1], command

@@ -1,4 +1,4 @@
-"""What the pages for API users and operators show is what happens."""
+"""The commands and programs of the pages for API users and operators, run as shown."""
 
 from __future__ import annotations
 

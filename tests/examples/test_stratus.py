@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx2
 import pytest
 
+from tests import loopback
 from tests.conftest import environment_without_ours, running
 from tests.wheels import ROOT, build, copy_of, install
 
@@ -48,12 +48,12 @@ def test_a_server_takes_it_in_by_settings_alone(stratus: Installed, tmp_path: Pa
     settings = (checkout / "orchestrator.toml").read_text()
     with running(settings, tmp_path, environment) as server:
         url = f"{server.url}/api/v1"
-        started = httpx2.post(f"{url}/vm/start", json={"name": "x", "image": "1", "size": "1"})
+        started = loopback.post(f"{url}/vm/start", json={"name": "x", "image": "1", "size": "1"})
         assert started.status_code == 200
-        assert httpx2.put(f"{url}/vm/action/reboot", json={"node": "1"}).status_code == 200
+        assert loopback.put(f"{url}/vm/action/reboot", json={"node": "1"}).status_code == 200
         (plugin,) = (
             one
-            for one in httpx2.get(f"{url}/plugins").json()["plugins"]
+            for one in loopback.get(f"{url}/plugins").json()["plugins"]
             if one["name"] == "stratus"
         )
     assert (plugin["distribution"], plugin["state"]) == ("vm-orchestrator-stratus", "loaded")

@@ -120,8 +120,7 @@ class Route:
 
 
 def all_routes() -> Iterator[Route]:
-    """Yield every route of every version, new routes included."""
+    """Yield every route of version 1; the description of version 2 is fuzzed by itself."""
     nothing: Any = None  # Resources keep the services, and use them only when they serve.
-    for version, routes in VERSIONS.items():
-        for path, resource in routes(nothing):
-            yield Route(f"{API}{version}{path}", resource)
+    for path, resource in VERSIONS["v1"].routes(nothing):
+        yield Route(f"{API}v1{path}", resource)

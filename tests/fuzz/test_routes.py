@@ -16,7 +16,7 @@ from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations, vms
 from tests import loopback
 from tests.conftest import OPS_TOKEN, Server, running
-from tests.fuzz import honest
+from tests.fuzz import compliant_client
 from tests.fuzz.callers import Callers, Wrong
 from tests.fuzz.route_inputs import Maker
 from tests.fuzz.routes import all_routes
@@ -70,7 +70,7 @@ LOG_BYTES = 400
 """The most bytes of log for each request, on average: an intended fault is a line or two."""
 
 RATE = 60.0
-"""Requests a second beside the honest client; many of them are changes, which are written."""
+"""Requests a second beside the compliant client; many of them are changes, which are written."""
 
 GROWTH = 40.0
 """MiB by which a worker may grow after the first block: its memory of clouds is bounded."""
@@ -131,7 +131,7 @@ def test_an_honest_client_is_at_most_twice_as_slow_beside_any_request(server: Se
         begin = numbers.stop
         wrong.extend(await callers.send(numbers, at_once=10, rate=RATE))
 
-    assert asyncio.run(honest.compare(server.address[1], OPS_TOKEN, load)) < 2.0
+    assert asyncio.run(compliant_client.compare(server.address[1], OPS_TOKEN, load)) < 2.0
     assert wrong == []
 
 

@@ -1,4 +1,4 @@
-"""Real workers under raw bytes: documented answers, and no delay for honest clients."""
+"""Real workers under raw bytes: documented answers, and no delay for compliant clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import islice
 import pytest
 
 from tests.conftest import OPS_TOKEN, Server, running
-from tests.fuzz import honest
+from tests.fuzz import compliant_client
 from tests.fuzz.raw_inputs import RawInput, raw_input
 from tests.fuzz.runs import Run
 from tests.fuzz.shrinking import shrink
@@ -41,7 +41,7 @@ GROWTH = 24.0
 """MiB by which a worker may grow after the first inputs."""
 
 RATE = 200.0
-"""Inputs a second beside the honest client: more would measure this machine's load."""
+"""Inputs a second beside the compliant client: more would measure this machine's load."""
 
 
 @pytest.fixture(scope="module")
@@ -117,4 +117,4 @@ def test_an_honest_client_is_at_most_twice_as_slow_beside_raw_bytes(server: Serv
     async def load(seconds: float) -> None:
         await send_all(sender, list(islice(left, int(RATE * seconds))), CONNECTIONS, RATE)
 
-    assert asyncio.run(honest.compare(server.address[1], OPS_TOKEN, load)) < 2.0
+    assert asyncio.run(compliant_client.compare(server.address[1], OPS_TOKEN, load)) < 2.0

@@ -44,11 +44,11 @@ AT_RUN_TIME = {
 }
 """By cloud plugin that loads and cannot describe itself: the error in its cloud's report."""
 
-ODD = ["raising_calls", "raising_exits", "nonsense_hooks", "nonsense_values"]
+ODD = ["raising_calls", "raising_exits", "invalid_answers", "invalid_values"]
 """Cloud plugins that describe themselves and are otherwise broken."""
 
 CLOUDS = [*REASONS, *AT_RUN_TIME, *ODD]
-BACKENDS = ["import_error", "raising_hooks", "raising_calls", "nonsense_hooks", "nonsense_values"]
+BACKENDS = ["import_error", "raising_hooks", "raising_calls", "invalid_answers", "invalid_values"]
 
 SETTINGS = "".join(
     [
@@ -131,7 +131,7 @@ def error(response: httpx2.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("cloud", [*CLOUDS, *(f"by_{name}" for name in BACKENDS)])
-def test_a_broken_plugin_is_answered_for_and_harms_nobody(
+def test_a_broken_plugin_is_reported_and_harms_no_other(
     server: Server, http: httpx2.Client, cloud: str
 ) -> None:
     workers = server.workers()
@@ -207,56 +207,56 @@ def test_what_a_hook_raises_is_a_failure_of_its_cloud(
             "node",
             "describe: it returned None; return an orchestrator_core.CloudDescription object",
         ),
-        ("nonsense_hooks", "nodes", "list_nodes: Node.id is None at position 0; make it str"),
-        ("nonsense_hooks", "node", "an answer that is not JSON"),
+        ("invalid_answers", "nodes", "list_nodes: Node.id is None at position 0; make it str"),
+        ("invalid_answers", "node", "an answer that is not JSON"),
         (
-            "nonsense_hooks",
+            "invalid_answers",
             "images",
             "list_images: it returned None; return a list of orchestrator_core.Image",
         ),
         (
-            "nonsense_hooks",
+            "invalid_answers",
             "sizes",
             "list_sizes: it returned a str; return a list of orchestrator_core.Size",
         ),
         (
-            "nonsense_hooks",
+            "invalid_answers",
             "start",
             "start_vm: it returned None; return an orchestrator_core.Node object",
         ),
         (
-            "nonsense_values",
+            "invalid_values",
             "images",
             "list_images: it returned a Size at position 1; return orchestrator_core.Image objects",
         ),
         (
-            "nonsense_values",
+            "invalid_values",
             "sizes",
             "list_sizes: it returned a generator; return a list of orchestrator_core.Size",
         ),
         (
-            "by_nonsense_hooks",
+            "by_invalid_answers",
             "assign",
             "assign_vm: it returned a str; return an orchestrator_core.AssignmentResult object",
         ),
         (
-            "by_nonsense_hooks",
+            "by_invalid_answers",
             "release",
             "release_vm: it returned None; return an orchestrator_core.AssignmentResult object",
         ),
         (
-            "by_nonsense_hooks",
+            "by_invalid_answers",
             "status",
             "list_vms: it returned a dict; return a list of orchestrator_core.Vm",
         ),
         (
-            "by_nonsense_values",
+            "by_invalid_values",
             "assign",
             "resolve_vm: it returned None; return an orchestrator_core.Vm object",
         ),
     ],
 )
-def test_nonsense_is_called_nonsense(
+def test_an_invalid_answer_is_reported_as_one(
     http: httpx2.Client, cloud: str, call: str, reason: str
 ) -> None:
     said = error(ask(http, cloud, call))
@@ -267,13 +267,13 @@ def test_nonsense_is_called_nonsense(
 @pytest.mark.parametrize(
     ("cloud", "call"),
     [
-        ("nonsense_values", "nodes"),
-        ("nonsense_values", "node"),
-        ("nonsense_values", "start"),
-        ("by_nonsense_values", "status"),
+        ("invalid_values", "nodes"),
+        ("invalid_values", "node"),
+        ("invalid_values", "start"),
+        ("by_invalid_values", "status"),
     ],
 )
-def test_wrong_values_in_the_right_objects_are_nonsense_too(
+def test_wrong_values_in_the_right_objects_are_invalid_too(
     http: httpx2.Client, cloud: str, call: str
 ) -> None:
     said = error(ask(http, cloud, call))

@@ -24,7 +24,7 @@ from tests.selection.clouds import Named, World, namesakes_world, world
 Json = dict[str, Any]
 
 LATE: list[str] = []
-"""What the cloud below does with a call, by a word in it."""
+"""The behaviour of the cloud below in a call, by a word in this list."""
 ASKED: list[tuple[str, ...]] = []
 """The calls that it has got."""
 

@@ -19,7 +19,7 @@ def named(tmp_path: Path) -> Iterator[Named]:
         yield one
 
 
-def test_a_vm_with_a_namesake_that_nobody_has_is_not_assigned(named: Named) -> None:
+def test_a_vm_with_an_unknown_namesake_is_not_assigned(named: Named) -> None:
     """The backend does not know the other VM; its cloud shows it."""
     one, other = named.known("one", "web"), named.has("other", "Web")
     for wanted in ({"node": one}, {"hostname": "web"}):

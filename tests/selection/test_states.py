@@ -71,7 +71,7 @@ def test_a_terminated_vm_is_refused_by_its_name_and_the_reason(
     assert ended in given.nodes
 
 
-def test_two_living_ones_are_told_apart_by_nobody(given: World) -> None:
+def test_the_hostname_of_two_living_vms_is_refused(given: World) -> None:
     for node_id in ("twin-1", "twin-2"):
         given.has(node_id, "twin")
     given.has("twin-3", "twin", GONE)
@@ -116,7 +116,7 @@ def test_an_outside_backend_assigns_no_unusable_vm(outside: World, state: NodeSt
 
 
 def test_an_outside_backend_assigns_while_the_cloud_cannot_be_asked(tmp_path: Path) -> None:
-    with world(tmp_path, "deaf_cloud:FailingCloud", backend="good") as one:
+    with world(tmp_path, "unreliable_reads:FailingCloud", backend="good") as one:
         assert one.assign(node="i-0001").status == 200
 
 

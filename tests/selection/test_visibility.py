@@ -18,15 +18,15 @@ START = {"name": "late", "image": "img-1", "size": "s"}
 @pytest.fixture
 def late(tmp_path: Path) -> Iterator[World]:
     # Without this, the first scan for orphans could see the VM before the test requests it.
-    import_module("deaf_cloud").LateCloud.asked = 0
-    with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility_timeout": 20}) as one:
+    import_module("unreliable_reads").LateCloud.asked = 0
+    with world(tmp_path, "unreliable_reads:LateCloud", cloud={"visibility_timeout": 20}) as one:
         yield one
 
 
 @pytest.fixture
 def started(late: World) -> tuple[World, str]:
     node_id = late.api.post("/vm/start", START).json["nodes"]["id"]
-    cloud = import_module("deaf_cloud").LateCloud
+    cloud = import_module("unreliable_reads").LateCloud
     cloud.asked = 0
     return late, node_id
 
@@ -59,8 +59,8 @@ def test_one_that_was_not_started_here_is_not(late: World) -> None:
 
 def test_it_is_waited_for_no_longer_than_the_operation_may_take(tmp_path: Path) -> None:
     limits = {"visibility_timeout": 60, "deadlines": {"get_node": 1, "reboot_vm": 1}}
-    with world(tmp_path, "deaf_cloud:LateCloud", cloud=limits) as one:
-        cloud = import_module("deaf_cloud").LateCloud
+    with world(tmp_path, "unreliable_reads:LateCloud", cloud=limits) as one:
+        cloud = import_module("unreliable_reads").LateCloud
         node_id = one.api.post("/vm/start", START).json["nodes"]["id"]
         for call in ("get", "reboot"):
             cloud.asked = -1000
@@ -71,8 +71,8 @@ def test_it_is_waited_for_no_longer_than_the_operation_may_take(tmp_path: Path) 
 
 
 def test_it_is_waited_for_no_longer_than_the_cloud_may_hide_it(tmp_path: Path) -> None:
-    with world(tmp_path, "deaf_cloud:LateCloud", cloud={"visibility_timeout": 0.5}) as one:
-        cloud = import_module("deaf_cloud").LateCloud
+    with world(tmp_path, "unreliable_reads:LateCloud", cloud={"visibility_timeout": 0.5}) as one:
+        cloud = import_module("unreliable_reads").LateCloud
         node_id = one.api.post("/vm/start", START).json["nodes"]["id"]
         cloud.asked = -1000
         began = time.monotonic()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import commands
-from tests.conftest import DUMMY, Serve, Server
+from tests.conftest import DUMMY, Serve, Server, serve_command
 from tests.stateful import Api, settings, wait_for
 
 READY = r"durable worker ready +pid=(\d+)"
@@ -36,6 +36,19 @@ def test_it_is_started_again_when_it_ends(serve: Serve) -> None:
     first = durable(server)
     os.kill(first, signal.SIGKILL)
     assert durable(server, 2) != first
+
+
+def test_it_starts_with_a_server_in_a_new_interpreter(
+    tmp_path: Path, clean_environment: dict[str, str]
+) -> None:
+    config = tmp_path / "orchestrator.toml"
+    config.write_text(STATE)
+    command = ["env", *serve_command(config)]
+    server = Server(command, tmp_path / "log", clean_environment)
+    try:
+        assert durable(server.wait_until_up(1)) in server.durable_workers()
+    finally:
+        assert server.stop() == 0
 
 
 def test_it_ends_with_its_server_even_if_that_is_killed(serve: Serve) -> None:

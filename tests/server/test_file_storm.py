@@ -1,7 +1,7 @@
 """Damage to every file that a server reads, while its processes are killed.
 
-No request of an honest client (tests/honest.py) may fail except while its own cloud is away, and
-the server never ends.
+No request of a compliant client (tests/compliant_clients.py) may fail except while its own cloud
+is away, and the server never ends.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from sqlalchemy import func, select
 
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations, vms
+from tests.compliant_clients import CompliantClient, Tally
 from tests.conftest import OPS_TOKEN, Server
-from tests.honest import Honest, Tally
-from tests.stage import CLOUDS, GRACE, Keystone, Probe, Stage, served
+from tests.served_files import CLOUDS, GRACE, Keystone, Probe, ServedFiles, served
 from tests.storm import Storm, check_healthy, wait_until
 
 SECONDS: Final = 600.0
 
 
 @contextmanager
-def clients(server: Server, stage: Stage, tally: Tally) -> Iterator[None]:
-    """Run honest clients of each cloud: one on a kept connection, one on fresh ones."""
+def clients(server: Server, files: ServedFiles, tally: Tally) -> Iterator[None]:
+    """Run compliant clients of each cloud: one on a kept connection, one on fresh ones."""
     asking = [
-        Honest(
+        CompliantClient(
             server.url,
             cloud,
             tally,
             number,
             keeps=bool(number % 2),
             changes=cloud in ("fake_driver", "other"),
-            is_excused=stage.is_excused,
-            tls=stage.tls,
+            is_excused=files.is_excused,
+            tls=files.tls,
             headers={"X-Auth-Token": OPS_TOKEN},
         )
         for number, cloud in enumerate([*CLOUDS, *CLOUDS])
@@ -58,21 +58,23 @@ def clients(server: Server, stage: Stage, tally: Tally) -> Iterator[None]:
             one.join()
 
 
-def run_storm(tmp_path: Path, harms: list[str] | None, seconds: float, seed: int) -> None:
-    """Apply harms until the time is over, or each of the named ones once."""
+def run_storm(tmp_path: Path, kinds: list[str] | None, seconds: float, seed: int) -> None:
+    """Damage files until the time is over, or in each of the named ways once."""
     luck = random.Random(seed)
     with serving(Keystone(servers=[nova_server(1)])) as cloud:
-        stage = Stage(tmp_path, cloud.url("/v3"))
-        with served(stage) as server:
+        files = ServedFiles(tmp_path, cloud.url("/v3"))
+        with served(files) as server:
             fds = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
-            storm, probe, tally = Storm(server, luck), Probe(server, stage), Tally()
+            storm, probe, tally = Storm(server, luck), Probe(server, files), Tally()
             assert probe.serves(*CLOUDS), server.log()
-            with clients(server, stage, tally):
-                done = _do(stage, storm, probe, luck, harms, seconds)
+            with clients(server, files, tally):
+                done = _do(files, storm, probe, luck, kinds, seconds)
                 wait_until(lambda: probe.serves(*CLOUDS), GRACE + 30)
-            settle(stage, tally)
+            settle(files, tally)
             figures = check_healthy(server, fds)
-    sys.stdout.write(f"\n{done} harms, {storm.kills} kills, {storm.signals} signals; {tally}\n")
+    sys.stdout.write(
+        f"\n{done} times damage, {storm.kills} kills, {storm.signals} signals; {tally}\n"
+    )
     sys.stdout.write(f"{figures}\n")
     assert tally.failures == [], "\n".join(tally.failures[:20])
     assert tally.not_started <= storm.kills
@@ -80,7 +82,7 @@ def run_storm(tmp_path: Path, harms: list[str] | None, seconds: float, seed: int
 
 
 def _do(  # noqa: PLR0913, PLR0917 - the parts of one storm
-    stage: Stage,
+    files: ServedFiles,
     storm: Storm,
     probe: Probe,
     luck: random.Random,
@@ -89,29 +91,29 @@ def _do(  # noqa: PLR0913, PLR0917 - the parts of one storm
 ) -> int:
     ends_at, done = time.monotonic() + seconds, 0
     while True:
-        harms = stage.harms()
-        luck.shuffle(harms)
+        kinds = files.kinds_of_damage()
+        luck.shuffle(kinds)
         if wanted is not None:
-            harms = [one for name in wanted for one in harms if str(one) == name]
-        for harm in harms:
+            kinds = [one for name in wanted for one in kinds if str(one) == name]
+        for damage in kinds:
             if time.monotonic() > ends_at:
                 return done
-            with stage.harmed(harm):
+            with files.damaged(damage):
                 strikes = [storm.strike()]
                 time.sleep(luck.uniform(0.2, 1.0))
                 strikes.append(storm.strike())
                 time.sleep(luck.uniform(0.2, 1.0))
             done += 1
-            steady = [cloud for cloud in CLOUDS if cloud not in harm.excused]
+            steady = [cloud for cloud in CLOUDS if cloud not in damage.excused]
             took = wait_until(lambda: probe.serves(*steady), 45)  # noqa: B023
-            sys.stdout.write(f"{harm}: {', '.join(strikes)}; served again after {took:.1f} s\n")
+            sys.stdout.write(f"{damage}: {', '.join(strikes)}; served again after {took:.1f} s\n")
         if wanted is not None:
             return done
 
 
-def settle(stage: Stage, tally: Tally) -> None:
+def settle(files: ServedFiles, tally: Tally) -> None:
     """Check that every operation has ended and that rows, cloud and clients agree."""
-    database = Database(f"sqlite:///{stage.folder}/state/orchestrator.db", Path())
+    database = Database(f"sqlite:///{files.folder}/state/orchestrator.db", Path())
     open_ones = select(func.count()).where(operations.c.finished_at.is_(None))
     wait_until(lambda: database.read_now(lambda c: c.execute(open_ones).scalar_one()) == 0)
     present = select(vms.c.cloud, vms.c.node_id).where(vms.c.gone_at.is_(None))
@@ -123,7 +125,7 @@ def settle(stage: Stage, tally: Tally) -> None:
     database.close()
     found, made = set(), 0
     for cloud, name in (("fake_driver", "first"), ("other", "second")):
-        nodes, started = _nodes(stage.folder / "clouds" / f"{name}.db")
+        nodes, started = _nodes(files.folder / "clouds" / f"{name}.db")
         made += started
         found |= {(cloud, node) for node in nodes if node not in ("1", "2")}
     assert found == {row for row in rows if row[1] not in ("1", "2")}

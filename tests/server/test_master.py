@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -166,6 +167,13 @@ def test_a_reload_that_waits_for_an_old_worker_sees_that_it_is_to_end(reloading:
     assert time.monotonic() - began < 5
 
 
+_PIPE = 4096
+"""The bytes that the pipe of the log holds: the least that the kernel allows."""
+
+_REQUESTS = 80
+"""The requests that fill the pipe: each writes a line of more than 100 bytes."""
+
+
 @pytest.mark.parametrize("reader", ["gone", "stands still"])
 def test_the_reader_of_the_log_may_go_away(tmp_path: Path, reader: str) -> None:
     """A pipe without a reader fails, and a full pipe blocks."""
@@ -179,6 +187,7 @@ def test_the_reader_of_the_log_may_go_away(tmp_path: Path, reader: str) -> None:
         env=environment_without_ours(),
     )
     assert process.stderr is not None
+    fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, _PIPE)
     try:
         said = b""
         while said.count(b"ASGI server listening") < 2:
@@ -189,7 +198,7 @@ def test_the_reader_of_the_log_may_go_away(tmp_path: Path, reader: str) -> None:
         if reader == "gone":
             process.stderr.close()
         with loopback.client(f"{url}/api/v1") as http:
-            for _ in range(700):
+            for _ in range(_REQUESTS):
                 assert http.get("/nodes/fake_driver").status_code == 200
         process.send_signal(signal.SIGHUP)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")

@@ -14,8 +14,8 @@ from openstack_cloud import server as nova_server
 from openstack_cloud import serving
 
 from tests.conftest import Server
-from tests.harms import FILE_WAYS, Harm
-from tests.stage import CLOUDS, Keystone, Probe, Stage, served
+from tests.damage import FILE_WAYS, Damage
+from tests.served_files import CLOUDS, Keystone, Probe, ServedFiles, served
 from tests.stateful import START
 from tests.storm import Storm, check_healthy, wait_until
 
@@ -23,7 +23,7 @@ from tests.storm import Storm, check_healthy, wait_until
 @dataclass
 class Served:
     server: Server
-    stage: Stage
+    files: ServedFiles
     probe: Probe
 
     def kill(self, *pids: int) -> None:
@@ -58,14 +58,14 @@ def _storm(server: Server) -> Storm:
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve one server for all tests: each test leaves it as it was."""
     with serving(Keystone(servers=[nova_server(1)])) as cloud:
-        stage = Stage(tmp_path_factory.mktemp("stage"), cloud.url("/v3"))
-        with served(stage) as server:
+        files = ServedFiles(tmp_path_factory.mktemp("served"), cloud.url("/v3"))
+        with served(files) as server:
             fds = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
-            yield Served(server, stage, Probe(server, stage))
+            yield Served(server, files, Probe(server, files))
             check_healthy(server, fds)
 
 
-HARMS = {
+KINDS = {
     "settings": "orchestrator.toml: a folder",
     "token": "token: unreadable",
     "certificate": "server.pem: removed",
@@ -84,18 +84,19 @@ HARMS = {
 
 
 _SOON = ("settings", "secret-away", "clouds", "temporary-away", "gunicorn", "half-a-plugin")
-"""The harms that `make test` tries; `make soak` tries them all."""
+"""The kinds of damage that `make test` tries; `make soak` tries them all."""
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in _SOON else pytest.mark.soak) for name in HARMS]
+    "name",
+    [pytest.param(name, marks=() if name in _SOON else pytest.mark.soak) for name in KINDS],
 )
 def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, name: str) -> None:
-    (harm,) = [harm for harm in one.stage.harms() if str(harm) == HARMS[name]]
-    with one.stage.harmed(harm):
+    (damage,) = [damage for damage in one.files.kinds_of_damage() if str(damage) == KINDS[name]]
+    with one.files.damaged(damage):
         one.kill(*one.web())
         one.server.signal(signal.SIGHUP)
-        steady = [cloud for cloud in CLOUDS if cloud not in harm.excused]
+        steady = [cloud for cloud in CLOUDS if cloud not in damage.excused]
         if name != "run":  # Another user owns the file in its place.
             wait_until(lambda: one.probe.serves(*steady), 20)
     assert one.server.process.poll() is None
@@ -105,7 +106,7 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
 @pytest.mark.parametrize("way", ["empty", "half-written"])
 def test_a_reload_with_a_damaged_gunicorn_conf_is_refused(one: Served, way: str) -> None:
     refusals = one.refusals()
-    with one.stage.harmed(Harm(one.stage.site / "conf" / "gunicorn.conf.py", way)):
+    with one.files.damaged(Damage(one.files.site / "conf" / "gunicorn.conf.py", way)):
         one.server.signal(signal.SIGHUP)
         one.server.wait_for_log("The new settings are not used", count=refusals + 1)
         wait_until(lambda: one.probe.serves(*CLOUDS), 20)
@@ -120,8 +121,8 @@ def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way:
     node = one.started()
     assert node is not None
     made, refusals = one.server.log().count("database created"), one.refusals()
-    database = one.stage.folder / "state" / "orchestrator.db"
-    with one.stage.harmed(Harm(database, way)):
+    database = one.files.folder / "state" / "orchestrator.db"
+    with one.files.damaged(Damage(database, way)):
         # A process that has the file open continues, although the file cannot be opened again.
         assert one.stopped("nowhere") == (400 if way == "unreadable" else 503)
         one.kill(*one.server.workers())
@@ -134,27 +135,27 @@ def test_a_database_that_is_away_ends_no_server_and_comes_back(one: Served, way:
 
 
 def test_the_log_names_a_file_of_which_an_older_content_is_used(one: Served) -> None:
-    with one.stage.harmed(Harm(one.stage.folder / "secret", "unreadable")):
+    with one.files.damaged(Damage(one.files.folder / "secret", "unreadable")):
         one.kill(one.web()[0])
         one.server.wait_for_log(r"its previous content is used +file=\S+/secret")
 
 
 def test_a_durable_worker_needs_no_file_of_settings(one: Served) -> None:
     up = one.server.log().count("durable worker ready")
-    with one.stage.harmed(Harm(one.stage.folder / "orchestrator.toml", "half-written")):
+    with one.files.damaged(Damage(one.files.folder / "orchestrator.toml", "half-written")):
         one.kill(*_storm(one.server).durable())
         one.server.wait_for_log("durable worker ready", count=up + 1)
 
 
 def test_a_removed_run_directory_is_made_again_and_no_other_database(one: Served) -> None:
-    state = one.stage.folder / "state"
+    state = one.files.folder / "state"
     made = one.server.log().count("database created")
     away = state.with_name("away")
     state.rename(away)
-    for file in one.stage.run.iterdir():
+    for file in one.files.run.iterdir():
         file.unlink()
-    one.stage.run.rmdir()
-    wait_until(one.stage.run.is_dir, 10)
+    one.files.run.rmdir()
+    wait_until(one.files.run.is_dir, 10)
     one.kill(*one.server.workers())
     one.server.wait_for_log("is not the database that this server began with", count=1)
     assert not list(state.rglob("*.db"))

@@ -12,9 +12,7 @@ from orchestrator_core import run_directory
 from orchestrator_core.run_directory import Freshener
 
 
-def test_nobody_takes_its_files_for_forgotten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_in_use_are_kept_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(run_directory, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     files = [tmp_path / name for name in ("database-1", "reported-1", "worker-7")]

@@ -150,7 +150,7 @@ def test_one_that_is_to_go_and_beats_may_take_its_time(watched: Watched) -> None
 
 
 @pytest.mark.parametrize("step", [3600.0, -3600.0])
-def test_a_clock_that_is_set_kills_nobody(watched: Watched, step: float) -> None:
+def test_setting_the_clock_kills_no_worker(watched: Watched, step: float) -> None:
     (first,) = watched.pids
     watched.look(5, first)
     watched.clock.wall += step
@@ -159,7 +159,7 @@ def test_a_clock_that_is_set_kills_nobody(watched: Watched, step: float) -> None
     assert watched.stuck == []
 
 
-def test_a_clock_that_was_set_saves_nobody(watched: Watched) -> None:
+def test_setting_the_clock_saves_no_stuck_worker(watched: Watched) -> None:
     (first,) = watched.pids
     watched.look(5, first)
     watched.clock.wall -= 3600.0

@@ -20,7 +20,7 @@ def promote(folder: Path, uri: str) -> None:
     assert not (folder / "standby.signal").exists()
 
 
-def test_a_promoted_server_destroys_nothing_until_somebody_has_looked() -> None:
+def test_a_promoted_server_destroys_nothing_until_an_operator_confirms() -> None:
     with postgres_server() as server:
         folder, url = Path(server.pgdata), sqlalchemy_url(server.get_uri())
         database = Database(url, Path())

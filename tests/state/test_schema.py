@@ -72,7 +72,7 @@ def test_a_second_upgrade_changes_nothing(database_url: str) -> None:
     database.close()
 
 
-def test_an_empty_database_is_made_ready_by_whoever_comes_first(database_url: str) -> None:
+def test_the_first_of_several_processes_makes_an_empty_database_ready(database_url: str) -> None:
     program = (
         "import sys; from pathlib import Path; "
         "from orchestrator_core.state import installation; "

@@ -209,11 +209,11 @@ def works(far: Far, way: Way) -> bool:
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Proxy]]:
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Proxy]]:
     """Open a database of which every connection fails."""
     monkeypatch.setattr("orchestrator_core.state.postgresql._SHUT_SECONDS", 3600.0)
     proxy = Proxy(None)
-    database = Database(f"postgresql://nobody@127.0.0.1:{proxy.port}/x", Path())
+    database = Database(f"postgresql://user@127.0.0.1:{proxy.port}/x", Path())
     yield database, proxy
     database.close()
     proxy.close()
@@ -231,13 +231,13 @@ def attempts(database: Database, proxy: Proxy) -> int:
 
 
 def test_all_that_wait_share_the_failure_of_a_connection_that_took_long(
-    nobody: tuple[Database, Proxy], monkeypatch: pytest.MonkeyPatch
+    unreachable: tuple[Database, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestrator_core.state.postgresql._LONG_SECONDS", 0.0)
-    assert attempts(*nobody) == 0
+    assert attempts(*unreachable) == 0
 
 
 def test_a_connection_that_was_refused_at_once_is_tried_again(
-    nobody: tuple[Database, Proxy],
+    unreachable: tuple[Database, Proxy],
 ) -> None:
-    assert attempts(*nobody) >= 10
+    assert attempts(*unreachable) >= 10

@@ -112,7 +112,7 @@ def leaves(_: Connection) -> None:
 
 
 @pytest.mark.parametrize("bad", [commits, rolls_back, closes, leaves])
-def test_who_ends_the_transaction_harms_nobody_who_is_in_it(
+def test_ending_the_transaction_harms_no_other_work_in_it(
     database: Database, state: State, bad: Callable[[Connection], None]
 ) -> None:
     """Works that wait at the same time share one transaction."""

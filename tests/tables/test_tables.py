@@ -8,13 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
 import pytest
 from sqlalchemy import inspect, text
 
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
-from tests import commands
+from tests import commands, loopback
 from tests.conftest import DUMMY, Serve, Server
 from tests.databases import MakeUrl
 from tests.stateful import Api, wait_for
@@ -69,7 +68,7 @@ def pids(url: str, table: str, what: str) -> set[int]:
 
 
 def plugin_states(server: Server) -> dict[str, tuple[str, str | None]]:
-    plugins = httpx2.get(f"{server.url}/api/v1/plugins").json()["plugins"]
+    plugins = loopback.get(f"{server.url}/api/v1/plugins").json()["plugins"]
     return {p["kind"]: (p["state"], p["message"]) for p in plugins if p["name"] == "tried"}
 
 
@@ -98,7 +97,7 @@ def test_the_durable_worker_s_objects_have_them_too(
 ) -> None:
     server = serve(settings(database_url), environment=tried)
     durable = int(server.wait_for_log(r"durable worker ready +pid=(\d+)").group(1))
-    assert httpx2.put(f"{server.url}/api/v1/vm/stop/sky", json={"node": "7"}).status_code == 200
+    assert loopback.put(f"{server.url}/api/v1/vm/stop/sky", json={"node": "7"}).status_code == 200
     looked = wait_for(
         lambda: pids(database_url, "cloud_tried__calls", "get_node"), lambda by: durable in by
     )
@@ -112,12 +111,12 @@ def test_new_settings_and_fresh_credentials_bring_new_objects_that_have_them(
     environment = {"ORCHESTRATOR__STATE__WORKER": "false", "TRIED_CREDENTIALS": "old"}
     server = serve(settings(sqlite()), environment={**tried, **environment})
     url = f"{server.url}/api/v1/nodes/sky"
-    assert len(httpx2.get(url).json()["nodes"]) == 1
+    assert len(loopback.get(url).json()["nodes"]) == 1
     server.wait_for_log("credentials renewed")
     old = server.workers()
     server.signal(signal.SIGHUP)
     server.wait_for_new_workers(old)
-    assert len(httpx2.get(url).json()["nodes"]) == 2
+    assert len(loopback.get(url).json()["nodes"]) == 2
 
 
 def test_upgrade_brings_core_and_plugins_to_the_newest(
@@ -156,11 +155,11 @@ def test_a_plugin_whose_tables_are_behind_is_not_usable_and_says_so(
     assert orchestrator(toml, "db", "upgrade", history="one").returncode == 0
     server = serve(toml, environment=tried)
     url = f"{server.url}/api/v1"
-    answer = httpx2.get(f"{url}/nodes/sky")
+    answer = loopback.get(f"{url}/nodes/sky")
     assert (answer.status_code, answer.json()["error_code"]) == (503, "cloud_unavailable")
     assert "0002 is required; run: orchestrator db upgrade" in answer.json()["message"]
-    assert httpx2.get(f"{url}/vm/status/sky").status_code == 503
-    assert httpx2.get(f"{url}/nodes").status_code == 200
+    assert loopback.get(f"{url}/vm/status/sky").status_code == 503
+    assert loopback.get(f"{url}/nodes").status_code == 200
     state, why = plugin_states(server)["cloud"]
     assert (state, why) == (
         "failed",
@@ -171,7 +170,7 @@ def test_a_plugin_whose_tables_are_behind_is_not_usable_and_says_so(
     old = server.workers()
     server.signal(signal.SIGHUP)
     server.wait_for_new_workers(old)
-    assert httpx2.get(f"{url}/nodes/sky").status_code == 200
+    assert loopback.get(f"{url}/nodes/sky").status_code == 200
 
 
 def test_an_extension_whose_tables_are_behind_fails_as_set(
@@ -181,7 +180,7 @@ def test_an_extension_whose_tables_are_behind_fails_as_set(
     assert orchestrator(toml, "db", "upgrade", history="one").returncode == 0
     for on_failure, status in (("deny", 403), ("log", 200)):
         server = serve(f'{toml}on_failure = "{on_failure}"\n', environment=tried)
-        assert httpx2.get(f"{server.url}/api/v1/nodes").status_code == status
+        assert loopback.get(f"{server.url}/api/v1/nodes").status_code == status
         server.wait_for_log("extension failed")
 
 
@@ -202,7 +201,7 @@ def test_an_older_plugin_works_on_newer_tables(
     toml = settings(url)
     assert orchestrator(toml, "db", "upgrade", history="both").returncode == 0
     server = serve(toml, environment={**tried, "TRIED_MIGRATIONS": "one"})
-    assert httpx2.get(f"{server.url}/api/v1/nodes/sky").status_code == 200
+    assert loopback.get(f"{server.url}/api/v1/nodes/sky").status_code == 200
     server.wait_for_log("plugin older than its tables")
     told = orchestrator(toml, "db", "upgrade", history="one")
     assert told.returncode == 0
@@ -228,12 +227,12 @@ def test_a_server_starts_beside_a_plugin_whose_tables_cannot_be_made(
 ) -> None:
     environment = {**tried, "TRIED_MIGRATIONS": "raising"}
     server = serve(settings(database_url), environment=environment)
-    answer = httpx2.get(f"{server.url}/api/v1/nodes/sky")
+    answer = loopback.get(f"{server.url}/api/v1/nodes/sky")
     assert answer.status_code == 503
     assert "its migrations failed after 0001 (RuntimeError)" in answer.json()["message"]
     assert "what is this" not in answer.text
     server.wait_for_log("RuntimeError: what is this")
-    assert httpx2.get(f"{server.url}/api/v1/nodes").status_code == 200
+    assert loopback.get(f"{server.url}/api/v1/nodes").status_code == 200
 
 
 def test_a_history_that_forks_is_told(orchestrator: Run, sqlite: MakeUrl) -> None:
@@ -245,7 +244,7 @@ def test_a_history_that_forks_is_told(orchestrator: Run, sqlite: MakeUrl) -> Non
 
 def test_without_a_database_the_plugin_decides(serve: Serve, tried: dict[str, str]) -> None:
     server = serve(DUMMY + CLOUD + BACKEND, environment=tried)
-    answer = httpx2.get(f"{server.url}/api/v1/nodes/sky")
+    answer = loopback.get(f"{server.url}/api/v1/nodes/sky")
     assert (answer.status_code, answer.json()["message"]) == (501, "no [state], no tables")
 
 

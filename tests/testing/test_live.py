@@ -41,7 +41,7 @@ def nodes(directory: Path, file: str) -> Any:
     return DummyDriver(PluginContext("one", directory), settings)
 
 
-def test_nothing_is_started_unless_somebody_says_so(
+def test_nothing_is_started_without_permission(
     tmp_path: Path, clean_environment: dict[str, str]
 ) -> None:
     file = str(dummy_settings(tmp_path))

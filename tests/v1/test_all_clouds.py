@@ -62,7 +62,7 @@ def test_who_does_not_answer_is_named_and_the_answer_says_that_it_is_partial(get
     assert "127.0.0.1" not in partial.text.replace('"public_ips":["127.0.0.1"]', "")
 
 
-def test_when_nobody_answers_it_is_an_error_that_says_why(get: Any) -> None:
+def test_if_no_cloud_answers_the_error_says_why(get: Any) -> None:
     nothing = get("/nodes?clouds=hanging,gone")
     assert nothing.status_code == 503
     found = nothing.json()

@@ -38,7 +38,7 @@ def test_an_assignment_is_told_and_kept(api: Api) -> None:
     )
 
 
-def test_the_same_again_gets_the_same_answer_and_somebody_else_a_refusal(api: Api) -> None:
+def test_a_repeat_gets_the_same_answer_and_another_holder_a_refusal(api: Api) -> None:
     node = api.started()
     first, again = api.assign(node), api.assign(node)
     assert first.json() == again.json()
@@ -73,7 +73,7 @@ def test_a_release_destroys_and_ends_the_assignment(api: Api) -> None:
     assert shown["history"][-1]["operation"] == answer["operation"]
 
 
-def test_what_nobody_holds_cannot_be_released(api: Api) -> None:
+def test_a_vm_without_a_holder_cannot_be_released(api: Api) -> None:
     node = api.started()
     answer = api.release(node)
     assert (answer.status_code, answer.json()["message"]) == (400, f"Node {node} is not assigned")

@@ -129,8 +129,8 @@ def test_a_hostname_will_do_for_a_renewal(api: Api) -> None:
     wrong = api.put("/vm/action/renew", {**body, "node": "1"}).json()
     assert wrong["field"] == "hostname"
     assert wrong["message"].endswith(f"'dummy-{node}' is node {node}, but node is '1'")
-    nobody = api.put("/vm/action/renew", {"hostname": "nobody", "lease": "1h"})
-    assert nobody.json()["message"] == "No node with the hostname 'nobody' is assigned"
+    unknown = api.put("/vm/action/renew", {"hostname": "unknown", "lease": "1h"})
+    assert unknown.json()["message"] == "No node with the hostname 'unknown' is assigned"
 
 
 def test_what_cannot_be_renewed_is_told_and_left_alone(api: Api) -> None:

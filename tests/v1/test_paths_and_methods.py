@@ -53,6 +53,7 @@ SERVED = {
     "/orphans": "GET",
     "/processes": "GET",
     "/nodes/fake_driver/1": "GET",
+    "/openapi.json": "GET",
 }
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "FOO"]
 
@@ -92,7 +93,7 @@ def test_a_cloud_s_name_of_10_000_characters(raw: Any) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [b"/", b"/api", b"/api/", b"/api/v2/nodes", b"/api/v0/nodes", b"/api/v1/nowhere", b"/nodes"],
+    [b"/docs/x", b"/api", b"/api/", b"/api/v3/nodes", b"/api/v0/nodes", b"/api/v1/x", b"/nodes"],
 )
 @pytest.mark.parametrize("method", [b"GET", b"POST", b"FOO", b"OPTIONS"])
 def test_a_path_that_leads_nowhere(raw: Any, path: bytes, method: bytes) -> None:

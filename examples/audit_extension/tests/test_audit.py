@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator_core.faultpoints import VARIABLE
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.state.database import Database
+from tests import loopback
 from tests.conftest import DUMMY, OPS_TOKEN, Serve, running
 from tests.databases import MakeUrl
 from tests.stateful import START, Api, settings, wait_for
@@ -162,7 +163,7 @@ def test_nothing_is_lost_between_several_workers(audited: Audited) -> None:
 
     def start(_: int) -> str:
         """Start a VM on a connection of its own, so that any worker may get the request."""
-        answer = httpx2.post(url, json=dict(START), headers=TOKEN, timeout=60)
+        answer = loopback.post(url, json=dict(START), headers=TOKEN, timeout=60)
         node: str = answer.json()["nodes"]["id"]
         return node
 
@@ -188,7 +189,7 @@ ROW: Final = (
     "SELECT max(id), 0, 'begun', 'x', 'x', 'x', 'x', '{}' FROM extension_audit__entries"
 )
 EVERYWHERE: Final = (
-    "UPDATE extension_audit__entries SET caller = 'nobody'",
+    "UPDATE extension_audit__entries SET caller = 'other'",
     "DELETE FROM extension_audit__entries WHERE event = 'begun'",
 )
 OF_DIALECT: Final = {
@@ -252,7 +253,7 @@ def test_reads_are_there_where_they_are_wanted(serve: Serve, sqlite: MakeUrl) ->
     url = sqlite()
     server = serve(settings(f'url = "{url}"', more=f"{AUDIT}reads = true\n"))
     for path in ("/nodes", "/vm/status", "/nodes/fake_driver/999"):
-        httpx2.get(f"{server.url}/api/v1{path}")
+        loopback.get(f"{server.url}/api/v1{path}")
     api = Api(server)
     audited = Audited(api, url, Path())
     with api.http:

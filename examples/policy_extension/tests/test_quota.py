@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from orchestrator_core.faultpoints import VARIABLE
+from tests import loopback
 from tests.conftest import DUMMY, Serve
 from tests.databases import MakeUrl
 from tests.stateful import PATIENCE, START, Api, Json, settings, wait_for
@@ -83,7 +84,7 @@ def test_of_twenty_at_once_exactly_as_many_start_as_may(opened: Open, database_u
 
 def httpx2_start(api: Api) -> httpx2.Response:
     """Start a VM on a connection of its own, so that any worker may get the request."""
-    return httpx2.post(f"{api.server.url}/api/v1/vm/start", json=dict(START), timeout=60)
+    return loopback.post(f"{api.server.url}/api/v1/vm/start", json=dict(START), timeout=60)
 
 
 def test_each_caller_and_each_cloud_has_a_quota_of_its_own(opened: Open) -> None:
@@ -191,7 +192,7 @@ def test_a_vm_that_was_destroyed_elsewhere_holds_no_place(
     node = api.started()
     stateless = DUMMY + f'store = "file:{tmp_path}/cloud.db"\n'
     elsewhere = serve(stateless)
-    answer = httpx2.put(f"{elsewhere.url}/api/v1/vm/stop", json={"node": node})
+    answer = loopback.put(f"{elsewhere.url}/api/v1/vm/stop", json={"node": node})
     assert answer.status_code == 200
     assert starts_again(api) != node
     denied(api.start())

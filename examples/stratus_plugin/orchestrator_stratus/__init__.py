@@ -33,8 +33,12 @@ The core answers 501 to a request for a hook that is not implemented. These are 
   the fields of a start can name
 * ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list by id, if
   the cloud's API can sort by id; the default cuts the part out of the whole list
-* ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``: return nothing, or
-  raise ``NodeNotFound``
+* ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``,
+  ``rename_vm(node_id, name)``: return nothing, or raise ``NodeNotFound``
+* ``resize_vm(node_id, size)``: give a node another size; ``confirm_resize(node_id)``: confirm this,
+  if the cloud asks for it
+* ``create_image(node_id, name)``: return the new image; ``get_console_output(node_id)``: return
+  what the node has written to its console
 * ``unsupported()``: return the hooks that this one cloud cannot serve, each with the reason
 * ``abort(deadline)``: end the call that has this deadline
 * ``close()``: close the connections

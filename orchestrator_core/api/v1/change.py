@@ -13,7 +13,9 @@ from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.v1 import encoding, operations, requests
 from orchestrator_core.api.v1.base import CloudResource, Parameters
+from orchestrator_core.api.v1.readable import readable
 from orchestrator_core.broker.operations.change import Change, Made
+from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, KeyReused
@@ -40,7 +42,7 @@ class ChangeResource(CloudResource, Generic[M]):
         asked = self.cloud(cloud)
         hints = hints_for(req, asked)
         body = await self.raw_body(req)
-        wanted = requests.load(self.schema, body)
+        wanted = self.parameters(requests.load(self.schema, body))
         if self.emulated(resp, wanted):
             return
         requester = Requester(
@@ -49,10 +51,10 @@ class ChangeResource(CloudResource, Generic[M]):
             key_use(req, body, self._keep),
             self.services.broker.name_operation(),
         )
-        waits = not prefers_async(req)
-        if await self._replay(req, resp, requester, waits=waits):
+        patience = self.patience(req)
+        if await self._replay(req, resp, requester, waits=patience is None):
             return
-        recorded = None if waits else asyncio.get_running_loop().create_future()
+        recorded = None if patience is None else asyncio.get_running_loop().create_future()
 
         async def work(parameters: Parameters, permit: Permit) -> M:
             change = Change(asked, permit, requester, hints, recorded)
@@ -61,15 +63,29 @@ class ChangeResource(CloudResource, Generic[M]):
         call = self.call(req, asked, self.operation, wanted, requester.operation_id)
         making = self.change(call, work)
         try:
-            if recorded is None:
-                resp.data = encoding.encode(operations.shape_made(await making))
+            if patience is None or recorded is None:
+                self.show_made(req, resp, await making)
+                return
+            task = asyncio.ensure_future(making)
+            if patience:
+                await asyncio.wait({task}, timeout=patience)
+            if patience and task.done():
+                self.show_made(req, resp, await task)
             else:
-                _accepted(req, resp, await _first(recorded, making))
+                self.show_accepted(req, resp, await _first(recorded, task))
         except KeyInUse:
             # Another request with this key was recorded between the look-up and this request's
             # record.
-            if not await self._replay(req, resp, requester, waits=waits):
+            if not await self._replay(req, resp, requester, waits=patience is None):
                 raise
+
+    def parameters(self, wanted: Parameters) -> Parameters:
+        """Return the parameters of the change, as extensions see them."""
+        return wanted
+
+    def patience(self, req: Request) -> float | None:
+        """Return the seconds that the caller waits; None for as long as it takes."""
+        return 0.0 if prefers_async(req) else None
 
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
         """Answer with the documented example if the caller asks for it; return whether it did."""
@@ -101,14 +117,26 @@ class ChangeResource(CloudResource, Generic[M]):
             raise KeyReused
         resp.set_header(REPLAYED_HEADER, "true")
         if operation.result is not None:
-            resp.data = encoding.encode(operations.answer_of(operation))
+            with readable(f"operation {operation.id}"):
+                self.show_made(req, resp, KINDS[operation.kind].made(operation))
         elif operation.final:
             raise recorded_error(operation)
         elif waits:
             raise _in_use(operation)
         else:
-            _accepted(req, resp, operation)
+            self.show_accepted(req, resp, operation)
         return True
+
+    def show_made(self, req: Request, resp: Response, made: Made) -> None:
+        """Answer with the result of a change that was made just now or earlier."""
+        resp.data = encoding.encode(operations.shape_made(made))
+
+    def show_accepted(self, req: Request, resp: Response, operation: Operation) -> None:
+        """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
+        resp.status = 202
+        resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
+        resp.set_header("Preference-Applied", "respond-async")
+        resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
 
 
 def _in_use(operation: Operation) -> KeyInUse:
@@ -117,21 +145,12 @@ def _in_use(operation: Operation) -> KeyInUse:
     return error
 
 
-def _accepted(req: Request, resp: Response, operation: Operation) -> None:
-    """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
-    resp.status = 202
-    resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
-    resp.set_header("Preference-Applied", "respond-async")
-    resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
-
-
-async def _first(recorded: asyncio.Future[Operation], making: Any) -> Operation:
+async def _first(recorded: asyncio.Future[Operation], task: asyncio.Future[Any]) -> Operation:
     """Wait until a change is recorded; its operation shows the outcome later.
 
     Raises:
         OrchestratorError: when the change ended before it was recorded.
     """
-    task = asyncio.ensure_future(making)
     await asyncio.wait({recorded, task}, return_when=asyncio.FIRST_COMPLETED)
     if not recorded.done():
         await task

@@ -64,7 +64,22 @@ class CloudReportResource(Resource):
 
     async def _encoded(self, wanted: dict[str, Any]) -> bytes:
         asked = self._services.registry.cloud(wanted["cloud"])
-        report = {
+        return encoding.encode({"cloud": await CloudReport(self._services).of(asked)})
+
+
+class CloudReport:
+    """The report of a cloud's operations, start fields and health.
+
+    Args:
+        services: the objects that resources use.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def of(self, asked: Cloud) -> dict[str, Any]:
+        """Return the report of one cloud."""
+        return {
             "name": asked.name,
             "driver": asked.settings.driver,
             "destroy": asked.settings.destroy,
@@ -76,7 +91,6 @@ class CloudReportResource(Resource):
             "scope": "process",
             "pid": os.getpid(),
         }
-        return encoding.encode({"cloud": report})
 
     async def _cloud_operations(self, cloud: Cloud) -> dict[str, Any]:
         operations = {}

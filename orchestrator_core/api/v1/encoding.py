@@ -46,10 +46,11 @@ def encode_items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Encoded:
     Raises:
         InvalidAnswer: when a plugin returned a value that is not JSON.
     """
-    return Encoded(_items(shape, of, things))
+    return Encoded(item_parts(shape, of, things))
 
 
-def _items(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Iterator[bytes]:
+def item_parts(shape: ShapeMany[T], of: Any, things: Sequence[T]) -> Iterator[bytes]:
+    """Yield the JSON of a list's items in parts; the arguments are those of encode_items."""
     at, count = 0, _FIRST
     while at < len(things):
         items = _dumps(shape(of, things[at : at + count]))[1:-1]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from marshmallow import Schema
 
 from orchestrator_core.api.caching import acceptable_age, tell_age
+from orchestrator_core.api.deprecated import tell_successor
 from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
@@ -136,6 +137,7 @@ class NodesResource(ListResource):
         if not req.query_string or "clouds" not in req.params:
             await super().on_get(req, resp, cloud, **segments)
             return
+        tell_successor(req, resp, "/api/v2/nodes", {})
         if cloud is not None:
             raise InvalidParameter("clouds", "cannot be given together with a cloud in the path")
         answer_with(resp, await AllClouds(self).answer(req))

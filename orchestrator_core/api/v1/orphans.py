@@ -28,7 +28,7 @@ class OrphansResource(RecordsResource):
         async def work(wanted: dict[str, Any]) -> Encoded:
             cloud = wanted.get("cloud")
             found, reasons, scans = await records.orphans(cloud)
-            shown = [_shape_scan(scan) for scan in scans if cloud in (None, scan.cloud)]
+            shown = [shape_scan(scan) for scan in scans if cloud in (None, scan.cloud)]
             return await asyncio.to_thread(_encode, found, reasons, shown)
 
         answer_with(resp, await self.watched(req, "list_orphans", {**filters}, work))
@@ -37,11 +37,12 @@ class OrphansResource(RecordsResource):
 def _encode(
     found: Sequence[Orphan], reasons: Mapping[str, str], scans: list[dict[str, Any]]
 ) -> Encoded:
-    items = encoding.encode_each(found, lambda orphan: _shape(orphan, reasons[orphan.reason]))
+    items = encoding.encode_each(found, lambda orphan: shape_orphan(orphan, reasons[orphan.reason]))
     return encoding.encode_list("orphans", items, {"scans": scans})
 
 
-def _shape(orphan: Orphan, why: str) -> dict[str, Any]:
+def shape_orphan(orphan: Orphan, why: str) -> dict[str, Any]:
+    """Return an orphan with the meaning of its reason."""
     return {
         "cloud": orphan.cloud,
         "node": orphan.node_id,
@@ -57,7 +58,8 @@ def _shape(orphan: Orphan, why: str) -> dict[str, Any]:
     }
 
 
-def _shape_scan(scan: OrphanScan) -> dict[str, Any]:
+def shape_scan(scan: OrphanScan) -> dict[str, Any]:
+    """Return the result of a cloud's last orphan scan."""
     return {
         "cloud": scan.cloud,
         "ended_at": when(scan.ended_at),
@@ -76,14 +78,15 @@ class ProcessesResource(RecordsResource):
 
         async def work(_: dict[str, Any]) -> bytes:
             held, clock, found = await self.records.processes()
-            shown = [_shape_process(process) for process in found]
+            shown = [shape_process(process) for process in found]
             holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
             return encoding.encode({"processes": shown, **holds})
 
         resp.data = await self.watched(req, "list_processes", {}, work)
 
 
-def _shape_process(process: Mapping[str, Any]) -> dict[str, Any]:
+def shape_process(process: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a process that works on the database."""
     return {
         "id": process["id"],
         "kind": process["kind"],

@@ -63,8 +63,8 @@ class StartRequestSchema(_Request, StartFieldsSchema):
 
 
 class _OneVm(_Request):
-    node = Text()
-    hostname = Text()
+    node = Text(metadata={"description": "The cloud's id of the VM."})
+    hostname = Text(metadata={"description": "The name of the VM, instead of its id."})
 
     @validates_schema(skip_on_field_errors=True)
     def _one_of_both(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -91,10 +91,19 @@ class NameRequestSchema(_OneVm):
     name = Text(required=True)
 
 
+_SPELLINGS: Final = sorted({*fields.Boolean.truthy, *fields.Boolean.falsy}, key=str)
+"""The ways to write true and false: the API document has ``"True"``, a text."""
+
+
 class _Emulated(_OneVm):
     emulate = fields.Boolean(
         load_default=False,
         error_messages={"invalid": "must be true or false", "null": "must not be null"},
+        metadata={
+            "description": "Whether to answer with the example of the document, and do nothing.",
+            "type": ["boolean", "string", "integer"],
+            "enum": [True, False, *_SPELLINGS],
+        },
     )
 
 
@@ -174,9 +183,8 @@ def load(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
         loaded: dict[str, Any] = schema.load({**known, **dict.fromkeys(unknown)})
     except ValidationError as error:
         faults = list(islice(_faults(schema, error), _MOST_FAULTS))
-        field, reason = faults[0]
-        rest = "".join(f"; {other}: {why}" for other, why in faults[1:])
-        raise InvalidParameter(field, f"{reason}{rest}") from None
+        (field, reason), *others = faults
+        raise InvalidParameter(field, reason, others=others) from None
     return loaded
 
 

@@ -1,15 +1,25 @@
-"""The paths of version 1 and their resources."""
+"""The table of version 1: its paths, their resources, and what each method does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from marshmallow import Schema
 
+from orchestrator_core import errors
+from orchestrator_core.api.description import (
+    CHANGE_ERRORS,
+    CLOUD_ERRORS,
+    STATE_ERRORS,
+    Description,
+)
+from orchestrator_core.api.errors import MethodNotImplemented, NoCloudAnswered, NoSuchRecord
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1 import answer_schemas, examples, requests, schemas
 from orchestrator_core.api.v1.assignment import (
     AssignResource,
     ReleaseResource,
@@ -20,7 +30,8 @@ from orchestrator_core.api.v1.assignment import (
 from orchestrator_core.api.v1.assignments import AssignmentResource, AssignmentsResource
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
 from orchestrator_core.api.v1.console import ConsoleResource
-from orchestrator_core.api.v1.lists import LISTS, ListResource, NodeResource, NodesResource
+from orchestrator_core.api.v1.lists import LISTS, Listing, ListResource, NodeResource, NodesResource
+from orchestrator_core.api.v1.openapi import OpenApiResource
 from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
 from orchestrator_core.api.v1.orphans import OrphansResource, ProcessesResource
 from orchestrator_core.api.v1.requests import (
@@ -48,36 +59,363 @@ ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
 """The hook and the schema of the body for each action on a VM in a path."""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path.
+
+    Attributes:
+        path: the path after ``/api/v1``, with Falcon's segments.
+        make: the function that makes its resource.
+        methods: the descriptions of its methods, in lower case.
+    """
+
+    path: str
+    make: Callable[[Services], Resource]
+    methods: Mapping[str, Description]
+
+
+_PAGE: Final = ("limit", "marker")
+_HINTS: Final = "X-Cloud-Hints"
+_RECORDS: Final = (*STATE_ERRORS, errors.Unsupported)
+_LIST_ERRORS: Final = (*CLOUD_ERRORS, errors.InvalidParameter)
+_VM: Final = {"node": "3"}
+
+
+def _with_cloud(
+    path: str,
+    make: Callable[[Services], Resource],
+    method: str,
+    about: Description,
+) -> Iterator[Route]:
+    """Yield a path with and without a cloud; without it the default cloud serves."""
+    yield Route(path, make, {method: about})
+    at_cloud = replace(about, name=f"{about.name}_of_cloud")
+    yield Route(f"{path}/{{cloud}}", make, {method: at_cloud})
+
+
+def _read(path: str, make: Callable[[Services], Resource], about: Description) -> Route:
+    return Route(path, make, {"get": about})
+
+
+_OWN: Final = {"/keypairs", "/networks", "/firewalls"}
+"""The lists that the API document does not have."""
+
+_SHOWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "/images": examples.IMAGES,
+    "/sizes": examples.FLAVORS,
+    "/flavors": examples.FLAVORS,
+}
+
+
+def _list(path: str, listing: Listing) -> Iterator[Route]:
+    name = path.strip("/")
+    about = Description(
+        f"List the {name} of a cloud.",
+        answer_schemas.list_of(listing.key, listing.schema),
+        query=(*listing.filters, *_PAGE),
+        headers=(_HINTS,),
+        raises=_LIST_ERRORS,
+        name=f"list_{name}",
+        shown=_SHOWN.get(path, {}),
+        successor=f"/api/v2/clouds/{{cloud}}{path}" if path in _OWN else "",
+    )
+    return _with_cloud(path, lambda services: ListResource(services, listing), "get", about)
+
+
+def _change(
+    path: str, make: Callable[[Services], Resource], about: Description, method: str = "put"
+) -> Iterator[Route]:
+    changed = replace(
+        about,
+        headers=("Idempotency-Key", "Prefer", _HINTS),
+        raises=(*CHANGE_ERRORS, *about.raises),
+        is_async=True,
+    )
+    return _with_cloud(path, make, method, changed)
+
+
+_EXISTING: Final = (errors.NodeNotFound, errors.SizeNotFound, errors.Held)
+
+
+def _act(action: str, hook: str, schema: Schema, done: str, **more: str) -> Iterator[Route]:
+    return _change(
+        f"/vm/action/{action}",
+        lambda services: ActResource(services, hook, schema),
+        Description(
+            f"Act on a VM: {action}.",
+            answer_schemas.ResultSchema,
+            body=type(schema),
+            raises=_EXISTING,
+            example={**_VM, **more},
+            name=action,
+            shown={"status": "ok", "result": f"Node 3 {done}"},
+        ),
+    )
+
+
+def _changes() -> Iterator[Route]:
+    yield from _change(
+        "/vm/start",
+        StartResource,
+        Description(
+            "Start a VM.",
+            answer_schemas.StartedSchema,
+            body=requests.StartRequestSchema,
+            raises=(errors.ImageNotFound, errors.SizeNotFound, errors.StartFailed),
+            example=examples.START,
+            name="start",
+            shown=examples.STARTED,
+        ),
+        "post",
+    )
+    yield from _act("reboot", *ACTIONS["reboot"], "rebooted")
+    yield from _act("poweroff", *ACTIONS["poweroff"], "powered off")
+    yield from _act("poweron", *ACTIONS["poweron"], "powered on")
+    yield from _act("rename", *ACTIONS["rename"], "renamed", name="web")
+    yield from _act("resize", *ACTIONS["resize"], "resized", size="2")
+    hook, schema = ACTIONS["create_image"]
+    yield from _change(
+        "/vm/action/create_image",
+        lambda services: ActResource(services, hook, schema),
+        Description(
+            "Make an image of a VM.",
+            answer_schemas.ImageMadeSchema,
+            body=type(schema),
+            raises=_EXISTING,
+            example={**_VM, "name": "golden"},
+            name="create_image",
+        ),
+    )
+    yield from _change(
+        "/vm/stop",
+        lambda services: ActResource(services, "stop_vm"),
+        Description(
+            "Destroy a VM.",
+            answer_schemas.ResultSchema,
+            body=requests.WhichVmSchema,
+            raises=(*_EXISTING, errors.DestroyLimit),
+            example=_VM,
+            name="stop",
+            shown={"status": "ok", "result": "Node 3 deleted"},
+        ),
+    )
+    yield from _change(
+        "/vm/action/assign",
+        AssignResource,
+        Description(
+            "Assign a VM to a user and an application.",
+            answer_schemas.AssignedSchema,
+            body=requests.AssignRequestSchema,
+            raises=_EXISTING,
+            example=examples.ASSIGN,
+            name="assign",
+            shown=examples.EMULATED,
+        ),
+    )
+    yield from _change(
+        "/vm/action/release",
+        ReleaseResource,
+        Description(
+            "Release a VM from its user, then destroy it.",
+            answer_schemas.AssignedSchema,
+            body=requests.ReleaseRequestSchema,
+            raises=(*_EXISTING, errors.DestroyLimit),
+            example=examples.RELEASE,
+            name="release",
+            shown=examples.EMULATED,
+        ),
+    )
+    yield from _change(
+        "/vm/action/renew",
+        RenewResource,
+        Description(
+            "Set a new end for the lease of a VM.",
+            answer_schemas.AssignedSchema,
+            body=requests.RenewRequestSchema,
+            raises=_EXISTING,
+            example={"node": "1", "lease": "1h"},
+            name="renew",
+        ),
+    )
+
+
+def _server() -> Iterator[Route]:
+    root = Description(
+        "Tell that the server is up.",
+        answer_schemas.OkSchema,
+        name="show_root",
+        shown={"status": "ok"},
+    )
+    yield _read("", lambda _: RootResource(), root)
+    login = Description(
+        "Get a token for a user's name and password; not served until there are accounts.",
+        None,
+        status=501,
+        raises=(MethodNotImplemented,),
+        name="log_in",
+        is_public=True,
+    )
+    yield Route("/auth", lambda _: AuthResource(), {"post": login})
+    clouds = Description(
+        "List the configured clouds.", answer_schemas.ServedCloudsSchema, name="list_clouds"
+    )
+    yield _read("/cloud", CloudsResource, clouds)
+    cloud = Description(
+        "Show the operations of a cloud, and its health.",
+        answer_schemas.CloudReportSchema,
+        raises=(errors.UnknownCloud,),
+        name="get_cloud",
+    )
+    yield _read("/cloud/{cloud}", CloudReportResource, cloud)
+
+
+def _nodes() -> Iterator[Route]:
+    about = Description(
+        "List the nodes of a cloud.",
+        answer_schemas.NodesSchema,
+        query=("clouds", *_PAGE),
+        headers=(_HINTS,),
+        raises=(*_LIST_ERRORS, NoCloudAnswered),
+        name="list_nodes",
+        shown=examples.NODES,
+    )
+    of_all, of_one = _with_cloud("/nodes", NodesResource, "get", about)
+    yield of_all
+    at_cloud = replace(of_one.methods["get"], query=_PAGE, raises=_LIST_ERRORS)
+    yield replace(of_one, methods={"get": at_cloud})
+    one = Description(
+        "Show one node.",
+        answer_schemas.OneNodeSchema,
+        headers=(_HINTS,),
+        raises=(*CLOUD_ERRORS, errors.NodeNotFound),
+        name="get_node",
+    )
+    yield _read("/nodes/{cloud}/{node_id:path}", NodeResource, one)
+
+
+def _records() -> Iterator[Route]:
+    """Yield the routes that version 2 has taken over."""
+
+    def record(
+        path: str, make: Callable[[Services], Resource], successor: str, **more: Any
+    ) -> Route:
+        about = Description(successor=f"/api/v2{successor}", **more)
+        if about.query:
+            about = replace(about, raises=(*about.raises, errors.InvalidParameter))
+        return _read(path, make, about)
+
+    yield record(
+        "/vm/assignments",
+        AssignmentsResource,
+        "/assignments",
+        summary="List assignments, the newest first.",
+        answer=answer_schemas.AssignmentsSchema,
+        query=(
+            *("cloud", "user", "vm_type", "node", "hostname", "assignment_state"),
+            *("caller", "backend", *_PAGE),
+        ),
+        raises=_RECORDS,
+        name="list_assignments",
+    )
+    yield record(
+        "/vm/assignments/{assignment_id}",
+        AssignmentResource,
+        "/assignments/{assignment_id}",
+        summary="Show one assignment.",
+        answer=answer_schemas.OneAssignmentSchema,
+        raises=(*_RECORDS, NoSuchRecord),
+        name="get_assignment",
+    )
+    yield record(
+        "/operations",
+        OperationsResource,
+        "/operations",
+        summary="List operations, the newest first.",
+        answer=answer_schemas.OperationsSchema,
+        query=("cloud", "operation_state", "kind", "node", "caller", "request_id", *_PAGE),
+        raises=_RECORDS,
+        name="list_operations",
+    )
+    yield record(
+        "/operations/{operation_id}",
+        OperationResource,
+        "/operations/{operation_id}",
+        summary="Show one operation.",
+        answer=answer_schemas.OneOperationSchema,
+        raises=(*_RECORDS, NoSuchRecord),
+        name="get_operation",
+    )
+    yield record(
+        "/orphans",
+        OrphansResource,
+        "/orphans",
+        summary="List VMs with this installation's marker that no record owns.",
+        answer=answer_schemas.OrphansSchema,
+        query=("cloud",),
+        raises=_RECORDS,
+        name="list_orphans",
+    )
+    yield record(
+        "/processes",
+        ProcessesResource,
+        "/processes",
+        summary="List the processes that work on the database.",
+        answer=answer_schemas.ProcessesSchema,
+        raises=(*_RECORDS, errors.InvalidParameter),
+        name="list_processes",
+    )
+    yield record(
+        "/plugins",
+        PluginsResource,
+        "/plugins",
+        summary="List the plugins found.",
+        answer=answer_schemas.PluginsSchema,
+        name="list_plugins",
+    )
+
+
+def _console() -> Iterator[Route]:
+    about = Description(
+        "Show the end of what a VM has written to its console, at most 1 MiB.",
+        answer_schemas.ConsoleSchema,
+        query=("node", "hostname"),
+        headers=(_HINTS,),
+        raises=(*_LIST_ERRORS, errors.NodeNotFound),
+        name="get_console",
+    )
+    return _with_cloud("/vm/console", ConsoleResource, "get", about)
+
+
+def _status() -> Iterator[Route]:
+    about = Description(
+        "List the VMs that the assignment backend of a cloud knows.",
+        answer_schemas.list_of("nodes", schemas.VmSchema),
+        query=_PAGE,
+        raises=(*_LIST_ERRORS, *STATE_ERRORS),
+        name="list_vms",
+    )
+    return _with_cloud("/vm/status", VmStatusResource, "get", about)
+
+
+TABLE: Final = (
+    *_server(),
+    *_nodes(),
+    *(route for path, listing in LISTS.items() for route in _list(path, listing)),
+    *_changes(),
+    *_status(),
+    *_console(),
+    *_records(),
+)
+"""All routes of version 1 that serve a method or that the API document names."""
+
+
 def routes(services: Services) -> Iterator[tuple[str, Resource]]:
     """Yield ``(path, resource)`` for every route; paths begin after ``/api/v1``."""
-    yield "", RootResource()
-    yield "/auth", AuthResource()
-    yield "/cloud", CloudsResource(services)
-    yield "/cloud/{cloud}", CloudReportResource(services)
-    yield "/plugins", PluginsResource(services)
-    yield from _with_cloud("/nodes", NodesResource(services))
-    yield "/nodes/{cloud}/{node_id:path}", NodeResource(services)
-    for path, listing in LISTS.items():
-        yield from _with_cloud(path, ListResource(services, listing))
-    yield from _with_cloud("/vm/start", StartResource(services))
-    yield from _with_cloud("/vm/stop", ActResource(services, "stop_vm"))
-    yield from _with_cloud("/vm/status", VmStatusResource(services))
-    yield from _with_cloud("/vm/console", ConsoleResource(services))
-    yield from _with_cloud("/vm/action/assign", AssignResource(services))
-    yield from _with_cloud("/vm/action/release", ReleaseResource(services))
-    yield from _with_cloud("/vm/action/renew", RenewResource(services))
-    for action, (hook, schema) in ACTIONS.items():
-        yield from _with_cloud(f"/vm/action/{action}", ActResource(services, hook, schema))
-    yield "/vm/assignments", AssignmentsResource(services)
-    yield "/vm/assignments/{assignment_id}", AssignmentResource(services)
-    yield "/orphans", OrphansResource(services)
-    yield "/processes", ProcessesResource(services)
-    yield "/operations", OperationsResource(services)
-    yield "/operations/{operation_id}", OperationResource(services)
-    yield from _with_cloud("/vm/action/{action}", UnknownActionResource())
-
-
-def _with_cloud(path: str, resource: Resource) -> Iterator[tuple[str, Resource]]:
-    """Yield a path with and without a cloud; without it the default cloud serves."""
-    yield path, resource
-    yield f"{path}/{{cloud}}", resource
+    for route in TABLE:
+        resource = route.make(services)
+        for about in route.methods.values():
+            resource.successor = about.successor
+        yield route.path, resource
+    for path in ("/vm/action/{action}", "/vm/action/{action}/{cloud}"):
+        yield path, UnknownActionResource()
+    yield "/openapi.json", OpenApiResource()

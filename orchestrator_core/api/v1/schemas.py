@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from orchestrator_core.model import NodeState
 
@@ -33,29 +33,50 @@ STATES: Final[Mapping[NodeState, int]] = MappingProxyType(
 """Version 1's numbers for the states of a node."""
 
 
+def _text(description: str) -> fields.String:
+    return fields.String(required=True, metadata={"description": description})
+
+
+def _optional(description: str) -> fields.String:
+    return fields.String(required=True, allow_none=True, metadata={"description": description})
+
+
+def _texts(description: str) -> fields.List[str]:
+    about = {"description": description}
+    return fields.List(fields.String(), required=True, metadata=about)
+
+
+def _raw(description: str, *types: str) -> fields.Raw:
+    return fields.Raw(required=True, metadata={"description": description, "type": list(types)})
+
+
 class FromCloudSchema(Schema):
     """A thing of a cloud."""
 
-    cloud_type = fields.String()
-    provider = fields.String()
-    id = fields.String()
-    name = fields.String()
+    cloud_type = _text("The cloud's name for people.")
+    provider = _text("The short name of the provider.")
+    id = _text("The cloud's own id.")
+    name = _text("The name that the cloud shows.")
 
 
 class NodeSchema(FromCloudSchema):
     """One node."""
 
-    uuid = fields.String()  # the SHA-1 of <id>:<provider> in hexadecimal
-    state = fields.Integer()
-    public_ips = fields.List(fields.String())
-    private_ips = fields.List(fields.String())
-    extra = fields.Dict()
+    uuid = _text("The SHA-1 of `<id>:<provider>` in hexadecimal.")
+    state = fields.Integer(
+        required=True,
+        validate=validate.OneOf(sorted(set(STATES.values()))),
+        metadata={"description": "The number of the state; 0 is running."},
+    )
+    public_ips = _texts("The public addresses.")
+    private_ips = _texts("The private addresses.")
+    extra = fields.Dict(required=True, metadata={"description": "What only this cloud tells."})
 
 
 class NodeOfCloudSchema(NodeSchema):
     """One node among those of several clouds."""
 
-    cloud = fields.String()
+    cloud = fields.String(metadata={"description": "With `clouds`: the cloud's name."})
 
 
 class ImageSchema(FromCloudSchema):
@@ -63,55 +84,58 @@ class ImageSchema(FromCloudSchema):
 
 
 class SizeSchema(FromCloudSchema):
-    """One size; version 1 calls it a flavor. ``ram`` in MB, ``disk`` in GB."""
+    """One size; version 1 calls it a flavor."""
 
-    ram = fields.Raw()
-    disk = fields.Raw()
-    cpu = fields.Raw()
+    ram = _raw("In MB; null if unknown.", "number", "null")
+    disk = _raw("In GB; null if unknown.", "number", "null")
+    cpu = _raw("The number of processors; null if unknown.", "number", "null")
 
 
 class LocationSchema(FromCloudSchema):
-    """One location; ``country`` is null if the cloud does not name it."""
+    """One location."""
 
-    country = fields.String()
+    country = _optional("The country; null if the cloud does not name it.")
 
 
 class KeyPairSchema(FromCloudSchema):
-    """One key pair; ``fingerprint`` is null if the cloud has none."""
+    """One key pair."""
 
-    fingerprint = fields.String()
+    fingerprint = _optional("The fingerprint in the cloud's own form; null if it has none.")
 
 
 class NetworkSchema(FromCloudSchema):
-    """One network or subnet; ``cidr`` and ``location`` are null if unknown."""
+    """One network or subnet."""
 
-    cidr = fields.String()
-    location = fields.String()
+    cidr = _optional("The range of addresses; null if unknown.")
+    location = _optional("The id of the only location in which it can be used; null if unknown.")
 
 
 class FirewallSchema(FromCloudSchema):
     """One security group, firewall group or network tag."""
 
-    description = fields.String()
+    description = _optional("Its description; null if it has none.")
 
 
 class VmSchema(Schema):
-    """One VM as its assignment backend lists it; ``id`` is null while the backend has no number."""
+    """One VM as its assignment backend lists it."""
 
-    id = fields.Raw()
-    id_vm = fields.String()
-    hostname = fields.String()
-    user = fields.String()
-    recipe = fields.String()
-    recipe_id = fields.Raw()
-    status = fields.Integer()
-    status_desc = fields.String()
-    cloud = fields.String()
+    id = _raw("The backend's own number; null while it has none.", "integer", "string", "null")
+    id_vm = _text("The cloud's id of the VM.")
+    hostname = _text("The hostname.")
+    user = _text("The user who holds it; empty if none.")
+    recipe = _text("The application; empty if none.")
+    recipe_id = _raw("The backend's number of the application.", "integer", "string", "null")
+    status = fields.Integer(
+        required=True,
+        metadata={"description": "1 free, 2 assigned, 3 preparing, 4 releasing, 5 faulty."},
+    )
+    status_desc = _text("The status as a word.")
+    cloud = _text("The cloud's name.")
 
 
 class AssignmentSchema(Schema):
     """The answer to an assign or a release."""
 
-    id = fields.Raw()
-    id_vm = fields.String()
-    result = fields.String()
+    id = _raw("The backend's own number of the VM.", "integer", "string", "null")
+    id_vm = _text("The cloud's id of the VM.")
+    result = _text("The backend's own text.")

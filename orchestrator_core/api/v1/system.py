@@ -37,15 +37,18 @@ class PluginsResource(Resource):
         resp.data = await watched(self._services, req, "list_plugins", {}, self._encoded)
 
     async def _encoded(self, _: dict[str, Any]) -> bytes:
+        return encoding.encode({"plugins": await self.reports()})
+
+    async def reports(self) -> list[dict[str, Any]]:
+        """Return the report of every plugin."""
         uses = [use async for use in self._uses()]
-        plugins = [
+        return [
             {
                 **record.report(),
                 "used_by": [use for key, use in uses if key == (record.kind.value, record.name)],
             }
             for record in self._services.plugins.records
         ]
-        return encoding.encode({"plugins": plugins})
 
     async def _uses(self) -> AsyncIterator[tuple[tuple[str, str], dict[str, Any]]]:
         registry = self._services.registry

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, bindparam, select
 
-from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent, Holder
 from orchestrator_core.broker.states import VmState
 from orchestrator_core.model import Vm, VmStatus
 from orchestrator_core.state.tables import assignment_events, assignments, orphans
@@ -38,6 +38,18 @@ def known_vms(connection: Connection, cloud: str) -> dict[str, Vm]:
         if not vm.user:
             vm.status, vm.status_desc = VmStatus.FAULTY.value, VmStatus.FAULTY.name
     return known
+
+
+def holders(connection: Connection, cloud: str) -> dict[str, Holder]:
+    """Return the present holder of each assigned VM of a cloud, by node id."""
+    table = assignments
+    columns = ("id", "user", "vm_type", "generation", "lease_expires_at")
+    rows = connection.execute(
+        select(table.c.node_id, *(table.c[name] for name in columns)).where(
+            table.c.cloud == cloud, table.c.ended_at.is_(None)
+        )
+    )
+    return {row.node_id: Holder(*row[1:]) for row in rows}
 
 
 _ORPHANS: Final = select(orphans.c.node_id, orphans.c.name).where(

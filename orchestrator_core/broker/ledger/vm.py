@@ -59,6 +59,22 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """The present holder of a VM.
+
+    Attributes:
+        assignment: The id of the assignment.
+        lease_expires_at: In seconds since 1970; None without a lease.
+    """
+
+    assignment: str
+    user: str
+    vm_type: str
+    generation: int
+    lease_expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A request to hold a VM.
 

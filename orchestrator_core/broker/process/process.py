@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_core.broker.operations import acquire
 from orchestrator_core.broker.process.alerts import Alerts
@@ -96,7 +97,7 @@ class Process:
         self._sure_until = 0.0
         try:
             self._database.write_now(self._leave)
-        except OrchestratorError:
+        except (OrchestratorError, SQLAlchemyError):
             _log.warning("process row not deleted", process=self.id)
 
     def runs(self, operation_id: str, task: asyncio.Task[Any]) -> None:
@@ -147,6 +148,8 @@ class Process:
                 pass  # The outage is logged already.
             except OrchestratorError as error:
                 _log.warning("heartbeat failed", process=self.id, why=error.message)
+            except SQLAlchemyError as error:  # for example, the tables were dropped
+                _log.warning("heartbeat failed", process=self.id, why=_first_line(error))
             except Exception:  # noqa: BLE001 - the heartbeats must continue
                 _log.exception("heartbeat failed", process=self.id)
 
@@ -210,6 +213,11 @@ class Process:
         for operation in acquire.forgotten(connection, self.id):
             acquire.reclaim(connection, operation, _LOST)
         connection.execute(delete(processes).where(processes.c.id == self.id))
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    """Return what the database has said, without the statement and its values."""
+    return str(error).partition("\n")[0]
 
 
 def _age(connection: Connection) -> None:

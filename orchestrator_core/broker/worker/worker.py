@@ -25,8 +25,8 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.fair_queue import spare_of
 from orchestrator_core.origin import Lane, Origin, caller_key, origin
+from orchestrator_core.refusals import ClockInDoubt
 from orchestrator_core.settings.model import StateSettings
-from orchestrator_core.state.clock_watch import ClockInDoubt
 
 _log = structlog.get_logger(__name__)
 

@@ -7,6 +7,7 @@ from alembic import context
 from orchestrator_core.state.tables import metadata
 
 _given = context.config.attributes
+_given["scripts"] = context.script  # for the caller: reading the migrations takes longest
 _of_core = "version_table" not in _given
 
 context.configure(

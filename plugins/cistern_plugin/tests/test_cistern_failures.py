@@ -110,7 +110,7 @@ def test_each_misbehaviour_is_told_as_what_it_is(
 
 
 @pytest.mark.parametrize("kind", ["nodes null", "nodes object", "bare ok"])
-def test_a_list_without_a_list_is_nonsense(
+def test_an_answer_without_a_list_is_invalid(
     cistern_server: Any, backend: CisternBackend, kind: str
 ) -> None:
     error = fails(cistern_server, backend, _list, kind)

@@ -304,7 +304,7 @@ def test_an_expired_vm_that_is_free_already_is_destroyed(
     assert operation(api, kind="release_vm")["result"]["deletion"] == "done"
 
 
-def test_an_expired_vm_that_is_somebody_else_s_by_now_is_left_alone(
+def test_an_expired_vm_that_another_user_holds_by_now_is_left_alone(
     api: Api, cistern_server: Any, tmp_path: Path
 ) -> None:
     api.assign("1", "ann", lease="1h")

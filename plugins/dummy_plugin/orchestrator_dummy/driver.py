@@ -80,7 +80,7 @@ class DummySettings(Schema):
         metadata={
             "description": "The place of the nodes. With `memory` a new server starts afresh; a "
             "file survives restarts.",
-            "type": "text",
+            "toml_type": "text",
             "default": '`"memory"`',
             "allowed": '`"memory"` or `"file:PATH"`',
         },
@@ -90,7 +90,7 @@ class DummySettings(Schema):
         metadata={
             "description": "For each optional field of a start a text with the reason why the "
             "cloud refuses it, or a table with the limits within which it takes it.",
-            "type": "table",
+            "toml_type": "table",
             "default": "every field is taken, without limits",
         },
     )

@@ -131,7 +131,7 @@ class FaultsSchema(Schema):
         metadata={
             "description": "The additional time that each call takes. A call that reaches its "
             "deadline so is a 504, and nothing was done.",
-            "type": "number or text",
+            "toml_type": "number or text",
             "unit": "seconds",
             "default": "`0`",
             "allowed": '`"0.2"`, `"uniform(low, high)"`, `"normal(mean, deviation)"`, '

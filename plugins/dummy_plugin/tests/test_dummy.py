@@ -299,7 +299,7 @@ def test_who_loses_the_race_to_make_the_store_uses_the_winner_s(
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
 
 
-def test_nothing_is_read_again_while_nobody_writes(tmp_path: Path) -> None:
+def test_nothing_is_read_again_while_no_process_writes(tmp_path: Path) -> None:
     stores = [Store(tmp_path / "cloud.db", durable=False, first=2) for _ in range(2)]
     stores[0].add(None)
     for store in stores:

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from any_host import Reply, Request
-from half_answers import NETWORK, azure_error, in_json
+from refused_parts import NETWORK, azure_error, in_json
 
 GROUP: Final = "/subscriptions/s/resourceGroups/g"
 VM: Final = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -233,8 +234,15 @@ def announce(mebibytes: int) -> Behaviour:
 
 def bomb(mebibytes: int) -> Behaviour:
     """Send a small body that unpacks to this much."""
-    body = gzip.compress(b" " * (mebibytes * MEBIBYTE), compresslevel=9)
-    return answer(200, body, headers="Content-Encoding: gzip\r\n")
+
+    @cache  # Packing takes most of a second, and every run of tests imports this module.
+    def body() -> bytes:
+        return gzip.compress(b" " * (mebibytes * MEBIBYTE), compresslevel=9)
+
+    def behave(peer: Peer) -> object:
+        return answer(200, body(), headers="Content-Encoding: gzip\r\n")(peer)
+
+    return behave
 
 
 def certificate(folder: Path) -> Path:

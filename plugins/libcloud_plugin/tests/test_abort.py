@@ -167,7 +167,7 @@ def test_a_driver_object_that_was_torn_out_of_its_work_is_not_used_again(
     assert one() is not first
 
 
-def test_an_abort_that_comes_late_harms_nobody(ec2: Ec2) -> None:
+def test_a_late_abort_harms_no_other_call(ec2: Ec2) -> None:
     driver = ec2()
     ended: list[Deadline] = []
     stop = threading.Event()

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import half_answers as half
 import pytest
+import refused_parts
 
 from orchestrator_core import Deadline
 from orchestrator_libcloud import LibcloudDriver
@@ -370,7 +370,7 @@ def test_digitalocean(served: Callable[..., LibcloudDriver]) -> None:
         {"id": number, "name": "n", "created_at": "2026-01-02T03:04:05Z", "networks": found}
         for number, found in enumerate(networks, 1)
     ]
-    driver = served("digitalocean", lambda _: half.in_json({"droplets": droplets}))
+    driver = served("digitalocean", lambda _: refused_parts.in_json({"droplets": droplets}))
     one, two, three = driver.list_nodes(deadline=Deadline(20))
     assert one.public_ips == ["198.51.100.7", "198.51.100.8", "2001:db8::7"]
     assert one.private_ips == ["10.10.0.2", "10.20.0.2"]
@@ -388,8 +388,8 @@ def test_google(served: Callable[..., LibcloudDriver]) -> None:
         },
         {"networkIP": "10.1.0.1", "ipv6Address": "fd20::1"},
     ]
-    instances = [half.instance(1, networkInterfaces=interfaces), half.instance(2)]
-    driver = served("gce", half.Google(instances=instances))
+    instances = [refused_parts.instance(1, networkInterfaces=interfaces), refused_parts.instance(2)]
+    driver = served("gce", refused_parts.Google(instances=instances))
     one, two = driver.list_nodes(deadline=Deadline(20))
     assert one.public_ips == ["34.1.2.3", "2600:1900::1"]
     assert one.private_ips == ["10.0.0.1", "10.1.0.1", "10.8.0.7", "fd20::1"]

@@ -274,4 +274,4 @@ def _violations(api: Api, stormy: StormyClouds, operations: list[dict[str, Any]]
             if (cloud, node) in gone:
                 yield f"{cloud} runs {node}, which counts as gone"
             elif (cloud, node) not in known:
-                yield f"{cloud} runs {node}, which nobody knows"
+                yield f"{cloud} runs {node}, which no record knows"

@@ -123,7 +123,7 @@ def test_a_handshake_that_never_comes(cloud: Cloud) -> None:
         plain.close()
 
 
-def test_a_certificate_that_nobody_signed(cloud: Cloud) -> None:
+def test_a_certificate_without_an_authority(cloud: Cloud) -> None:
     driver, server = cloud("ec2", HEALTHY["ec2"], secure=True)
     driver.check(deadline=Deadline(10))
     driver._settings.pop("ca_file")
@@ -143,7 +143,7 @@ def test_a_refused_connection(cloud: Cloud) -> None:
     assert (error.transient, error.repeat_is_safe) == (True, True)
 
 
-def test_a_name_that_nobody_has(cloud: Cloud) -> None:
+def test_a_host_name_without_an_address(cloud: Cloud) -> None:
     driver, _ = cloud("ec2", hostile.silent, host="nowhere.invalid")
     error = failure(driver, 30)
     assert isinstance(error, CloudUnreachable)

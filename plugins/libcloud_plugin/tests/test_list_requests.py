@@ -6,8 +6,8 @@ import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
 
-import half_answers as half
 import pytest
+import refused_parts
 from any_host import Reply, Request
 
 from orchestrator_core import CloudError, Deadline, Node
@@ -51,7 +51,7 @@ def test_gandi_shows_the_addresses_of_all_interfaces(served: Served) -> None:
 
 def _kamatera(details: Reply) -> Callable[[Request], Reply]:
     short = [{"id": n, "name": n, "power": "on", "datacenter": "IL"} for n in ("a", "b")]
-    return lambda r: half.in_json(short) if r.path.endswith("/servers") else details
+    return lambda r: refused_parts.in_json(short) if r.path.endswith("/servers") else details
 
 
 def test_kamatera_shows_addresses(served: Served) -> None:
@@ -60,7 +60,7 @@ def test_kamatera_shows_addresses(served: Served) -> None:
         {"network": "7-vlan", "ips": ["10.0.0.1"]},
     ]
     more = {"id": "a", "name": "a", "power": "on", "datacenter": "IL", "billing": "hourly"}
-    details = half.in_json([{**more, "networks": networks}])
+    details = refused_parts.in_json([{**more, "networks": networks}])
     nodes = listed(served("kamatera", _kamatera(details)))
     assert (nodes["a"].public_ips, nodes["a"].private_ips) == (["45.1.2.3"], ["10.0.0.1"])
     # A server that the second list lacks is shown as in the first.
@@ -69,7 +69,7 @@ def test_kamatera_shows_addresses(served: Served) -> None:
 
 def test_kamatera_without_details_is_an_error(served: Served) -> None:
     with pytest.raises(CloudError):
-        listed(served("kamatera", _kamatera(half.in_json({"errors": []}, 503))))
+        listed(served("kamatera", _kamatera(refused_parts.in_json({"errors": []}, 503))))
 
 
 _DOCUMENT = "<COMPUTE><ID>{0}</ID><NAME>n{0}</NAME><STATE>ACTIVE</STATE></COMPUTE>"
@@ -161,7 +161,7 @@ def test_vcloud_shows_a_vapp_that_may_not_be_read(served: Served, status: int) -
     assert shown == {"vapp-1a": "running", "vapp-1b": "unknown"}
 
 
-@pytest.mark.parametrize("reply", [_vcloud_error(503), half.page_of_a_proxy(403)])
+@pytest.mark.parametrize("reply", [_vcloud_error(503), refused_parts.page_of_a_proxy(403)])
 def test_vcloud_a_vapp_that_is_refused_is_an_error(served: Served, reply: Reply) -> None:
     with pytest.raises(CloudError):
         listed(_vcloud(served, _VCloud(reply)))
@@ -182,9 +182,9 @@ def test_kubevirt_a_namespace_that_is_refused_is_an_error(served: Served, status
 
     def answer(request: Request) -> Reply:
         if request.path.endswith("/namespaces"):
-            return half.in_json({"items": names})
+            return refused_parts.in_json({"items": names})
         refused = "/namespaces/b/" in request.path
-        return half.in_json({"items": []}, status if refused else 200)
+        return refused_parts.in_json({"items": []}, status if refused else 200)
 
     driver = served("kubevirt", answer, host="kube.invalid")
     if status == 200:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odd_ways import WAYS, Item, at, changed, items_of, named, parsed
+from malformed_answers import WAYS, Item, at, changed, items_of, named, parsed
 from recorded_clouds import LISTS, Recorded, class_names, recorded
 
 from orchestrator_core import NodeState, OrchestratorError

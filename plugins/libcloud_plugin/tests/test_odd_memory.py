@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import half_answers as half
 import pytest
+import refused_parts
 from any_host import Reply
 from libcloud.compute.drivers.linode import LinodeNodeDriverV4
 
@@ -47,7 +47,7 @@ class Linode:
 
     def __call__(self, _: Any) -> Reply:
         found = {"data": self.nodes, "page": 1, "pages": 1, "results": len(self.nodes)}
-        return half.in_json(found)
+        return refused_parts.in_json(found)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import half_answers as half
 import pytest
+import refused_parts
 from any_host import Reply, Request
-from half_answers import Azure
 from libcloud.compute.drivers.linode import LinodeNodeDriverV4
+from refused_parts import Azure
 
 from orchestrator_core import (
     CloudError,
@@ -32,8 +32,8 @@ from orchestrator_libcloud import LibcloudDriver
 Served = Callable[..., LibcloudDriver]
 
 NIC = "/networkInterfaces/nic2"
-GONE = half.azure_error("ResourceNotFound", 404)
-THROTTLED = half.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
+GONE = refused_parts.azure_error("ResourceNotFound", 404)
+THROTTLED = refused_parts.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
 
 
 def listed(driver: LibcloudDriver, seconds: float = 20) -> list[Node]:
@@ -54,12 +54,12 @@ def asked_twice(azure: Azure) -> list[str]:
     ("reply", "error"),
     [
         (THROTTLED, RateLimited),
-        (half.azure_error("ServerUnavailable", 503), CloudUnreachable),
-        (half.azure_error("InternalError", 500), CloudError),
-        (half.azure_error("InvalidAuthenticationToken", 401), CredentialsRefused),
-        (half.azure_error("BadRequest", 400), OrchestratorError),
-        (half.page_of_a_proxy(404), InvalidAnswer),
-        (half.in_json(["no", "object"], 503), CloudUnreachable),
+        (refused_parts.azure_error("ServerUnavailable", 503), CloudUnreachable),
+        (refused_parts.azure_error("InternalError", 500), CloudError),
+        (refused_parts.azure_error("InvalidAuthenticationToken", 401), CredentialsRefused),
+        (refused_parts.azure_error("BadRequest", 400), OrchestratorError),
+        (refused_parts.page_of_a_proxy(404), InvalidAnswer),
+        (refused_parts.in_json(["no", "object"], 503), CloudUnreachable),
     ],
     ids=["429", "503", "500", "401", "400", "404 page", "503 list"],
 )
@@ -89,7 +89,7 @@ def test_nothing_is_asked_twice(served: Served, refused: str | None) -> None:
 def test_a_request_that_an_odd_field_makes_names_the_field(
     served: Served, field: str, odd: object
 ) -> None:
-    google = half.Google()
+    google = refused_parts.Google()
     google.instances[1][field] = odd
     driver = served("gce", google)
     with pytest.raises(InvalidAnswer, match=rf"node 2 'vm-2' .*{field}"):
@@ -105,7 +105,7 @@ def test_a_link_that_leads_nowhere_is_named(served: Served, nic: str) -> None:
         found = json.loads(reply.body)
         profile = found["value"][1]["properties"]["networkProfile"]
         profile["networkInterfaces"][0]["id"] = nic
-        return half.in_json(found)
+        return refused_parts.in_json(found)
 
     def refuse(request: Request) -> Reply | None:
         return None if "/subscriptions/" in request.path or "token" in request.path else GONE
@@ -116,7 +116,7 @@ def test_a_link_that_leads_nowhere_is_named(served: Served, nic: str) -> None:
 
 
 def _kamatera(short: list[dict[str, Any]], details: Reply) -> Callable[[Request], Reply]:
-    return lambda r: half.in_json(short) if r.path.endswith("/servers") else details
+    return lambda r: refused_parts.in_json(short) if r.path.endswith("/servers") else details
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_refusal_that_the_driver_cannot_read_is_not_mended(
 ) -> None:
     short = [{"id": n, "name": n, "power": "on", "datacenter": "IL"} for n in ("a", "b")]
     with pytest.raises(CloudError) as caught:
-        listed(served("kamatera", _kamatera(short, half.in_json(body, status))))
+        listed(served("kamatera", _kamatera(short, refused_parts.in_json(body, status))))
     assert "a field" not in caught.value.message
 
 
@@ -149,7 +149,7 @@ def test_kamatera_shows_addresses_and_the_power_that_it_tells(
     short[1]["power"] = power  # type: ignore[assignment]
     networks = [{"network": "wan-il", "ips": ["45.1.2.3"]}]
     details = [{**one, "billing": "hourly", "networks": networks} for one in short]
-    nodes = listed(served("kamatera", _kamatera(short, half.in_json(details))))
+    nodes = listed(served("kamatera", _kamatera(short, refused_parts.in_json(details))))
     assert [node.state for node in nodes] == [NodeState.RUNNING, state]
     assert [node.public_ips for node in nodes] == [["45.1.2.3"], ["45.1.2.3"]]
 
@@ -176,7 +176,7 @@ def test_the_search_in_a_long_list_makes_few_nodes(
     common |= {"created": "2026-01-02T03:04:05", "updated": "2026-01-02T03:04:05", "ipv6": None}
     nodes = [{"id": n, "label": f"n{n}", "ipv4": [], **common} for n in range(1, 2001)]
     nodes[1233]["created"] = "yesterday"
-    page = half.in_json({"data": nodes, "page": 1, "pages": 1, "results": len(nodes)})
+    page = refused_parts.in_json({"data": nodes, "page": 1, "pages": 1, "results": len(nodes)})
     found = listed(served("linode", answer), seconds=120)
     assert len(found) == len(nodes)
     assert len(seen) == 1
@@ -189,7 +189,7 @@ def test_a_field_that_is_made_up_leaves_the_rest_of_an_item(served: Served) -> N
     node = {**words, **parts, "status": "running", "tags": [], "watchdog_enabled": True}
     node |= {"id": 1, "label": "n", "ipv4": ["45.1.2.3"], "ipv6": "2a01:7e00::1/128"}
     node |= {"created": "yesterday", "updated": "2026-01-02T03:04:05"}
-    page = half.in_json({"data": [node], "page": 1, "pages": 1, "results": 1})
+    page = refused_parts.in_json({"data": [node], "page": 1, "pages": 1, "results": 1})
     (found,) = listed(served("linode", lambda _: page))
     assert found.public_ips == ["45.1.2.3", "2a01:7e00::1"]
     assert found.extra["specs"] == {"disk": 1}

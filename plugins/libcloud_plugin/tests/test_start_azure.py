@@ -20,7 +20,7 @@ from azure_subscription import (
     VM,
     Subscription,
 )
-from half_answers import azure_error
+from refused_parts import azure_error
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Deadline, Image, InvalidParameter, OrchestratorError, Size

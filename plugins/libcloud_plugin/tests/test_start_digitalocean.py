@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from any_host import Reply, Request
-from half_answers import in_json
+from refused_parts import in_json
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Image, InvalidParameter, Size

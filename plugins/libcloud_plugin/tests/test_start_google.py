@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from any_host import Reply, Request
-from half_answers import PROJECT, ZONE, google_error, in_json, instance
+from refused_parts import PROJECT, ZONE, google_error, in_json, instance
 from start_cases import MARKER, SAMPLES, SSH_KEY, Sent, core, not_taken, start, taken
 
 from orchestrator_core import Image, InvalidParameter, Size

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from any_host import Reply, Request
-from half_answers import PROJECT, in_json
+from refused_parts import PROJECT, in_json
 from start_cases import core
 
 from orchestrator_libcloud import LibcloudDriver

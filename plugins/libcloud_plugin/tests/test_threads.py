@@ -98,7 +98,7 @@ async def ask_for_all(app: Any) -> None:
             assert [said.json()["nodes"]["id"] for said in answers] == wanted
 
 
-def test_nobody_shares_a_driver_object_or_gets_another_ones_answer(app: Any, watch: Watch) -> None:
+def test_no_thread_shares_a_driver_object_or_gets_another_s_answer(app: Any, watch: Watch) -> None:
     asyncio.run(ask_for_all(app))
     assert watch.shared == 0
     # Of 8 threads one is reserved for changes; a busy machine may get by with fewer.

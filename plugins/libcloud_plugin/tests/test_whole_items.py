@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import half_answers as half
 import pytest
+import refused_parts
 from any_host import Answer, Reply, Request
-from half_answers import Azure, Google
+from refused_parts import Azure, Google
 
 from orchestrator_core import (
     CloudError,
@@ -31,9 +31,9 @@ from orchestrator_libcloud import LibcloudDriver
 Served = Callable[..., LibcloudDriver]
 
 NIC, IP, VIEW = "/networkInterfaces/nic2", "/publicIPAddresses/ip2", "/vm2/InstanceView"
-GONE = half.azure_error("ResourceNotFound", 404)
-HIDDEN = half.azure_error("AuthorizationFailed", 403)
-THROTTLED = half.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
+GONE = refused_parts.azure_error("ResourceNotFound", 404)
+HIDDEN = refused_parts.azure_error("AuthorizationFailed", 403)
+THROTTLED = refused_parts.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
 
 
 def listed(driver: LibcloudDriver, seconds: float = 20) -> dict[str, Node]:
@@ -49,14 +49,14 @@ def refusing(part: str, reply: Reply) -> Callable[[Request], Reply | None]:
     ("reply", "error"),
     [
         (THROTTLED, RateLimited),
-        (half.azure_error("ServerUnavailable", 503), CloudUnreachable),
-        (half.azure_error("InternalError", 500), CloudError),
-        (half.azure_error("AnotherOperationInProgress", 409), Exception),
-        (half.azure_error("InvalidAuthenticationToken", 401), CredentialsRefused),
-        (half.page_of_a_proxy(503), CloudUnreachable),
-        (half.page_of_a_proxy(404), InvalidAnswer),
-        (half.page_of_a_proxy(200), InvalidAnswer),
-        (half.in_json({"error": "no route"}, 404), InvalidAnswer),
+        (refused_parts.azure_error("ServerUnavailable", 503), CloudUnreachable),
+        (refused_parts.azure_error("InternalError", 500), CloudError),
+        (refused_parts.azure_error("AnotherOperationInProgress", 409), Exception),
+        (refused_parts.azure_error("InvalidAuthenticationToken", 401), CredentialsRefused),
+        (refused_parts.page_of_a_proxy(503), CloudUnreachable),
+        (refused_parts.page_of_a_proxy(404), InvalidAnswer),
+        (refused_parts.page_of_a_proxy(200), InvalidAnswer),
+        (refused_parts.in_json({"error": "no route"}, 404), InvalidAnswer),
     ],
     ids=["429", "503", "500", "409", "401", "503 page", "404 page", "200 page", "404 of another"],
 )
@@ -95,7 +95,7 @@ def test_azure_shows_a_vm_without_what_is_gone(
 
 
 def test_azure_shows_every_address_of_every_nic(served: Served) -> None:
-    public = {"id": f"{half.NETWORK}/publicIPAddresses/ip7"}
+    public = {"id": f"{refused_parts.NETWORK}/publicIPAddresses/ip7"}
     two = [
         {"properties": {"privateIPAddress": "10.0.0.9"}},
         {"properties": {"privateIPAddress": "fd00::9", "publicIPAddress": public}},
@@ -112,27 +112,48 @@ def test_azure_shows_a_vm_without_a_network_profile(served: Served) -> None:
 
 
 def _regional(number: int) -> dict[str, Any]:
-    return half.disk(number, region=half.REGION, replicaZones=[half.ZONE])
+    return refused_parts.disk(
+        number, region=refused_parts.REGION, replicaZones=[refused_parts.ZONE]
+    )
 
 
 @pytest.mark.parametrize(
     ("google", "images"),
     [
         (Google(), ["debian-1", "debian-2"]),
-        (Google(disks={"zones/europe-west1-b": {"disks": [half.disk(1, zone=half.ZONE)]}}), 1),
+        (
+            Google(
+                disks={
+                    "zones/europe-west1-b": {
+                        "disks": [refused_parts.disk(1, zone=refused_parts.ZONE)]
+                    }
+                }
+            ),
+            1,
+        ),
         (Google(disks={"zones/europe-west1-b": {"warning": {"code": "NO_RESULTS_ON_PAGE"}}}), 0),
         (
             Google(
-                instances=[half.instance(1), half.instance(2, half.REGION)],
+                instances=[
+                    refused_parts.instance(1),
+                    refused_parts.instance(2, refused_parts.REGION),
+                ],
                 disks={
-                    "zones/europe-west1-b": half.both_disks(),
+                    "zones/europe-west1-b": refused_parts.both_disks(),
                     "regions/europe-west1": {"disks": [_regional(2) | {"sourceImage": "x/mine"}]},
                 },
             ),
             ["debian-1", "mine"],
         ),
-        (Google(instances=[half.instance(1), half.instance(2, disks=None)]), 1),
-        (Google(disks={"zones/europe-west1-b": {"disks": [{"name": "d1", "zone": half.ZONE}]}}), 0),
+        (Google(instances=[refused_parts.instance(1), refused_parts.instance(2, disks=None)]), 1),
+        (
+            Google(
+                disks={
+                    "zones/europe-west1-b": {"disks": [{"name": "d1", "zone": refused_parts.ZONE}]}
+                }
+            ),
+            0,
+        ),
     ],
     ids=["whole", "one disk missing", "no disks", "regional", "without disks", "an odd disk"],
 )
@@ -158,10 +179,10 @@ def test_google_a_zone_with_a_warning_is_no_short_list(served: Served, code: str
 @pytest.mark.parametrize(
     "reply",
     [
-        half.google_error("notFound", 404),
-        half.google_error("rateLimitExceeded", 403),
-        half.google_error("backendError", 503),
-        half.page_of_a_proxy(404),
+        refused_parts.google_error("notFound", 404),
+        refused_parts.google_error("rateLimitExceeded", 403),
+        refused_parts.google_error("backendError", 503),
+        refused_parts.page_of_a_proxy(404),
     ],
     ids=["404", "403", "503", "404 page"],
 )
@@ -183,12 +204,12 @@ def test_google_destroys_an_instance_whose_disk_is_not_listed(served: Served) ->
 @pytest.mark.parametrize(
     ("reply", "passed"),
     [
-        (half.google_error("notFound", 404), True),
-        (half.google_error("forbidden", 403), True),
-        (half.google_error("rateLimitExceeded", 403), False),
-        (half.google_error("quotaExceeded", 403), False),
-        (half.google_error("backendError", 503), False),
-        (half.page_of_a_proxy(404), False),
+        (refused_parts.google_error("notFound", 404), True),
+        (refused_parts.google_error("forbidden", 403), True),
+        (refused_parts.google_error("rateLimitExceeded", 403), False),
+        (refused_parts.google_error("quotaExceeded", 403), False),
+        (refused_parts.google_error("backendError", 503), False),
+        (refused_parts.page_of_a_proxy(404), False),
     ],
     ids=["404", "forbidden", "limited", "quota", "503", "404 page"],
 )
@@ -197,7 +218,9 @@ def test_google_passes_over_a_project_of_images_that_is_closed_or_gone(
 ) -> None:
     def images(request: Request) -> Reply:
         if "/projects/p/" in request.path:
-            return half.in_json({"items": [{"id": "9", "name": "mine", "status": "READY"}]})
+            return refused_parts.in_json(
+                {"items": [{"id": "9", "name": "mine", "status": "READY"}]}
+            )
         return reply
 
     driver = served("gce", images)
@@ -213,7 +236,7 @@ def test_google_passes_over_a_project_of_images_that_is_closed_or_gone(
 def test_google_shows_a_public_image_without_a_name(served: Served) -> None:
     def images(request: Request) -> Reply:
         name = {} if "debian-cloud" in request.path else {"name": "n"}
-        return half.in_json({"items": [{"id": "1", "status": "READY", **name}]})
+        return refused_parts.in_json({"items": [{"id": "1", "status": "READY", **name}]})
 
     names = {
         image.name
@@ -229,16 +252,18 @@ def _upcloud(second: Answer) -> Answer:
 
     def answer(request: Request) -> Reply:
         if request.path.endswith("/server"):
-            return half.in_json({"servers": {"server": short}})
+            return refused_parts.in_json({"servers": {"server": short}})
         if request.path.endswith("/u2"):
             return second(request)
-        return half.in_json({"server": {**short[0], **more}})
+        return refused_parts.in_json({"server": {**short[0], **more}})
 
     return answer
 
 
 def test_upcloud_shows_a_server_that_is_gone_meanwhile_as_the_list_has_it(served: Served) -> None:
-    gone = half.in_json({"error": {"error_code": "SERVER_NOT_FOUND", "error_message": "m"}}, 404)
+    gone = refused_parts.in_json(
+        {"error": {"error_code": "SERVER_NOT_FOUND", "error_message": "m"}}, 404
+    )
     nodes = listed(served("upcloud", _upcloud(lambda _: gone)))
     assert [(n.id, n.state.value, n.private_ips) for n in nodes.values()] == [
         ("u1", "running", ["10.1.0.1"]),
@@ -248,13 +273,13 @@ def test_upcloud_shows_a_server_that_is_gone_meanwhile_as_the_list_has_it(served
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_upcloud_a_server_that_is_refused_is_an_error(served: Served, status: int) -> None:
-    error = half.in_json({"error": {"error_code": "X", "error_message": "m"}}, status)
+    error = refused_parts.in_json({"error": {"error_code": "X", "error_message": "m"}}, status)
     with pytest.raises(CloudError):
         listed(served("upcloud", _upcloud(lambda _: error)))
 
 
 def test_a_request_that_breaks_off_in_the_middle(served: Served) -> None:
-    cut = Reply(b"{", 200, (*half.JSON, ("Content-Length", "100")))
+    cut = Reply(b"{", 200, (*refused_parts.JSON, ("Content-Length", "100")))
     with pytest.raises(CloudError):
         listed(served("azure_arm", Azure(refuse=refusing(NIC, cut))))
 

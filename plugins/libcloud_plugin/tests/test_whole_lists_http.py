@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-import half_answers as half
 import pytest
+import refused_parts
 import trustme
 from any_host import any_host
-from half_answers import Azure, Google
+from refused_parts import Azure, Google
 
 from tests.conftest import running
 from tests.stateful import Api
@@ -71,7 +71,9 @@ def clouds(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> I
 
 def test_a_release_destroys_an_instance_whose_boot_disk_is_not_listed(clouds: Clouds) -> None:
     assert clouds.api.assign("2").status_code == 200
-    clouds.google.disks = {"zones/europe-west1-b": {"disks": [half.disk(1, zone=half.ZONE)]}}
+    clouds.google.disks = {
+        "zones/europe-west1-b": {"disks": [refused_parts.disk(1, zone=refused_parts.ZONE)]}
+    }
     answer = clouds.api.release("2")
     assert (answer.status_code, answer.json()["deletion"]) == (200, "done")
     deleted = [path for method, path in clouds.google.seen if method == "DELETE"]
@@ -81,11 +83,11 @@ def test_a_release_destroys_an_instance_whose_boot_disk_is_not_listed(clouds: Cl
 
 def test_a_refused_part_of_a_list_is_the_answer_to_the_caller(clouds: Clouds) -> None:
     assert len(clouds.api.get("/nodes/azure")["nodes"]) == 2
-    down = half.azure_error("ServerUnavailable", 503)
+    down = refused_parts.azure_error("ServerUnavailable", 503)
     clouds.azure.refuse = lambda r: down if r.path.endswith("/vm2/InstanceView") else None
     assert clouds.api.http.get("/nodes/azure").status_code == 502
     # Last, since the core waits as long as a rate-limited cloud says.
-    limited = half.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
+    limited = refused_parts.azure_error("TooManyRequests", 429, ("Retry-After", "7"))
     clouds.azure.refuse = lambda r: limited if r.path.endswith("/nic2") else None
     answer = clouds.api.http.get("/nodes/azure")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")

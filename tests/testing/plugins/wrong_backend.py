@@ -177,7 +177,7 @@ class RefusesAllWhoComeTogether(GoodLedgerBackend):
             self.ended += 1
             alone = alone and self.begun == self.ended
         if not alone:
-            raise Refused("Somebody else is being served")
+            raise Refused("Another user is being served")
         return super().assign_vm(request)
 
 

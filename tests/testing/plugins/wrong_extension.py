@@ -75,7 +75,7 @@ class DeniesEveryStart(GoodExtension):
     @hookimpl
     def before_call(self, call: Call) -> None:
         if call.operation == "start_vm":
-            raise Forbidden("Nobody may start anything")
+            raise Forbidden("No caller may start a VM")
 
 
 class DeniesNothing(GoodExtension):

@@ -17,6 +17,7 @@ Moto accepts every access key; this server refuses one, in Amazon's words.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -156,6 +157,15 @@ def shorten_instance_types() -> None:
                 described[name] = {p: v for p, v in described[name].items() if p in parts}
 
 
+def leave_out_latest_images() -> None:
+    """Serve the images that moto has in every region, without the hundreds of newer ones.
+
+    Moto needs half a second to write all of them, for each list of images.
+    """
+    # Moto has read the file of the others already, and asks later whether the variable is set.
+    os.environ.setdefault("MOTO_AMIS_PATH", "")
+
+
 def _is_of(instance: Any, token: str) -> bool:
     return token != _NO_TOKEN and instance.client_token == token
 
@@ -168,6 +178,7 @@ def main() -> None:
     """Serve until standard input ends."""
     keep_client_tokens()
     shorten_instance_types()
+    leave_out_latest_images()
     application = AmazonLike(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,6 +1,6 @@
 """Clients that follow the documented rules, and what they observed.
 
-An honest client sends a request again, unchanged, in these cases only:
+A compliant client sends a request again, unchanged, in these cases only:
 
 1. Its connection ended before the answer (a worker was killed). Reads are safe to repeat, and each
    change carries an Idempotency-Key (RFC 9110, 9.2.2; docs/explanation/exactly-once.md).
@@ -76,7 +76,7 @@ class Unavailable(Exception):
     """A request that has failed finally."""
 
 
-class Honest(threading.Thread):
+class CompliantClient(threading.Thread):
     """A client that lists one cloud's nodes, and may start and stop VMs.
 
     Args:
@@ -106,7 +106,7 @@ class Honest(threading.Thread):
         tls: ssl.SSLContext | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(name=f"honest-{number}", daemon=True)
+        super().__init__(name=f"client-{number}", daemon=True)
         limits = httpx2.Limits(max_keepalive_connections=4 if keeps else 0)
         self._http = httpx2.Client(
             base_url=f"{url}/api/v1",

@@ -20,11 +20,11 @@ import orchestrator_dummy
 import orchestrator_libcloud
 from orchestrator_core.run_directory import VARIABLE
 from tests.conftest import OPS_TOKEN, Server, environment_without_ours, serve_command
-from tests.harms import FILE_WAYS, FOLDER_WAYS, Harm
+from tests.damage import FILE_WAYS, FOLDER_WAYS, Damage
 from tests.machine import program
 
 GRACE: Final = 15.0
-"""Seconds after a harm in which its cloud may still fail: missing files are tried every 10 s."""
+"""Seconds after a damage in which its cloud may still fail: missing files are tried every 10 s."""
 
 CLOUDS: Final = ("fake_driver", "other", "stack", "lab")
 PASSWORD: Final = "password-of-the-stack"
@@ -89,7 +89,7 @@ class Keystone(OpenStack):
         return super()._log_in(body)
 
 
-class Stage:
+class ServedFiles:
     """A server with all of its files in one folder, and the damage to them."""
 
     def __init__(self, folder: Path, keystone: str) -> None:
@@ -127,8 +127,8 @@ class Stage:
             VARIABLE: str(self.run),
         }
 
-    def harms(self) -> list[Harm]:
-        """Return all harms: each file and folder in each way."""
+    def kinds_of_damage(self) -> list[Damage]:
+        """Return each kind of damage: each file and folder in each way."""
         core, plugin = self.site / "orchestrator_core", self.site / "passing_cloud"
         metadata = self.site / "passing-1.0.dist-info"
         of_all = [
@@ -140,36 +140,38 @@ class Stage:
             self.site / "conf" / "gunicorn.conf.py",
         ]
         of_other = [plugin / "driver.py", metadata / "METADATA", metadata / "entry_points.txt"]
-        harms = [Harm(file, way) for file in of_all for way in FILE_WAYS]
-        harms += [Harm(file, way, frozenset({"other"})) for file in of_other for way in FILE_WAYS]
+        found = [Damage(file, way) for file in of_all for way in FILE_WAYS]
+        found += [Damage(file, way, frozenset({"other"})) for file in of_other for way in FILE_WAYS]
         of_libcloud = [
             self.site / "orchestrator_libcloud" / "nodes" / "convert.py",
             self.site / "libcloud" / "compute" / "drivers" / "openstack.py",
         ]
         openstacks = frozenset({"stack", "lab"})
-        harms += [Harm(file, way, openstacks) for file in of_libcloud for way in FILE_WAYS]
-        harms += [Harm(self.site / "libcloud" / "data" / "pricing.json", way) for way in FILE_WAYS]
+        found += [Damage(file, way, openstacks) for file in of_libcloud for way in FILE_WAYS]
+        found += [
+            Damage(self.site / "libcloud" / "data" / "pricing.json", way) for way in FILE_WAYS
+        ]
         for name, cloud in (("secret", "stack"), ("clouds.yaml", "lab")):
             for way in FILE_WAYS:
                 # A half-written secret is another secret: its cloud refuses it.
                 excused = frozenset({cloud} if way == "half-written" else ())
-                harms.append(Harm(self.folder / name, way, excused))
-        harms += [Harm(metadata, "removed", frozenset({"other"}))]
-        harms += [Harm(plugin, "removed", frozenset({"other"}))]
-        harms += [Harm(folder, way) for folder in (self.run, self.tmp) for way in FOLDER_WAYS]
-        return harms
+                found.append(Damage(self.folder / name, way, excused))
+        found += [Damage(metadata, "removed", frozenset({"other"}))]
+        found += [Damage(plugin, "removed", frozenset({"other"}))]
+        found += [Damage(folder, way) for folder in (self.run, self.tmp) for way in FOLDER_WAYS]
+        return found
 
     @contextmanager
-    def harmed(self, harm: Harm) -> Iterator[None]:
-        """Apply one harm until the block ends."""
+    def damaged(self, damage: Damage) -> Iterator[None]:
+        """Apply one damage until the block ends."""
         began = time.monotonic()
-        self._windows.append((harm.excused, began, float("inf")))
-        end = harm.begin()
+        self._windows.append((damage.excused, began, float("inf")))
+        end = damage.begin()
         try:
             yield
         finally:
             end()
-            self._windows[-1] = (harm.excused, began, time.monotonic() + GRACE)
+            self._windows[-1] = (damage.excused, began, time.monotonic() + GRACE)
 
     def is_excused(self, cloud: str, began: float) -> bool:
         """Return whether a cloud's failure just now is excused, for a request that began then."""
@@ -203,9 +205,9 @@ def _install(site: Path) -> None:
 
 
 @contextmanager
-def served(stage: Stage) -> Iterator[Server]:
-    """Run the stage's server."""
-    server = Server(stage.command(), stage.folder / "log", stage.environment(), stage.folder)
+def served(files: ServedFiles) -> Iterator[Server]:
+    """Run the files' server."""
+    server = Server(files.command(), files.folder / "log", files.environment(), files.folder)
     try:
         found = server.wait_for_log(r"Listening at: https://(\S+) ")
         server.url = f"https://{found.group(1)}"
@@ -219,15 +221,15 @@ def served(stage: Stage) -> Iterator[Server]:
 class Probe:
     """A client that requests every cloud from every worker."""
 
-    def __init__(self, server: Server, stage: Stage) -> None:
+    def __init__(self, server: Server, files: ServedFiles) -> None:
         self._server = server
-        self._stage = stage
+        self._files = files
 
     def client(self) -> httpx2.Client:
         """Return a client that makes a connection for each request; the caller closes it."""
         return httpx2.Client(
             base_url=f"{self._server.url}/api/v1",
-            verify=self._stage.tls,
+            verify=self._files.tls,
             headers={"X-Auth-Token": OPS_TOKEN},
             timeout=30,
             limits=httpx2.Limits(max_keepalive_connections=0),

@@ -14,7 +14,7 @@ FOLDER_WAYS: Final = ("removed", "read-only", "a file")
 
 
 @dataclass(frozen=True)
-class Harm:
+class Damage:
     """One kind of damage to one path.
 
     Args:

@@ -1,6 +1,7 @@
-"""An honest client in a process of its own, so that only the server can slow it down.
+"""A compliant client in a process of its own, so that only the server can slow it down.
 
-``python -m tests.fuzz.honest PORT SECONDS TOKEN [PATH...]`` prints the 99th percentile in ms.
+``python -m tests.fuzz.compliant_client PORT SECONDS TOKEN [PATH...]`` prints the 99th percentile
+in ms.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ async def compare(
 
     Args:
         port: the server's port.
-        token: the honest client's.
+        token: the compliant client's.
         load: makes the load for this many seconds, and is cancelled after that.
     """
     pairs = []
@@ -45,13 +46,13 @@ async def compare(
 
 
 async def _percentile(port: int, seconds: float, token: str) -> float:
-    """Return the 99th percentile (ms) of an honest client over some seconds."""
+    """Return the 99th percentile (ms) of a compliant client over some seconds."""
     command = (sys.executable, "-m", __name__, str(port), str(seconds), token)
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, env=environment_without_ours()
     )
     out, _ = await process.communicate()
-    assert process.returncode == 0, "an honest request was not answered with 200"
+    assert process.returncode == 0, "a compliant request was not answered with 200"
     return float(out)
 
 

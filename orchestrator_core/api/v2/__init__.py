@@ -1,0 +1,1 @@
+"""Version 2 of the API: the resources of the server, in the conventions of today."""

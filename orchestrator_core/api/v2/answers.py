@@ -1,0 +1,111 @@
+"""The form in which version 2 shows records, and the encoding of its lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.v2.shapes import Owner, shape_node
+from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
+from orchestrator_core.broker.operations.change import Acted, Assigned, ImageMade, Made, Started
+from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.operations.operation import Attempt, Operation
+
+
+def shape_operation(operation: Operation) -> dict[str, Any]:
+    """Return an operation."""
+    error = None
+    if operation.error_code is not None:
+        error = {"error_code": operation.error_code, "detail": operation.error_message}
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "cloud": operation.cloud,
+        "node": operation.node_id,
+        "assignment": operation.assignment_id,
+        "state": operation.state,
+        "step": operation.step,
+        "caller": operation.caller,
+        "request_id": operation.request_id,
+        "parameters": operation.parameters,
+        "result": _result(operation),
+        "error": error,
+        "attempts": operation.attempts,
+        "created_at": when(operation.created_at),
+        "next_attempt_at": when(operation.next_attempt_at),
+        "deadline_at": when(operation.deadline_at),
+        "finished_at": when(operation.finished_at),
+    }
+
+
+def _result(operation: Operation) -> dict[str, Any] | None:
+    """Return the result of an operation; None without one, and for a kind of a later version."""
+    if operation.result is None or operation.kind not in KINDS:
+        return None
+    return shape_made(operation.cloud, KINDS[operation.kind].made(operation))
+
+
+def shape_made(cloud: str, made: Made) -> dict[str, Any]:
+    """Return the result of a change."""
+    if isinstance(made, Started):
+        started = {"node": shape_node(Owner(cloud), made.node, secrets=True)}
+        return started if made.reached is None else {**started, "reached": made.reached}
+    reference = {"id": made.node_id, "cloud": cloud}
+    if isinstance(made, ImageMade):
+        image = {"id": made.image.id, "name": made.image.name, "cloud": cloud}
+        return {"node": reference, "image": image}
+    if isinstance(made, Acted):
+        return {"node": reference, "pending": made.is_pending}
+    assert isinstance(made, Assigned)
+    more = dict(made.more)
+    expires_at = more.get("lease_expires_at")
+    if isinstance(expires_at, float):
+        more["lease_expires_at"] = when(expires_at)
+    return {"node": reference, "result": made.result.result, **more}
+
+
+def shape_attempt(attempt: Attempt) -> dict[str, Any]:
+    """Return one attempt of an operation."""
+    return {
+        "number": attempt.number,
+        "step": attempt.step,
+        "process": attempt.process,
+        "started_at": when(attempt.started_at),
+        "ended_at": when(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "error_code": attempt.error_code,
+        "detail": attempt.error_message,
+    }
+
+
+def shape_assignment(assignment: Assignment) -> dict[str, Any]:
+    """Return an assignment."""
+    return {
+        "id": assignment.id,
+        "cloud": assignment.cloud,
+        "node": assignment.node_id,
+        "hostname": assignment.hostname,
+        "user": assignment.user,
+        "application": assignment.vm_type,
+        "caller": assignment.caller,
+        "backend": assignment.backend,
+        "generation": assignment.generation,
+        "state": assignment.state,
+        "created_at": when(assignment.created_at),
+        "assigned_at": when(assignment.assigned_at),
+        "lease_expires_at": when(assignment.lease_expires_at),
+        "ended_at": when(assignment.ended_at),
+        "end_reason": assignment.end_reason,
+    }
+
+
+def shape_event(event: AssignmentEvent) -> dict[str, Any]:
+    """Return one event of an assignment."""
+    return {
+        "at": when(event.at),
+        "state": event.state,
+        "operation": event.operation_id,
+        "caller": event.caller,
+        "request_id": event.request_id,
+        "reason": event.reason,
+    }

@@ -1,0 +1,74 @@
+"""The parameters and headers of version 2, described once for all routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from marshmallow import fields, validate
+
+from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.states import AssignmentState, OperationState
+from orchestrator_core.model import NodeState
+
+
+def _text(description: str, example: str = "") -> fields.String:
+    about = {"description": description, **({"example": example} if example else {})}
+    return fields.String(metadata=about)
+
+
+def _one_of(description: str, *options: str) -> fields.String:
+    about = {"description": description}
+    return fields.String(validate=validate.OneOf(options), metadata=about)
+
+
+QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
+    {
+        "limit": fields.Integer(
+            validate=validate.Range(1, 1000),
+            metadata={"description": "The most items of the page.", "example": 100},
+        ),
+        "cursor": _text("The value of `next` in the page before."),
+        "name": _text("The name; `*` stands for any characters.", "web-*"),
+        "owner": _text("The account that owns the image, in the cloud's own words."),
+        "architecture": _text("The architecture of the processor.", "x86_64"),
+        "node_state": _one_of("The state of the VM.", *(state.value for state in NodeState)),
+        "clouds": _text("Names of clouds, separated by commas; without it all clouds."),
+        "cloud": _text("The name of the cloud."),
+        "operation_state": _one_of("The state of the operation.", *OperationState),
+        "assignment_state": _one_of("The state of the assignment.", *AssignmentState),
+        "kind": _one_of("The kind of the operation.", *KINDS),
+        "node": _text("The cloud's id of the VM."),
+        "hostname": _text("The hostname of the VM."),
+        "user": _text("The user who holds the VM."),
+        "application": _text("The application for which the VM is assigned."),
+        "caller": _text("The name of the token that asked for the change."),
+        "backend": _text("The assignment backend."),
+        "request_id": _text("The id of the request, from `X-Request-ID`."),
+        "wait": _text("How long to wait for the end of the operation: `30s`; at most 60 s.", "30s"),
+    }
+)
+"""The parameters of queries. ``node_state`` and its like are all called ``state``."""
+
+HEADERS: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
+    {
+        "Idempotency-Key": _text(
+            "A text of your own for this change. The same key with the same body gets the first "
+            "answer again, and nothing is done twice."
+        ),
+        "Prefer": _text(
+            "`respond-async` to be answered with 202 at once; `wait=30` to wait at most 30 s.",
+            "wait=30",
+        ),
+        "If-Match": _text("The ETag of the assignment that you mean."),
+        "If-None-Match": _text("An ETag; the answer is 304 if nothing has changed."),
+        "X-Cloud-Hints": _text("Hints for the cloud's driver, if its settings allow them."),
+    }
+)
+"""The headers of requests."""
+
+
+def name_of(parameter: str) -> str:
+    """Return the name of a parameter in the query."""
+    return "state" if parameter.endswith("_state") else parameter

@@ -1,0 +1,79 @@
+"""The OpenAPI document of version 2: valid, whole and true."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from orchestrator_core.api.v2.openapi import document
+from orchestrator_core.api.v2.routes import TABLE, Route
+from tests.v2.conftest import Client
+
+_NOTHING: Any = None
+
+
+def test_it_is_valid() -> None:
+    validate(document())
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in TABLE if not route.is_part], ids=lambda route: route.path
+)
+def test_every_method_is_described(route: Route) -> None:
+    parts = [one for one in TABLE if one.is_part and one.make is route.make]
+    described = {method.upper() for one in (route, *parts) for method in one.methods}
+    served = route.make(_NOTHING).served - {"HEAD", "OPTIONS"}
+    assert described == served
+
+
+def test_operation_ids_are_unique() -> None:
+    found = [
+        operation["operationId"]
+        for path in document()["paths"].values()
+        for method, operation in path.items()
+        if method != "parameters"
+    ]
+    assert len(found) == len(set(found))
+
+
+def test_the_server_serves_it(client: Client) -> None:
+    assert client.get("/openapi.json").json() == json.loads(json.dumps(document()))
+
+
+OPERATIONS = [
+    (path, method, operation)
+    for path, methods in document()["paths"].items()
+    for method, operation in methods.items()
+    if method != "parameters"
+]
+EXAMPLES = {
+    f"{method} {path}": body["content"]["application/json"]["example"]
+    for path, method, operation in OPERATIONS
+    if (body := operation.get("requestBody")) and "example" in body["content"]["application/json"]
+}
+"""The example of each request's body, by method and path."""
+
+
+def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
+    """Each example is sent as it is, to the VM and the assignment that the examples make."""
+    known = {"cloud": "fake_driver"}
+    sent: set[str] = set()
+
+    def send(path: str, **more: str) -> dict[str, Any]:
+        name = f"post {path}"
+        answer = client.post(path.format_map(known), {**EXAMPLES[name], **more})
+        assert answer.is_success, (path, answer.text)
+        sent.add(name)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    known["node"] = send("/clouds/{cloud}/nodes")["node"]["id"]
+    for name in sorted(EXAMPLES):
+        if "/actions/" in name:
+            send(name.removeprefix("post "))
+    known["assignment_id"] = send("/assignments", node=known["node"])["assignment"]
+    send("/assignments/{assignment_id}/renew")
+    assert sent == set(EXAMPLES)
