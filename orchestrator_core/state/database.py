@@ -113,14 +113,24 @@ class Database:
         Raises:
             StateUnavailable: The database cannot be reached.
         """
-        if self.is_sqlite:
-            try:
-                return sqlite_place(self.url)
-            except OSError as error:
-                raise self._to_raise(
-                    sqlite3.OperationalError(error.strerror), writes=True
-                ) from None
-        return self.read_now(postgresql_place)
+        return self._sqlite_place() if self.is_sqlite else self.read_now(postgresql_place)
+
+    def place_within(self, connection: Connection) -> str:
+        """Return the location of the database, read by a transaction that is open already.
+
+        :attr:`place` would take a second connection meanwhile. When two processes wait for each
+        other behind a pooler with two connections, that one would never come.
+
+        Raises:
+            StateUnavailable: The database file cannot be reached.
+        """
+        return self._sqlite_place() if self.is_sqlite else postgresql_place(connection)
+
+    def _sqlite_place(self) -> str:
+        try:
+            return sqlite_place(self.url)
+        except OSError as error:
+            raise self._to_raise(sqlite3.OperationalError(error.strerror), writes=True) from None
 
     async def write(self, work: Work[T]) -> T:
         """Run statements in one transaction; return their result after the commit.

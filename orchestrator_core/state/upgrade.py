@@ -65,7 +65,7 @@ def _upgrade(connection: Connection, database: Database) -> tuple[int | None, in
     scripts: ScriptDirectory = config.attributes["scripts"]  # as migrations/env.py has read it
     head = scripts.get_current_head()
     assert head is not None
-    installation.create(connection, database.place)
+    installation.create(connection, database.place_within(connection))
     connection.execute(
         update(installation_table).values(
             oldest_reader=getattr(scripts.get_revision(head).module, "oldest_reader", int(head))

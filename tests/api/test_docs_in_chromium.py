@@ -72,7 +72,7 @@ class Page:
         chromium.get("about:blank")
         self.log()  # that of the test before
         chromium.get(f"{server.url}{path}")
-        self.see("#operations-clouds-get_clouds")
+        self.see("#operations-clouds-list_clouds")
 
     def see(self, selector: str) -> WebElement:
         """Wait until an element is shown; return it."""
@@ -160,10 +160,10 @@ def _path_of(block: WebElement) -> str:
 def test_a_reader_lists_the_clouds_and_starts_a_vm(chromium: Chrome, server: Server) -> None:
     page = Page(chromium, server)
     page.authorize(OPS_TOKEN)
-    status, listed = page.try_out("clouds-get_clouds")
+    status, listed = page.try_out("clouds-list_clouds")
     assert status == 200
     assert [one["name"] for one in listed["clouds"]] == ["fake_driver"]
-    status, started = page.try_out("clouds-post_clouds_cloud_nodes", cloud="fake_driver")
+    status, started = page.try_out("nodes-start_node", cloud="fake_driver")
     assert status == 201, started
     node = f"{server.url}/api/v2/clouds/fake_driver/nodes/{started['node']['id']}"
     read = loopback.get(node, headers={"Authorization": f"Bearer {OPS_TOKEN}"})
@@ -188,8 +188,8 @@ def test_the_page_fits_into_a_window(chromium: Chrome, server: Server, width: in
     metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     page = Page(chromium, server)
-    page.click("#operations-clouds-post_clouds_cloud_nodes .opblock-summary-control")
-    page.see("#operations-clouds-post_clouds_cloud_nodes .opblock-body")
+    page.click("#operations-nodes-start_node .opblock-summary-control")
+    page.see("#operations-nodes-start_node .opblock-body")
     needed = chromium.execute_script(
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

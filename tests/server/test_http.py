@@ -82,9 +82,9 @@ def test_the_query_of_an_absolute_target_counts(server: Server) -> None:
 
 
 def test_an_absolute_target_without_a_path_is_the_root_or_the_whole_server(server: Server) -> None:
-    assert statuses(exchange(server, b"GET http://h HTTP/1.1\r\n" + CLOSE)) == [404]
+    assert statuses(exchange(server, b"GET http://h HTTP/1.1\r\n" + CLOSE)) == [302]
     assert statuses(exchange(server, b"OPTIONS http://h HTTP/1.1\r\n" + CLOSE)) == [200]
-    assert statuses(exchange(server, b"OPTIONS http://h/ HTTP/1.1\r\n" + CLOSE)) == [404]
+    assert statuses(exchange(server, b"OPTIONS http://h/nothing HTTP/1.1\r\n" + CLOSE)) == [404]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def shown(server: Server, authority: trustme.CA) -> str:
     authority.configure_trust(context)
     with httpx2.Client(verify=context) as client, client.stream("GET", server.url) as answer:
         stream = answer.extensions["network_stream"]
-        assert answer.status_code == 404
+        assert answer.status_code == 302
         certificate = stream.get_extra_info("ssl_object").getpeercert()
     return str(certificate["serialNumber"])
 

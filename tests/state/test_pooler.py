@@ -131,6 +131,14 @@ def test_a_server_and_its_durable_worker_run_behind_pgbouncer(
         assert "database failed" not in api.server.log()
 
 
+def test_an_upgrade_needs_one_session_of_the_server(postgres: MakeUrl) -> None:
+    """Two processes that both waited for a second one behind two sessions waited for ever."""
+    with pooled(postgres(), size=1) as url:
+        database = Database(url, Path())
+        assert upgrade(database) == (None, upgrade(database)[1])
+        database.close()
+
+
 def test_a_pooler_that_allows_no_transactions_is_refused(postgres: MakeUrl, tmp_path: Path) -> None:
     config = tmp_path / "orchestrator.toml"
     with pooled(postgres(), "statement") as url:

@@ -29,7 +29,7 @@ import libcloud.test.compute
 from libcloud.compute.base import NodeDriver
 from libcloud.compute.providers import DRIVERS
 
-from orchestrator_core import Deadline, PluginContext
+from orchestrator_core import Deadline, ImageFilter, PluginContext
 from orchestrator_libcloud import LibcloudDriver
 from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.http.exchange import Exchange
@@ -125,7 +125,8 @@ class Recorded:
         """Call one of the listing hooks, with its answers changed in transit."""
         self.edge.mutate, self.edge.bodies = mutate, []
         _set_type(self.driver, name)
-        found: list[Any] = getattr(self.plugin, name)(Deadline(600))
+        more = {"filters": ImageFilter()} if name == "list_images" else {}
+        found: list[Any] = getattr(self.plugin, name)(deadline=Deadline(600), **more)
         return found
 
 

@@ -15,7 +15,14 @@ import xml_clouds
 from any_host import any_host
 from paged_clouds import ALL, Cloud, answering
 
-from orchestrator_core import CloudError, CloudTimeout, Deadline, InvalidAnswer, NodeNotFound
+from orchestrator_core import (
+    CloudError,
+    CloudTimeout,
+    Deadline,
+    ImageFilter,
+    InvalidAnswer,
+    NodeNotFound,
+)
 from orchestrator_libcloud import LibcloudDriver
 
 Start = Callable[..., tuple[LibcloudDriver, Cloud]]
@@ -125,7 +132,8 @@ def start(
 
 
 def ids(driver: LibcloudDriver, name: str, seconds: float = 20) -> list[str]:
-    return [thing.id for thing in getattr(driver, name)(deadline=Deadline(seconds))]
+    more = {"filters": ImageFilter()} if name == "list_images" else {}
+    return [thing.id for thing in getattr(driver, name)(deadline=Deadline(seconds), **more)]
 
 
 @pytest.mark.parametrize(("provider", "name"), PAGED)

@@ -176,7 +176,7 @@ def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [
-        ({"firewalls": []}, "firewalls", "must name the security group"),
+        ({"firewalls": []}, "firewalls", "starts no VM without it"),
         ({"firewalls": ["sg-1a", "sg-1b"]}, "firewalls", "at most 1 entry"),
         ({"networks": ["net"]}, "networks", "the id of a vSwitch"),
         ({"root_disk": {"size": 30}}, "root_disk", "'size'"),
