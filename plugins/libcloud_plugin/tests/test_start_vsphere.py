@@ -172,7 +172,11 @@ def test_a_field_that_is_not_taken(serve: Serve, field: str) -> None:
         ({"location": "esx-1", "options": {"ex_datacenter": "x"}}, "options", "no Datacenter"),
         ({"location": "esx-1", "options": {"ex_resource_pool": "x"}}, "options", "no Resource"),
         ({"location": "esx-1", "options": {"ex_folder": 7}}, "options", "must be a name"),
-        ({"location": "esx-1", "networks": ["x"]}, "networks", "no Network named 'x'"),
+        (
+            {"location": "esx-1", "networks": ["no such net"]},
+            "networks",
+            "no Network named 'no such net'",
+        ),
         ({"location": "esx-1", "networks": ["lab net", "x"]}, "networks", "at most 1 entry"),
     ],
 )
