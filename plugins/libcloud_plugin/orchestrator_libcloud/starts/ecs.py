@@ -76,8 +76,6 @@ class EcsMapping(StartMapping):
 
     def arguments(self, driver: Any, request: StartRequest) -> dict[str, Any]:
         """Return the arguments of ``create_node``."""
-        if not request.firewalls:
-            raise InvalidParameter("firewalls", "must name the security group of the node")
         _check_options(request)
         base = importlib.import_module("libcloud.compute.base")
         password = GeneratedPassword(generate_password()[-_LONGEST_PASSWORD:])
