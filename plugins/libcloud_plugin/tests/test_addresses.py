@@ -266,7 +266,7 @@ ITEMS: dict[str, tuple[dict[str, Any], Any, list[str], list[str]]] = {
             "status": "running",
             "cpu": 2000,
             "mem": 1024,
-            "vnc_password": "x",
+            "vnc_password": "s3cret-vnc",
             "meta": {},
             "runtime": None,
             "drives": [],

@@ -51,7 +51,7 @@ def test_its_arguments_are_taken(provider: str) -> None:
         ("cloudsigma", "web", {"meta": {"orchestrator-marker": MARKER}}),
         ("ec2", "web", {"tags": {}, "client_token": MARKER}),
         ("equinixmetal", "web", {"description": f"orchestrator-marker:{MARKER}"}),
-        ("eucalyptus", "web", {"tags": {"orchestrator-marker": MARKER}, "client_token": "x"}),
+        ("eucalyptus", "web", {"tags": {"orchestrator-marker": MARKER}, "client_token": "t0ken"}),
         ("rackspace", "web", {"metadata": {"orchestrator-marker": MARKER}}),
         ("scaleway", "web", {"tags": ["mine", f"orchestrator-marker:{MARKER}"]}),
     ],

@@ -54,8 +54,8 @@ def test_an_unknown_provider_is_named_with_the_nearest_word() -> None:
 
 
 def test_missing_and_unknown_keys() -> None:
-    assert wrong(key="x") == {"provider": ["Missing data for required field."]}
-    assert wrong(provider="dummy", key="x", colour="red") == {"colour": ["Unknown field."]}
+    assert wrong(key="s3cret") == {"provider": ["Missing data for required field."]}
+    assert wrong(provider="dummy", key="s3cret", colour="red") == {"colour": ["Unknown field."]}
     assert wrong(provider="ec2") == {
         "key": ["provider 'ec2' needs it"],
         "secret": ["provider 'ec2' needs it"],
@@ -77,7 +77,7 @@ def test_what_a_provider_does_not_take() -> None:
             )
         ]
     }
-    assert set(wrong(provider="dummy", key="x", secret="env:TEST_SECRET", port=1)) == {
+    assert set(wrong(provider="dummy", key="s3cret", secret="env:TEST_SECRET", port=1)) == {
         "secret",
         "port",
     }

@@ -318,7 +318,7 @@ _BARE: Final = Image("ami-1", "old", {"root_device_type": "instance-store"})
         ),
         ({"options": {"ex_maxcount": 2}}, "options: has 'ex_maxcount', which .* does not take"),
         (
-            {"options": {"ex_clienttoken": "x"}},
+            {"options": {"ex_clienttoken": "t0ken"}},
             "options: has 'ex_clienttoken', which .* does not take",
         ),
         ({"options": {"ex_iamprofile": 5}}, "options: 'ex_iamprofile' must be text"),

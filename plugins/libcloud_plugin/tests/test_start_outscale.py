@@ -154,7 +154,7 @@ def test_a_field_that_is_not_taken(served: Served, field: str) -> None:
         ({"volumes": [{"id": "vol-1"}]}, "volumes"),
         ({"networks": ["subnet-0a", "subnet-0b"]}, "networks"),
         ({"networks": ["subnet-0a"], "options": {"ex_nics": []}}, "options"),
-        ({"options": {"ex_client_token": "x"}}, "options"),
+        ({"options": {"ex_client_token": "t0ken"}}, "options"),
         ({"options": {"ex_max_vms_count": 2}}, "options"),
         ({"options": {"ex_vm_initiated_shutdown_behavior": "restart"}}, "options"),
     ],

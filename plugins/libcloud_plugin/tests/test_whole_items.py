@@ -248,7 +248,7 @@ def test_google_shows_a_public_image_without_a_name(served: Served) -> None:
 def _upcloud(second: Answer) -> Answer:
     short = [{"uuid": f"u{n}", "title": f"vm-{n}", "state": "started"} for n in (1, 2)]
     address = {"access": "utility", "address": "10.1.0.1", "family": "IPv4"}
-    more = {"ip_addresses": {"ip_address": [address]}, "vnc_password": "x"}
+    more = {"ip_addresses": {"ip_address": [address]}, "vnc_password": "s3cret-vnc"}
 
     def answer(request: Request) -> Reply:
         if request.path.endswith("/server"):
