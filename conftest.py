@@ -1,13 +1,16 @@
-"""The order of all tests, and the mark of those that ``make quick`` runs."""
+"""What holds for every test: its order, its mark and the secrets that it must not know."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 import pytest
+
+from orchestrator_core.redaction import registry
 
 LONGEST: Final = (
     "tests/testing/test_wrong_clouds.py",
@@ -57,6 +60,18 @@ _FIXTURES: Final = frozenset(
     {"broken", "ec2_port", "postgres", "pytester", "run", "serve", "shared", "tried", "wheels"}
 )
 """Fixtures of conftest.py files that start processes."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _secrets_of_the_module() -> Iterator[None]:
+    with registry.forgotten_afterwards():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_the_test() -> Iterator[None]:
+    with registry.forgotten_afterwards():
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

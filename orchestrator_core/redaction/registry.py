@@ -7,6 +7,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote
@@ -97,6 +98,19 @@ class Registry:
                 secrets = {secret: None for values in self._kept.values() for secret in values}
                 matcher = self._kept_matcher = Matcher(_parts(secrets))
         return [matcher, *self._matchers]
+
+    @contextmanager
+    def forgotten_afterwards(self) -> Iterator[None]:
+        """Forget at the end what became known in between; see :func:`forgotten_afterwards`."""
+        with self._lock:
+            kept = {source: values.copy() for source, values in self._kept.items()}
+            blocks, matchers = [block.copy() for block in self._blocks], self._matchers
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept, self._kept_matcher = kept, None
+                self._blocks, self._matchers = blocks, matchers
 
     def renew_lock(self) -> None:
         """Replace the lock in a child process, whose parent may have held the old one."""
@@ -225,3 +239,12 @@ def redact_line(line: str, *, is_plain: bool = False) -> str:
             hexadecimal. Most lines are so, and decoding them would cost a tenth of a request.
     """
     return _registry.redact(line, may_be_cut=False, depth=0 if is_plain else DEPTH)
+
+
+def forgotten_afterwards() -> AbstractContextManager[None]:
+    """Forget at the end each secret that became known in between: for tests in one process.
+
+    Without it, a word that one test gives as a password would be ``***`` in all messages that later
+    tests read.
+    """
+    return _registry.forgotten_afterwards()
