@@ -92,4 +92,5 @@ def test_a_start_without_a_resource_group_creates_nothing(
     assert answer.status_code == 400
     assert "options" in answer.text
     assert "[clouds.azure.start]" in answer.text
-    assert [one.path for one in sent.requests if one.method != "GET"] == ["/t/oauth2/token"]
+    changes = {one.path for one in sent.requests if one.method != "GET"}
+    assert changes <= {"/t/oauth2/token"}  # a login, if the server was quick to connect
