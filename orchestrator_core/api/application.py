@@ -14,6 +14,7 @@ from orchestrator_core.api.admission import Admission, release
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.docs_page.routes import DOCS
+from orchestrator_core.api.health.routes import HEALTH
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.portions import in_portions
 from orchestrator_core.api.router import API, add_routes, form_of
@@ -25,6 +26,10 @@ from orchestrator_core.origin import origin
 
 _SMALL_PART: Final = 4096
 """The bytes of a body's part from which on it waits for its caller's turn."""
+
+_BESIDE_API: Final = (DOCS, HEALTH)
+_BELOW: Final = tuple(f"{path}/" for path in _BESIDE_API)
+"""The paths of this server outside the API, and the beginnings of the paths below them."""
 
 _Message = dict[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -168,9 +173,10 @@ def _below_prefix(scope: _Message) -> _Message:
     """
     prefix = scope["root_path"].rstrip("/")
     path = scope["path"]
-    if path == f"{prefix}{DOCS}" or path.startswith((f"{prefix}{API}", f"{prefix}{DOCS}/")):
-        path = path.removeprefix(prefix)
-    elif path.rstrip("/") == prefix and prefix != DOCS:  # there it is the page's own path
+    kept = path.removeprefix(prefix)
+    if kept in _BESIDE_API or kept.startswith((API, *_BELOW)):
+        path = kept
+    elif path.rstrip("/") == prefix and prefix not in _BESIDE_API:  # there it is its own path
         path = "/"
     return {**scope, "root_path": prefix, "path": path}
 
@@ -180,7 +186,7 @@ def build_application(services: Services) -> Application:
     settings = services.settings
     app = Application(
         body_timeout=settings.server.body_timeout,
-        end_waits=services.broker.readiness.stop,
+        end_waits=services.broker.end_waits,
         middleware=[
             Gatekeeper(
                 Authenticator(settings.auth, settings.server.hosts),

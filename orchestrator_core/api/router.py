@@ -13,6 +13,7 @@ import falcon.asgi
 
 from orchestrator_core.api.docs_page.routes import routes as docs_routes
 from orchestrator_core.api.errors import Form, MethodNotImplemented, answer_in_version_1
+from orchestrator_core.api.health.routes import routes as health_routes
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.routes import routes as v1_routes
@@ -52,11 +53,11 @@ def form_of(path: str) -> Form:
 
 
 def add_routes(app: falcon.asgi.App[Any, Any], services: Services) -> None:
-    """Add every version's routes below ``/api/<version>``, and the page ``/docs``."""
+    """Add every version's routes below ``/api/<version>``, and those beside them."""
     for name, version in VERSIONS.items():
         for path, resource in version.routes(services):
             app.add_route(f"{API}{name}{path}", resource)
-    for path, resource in docs_routes():
+    for path, resource in (*docs_routes(), *health_routes(services)):
         app.add_route(path, resource)
     app.add_sink(_whole_server, _ASTERISK)  # type: ignore[arg-type]  # Falcon types it for WSGI
     app.add_sink(_other_server, _AUTHORITY)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+    from orchestrator_core.broker.health import StateHealth
     from orchestrator_core.broker.queries import OperationQueries
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Broker(ABC):
     def __init__(self) -> None:
         self.in_flight = InFlight()
         self.readiness = ReadinessWaits()
+        self.is_stopping = False
 
     @abstractmethod
     async def start_vm(self, change: Change, order: StartOrder) -> Started:
@@ -142,10 +144,23 @@ class Broker(ABC):
         """Ask for a VM; a broker that records starts repeats this for a VM that is still new."""
         return await ask()
 
+    async def state_health(self) -> StateHealth | None:
+        """Return the health of the database; None for a broker that has none.
+
+        Raises:
+            StateUnavailable: The database cannot be reached.
+        """
+        return None
+
+    def end_waits(self) -> None:
+        """Let the requests answer that only wait for a VM; the process is about to stop."""
+        self.is_stopping = True
+        self.readiness.stop()
+
     async def start(self) -> None:  # noqa: B027 - a broker may have nothing to prepare
         """Prepare the broker; the process is about to serve."""
 
     async def stop(self) -> None:
         """Wait for every change in flight, then release all resources; the process is stopping."""
-        self.readiness.stop()
+        self.end_waits()
         await self.in_flight.drain()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from orchestrator_core.broker import health
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes.action import ActionHandler
 from orchestrator_core.broker.changes.assign import Assigner
@@ -16,6 +17,7 @@ from orchestrator_core.broker.changes.renew import Renewer
 from orchestrator_core.broker.changes.start import Starter
 from orchestrator_core.broker.changes.visibility import until_shown
 from orchestrator_core.broker.handlers import HANDLERS
+from orchestrator_core.broker.health import StateHealth
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.ledger import held_names, queries
 from orchestrator_core.broker.ledger.namesakes import Namesakes
@@ -162,6 +164,13 @@ class DurableBroker(Broker):
     def holders(self, cloud: str) -> Mapping[str, Holder]:
         """Return the present holder of each assigned VM of a cloud, by node id. This blocks."""
         return self.database.read_now(lambda connection: queries.holders(connection, cloud))
+
+    async def state_health(self) -> StateHealth:
+        """Return the health of the database, and whether this process is registered in it."""
+        is_registered = self.process.is_registered
+        return await self.database.read(
+            lambda connection: health.read(connection, is_registered=is_registered)
+        )
 
     def name_operation(self) -> str:
         """Return an id for the next change's record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,9 @@ from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.server.interpreter import spare_the_collector
+from orchestrator_core.server.serving import mark_serving, unmark
 from orchestrator_core.server.supervisor import pulse
+from orchestrator_core.server.systemd import Notifier
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import proven
@@ -50,14 +53,26 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         raise SettingsError("state: is missing")
     worker = DurableWorker(broker, components.registry, settings.state)
 
+    notifier, serving = Notifier.take(), threading.Event()
+    unmark()  # the pid may be one of an earlier worker
+
+    def stop() -> None:
+        serving.clear()
+        unmark()
+        notifier.send("STOPPING=1", "STATUS=Finishing operations")
+        worker.stop()
+
     async def live() -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
+            loop.add_signal_handler(number, stop)
         watching = None if supervisor is None else asyncio.ensure_future(_watch(worker, supervisor))
-        beating = asyncio.ensure_future(_beat(pulse(os.getpid())))
+        beating = asyncio.ensure_future(_beat(pulse(os.getpid()), notifier, serving))
         await broker.start()
         _log.info("durable worker ready", process=broker.process.id)
+        serving.set()
+        mark_serving()
+        notifier.send("READY=1", "STATUS=Running operations")
         try:
             await worker.run()
         finally:
@@ -71,8 +86,11 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
     asyncio.run(live())
 
 
-async def _beat(file: Path) -> None:
+async def _beat(file: Path, notifier: Notifier, serving: threading.Event) -> None:
     while True:
+        notifier.keep_alive()
+        if serving.is_set():
+            mark_serving()
         with suppress(OSError):  # the next touch may succeed
             file.touch()  # noqa: ASYNC240 - the file is in memory
         await asyncio.sleep(1.0)

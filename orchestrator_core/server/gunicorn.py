@@ -15,10 +15,12 @@ from orchestrator_core.redaction import redact
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server import tls
+from orchestrator_core.server.announcer import announce
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.master import guard_master
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
+from orchestrator_core.server.systemd import Notifier
 from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, CLOUD_DEADLINES
 from orchestrator_core.settings.model import ServerSettings, Settings
 from orchestrator_core.settings.snapshot import current
@@ -80,7 +82,15 @@ def on_starting(arbiter: Any) -> None:
     _stop_to_the_end(arbiter)
     guard_master(arbiter)
     supervisor = supervise(arbiter, graceful_timeout())
-    guard_reload(arbiter, supervisor.renew, supervisor.look)
+    announcer = announce(arbiter, Notifier.take(), supervisor, graceful_timeout())
+
+    def look() -> None:
+        supervisor.look()
+        announcer.look()
+
+    guard_reload(arbiter, supervisor.renew, look)
+    reload: Callable[[], None] = arbiter.handle_hup
+    arbiter.handle_hup = lambda: announcer.around_reload(reload)
 
 
 def _import_for_all_workers() -> None:

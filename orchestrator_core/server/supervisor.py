@@ -92,6 +92,13 @@ class Supervisor:
         self._started = 0.0
         self._pause = 0.0
 
+    @property
+    def wanted_pid(self) -> int | None:
+        """The pid of the worker; 0 if the settings ask for one and none runs, None without one."""
+        if self._worker is not None:
+            return self._worker.process.pid
+        return 0 if _wanted(current()) else None
+
     def look(self) -> None:
         """Make sure that a worker runs if the settings ask for one."""
         self._end_the_stuck()

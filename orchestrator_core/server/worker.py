@@ -24,6 +24,7 @@ from orchestrator_core.server.lifespan import Startup
 from orchestrator_core.server.master import HELD_SIGNALS
 from orchestrator_core.server.parser import use_parser
 from orchestrator_core.server.protocol import Protocol
+from orchestrator_core.server.serving import mark_serving, unmark
 from orchestrator_core.settings.snapshot import current, prove, reload_number
 
 _RETRY_SECONDS: Final = 2.0
@@ -47,6 +48,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         # another.
         gasgi.ASGIProtocol = Protocol
         use_parser()
+        unmark()  # the pid may be one of an earlier worker
         try:
             super().init_process()
         except Exception as error:
@@ -153,9 +155,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """Notify the master that this worker is alive."""
         super().notify()
         self._beating = self.alive
+        if self.alive:  # gunicorn calls this only once the worker listens
+            mark_serving()
 
     async def _shutdown(self) -> None:
         self._beating = False
+        unmark()
         # The application itself learns of the stop only after the last request has its answer, and
         # a request may wait for minutes until its VM is ready. A durable worker waits on for it.
         end_waits = getattr(self.asgi, "end_waits", None)

@@ -111,13 +111,18 @@ class Process:
         if not tasks:
             del self._running[operation_id]
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether every other process counts this one as alive."""
+        return uptime() < self._sure_until
+
     def check_lease(self) -> None:
         """Check that no other process can consider this one dead.
 
         Raises:
             StateUnavailable: when another process may consider this one dead.
         """
-        if uptime() >= self._sure_until:
+        if not self.is_registered:
             raise StateUnavailable
 
     def ownership_check(self) -> Callable[[], None]:

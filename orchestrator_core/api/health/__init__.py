@@ -1,0 +1,1 @@
+"""Health of the server, for supervisors, load balancers and people."""
