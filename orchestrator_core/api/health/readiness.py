@@ -25,7 +25,7 @@ _SILENT: Final = "This process cannot write its heartbeat, and begins no changes
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What keeps this process from serving, and notes about its database.
+    """The reasons that keep this process from serving, and the holds in its database.
 
     Attributes:
         database: the reason why the database cannot be used; empty if it can, or if there is none.
