@@ -91,6 +91,11 @@ def make_components(
     """
     plugins = plugins or load_plugins(settings.plugins)
     directory = directory or run_directory()
+    if settings.metrics.enabled:
+        # prometheus-client is loaded only if it is used.
+        from orchestrator_core.metrics.recording import record  # noqa: PLC0415
+
+        record(directory)
     inventory = CloudInventory()
     if settings.state is None:
         host = HostEnvironment(directory, inventory)

@@ -23,10 +23,21 @@ of work that several requests share, such as a read of a cloud, have the id of t
 """
 
 
+class _Stream:
+    stream: LogStream | None = None
+
+
+def log_stream() -> LogStream:
+    """Return the stream of this process's log lines; each write must be whole lines."""
+    if _Stream.stream is None:
+        _Stream.stream = LogStream(sys.stderr)
+    return _Stream.stream
+
+
 def configure_logging(settings: ServerSettings) -> None:
     """Send the core's log lines, and the warnings of its libraries, to standard error."""
     level = getattr(logging, settings.log_level.upper())
-    stream = LogStream(sys.stderr)
+    stream = _Stream.stream = LogStream(sys.stderr)
     structlog.configure(
         processors=[*_before(), *_after(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(level),

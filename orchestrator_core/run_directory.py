@@ -116,7 +116,7 @@ class Freshener:
             return
         self._next = time.monotonic() + _FRESH_SECONDS
         with suppress(OSError):
-            for file in self._directory.iterdir():
+            for file in self._directory.rglob("*"):
                 if not file.match(self._but):
                     os.utime(file)
 

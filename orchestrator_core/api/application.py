@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.docs_page.routes import DOCS
 from orchestrator_core.api.health.routes import HEALTH
+from orchestrator_core.api.metrics.routes import METRICS
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
+from orchestrator_core.api.observer import Observer
 from orchestrator_core.api.portions import in_portions
 from orchestrator_core.api.router import API, add_routes, form_of
 from orchestrator_core.api.services import Services
@@ -27,7 +30,7 @@ from orchestrator_core.origin import origin
 _SMALL_PART: Final = 4096
 """The bytes of a body's part from which on it waits for its caller's turn."""
 
-_BESIDE_API: Final = (DOCS, HEALTH)
+_BESIDE_API: Final = (DOCS, HEALTH, METRICS)
 _BELOW: Final = tuple(f"{path}/" for path in _BESIDE_API)
 """The paths of this server outside the API, and the beginnings of the paths below them."""
 
@@ -42,12 +45,19 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
     Args:
         body_timeout: the seconds allowed for the whole body.
         end_waits: the function that lets the requests answer that only wait for a VM.
+        observer: the observer of all requests.
     """
 
     def __init__(
-        self, *, body_timeout: float, end_waits: Callable[[], None], **kwargs: Any
+        self,
+        *,
+        body_timeout: float,
+        end_waits: Callable[[], None],
+        observer: Observer,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._observer = observer
         self.end_waits = end_waits
         self._body_timeout = body_timeout
         self._portions = Turns()
@@ -64,10 +74,16 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         send = in_portions(send, self._portions)
         if scope.get("root_path"):
             scope = _below_prefix(scope)
+        begun, failure = time.perf_counter(), None
         try:
             await self._serve(scope, receive, send)
+        except BaseException as error:
+            failure = error
+            raise
         finally:
             release(scope)
+            self._observer.end(scope, time.perf_counter() - begun, failure)
+            del failure  # otherwise the error and this frame would keep each other alive
 
     async def _serve(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http" or not has_body(scope):
@@ -184,18 +200,21 @@ def _below_prefix(scope: _Message) -> _Message:
 def build_application(services: Services) -> Application:
     """Return the application with the routes of every version."""
     settings = services.settings
+    observer = Observer(settings.server)
     app = Application(
         body_timeout=settings.server.body_timeout,
         end_waits=services.broker.end_waits,
+        observer=observer,
         middleware=[
             Gatekeeper(
                 Authenticator(settings.auth, settings.server.hosts),
                 Admission(settings.server.max_requests_per_caller),
+                observer,
             ),
-            Caretaker(services),
+            Caretaker(services, observer),
         ],
     )
     app.req_options.strip_url_path_trailing_slash = True
     errors.install(app, form_of)
-    add_routes(app, services)
+    add_routes(app, services, observer)
     return app

@@ -32,7 +32,7 @@ class Authenticator:
         # All digests have the same length, so that a comparison reveals nothing of a token's
         # length.
         self._callers = [
-            (_digest(token.reveal().encode()), name)
+            (digest(token.reveal().encode()), name)
             for name, token in sorted(settings.tokens.items())
         ]
 
@@ -46,15 +46,15 @@ class Authenticator:
         if self._open:
             self._check_local(req)
             return ANONYMOUS
-        token = _token(req)
+        token = token_of(req)
         if not token:
             raise Unauthenticated(
                 "A token is needed: Authorization: Bearer TOKEN, or X-Auth-Token: TOKEN"
             )
-        given = _digest(token.encode("latin-1"))  # the bytes as they were sent
+        given = digest(token.encode("latin-1"))  # the bytes as they were sent
         found = None
-        for digest, name in self._callers:
-            if hmac.compare_digest(given, digest):
+        for known, name in self._callers:
+            if hmac.compare_digest(given, known):
                 found = name
         if found is None:
             raise Unauthenticated("The token is not valid")
@@ -85,7 +85,8 @@ def _is_unix_socket(host: str, port: object) -> bool:
     return isinstance(port, str) or (port is None and "/" in host)
 
 
-def _token(req: falcon.asgi.Request) -> str | None:
+def token_of(req: falcon.asgi.Request) -> str | None:
+    """Return the token of a request; None without one."""
     header = req.get_header("Authorization")
     if header is not None:
         scheme, _, token = header.partition(" ")
@@ -93,5 +94,6 @@ def _token(req: falcon.asgi.Request) -> str | None:
     return req.get_header("X-Auth-Token")
 
 
-def _digest(token: bytes) -> bytes:
+def digest(token: bytes) -> bytes:
+    """Return a digest of a token; comparing digests reveals nothing of the token's length."""
     return hashlib.sha256(token).digest()

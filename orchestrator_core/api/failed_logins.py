@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from orchestrator_core.metrics.meter import meter
+
 _log = structlog.get_logger(__name__)
 
 _FREE: Final = 5
@@ -52,6 +54,7 @@ class FailedLogins:
         self._addresses[address] = failures
         while len(self._addresses) > _MOST_ADDRESSES:
             self._addresses.popitem(last=False)
+        meter().failed_login()
         self._tell(address, failures.count, why)
         doubled = failures.count - _FREE - 1
         return 0.0 if doubled < 0 else min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(doubled, 16))

@@ -10,20 +10,24 @@ from typing import Any
 
 import falcon
 
+from orchestrator_core.api.addresses import address_of
 from orchestrator_core.api.admission import RELEASE, Admission
 from orchestrator_core.api.auth import ANONYMOUS, Authenticator
 from orchestrator_core.api.deprecated import tell_successor
 from orchestrator_core.api.errors import MethodNotImplemented, Unauthenticated
 from orchestrator_core.api.failed_logins import FailedLogins
+from orchestrator_core.api.observer import Observer
 from orchestrator_core.api.paths import is_plain
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.unread_body import has_body, skip_body
+from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import request_id
 from orchestrator_core.origin import Lane, Origin, caller_key, origin
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_KNOWN = _READS | {"POST", "PUT", "PATCH", "DELETE"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -33,11 +37,15 @@ class Gatekeeper:
     Args:
         authenticator: the check that identifies the caller.
         admission: the queue in which callers take turns, with a limit of requests in flight.
+        observer: the observer of all requests.
     """
 
-    def __init__(self, authenticator: Authenticator, admission: Admission) -> None:
+    def __init__(
+        self, authenticator: Authenticator, admission: Admission, observer: Observer
+    ) -> None:
         self._authenticator = authenticator
         self._admission = admission
+        self._observer = observer
         self._process = secrets.token_hex(4)
         self._requests = itertools.count(1)
         self._failed_logins = FailedLogins()
@@ -49,8 +57,11 @@ class Gatekeeper:
             falcon.HTTPRouteNotFound: when the path cannot belong to a route.
         """
         given = req.get_header("X-Request-ID")
-        name = given if given and _REQUEST_ID.fullmatch(given) else self._new_id()
+        is_given = bool(given and _REQUEST_ID.fullmatch(given))
+        name = given if given and is_given else self._new_id()
         req.context.request_id = name
+        req.context.is_named_by_client = is_given or req.method not in _KNOWN
+        self._observer.begin(req, resp)
         request_id.set(name)
         resp.set_header("X-Request-ID", name)
         one = Origin(self._identify(req), Lane.READ if req.method in _READS else Lane.CHANGE)
@@ -72,7 +83,7 @@ class Gatekeeper:
             return
         refusal = req.context.refusal
         if isinstance(refusal, Unauthenticated):
-            await asyncio.sleep(self._failed_logins.add(_address(req), refusal.message))
+            await asyncio.sleep(self._failed_logins.add(address_of(req), refusal.message))
         if refusal is not None:
             raise refusal
         req.scope[RELEASE] = self._admission.enter(origin.get().caller)
@@ -89,32 +100,38 @@ class Gatekeeper:
             caller = self._authenticator.caller(req)
         except OrchestratorError as error:
             req.context.refusal = error
-            return f"address {_address(req)}"
+            return f"address {address_of(req)}"
         req.context.caller = caller
-        return f"address {_address(req)}" if caller == ANONYMOUS else caller_key(caller)
+        return f"address {address_of(req)}" if caller == ANONYMOUS else caller_key(caller)
 
     def _new_id(self) -> str:
         """Return an id that is unique over all processes; a random one would cost more."""
         return f"{self._process}-{next(self._requests):x}"
 
 
-def _address(req: Request) -> str:
-    """Return the client's address; all clients of a Unix socket have the same one."""
-    return req.remote_addr if req.scope.get("client") else "unix"
-
-
 class Caretaker:
-    """The middleware that starts the broker, and waits for its changes when the server stops."""
+    """The middleware that starts the broker, and waits for its changes when the server stops.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: the objects that it starts and stops.
+        observer: the observer of all requests, which writes its last lines at the stop.
+    """
+
+    def __init__(self, services: Services, observer: Observer) -> None:
         self._services = services
+        self._observer = observer
+        self._measuring: asyncio.Task[None] | None = None
 
     async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Start the broker before the first request."""
         await self._services.broker.start()
+        self._measuring = asyncio.ensure_future(measure_load(self._services.registry))
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
         """Stop the broker, then close the clouds and the extensions."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+        self._observer.flush()
         await self._services.broker.stop()
         await self._services.registry.close()
         self._services.extensions.close()

@@ -14,6 +14,8 @@ import falcon.asgi
 from orchestrator_core.api.docs_page.routes import routes as docs_routes
 from orchestrator_core.api.errors import Form, MethodNotImplemented, answer_in_version_1
 from orchestrator_core.api.health.routes import routes as health_routes
+from orchestrator_core.api.metrics.routes import routes as metrics_routes
+from orchestrator_core.api.observer import Observer
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1.routes import routes as v1_routes
@@ -52,12 +54,13 @@ def form_of(path: str) -> Form:
     return answer_in_version_1 if version is None else version.form
 
 
-def add_routes(app: falcon.asgi.App[Any, Any], services: Services) -> None:
+def add_routes(app: falcon.asgi.App[Any, Any], services: Services, observer: Observer) -> None:
     """Add every version's routes below ``/api/<version>``, and those beside them."""
     for name, version in VERSIONS.items():
         for path, resource in version.routes(services):
             app.add_route(f"{API}{name}{path}", resource)
-    for path, resource in (*docs_routes(), *health_routes(services)):
+    beside = (*docs_routes(), *health_routes(services), *metrics_routes(services, observer))
+    for path, resource in beside:
         app.add_route(path, resource)
     app.add_sink(_whole_server, _ASTERISK)  # type: ignore[arg-type]  # Falcon types it for WSGI
     app.add_sink(_other_server, _AUTHORITY)  # type: ignore[arg-type]

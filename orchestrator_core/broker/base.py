@@ -23,6 +23,7 @@ from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
+    from orchestrator_core.broker.figures import Figures
     from orchestrator_core.broker.health import StateHealth
     from orchestrator_core.broker.queries import OperationQueries
 
@@ -151,6 +152,14 @@ class Broker(ABC):
             StateUnavailable: The database cannot be reached.
         """
         return None
+
+    async def figures(self) -> Figures:
+        """Return the figures of the whole installation for ``/metrics``; empty without a database.
+
+        Raises:
+            StateUnavailable: The database cannot be reached.
+        """
+        return {}
 
     def end_waits(self) -> None:
         """Let the requests answer that only wait for a VM; the process is about to stop."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from orchestrator_core.broker import health
+from orchestrator_core.broker import figures, health
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes.action import ActionHandler
 from orchestrator_core.broker.changes.assign import Assigner
@@ -16,6 +16,7 @@ from orchestrator_core.broker.changes.release import Releaser
 from orchestrator_core.broker.changes.renew import Renewer
 from orchestrator_core.broker.changes.start import Starter
 from orchestrator_core.broker.changes.visibility import until_shown
+from orchestrator_core.broker.figures import Figures
 from orchestrator_core.broker.handlers import HANDLERS
 from orchestrator_core.broker.health import StateHealth
 from orchestrator_core.broker.inventory import CloudInventory
@@ -171,6 +172,11 @@ class DurableBroker(Broker):
         return await self.database.read(
             lambda connection: health.read(connection, is_registered=is_registered)
         )
+
+    async def figures(self) -> Figures:
+        """Return the figures of the whole installation for ``/metrics``."""
+        timeout = self._recorder.process_timeout
+        return await self.database.read(lambda connection: figures.read(connection, timeout))
 
     def name_operation(self) -> str:
         """Return an id for the next change's record."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import structlog
 
 from orchestrator_core.errors import CloudBusy, OrchestratorError, RequestError, Unsupported
+from orchestrator_core.metrics.meter import meter
 
 _log = structlog.get_logger(__name__)
 
@@ -42,11 +43,13 @@ class Journal:
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._log = _log.bind(**labels)
+        self._target, self._name = next(iter(labels.items()))
         self.last_success: Event | None = None
         self.last_error: Event | None = None
 
     def not_called(self, operation: str, refusal: OrchestratorError) -> None:
         """Log a call that was refused here, before it reached the plugin."""
+        meter().call(self._target, self._name, operation, refusal.code, None)
         self._log.debug("cloud not called", operation=operation, outcome=refusal.code)
 
     def renewed(self, failure: OrchestratorError | None) -> None:
@@ -60,6 +63,8 @@ class Journal:
         self, operation: str, attempt: int, seconds: float, error: BaseException | None
     ) -> None:
         """Log and remember the end of an attempt."""
+        if not isinstance(error, CloudBusy):
+            meter().call(self._target, self._name, operation, _outcome(error), seconds)
         line = {"operation": operation, "attempt": attempt, "duration": round(seconds, 4)}
         if error is None:
             self.last_success = Event(operation, datetime.now(UTC))
@@ -75,3 +80,11 @@ class Journal:
             self._log.info("cloud call", **line, outcome="abandoned")
         else:
             self._log.error("cloud call", **line, outcome="internal_error", exc_info=error)
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    if isinstance(error, OrchestratorError):
+        return error.code
+    return "abandoned" if isinstance(error, asyncio.CancelledError) else "internal_error"

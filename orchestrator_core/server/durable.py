@@ -15,6 +15,7 @@ import structlog
 from orchestrator_core.app import make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
+from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.server.interpreter import spare_the_collector
@@ -68,6 +69,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
             loop.add_signal_handler(number, stop)
         watching = None if supervisor is None else asyncio.ensure_future(_watch(worker, supervisor))
         beating = asyncio.ensure_future(_beat(pulse(os.getpid()), notifier, serving))
+        measuring = asyncio.ensure_future(measure_load(components.registry))
         await broker.start()
         _log.info("durable worker ready", process=broker.process.id)
         serving.set()
@@ -81,6 +83,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
             await broker.stop()
             await components.registry.close()
             beating.cancel()
+            measuring.cancel()
             components.extensions.close()
 
     asyncio.run(live())

@@ -11,6 +11,8 @@ from typing import Any, Final
 from gunicorn.errors import HaltServer
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.metrics.catalogue import FOLDER
+from orchestrator_core.metrics.slots import wipe
 from orchestrator_core.redaction import redact
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
@@ -74,7 +76,7 @@ def on_starting(arbiter: Any) -> None:
     try:
         check_binding(current(), arbiter.cfg.address)
         tls.keep(tls.make_context(current()))
-        run_directory()
+        wipe(run_directory() / FOLDER)
     except OrchestratorError as error:
         sys.exit(redact(f"orchestrator: {error.message}"))
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)

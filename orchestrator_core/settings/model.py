@@ -46,6 +46,7 @@ class ServerSettings:
     forwarded_allow_ips: str | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    access_log: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class AuthSettings:
     mode: Literal["none", "token"] = "none"
     tokens: Mapping[str, Secret] = field(default_factory=dict)
     allow_weak_tokens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """The measurements that ``/metrics`` shows, and who may read them."""
+
+    enabled: bool = True
+    token: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +191,7 @@ class Settings:
     default_cloud: str | None = None
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     plugins: PluginSettings = field(default_factory=PluginSettings)
     clouds: Mapping[str, CloudSettings] = field(default_factory=dict)
     assignments: Mapping[str, AssignmentSettings] = field(default_factory=dict)

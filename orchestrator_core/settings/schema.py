@@ -12,6 +12,7 @@ from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.schema_fields import OneOf, text
 from orchestrator_core.settings.server_schema import (
     AuthSchema,
+    MetricsSchema,
     PluginsSchema,
     ServerSchema,
     StateSchema,
@@ -63,6 +64,7 @@ class SettingsSchema(Schema):
     )
     server = fields.Nested(ServerSchema)
     auth = fields.Nested(AuthSchema)
+    metrics = fields.Nested(MetricsSchema)
     plugins = fields.Nested(PluginsSchema)
     state = fields.Nested(StateSchema)
     clouds = _sections(CloudSchema)

@@ -1,4 +1,4 @@
-"""Schemas of the server itself: ``[server]``, ``[auth]``, ``[plugins]`` and ``[state]``."""
+"""Schemas of the sections about the server itself, not about its clouds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from orchestrator_core.settings.model import (
     AuthSettings,
+    MetricsSettings,
     PluginSettings,
     ServerSettings,
     StateSettings,
@@ -127,6 +128,10 @@ class ServerSchema(SectionSchema):
     log_level = choice(
         "debug", "info", "warning", "error", description="The least important level that is logged."
     )
+    access_log = flag(
+        "Whether each request is logged in a line `request`, at level `info`. Requests for "
+        "`/health` and `/metrics` are logged at level `debug`."
+    )
 
 
 class AuthSchema(SectionSchema):
@@ -174,6 +179,30 @@ class AuthSchema(SectionSchema):
             seen.setdefault(token, name)
         if wrong:
             raise ValidationError({"tokens": wrong})
+
+
+class MetricsSchema(SectionSchema):
+    """The metrics of all processes of this server, which Prometheus reads at `/metrics`."""
+
+    model = MetricsSettings
+
+    enabled = flag("Whether metrics are recorded and served.")
+    token = SecretField(
+        keep=True,
+        metadata={
+            "description": "The token that each request for metrics needs, as `Authorization: "
+            "Bearer TOKEN`. Without it, metrics are served on loopback only, and not through a "
+            "proxy. The tokens of callers do not open them.",
+            "allowed": "a token of at least 128 bits: `openssl rand -hex 32` makes one",
+        },
+    )
+
+    @validates_schema(skip_on_field_errors=True)
+    def _hard_to_guess(self, data: Mapping[str, Any], **_: Any) -> None:
+        token = data.get("token")
+        why = None if token is None else weakness(token.reveal())
+        if why is not None:
+            raise ValidationError(f"the token {why}", "token")
 
 
 class PluginsSchema(SectionSchema):

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator_core.errors import CommitUnconfirmed, OrchestratorError, StateUnavailable
 from orchestrator_core.fair_threads import FairThreads
+from orchestrator_core.metrics.meter import meter
 from orchestrator_core.state import damage, sqlite_errors, sqlite_file
 from orchestrator_core.state.engines import make_engine
 from orchestrator_core.state.failures import Failures
@@ -141,13 +142,17 @@ class Database:
             Exception: The exception that the work raised; nothing was changed.
         """
         self._check_open()
+        asked_at, outcome = time.monotonic(), "error"
         try:
             done = await self._writer.submit(work)
+            outcome = "ok"
         except OrchestratorError as error:
             self._note(error, writes=True)
             raise
         except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
             raise await asyncio.to_thread(self._to_raise, error, writes=True) from None
+        finally:
+            meter().transaction("write", outcome, time.monotonic() - asked_at)
         self._failures.over(writes=True)
         return done
 
@@ -158,14 +163,17 @@ class Database:
             StateUnavailable: The database cannot be reached.
         """
         self._check_open()
-        asked_at = time.monotonic()
+        asked_at, outcome = time.monotonic(), "error"
         try:
             found: T = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
+            outcome = "ok"
         except OrchestratorError as error:
             self._note(error, writes=False)
             raise
         except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
             raise await asyncio.to_thread(self._to_raise, error, writes=False) from None
+        finally:
+            meter().transaction("read", outcome, time.monotonic() - asked_at)
         self._failures.over(writes=False)
         return found
 

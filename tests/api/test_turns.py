@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from orchestrator_core.api.application import Application
+from orchestrator_core.api.observer import Observer
 from orchestrator_core.api.portions import PORTION, in_portions
 from orchestrator_core.api.turns import Turns
 from orchestrator_core.origin import Origin, origin
+from orchestrator_core.settings.model import ServerSettings
 
 CLIENTS = 50
 PORTIONS = 20
@@ -74,7 +76,8 @@ class Reader(Application):
     """An application that reads the whole body and answers nothing else."""
 
     def __init__(self, *, body_timeout: float) -> None:
-        super().__init__(body_timeout=body_timeout, end_waits=lambda: None)
+        observer = Observer(ServerSettings())
+        super().__init__(body_timeout=body_timeout, end_waits=lambda: None, observer=observer)
         self.add_route("/", self)
 
     async def on_post(self, req: Any, resp: Any) -> None:

@@ -15,7 +15,13 @@ from orchestrator_core.broker.changes.late_writes import LateWrites
 from orchestrator_core.broker.changes.room import RoomTurns
 from orchestrator_core.broker.operations import acquire, inserts, outcome, updates
 from orchestrator_core.broker.operations.change import Change
-from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
+from orchestrator_core.broker.operations.operation import (
+    FINAL,
+    Draft,
+    Operation,
+    Progress,
+    Requester,
+)
 from orchestrator_core.broker.process.process import Process
 from orchestrator_core.broker.states import OperationState
 from orchestrator_core.clouds.permit import Permit
@@ -27,6 +33,7 @@ from orchestrator_core.errors import (
     StateUnavailable,
     Superseded,
 )
+from orchestrator_core.metrics.meter import meter
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock_watch import ClockWatch
 from orchestrator_core.state.database import Database
@@ -55,6 +62,7 @@ class Recorder:
     def __init__(self, database: Database, process: Process, settings: StateSettings) -> None:
         self.database = database
         self.process = process
+        self.process_timeout = settings.process_timeout
         self.delays = Delays(database, process.clock, settings)
         self._room_turns = RoomTurns()
         self._late = LateWrites(database, process)
@@ -141,6 +149,7 @@ class Recorder:
             return work(connection)
 
         done = await asyncio.shield(asyncio.ensure_future(self._write_done(record)))
+        _measure(done[0])
         change.notify_recorded(done[0])
         return done
 
@@ -281,9 +290,11 @@ class Recorder:
 
         async def write() -> Operation:
             try:
-                return await self._late.insist(work)
+                written = await self._late.insist(work)
             except Superseded:
                 return await self._superseded(operation, made, on_superseded)
+            _measure(written)
+            return written
 
         try:
             return await write()
@@ -378,6 +389,11 @@ class Recorder:
     def _withdraw(self, writing: asyncio.Future[Operation], on_abort: Statements) -> None:
         if not writing.cancelled() and writing.exception() is None:
             self.later(writing.result(), _caller_left(writing.result()), on_abort)
+
+
+def _measure(operation: Operation) -> None:
+    if operation.state in FINAL:
+        meter().operation_ended(operation.kind, operation.state)
 
 
 def _caller_left(operation: Operation) -> Progress:
