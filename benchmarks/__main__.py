@@ -10,7 +10,7 @@ from pathlib import Path
 
 SUBJECTS = (
     *("version_1", "isolation", "neighbour", "sharing", "libcloud_nodes", "shaping", "lag"),
-    *("state", "many_clouds", "starts_with_fields", "version_2"),
+    *("state", "many_clouds", "starts_with_fields", "version_2", "observability"),
 )
 
 

@@ -84,19 +84,23 @@ def serving(settings: str, directory: Path, workers: int = 2) -> Iterator[int]:
 
 
 @contextmanager
-def running(command: list[str], port: int, body: Path) -> Iterator[Server]:
+def running(
+    command: list[str], port: int, body: Path, log: Path = Path(os.devnull)
+) -> Iterator[Server]:
     """Run a server until the block ends.
 
     Args:
         command: the command line.
         port: the port on which it listens.
         body: the file whose bytes the bare apps return.
+        log: the file of its log.
     """
     environment = {**os.environ, **CREDENTIALS, "BENCHMARK_BODY": str(body)}
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=environment, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            command, env=environment, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=stream
+        )
     try:
         url = f"http://127.0.0.1:{port}{PATH}"
         _wait(url, process)

@@ -18,6 +18,7 @@ from orchestrator_core.api.v1.openapi import document_text as document_text_v1
 from orchestrator_core.api.v2.openapi import document, document_text
 from orchestrator_core.broker.states_page import states_page
 from orchestrator_core.cli.reference import command_line_page
+from orchestrator_core.log_schema import log_page, log_schema_text
 from orchestrator_core.metrics.page import metrics_page
 from orchestrator_core.settings.reference import plugin_tables, settings_page
 from orchestrator_core.testing.runner.page import behaviours_page
@@ -33,6 +34,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/command-line.md": command_line_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/libcloud-start-fields.md": start_fields_page,
+    "docs/reference/log-lines.md": log_page,
+    "docs/reference/log-schema.json": log_schema_text,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/openapi-v1.json": document_text_v1,
     "docs/reference/openapi-v2.json": document_text,

@@ -64,6 +64,8 @@ class OrchestratorError(Exception):
         code: one stable word for programs; part of the API.
         attempts: the number of calls to the cloud before this error; set by the core.
         operation_id: the operation that ended with this error, or that continues despite it.
+        network_fault: the host and the system's error behind a failed call, for logs and commands
+            only; set by the core.
         nothing_done: for a change that a plugin's hook refuses. True if it is certain that nothing
             was changed, because the request that would have changed something was itself refused
             or never sent. False if something was changed before the refusal. None if the plugin
@@ -77,6 +79,7 @@ class OrchestratorError(Exception):
     attempts: int = 1
     operation_id: str | None = None
     nothing_done: bool | None = None
+    network_fault: str = ""
 
     def __init__(self, message: str, *, nothing_done: bool | None = None) -> None:
         super().__init__(message)

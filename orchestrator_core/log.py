@@ -23,6 +23,42 @@ of work that several requests share, such as a read of a cloud, have the id of t
 """
 
 
+class _Work:
+    """The work of one request, or of one attempt, which the tasks that it starts share."""
+
+    __slots__ = ("operation_id",)
+
+    def __init__(self, operation_id: str | None) -> None:
+        self.operation_id = operation_id
+
+
+_work: ContextVar[_Work | None] = ContextVar("orchestrator_work", default=None)
+
+
+def begin_work(operation: str | None = None) -> None:
+    """Begin the work of a request or of an attempt.
+
+    Args:
+        operation: the id of the operation that the attempt belongs to.
+    """
+    _work.set(_Work(operation))
+
+
+def note_operation(operation: str) -> None:
+    """Put the id of an operation into every further line about this work."""
+    work = _work.get()
+    if work is None:
+        begin_work(operation)
+    else:
+        work.operation_id = operation
+
+
+def operation_id() -> str | None:
+    """Return the id of the operation that this work is about; None if it is about none."""
+    work = _work.get()
+    return None if work is None else work.operation_id
+
+
 class _Stream:
     stream: LogStream | None = None
 
@@ -37,7 +73,7 @@ def log_stream() -> LogStream:
 def configure_logging(settings: ServerSettings) -> None:
     """Send the core's log lines, and the warnings of its libraries, to standard error."""
     level = getattr(logging, settings.log_level.upper())
-    stream = _Stream.stream = LogStream(sys.stderr)
+    stream = _Stream.stream = LogStream(sys.stderr, dropped_line(settings))
     structlog.configure(
         processors=[*_before(), *_after(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -77,6 +113,20 @@ def _log_of_thread(failed: threading.ExceptHookArgs) -> None:
     structlog.get_logger(__name__).error("thread failed", thread=name, exc_info=failed.exc_value)
 
 
+def dropped_line(settings: ServerSettings) -> Callable[[int], str]:
+    """Return the function that makes the line about log lines that could not be written."""
+
+    def line(count: int) -> str:
+        event: dict[str, Any] = {"event": "log lines lost", "count": count}
+        for process in _before():
+            event = process(None, "warning", event)
+        for process in _after(settings):
+            event = process(None, "warning", event)
+        return f"{event}\n"
+
+    return line
+
+
 def formatter(settings: ServerSettings) -> logging.Formatter:
     """Return a formatter that gives the lines of the standard library's logging the same form."""
     return structlog.stdlib.ProcessorFormatter(
@@ -112,10 +162,14 @@ def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     event["pid"] = os.getpid()
     if (request := request_id.get()) is not None:
         event.setdefault("request_id", request)
+    if (operation := operation_id()) is not None:
+        event.setdefault("operation_id", operation)
     return event
 
 
-_OURS: Final = frozenset({"timestamp", "level", "pid", "request_id", "cloud", "operation"})
+_OURS: Final = frozenset(
+    {"timestamp", "level", "pid", "request_id", "operation_id", "cloud", "operation"}
+)
 """Keys whose values are words of the core, of the settings, or of the request itself."""
 
 _LEAST_ENCODED: Final = 11

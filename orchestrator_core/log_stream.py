@@ -7,6 +7,7 @@ import select
 import stat
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -26,10 +27,14 @@ class LogStream:
 
     Args:
         stream: the text stream, such as ``sys.stderr``.
+        dropped_line: the function that makes the line about this many dropped lines.
     """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(
+        self, stream: Any, dropped_line: Callable[[int], str] = "{} log lines lost\n".format
+    ) -> None:
         self._stream = stream
+        self._dropped_line = dropped_line
         self._lock = threading.Lock()
         self._dropped = 0
         self._pipe = _pipe_of(stream)
@@ -37,7 +42,7 @@ class LogStream:
     def write(self, text: str) -> int:
         """Write a line, or drop it."""
         with self._lock:
-            if self._dropped and self._write(f"{self._dropped} log lines could not be written\n"):
+            if self._dropped and self._write(self._dropped_line(self._dropped)):
                 self._dropped = 0
             if not self._write(text):
                 self._dropped += 1

@@ -27,9 +27,26 @@ class Origin(NamedTuple):
     lane: Lane = Lane.READ
 
 
+_CALLER: Final = "caller "
+_ADDRESS: Final = "address "
+
+
 def caller_key(name: str) -> str:
-    """Return the key of a caller with a name; the key of other callers is their address."""
-    return f"caller {name}"
+    """Return the key of a caller with a name."""
+    return f"{_CALLER}{name}"
+
+
+def address_key(address: str) -> str:
+    """Return the key of a caller without a name."""
+    return f"{_ADDRESS}{address}"
+
+
+def shown(one: Origin) -> dict[str, str]:
+    """Return the fields of a log line for an origin: its caller, or its address."""
+    key = one.caller
+    if key.startswith(_CALLER):
+        return {"caller": key.removeprefix(_CALLER)}
+    return {"address": key.removeprefix(_ADDRESS)} if key else {}
 
 
 SERVER: Final = Origin()

@@ -24,7 +24,7 @@ def test_lines_that_cannot_be_written_are_counted_and_told_later() -> None:
         said = os.read(reading, 2**20).decode()
     os.close(reading)
     assert said.endswith("again\n")
-    assert f"{1000 - written} log lines could not be written" in said
+    assert f"{1000 - written} log lines lost" in said
 
 
 def test_a_pipe_without_a_reader_raises_no_error() -> None:

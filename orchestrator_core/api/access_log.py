@@ -62,6 +62,8 @@ class AccessLog:
                 "route": one.route,
                 "status": one.status,
             }
+            if one.operation_id is not None:
+                fields["operation_id"] = one.operation_id
             line = self._render(fields, _timestamp(one.ended_at), "debug" if is_quiet else "info")
             # Only the method and the id are the client's own words.
             yield redact_line(line, is_plain=True) if one.has_clients_words else line

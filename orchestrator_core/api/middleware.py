@@ -23,8 +23,8 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.unread_body import has_body, skip_body
 from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.errors import OrchestratorError
-from orchestrator_core.log import request_id
-from orchestrator_core.origin import Lane, Origin, caller_key, origin
+from orchestrator_core.log import begin_work, request_id
+from orchestrator_core.origin import Lane, Origin, address_key, caller_key, origin
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _KNOWN = _READS | {"POST", "PUT", "PATCH", "DELETE"}
@@ -63,6 +63,7 @@ class Gatekeeper:
         req.context.is_named_by_client = is_given or req.method not in _KNOWN
         self._observer.begin(req, resp)
         request_id.set(name)
+        begin_work()  # a kept connection serves its requests in one task
         resp.set_header("X-Request-ID", name)
         one = Origin(self._identify(req), Lane.READ if req.method in _READS else Lane.CHANGE)
         origin.set(one)
@@ -100,9 +101,9 @@ class Gatekeeper:
             caller = self._authenticator.caller(req)
         except OrchestratorError as error:
             req.context.refusal = error
-            return f"address {address_of(req)}"
+            return address_key(address_of(req))
         req.context.caller = caller
-        return f"address {address_of(req)}" if caller == ANONYMOUS else caller_key(caller)
+        return address_key(address_of(req)) if caller == ANONYMOUS else caller_key(caller)
 
     def _new_id(self) -> str:
         """Return an id that is unique over all processes; a random one would cost more."""

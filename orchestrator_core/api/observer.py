@@ -9,6 +9,7 @@ from typing import Any, Final
 from orchestrator_core.api.access_log import AccessLog
 from orchestrator_core.api.addresses import address_of
 from orchestrator_core.api.resource import Request, Response
+from orchestrator_core.log import operation_id
 from orchestrator_core.metrics.meter import EndedRequest, meter
 from orchestrator_core.settings.model import ServerSettings
 
@@ -72,6 +73,7 @@ class Observer:
                 getattr(req.context, "caller", None),
                 address_of(req),
                 has_clients_words=req.context.is_named_by_client,
+                operation_id=operation_id(),
             )
         )
 

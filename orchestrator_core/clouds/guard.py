@@ -42,6 +42,9 @@ _LOCAL_THREADS: Final = 4
 More threads would not help, because a thread that computes needs the interpreter's lock.
 """
 
+_SLOW: Final = 0.25
+"""The part of an operation's deadline from which on a call that succeeds is logged as slow."""
+
 _ANSWERS = (RequestError, CredentialsRefused, InvalidAnswer)
 """Errors which show that the cloud is up."""
 
@@ -250,7 +253,9 @@ class Guard:
             if raised is None:
                 self._handle.accepted(hooks)
             self._judge(raised, probe=probe)
-            self.journal.ended(operation, attempt, time.monotonic() - begun, raised)
+            spent = time.monotonic() - begun
+            is_slow = spent >= _SLOW * self._deadlines[operation]
+            self.journal.ended(operation, attempt, spent, raised, is_slow=is_slow)
             del raised  # Otherwise the error and this frame would keep each other alive.
 
     def _admit(self, operation: str) -> bool:

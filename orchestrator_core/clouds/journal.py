@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
 from orchestrator_core.errors import CloudBusy, OrchestratorError, RequestError, Unsupported
 from orchestrator_core.metrics.meter import meter
+from orchestrator_core.origin import origin, shown
 
 _log = structlog.get_logger(__name__)
 
@@ -60,26 +62,49 @@ class Journal:
             self._log.error("credentials could not be renewed", why=failure.message)
 
     def ended(
-        self, operation: str, attempt: int, seconds: float, error: BaseException | None
+        self,
+        operation: str,
+        attempt: int,
+        seconds: float,
+        error: BaseException | None,
+        *,
+        is_slow: bool = False,
     ) -> None:
-        """Log and remember the end of an attempt."""
-        if not isinstance(error, CloudBusy):
-            meter().call(self._target, self._name, operation, _outcome(error), seconds)
-        line = {"operation": operation, "attempt": attempt, "duration": round(seconds, 4)}
+        """Log and remember the end of an attempt.
+
+        Args:
+            operation: the operation.
+            attempt: the number of the attempt.
+            seconds: the time that it took, with the wait in the queue.
+            error: its error.
+            is_slow: whether it took so long that it is logged although it succeeded.
+        """
+        if isinstance(error, CloudBusy):
+            self.not_called(operation, error)
+            return
+        outcome = _outcome(error)
+        meter().call(self._target, self._name, operation, outcome, seconds)
+        line: dict[str, Any] = {
+            "operation": operation,
+            "attempt": attempt,
+            "duration": round(seconds, 4),
+            "outcome": outcome,
+            **shown(origin.get()),
+        }
         if error is None:
             self.last_success = Event(operation, datetime.now(UTC))
-            self._log.info("cloud call", **line, outcome="ok")
-        elif isinstance(error, CloudBusy):
-            self.not_called(operation, error)
+            (self._log.info if is_slow else self._log.debug)("cloud call", **line)
         elif isinstance(error, RequestError | Unsupported):
-            self._log.info("cloud call", **line, outcome=error.code, why=error.message)
+            self._log.info("cloud call", **line, why=error.message)
         elif isinstance(error, OrchestratorError):
             self.last_error = Event(operation, datetime.now(UTC), error.code, error.message)
-            self._log.warning("cloud call", **line, outcome=error.code, why=error.message)
+            if error.network_fault:
+                line["cause"] = error.network_fault
+            self._log.warning("cloud call", **line, why=error.message)
         elif isinstance(error, asyncio.CancelledError):
-            self._log.info("cloud call", **line, outcome="abandoned")
+            self._log.info("cloud call", **line)
         else:
-            self._log.error("cloud call", **line, outcome="internal_error", exc_info=error)
+            self._log.error("cloud call", **line, exc_info=error)
 
 
 def _outcome(error: BaseException | None) -> str:

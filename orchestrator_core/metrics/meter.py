@@ -21,6 +21,7 @@ class EndedRequest(NamedTuple):
         address: the client's address.
         has_clients_words: whether the client has chosen the id or an unknown method, either of
             which may contain anything.
+        operation_id: the operation that it recorded, if any.
     """
 
     route: str
@@ -32,6 +33,7 @@ class EndedRequest(NamedTuple):
     caller: str | None
     address: str
     has_clients_words: bool
+    operation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudError, InvalidAnswer, OrchestratorError, Unsupported
 from orchestrator_core.model import AssignmentResult
 from orchestrator_core.plugins import start_fields
+from orchestrator_core.plugins.causes import cause_of
 from orchestrator_core.plugins.conformity import fault, no_list
 from orchestrator_core.plugins.contract import HookMethod, changes_of_nodes, hook_methods
 from orchestrator_core.plugins.network_errors import translated
@@ -146,7 +147,10 @@ class Hooks:
         try:
             return self._methods[hook].call(self._plugin, arguments)
         except OrchestratorError as error:
-            raise _without_its_way(self._spoken.clean(error, hook, arguments)) from None
+            fault = cause_of(error.__cause__ or error.__context__)
+            cleaned = self._spoken.clean(error, hook, arguments)
+            cleaned.network_fault = fault
+            raise _without_its_way(cleaned) from None
         except BaseException as error:  # noqa: BLE001 - no exception of a plugin may pass
             # Not even KeyboardInterrupt passes. A real one reaches only the main thread, where no
             # hook is called, and one that a plugin raises would end this worker. The error's text
@@ -154,6 +158,7 @@ class Hooks:
             known = translated(error, self.title, hook)
             if known is not None:
                 ours, hint = known
+                ours.network_fault = cause_of(error)
                 name = type(error).__name__
                 _log.warning("plugin raised", of=self.title, hook=hook, error=name, hint=hint)
                 _log.debug("cause", error=ours.code, why=ours.message, exc_info=error)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-from orchestrator_core.log import formatter
+from orchestrator_core.log import dropped_line, formatter
 from orchestrator_core.log_stream import LogStream
 from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.snapshot import current
@@ -23,7 +23,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter(current().server))
             if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
-                handler.setStream(LogStream(sys.stderr))
+                handler.setStream(LogStream(sys.stderr, dropped_line(current().server)))
         for handler in self.access_log.handlers:
             handler.setFormatter(_Redacted(handler.formatter or logging.Formatter()))
 

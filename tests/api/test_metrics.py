@@ -14,6 +14,7 @@ from typing import Any
 import falcon.testing
 import httpx2
 import pytest
+from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator_core.app import create_app
@@ -74,7 +75,7 @@ Record = Callable[[Path], meters.Meter]
 def record(monkeypatch: pytest.MonkeyPatch) -> Record:
     """Return a function that records in this process; the test's end undoes it."""
     monkeypatch.setattr(meters._Current, "meter", meters.Meter())
-    monkeypatch.setattr(recording.values, "ValueClass", recording.values.ValueClass)
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
 
     def start(directory: Path) -> meters.Meter:

@@ -62,7 +62,7 @@ def test_an_unclaimed_operation_is_reported_once_and_resumes_with_its_cloud(
             found = wait_for(partial(api.operation, operation), unknown)
             assert found["state"] == "pending"
             assert "has this cloud in its settings" in found["error"]["message"]
-            said = api.server.wait_for_log(r"operation unclaimed.*operation=(\w+)")
+            said = api.server.wait_for_log(r"operation unclaimed.*operation_id=(\w+)")
             assert said.group(1) == operation
             assert api.server.log().count("operation unclaimed") == 1
     with stateful(toml.replace("error_rate = 1", "error_rate = 0"), tmp_path) as api:

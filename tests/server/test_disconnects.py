@@ -79,7 +79,7 @@ def nodes(server: Server) -> list[str]:
 
 
 def test_a_start_under_way_goes_on_without_its_caller(serve: Serve) -> None:
-    server = serve(DUMMY + SLOW)
+    server = serve(DUMMY + SLOW + '[server]\nlog_level = "debug"\n')
     start_and_leave(server, b"latency=1; operations=start_vm", after=0.3)
     assert nodes(server) == ["1", "2", "3"]  # waits for the one thread
     assert "operation=start_vm outcome=ok" in server.log()

@@ -24,6 +24,8 @@ BOOTING = """
 driver = "booting"
 [clouds.booting.deadlines]
 start_vm = 60
+[server]
+log_level = "debug"
 """
 
 

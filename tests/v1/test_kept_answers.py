@@ -11,7 +11,7 @@ import pytest
 from tests import loopback
 from tests.conftest import DUMMY, Server, running
 
-KEPT = DUMMY + "[clouds.fake_driver.cache]\nimages = 60\n"
+KEPT = DUMMY + '[clouds.fake_driver.cache]\nimages = 60\n[server]\nlog_level = "debug"\n'
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,9 @@ def url(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def api(folder: Path, url: str) -> Iterator[Api]:
     """Serve without a durable worker, so that expired VMs are not taken back."""
-    with stateful(settings(f'url = "{url}"\nworker = false', "hints = true"), folder) as running:
+    verbose = '[server]\nlog_level = "debug"\n'
+    toml = settings(f'url = "{url}"\nworker = false', "hints = true", verbose)
+    with stateful(toml, folder) as running:
         yield running
 
 

@@ -33,6 +33,7 @@ from orchestrator_core.errors import (
     StateUnavailable,
     Superseded,
 )
+from orchestrator_core.log import note_operation
 from orchestrator_core.metrics.meter import meter
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.state.clock_watch import ClockWatch
@@ -120,6 +121,7 @@ class Recorder:
         """
         change.permit.check = self.process.ownership_check()
         draft = draft.named()
+        note_operation(draft.operation_id)
         writing = asyncio.ensure_future(self._record(change, draft, on_abort, in_transaction))
         # Register the task before the row can be visible. A heartbeat may come between the commit
         # and the moment at which this coroutine learns of it.
@@ -149,6 +151,7 @@ class Recorder:
             return work(connection)
 
         done = await asyncio.shield(asyncio.ensure_future(self._write_done(record)))
+        note_operation(done[0].id)
         _measure(done[0])
         change.notify_recorded(done[0])
         return done
@@ -301,7 +304,7 @@ class Recorder:
         except OrchestratorError as error:
             error.operation_id = operation.id
             if isinstance(error, StateUnavailable):
-                _log.error("result not recorded yet", operation=operation.id, node=made.node_id)
+                _log.error("result not recorded yet", operation_id=operation.id, node=made.node_id)
                 self.go_on(operation, self._late.until_available(write))
             raise
 

@@ -24,6 +24,7 @@ from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
 from orchestrator_core.fair_queue import spare_of
+from orchestrator_core.log import begin_work
 from orchestrator_core.origin import Lane, Origin, caller_key, origin
 from orchestrator_core.refusals import ClockInDoubt
 from orchestrator_core.settings.model import StateSettings
@@ -145,10 +146,10 @@ class DurableWorker:
         taken = await self._broker.database.write(self._expire)
         if taken:
             faultpoints.reached("expire.recorded")
-        for operation_id, assignment in taken:
+        for releasing, assignment in taken:
             _log.info(
                 "lease expired",
-                operation=operation_id,
+                operation_id=releasing,
                 cloud=assignment.cloud,
                 node=assignment.node_id,
             )
@@ -179,7 +180,8 @@ class DurableWorker:
 
     async def _attempt(self, operation: Operation) -> None:
         origin.set(Origin(caller_key(operation.caller), Lane.CHANGE))
-        log = _log.bind(operation=operation.id, kind=operation.kind, cloud=operation.cloud)
+        begin_work(operation.id)
+        log = _log.bind(kind=operation.kind, cloud=operation.cloud)
         began = time.monotonic()
         try:
             if (
@@ -227,7 +229,7 @@ class DurableWorker:
         for operation in await self._broker.database.write(self._report_unclaimed):
             _log.warning(
                 "operation unclaimed",
-                operation=operation.id,
+                operation_id=operation.id,
                 cloud=operation.cloud,
                 why=operation.error_message,
             )
