@@ -236,7 +236,8 @@ async def _finding(
     try:
         await reach()
     except OrchestratorError as error:
-        return _Finding(name, plugin, error.message, time.monotonic() - begun, ok=False)
+        fault = f" ({error.network_fault})" if error.network_fault else ""
+        return _Finding(name, plugin, error.message + fault, time.monotonic() - begun, ok=False)
     return _Finding(name, plugin, "reached", time.monotonic() - begun, ok=True)
 
 

@@ -130,9 +130,10 @@ def check(config: Path | None) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @with_clear_errors
 def backup(config: Path | None, target: Path) -> None:
-    """Back up an SQLite database into the new file TARGET while servers run.
+    """Back up the database into the new file TARGET while servers run.
 
-    Do not copy the database file instead: the newest changes are in its -wal file.
+    Do not copy the file of an SQLite database instead: the newest changes are in its -wal file. A
+    PostgreSQL database is dumped with pg_dump, in the format that pg_restore reads.
     """
     from orchestrator_core.state.backup import back_up  # noqa: PLC0415 - needs SQLAlchemy
 

