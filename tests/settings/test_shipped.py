@@ -28,6 +28,7 @@ from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.schema import SettingsSchema
 from orchestrator_core.settings.server_schema import (
     AuthSchema,
+    MetricsSchema,
     PluginsSchema,
     ServerSchema,
     StateSchema,
@@ -66,6 +67,7 @@ def documented(title: str) -> set[str]:
         ("`[server]`", ServerSchema),
         ("`[server.tls]`", TlsSchema),
         ("`[auth]`", AuthSchema),
+        ("`[metrics]`", MetricsSchema),
         ("`[plugins]`", PluginsSchema),
         ("`[state]`", StateSchema),
         ("`[clouds.NAME]`", CloudSchema),
@@ -97,6 +99,7 @@ def test_every_deadline_that_is_shown_has_its_default() -> None:
     ("written", "kind"),
     [
         (DATA["server"], model.ServerSettings),
+        (DATA["metrics"], model.MetricsSettings),
         (DATA["state"], model.StateSettings),
         (DATA["clouds"]["fake_driver"], model.CloudSettings),
         (DATA["clouds"]["fake_driver"]["cache"], model.CacheSettings),
@@ -122,6 +125,7 @@ def test_the_dummy_cloud_s_faults_are_on_its_own_page() -> None:
 
 def test_everything_that_it_shows_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_OPS_TOKEN", "3f9c1d2e4b5a69788796a5b4c3d2e1f0")
+    monkeypatch.setenv("ORCHESTRATOR_METRICS_TOKEN", "9d1f0a7be2c34856a1b0c2d3e4f50617")
     config = tmp_path / "orchestrator.toml"
     text = "\n".join(
         line[2:] if SETTING.match(line) else line
