@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -152,9 +153,7 @@ def test_a_removed_run_directory_is_made_again_and_no_other_database(one: Served
     made = one.server.log().count("database created")
     away = state.with_name("away")
     state.rename(away)
-    for file in one.files.run.iterdir():
-        file.unlink()
-    one.files.run.rmdir()
+    shutil.rmtree(one.files.run)
     wait_until(one.files.run.is_dir, 10)
     one.kill(*one.server.workers())
     one.server.wait_for_log("is not the database that this server began with", count=1)
