@@ -15,7 +15,7 @@ from prometheus_client import Counter as CounterMetric
 
 from orchestrator_core.metrics import catalogue
 from orchestrator_core.metrics.catalogue import OF_CALLS, Kind, Spec
-from orchestrator_core.metrics.meter import EndedRequest, Meter, TargetLoad, use
+from orchestrator_core.metrics.meter import EndedRequest, Meter, TargetLoad, meter, use
 from orchestrator_core.metrics.slots import Slot
 
 _log = structlog.get_logger(__name__)
@@ -30,8 +30,17 @@ _CIRCUITS: Final = ("closed", "open", "half_open")
 
 
 def record(directory: Path) -> None:
-    """Record the measurements of this process from now on, below a run directory."""
+    """Record the measurements of this process from now on, below a run directory.
+
+    A process with several applications, such as one of tests, records them together.
+    """
     folder = directory / catalogue.FOLDER
+    before = meter()
+    if isinstance(before, Recording):
+        if before.is_of(folder):
+            return
+        before.close()
+        use(Meter())
     try:
         use(Recording(Slot(folder), folder))
     except OSError as error:
@@ -48,16 +57,28 @@ class Recording(Meter):
 
     def __init__(self, slot: Slot, folder: Path) -> None:
         self._slot = slot
+        self._folder = folder
+        self._process = os.getpid()
         os.environ[_VARIABLE] = str(folder)
         # Prometheus-client chooses the class at its import and has no argument for another one.
         make_class: Callable[[Callable[[], int]], Any] = values.MultiProcessValue
-        values.ValueClass = make_class(lambda: slot.number)
+        values.ValueClass = self._values = make_class(lambda: slot.number)
         registry = CollectorRegistry()
         self._made = {spec: _make(spec, registry) for spec in catalogue.SPECS if _is_measured(spec)}
         self._calls: dict[tuple[str, str, str, str], tuple[Any, Any]] = {}
         self._transactions: dict[tuple[str, str], Any] = {}
         self._loads: dict[tuple[str, str], TargetLoad] = {}
         self._failed_logins = self._made[catalogue.FAILED_LOGINS]
+
+    def is_of(self, folder: Path) -> bool:
+        """Return whether this is the recording of this process, not of its parent, in a folder."""
+        return self._folder == folder and self._process == os.getpid()
+
+    def close(self) -> None:
+        """Stop recording, and leave the number to another process."""
+        self._values.close_all_files()
+        if self._process == os.getpid():
+            self._slot.close()
 
     def requests(self, ended: Sequence[EndedRequest]) -> None:
         """Count answered requests."""

@@ -45,6 +45,10 @@ class Slot:
         for file in self._files:
             _reserve(file, _SIZE)
 
+    def close(self) -> None:
+        """Leave the number to another process."""
+        os.close(self._lock)
+
     def grow(self) -> None:
         """Give each file twice its size before it is full; call this often.
 

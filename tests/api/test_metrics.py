@@ -371,9 +371,24 @@ def test_a_slot_belongs_to_one_process_until_it_ends(tmp_path: Path) -> None:
     assert (first.number, second.number) == (1, 2)
     (tmp_path / "gauge_livesum_1.db").write_bytes(b"")
     assert len([one for one in files(tmp_path) if "gauge" in one]) == 2
-    os.close(first._lock)
+    first.close()
     assert len([one for one in files(tmp_path) if "gauge" in one]) == 1
     assert Slot(tmp_path).number == 1
+
+
+def test_a_process_with_several_applications_has_one_slot(record: Record, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one = record(tmp_path / "a")
+    assert record(tmp_path / "a") is one
+    one.requests([ended("/a")])
+    other = record(tmp_path / "b")
+    assert other is not one
+    assert Slot(tmp_path / "a" / FOLDER).number == 1
+    other.requests([ended("/b")])
+    for name in ("a", "b"):
+        found = parsed(scrape(tmp_path / name / FOLDER, {}, "")[0].decode())
+        assert total(found, "http_requests_total") == 1
 
 
 def test_files_of_an_earlier_server_are_wiped(tmp_path: Path) -> None:
