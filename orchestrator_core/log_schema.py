@@ -101,7 +101,7 @@ _EVENTS: Final = """\
 
 | event | level | what it says |
 | --- | --- | --- |
-| `request` | info | A request was answered. For `/health` and `/metrics` the level is debug. |
+| `request` | info | A request was answered; for `/health` and `/metrics` at debug. |
 | `cloud call` | see below | A call of a cloud or an assignment backend has ended. |
 | `login failed` | warning | A request came without a valid token, from `address`. |
 | `attempt ended` | info | The durable worker has made an attempt of an operation. |

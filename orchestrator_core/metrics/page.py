@@ -30,6 +30,7 @@ _HEAD: Final = """\
 - A histogram has the samples `_bucket`, `_sum` and `_count`.
 - The label `route` is the template of a path, such as `/api/v1/nodes/{cloud}`. All paths that
   belong to no route share `unmatched`; all unknown methods share `other`.
+- Requests that are malformed, or refused before their headers are complete, are not counted.
 
 ## Measured by the processes of one server
 
