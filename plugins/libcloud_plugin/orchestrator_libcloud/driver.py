@@ -122,7 +122,7 @@ class LibcloudDriver:
         """Return every node."""
         with self._call(deadline) as driver:
             found = lookup.list_with(driver, "list_nodes", self._region)
-            nodes = [_shown(convert.to_node(node)) for node in found]
+            nodes = [self._shown(node) for node in found]
             self._parts.learn(driver, "list_nodes", [node.id for node in nodes])
             return nodes
 
@@ -140,7 +140,7 @@ class LibcloudDriver:
         with self._call(deadline) as driver:
             nodes = self._parts.part(driver, "list_nodes", limit, marker)
             if nodes is not None:
-                return _by_id([_shown(convert.to_node(node)) for node in nodes], marker)
+                return _by_id([self._shown(node) for node in nodes], marker)
         return _by_id(self.list_nodes(deadline), marker)
 
     @hookimpl
@@ -186,13 +186,13 @@ class LibcloudDriver:
     def get_node(self, node_id: str, deadline: Deadline) -> Node:
         """Return one node."""
         with self._call(deadline) as driver:
-            return _shown(convert.to_node(lookup.find_node(driver, node_id)))
+            return self._shown(lookup.find_node(driver, node_id))
 
     @hookimpl
     def find_node(self, marker: str, deadline: Deadline) -> Node:
         """Return the node that carries this marker; not every provider can carry one."""
         with self._call(deadline) as driver:
-            return _shown(convert.to_node(lookup.find_marked(driver, marker)))
+            return self._shown(lookup.find_marked(driver, marker))
 
     @hookimpl
     def get_image(self, image_id: str, deadline: Deadline) -> Image:
@@ -217,7 +217,7 @@ class LibcloudDriver:
         exchange.prepare_change()
         exchange.private = (request.user_data,) if request.user_data else ()
         with self._call(deadline, exchange=exchange, source=self._start_source) as driver:
-            return convert.to_node(create_node(driver, request, self._region, exchange))
+            return self._node(create_node(driver, request, self._region, exchange))
 
     @hookimpl
     def stop_vm(self, node_id: str, deadline: Deadline) -> None:
@@ -298,6 +298,19 @@ class LibcloudDriver:
     def close(self) -> None:
         """Release every thread's driver object; calls in progress end normally."""
         self._sessions.close()
+
+    def _node(self, found: Any) -> Node:
+        """Return a node with the parts that only the answer to its start may contain."""
+        node = convert.to_node(found)
+        if node.fault is not None:
+            node.fault = self._sessions.redact(node.fault) or None
+        return node
+
+    def _shown(self, found: Any) -> Node:
+        """Return a node as every caller may see it."""
+        node = self._node(found)
+        node.secrets = {}
+        return node
 
     def _start_list(self, hook: str, deadline: Deadline) -> list[Any]:
         with self._call(deadline) as driver:
