@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from orchestrator_core import (
@@ -55,6 +56,9 @@ _CHEAP: Final = {
 """A driver's module to its cheapest list that needs credentials. Other drivers use the nodes: their
 other lists are often constants of Libcloud, which prove nothing.
 """
+
+_PARAMETERS: Final = {"resize_vm": "size", "rename_vm": "name", "create_image": "name"}
+"""The changes of a node that have a parameter, which a refusal may name."""
 
 
 class LibcloudDriver:
@@ -325,7 +329,8 @@ class LibcloudDriver:
         """Change a node in the provider's own way, and return what that returns."""
         exchange = Exchange()
         exchange.prepare_change()
-        with self._call(deadline, exchange) as driver:
+        source = replace(self._source, parameter=_PARAMETERS.get(hook))
+        with self._call(deadline, exchange=exchange, source=source) as driver:
             _require(driver, hook)
             node = lookup.find_node(driver, node_id)
             deadline.check()

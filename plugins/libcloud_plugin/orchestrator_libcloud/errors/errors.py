@@ -38,10 +38,12 @@ class Source:
     Attributes:
         redact: the function that cleans the provider's text.
         starts: whether the call starts a node, so that a refusal may name one of its parameters.
+        parameter: the parameter of another change, which a refusal may name: ``name``, ``size``.
     """
 
     redact: Redactor = field(default_factory=Redactor)
     starts: bool = True
+    parameter: str | None = None
 
 
 @contextmanager
@@ -135,7 +137,9 @@ def translate(
         source: the source of the failure.
     """
     exchange, source = exchange or Exchange(), source or Source()
-    meaning, said = meaning_of(error, missing, exchange, starts=source.starts)
+    meaning, said = meaning_of(
+        error, missing, exchange, starts=source.starts, parameter=source.parameter
+    )
     if meaning is None:
         assert missing is not None
         return missing

@@ -40,6 +40,8 @@ _TELLING: Final = _table(
     (
         failures.WRONG_SIZE,
         r"\bflavors? with zero disk",
+        r"\bresize to zero disk flavou?r",
+        r"\binstances must change flavou?r",
         r"\bflavou?r's (?:disk|memory|ram) is (?:too small|smaller)",
         r"\binstance's disk would be too small",
         r"\bexceeds the limits of the flavou?r",
