@@ -19,7 +19,7 @@ LONGEST: Final = 300
 _TAIL: Final = 100
 """Number of the last characters of a longer sentence that are shown."""
 
-_LONG_WORD: Final = re.compile(r"(\S{24})\S{32,}(\S{8})")
+_LONG_WORD: Final = Pattern(r"(\S{24})\S{32,}(\S{8})")
 
 ADDRESS: Final = "[address]"
 SECRET: Final = "[secret]"  # noqa: S105 - what stands for one
