@@ -81,6 +81,7 @@ def explained(
         try:
             _pick(things, reference, field, noun)
         except InvalidParameter as found:
+            found.nothing_done = refusal.nothing_done
             return found if things else refusal
     return refusal
 

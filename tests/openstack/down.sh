@@ -8,3 +8,4 @@ for signal in TERM KILL; do
   [ $signal = TERM ] && sleep 3
 done
 rm -f "$pids"/*
+epmd -port 15675 -kill > /dev/null # a daemon of its own, which RabbitMQ starts

@@ -31,11 +31,6 @@ _NAMES: Final[dict[str, str]] = {
     ),
     "location": "availabilityzone zone location region",
     "user_data": "userdata customdata",
-    # What only the options of a start on OpenStack set: the words of Nova's scheduler hints, too.
-    "options": (
-        "osdcfdiskconfig configdrive personality contents osschedulerhints differenthost samehost "
-        "targetcell differentcell buildnearhostip cidr reservation"
-    ),
 }
 _OURS: Final = {word: ours for ours, words in _NAMES.items() for word in words.split()}
 
@@ -48,8 +43,12 @@ _IN_SENTENCE: Final = (
     Pattern(r"\bparameter [`'\"]?(?P<field>\w{1,64})[`'\"]? (?:is|has|value)\b", re.IGNORECASE),
 )
 
-_HINTS: Final = frozenset({"group", "query", "path"})
-"""More words of Nova's options, which are too common to be searched in other providers' errors."""
+_OPTIONS: Final = (
+    "OS-DCF:diskConfig config_drive personality path contents os:scheduler_hints group query cidr "
+    "different_host same_host target_cell different_cell build_near_host_ip reservation"
+)
+_OPTIONS_OF_NOVA: Final = frozenset(_OPTIONS.split())
+"""What only the options of a start set: properties of a server, and hints for the scheduler."""
 
 _SERVER: Final = (
     "server networks uuid fixed_ip port block_device_mapping block_device_mapping_v2 boot_index "
@@ -68,7 +67,7 @@ def quoted(sentence: str) -> str | None:
     if nova is not None:
         if ours := named(nova["field"]):
             return ours
-        if nova["field"] in _HINTS:
+        if nova["field"] in _OPTIONS_OF_NOVA:
             return "options"
         is_other = nova["field"] in _OTHERS_OF_NOVA or nova["field"].isdecimal()
         return None if is_other else "metadata"
