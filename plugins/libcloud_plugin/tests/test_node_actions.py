@@ -262,7 +262,7 @@ def test_a_refused_change_names_its_parameter(
     nova.refusal = message
     deadline = Deadline(20)
     size = stack.get_size("2", deadline)
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "rename": lambda: stack.rename_vm(ID, " x", deadline),
         "image": lambda: stack.create_image(ID, " x", deadline),
         "resize": lambda: stack.resize_vm(ID, size, deadline),
