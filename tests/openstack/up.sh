@@ -216,9 +216,9 @@ if [ ! -e $var/.ready ]; then
    nova-manage --config-file $etc/nova.conf cell_v2 create_cell --name one) > $log/sync-4.log 2>&1 &
   jobs+=($!)
   for pid in "${jobs[@]}"; do wait $pid; done
-  $k fernet_setup --keystone-user root --keystone-group root
-  $k credential_setup --keystone-user root --keystone-group root
-  $k bootstrap --bootstrap-password $P --bootstrap-region-id RegionOne --bootstrap-public-url http://127.0.0.1:15000/v3 --bootstrap-internal-url http://127.0.0.1:15000/v3 > $log/bootstrap.log 2>&1
+  $k fernet_setup --keystone-user root --keystone-group root >> $log/bootstrap.log 2>&1
+  $k credential_setup --keystone-user root --keystone-group root >> $log/bootstrap.log 2>&1
+  $k bootstrap --bootstrap-password $P --bootstrap-region-id RegionOne --bootstrap-public-url http://127.0.0.1:15000/v3 --bootstrap-internal-url http://127.0.0.1:15000/v3 >> $log/bootstrap.log 2>&1
   touch $var/.ready
 fi
 
