@@ -66,6 +66,8 @@ class OrchestratorError(Exception):
         operation_id: the operation that ended with this error, or that continues despite it.
         network_fault: the host and the system's error behind a failed call, for logs and commands
             only; set by the core.
+
+            .. versionadded:: 0.1
         nothing_done: for a change that a plugin's hook refuses. True if it is certain that nothing
             was changed, because the request that would have changed something was itself refused
             or never sent. False if something was changed before the refusal. None if the plugin
