@@ -18,7 +18,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check quick test cov lowest soak bench docs pages lock audit swagger changelog clean
+.PHONY: help install run check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,10 @@ docs: install ## Build the pages into build/docs; warnings are errors
 
 pages: install ## Write docs/reference/ and the other generated pages again
 	$(BIN)/python -m docs.pages
+
+wheels: $(VENV)/bin/pip ## Build the packages as wheels into dist/, to be installed elsewhere
+	rm -rf dist build/lib build/bdist* plugins/*/build examples/*/build
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist $(addprefix ./,$(PACKAGES))
 
 lock: install ## Pin what a server needs with hashes, and write the table of licences anew
 	test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet pip-tools==7.6.2; }
