@@ -11,6 +11,9 @@ from typing import Any, Final
 import pytest
 
 from orchestrator_core.redaction import registry
+from tests.parsing import parse_undisturbed
+
+parse_undisturbed()
 
 LONGEST: Final = (
     "tests/testing/test_wrong_clouds.py",
