@@ -72,7 +72,7 @@ _MODULES: Final = (
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
 )
-"""What servers, durable workers and commands import; ``msgpack`` by Falcon."""
+"""Modules that servers, durable workers and commands import; ``msgpack`` is Falcon's."""
 _LOOK: Final = 0.01
 _MOST_BYTES: Final = 1 << 17
 _FIRST_DESCRIPTOR: Final = 3
