@@ -10,8 +10,9 @@ RUNTIME := . plugins/dummy_plugin
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
 CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
-# Tests wait more than they compute, so one process more than there are cores keeps all of them busy.
-JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# A process of the tests computes for less than half of its time and waits for servers otherwise,
+# so two for each core keep all cores busy.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 UV := build/uv/bin/uv
 
@@ -59,9 +60,8 @@ test: check ## Everything that CI runs: the checks and the tests
 
 cov: install ## All tests, and the branch coverage of the core
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SPREAD)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	status=0; $(BIN)/coverage run -m pytest $(SPREAD) || status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 $(UV):
 	$(PYTHON) -m venv build/uv
