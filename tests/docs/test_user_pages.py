@@ -47,6 +47,8 @@ OTHERS = {
         "start",
     ),
     *("gunicorn", "uvicorn", "start()", "-H", "-d"),
+    *("make", "python3", "useradd", "usermod", "install", "systemctl", "nginx", ".", "cd"),
+    *("podman", "kubectl", "/opt/orchestrator/bin/pip", "(umask"),
 }
 """Commands of others that the pages use, and lines that continue one."""
 
@@ -155,7 +157,7 @@ def test_every_command_of_ours_is_there(command: str) -> None:
 def test_every_command_of_others_is_known() -> None:
     for name, text in PAGES.items():
         for block in fenced(text, "sh"):
-            for line in block.splitlines():
+            for line in block.replace("\\\n", " ").splitlines():
                 words = [word for word in line.split() if "=" not in word]
                 if words and not line.startswith("#"):
                     assert words[0] in {"orchestrator", *OTHERS}, f"{name}: {line}"

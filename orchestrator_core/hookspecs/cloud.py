@@ -1,72 +1,12 @@
-"""The plugin contract, version 1: the hooks of each kind of plugin.
-
-A plugin is a class that an entry point in one of three groups names. The core creates an object of
-the class, ``cls(context, settings)``, for each cloud, assignment backend or extension in the
-settings that names the plugin.
-
-* ``context`` is a :class:`~orchestrator_core.PluginContext`.
-* ``settings`` is the plugin's part of the settings file. The marshmallow schema in the class
-  attribute ``settings_schema`` has validated it. If only the context shows that a setting is wrong,
-  for example because the server has no [state], the constructor raises marshmallow's
-  ``ValidationError``.
-
-The class implements some of the hooks below and marks each with ``@hookimpl``. The core does not
-offer an operation whose hook is missing. The how-to guides (``docs/plugins/howto.md``) have
-examples of all that follows.
-
-**Calls.** A hook is an ordinary blocking function. The core calls it in threads that belong to that
-one cloud, several at the same time. A hook may omit arguments that it does not need.
-
-**Deadline.** ``deadline`` is a :class:`~orchestrator_core.Deadline`: the time by which the caller
-wants the answer. The core enforces it outside the plugin. A driver that passes it to its client, or
-implements :meth:`~CloudHooks.abort`, gets its thread back sooner.
-
-**Hints.** ``hints`` contains the values of the caller's header ``X-Cloud-Hints``. It is empty
-unless the settings of the cloud allow hints. The class attribute ``hints``, for example
-``hints = ("availability_zone",)``, lists the hints that the driver knows. The core refuses all
-other hints.
-
-**Answers.** The core checks each answer against the types in the hook's signature, and refuses an
-answer of another type as an invalid answer. It also refuses a node, an image, a size or a VM whose
-id differs from the requested id. An id is any text that a caller sends: escape it in URLs, with
-``urllib.parse.quote(node_id, safe="")``.
-
-**Nodes to be changed.** Before the core changes a node (destroys, reboots, resizes or renames it,
-powers it on or off, or makes an image of it), it looks the node up with ``get_node``, or else in
-``list_nodes``. A driver that implements neither cannot have the hooks for these changes.
-
-**Errors.** A hook raises subclasses of :class:`~orchestrator_core.OrchestratorError`. The core
-reports any other exception as a failure of the cloud, without the exception's text. Exceptions of
-requests, httpx and urllib for a failed connection or a missing answer count as
-:class:`~orchestrator_core.CloudUnreachable` or :class:`~orchestrator_core.CloudTimeout`; the log
-then has a hint for the author. After :class:`~orchestrator_core.CredentialsRefused` the core
-creates a new object of the class, which reads its secrets again, and makes the call once more.
-
-**Retries.** The core repeats a read after a temporary error
-(:attr:`~orchestrator_core.CloudError.transient`). It repeats a change only if the error says that
-nothing was done (``repeat_is_safe``). An error that refuses a change says with
-:attr:`~orchestrator_core.OrchestratorError.nothing_done` whether something was done before the
-refusal.
-
-**Tables.** A plugin may have tables in the server's database, ``context.state``
-(:class:`~orchestrator_core.State`; None on a server without [state]). The class attribute
-``migrations`` names the package with its Alembic revisions.
-
-.. versionadded:: 0.1
-"""
+"""The contract of clouds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
-
-import pluggy
 
 from orchestrator_core.deadline import Deadline
+from orchestrator_core.hookspecs.markers import hookspec
 from orchestrator_core.model import (
-    AssignmentResult,
-    AssignRequest,
-    Call,
     CloudDescription,
     Firewall,
     Image,
@@ -75,20 +15,12 @@ from orchestrator_core.model import (
     Location,
     Network,
     Node,
-    Outcome,
     Size,
-    Vm,
 )
 from orchestrator_core.start_request import StartField, StartRequest
 
-PROJECT: Final = "orchestrator"
-
 Hints = Mapping[str, str]
 """The values of hints, by name."""
-
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Mark a plugin's method as the implementation of the hook of the same name."""
 
 
 class CloudHooks:
@@ -484,146 +416,6 @@ class CloudHooks:
 
         The process is about to end, or a new object of the class has replaced this one. Calls that
         this object still serves continue.
-
-        .. versionadded:: 0.1
-        """
-
-
-class AssignmentHooks:
-    """The hooks of an assignment backend, in the entry-point group ``orchestrator.assignments.v1``.
-
-    The backend chooses VMs, allows assignments and reports them. The core's ledger records the
-    holder of each VM, and the core destroys VMs. The backend's ``context`` is a
-    :class:`~orchestrator_core.BackendContext`. It may keep more data in tables of its own, as
-    described above.
-
-    The class attribute ``external = False`` says that the backend keeps no assignments outside the
-    core's ledger; an assign is then one transaction there. ``by_hostname = True`` says that the
-    backend identifies a VM by its hostname alone. The core then refuses a VM whose hostname another
-    living VM of the backend's clouds has, and takes the holder of a VM from its own ledger.
-
-    .. versionadded:: 0.1
-       ``by_hostname``
-
-    Common arguments:
-        cloud: the name of the cloud in the settings.
-        deadline: the time by which the caller wants the answer, as for :class:`CloudHooks`.
-    """
-
-    @hookspec(firstresult=True)
-    def check(self, deadline: Deadline) -> None:
-        """Check with a cheap request that the backend can be reached. Safe to repeat.
-
-        .. versionadded:: 0.1
-        """
-
-    @hookspec(firstresult=True)
-    def list_vms(self, cloud: str, deadline: Deadline) -> Sequence[Vm]:
-        """Return every VM of the cloud that the backend knows. Safe to repeat.
-
-        .. versionadded:: 0.1
-        """
-        raise NotImplementedError
-
-    @hookspec(firstresult=True)
-    def resolve_vm(
-        self, cloud: str, node: str | None, hostname: str | None, deadline: Deadline
-    ) -> Vm:
-        """Return the one VM that a node id, a hostname or both identify.
-
-        Safe to repeat.
-
-        Args:
-            node: the cloud's id of the VM; None when the caller gave only a hostname.
-            hostname: the VM's name; None when the caller gave only a node id.
-
-        :raises NodeNotFound: when the backend does not know the VM.
-        :raises InvalidParameter: when the node id and the hostname mean different VMs, or the
-            hostname fits several VMs; the error names them.
-
-        .. versionadded:: 0.1
-        """
-        raise NotImplementedError
-
-    @hookspec(firstresult=True)
-    def assign_vm(self, request: AssignRequest, deadline: Deadline) -> AssignmentResult:
-        """Assign a VM to a user and an application.
-
-        Args:
-            request: the VM, the user and the application; the VM is as :meth:`resolve_vm` returned
-                it.
-
-        :raises Refused: with the backend's own reason.
-
-        .. versionadded:: 0.1
-        """
-        raise NotImplementedError
-
-    @hookspec(firstresult=True)
-    def release_vm(self, cloud: str, vm: Vm, deadline: Deadline) -> AssignmentResult:
-        """Release a VM from its user. The core destroys it afterwards.
-
-        Args:
-            vm: the VM as :meth:`resolve_vm` returned it.
-
-        :raises Refused: with the backend's own reason.
-
-        .. versionadded:: 0.1
-        """
-        raise NotImplementedError
-
-    @hookspec(firstresult=True)
-    def abort(self, deadline: Deadline) -> None:
-        """End the running call that received this deadline, as :meth:`CloudHooks.abort` does.
-
-        .. versionadded:: 0.1
-        """
-
-    @hookspec(firstresult=True)
-    def close(self) -> None:
-        """Close connections and end threads.
-
-        The process is about to end, or a new object of the class has replaced this one. Calls that
-        this object still serves continue.
-
-        .. versionadded:: 0.1
-        """
-
-
-class ExtensionHooks:
-    """The hooks of a policy or an observer, in the group ``orchestrator.extensions.v1``.
-
-    Its ``context`` is an :class:`~orchestrator_core.ExtensionContext`.
-
-    An extension sees each call of a caller once. It does not see what the server does by itself
-    afterwards. Extensions are called in the order of the settings, both before and after the call.
-
-    Common arguments:
-        call: the operation, its parameters, its cloud and its caller.
-    """
-
-    @hookspec
-    def before_call(self, call: Call) -> None:
-        """Inspect a call before it is made; change its parameters or deny it.
-
-        The operation :attr:`~orchestrator_core.Call.operation_id` is not recorded yet.
-        :meth:`Inventory.operations <orchestrator_core.Inventory.operations>` returns at any later
-        time whether it was recorded, and its state.
-
-        :raises Forbidden: to deny the call, with the reason.
-
-        .. versionadded:: 0.1
-        """
-
-    @hookspec
-    def after_call(self, call: Call, outcome: Outcome) -> None:
-        """Observe the end of a call, without changing it.
-
-        The core calls this hook for every call, denied calls included, unless the process was
-        killed. A change that ended with an error may still be in progress.
-
-        Args:
-            outcome: the answer or the error, the duration, and the number of attempts.
 
         .. versionadded:: 0.1
         """
