@@ -86,10 +86,11 @@ class Node:
             are dropped everywhere else.
         marker: the marker with which the core started the node (``StartRequest.marker``), if the
             cloud returns it; never shown to callers.
-        image: the id of the image that it was started from; None if the cloud does not tell.
+        image: the id of the image that it was started from, or its name where the cloud tells only
+            that; None if the cloud does not tell.
 
             .. versionadded:: 0.1
-        size: the id of its size; None if the cloud does not tell.
+        size: the id of its size, or its name, as for the image.
 
             .. versionadded:: 0.1
         created_at: the time when it was created, with a time zone; None if the cloud does not tell.

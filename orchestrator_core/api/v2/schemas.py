@@ -81,8 +81,8 @@ class NodeSchema(ThingSchema):
     state = _text("`running`, `stopped`, `pending` and so on.")
     public_ips = _texts("Its public addresses.")
     private_ips = _texts("Its private addresses.")
-    image = _optional("The id of the image that it was started from; null if unknown.")
-    size = _optional("The id of its size; null if unknown.")
+    image = _optional("The id or the name of the image of its start; null if unknown.")
+    size = _optional("The id or the name of its size; null if unknown.")
     created_at = fields.Raw(  # the encoder writes times; a field for them has no fast code
         required=True,
         metadata={
