@@ -99,7 +99,7 @@ def _naive(values: list[Any]) -> tuple[int, str] | None:
     """Return the position of the first time without a time zone: callers could not tell it."""
     for at, value in enumerate(values):
         if value is not None and value.tzinfo is None:
-            return at, "is a datetime without a time zone; make it one with tzinfo"
+            return at, "has no time zone; make it an aware datetime"
     return None
 
 

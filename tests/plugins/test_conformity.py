@@ -46,8 +46,7 @@ def odd(good: Any, **wrong: Any) -> Any:
         (
             Node("1", "x", created_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - the fault
             Node,
-            "Node.created_at is a datetime without a time zone at position 0; make it one with "
-            "tzinfo",
+            "Node.created_at has no time zone at position 0; make it an aware datetime",
         ),
         (
             odd(Node("1", "x"), created_at="2026-01-01"),
