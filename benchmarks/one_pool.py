@@ -13,8 +13,9 @@ import falcon.asgi
 
 from benchmarks.many_clouds import CLOUDS, LATENCY
 from orchestrator_core import Deadline, PluginContext
-from orchestrator_core.api.encoded import Encoded
-from orchestrator_core.api.v1 import answers, encoding
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.encoding import encode_list, joined
+from orchestrator_core.api.v2.shapes import NodeItems, Selection
 from orchestrator_core.clouds.journal import Journal
 from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.model import ServerSettings
@@ -33,14 +34,14 @@ class _Cloud:
         self.name = name
         self._driver = FaultInjectionDriver(PluginContext(name, directory), settings)
         self._journal = Journal({"cloud": name})
+        self._shape = NodeItems(name, Selection(), lambda _: {})
 
     def nodes(self) -> Encoded:
-        """Return the nodes in the shape of version 1."""
+        """Return the nodes in the shape of version 2."""
         begun = time.monotonic()
         described = self._driver.describe()
         nodes = self._driver.list_nodes(Deadline(_SECONDS), {})
-        named = answers.NamedCloud(self.name, described.display_name, described.provider)
-        shaped = encoding.encode_items(answers.shape_nodes_of, named, nodes)
+        shaped = self._shape(described, nodes)
         self._journal.ended("list_nodes", 1, time.monotonic() - begun, None)
         return shaped
 
@@ -60,11 +61,10 @@ class _Nodes:
         lists = await asyncio.gather(*calls)
         duration = round(time.monotonic() - begun, 3)
         reports = [
-            {"name": cloud.name, "status": "ok", "age": duration, "duration": duration}
+            {"name": cloud.name, "answered": True, "seconds": duration, "error_code": None}
             for cloud in self._clouds
         ]
-        nodes = encoding.joined(lists)
-        resp.data = bytes(encoding.encode_list("nodes", nodes, {"clouds": reports}, {}))
+        resp.data = bytes(encode_list({}, "nodes", joined(lists), {"clouds": reports}))
 
 
 class _Up:
@@ -73,5 +73,5 @@ class _Up:
 
 
 app = falcon.asgi.App()
-app.add_route("/api/v1/nodes", _Nodes())
+app.add_route("/api/v2/nodes", _Nodes())
 app.add_route("/api/v1/nodes/{cloud}", _Up())

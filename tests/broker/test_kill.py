@@ -203,7 +203,7 @@ def test_an_assignment_is_there_or_not(killed: Killed) -> None:
     node = killed.api.started()
     killed.dies("assign.settled", lambda: killed.api.assign(node))
     killed.check()
-    (held,) = killed.api.get("/vm/assignments", node=node)["assignments"]
+    (held,) = killed.api.assignments(node=node)
     assert held["state"] == "active"
     assert killed.api.assign(node).json()["assignment"] == held["id"]
 
@@ -217,7 +217,7 @@ def test_a_release_is_carried_to_its_end(killed: Killed, point: str) -> None:
     killed.dies(point, lambda: killed.api.release(node))
     killed.check()
     assert node not in killed.api.nodes()
-    shown = killed.api.get(f"/vm/assignments/{assignment}")["assignment"]
+    shown = killed.api.assignment(assignment)
     assert (shown["state"], shown["end_reason"]) == ("ended", "released")
     (release,) = killed.api.operations(kind="release_vm", node=node)
     assert release["result"]["deletion"] == "done"

@@ -53,7 +53,7 @@ def test_a_cloud_that_is_not_configured_is_refused(
     assert said.returncode == 2
     assert "there is no cloud 'fake_drivr'; did you mean \"fake_driver\"?" in said.stderr
     assert "the settings have: fake_driver, other" in said.stderr
-    assert api.http.get("/operations", params={"cloud": "fake_drivr"}).status_code == 400
+    assert api.v2("/operations", cloud="fake_drivr").status_code == 400
 
 
 @pytest.mark.parametrize("node", ["", "  "])

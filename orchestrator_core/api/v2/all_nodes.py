@@ -9,13 +9,12 @@ from typing import Any
 
 import structlog
 
-from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.errors import NoCloudAnswered
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1.base import CloudResource
-from orchestrator_core.api.v1.encoding import joined
+from orchestrator_core.api.shared.cloud_resource import CloudResource
+from orchestrator_core.api.shared.encoded import Encoded, answer_with
+from orchestrator_core.api.shared.encoding import encode_list, joined
 from orchestrator_core.api.v2 import queries
-from orchestrator_core.api.v2.encoding import encode_list
 from orchestrator_core.api.v2.nodes import selection_of
 from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.shapes import NodeItems, Selection
@@ -51,7 +50,7 @@ class AllNodesResource(CloudResource):
         if not lists and parts:
             raise NoCloudAnswered(reports)
         after = {"complete": len(lists) == len(parts), "clouds": reports}
-        answer_with(resp, encode_list("nodes", joined(lists), after))
+        answer_with(resp, encode_list({}, "nodes", joined(lists), after))
 
     def _wanted(self, given: str | None) -> list[Cloud]:
         known = self.services.registry.clouds

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.shared.readable import readable
+from orchestrator_core.api.shared.times import when
 from orchestrator_core.api.v2.shapes import Owner, shape_node
 from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
 from orchestrator_core.broker.operations.change import Acted, Assigned, ImageMade, Made, Started
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Attempt, Operation
 
+if TYPE_CHECKING:  # they import SQLAlchemy, which is loaded only on a server with a database
+    from orchestrator_core.broker.orphans.orphans import Orphan
+    from orchestrator_core.broker.queries import OrphanScan
+
 
 def shape_operation(operation: Operation) -> dict[str, Any]:
-    """Return an operation."""
+    """Return an operation.
+
+    Raises:
+        StateUnavailable: when the operation's row is damaged.
+    """
+    with readable(f"operation {operation.id}"):
+        return _shape_operation(operation)
+
+
+def _shape_operation(operation: Operation) -> dict[str, Any]:
     error = None
     if operation.error_code is not None:
         error = {"error_code": operation.error_code, "detail": operation.error_message}
@@ -108,4 +123,44 @@ def shape_event(event: AssignmentEvent) -> dict[str, Any]:
         "caller": event.caller,
         "request_id": event.request_id,
         "reason": event.reason,
+    }
+
+
+def shape_orphan(orphan: Orphan, why: str) -> dict[str, Any]:
+    """Return an orphan with the meaning of its reason."""
+    return {
+        "cloud": orphan.cloud,
+        "node": orphan.node_id,
+        "name": orphan.name,
+        "reason": orphan.reason,
+        "message": why,
+        "operation": orphan.operation_id,
+        "first_seen_at": when(orphan.first_seen_at),
+        "last_seen_at": when(orphan.last_seen_at),
+        "times_seen": orphan.times_seen,
+        "ignored_at": when(orphan.ignored_at),
+        "ignored_by": orphan.ignored_by,
+    }
+
+
+def shape_scan(scan: OrphanScan) -> dict[str, Any]:
+    """Return the result of a cloud's last orphan scan."""
+    return {
+        "cloud": scan.cloud,
+        "ended_at": when(scan.ended_at),
+        "complete": scan.ended_at is not None and scan.error_message is None,
+        "nodes": scan.nodes,
+        "message": scan.error_message,
+    }
+
+
+def shape_process(process: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a process that works on the database."""
+    return {
+        "id": process["id"],
+        "kind": process["kind"],
+        "version": process["version"],
+        "started_at": when(process["started_at"]),
+        "seen_at": when(process["seen_at"]),
+        "silent": round(process["silent"], 3),
     }

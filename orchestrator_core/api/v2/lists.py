@@ -9,14 +9,14 @@ from typing import Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.caching import acceptable_age, tell_age
-from orchestrator_core.api.encoded import answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1.base import CloudResource
+from orchestrator_core.api.shared.caching import acceptable_age, tell_age
+from orchestrator_core.api.shared.cloud_resource import CloudResource
+from orchestrator_core.api.shared.conditional import answer_unchanged, is_unchanged
+from orchestrator_core.api.shared.encoded import answer_with
 from orchestrator_core.api.v2 import queries, schemas
-from orchestrator_core.api.v2.conditional import answer_unchanged, is_unchanged
-from orchestrator_core.api.v2.cursors import tell_next, window
+from orchestrator_core.api.v2.cursors import Window, tell_next, window
 from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.shapes import ListAnswer, ListShape
 from orchestrator_core.clouds.cloud import Cloud, Question
@@ -52,6 +52,16 @@ LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
 """The lists by the last part of their path, which is also the key in the answer."""
 
 
+def page_of_cloud(asked: Cloud, operation: str, page: Window) -> dict[str, str | int | None]:
+    """Return the parameters for a cloud that can return a page of a list.
+
+    The limit is one more than is shown: the extra item says whether there is a next page.
+    """
+    if page.limit is None or not asked.pages(operation):
+        return {}
+    return {"limit": page.limit + 1, "marker": page.after}
+
+
 class ListResource(CloudResource):
     """``GET /clouds/{cloud}/<list>``.
 
@@ -72,9 +82,16 @@ class ListResource(CloudResource):
         asked = self.cloud(cloud)
         shape = ListShape(asked.name, self._key, self._listing.schema, window(given))
         filters = {name: given.get(name) for name in self._listing.filters}
-        chosen = {"limit": None, "marker": None, **filters} if any(filters.values()) else {}
-        question = Question(self._listing.operation, shape, chosen)
+        question = Question(self._listing.operation, shape, self._parameters(asked, shape, filters))
         await self.answer_list(req, resp, asked, question, given)
+
+    def _parameters(
+        self, asked: Cloud, shape: ListShape, filters: Mapping[str, str | None]
+    ) -> dict[str, str | int | None]:
+        """Return the parameters of the question; a filtered list is read whole."""
+        if any(filters.values()):
+            return {"limit": None, "marker": None, **filters}
+        return page_of_cloud(asked, self._listing.operation, shape.page)
 
     async def answer_list(
         self,

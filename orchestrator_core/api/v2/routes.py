@@ -8,15 +8,15 @@ from itertools import starmap
 from typing import Any, Final
 
 from orchestrator_core import errors
-from orchestrator_core.api.description import (
+from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
+from orchestrator_core.api.resource import Resource
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.description import (
     CHANGE_ERRORS,
     CLOUD_ERRORS,
     STATE_ERRORS,
     Description,
 )
-from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
-from orchestrator_core.api.resource import Resource
-from orchestrator_core.api.services import Services
 from orchestrator_core.api.v2 import requests, schemas
 from orchestrator_core.api.v2.all_nodes import AllNodesResource
 from orchestrator_core.api.v2.assignments import (
@@ -29,7 +29,8 @@ from orchestrator_core.api.v2.lists import LISTS, ListResource
 from orchestrator_core.api.v2.nodes import ACTIONS, Action, NodeResource, NodesResource
 from orchestrator_core.api.v2.openapi import OpenApiResource
 from orchestrator_core.api.v2.operations import OperationResource, OperationsResource
-from orchestrator_core.api.v2.system import OrphansResource, PluginsResource, ProcessesResource
+from orchestrator_core.api.v2.orphans import OrphansResource
+from orchestrator_core.api.v2.system import PluginsResource, ProcessesResource
 
 _PAGE: Final = ("limit", "cursor")
 _CHANGE: Final = ("Idempotency-Key", "Prefer")
