@@ -12,7 +12,6 @@ import rich_click as click
 
 from orchestrator_core.cli.naming import known_vm, recorded_cloud, refuse_namesake, vm_named
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
-from orchestrator_core.errors import NodeNotFound
 
 if TYPE_CHECKING:  # they need SQLAlchemy
     from sqlalchemy import Connection
@@ -79,10 +78,8 @@ def ignore(config: Path | None, cloud: str, node: str) -> None:
 
     key = vm_named(config, cloud, node)
     with opened(config) as database:
-        done = database.write_now(lambda c: rows.ignore(c, key.cloud, node, operator().caller))
-    if not done:
-        raise NodeNotFound(f"There is no orphan {node} in {key.cloud}")
-    click.echo(f"{node} of {key.cloud} is ignored")
+        operation = database.write_now(lambda c: rows.ignore(c, key, operator()))
+    click.echo(f"{node} of {key.cloud} is ignored: operation {operation}")
 
 
 @orphans.command()

@@ -188,11 +188,11 @@ def test_a_frozen_expiry_can_be_given_back_to_the_holder(
     assert error["error_code"] == "abandoned"
     assert re.match(
         "abandoned by operator:.+: by agreement; the last error: No VM can be destroyed now",
-        error["message"],
+        error["detail"],
     )
     shown = api.assignment(held[kept])
     assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
-    told = [(event["state"], event["message"]) for event in shown["history"]]
+    told = [(event["state"], event["reason"]) for event in shown["history"]]
     assert told == [("active", None), ("releasing", "expired"), ("active", "abandoned")]
     assert shown["history"][-1]["caller"].startswith("operator:")
     assert "lease_expires_at" not in api.assign(kept).json()

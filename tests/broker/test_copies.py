@@ -28,9 +28,7 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
     for assignment in held.values():
         shown = api.assignment(assignment)
         assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
-        assert any(
-            "the original installation" in (one["message"] or "") for one in shown["history"]
-        )
+        assert any("the original installation" in (one["reason"] or "") for one in shown["history"])
     assert api.operation(waiting["id"])["state"] == "abandoned"
     assert {early, late} <= set(api.nodes())
 

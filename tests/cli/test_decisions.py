@@ -138,7 +138,7 @@ def test_why_nothing_can_be_decided_about_an_operation(api: Api, command: Comman
         return said.stderr.removeprefix("orchestrator: ").strip()
 
     hints = {"Prefer": "respond-async", "X-Cloud-Hints": "latency=8; operations=start_vm"}
-    running = api.start(**hints).json()["operation"]["id"]
+    running = api.start(**hints).json()["operation"]
     for decision in ("retry", "abandon"):
         assert why(decision, running) == f"Operation {running} is running; try again later"
     ended = api.settled(running)["id"]

@@ -36,7 +36,7 @@ def test_a_policy_denies_and_changes(serve: Any, installed: dict[str, str]) -> N
     server = serve(f'{CLOUD}[extensions.gate]\nextension = "gate"\n', environment=installed)
     url = f"{server.url}/api/v1"
     denied = loopback.put(f"{url}/vm/stop/fake_driver", json={"node": "1"})
-    assert (denied.status_code, denied.json()["detail"]) == (403, "Node 1 is protected")
+    assert (denied.status_code, denied.json()["message"]) == (403, "Node 1 is protected")
     assert loopback.put(f"{url}/vm/stop/fake_driver", json={"node": "2"}).status_code == 200
     assert loopback.post(f"{url}/vm/start/fake_driver", json=START).status_code == 200
     assert [n["id"] for n in loopback.get(f"{url}/nodes/fake_driver").json()["nodes"]] == ["1", "3"]

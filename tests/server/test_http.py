@@ -76,7 +76,7 @@ def test_an_absolute_target_is_served(server: Server, target: bytes) -> None:
 
 
 def test_the_query_of_an_absolute_target_counts(server: Server) -> None:
-    target = b"http://h/api/v1/nodes?limit=1"
+    target = b"http://h/api/v2/clouds/fake_driver/nodes?limit=1"
     answer = exchange(server, b"GET " + target + b" HTTP/1.1\r\n" + CLOSE)
     assert len(json.loads(answer.split(b"\r\n\r\n", 1)[1])["nodes"]) == 1
 

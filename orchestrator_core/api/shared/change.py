@@ -46,12 +46,7 @@ class ChangeResource(CloudResource, Generic[M]):
         wanted = self.parameters(load(self.schema, body))
         if self.emulated(resp, wanted):
             return
-        requester = Requester(
-            req.context.caller,
-            req.context.request_id,
-            key_use(req, body, self._keep),
-            self.services.broker.name_operation(),
-        )
+        requester = self._requester(req, body)
         patience = self.patience(req)
         if await self._replay(req, resp, requester, waits=patience is None):
             return
@@ -79,6 +74,24 @@ class ChangeResource(CloudResource, Generic[M]):
             # record.
             if not await self._replay(req, resp, requester, waits=patience is None):
                 raise
+
+    async def repeat(self, req: Request, resp: Response) -> bool:
+        """Answer a repeated request with the same key; return whether there was an earlier one.
+
+        This is for a change whose first request has removed what its path names.
+        """
+        body = await self.raw_body(req)
+        load(self.schema, body)
+        waits = self.patience(req) is None
+        return await self._replay(req, resp, self._requester(req, body), waits=waits)
+
+    def _requester(self, req: Request, body: Parameters) -> Requester:
+        return Requester(
+            req.context.caller,
+            req.context.request_id,
+            key_use(req, body, self._keep),
+            self.services.broker.name_operation(),
+        )
 
     def parameters(self, wanted: Parameters) -> Parameters:
         """Return the parameters of the change, as extensions see them."""

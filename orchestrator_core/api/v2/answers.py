@@ -126,14 +126,15 @@ def shape_event(event: AssignmentEvent) -> dict[str, Any]:
     }
 
 
-def shape_orphan(orphan: Orphan, why: str) -> dict[str, Any]:
+def shape_orphan(orphan: Orphan) -> dict[str, Any]:
     """Return an orphan with the meaning of its reason."""
     return {
+        "id": orphan.id,
         "cloud": orphan.cloud,
         "node": orphan.node_id,
         "name": orphan.name,
         "reason": orphan.reason,
-        "message": why,
+        "detail": orphan.explanation,
         "operation": orphan.operation_id,
         "first_seen_at": when(orphan.first_seen_at),
         "last_seen_at": when(orphan.last_seen_at),
@@ -150,7 +151,7 @@ def shape_scan(scan: OrphanScan) -> dict[str, Any]:
         "ended_at": when(scan.ended_at),
         "complete": scan.ended_at is not None and scan.error_message is None,
         "nodes": scan.nodes,
-        "message": scan.error_message,
+        "detail": scan.error_message,
     }
 
 

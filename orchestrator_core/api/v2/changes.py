@@ -29,7 +29,7 @@ class ChangeResource(SharedChangeResource[M]):
 
     def show_made(self, req: Request, resp: Response, made: Made) -> None:
         """Answer with the result of a change that was made just now or earlier."""
-        cloud = req.context.cloud
+        cloud = req.context.cloud if made.operation is None else made.operation.cloud
         shown = answers.shape_made(cloud, made)
         if made.operation is not None:
             resp.set_header("Operation-Id", made.operation.id)
@@ -44,6 +44,7 @@ class ChangeResource(SharedChangeResource[M]):
         """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
         resp.status = 202
         resp.set_header("Location", f"{req.root_path}/api/v2/operations/{operation.id}")
-        resp.set_header("Preference-Applied", prefer.applied(req))
+        if req.get_header("Prefer") is not None:
+            resp.set_header("Preference-Applied", prefer.applied(req))
         resp.set_header("Retry-After", "1")
         resp.data = encode({"operation": answers.shape_operation(operation)})

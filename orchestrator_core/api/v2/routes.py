@@ -29,7 +29,13 @@ from orchestrator_core.api.v2.lists import LISTS, ListResource
 from orchestrator_core.api.v2.nodes import ACTIONS, Action, NodeResource, NodesResource
 from orchestrator_core.api.v2.openapi import OpenApiResource
 from orchestrator_core.api.v2.operations import OperationResource, OperationsResource
-from orchestrator_core.api.v2.orphans import OrphansResource
+from orchestrator_core.api.v2.orphans import (
+    DECISIONS,
+    Decision,
+    DecisionResource,
+    OrphanResource,
+    OrphansResource,
+)
 from orchestrator_core.api.v2.system import PluginsResource, ProcessesResource
 
 _PAGE: Final = ("limit", "cursor")
@@ -88,6 +94,23 @@ def _action(name: str, action: Action) -> Route:
     )
     path = f"/clouds/{{cloud}}/nodes/{{node}}/actions/{name}"
     return Route(path, NodeResource, {"post": about}, is_part=True)
+
+
+def _decision(name: str, decision: Decision) -> Route:
+    about = _change(
+        decision.summary,
+        schemas.AcceptedSchema if decision.is_async else schemas.ActedSchema,
+        status=202 if decision.is_async else 200,
+        is_async=not decision.is_async,
+        headers=("Idempotency-Key",) if decision.is_async else _CHANGE,
+        raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound),
+        name=f"{name}_orphan",
+    )
+    return Route(
+        f"/orphans/{{orphan_id}}/{name}",
+        lambda services: DecisionResource(services, decision),
+        {"post": about},
+    )
 
 
 _START: Final[dict[str, Any]] = {
@@ -293,6 +316,16 @@ TABLE: Final = (
             )
         },
     ),
+    Route(
+        "/orphans/{orphan_id}",
+        OrphanResource,
+        {
+            "get": Description(
+                "Show one orphan.", schemas.OrphanSchema, name="get_orphan", raises=_RECORD
+            )
+        },
+    ),
+    *starmap(_decision, DECISIONS.items()),
     Route(
         "/plugins",
         PluginsResource,

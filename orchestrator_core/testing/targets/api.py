@@ -53,7 +53,7 @@ class Answer:
 class Api:
     """The API of one running server; safe to use from several threads.
 
-    Paths begin after ``/api/v1``; a path that begins with :data:`V2` is one of version 2.
+    Paths begin after ``/api/v1``; a path that begins with ``/api/v2`` is one of version 2.
 
     Args:
         url: The server's address, ``http://127.0.0.1:PORT``.
