@@ -80,7 +80,7 @@ def test_what_another_cloud_of_the_same_account_has_is_no_orphan(
     )
     for cloud in ("fake_driver", "twin"):  # It is an orphan in each section of the account.
         wait_for(lambda: statuses(api, cloud).get(shown), lambda seen: seen == "FAULTY")  # noqa: B023
-    (told,) = json.loads(command("orphans", "list", "--json"))
+    (told,) = json.loads(command("orphans", "list", "--json"))["orphans"]
     command("orphans", "adopt", told["cloud"], shown)
     assert api.orphans() == []
     assert {started, shown} <= set(api.nodes())

@@ -1,10 +1,12 @@
-"""The form in which version 2 shows records, and the encoding of its lists."""
+"""The form in which version 2 shows records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.encoding import encode, encode_each, encode_item, encode_list
 from orchestrator_core.api.shared.readable import readable
 from orchestrator_core.api.shared.times import when
 from orchestrator_core.api.v2.shapes import Owner, shape_node
@@ -51,6 +53,12 @@ def _shape_operation(operation: Operation) -> dict[str, Any]:
         "deadline_at": when(operation.deadline_at),
         "finished_at": when(operation.finished_at),
     }
+
+
+def encode_operation(operation: Operation, attempts: Sequence[Attempt]) -> bytes:
+    """Return the answer with an operation and its attempts."""
+    history = [shape_attempt(attempt) for attempt in attempts]
+    return encode({**shape_operation(operation), "history": history})
 
 
 def _result(operation: Operation) -> dict[str, Any] | None:
@@ -114,6 +122,15 @@ def shape_assignment(assignment: Assignment) -> dict[str, Any]:
     }
 
 
+def encode_assignment(assignment: Assignment, events: Sequence[AssignmentEvent]) -> Encoded:
+    """Return the answer with an assignment and its events; this blocks.
+
+    A lease that is renewed every minute makes half a million events a year.
+    """
+    shown = encode_item(shape_assignment(assignment))
+    return Encoded((shown[:-1], b',"history":[', encode_each(events, shape_event), b"]}"))
+
+
 def shape_event(event: AssignmentEvent) -> dict[str, Any]:
     """Return one event of an assignment."""
     return {
@@ -153,6 +170,25 @@ def shape_scan(scan: OrphanScan) -> dict[str, Any]:
         "nodes": scan.nodes,
         "detail": scan.error_message,
     }
+
+
+def encode_orphans(found: Sequence[Orphan], scans: Sequence[OrphanScan]) -> Encoded:
+    """Return the answer with orphans and the results of scans; this blocks."""
+    shown = [shape_scan(scan) for scan in scans]
+    return encode_list({}, "orphans", encode_each(found, shape_orphan), {"scans": shown})
+
+
+def encode_processes(held: str, clock: str, found: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the answer with the processes.
+
+    Args:
+        held: why no VM is destroyed; empty if VMs are destroyed.
+        clock: why the database's clock is in doubt; empty if it is not.
+        found: the rows of the processes.
+    """
+    shown = [shape_process(process) for process in found]
+    holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
+    return encode({"processes": shown, **holds})
 
 
 def shape_process(process: Mapping[str, Any]) -> dict[str, Any]:

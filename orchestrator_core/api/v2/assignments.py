@@ -12,7 +12,6 @@ from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.cloud_resource import Parameters
 from orchestrator_core.api.shared.encoded import Encoded, answer_with
-from orchestrator_core.api.shared.encoding import encode_each, encode_item
 from orchestrator_core.api.shared.requests import lease_seconds
 from orchestrator_core.api.v2 import answers, queries, requests
 from orchestrator_core.api.v2.changes import ChangeResource
@@ -120,7 +119,9 @@ class AssignmentResource(_OneAssignmentResource):
 
         async def work(wanted: dict[str, Any]) -> tuple[Assignment, Encoded]:
             assignment, events = await self._find(wanted["assignment"])
-            return assignment, await asyncio.to_thread(_encode, assignment, events)
+            return assignment, await asyncio.to_thread(
+                answers.encode_assignment, assignment, events
+            )
 
         asked = {"assignment": assignment_id}
         assignment, body = await self.watched(req, "get_assignment", asked, work)
@@ -224,9 +225,3 @@ class _Renew(_OfAssignment):
         assert lease is not None
         vm = VmReference(wanted["node"])
         return await self.services.broker.renew_vm(change, vm, lease, self._generation)
-
-
-def _encode(assignment: Assignment, events: Sequence[AssignmentEvent]) -> Encoded:
-    shown = encode_item(answers.shape_assignment(assignment))
-    history = encode_each(events, answers.shape_event)
-    return Encoded((shown[:-1], b',"history":[', history, b"]}"))

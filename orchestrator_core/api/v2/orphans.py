@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -13,16 +13,15 @@ from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.cloud_resource import Parameters
 from orchestrator_core.api.shared.encoded import Encoded, answer_with
-from orchestrator_core.api.shared.encoding import encode, encode_each, encode_list
+from orchestrator_core.api.shared.encoding import encode
 from orchestrator_core.api.v2 import queries, requests
-from orchestrator_core.api.v2.answers import shape_orphan, shape_scan
+from orchestrator_core.api.v2.answers import encode_orphans, shape_orphan
 from orchestrator_core.api.v2.changes import ChangeResource
 from orchestrator_core.api.v2.records import RecordsResource
 from orchestrator_core.broker.operations.change import Change, Made
 
-if TYPE_CHECKING:  # they import SQLAlchemy, which is loaded only on a server with a database
+if TYPE_CHECKING:  # it imports SQLAlchemy, which is loaded only on a server with a database
     from orchestrator_core.broker.orphans.orphans import Orphan
-    from orchestrator_core.broker.queries import OrphanScan
 
 _FILTERS: Final = {"cloud": "cloud"}
 
@@ -40,12 +39,6 @@ class OrphansResource(RecordsResource):
             return await asyncio.to_thread(encode_orphans, *await self.records.orphans(cloud))
 
         answer_with(resp, await self.watched(req, "list_orphans", {**filters}, work))
-
-
-def encode_orphans(found: Sequence[Orphan], scans: Sequence[OrphanScan]) -> Encoded:
-    """Return the answer with orphans and the results of scans; this blocks."""
-    shown = [shape_scan(scan) for scan in scans]
-    return encode_list({}, "orphans", encode_each(found, shape_orphan), {"scans": shown})
 
 
 class _OneOrphanResource(RecordsResource):

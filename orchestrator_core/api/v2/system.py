@@ -10,7 +10,7 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.encoding import encode
 from orchestrator_core.api.shared.watched import watched
 from orchestrator_core.api.v2 import queries
-from orchestrator_core.api.v2.answers import shape_process
+from orchestrator_core.api.v2.answers import encode_processes
 from orchestrator_core.api.v2.records import RecordsResource
 from orchestrator_core.errors import OrchestratorError
 
@@ -66,9 +66,6 @@ class ProcessesResource(RecordsResource):
         queries.parameters(req, [])
 
         async def work(_: dict[str, Any]) -> bytes:
-            held, clock, found = await self.records.processes()
-            shown = [shape_process(process) for process in found]
-            holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
-            return encode({"processes": shown, **holds})
+            return encode_processes(*await self.records.processes())
 
         resp.data = await self.watched(req, "list_processes", {}, work)
