@@ -38,7 +38,9 @@ class FairQueue(Generic[T]):
 
     The caller with the fewest running items is next, whichever lane it waits in. Of its own items,
     changes go ahead of reads, and a read is taken after at most four changes in a row. The same
-    order holds between callers with equally many; in the same lane they take turns.
+    order holds between callers with equally many; in the same lane they take turns. An item counts
+    as its caller's first while none of that caller's runs in the same lane: a caller whose changes
+    take long is not kept from a read by those who only read.
 
     The queue has no lock; its user must hold one.
 
@@ -188,7 +190,8 @@ class FairQueue(Generic[T]):
                 total = running[0] + running[1]
                 if total >= self.caller_limit or running[lane] >= self._caller_lane_limit:
                     continue
-                rank = (total, lane is not self._own_turn(caller), lane is not turn)
+                before = total if running[lane] else 0
+                rank = (before, lane is not self._own_turn(caller), lane is not turn)
                 if first is None or rank < first:
                     found, first = Origin(caller, lane), rank
                     if rank == _FIRST_OF_ALL:

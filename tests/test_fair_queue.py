@@ -78,7 +78,7 @@ class Model:
         origins = self.waiting.pop(item) & allowed
         charged = self.charged_to(origins)
         # Of the callers that may run, the one with the fewest running items is next.
-        assert self.total(charged.caller) == min(self.total(one.caller) for one in allowed)
+        assert self.before(charged) == min(self.before(one) for one in allowed)
         self.running.append((item, charged))
 
     def charged_to(self, origins: set[Origin]) -> Origin:
@@ -90,6 +90,10 @@ class Model:
 
     def count(self, origin: Origin) -> int:
         return sum(one == origin for _, one in self.running)
+
+    def before(self, origin: Origin) -> int:
+        """Return the number of items that count as taken before an origin's next one."""
+        return self.total(origin.caller) if self.count(origin) else 0
 
     def total(self, caller: str) -> int:
         return sum(one.caller == caller for _, one in self.running)
@@ -216,6 +220,20 @@ def test_a_caller_s_changes_are_not_ahead_of_another_one_s_share() -> None:
     for _ in range(5):
         queue.take()
     assert (queue.running_of("a"), queue.running_of("b")) == (4, 4)
+
+
+@pytest.mark.parametrize(("many", "one"), [(changes, reads), (reads, changes)])
+def test_a_caller_s_first_item_in_a_lane_does_not_wait_for_its_share(many: Any, one: Any) -> None:
+    queue: FairQueue[Item] = FairQueue(8)
+    fill(queue, many("a"), 4)
+    take_all(queue)
+    fill(queue, one("b"), 100)
+    busy = list(itertools.islice(iter(queue.take, None), 4))
+    first, second = fill(queue, one("a"), 2)
+    queue.release(busy[0])
+    assert queue.take() == first
+    queue.release(busy[1])
+    assert queue.take() != second  # a has 5 of the 8 threads now
 
 
 def test_what_two_callers_wait_for_goes_by_the_turn_of_each() -> None:

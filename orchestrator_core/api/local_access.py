@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -41,11 +42,8 @@ def check_host(req: falcon.asgi.Request, hosts: Collection[str]) -> None:
     Raises:
         Forbidden: when the name is not local; the message says how to allow it.
     """
-    name = _name(req.get_header("Host"))
-    if not name or name in hosts or name.endswith(".localhost"):
-        return
-    has_dot = "." in name.rstrip(".") or ":" in name
-    if has_dot and not is_loopback(name):
+    name, is_local = _name_of(req.get_header("Host"))
+    if not is_local and name not in hosts:
         raise Forbidden(
             "Without authentication, only local names and loopback addresses are served; "
             'name this host in [server] hosts, or set [auth] mode = "token"'
@@ -78,11 +76,17 @@ def _is_own(origin: str, host: str | None) -> bool:
         return False
 
 
-def _name(host: str | None) -> str | None:
-    """Return the host of a Host header without its port, or an invalid header unchanged."""
+@lru_cache(maxsize=64)  # the clients of a server use few names, and each request is checked
+def _name_of(host: str | None) -> tuple[str, bool]:
+    """Return the host of a Host header without its port, and whether it is local or missing.
+
+    An invalid header is returned unchanged.
+    """
     if host is None:
-        return None
+        return "", True
     try:
-        return urlsplit(f"//{host.strip()}").hostname or ""
+        name = urlsplit(f"//{host.strip()}").hostname or ""
     except ValueError:
-        return host
+        name = host
+    has_dot = "." in name.rstrip(".") or ":" in name
+    return name, not has_dot or name.endswith(".localhost") or bool(is_loopback(name))

@@ -21,8 +21,10 @@ def spare_the_collector() -> None:
     Requests make hardly any cycles, but enough objects to trigger many scans of all objects, which
     took a fifth of a worker's time. The threshold of the second generation is kept small, because
     its scan stops the whole process, and a long list consists of a million objects.
+
+    What the start left behind is exempted too, without a scan for it: of 72,000 objects 1,000 were
+    garbage, and the scan took a twelfth of the start.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 5, 50)
 

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator_libcloud.patterns import Pattern
+
 _DEFAULT_REGION: Final = "us-east-1"
-_AMAZON_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z0-9]+)+-\d+\Z")
-_AMAZON_ZONE: Final = re.compile(r"([a-z]{2,4}(-[a-z0-9]+)+-\d+)[a-z]\Z")
-_LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
-_SCOPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_AMAZON_REGION: Final = Pattern(r"[a-z]{2,4}(-[a-z0-9]+)+-\d+\Z")
+_AMAZON_ZONE: Final = Pattern(r"([a-z]{2,4}(-[a-z0-9]+)+-\d+)[a-z]\Z")
+_LABEL: Final = Pattern(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
+_SCOPE: Final = Pattern(r"[A-Za-z0-9_.-]{1,64}\Z")
 """The form that is allowed in the scope of a signature and in a query, if a host is configured."""
 
 _PARTITIONS: Final = (

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
-import urllib3
-
 from orchestrator_core import Deadline, PluginError, reveal_all
 from orchestrator_libcloud import providers, regions
 from orchestrator_libcloud.answers.odd_memory import OddMemory
@@ -109,6 +107,8 @@ class Sessions:
             )
         if not self._settings.get("verify_tls", True):
             # One log line of ours replaces these warnings, and it names the cloud.
+            import urllib3  # noqa: PLC0415 - not loaded before a cloud is used
+
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             _log.warning(
                 "Cloud %s: verify_tls is false, so its credentials go to any server at its address",

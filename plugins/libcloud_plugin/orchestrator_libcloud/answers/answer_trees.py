@@ -7,10 +7,11 @@ element that does not exist.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET
+
+from orchestrator_libcloud.patterns import Pattern
 
 Path = tuple[str | int, ...]
 Edits = Mapping[Path, Any]
@@ -18,7 +19,7 @@ Edits = Mapping[Path, Any]
 
 TEXT: Final = "#text"
 _OWNTEXT: Final[Any] = ET.Element.text
-_NAMESPACE: Final = re.compile(r"\{[^}]*\}")
+_NAMESPACE: Final = Pattern(r"\{[^}]*\}")
 
 
 class _Mark:

@@ -13,16 +13,17 @@ from typing import Any, Final
 from orchestrator_core import InvalidParameter
 from orchestrator_libcloud.errors.item_refusals import status_of
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.patterns import Pattern
 
 _MODULE: Final = "libcloud.compute.drivers.azure_arm"
 _PART: Final = r"[^:/?#\s]+"
-_MARKETPLACE: Final = re.compile(rf"{_PART}(?::{_PART}){{3}}")
-_OWN: Final = re.compile(
+_MARKETPLACE: Final = Pattern(rf"{_PART}(?::{_PART}){{3}}")
+_OWN: Final = Pattern(
     rf"/subscriptions/{_PART}/resourceGroups/{_PART}/providers/Microsoft\.Compute/"
     rf"(?P<kind>images|galleries/{_PART}/images)/(?P<name>{_PART})(?:/versions/{_PART})?",
     re.IGNORECASE,
 )
-_VHD: Final = re.compile(r"https?://[^/?#\s]+/[^/?#\s]+/[^?#\s]+")
+_VHD: Final = Pattern(r"https?://[^/?#\s]+/[^/?#\s]+/[^?#\s]+")
 _VERSIONS: Final = {True: "2024-03-01", False: "2023-07-03"}
 """The version of the API for managed images, and for those of a gallery."""
 

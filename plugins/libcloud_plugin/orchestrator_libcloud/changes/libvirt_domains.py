@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from orchestrator_core import CloudError, Conflict
+from orchestrator_libcloud.patterns import Pattern
 
 _log = logging.getLogger(__name__)
 
 MODULE: Final = "libcloud.compute.drivers.libvirt_driver"
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_UUID: Final = Pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SOURCES: Final = ("file", "dev", "volume", "name")
 """Attributes of a disk's source that identify the source."""
 

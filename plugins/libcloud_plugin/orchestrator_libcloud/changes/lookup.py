@@ -6,7 +6,6 @@ is used, and the id of the result is checked. Otherwise the list is searched.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -30,6 +29,7 @@ from orchestrator_libcloud.nodes.convert import node_id, node_marker
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.openstack import zones
+from orchestrator_libcloud.patterns import Pattern
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 _AMAZON: Final = _DRIVERS + "ec2"
@@ -57,7 +57,7 @@ _NOT_FOUND: Final = 404
 _UNREADABLE: Final = (LookupError, AttributeError, TypeError)
 """The errors that a driver raises when it cannot read an answer."""
 
-_PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
+_PATH_SAFE: Final = Pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}\Z")
 _COLLECTIONS: Final = frozenset({"detail"})
 """Drivers put the id into a URL's path: an id must not contain characters with a meaning there."""
 

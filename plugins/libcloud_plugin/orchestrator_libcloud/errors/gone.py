@@ -17,12 +17,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.patterns import Pattern
 
 Names = frozenset[str]
 """The names that a provider may use for one VM: its id, its name, its UUID."""
 
 _DRIVERS: Final = "libcloud.compute.drivers."
-_NO_IMAGE: Final = re.compile(
+_NO_IMAGE: Final = Pattern(
     r"not (be )?found|not exist|no image found|failed to find|InvalidAMIID\.", re.IGNORECASE
 )
 _NOT_FOUND: Final = 404

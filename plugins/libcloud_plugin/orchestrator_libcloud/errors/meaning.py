@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -30,6 +29,7 @@ from orchestrator_libcloud.errors.failures import (
 from orchestrator_libcloud.errors.refusal import Refusal
 from orchestrator_libcloud.errors.vsphere_faults import BY_VSPHERE_FAULT
 from orchestrator_libcloud.http.exchange import Exchange
+from orchestrator_libcloud.patterns import Pattern
 
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
@@ -42,7 +42,7 @@ _LONGEST_READ: Final = 2000
 
 _FAULTS: Final = range(500, 600)
 _NO_HOST: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
-_STATUS_FIRST: Final = re.compile(r"\s*([45]\d\d)\b")
+_STATUS_FIRST: Final = Pattern(r"\s*([45]\d\d)\b")
 _OWN_WORDS: Final = ("libcloud.", "builtins.Exception", "builtins.ValueError")
 """Classes whose text is the provider's; the text of other classes is about connections."""
 

@@ -9,13 +9,13 @@ numbers of CloudStack.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from orchestrator_libcloud.errors import failures
 from orchestrator_libcloud.errors.failures import Meaning
+from orchestrator_libcloud.patterns import Pattern
 
 _AMAZON: Final[dict[Meaning, str]] = {
     failures.NO_IMAGE: "InvalidAMIID.NotFound InvalidAMIID.Malformed InvalidAMIID.Unavailable",
@@ -245,14 +245,14 @@ _WORDS: Final[tuple[tuple[Meaning, tuple[str, ...]], ...]] = (
     ),
     (failures.DOWN, (r"service unavailable|backend error",)),
 )
-_BY_WORDS: Final = tuple((re.compile("|".join(some)), meaning) for meaning, some in _WORDS)
+_BY_WORDS: Final = tuple((Pattern("|".join(some)), meaning) for meaning, some in _WORDS)
 """The meanings of a code's words, such as ``invalid instance type value not supported``, from the
 specific to the general.
 """
 
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_IS_REFUSAL: Final = re.compile(r"(?:invalid|unsupported|bad|missing|not supported|field)\b")
-_ORIGIN: Final = re.compile(r"(?:Client|Server)[.:]+(?=\w)")
+_WORD: Final = Pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_IS_REFUSAL: Final = Pattern(r"(?:invalid|unsupported|bad|missing|not supported|field)\b")
+_ORIGIN: Final = Pattern(r"(?:Client|Server)[.:]+(?=\w)")
 """The side that is at fault: older EC2-compatible clouds, and OVH, put it before a code."""
 
 

@@ -11,19 +11,20 @@ from typing import Final
 
 from orchestrator_libcloud.errors import failures
 from orchestrator_libcloud.errors.failures import Meaning
+from orchestrator_libcloud.patterns import Pattern
 
-_Table = tuple[tuple[re.Pattern[str], Meaning], ...]
+_Table = tuple[tuple[Pattern, Meaning], ...]
 
 
 def _table(*lines: tuple[Meaning, *tuple[str, ...]]) -> _Table:
     return tuple(
-        (re.compile("|".join(patterns), re.IGNORECASE), meaning) for meaning, *patterns in lines
+        (Pattern("|".join(patterns), re.IGNORECASE), meaning) for meaning, *patterns in lines
     )
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _pattern(text: str) -> Pattern:
     """Compile a pattern in which ``<near>`` stands for words of the same sentence."""
-    return re.compile(text.replace("<near>", r"(?:[^.]|\.(?=\S)){0,60}"), re.IGNORECASE)
+    return Pattern(text.replace("<near>", r"(?:[^.]|\.(?=\S)){0,60}"), re.IGNORECASE)
 
 
 _ABSENT: Final = r"\b(?:not exist|(?:not|n't) (?:be )?found|no longer exists?)"
@@ -40,7 +41,7 @@ _TELLING: Final = _table(
 )
 """Sentences that mean one thing in every context."""
 
-_RATE: Final = re.compile(
+_RATE: Final = Pattern(
     r"\brate[- ]?limit|too many (?:api )?(?:requests|calls)|throttl|request rate"
     r"|\brequests per (?:second|minute|hour|user)|slow down",
     re.IGNORECASE,
@@ -53,7 +54,7 @@ _QUOTA: Final = _pattern(
     r"|too many (?:servers|instances|vms|droplets|nodes|machines)"
     r"|(?:insufficient|not enough) (?:funds|credits?|balance)",
 )
-_LENGTH: Final = re.compile(
+_LENGTH: Final = Pattern(
     r"\b(?:length|characters?|chars|bytes|too long|too large)\b", re.IGNORECASE
 )
 _CAPACITY: Final = _pattern(
@@ -64,7 +65,7 @@ _CAPACITY: Final = _pattern(
     r"|unable to (?:create a deployment|find (?:a )?suitable)|no (?:more )?(?:fixed )?ip addresses"
     r"|\bcapacity\b.{0,20}\b(?:exceeded|reached|unavailable|not available)",
 )
-_PERMISSION: Final = re.compile(
+_PERMISSION: Final = Pattern(
     r"\bpolic(?:y|ies)\b|permission|\bnot (?:authori[sz]ed|allowed|permitted)|authori[sz]ation"
     r"|\baccess\b|\bdenied\b|privilege|\broles?\b|credential|\bforbidden\b|\btoken\b",
     re.IGNORECASE,
@@ -151,7 +152,7 @@ _OTHERS: Final = _table(
     ),
 )
 
-_QUOTED: Final = re.compile(r"(?<!\w)(['\"`])(?:(?!\1).){0,300}\1(?!\w)")
+_QUOTED: Final = Pattern(r"(?<!\w)(['\"`])(?:(?!\1).){0,300}\1(?!\w)")
 
 
 def telling(sentence: str) -> Meaning | None:

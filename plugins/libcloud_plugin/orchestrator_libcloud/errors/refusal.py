@@ -11,27 +11,28 @@ from typing import Any, Final
 
 from orchestrator_libcloud.errors import refusal_json, refusal_xml
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.patterns import Pattern
 
 _LONGEST_TEXT: Final = 600
 """A longer plain text is a page, not an error."""
 
-_STATUS: Final = re.compile(r"\s*([45]\d\d)\b[:,]?\s*")
+_STATUS: Final = Pattern(r"\s*([45]\d\d)\b[:,]?\s*")
 _PHRASES: Final = (
     "Bad Request|Unauthorized|Forbidden|Not Found|Conflict|Request Entity Too Large|"
     "Too Many Requests|Internal Server Error|Error"
 )
-_STATUS_LINE: Final = re.compile(rf"\s*[45]\d\d\s+(?:{_PHRASES})?\s*")
-_CODE_FIRST: Final = re.compile(
+_STATUS_LINE: Final = Pattern(rf"\s*[45]\d\d\s+(?:{_PHRASES})?\s*")
+_CODE_FIRST: Final = Pattern(
     r"\s*\[?(?P<code>[A-Za-z]\w*(?:[.:]{1,2}\w+)*)(?:\]:?|:)\s+(?P<sentence>\S.*)", re.DOTALL
 )
-_IS_CODE: Final = re.compile(r"[A-Z][a-z0-9]+[A-Z.]|[a-z]+[A-Z_]|[A-Z0-9]+_|[A-Z]{2}\w*Fault")
+_IS_CODE: Final = Pattern(r"[A-Z][a-z0-9]+[A-Z.]|[a-z]+[A-Z_]|[A-Z0-9]+_|[A-Z]{2}\w*Fault")
 """The form of an error's code, as opposed to the first word of a sentence."""
 
 _PAIR: Final = 2
-_WEBOB: Final = re.compile(
+_WEBOB: Final = Pattern(
     r"<h1>\d{3} [^<]{2,60}</h1>\s{0,20}(?P<sentence>[^<]{3,2000}?)<br ?/?>\s{0,20}<br ?/?>"
 )
-_DICT: Final = re.compile(r"\s*[\[{]")
+_DICT: Final = Pattern(r"\s*[\[{]")
 
 
 @dataclass(frozen=True, slots=True)

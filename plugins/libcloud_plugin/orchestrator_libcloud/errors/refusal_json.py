@@ -32,6 +32,8 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from orchestrator_libcloud.patterns import Pattern
+
 Found = tuple[list[str], list[str], str | None]
 """Codes, sentences, and the parameter that is named."""
 
@@ -59,12 +61,12 @@ _INNER: Final = _KEYS["inner"].split()
 
 _DEEPEST: Final = 6
 _MOST_ITEMS: Final = 8
-_IS_CODE: Final = re.compile(r"[A-Za-z][\w.:-]{1,127}\Z|\d{1,9}\Z")
-_IS_SENTENCE: Final = re.compile(r"\S\s+\S")
+_IS_CODE: Final = Pattern(r"[A-Za-z][\w.:-]{1,127}\Z|\d{1,9}\Z")
+_IS_SENTENCE: Final = Pattern(r"\S\s+\S")
 _STATUSES: Final = frozenset(status.value for status in HTTPStatus)
 _NO_CODES: Final = frozenset({"error", "failure", "status", "none", "false"})
-_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
-_TAGS: Final = re.compile(r"<[^<>]{1,100}>")
+_ID: Final = Pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
+_TAGS: Final = Pattern(r"<[^<>]{1,100}>")
 
 
 def read(body: Any) -> Found | None:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from orchestrator_libcloud.errors.refusal import Refusal
+from orchestrator_libcloud.patterns import Pattern
 
 _NAMES: Final[dict[str, str]] = {
     "name": "name hostname label title servername instancename vmname displayname computername",
@@ -33,13 +34,13 @@ _NAMES: Final[dict[str, str]] = {
 }
 _OURS: Final = {word: ours for ours, words in _NAMES.items() for word in words.split()}
 
-_NOVA: Final = re.compile(r"Invalid input for field/attribute (?P<field>[^\n]{1,255}?)\. Value: ")
+_NOVA: Final = Pattern(r"Invalid input for field/attribute (?P<field>[^\n]{1,255}?)\. Value: ")
 """``nova/api/validation/validators.py``: the last part of the path to the wrong value."""
 
 _IN_SENTENCE: Final = (
-    re.compile(r"\bfor field '(?:resource\.)?(?P<field>[\w.\[\]]{1,100})"),  # Google
-    re.compile(r"\bfor (?:parameter )?(?P<field>InstanceType|ImageId|KeyName)\b"),  # Amazon
-    re.compile(r"\bparameter [`'\"]?(?P<field>\w{1,64})[`'\"]? (?:is|has|value)\b", re.IGNORECASE),
+    Pattern(r"\bfor field '(?:resource\.)?(?P<field>[\w.\[\]]{1,100})"),  # Google
+    Pattern(r"\bfor (?:parameter )?(?P<field>InstanceType|ImageId|KeyName)\b"),  # Amazon
+    Pattern(r"\bparameter [`'\"]?(?P<field>\w{1,64})[`'\"]? (?:is|has|value)\b", re.IGNORECASE),
 )
 
 _SERVER: Final = (

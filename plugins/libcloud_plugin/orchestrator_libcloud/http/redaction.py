@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from orchestrator_libcloud.patterns import Pattern
+
 LONGEST: Final = 300
 """Number of characters of a sentence that are shown."""
 
 ADDRESS: Final = "[address]"
 SECRET: Final = "[secret]"  # noqa: S105 - what stands for one
-_MARKS: Final = re.compile(r"\[(?:address|secret)\]")
+_MARKS: Final = Pattern(r"\[(?:address|secret)\]")
 
 _SHORT: Final = 6
 """A shorter known value is removed only as a whole word: other words may contain it."""
@@ -28,18 +30,18 @@ _LEAST_ENCODED: Final = 5
 _LEAST_RANDOM: Final = 20
 _PASSES: Final = 3
 
-_URL: Final = re.compile(
+_URL: Final = Pattern(
     r"(?:[a-z][a-z0-9+.-]{1,19}:/|:/(?=/))/{0,2}[^\s\"'<>\\|]{0,4096}", re.IGNORECASE
 )
-_QUERY: Final = re.compile(r"/?\?[\w.%~-]{1,64}=[^\s\"'<>]{0,4096}")
-_MAIL: Final = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_IPV4: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}|:\d{1,5})?")
-_IPV6: Final = re.compile(
+_QUERY: Final = Pattern(r"/?\?[\w.%~-]{1,64}=[^\s\"'<>]{0,4096}")
+_MAIL: Final = Pattern(r"(?<![\w.+%-])[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_IPV4: Final = Pattern(r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}|:\d{1,5})?")
+_IPV6: Final = Pattern(
     r"\[(?P<inner>[0-9a-f:.]{2,45})(?:%\w{1,16})?\](?::\d{1,5})?"
     r"|(?<![\w:])(?P<bare>[0-9a-f]{0,4}(?::[0-9a-f.]{0,15}){2,8})(?:%\w{1,16})?",
     re.IGNORECASE,
 )
-_PORT: Final = re.compile(
+_PORT: Final = Pattern(
     r"(?<![\w.-])[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,8}:\d{2,5}(?!\w)", re.IGNORECASE
 )
 _DOMAINS: Final = (
@@ -47,7 +49,7 @@ _DOMAINS: Final = (
     "intranet lan corp home private priv example test invalid svc eu uk de fr nl it es pl ch at be "
     "se no fi dk cz ru ua cn jp kr in br au nz ca us tw sg hk za ie pt hu ro gr tr il mx ar"
 )
-_HOST: Final = re.compile(
+_HOST: Final = Pattern(
     r"(?<![\w.@-])(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,8}(?:"
     + "|".join(_DOMAINS.split())
     + r")\.?(?![\w-])",
@@ -55,22 +57,22 @@ _HOST: Final = re.compile(
 )
 """A name below a usual domain of hosts. Other names with dots are sizes, codes, images, files."""
 
-_NAMED: Final = re.compile(
+_NAMED: Final = Pattern(
     r"(?P<name>\b[\w-]{0,32}(?:pass(?:word|wd|phrase)?|secret|token|signature|credentials?"
     r"|(?:api|access|consumer|private)[_-]?key|x-amz-[a-z-]{1,32})[\"']?\s{0,2}[:=]\s{0,2})"
     r"(?:(?:basic|bearer)\s{1,2})?[\"']?[^\s\"',;&<>\[]{1,4096}",
     re.IGNORECASE,
 )
-_SCHEME: Final = re.compile(r"\b(basic|bearer|negotiate)\s{1,2}[\w+/=.~-]{8,4096}", re.IGNORECASE)
-_TOKEN: Final = re.compile(
+_SCHEME: Final = Pattern(r"\b(basic|bearer|negotiate)\s{1,2}[\w+/=.~-]{8,4096}", re.IGNORECASE)
+_TOKEN: Final = Pattern(
     r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{12,64}|eyJ[\w-]{8,4096}(?:\.[\w-]{1,4096}){0,2}"
     r"|gAAAA[\w=-]{16,4096})"
 )
 """Keys of Amazon, JSON web tokens, Fernet tokens of Keystone."""
 
-_HEX: Final = re.compile(r"(?<![0-9a-f-])[0-9a-f]{32,}", re.IGNORECASE)
-_RUN: Final = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
-_OBJECT: Final = re.compile(
+_HEX: Final = Pattern(r"(?<![0-9a-f-])[0-9a-f]{32,}", re.IGNORECASE)
+_RUN: Final = Pattern(r"[A-Za-z0-9+/=_-]{24,}")
+_OBJECT: Final = Pattern(
     r"<[\w. ]{1,200} object at 0x[0-9a-f]{1,16}>|\b0x[0-9a-f]{6,16}\b", re.IGNORECASE
 )
 
@@ -169,7 +171,7 @@ def _if_address(found: re.Match[str]) -> str:
     return ADDRESS + text[len(address) :]
 
 
-def _patterns(values: Iterable[str], mark: str) -> Iterator[tuple[re.Pattern[str], str]]:
+def _patterns(values: Iterable[str], mark: str) -> Iterator[tuple[Pattern, str]]:
     """Yield a pattern for each form of each value, the longest first."""
     forms = {form for value in values for form in _forms(value, encoded=mark == SECRET)}
     for form in sorted(forms, key=len, reverse=True):
@@ -177,9 +179,9 @@ def _patterns(values: Iterable[str], mark: str) -> Iterator[tuple[re.Pattern[str
         if mark == ADDRESS:
             escaped = rf"\[?{escaped}\]?(?::\d{{1,5}}\b)?"
         if len(form) >= _SHORT:
-            yield re.compile(escaped, re.IGNORECASE), mark
+            yield Pattern(escaped, re.IGNORECASE), mark
         elif len(form) >= _SHORTEST:
-            yield re.compile(rf"(?<![\w']){escaped}(?![\w'])"), mark
+            yield Pattern(rf"(?<![\w']){escaped}(?![\w'])"), mark
 
 
 def _forms(value: str, *, encoded: bool) -> Iterator[str]:

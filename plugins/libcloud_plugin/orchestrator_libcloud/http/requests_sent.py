@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from orchestrator_libcloud.http.error_answer import ErrorAnswer
+from orchestrator_libcloud.patterns import Pattern
 
 _READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _ACTIONS: Final = ("Action", "command", "api_action")
@@ -17,7 +18,7 @@ CloudStack's, Linode's first API.
 """
 
 _READING_WORDS: Final = ("describe", "list", "get", "read", "query", "search", "check", "info")
-_METHOD_NAME: Final = re.compile(r"<methodName>\s*([\w.]+)\s*</methodName>")
+_METHOD_NAME: Final = Pattern(r"<methodName>\s*([\w.]+)\s*</methodName>")
 _LOGINS: Final = frozenset({"tokens", "token", "login", "auth", "session", "sessions"})
 """Ends of the paths of requests that create a token: Keystone's, OAuth's, vCloud's and others'."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
+
+from orchestrator_libcloud.patterns import Pattern
 
 _PARTS: Final = (
     "password",
@@ -27,7 +28,7 @@ _WORDS: Final = frozenset({"pass", "pwd", "adminpass", "rootpass", "userpass"})
 
 _HARMLESS: Final = frozenset({"clienttoken", "httptokens"})
 
-_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_BOUNDARY: Final = Pattern(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 @lru_cache(maxsize=4096)  # long lists repeat few names, and the pattern is slow

@@ -16,16 +16,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 from orchestrator_core import register_secret
 from orchestrator_libcloud.http.secret_names import is_secret_name
+from orchestrator_libcloud.patterns import Pattern
 
 _SCHEMES: Final = frozenset({"basic", "bearer", "oauth", "token", "jwt"})
 """Schemes of ``Authorization`` whose value stays the same for a whole login (RFC 7617, 6750)."""
 
-_LOGIN: Final = re.compile(r"/(?:oauth2?|tokens?|login|auth|authenticate|sessions?|jwt)(?:/|$)")
-_SESSION: Final = re.compile(r"sess|sid\b|auth|login", re.IGNORECASE)
+_LOGIN: Final = Pattern(r"/(?:oauth2?|tokens?|login|auth|authenticate|sessions?|jwt)(?:/|$)")
+_SESSION: Final = Pattern(r"sess|sid\b|auth|login", re.IGNORECASE)
 """Names of session cookies, unlike the cookies that load balancers set anew with each answer."""
 
-_COOKIE: Final = re.compile(r"(?:^|[;,])\s*([\w.-]{1,128})=\"?([^\";,\s]{8,4096})")
-_PASSING: Final = re.compile(r"next|page|continu|csrf|xsrf")
+_COOKIE: Final = Pattern(r"(?:^|[;,])\s*([\w.-]{1,128})=\"?([^\";,\s]{8,4096})")
+_PASSING: Final = Pattern(r"next|page|continu|csrf|xsrf")
 """Names of tokens of pages and forms: there are more of them than can be remembered."""
 
 _LEAST: Final = 16

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.patterns import Pattern
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -40,7 +41,7 @@ class Form:
     words: str
     example: str
     meaning: str
-    pattern: re.Pattern[str]
+    pattern: Pattern
     make: Make
 
 
@@ -128,7 +129,7 @@ FORMS: Final[dict[str, Form]] = {
         "`custom-CPUS-MB-GB`",
         "`custom-2-4096-20`",
         "cores of 2 GHz, memory in MB, disk in GB (API 2.0)",
-        re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})-(?P<gb>{_AMOUNT})"),
+        Pattern(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})-(?P<gb>{_AMOUNT})"),
         _cloudsigma,
     ),
     "gce": Form(
@@ -136,7 +137,7 @@ FORMS: Final[dict[str, Form]] = {
         "`custom-4-8192`, `e2-custom-2-4096`, `e2-custom-small-2048`, `n2-custom-4-8192-ext`",
         "vCPUs or the name of a shared vCPU, memory in MB; N1 without a family; the settings must "
         "name the zone (`region`)",
-        re.compile(
+        Pattern(
             r"(?:[a-z][a-z0-9]*-)?custom-"
             rf"(?P<cpus>{_AMOUNT}|micro|small|medium)-(?P<mb>{_AMOUNT})(?:-[a-z0-9]+)*"
         ),
@@ -146,7 +147,7 @@ FORMS: Final[dict[str, Form]] = {
         "`CPUSTYPE-MBMB-GBGB[-TRAFFIC]`",
         "`2B-4096MB-50GB`, `4A-8192MB-100GB-t5000`",
         "CPUs and the letter of their type, memory in MB, disk in GB, traffic package",
-        re.compile(
+        Pattern(
             rf"(?P<cpus>{_AMOUNT})(?P<kind>[A-Z])-(?P<mb>{_AMOUNT})MB-(?P<gb>{_AMOUNT})GB"
             r"(?:-(?P<traffic>[A-Za-z0-9]{1,32}))?"
         ),
@@ -157,14 +158,14 @@ FORMS: Final[dict[str, Form]] = {
         "`custom-2-4096`",
         "vCPUs and memory in MiB, as request and limit of the VM; the list has only the sizes of "
         "existing VMs",
-        re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
+        Pattern(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
         _kubevirt,
     ),
     "outscale": Form(
         "`tinavN.cCPUSrGIBpLEVEL`, or the name of another VM type",
         "`tinav5.c2r4p1`, `t2.small`",
         "generation of the CPU, vCPUs, memory in GiB, level of performance; Libcloud has no list",
-        re.compile(
+        Pattern(
             rf"tinav[0-9]+\.c(?P<cpus>{_AMOUNT})r(?P<gib>{_AMOUNT})(?:p[1-3])?"
             r"|[a-z][a-z0-9-]*\.[a-z0-9]+"
         ),
@@ -174,7 +175,7 @@ FORMS: Final[dict[str, Form]] = {
         "`custom-CPUS-MB`",
         "`custom-2-4096`",
         "vCPUs and memory in MB; the disk is the template's",
-        re.compile(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
+        Pattern(rf"custom-(?P<cpus>{_AMOUNT})-(?P<mb>{_AMOUNT})"),
         _vsphere,
     ),
 }

@@ -10,16 +10,16 @@ Source: AWS, "Filter resources using the CLI and API" (wildcards; 200 values in 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any, Final
 
 from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.patterns import Pattern
 
 _AMAZON: Final = "libcloud.compute.drivers.ec2"
-_ID: Final = re.compile(r"i-([0-9a-f]{8,17})")
+_ID: Final = Pattern(r"i-([0-9a-f]{8,17})")
 _DIGITS: Final = 8
 """Number of digits that every id has."""
 

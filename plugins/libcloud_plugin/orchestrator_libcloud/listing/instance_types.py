@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from orchestrator_core import SizeNotFound
 from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.paging.paging import ListStopped
+from orchestrator_libcloud.patterns import Pattern
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _MODULE: Final = "libcloud.compute.drivers.ec2"
 _OWN_LIST: Final = frozenset({"EucNodeDriver", "NimbusNodeDriver", "OutscaleNodeDriver"})
 """EC2-like drivers with their own list: their clouds answer differently or not at all."""
 
-_CODE: Final = re.compile(r"[A-Za-z][\w.]*(?=:|\Z)")
+_CODE: Final = Pattern(r"[A-Za-z][\w.]*(?=:|\Z)")
 _DENIED: Final = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _NO_ACTION: Final = frozenset(
     {

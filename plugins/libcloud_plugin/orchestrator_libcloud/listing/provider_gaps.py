@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from orchestrator_libcloud.errors.item_refusals import GONE, HIDDEN, codes_of, status_of
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.patterns import Pattern
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -29,7 +30,7 @@ class Spared:
             its route also answers 404, but without these codes.
     """
 
-    path: re.Pattern[str]
+    path: Pattern
     statuses: frozenset[int]
     codes: frozenset[str] | None = None
 
@@ -111,7 +112,7 @@ GAPS: Final[dict[str, Gap]] = {
         _names("_fetch_power_state _to_node"),
         spared=(
             Spared(
-                re.compile(
+                Pattern(
                     r".*/(networkInterfaces|publicIPAddresses)/[^/]+|.*/instanceview",
                     re.IGNORECASE,
                 ),
@@ -127,7 +128,7 @@ GAPS: Final[dict[str, Gap]] = {
         "shows IPv6; shows a VM without a drive that is gone or hidden (404, 403); omits those "
         "drives, which cannot be started",
         _names("_to_node list_images"),
-        spared=(Spared(re.compile(r"/drives/[^/]+/"), GONE | HIDDEN),),
+        spared=(Spared(Pattern(r"/drives/[^/]+/"), GONE | HIDDEN),),
     ),
     "cloudstack": _CLOUDSTACK,
     "digitalocean": Gap(
@@ -168,10 +169,10 @@ GAPS: Final[dict[str, Gap]] = {
         _names("_to_node_size ex_get_volume ex_get_zone list_images list_nodes"),
         spared=(
             Spared(
-                re.compile(r"(.*/projects/[^/]+)?/zones/[^/]+"), GONE, _names("notFound NOT_FOUND")
+                Pattern(r"(.*/projects/[^/]+)?/zones/[^/]+"), GONE, _names("notFound NOT_FOUND")
             ),
             Spared(
-                re.compile(r"/global/images"),
+                Pattern(r"/global/images"),
                 GONE | HIDDEN,
                 _names("notFound NOT_FOUND forbidden accessNotConfigured insufficientPermissions"),
             ),
@@ -209,7 +210,7 @@ GAPS: Final[dict[str, Gap]] = {
         "shows a VM whose own document is gone (404) with its name and an unknown state; "
         f"{_BY_KIND}",
         _names("_extract_size _to_node"),
-        spared=(Spared(re.compile(r"/compute/[^/]+"), GONE),),
+        spared=(Spared(Pattern(r"/compute/[^/]+"), GONE),),
     ),
     "openstack": Gap(
         "shows IPv6 addresses that are not floating, and floating addresses of private ranges, as "
@@ -233,7 +234,7 @@ GAPS: Final[dict[str, Gap]] = {
         "was read",
         "shows all addresses; shows a server whose own document is gone (404) as in the list",
         _names("_to_node"),
-        spared=(Spared(re.compile(r"1\.2/server/[^/]+"), GONE),),
+        spared=(Spared(Pattern(r"1\.2/server/[^/]+"), GONE),),
     ),
     "vcl": Gap(_NOTHING, "refuses lists of nodes, which need an address"),
     "vcloud": Gap(
@@ -245,7 +246,7 @@ GAPS: Final[dict[str, Gap]] = {
             "_get_catalog_hrefs _get_catalogitems_hrefs _to_node _uniquer ex_list_nodes "
             "list_images vdcs"
         ),
-        spared=(Spared(re.compile(r".*/vApp/[^/]+"), GONE | HIDDEN),),
+        spared=(Spared(Pattern(r".*/vApp/[^/]+"), GONE | HIDDEN),),
     ),
     "vpsnet": Gap(
         "omits all addresses but the primary one, because the list lacks them",

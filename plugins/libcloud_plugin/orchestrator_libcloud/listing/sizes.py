@@ -10,15 +10,15 @@ are in ``composed_sizes.py``.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from orchestrator_libcloud.nodes.states import modules
+from orchestrator_libcloud.patterns import Pattern
 
 _DRIVERS: Final = "libcloud.compute.drivers."
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
-_MEMORY: Final = re.compile(r"[1-9][0-9]{1,7}\Z")
+_ID: Final = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+_MEMORY: Final = Pattern(r"[1-9][0-9]{1,7}\Z")
 _ASK: Final = frozenset({"EucNodeDriver", "OpenNebula_3_2_NodeDriver"})
 """Classes of those modules whose ``list_sizes`` asks the cloud."""
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from orchestrator_libcloud.patterns import Pattern
+
 MARKER_KEY: Final = "orchestrator-marker"
 """The tag or metadata key of the marker."""
 
 MARKER_LENGTH: Final = 45
 
 _FORM: Final = r"[0-9a-f]{12}-[0-9a-f]{32}"
-_WHOLE: Final = re.compile(rf"{_FORM}\Z")
-_ENDING: Final = re.compile(rf"(.+)-({_FORM})\Z", re.DOTALL)
+_WHOLE: Final = Pattern(rf"{_FORM}\Z")
+_ENDING: Final = Pattern(rf"(.+)-({_FORM})\Z", re.DOTALL)
 
 
 def is_marker(value: Any) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from orchestrator_libcloud.answers.answer_trees import GONE, TEXT, Edits, Path, is_element
+from orchestrator_libcloud.patterns import Pattern
 
-_NAMESPACE: Final[Any] = re.compile(r"(\{[^}]*\})?")
+_NAMESPACE: Final[Any] = Pattern(r"(\{[^}]*\})?")
 _OWNTEXT: Final[Any] = ET.Element.text
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,8 +23,9 @@ from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.odd_items.answer_copies import Copier, Trace
 from orchestrator_libcloud.odd_items.odd_values import first_of, is_made_of
 from orchestrator_libcloud.paging.paging import ListStopped, Pager, Rule
+from orchestrator_libcloud.patterns import Pattern
 
-_NAMESPACE: Final = re.compile(r"\{[^}]*\}")
+_NAMESPACE: Final = Pattern(r"\{[^}]*\}")
 _UNSENDABLE: Final = (AttributeError, TypeError, LookupError, UnicodeError)
 """The errors of a request that a driver made from an odd value, raised before anything is sent."""
 

@@ -34,11 +34,12 @@ from orchestrator_libcloud.odd_items.odd_search import Mend, Search, UnreadableI
 from orchestrator_libcloud.odd_items.odd_trials import Outcome, Trials, fault_of
 from orchestrator_libcloud.odd_items.odd_values import Pair
 from orchestrator_libcloud.paging.paging import ListStopped
+from orchestrator_libcloud.patterns import Pattern
 
 _ROUNDS: Final = 20
 _LINES: Final = 50
 """Largest number of log lines about one list."""
-_STATE: Final = re.compile(r"stat(e|us)|power|\bstate?\b", re.IGNORECASE)
+_STATE: Final = Pattern(r"stat(e|us)|power|\bstate?\b", re.IGNORECASE)
 
 
 class Mender:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from requests import RequestException
-
 from orchestrator_core import (
     CloudTimeout,
     CloudUnreachable,
@@ -37,6 +35,8 @@ _OTHERWISE: Final = (
 
 def may_be_mismade(error: Exception) -> bool:
     """Return whether a request was refused for its content, and not for its sender or its rate."""
+    from requests import RequestException  # noqa: PLC0415 - not loaded before a cloud is used
+
     if isinstance(error, RequestException) and isinstance(error, ValueError):
         return True  # an URL or a header that cannot be sent
     if _status(error) not in _STATUSES:

@@ -39,6 +39,7 @@ from orchestrator_libcloud.odd_items.odd_refusals import may_be_mismade
 from orchestrator_libcloud.odd_items.odd_trials import NoIdentity, Outcome, Trials
 from orchestrator_libcloud.odd_items.odd_values import Pair, empty_values, filled_values
 from orchestrator_libcloud.paging.paging import ListStopped
+from orchestrator_libcloud.patterns import Pattern
 
 _SECONDS: Final = 10.0
 """Processor time of this thread: a busy machine must not end a search early. The call's own
@@ -50,7 +51,7 @@ _NEARBY: Final = 12
 """Number of further fields that are tried if one lets the driver continue, but not to the end."""
 
 _OTHERS: Final = 300
-_ID: Final = re.compile(r"id\b|id\Z|slug|name|code|identifier|key", re.IGNORECASE)
+_ID: Final = Pattern(r"id\b|id\Z|slug|name|code|identifier|key", re.IGNORECASE)
 
 
 @dataclass

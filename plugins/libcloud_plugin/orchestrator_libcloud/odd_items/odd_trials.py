@@ -14,13 +14,14 @@ from orchestrator_libcloud.odd_items.answer_edits import Edits
 from orchestrator_libcloud.odd_items.answer_tape import Tape, Unrecorded, World
 from orchestrator_libcloud.odd_items.odd_values import first_of
 from orchestrator_libcloud.paging.paging import ListStopped
+from orchestrator_libcloud.patterns import Pattern
 
 _NO_IDS: Final = frozenset({"", "None"})
-_IS_OBJECT: Final = re.compile(r"(\[.*\]|\{\}|\{.*: .*\}|\(.*\)|<.*>)\Z", re.DOTALL)
+_IS_OBJECT: Final = Pattern(r"(\[.*\]|\{\}|\{.*: .*\}|\(.*\)|<.*>)\Z", re.DOTALL)
 """The text forms of objects and lists; an id may well be in braces."""
 
-_REQUESTS: Final = re.compile(r"(requests|urllib3)/|libcloud/(http|common/base)[.]py")
-_OURS: Final = re.compile(r"(answer_copies|answer_tape|odd_trials|complete)[.]py")
+_REQUESTS: Final = Pattern(r"(requests|urllib3)/|libcloud/(http|common/base)[.]py")
+_OURS: Final = Pattern(r"(answer_copies|answer_tape|odd_trials|complete)[.]py")
 
 
 class NoIdentity(InvalidAnswer):

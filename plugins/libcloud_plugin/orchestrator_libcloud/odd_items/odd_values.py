@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator_libcloud.answers.answer_trees import GONE, Path, is_blank, is_element
+from orchestrator_libcloud.patterns import Pattern
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ _MADE_UP: Final = (
     Pair("1", "2"),
     Pair(1, 2),
 )
-_NOTHING: Final = re.compile(r"(?<!\w)(None|null)(?!\w)|\[\]|\{\}|(?<!:)//|''")
+_NOTHING: Final = Pattern(r"(?<!\w)(None|null)(?!\w)|\[\]|\{\}|(?<!:)//|''")
 """The forms that an empty value has in a request that was made from it."""
 
-_DIGIT: Final = re.compile(r"\d")
+_DIGIT: Final = Pattern(r"\d")
 
 
 def first_of(value: Any, variant: int) -> Any:

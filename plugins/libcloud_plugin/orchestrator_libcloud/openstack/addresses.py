@@ -6,10 +6,12 @@ import re
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from orchestrator_libcloud.patterns import Pattern
+
 _PORTS: Final = {"http": 80, "https": 443}
-_KEYSTONE_TAIL: Final = re.compile(r"/v[23](\.\d+)?(/(auth/)?tokens)?$")
-_VERSION_TAIL: Final = re.compile(r"/v\d+(\.\d+)?$")
-_VERSION: Final = re.compile(r"/v\d+(\.\d+)?(/|$)")
+_KEYSTONE_TAIL: Final = Pattern(r"/v[23](\.\d+)?(/(auth/)?tokens)?$")
+_VERSION_TAIL: Final = Pattern(r"/v\d+(\.\d+)?$")
+_VERSION: Final = Pattern(r"/v\d+(\.\d+)?(/|$)")
 _NOVA: Final = "/v2.1"
 
 

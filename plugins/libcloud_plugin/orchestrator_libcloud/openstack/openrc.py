@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_libcloud.openstack import files
+from orchestrator_libcloud.patterns import Pattern
 
-_ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?(OS_[A-Z0-9_]+)=(.*)$")
+_ASSIGNMENT: Final = Pattern(r"\s*(?:export\s+)?(OS_[A-Z0-9_]+)=(.*)$")
 _NOT_AUTH: Final = {
     "OS_REGION_NAME": "region_name",
     "OS_INTERFACE": "interface",
@@ -22,7 +23,7 @@ _NOT_AUTH: Final = {
     "OS_AUTH_TYPE": "auth_type",
     "OS_IDENTITY_API_VERSION": "identity_api_version",
 }
-_AUTH_WORDS: Final = re.compile(
+_AUTH_WORDS: Final = Pattern(
     r"OS_(AUTH_URL|USER(NAME|_ID|_DOMAIN_(ID|NAME))|PASSWORD|(PROJECT|TENANT)_(ID|NAME)"
     r"|PROJECT_DOMAIN_(ID|NAME)|DOMAIN_(ID|NAME)|SYSTEM_SCOPE"
     r"|APPLICATION_CREDENTIAL_(ID|NAME|SECRET))\Z"

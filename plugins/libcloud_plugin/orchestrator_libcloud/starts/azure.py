@@ -12,7 +12,6 @@ Source of the request's form: Microsoft, "Virtual Machines - Create Or Update", 
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -24,6 +23,7 @@ from orchestrator_core import (
     StartRequest,
 )
 from orchestrator_libcloud.changes import azure_images
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.replacement import replaced
 from orchestrator_libcloud.starts.azure_request import Completion
 from orchestrator_libcloud.starts.lists import StartList
@@ -44,8 +44,8 @@ _OPTIONS: Final = (
     *("ex_user_name", "ex_storage_account", "ex_blob_container"),
 )
 _ARM_ID: Final = "/subscriptions/.+"
-_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?")
-_GROUP_NAME: Final = re.compile(r"[\w.()-]{0,89}[\w()-]")
+_NAME: Final = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?")
+_GROUP_NAME: Final = Pattern(r"[\w.()-]{0,89}[\w()-]")
 """These names become parts of URLs. Source: Microsoft, "Naming rules and restrictions"."""
 
 _MOST_TAGS: Final = 49

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from orchestrator_core import StartField
+from orchestrator_libcloud.patterns import Pattern
 
 NOTE: Final = "through user data: a cloud-config with ssh_authorized_keys, which cloud-init reads"
 
-_NOT_IN_YAML: Final = re.compile("[\ufffe\uffff]")
+_NOT_IN_YAML: Final = Pattern("[\ufffe\uffff]")
 """The characters that only an escape can bring into YAML (YAML 1.2, 5.1), except controls."""
 
 _AROUND: Final = 128

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import Network, StartField, StartRequest
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.replacement import replaced
 from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
@@ -25,7 +25,7 @@ _ATTRIBUTES: Final = ("backups", "ipv6", "monitoring", "with_droplet_agent")
 """Further properties of a Droplet that the options can set."""
 
 _KEY: Final = r"[0-9]+|[0-9a-f]{2}(?::[0-9a-f]{2}){15}"
-_TAG: Final = re.compile(r"[A-Za-z0-9:_-]{1,255}")
+_TAG: Final = Pattern(r"[A-Za-z0-9:_-]{1,255}")
 _MOST_VOLUMES: Final = 7
 _USER_DATA_BYTES: Final = 65_536
 

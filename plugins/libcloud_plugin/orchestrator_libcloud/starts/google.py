@@ -7,7 +7,6 @@ no request is needed before the start.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -18,6 +17,7 @@ from orchestrator_core import (
     StartField,
     StartRequest,
 )
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts.google_disks import NAME, root_disk, volume_disk
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import (
@@ -40,18 +40,18 @@ _OPTIONS: Final = {
 _USER: Final = "orchestrator"
 """The account of keys without a user's name, unless the options name another one."""
 
-_ACCOUNT: Final = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
-_COMMENT: Final = re.compile(r"([a-z_][a-z0-9_-]{0,30})@\S+")
+_ACCOUNT: Final = Pattern(r"[a-z_][a-z0-9_-]{0,30}")
+_COMMENT: Final = Pattern(r"([a-z_][a-z0-9_-]{0,30})@\S+")
 _ADMINISTRATOR: Final = "root"
 """Google's images do not allow this account to log in."""
 
 _MOST_LABELS: Final = 64
-_LABEL_KEY: Final = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
-_LABEL_VALUE: Final = re.compile(r"[\w-]{0,63}")
-_METADATA_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,127}")
-_NETWORK_TAG: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_ZONE: Final = re.compile(r"[a-z]+(?:-[a-z0-9]+){2,}")
-_PATH: Final = re.compile(r"(?:projects/[a-z0-9.:-]+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+")
+_LABEL_KEY: Final = Pattern(r"[^\W\d_A-Z][\w-]{0,62}")
+_LABEL_VALUE: Final = Pattern(r"[\w-]{0,63}")
+_METADATA_KEY: Final = Pattern(r"[A-Za-z0-9_-]{1,127}")
+_NETWORK_TAG: Final = Pattern(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_ZONE: Final = Pattern(r"[a-z]+(?:-[a-z0-9]+){2,}")
+_PATH: Final = Pattern(r"(?:projects/[a-z0-9.:-]+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+")
 _API: Final = "https://www.googleapis.com/compute/v1/"
 _MISREAD: Final = ({"key", "value"}, {"items"})
 """Sets of metadata keys that Libcloud takes for other forms of metadata."""

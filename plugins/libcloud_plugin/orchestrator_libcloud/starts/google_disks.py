@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from orchestrator_core import InvalidParameter, RootDisk, StartRequest, Volume
 from orchestrator_libcloud.changes.lookup import find_image
+from orchestrator_libcloud.patterns import Pattern
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+NAME: Final = Pattern(r"[a-z0-9][a-z0-9-]{0,62}")
 """The form of the names of Google's resources."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.listing.fetch_all import fetch_all
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts.mapping import StartFields, StartMapping, not_taken
 from orchestrator_libcloud.starts.options import Kinds
 from orchestrator_libcloud.starts.values import (
@@ -26,8 +26,8 @@ _OPTIONS: Final = {
     "ex_private_ip": bool,
     "root_pass": str,
 }
-_NAME: Final = re.compile(r"[a-zA-Z](?:(?!--|__|\.\.)[a-zA-Z0-9._-]){2,63}")
-_TAG: Final = re.compile(r".{3,50}")
+_NAME: Final = Pattern(r"[a-zA-Z](?:(?!--|__|\.\.)[a-zA-Z0-9._-]){2,63}")
+_TAG: Final = Pattern(r".{3,50}")
 
 
 class LinodeMapping(StartMapping):

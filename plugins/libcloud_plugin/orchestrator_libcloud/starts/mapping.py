@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Final
@@ -12,6 +11,7 @@ from orchestrator_core import InvalidParameter, StartField, StartRequest
 from orchestrator_libcloud.capabilities import lacks, takes
 from orchestrator_libcloud.changes.lookup import find_image, find_location, find_size
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.lists import KEY_PAIRS, StartList
 
@@ -175,7 +175,7 @@ def not_taken(driver_class: Any) -> StartFields:
     return dict.fromkeys(FIELDS, reason)
 
 
-_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NOT_IN_XML: Final = Pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """The characters that no XML document can have (XML 1.0, 2.2).
 
 A provider that stored one could not list its nodes any more.

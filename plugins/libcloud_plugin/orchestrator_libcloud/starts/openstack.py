@@ -6,13 +6,13 @@ Libcloud requests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import InvalidParameter, StartField, StartRequest, Volume
 from orchestrator_libcloud.nodes.convert import to_firewall, to_network
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
@@ -30,7 +30,7 @@ _UUID: Final = "[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}"
 _ANY_REFERENCE: Final = ".+"
 """An ``id_pattern`` for things that may be sent as name or as id."""
 
-_KEY: Final = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
+_KEY: Final = Pattern(r"[a-zA-Z0-9_:. -]{1,255}")
 _LONGEST_VALUE: Final = 255
 _NEVER: Final = -1
 """The boot index of a disk that a server never boots from."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from orchestrator_core import StartField, StartRequest
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts.looked_up import LookedUpMapping
 from orchestrator_libcloud.starts.mapping import StartFields, not_taken
 from orchestrator_libcloud.starts.values import tag_words
 
-_TAG: Final = re.compile(r".{1,255}")
+_TAG: Final = Pattern(r".{1,255}")
 
 
 class ScalewayMapping(LookedUpMapping):

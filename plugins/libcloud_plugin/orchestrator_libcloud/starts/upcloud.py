@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import re
 from typing import Any, Final
 
 from orchestrator_core import StartField, StartRequest
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts import options
 from orchestrator_libcloud.starts.looked_up import LookedUpMapping
 from orchestrator_libcloud.starts.mapping import StartFields, not_taken
@@ -14,7 +14,7 @@ from orchestrator_libcloud.starts.values import bare, check_public_ip
 
 _HOSTNAME: Final = "ex_hostname"
 _OPTIONS: Final[options.Kinds] = {_HOSTNAME: str, "ex_username": str}
-_NOT_IN_HOSTNAMES: Final = re.compile(r"[^A-Za-z0-9.-]+")
+_NOT_IN_HOSTNAMES: Final = Pattern(r"[^A-Za-z0-9.-]+")
 _LONGEST_HOSTNAME: Final = 128
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from orchestrator_core import InvalidParameter, KeyPair, StartRequest
 from orchestrator_libcloud.nodes.convert import to_keypair
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.starts.lists import StartList
 from orchestrator_libcloud.starts.mapping import checked_pairs
 
@@ -65,7 +65,7 @@ def number_or_text(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def tag_words(tags: Mapping[str, str], form: re.Pattern[str], rule: str) -> list[str]:
+def tag_words(tags: Mapping[str, str], form: Pattern, rule: str) -> list[str]:
     """Return tags as words: the key alone, or ``key:value``.
 
     Args:

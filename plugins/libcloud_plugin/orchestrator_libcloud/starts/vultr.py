@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from orchestrator_core import Firewall, InvalidParameter, KeyPair, Network, StartField, StartRequest
+from orchestrator_libcloud.patterns import Pattern
 from orchestrator_libcloud.replacement import replaced
 from orchestrator_libcloud.starts.cloud_init import ssh_keys_field, user_data_of
 from orchestrator_libcloud.starts.lists import StartList
@@ -31,7 +31,7 @@ _USER_DATA_BYTES: Final = 16_384
 """The limit for keys in user data; Vultr does not document its own."""
 
 _METAL: Final = "vbm"
-_TAG: Final = re.compile(r"[^\x00-\x1f]{1,255}")
+_TAG: Final = Pattern(r"[^\x00-\x1f]{1,255}")
 _NEW_NAMES: Final = {"attach_private_network": "attach_vpc", "tag": "tags"}
 """Properties that Vultr has replaced, as Libcloud names them, to their present names."""
 
