@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.changes.readiness import ReadinessWaits
-from orchestrator_core.broker.ledger.vm import Holder
+from orchestrator_core.broker.ledger.view import NOTHING, LedgerView
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
     Assigned,
@@ -22,6 +22,7 @@ from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import Unsupported
+from orchestrator_core.model import Node
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
     from orchestrator_core.broker.queries import OperationQueries
@@ -141,22 +142,24 @@ class Broker(ABC):
             NoAssignmentBackend: The cloud has no assignment backend.
         """
 
-    def holders(self, cloud: str) -> Mapping[str, Holder]:
-        """Return the present holder of each assigned VM of a cloud, by node id. This blocks.
+    def view(self, cloud: Cloud) -> LedgerView:
+        """Return what the ledger knows of a cloud's VMs beyond the cloud's own answer.
 
-        Args:
-            cloud: The name of the cloud.
+        This blocks.
+
+        Raises:
+            StateUnavailable: The database cannot be reached.
         """
         del cloud
-        return {}
+        return NOTHING
+
+    async def new_node(self, cloud: Cloud, node_id: str) -> Node | None:
+        """Return a VM that was started here and that its cloud may not show yet; None otherwise."""
+        return None
 
     def name_operation(self) -> str | None:
         """Return an id for the next change's record; None if changes are not recorded."""
         return None
-
-    async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask for a VM; a broker that records starts repeats this for a VM that is still new."""
-        return await ask()
 
     async def start(self) -> None:  # noqa: B027 - a broker may have nothing to prepare
         """Prepare the broker; the process is about to serve."""

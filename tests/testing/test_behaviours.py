@@ -120,6 +120,7 @@ TITLES = {
     "C74": "A name that several things of the cloud have is refused with their ids; nothing starts",
     "C75": "An unknown key pair, network, firewall or location is refused; nothing starts",
     "C76": "All fields that a cloud takes arrive when one start has them together",
+    "C77": "A node shows the image, the size and the tags of its start, or leaves them empty",
     "E1": "An extension can be configured with the plugin",
     "E2": "A read passes unchanged, or is denied with a reason",
     "E3": "An allowed start passes, and its answer is unchanged",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,7 +17,9 @@ from orchestrator_core.api.shared.cloud_resource import CloudResource
 from orchestrator_core.api.shared.encoded import Encoded, answer_with
 from orchestrator_core.api.shared.encoding import encode_items
 from orchestrator_core.api.v1 import answers, encoding, schemas
-from orchestrator_core.clouds.cloud import Question
+from orchestrator_core.broker.ledger.view import LedgerView
+from orchestrator_core.clouds.cloud import Cloud, Question
+from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.model import CloudDescription, Node
 
 
@@ -93,10 +96,20 @@ class NodeResource(CloudResource):
     ) -> None:
         """Answer with one node; ``nodes`` is one object, as in the answer to a start."""
         asked = self.cloud(cloud)
-        question = Question("get_node", _one_node, {"node": node_id})
+        shape = _OneNode(asked, self.services.broker.view)
+        question = Question("get_node", shape, {"node": node_id})
         reading = await self.read(req, asked, question)
         resp.data = reading.value
 
 
-def _one_node(cloud: CloudDescription, node: Node) -> bytes:
-    return encoding.encode({"nodes": answers.shape_node(cloud, node)})
+@dataclass(frozen=True, slots=True)
+class _OneNode:
+    """The function that shapes and encodes one node, as far as the ledger knows more of it."""
+
+    cloud: Cloud
+    view_of: Callable[[Cloud], LedgerView]
+
+    def __call__(self, cloud: CloudDescription, node: Node) -> bytes:
+        with suppress(StateUnavailable):  # the cloud's own answer needs no database
+            node = self.view_of(self.cloud).of(node)
+        return encoding.encode({"nodes": answers.shape_node(cloud, node)})

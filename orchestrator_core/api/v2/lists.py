@@ -30,13 +30,18 @@ class Listing:
     Attributes:
         operation: the hook that returns the list.
         schema: the schema of one thing in the answer.
-        filters: the parameters that filter the list, in the order of the arguments of
-            :class:`Driver`'s method after ``limit`` and ``marker``.
+        filters: the parameters with which the cloud filters the list, in the order of the arguments
+            of :class:`Driver`'s method after ``limit`` and ``marker``.
     """
 
     operation: str
     schema: type[Schema]
     filters: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that filter the list; every list can be filtered by name."""
+        return self.filters or ("name",)
 
 
 LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
@@ -78,20 +83,20 @@ class ListResource(CloudResource):
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with the whole list, or with the page that the query asks for."""
-        given = queries.parameters(req, [*self._listing.filters, "limit", "cursor"])
+        listing = self._listing
+        given = queries.parameters(req, [*listing.parameters, "limit", "cursor"])
         asked = self.cloud(cloud)
-        shape = ListShape(asked.name, self._key, self._listing.schema, window(given))
-        filters = {name: given.get(name) for name in self._listing.filters}
-        question = Question(self._listing.operation, shape, self._parameters(asked, shape, filters))
-        await self.answer_list(req, resp, asked, question, given)
-
-    def _parameters(
-        self, asked: Cloud, shape: ListShape, filters: Mapping[str, str | None]
-    ) -> dict[str, str | int | None]:
-        """Return the parameters of the question; a filtered list is read whole."""
+        name = None if "name" in listing.filters else given.get("name")
+        page = window(given)
+        shape = ListShape(asked.name, self._key, listing.schema, page, name)
+        filters = {name: given.get(name) for name in listing.filters}
+        chosen: dict[str, str | int | None] = {}
         if any(filters.values()):
-            return {"limit": None, "marker": None, **filters}
-        return page_of_cloud(asked, self._listing.operation, shape.page)
+            chosen = {"limit": None, "marker": None, **filters}
+        elif name is None:
+            chosen = page_of_cloud(asked, listing.operation, page)
+        question = Question(listing.operation, shape, chosen)
+        await self.answer_list(req, resp, asked, question, given)
 
     async def answer_list(
         self,

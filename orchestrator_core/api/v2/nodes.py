@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -22,15 +22,12 @@ from orchestrator_core.api.v2.changes import ChangeResource
 from orchestrator_core.api.v2.cursors import window
 from orchestrator_core.api.v2.lists import Listing, ListResource, page_of_cloud
 from orchestrator_core.api.v2.node_path import NodePath
-from orchestrator_core.api.v2.problems import InvalidQuery
-from orchestrator_core.api.v2.shapes import Holders, ListShape, Owner, Selection, shape_node
+from orchestrator_core.api.v2.node_shapes import KeptAnswers, NodeShape, NodesShape
+from orchestrator_core.api.v2.selection import EVERYTHING, PARAMETERS, Selection
 from orchestrator_core.broker.operations.change import Change, Made, Started, VmReference
 from orchestrator_core.broker.operations.start_order import start_order
 from orchestrator_core.clouds.cloud import Question
-from orchestrator_core.model import CloudDescription, Node, NodeState
-
-_STATES: Final = tuple(state.value for state in NodeState)
-"""The values of the filter ``state``."""
+from orchestrator_core.model import CloudDescription
 
 NODES: Final = Listing("list_nodes", schemas.NodeSchema)
 
@@ -77,17 +74,6 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 """The actions on a node by the last part of their path."""
 
 
-def selection_of(given: Mapping[str, str]) -> Selection:
-    """Return the filters of a query.
-
-    Raises:
-        InvalidQuery: for a state that no node can have.
-    """
-    if given.get("state", _STATES[0]) not in _STATES:
-        raise InvalidQuery("state", f"must be one of {', '.join(_STATES)}")
-    return Selection(given.get("name"), given.get("state"))
-
-
 class NodesResource(ChangeResource[Started], ListResource):
     """``GET`` and ``POST /clouds/{cloud}/nodes``."""
 
@@ -97,17 +83,17 @@ class NodesResource(ChangeResource[Started], ListResource):
 
     def __init__(self, services: Services) -> None:
         ListResource.__init__(self, services, "nodes", NODES)
+        self._kept = KeptAnswers()
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with the nodes of a cloud."""
-        given = queries.parameters(req, ["name", "state", "limit", "cursor"])
+        given = queries.parameters(req, [*PARAMETERS, "limit", "cursor"])
         asked = self.cloud(cloud)
-        selection = selection_of(given)
-        holders = self.services.broker.holders
-        shape = ListShape(
-            asked.name, "nodes", schemas.NodeSchema, window(given), selection, holders
-        )
-        part = page_of_cloud(asked, "list_nodes", shape.page) if selection == Selection() else {}
+        selection = Selection.read(given)
+        view_of = self.services.broker.view
+        shape = NodesShape(asked, window(given), selection, view_of, self._kept)
+        is_chosen = selection != EVERYTHING
+        part = {} if is_chosen else page_of_cloud(asked, "list_nodes", shape.page)
         await self.answer_list(req, resp, asked, Question("list_nodes", shape, part), given)
 
     async def on_post(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
@@ -121,19 +107,6 @@ class NodesResource(ChangeResource[Started], ListResource):
         checked = load(self.schema, wanted)
         order = await start_order(change.cloud, checked)
         return await self.services.broker.start_vm(change, order)
-
-
-@dataclass(frozen=True, slots=True)
-class _NodeShape:
-    """The function that shapes and encodes one node, in the cloud's threads."""
-
-    cloud: str
-    holders: Callable[[str], Holders]
-
-    def __call__(self, _: CloudDescription, node: Node) -> bytes:
-        """Return the answer for one node."""
-        owner = Owner.of(self.cloud, self.holders)
-        return encoding.encode(shape_node(owner, node))
 
 
 class NodeResource(ChangeResource[Made]):
@@ -154,7 +127,7 @@ class NodeResource(ChangeResource[Made]):
             output = await self.read(req, asked, Question("get_console_output", _output, which))
             resp.data = output.value
             return
-        shape = _NodeShape(asked.name, self.services.broker.holders)
+        shape = NodeShape(asked, self.services.broker.view)
         reading = await self.read(req, asked, Question("get_node", shape, {"node": node}))
         etag = etag_of(reading.value)
         if is_unchanged(req, etag):

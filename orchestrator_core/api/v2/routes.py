@@ -39,6 +39,7 @@ from orchestrator_core.api.v2.orphans import (
 from orchestrator_core.api.v2.system import PluginsResource, ProcessesResource
 
 _PAGE: Final = ("limit", "cursor")
+_NODES: Final = ("name", "node_state", "label_selector", "sort")
 _CHANGE: Final = ("Idempotency-Key", "Prefer")
 _RECORD: Final = (*STATE_ERRORS, NoSuchRecord, errors.Unsupported)
 
@@ -66,7 +67,7 @@ def _list(key: str) -> Route:
         f"List the {key} of a cloud.",
         schemas.page_of(key, listing.schema),
         name=f"list_{key}",
-        query=(*listing.filters, *_PAGE),
+        query=(*listing.parameters, *_PAGE),
         headers=("If-None-Match", "X-Cloud-Hints"),
         raises=CLOUD_ERRORS,
     )
@@ -154,7 +155,7 @@ TABLE: Final = (
                 "List the VMs of a cloud.",
                 schemas.page_of("nodes", schemas.NodeSchema),
                 name="list_nodes",
-                query=("name", "node_state", *_PAGE),
+                query=(*_NODES, *_PAGE),
                 headers=("If-None-Match", "X-Cloud-Hints"),
                 raises=(*CLOUD_ERRORS, *STATE_ERRORS),
             ),
@@ -211,7 +212,7 @@ TABLE: Final = (
                 "List the VMs of all clouds.",
                 schemas.AllNodesSchema,
                 name="list_all_nodes",
-                query=("clouds", "name", "node_state"),
+                query=("clouds", *_NODES),
                 raises=(NoCloudAnswered,),
             )
         },

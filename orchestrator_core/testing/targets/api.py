@@ -74,6 +74,12 @@ class Api:
         """Send a GET."""
         return self.send("GET", path, None, **headers)
 
+    def get_version_2(self, path: str) -> Answer:
+        """Send a GET to version 2; ``path`` begins after ``/api/v2``."""
+        response = self._http.get(f"{self.url}/api/v2{path}")
+        self.answers.append(response.text)
+        return Answer(f"GET /api/v2{path}", response)
+
     def post(self, path: str, body: Json, **headers: str) -> Answer:
         """Send a POST with a JSON body."""
         return self.send("POST", path, body, **headers)

@@ -307,6 +307,11 @@ class CloudUnderTest(UnderTest):
         reached = f"node {node_id!r} must reach one of the states {states}"
         self.wait_for(lambda: self.state(node_id), lambda seen: seen in states, reached)
 
+    def shown(self, node_id: str) -> Json:
+        """Return a node as version 2 shows it."""
+        path = f"/clouds/cloud/nodes/{quote(node_id, safe='')}"
+        return expect(self.api.get_version_2(path), 200)
+
     def state(self, node_id: str) -> int | None:
         """Return a node's state as version 1's number; None if it is not in the list."""
         node = self.nodes().get(node_id)
