@@ -14,8 +14,9 @@ import falcon.asgi
 from benchmarks.many_clouds import CLOUDS, LATENCY
 from orchestrator_core import Deadline, PluginContext
 from orchestrator_core.api.shared.encoded import Encoded
-from orchestrator_core.api.shared.encoding import encode_list, joined
-from orchestrator_core.api.v2.shapes import NodeItems, Selection
+from orchestrator_core.api.shared.encoding import encode_items, encode_list, joined
+from orchestrator_core.api.v2.schemas import NodeSchema
+from orchestrator_core.api.v2.shapes import PROJECTIONS, Owner
 from orchestrator_core.clouds.journal import Journal
 from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.model import ServerSettings
@@ -34,14 +35,12 @@ class _Cloud:
         self.name = name
         self._driver = FaultInjectionDriver(PluginContext(name, directory), settings)
         self._journal = Journal({"cloud": name})
-        self._shape = NodeItems(name, Selection(), lambda _: {})
 
     def nodes(self) -> Encoded:
         """Return the nodes in the shape of version 2."""
         begun = time.monotonic()
-        described = self._driver.describe()
         nodes = self._driver.list_nodes(Deadline(_SECONDS), {})
-        shaped = self._shape(described, nodes)
+        shaped = encode_items(PROJECTIONS[NodeSchema].many, Owner(self.name), nodes)
         self._journal.ended("list_nodes", 1, time.monotonic() - begun, None)
         return shaped
 
