@@ -85,6 +85,10 @@ class NodesShape:
     view_of: ViewOf
     kept: KeptAnswers = field(compare=False)
 
+    def __hash__(self) -> int:
+        """Return a hash of what most requests differ in; it is taken several times for each."""
+        return hash((self.cloud.name, self.page.limit))
+
     def __call__(self, _: CloudDescription, nodes: Sequence[Node]) -> ListAnswer:
         """Return the answer for the whole list of a cloud."""
         return self.kept.of(self, nodes, self.view_of(self.cloud))

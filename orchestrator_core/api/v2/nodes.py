@@ -19,15 +19,18 @@ from orchestrator_core.api.shared.conditional import answer_unchanged, etag_of, 
 from orchestrator_core.api.shared.requests import load
 from orchestrator_core.api.v2 import queries, requests, schemas
 from orchestrator_core.api.v2.changes import ChangeResource
-from orchestrator_core.api.v2.cursors import window
+from orchestrator_core.api.v2.cursors import Window, window
 from orchestrator_core.api.v2.lists import Listing, ListResource, page_of_cloud
 from orchestrator_core.api.v2.node_path import NodePath
 from orchestrator_core.api.v2.node_shapes import KeptAnswers, NodeShape, NodesShape
 from orchestrator_core.api.v2.selection import EVERYTHING, PARAMETERS, Selection
+from orchestrator_core.api.v2.shapes import ListAnswer
 from orchestrator_core.broker.operations.change import Change, Made, Started, VmReference
 from orchestrator_core.broker.operations.start_order import start_order
-from orchestrator_core.clouds.cloud import Question
+from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.model import CloudDescription
+
+_PARAMETERS: Final = (*PARAMETERS, "limit", "cursor")
 
 NODES: Final = Listing("list_nodes", schemas.NodeSchema)
 
@@ -84,17 +87,24 @@ class NodesResource(ChangeResource[Started], ListResource):
     def __init__(self, services: Services) -> None:
         ListResource.__init__(self, services, "nodes", NODES)
         self._kept = KeptAnswers()
+        self._whole: dict[Cloud, Question[ListAnswer]] = {}
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with the nodes of a cloud."""
-        given = queries.parameters(req, [*PARAMETERS, "limit", "cursor"])
+        given = queries.parameters(req, _PARAMETERS)
         asked = self.cloud(cloud)
-        selection = Selection.read(given)
-        view_of = self.services.broker.view
-        shape = NodesShape(asked, window(given), selection, view_of, self._kept)
+        if given:
+            question = self._question(asked, window(given), Selection.read(given))
+        else:  # the usual request, whose question is made once
+            question = self._whole.get(asked) or self._question(asked, Window(), EVERYTHING)
+            self._whole[asked] = question
+        await self.answer_list(req, resp, asked, question, given)
+
+    def _question(self, asked: Cloud, page: Window, selection: Selection) -> Question[ListAnswer]:
+        shape = NodesShape(asked, page, selection, self.services.broker.view, self._kept)
         is_chosen = selection != EVERYTHING
-        part = {} if is_chosen else page_of_cloud(asked, "list_nodes", shape.page)
-        await self.answer_list(req, resp, asked, Question("list_nodes", shape, part), given)
+        part = {} if is_chosen else page_of_cloud(asked, "list_nodes", page)
+        return Question("list_nodes", shape, part)
 
     async def on_post(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Start a node; answer once the cloud has accepted it, or as ``wait_for`` says."""

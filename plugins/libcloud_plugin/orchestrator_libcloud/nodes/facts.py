@@ -98,7 +98,7 @@ _ATTRIBUTES: Final = Places()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a node beside its state and addresses; the attributes are those of Node."""
+    """The facts of a node beside its state and addresses; the attributes are those of Node."""
 
     image: str | None
     size: str | None
