@@ -21,6 +21,7 @@ from orchestrator_core.broker.operations.change import (
 from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import Unsupported
 from orchestrator_core.model import Node
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
@@ -117,6 +118,21 @@ class Broker(ABC):
             NoAssignmentBackend: The cloud has no assignment backend.
             Refused: There is no lease that can be renewed; the message has the reason.
         """
+
+    async def decide(self, change: Change, kind: str, orphan_id: str) -> Made:
+        """Record a decision about an orphan; a durable worker carries out a destruction.
+
+        Args:
+            change: The context of the caller's change.
+            kind: The kind of operation: ``adopt_vm``, ``ignore_orphan`` or ``stop_vm``.
+            orphan_id: The id of the orphan.
+
+        Raises:
+            NodeNotFound: There is no such orphan, or no longer.
+            Refused: The VM must not be destroyed; the message has the reason.
+            Unsupported: This server records nothing, so it knows no orphans.
+        """
+        raise Unsupported("This server has no [state], so it knows no orphans")
 
     @abstractmethod
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:

@@ -16,6 +16,7 @@ from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.release import Releaser
 from orchestrator_core.broker.changes.renew import Renewer
 from orchestrator_core.broker.changes.start import Starter
+from orchestrator_core.broker.decisions import OrphanDecisions
 from orchestrator_core.broker.handlers import HANDLERS
 from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.ledger import held_names, queries, views
@@ -78,6 +79,7 @@ class DurableBroker(Broker):
         self._assigner = Assigner(recorder, namesakes)
         self._releaser = Releaser(recorder, namesakes)
         self._renewer = Renewer(recorder)
+        self._decisions = OrphanDecisions(recorder)
         self._handlers = {
             name: handler.make(recorder, namesakes) for name, handler in HANDLERS.items()
         }
@@ -120,6 +122,10 @@ class DurableBroker(Broker):
     ) -> Assigned:
         """Renew a lease so that it ends ``lease`` seconds from now."""
         return await self._renewer.begin(change, vm, lease, generation)
+
+    async def decide(self, change: Change, kind: str, orphan_id: str) -> Made:
+        """Record a decision about an orphan."""
+        return await self._decisions.decide(change, kind, orphan_id)
 
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
         """List VMs; the ledger supplies the users of VMs that the backend cannot distinguish."""

@@ -64,7 +64,7 @@ TITLES = {
     "C16": "The list of key pairs has no duplicates and is the same each time",
     "C17": "The list of networks has no duplicates, is the same each time, and has valid ranges",
     "C18": "The list of firewalls has no duplicates and is the same each time",
-    "C19": "The parts of the list of nodes, one after another, are the whole list sorted by id",
+    "C19": "The pages of the list of nodes, one after another, are the whole list sorted by id",
     "C20": "A start returns a new node, and the list shows it",
     "C21": "Several starts at once create as many nodes, and the list shows all of them",
     "C22": "A start with an unknown image is refused with a message that names it; nothing starts",

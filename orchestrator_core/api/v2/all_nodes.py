@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from orchestrator_core.api.encoded import answer_with
 from orchestrator_core.api.errors import NoCloudAnswered
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1.base import CloudResource
+from orchestrator_core.api.shared.cloud_resource import CloudResource
+from orchestrator_core.api.shared.encoded import answer_with
+from orchestrator_core.api.shared.encoding import encode_list
 from orchestrator_core.api.v2 import queries
-from orchestrator_core.api.v2.encoding import encode_list
 from orchestrator_core.api.v2.node_shapes import Items, NodeItems, merged
 from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.selection import PARAMETERS, Selection
@@ -51,7 +51,7 @@ class AllNodesResource(CloudResource):
             raise NoCloudAnswered(reports)
         after = {"complete": len(lists) == len(parts), "clouds": reports}
         items = await asyncio.to_thread(merged, lists)
-        answer_with(resp, encode_list("nodes", items, after))
+        answer_with(resp, encode_list({}, "nodes", items, after))
 
     def _wanted(self, given: str | None) -> list[Cloud]:
         known = self.services.registry.clouds

@@ -9,14 +9,14 @@ from typing import Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.caching import acceptable_age, tell_age
-from orchestrator_core.api.encoded import answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1.base import CloudResource
+from orchestrator_core.api.shared.caching import acceptable_age, tell_age
+from orchestrator_core.api.shared.cloud_resource import CloudResource
+from orchestrator_core.api.shared.conditional import answer_unchanged, is_unchanged
+from orchestrator_core.api.shared.encoded import answer_with
 from orchestrator_core.api.v2 import queries, schemas
-from orchestrator_core.api.v2.conditional import answer_unchanged, is_unchanged
-from orchestrator_core.api.v2.cursors import tell_next, window
+from orchestrator_core.api.v2.cursors import Window, tell_next, window
 from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.shapes import ListAnswer, ListShape
 from orchestrator_core.clouds.cloud import Cloud, Question
@@ -57,6 +57,16 @@ LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
 """The lists by the last part of their path, which is also the key in the answer."""
 
 
+def page_of_cloud(asked: Cloud, operation: str, page: Window) -> dict[str, str | int | None]:
+    """Return the parameters for a cloud that can return a page of a list.
+
+    The limit is one more than is shown: the extra item says whether there is a next page.
+    """
+    if page.limit is None or not asked.pages(operation):
+        return {}
+    return {"limit": page.limit + 1, "marker": page.after}
+
+
 class ListResource(CloudResource):
     """``GET /clouds/{cloud}/<list>``.
 
@@ -77,9 +87,14 @@ class ListResource(CloudResource):
         given = queries.parameters(req, [*listing.parameters, "limit", "cursor"])
         asked = self.cloud(cloud)
         name = None if "name" in listing.filters else given.get("name")
-        shape = ListShape(asked.name, self._key, listing.schema, window(given), name)
+        page = window(given)
+        shape = ListShape(asked.name, self._key, listing.schema, page, name)
         filters = {name: given.get(name) for name in listing.filters}
-        chosen = {"limit": None, "marker": None, **filters} if any(filters.values()) else {}
+        chosen: dict[str, str | int | None] = {}
+        if any(filters.values()):
+            chosen = {"limit": None, "marker": None, **filters}
+        elif name is None:
+            chosen = page_of_cloud(asked, listing.operation, page)
         question = Question(listing.operation, shape, chosen)
         await self.answer_list(req, resp, asked, question, given)
 

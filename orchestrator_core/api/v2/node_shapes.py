@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from orchestrator_core.api.encoded import Encoded
-from orchestrator_core.api.v1 import encoding
+from orchestrator_core.api.shared import encoding
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.encoding import encode
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.cursors import Window, cursor_after
-from orchestrator_core.api.v2.encoding import encode
 from orchestrator_core.api.v2.selection import Selection
 from orchestrator_core.api.v2.shapes import (
     PROJECTIONS,

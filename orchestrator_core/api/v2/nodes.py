@@ -13,13 +13,14 @@ from marshmallow import Schema
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1 import requests as shared_requests
-from orchestrator_core.api.v1.base import Parameters
-from orchestrator_core.api.v2 import encoding, queries, requests, schemas
+from orchestrator_core.api.shared import encoding
+from orchestrator_core.api.shared.cloud_resource import Parameters
+from orchestrator_core.api.shared.conditional import answer_unchanged, etag_of, is_unchanged
+from orchestrator_core.api.shared.requests import load
+from orchestrator_core.api.v2 import queries, requests, schemas
 from orchestrator_core.api.v2.changes import ChangeResource
-from orchestrator_core.api.v2.conditional import answer_unchanged, etag_of, is_unchanged
 from orchestrator_core.api.v2.cursors import Window, window
-from orchestrator_core.api.v2.lists import Listing, ListResource
+from orchestrator_core.api.v2.lists import Listing, ListResource, page_of_cloud
 from orchestrator_core.api.v2.node_path import NodePath
 from orchestrator_core.api.v2.node_shapes import KeptAnswers, NodeShape, NodesShape
 from orchestrator_core.api.v2.selection import EVERYTHING, PARAMETERS, Selection
@@ -101,7 +102,9 @@ class NodesResource(ChangeResource[Started], ListResource):
 
     def _question(self, asked: Cloud, page: Window, selection: Selection) -> Question[ListAnswer]:
         shape = NodesShape(asked, page, selection, self.services.broker.view, self._kept)
-        return Question("list_nodes", shape)
+        is_chosen = selection != EVERYTHING
+        part = {} if is_chosen else page_of_cloud(asked, "list_nodes", page)
+        return Question("list_nodes", shape, part)
 
     async def on_post(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Start a node; answer once the cloud has accepted it, or as ``wait_for`` says."""
@@ -111,7 +114,7 @@ class NodesResource(ChangeResource[Started], ListResource):
 
     async def make(self, change: Change, wanted: Parameters) -> Started:
         """Start the node."""
-        checked = shared_requests.load(self.schema, wanted)
+        checked = load(self.schema, wanted)
         order = await start_order(change.cloud, checked)
         return await self.services.broker.start_vm(change, order)
 

@@ -391,11 +391,12 @@ class AllNodesSchema(Schema):
 class OrphanSchema(Schema):
     """A VM with this installation's marker that no record owns."""
 
+    id = _text("The id.")
     cloud = _text("The name of the cloud.")
     node = _text("The cloud's id of the VM.")
     name = _optional("Its name.")
     reason = _text("The reason, in one word.")
-    message = _text("The reason.")
+    detail = _text("The reason.")
     operation = _text("The operation that the marker names.")
     first_seen_at = _time("When it was seen first.")
     last_seen_at = _time("When it was seen last.")
@@ -413,7 +414,7 @@ class OrphanScanSchema(Schema):
     nodes = fields.Integer(
         required=True, allow_none=True, metadata={"description": "The number of VMs listed."}
     )
-    message = _optional("Why it failed.")
+    detail = _optional("Why it failed.")
 
 
 class OrphansSchema(Schema):

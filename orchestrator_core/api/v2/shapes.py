@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.encoded import Encoded
-from orchestrator_core.api.projection import Projection, View, projection
-from orchestrator_core.api.v1 import encoding
-from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.shared import encoding
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.projection import Projection, View, projection
+from orchestrator_core.api.shared.times import when
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.cursors import Window, cursor_after
-from orchestrator_core.api.v2.encoding import encode_list
 from orchestrator_core.broker.ledger.view import LedgerView
 from orchestrator_core.broker.ledger.vm import Holder
 from orchestrator_core.model import CloudDescription, Node, NodeState
@@ -145,7 +144,7 @@ def encode_things(
             digest.update(part)
             yield part
 
-    body = encode_list(key, Encoded(parts()), {"next": cursor})
+    body = encoding.encode_list({}, key, Encoded(parts()), {"next": cursor})
     digest.update(repr(cursor).encode())
     return ListAnswer(body, f'"{digest.hexdigest()}"', cursor)
 

@@ -172,6 +172,15 @@ ADOPT: Final = Kind(
     "adopted",
 )
 
+IGNORE: Final = Kind(
+    "ignore_orphan",
+    "Keep an orphan: no rule destroys it.",
+    (Step.IGNORE,),
+    0.0,
+    _acted,
+    "ignored",
+)
+
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         kind.name: kind
@@ -188,6 +197,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             RENEW,
             RELEASE,
             ADOPT,
+            IGNORE,
         )
     }
 )

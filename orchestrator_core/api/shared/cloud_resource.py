@@ -1,4 +1,4 @@
-"""The base class of version 1's resources that work on a cloud."""
+"""The base class of the resources that work on a cloud."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator_core.api.body import read_object
-from orchestrator_core.api.hints import hints_for
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.hints import hints_for
 from orchestrator_core.clouds.cloud import Cloud, Question, Reading
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import NodeNotFound, OrchestratorError
@@ -23,7 +23,7 @@ Parameters = dict[str, Any]
 
 
 class CloudResource(Resource):
-    """A resource whose path may end with a cloud's name."""
+    """A resource whose path may name a cloud."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
