@@ -85,6 +85,8 @@ class Node:
             are dropped everywhere else.
         marker: the marker with which the core started the node (``StartRequest.marker``), if the
             cloud returns it; never shown to callers.
+        fault: why the cloud could not start the node, in its own words, if it says so; the error of
+            a failed start quotes it.
     """
 
     id: str
@@ -95,6 +97,7 @@ class Node:
     extra: JsonObject = field(default_factory=dict)
     secrets: JsonObject = field(default_factory=dict, repr=False)
     marker: str | None = field(default=None, repr=False)
+    fault: str | None = None
 
 
 @dataclass(slots=True)

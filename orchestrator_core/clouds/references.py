@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.named import one_named
-from orchestrator_core.errors import InvalidParameter
+from orchestrator_core.errors import InvalidParameter, OrchestratorError
 from orchestrator_core.start_request import StartField
 
 LISTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -53,6 +53,37 @@ def resolve(driver: Driver, fields: Mapping[str, Any]) -> dict[str, Any]:
         _check_distinct(given, wanted, field, noun)
         found[field] = wanted[0] if isinstance(value, str) else wanted
     return found
+
+
+def explained(
+    driver: Driver, fields: Mapping[str, Any], refusal: InvalidParameter
+) -> InvalidParameter:
+    """Return a more exact error for a start that a cloud has refused because of a reference.
+
+    A reference whose form is clear is not compared with the cloud's list before a start: that would
+    cost a request. After a refusal the list shows that there is no such thing, or the candidates.
+
+    Args:
+        driver: the driver.
+        fields: the fields of the start, as they were given.
+        refusal: the cloud's refusal.
+    """
+    field = refusal.field
+    value = fields.get(field)
+    if field not in LISTS or not value or refusal.nothing_done is False:
+        return refusal
+    hook, noun = LISTS[field]
+    try:
+        things = driver.read(hook) if driver.offers(hook) else ()
+    except OrchestratorError:
+        return refusal
+    for reference in [value] if isinstance(value, str) else value:
+        try:
+            _pick(things, reference, field, noun)
+        except InvalidParameter as found:
+            found.nothing_done = refusal.nothing_done
+            return found if things else refusal
+    return refusal
 
 
 def _check_distinct(given: Sequence[str], wanted: Sequence[str], field: str, noun: str) -> None:

@@ -7,6 +7,7 @@ two packages claim a name, it uses the last one.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -52,6 +53,7 @@ class PluginManager(ExtensionManager[Any]):
         invoke_kwds: dict[str, Any],
     ) -> Extension[Any] | None:
         """Import a plugin and read its contract; return None if that failed."""
+        known = set(sys.modules)
         try:
             with noticed() as names:
                 found = super()._load_one_plugin(ep, invoke_on_load, invoke_args, invoke_kwds)
@@ -59,6 +61,7 @@ class PluginManager(ExtensionManager[Any]):
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit must not end the server
             _record_failure(self, ep, error)
+            _forget_modules(ep, known)
             return None
         assert found is not None
         is_loaded = _read_contract(self.record_of(ep), found.plugin, names)
@@ -80,6 +83,18 @@ def refuse_clashes(records: Sequence[PluginRecord]) -> None:
                 f"the name {record.name!r} is also claimed by {others}; "
                 "deny one of them in [plugins]",
             )
+
+
+def _forget_modules(entry_point: EntryPoint, known: set[str]) -> None:
+    """Remove what a failed import has left of a plugin's package, so that the next one reads it.
+
+    Python keeps the modules of a package that could be imported. One of them may have been empty
+    while its file was being replaced, and its names would be missing until the process ends.
+    """
+    package = entry_point.value.partition(":")[0].strip().partition(".")[0]
+    for name in set(sys.modules) - known:
+        if name == package or name.startswith(f"{package}."):
+            sys.modules.pop(name, None)
 
 
 def describe_error(error: BaseException) -> str:

@@ -10,6 +10,7 @@ Source: RFC 9112, 9.6.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 _SILENCE: Final = 2.0
@@ -37,8 +38,10 @@ class Lingering:
         self._transport = transport
         self._size = size
         self._ends_at = loop.time() + seconds
-        if transport.can_write_eof():  # not with TLS: its clients use the length
-            transport.write_eof()
+        # The client may have reset the connection, and the loop has not read that yet.
+        with suppress(OSError):
+            if transport.can_write_eof():  # not with TLS: its clients use the length
+                transport.write_eof()
         transport.resume_reading()
         self._timer = loop.call_later(min(_SILENCE, seconds), self._end)
 

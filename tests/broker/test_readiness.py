@@ -191,6 +191,14 @@ async def test_a_vm_that_will_never_run_is_an_error_that_keeps_the_vm(recorder: 
     await cloud.close()
 
 
+async def test_the_error_of_a_failed_start_quotes_the_cloud(recorder: Recorder) -> None:
+    why = "Requested volume exceeds allowed gigabytes quota"
+    cloud = cloud_of(PENDING, replace(BROKEN, fault=why))
+    with pytest.raises(StartFailed, match=rf"shows it as error \({why}\); it still exists"):
+        await started(recorder, cloud, WaitFor.RUNNING)
+    await cloud.close()
+
+
 async def test_a_process_that_stops_leaves_the_wait_to_the_durable_worker(
     recorder: Recorder,
 ) -> None:

@@ -66,14 +66,16 @@ class Callers:
 
     async def _call(self, left: Iterator[int], wrong: list[Wrong], pause: float) -> None:
         connection = Connection(self.address)
-        for number in left:
-            given = self.maker.make(self.seed, number, self.known)
-            if what := await self._fault(connection, given):
-                wrong.append(Wrong(number, given, what))
-            if wrong:
-                break
-            await asyncio.sleep(pause)
-        connection.close()
+        try:
+            for number in left:
+                given = self.maker.make(self.seed, number, self.known)
+                if what := await self._fault(connection, given):
+                    wrong.append(Wrong(number, given, what))
+                if wrong:
+                    break
+                await asyncio.sleep(pause)
+        finally:
+            connection.close()
         await asyncio.sleep(0.01)  # until the transport has ended
 
     async def _fault(self, connection: Connection, given: RouteInput) -> str | None:

@@ -105,8 +105,9 @@ def _do(  # noqa: PLR0913, PLR0917 - the parts of one storm
                 time.sleep(luck.uniform(0.2, 1.0))
             done += 1
             steady = [cloud for cloud in CLOUDS if cloud not in damage.excused]
+            sys.stdout.write(f"{damage}: {', '.join(strikes)}; ")
             took = wait_until(lambda: probe.serves(*steady), 45)  # noqa: B023
-            sys.stdout.write(f"{damage}: {', '.join(strikes)}; served again after {took:.1f} s\n")
+            sys.stdout.write(f"served again after {took:.1f} s\n")
         if wanted is not None:
             return done
 

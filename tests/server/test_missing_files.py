@@ -103,6 +103,16 @@ def test_killed_workers_are_replaced_and_serve_every_other_cloud(one: Served, na
     wait_until(lambda: one.probe.serves(*CLOUDS), 40)
 
 
+def test_a_worker_reads_a_module_again_that_was_empty_when_it_began(one: Served) -> None:
+    (damage,) = [d for d in one.files.kinds_of_damage() if str(d) == "convert.py: empty"]
+    with one.files.damaged(damage):
+        one.kill(*one.web())
+        wait_until(lambda: one.probe.serves("fake_driver", "other"), 20)
+    workers = one.web()
+    wait_until(lambda: one.probe.serves(*CLOUDS), 40)
+    assert one.web() == workers
+
+
 @pytest.mark.parametrize("way", ["empty", "half-written"])
 def test_a_reload_with_a_damaged_gunicorn_conf_is_refused(one: Served, way: str) -> None:
     refusals = one.refusals()

@@ -43,8 +43,9 @@ class Goal:
             StartFailed: when the VM will never run.
         """
         if node.state in _FAILED:
+            why = f" ({node.fault})" if node.fault else ""
             raise StartFailed(
-                f"Node {node.id} was started, but its cloud shows it as {node.state.value}; "
+                f"Node {node.id} was started, but its cloud shows it as {node.state.value}{why}; "
                 "it still exists until it is stopped"
             )
         if node.state not in _RUNNING:

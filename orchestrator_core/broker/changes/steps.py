@@ -14,6 +14,8 @@ from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.clouds.living import check_living, same_node
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.clouds.references import explained
+from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.model import CloudDescription, Image, Node
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +36,10 @@ def start(
         request = order.request(driver, marker)
         driver.deadline.check()
         permit.begin()
-        node = driver.start_vm(request)
+        try:
+            node = driver.start_vm(request)
+        except InvalidParameter as refusal:
+            raise explained(driver, order.fields, refusal) from refusal
         if driver.deadline.passed:
             _log.warning("started after its deadline", cloud=cloud.name, node=node.id)
         return description, node

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from orchestrator_core import (
@@ -55,6 +56,9 @@ _CHEAP: Final = {
 """A driver's module to its cheapest list that needs credentials. Other drivers use the nodes: their
 other lists are often constants of Libcloud, which prove nothing.
 """
+
+_PARAMETERS: Final = {"resize_vm": "size", "rename_vm": "name", "create_image": "name"}
+"""The changes of a node that have a parameter, which a refusal may name."""
 
 
 class LibcloudDriver:
@@ -122,7 +126,7 @@ class LibcloudDriver:
         """Return every node."""
         with self._call(deadline) as driver:
             found = lookup.list_with(driver, "list_nodes", self._region)
-            nodes = [_shown(convert.to_node(node)) for node in found]
+            nodes = [self._shown(node) for node in found]
             self._parts.learn(driver, "list_nodes", [node.id for node in nodes])
             return nodes
 
@@ -140,7 +144,7 @@ class LibcloudDriver:
         with self._call(deadline) as driver:
             nodes = self._parts.part(driver, "list_nodes", limit, marker)
             if nodes is not None:
-                return _by_id([_shown(convert.to_node(node)) for node in nodes], marker)
+                return _by_id([self._shown(node) for node in nodes], marker)
         return _by_id(self.list_nodes(deadline), marker)
 
     @hookimpl
@@ -186,13 +190,13 @@ class LibcloudDriver:
     def get_node(self, node_id: str, deadline: Deadline) -> Node:
         """Return one node."""
         with self._call(deadline) as driver:
-            return _shown(convert.to_node(lookup.find_node(driver, node_id)))
+            return self._shown(lookup.find_node(driver, node_id))
 
     @hookimpl
     def find_node(self, marker: str, deadline: Deadline) -> Node:
         """Return the node that carries this marker; not every provider can carry one."""
         with self._call(deadline) as driver:
-            return _shown(convert.to_node(lookup.find_marked(driver, marker)))
+            return self._shown(lookup.find_marked(driver, marker))
 
     @hookimpl
     def get_image(self, image_id: str, deadline: Deadline) -> Image:
@@ -217,7 +221,7 @@ class LibcloudDriver:
         exchange.prepare_change()
         exchange.private = (request.user_data,) if request.user_data else ()
         with self._call(deadline, exchange=exchange, source=self._start_source) as driver:
-            return convert.to_node(create_node(driver, request, self._region, exchange))
+            return self._node(create_node(driver, request, self._region, exchange))
 
     @hookimpl
     def stop_vm(self, node_id: str, deadline: Deadline) -> None:
@@ -299,6 +303,19 @@ class LibcloudDriver:
         """Release every thread's driver object; calls in progress end normally."""
         self._sessions.close()
 
+    def _node(self, found: Any) -> Node:
+        """Return a node with the parts that only the answer to its start may contain."""
+        node = convert.to_node(found)
+        if node.fault is not None:
+            node.fault = self._sessions.redact(node.fault) or None
+        return node
+
+    def _shown(self, found: Any) -> Node:
+        """Return a node as every caller may see it."""
+        node = self._node(found)
+        node.secrets = {}
+        return node
+
     def _start_list(self, hook: str, deadline: Deadline) -> list[Any]:
         with self._call(deadline) as driver:
             return start_lists.fetch(driver, mapping_of(driver).lists, hook)
@@ -312,7 +329,8 @@ class LibcloudDriver:
         """Change a node in the provider's own way, and return what that returns."""
         exchange = Exchange()
         exchange.prepare_change()
-        with self._call(deadline, exchange) as driver:
+        source = replace(self._source, parameter=_PARAMETERS.get(hook))
+        with self._call(deadline, exchange=exchange, source=source) as driver:
             _require(driver, hook)
             node = lookup.find_node(driver, node_id)
             deadline.check()

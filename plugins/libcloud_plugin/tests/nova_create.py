@@ -88,9 +88,15 @@ _SERVER: Final = _closed(
     },
     required=["name", "flavorRef"],
 )
-_CREATE: Final = _closed(
-    {"server": _SERVER, "os:scheduler_hints": {"type": "object"}}, required=["server"]
-)
+_HINTS: Final = {
+    "type": "object",
+    "properties": {
+        "group": {"type": "string", "format": "uuid"},
+        "different_host": {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "array"}]},
+    },
+}
+_CREATE: Final = _closed({"server": _SERVER, "os:scheduler_hints": _HINTS}, required=["server"])
+_FORMATS: Final = jsonschema.FormatChecker(["uuid"])
 
 _SEQUENCE: Final = (
     "Boot sequence for the instance and image/block device mapping combination is not valid."
@@ -113,7 +119,12 @@ class Refusal(Exception):
 
 @dataclass
 class Project:
-    """The things of a project that a server can be made of, by id; the names of key pairs."""
+    """The things of a project that a server can be made of, by id; the names of key pairs.
+
+    Attributes:
+        min_disks: the ``min_disk`` of images in GB, by id.
+        disks: the disks of flavors in GB, by id.
+    """
 
     images: set[str] = field(default_factory=set)
     flavors: set[str] = field(default_factory=set)
@@ -121,6 +132,9 @@ class Project:
     groups: dict[str, str] = field(default_factory=dict)
     volumes: set[str] = field(default_factory=set)
     keypairs: set[str] = field(default_factory=set)
+    server_groups: set[str] = field(default_factory=set)
+    min_disks: dict[str, int] = field(default_factory=dict)
+    disks: dict[str, int] = field(default_factory=dict)
     zones: set[str] = field(default_factory=lambda: {"nova"})
 
     def check(self, body: Any) -> dict[str, Any]:
@@ -129,7 +143,7 @@ class Project:
         Raises:
             Refusal: Nova refuses it.
         """
-        for wrong in jsonschema.Draft4Validator(_CREATE).iter_errors(body):
+        for wrong in jsonschema.Draft4Validator(_CREATE, format_checker=_FORMATS).iter_errors(body):
             place = wrong.absolute_path[-1] if wrong.absolute_path else "None"
             raise Refusal(
                 400,
@@ -142,16 +156,24 @@ class Project:
         self._check_networks(server.get("networks"))
         for group in server.get("security_groups", ()):
             self._check_group(group["name"])
+        self._check_hints(body.get("os:scheduler_hints", {}))
         return server
 
     def _faults(self, server: dict[str, Any]) -> Iterator[str]:
         image, mappings = server.get("imageRef", ""), server.get("block_device_mapping_v2", [])
+        image_size = self.min_disks.get(image, 0)
         if not image and not mappings:
             yield "Invalid imageRef provided."
         if image and image not in self.images:
             yield "Can not find requested image"
         if server["flavorRef"] not in self.flavors:
             yield f"Flavor {server['flavorRef']} could not be found."
+        if image and self.disks.get(server["flavorRef"], image_size) < image_size:
+            yield (
+                "Flavor's disk is smaller than the minimum size specified in image metadata. "
+                f"Flavor disk is {self.disks[server['flavorRef']] << 30} bytes, minimum size is "
+                f"{image_size << 30} bytes."
+            )
         if server.get("key_name") not in (None, *self.keypairs):
             yield "Invalid key_name provided."
         if server.get("availability_zone") not in (None, *self.zones):
@@ -160,6 +182,9 @@ class Project:
             base64.b64decode(server.get("user_data", ""), validate=True)
         except binascii.Error:
             yield "Invalid input for field/attribute user_data. Value: x. 'x' is not a 'base64'"
+        for one in mappings:
+            if one["source_type"] == "volume" and one.get("uuid") not in self.volumes:
+                yield f"Volume {one.get('uuid')} could not be found."
         if mappings:
             yield from (f"Block Device Mapping is Invalid: {why}" for why in self._wrong(server))
 
@@ -176,8 +201,11 @@ class Project:
                 yield "You specified more local devices than the limit allows"
             if source in ("image", "blank") and target == "volume" and not one.get("volume_size"):
                 yield "Images with destination_type 'volume' need to have a non-zero size specified"
-            if source == "volume" and one.get("uuid") not in self.volumes:
-                yield f"failed to get volume {one.get('uuid')}."
+
+    def _check_hints(self, hints: dict[str, Any]) -> None:
+        group = hints.get("group")
+        if group is not None and group not in self.server_groups:
+            raise Refusal(400, f"Instance group {group} could not be found.")
 
     def _check_networks(self, wanted: Any) -> None:
         if not wanted and len(self.networks) > 1:
@@ -194,10 +222,10 @@ class Project:
             return
         count = list(self.groups.values()).count(wanted)
         if count == 0:
-            raise Refusal(400, f"Security group {wanted} not found for project {TENANT}.")
+            raise Refusal(400, f"Unable to find security_group with name or id '{wanted}'")
         if count > 1:
             raise Refusal(
                 409,
-                f"Multiple security groups found matching '{wanted}'. Use an ID to be more "
+                f"Multiple security_group matches found for name '{wanted}', use an ID to be more "
                 "specific.",
             )

@@ -108,9 +108,44 @@ OPENSTACK = [
     _os("badRequest", 400, "Invalid imageRef provided.", "invalid_parameter", "image"),
     _os("badRequest", 400, "Image 5f3c is not active.", "invalid_parameter", "image"),
     _os("badRequest", 400, "Flavor m9 could not be found.", "size_not_found"),
-    _os("badRequest", 400, "Flavor's memory is too small for requested image.", "refused"),
+    _os("badRequest", 400, "Flavor's memory is too small for requested image.", "invalid_parameter",
+        "size"),
     _os("badRequest", 400, "Flavor's disk is too small for requested image. Flavor disk is 1073741824 "
-        "bytes, image is 2147483648 bytes.", "refused"),
+        "bytes, image is 2147483648 bytes.", "invalid_parameter", "size"),
+    _os("badRequest", 400, "Flavor's disk is smaller than the minimum size specified in image "
+        "metadata. Flavor disk is 1073741824 bytes, minimum size is 2147483648 bytes.",
+        "invalid_parameter", "size"),
+    _os("badRequest", 400, "Image vCPU topology limits (sockets=9, cores=1, threads=1) exceeds the "
+        "limits of the flavor (sockets=1, cores=1, threads=1)", "invalid_parameter", "size"),
+    _os("badRequest", 400, "Volume is smaller than the minimum size specified in image metadata. "
+        "Volume size is 1073741824 bytes, minimum size is 2147483648 bytes.", "invalid_parameter",
+        "root_disk"),
+    _os("badRequest", 400, "Block Device 5f3c is not bootable.", "invalid_parameter", "root_disk"),
+    _os("badRequest", 400, "Volume 5f3c could not be found.", "invalid_parameter", "volumes"),
+    _os("badRequest", 400, "Invalid volume: volume '5f3c' status must be 'available'. Currently in "
+        "'in-use'", "invalid_parameter", "volumes"),
+    _os("badRequest", 400, "The availability zone between the server and its attached volumes do not "
+        "match: Server and volumes are not in the same availability zone.", "invalid_parameter",
+        "location"),
+    _os("badRequest", 400, "Image 5f3c is unacceptable: no kernel", "invalid_parameter", "image"),
+    _os("badRequest", 400, "Not authorized for image 5f3c.", "invalid_parameter", "image"),
+    _os("badRequest", 400, "Network 5f3c requires a subnet in order to boot instances on.",
+        "invalid_parameter", "networks"),
+    _os("conflictingRequest", 409, "More than one possible network found. Specify network ID(s) to "
+        "select which one(s) to connect to.", "invalid_parameter", "networks"),
+    _os("badRequest", 400, "Unable to find security_group with name or id 'web'",
+        "invalid_parameter", "firewalls"),
+    _os("conflictingRequest", 409, "Multiple security_group matches found for name 'web', use an ID to "
+        "be more specific.", "invalid_parameter", "firewalls"),
+    _os("badRequest", 400, "Instance group 5f3c could not be found.", "invalid_parameter", "options"),
+    _os("badRequest", 400, "Compute host 5f3c could not be found.", "invalid_parameter", "options"),
+    _os("badRequest", 400, _INPUT + "group. Value: x. 'x' is not a 'uuid'", "invalid_parameter",
+        "options"),
+    _os("badRequest", 400, _INPUT + "different_host. Value: x. 'x' is not valid under any of the given "
+        "schemas", "invalid_parameter", "options"),
+    _os("badRequest", 400, _INPUT + "OS-DCF:diskConfig. Value: x. 'x' is not one of ['AUTO', 'MANUAL']",
+        "invalid_parameter", "options"),
+    _os("forbidden", 403, "Personality file path exceeds maximum 255", "invalid_parameter", "options"),
     _os("badRequest", 400, "Security group web not found for project 5f3c.",
         "invalid_parameter", "firewalls"),
     _os("badRequest", 400, _INPUT + "server. Value: {'name': 'web'}. 'networks' is a required "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,8 +116,11 @@ class Nova:
     sent: list[Any] = field(default_factory=list)
     status: int = 204
     named_in: str = "header"
+    refusal: str = ""
 
     def answer(self, method: str, path: str, body: bytes) -> Answer | None:
+        if self.refusal and path.startswith(f"/v2.1/servers/{ID}") and method != "GET":
+            return in_json({"badRequest": {"code": 400, "message": self.refusal}}, 400)
         if path == f"/v2.1/servers/{ID}" and method == "GET":
             return in_json({"server": self.vm})
         if path == f"/v2.1/servers/{ID}" and method == "PUT":
@@ -236,6 +240,44 @@ def test_openstack_renames(stack: LibcloudDriver, nova: Nova, deadline: Deadline
     stack.rename_vm(ID, "db", deadline)
     assert nova.sent == [{"server": {"name": "db"}}]
     assert stack.get_node(ID, deadline).name == "db"
+
+
+_INPUT = "Invalid input for field/attribute name. Value: xxx. 'xxx' is too long"
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "field"),
+    [
+        ("rename", _INPUT, "name"),
+        ("rename", "An invalid 'name' value was provided. The name must be: printable.", "name"),
+        ("image", _INPUT, "name"),
+        ("resize", "When resizing, instances must change flavor!", "size"),
+        ("resize", "Resize to zero disk flavor is not allowed.", "size"),
+        ("resize", "Flavor's memory is too small for requested image.", "size"),
+    ],
+)
+def test_a_refused_change_names_its_parameter(
+    stack: LibcloudDriver, nova: Nova, change: str, message: str, field: str
+) -> None:
+    nova.refusal = message
+    deadline = Deadline(20)
+    size = stack.get_size("2", deadline)
+    changes: dict[str, Callable[[], object]] = {
+        "rename": lambda: stack.rename_vm(ID, " x", deadline),
+        "image": lambda: stack.create_image(ID, " x", deadline),
+        "resize": lambda: stack.resize_vm(ID, size, deadline),
+    }
+    with pytest.raises(InvalidParameter, match=re.escape(message)) as caught:
+        changes[change]()
+    assert caught.value.field == field
+
+
+def test_a_refused_change_names_no_parameter_that_it_does_not_have(
+    stack: LibcloudDriver, nova: Nova, deadline: Deadline
+) -> None:
+    nova.refusal = "Flavor's memory is too small for requested image."
+    with pytest.raises(Refused, match="refused this: Flavor's memory"):
+        stack.rename_vm(ID, "x", deadline)
 
 
 @pytest.mark.parametrize("named_in", ["header", "body"])

@@ -125,7 +125,17 @@ def test_it_is_one_printable_line_of_bounded_length() -> None:
     assert found.startswith("one two three [31m four many")
     assert found.isprintable()
     assert len(found) <= LONGEST
-    assert found.endswith("…")
+    assert " … " in found
+
+
+@pytest.mark.parametrize("value", ["x" * 4000, "x " * 2000], ids=["word", "words"])
+def test_a_long_value_does_not_hide_the_reason_after_it(value: str) -> None:
+    """Nova quotes the refused value twice before it says what is wrong."""
+    told = f"Invalid input for field/attribute name. Value: {value}. '{value}' is too long"
+    found = REDACT(told)
+    assert found.startswith("Invalid input for field/attribute name. Value: x")
+    assert found.endswith(("x' is too long", "x ' is too long"))
+    assert len(found) <= LONGEST
 
 
 def test_nothing_is_shown_of_which_nothing_is_left() -> None:

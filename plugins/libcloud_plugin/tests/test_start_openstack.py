@@ -12,7 +12,7 @@ from nova_create import Project
 from openstack_cloud import Answer, OpenStack, flavor, image, in_json, serving
 from start_cases import MARKER, SAMPLES, SSH_KEY, core, not_taken, start
 
-from orchestrator_core import Image, InvalidParameter, Size, StartField
+from orchestrator_core import Image, InvalidParameter, Refused, Size, StartField
 from orchestrator_libcloud import LibcloudDriver
 from tests.conftest import running
 from tests.stateful import Api
@@ -60,6 +60,9 @@ def project() -> Project:
         groups=dict(_GROUPS),
         volumes={_VOLUME},
         keypairs={"ann"},
+        server_groups={_VOLUME},
+        min_disks={_IMAGE: 2},
+        disks={"1": 1, "2": 20},
     )
 
 
@@ -263,6 +266,7 @@ def test_what_is_not_taken_is_refused_with_its_reason(
         ),
         ({"volumes": [{"size": 30, "type": "ssd"}]}, "volumes: has 'type', which .* does not take"),
         ({"root_disk": {"size": 1}}, "root_disk: size must be at least 2 GB"),
+        ({"location": "nova:host-1"}, "location: must be the name of an availability zone"),
         ({"metadata": {"k/y": "x"}}, "metadata: the key 'k/y' must be"),
         (
             {"metadata": {"course": "x" * 256}},
@@ -368,6 +372,67 @@ def test_a_project_with_several_networks_can_be_started_in(api: Api, nova: OpenS
     assert server["block_device_mapping_v2"][0]["volume_size"] == 30
 
 
+def test_a_wrong_reference_is_refused_with_the_candidates(api: Api, nova: OpenStack) -> None:
+    """Nova alone names no candidates; the list is read only after its refusal."""
+    same = "33333333-0000-4000-8000-000000000003, 33333333-0000-4000-8000-000000000004"
+    order = {"name": "web", "image": "debian", "size": "m1.2", "networks": [_LAB]}
+    for fields, why in (
+        (
+            {"firewalls": ["web", "twice"]},
+            f"firewalls: 2 firewalls are named 'twice'; give the id of one: {same}",
+        ),
+        ({"firewalls": ["nowhere"]}, "firewalls: there is no firewall with the id or name"),
+        ({"keyname": "bob"}, "keyname: there is no key pair with the id or name 'bob'"),
+        ({"networks": [_VOLUME]}, f"networks: there is no network with the id or name '{_VOLUME}'"),
+    ):
+        refused = api.http.post("/vm/start", json={**order, **fields})
+        assert refused.status_code == 400, refused.text
+        assert why in refused.json()["message"]
+    assert not nova.created
+
+
+def test_the_cloud_is_quoted_if_its_list_cannot_be_read(api: Api, nova: OpenStack) -> None:
+    no = in_json({"NeutronError": {"message": "not now", "type": "x"}}, 500)
+    nova.before = lambda _, path, __: no if path.endswith("/security-groups") else None
+    order = {"name": "web", "image": "debian", "size": "m1.2", "networks": [_LAB]}
+    refused = api.http.post("/vm/start", json={**order, "firewalls": ["nowhere"]})
+    assert refused.status_code == 400, refused.text
+    assert "Unable to find security_group with name or id 'nowhere'" in refused.json()["message"]
+
+
+def test_a_flavor_that_is_too_small_for_its_image(api: Api) -> None:
+    order = {"name": "web", "image": "debian", "size": "m1.1", "networks": [_LAB]}
+    refused = api.http.post("/vm/start", json=order)
+    assert "size: not accepted by the cloud: Flavor's disk is smaller" in refused.json()["message"]
+
+
+def test_a_start_that_fails_later_says_why(api: Api, nova: OpenStack) -> None:
+    """Nova accepts a server before Cinder refuses its volume."""
+
+    def fails(method: str, path: str, _: Any) -> None:
+        if method == "GET" and path.startswith("/v2.1/servers/"):
+            text = "Requested volume exceeds allowed gigabytes quota at http://10.1.2.3:8776/v3"
+            fault = {"code": 500, "message": text, "created": "2026-11-01T12:00:00Z"}
+            nova.servers[-1] |= {"status": "ERROR", "fault": fault}
+
+    nova.before = fails
+    order = {"name": "web", "image": "debian", "size": "m1.2", "networks": [_LAB]}
+    failed = api.http.post("/vm/start", json={**order, "wait_for": "running"})
+    message = failed.json()["message"]
+    assert "shows it as error (Requested volume exceeds allowed gigabytes quota at [" in message
+    assert "10.1.2.3" not in message
+
+
+def test_another_missing_server_is_a_refusal_of_the_start(
+    cloud: LibcloudDriver, nova: OpenStack
+) -> None:
+    """Such as the server of the hint ``same_host``."""
+    body = {"badRequest": {"code": 400, "message": "Instance 5f3c could not be found."}}
+    nova.before = lambda method, *_: in_json(body, 400) if method == "POST" else None
+    with pytest.raises(Refused, match=r"refused this: Instance 5f3c could not be found\."):
+        start(cloud, {"networks": [_LAB]}, things=THINGS)
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
@@ -377,6 +442,18 @@ def test_a_project_with_several_networks_can_be_started_in(api: Api, nova: OpenS
         ({"networks": [_LAB], "keyname": "bob"}, "keyname: there is no key pair"),
         ({"networks": [_LAB], "location": "moon"}, "location: not accepted by the cloud"),
         ({"networks": [_LAB], "volumes": [{"id": _LAB}]}, "volumes: not accepted by the cloud"),
+        (
+            {"networks": [_LAB], "options": {"ex_os_scheduler_hints": {"group": _LAB}}},
+            "options: not accepted by the cloud: Instance group",
+        ),
+        (
+            {"networks": [_LAB], "options": {"ex_os_scheduler_hints": {"group": "x"}}},
+            "options: not accepted by the cloud: Invalid input for field/attribute group",
+        ),
+        (
+            {"networks": [_LAB], "options": {"ex_disk_config": "x"}},
+            "options: not accepted by the cloud: Invalid input for field/attribute OS-DCF",
+        ),
     ],
 )
 def test_a_refusal_of_novas_names_our_field(

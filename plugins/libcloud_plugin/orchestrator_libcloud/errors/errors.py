@@ -18,7 +18,7 @@ from orchestrator_core import (
     NotFound,
     OrchestratorError,
 )
-from orchestrator_libcloud.errors.failures import UNKNOWN
+from orchestrator_libcloud.errors.failures import INVALID, UNKNOWN
 from orchestrator_libcloud.errors.meaning import meaning_of
 from orchestrator_libcloud.errors.refusal import Refusal
 from orchestrator_libcloud.http import tokens
@@ -27,6 +27,8 @@ from orchestrator_libcloud.http.redaction import Redactor
 
 _CODE: Final = "code "
 _GONE: Final = 410
+_CREATES: Final = frozenset({"POST", "PUT"})
+_REFUSALS: Final = range(400, 500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,12 @@ class Source:
     Attributes:
         redact: the function that cleans the provider's text.
         starts: whether the call starts a node, so that a refusal may name one of its parameters.
+        parameter: the parameter of another change, which a refusal may name: ``name``, ``size``.
     """
 
     redact: Redactor = field(default_factory=Redactor)
     starts: bool = True
+    parameter: str | None = None
 
 
 @contextmanager
@@ -87,8 +91,15 @@ def _not_missing(
         return found
     _, said = meaning_of(error, None, exchange, starts=source.starts)
     detail = _detail(said, exchange, source)
+    if source.starts and said is not None and _is_refused_creation(said, exchange):
+        # The missing node is another one, such as that of a scheduler hint.
+        return INVALID.error(f"Cloud {cloud} {INVALID.before}: {detail}")
     text = f"{UNKNOWN.text}: {detail}" if detail else UNKNOWN.text
     return CloudError(f"Cloud {cloud} {text}", repeat_is_safe=exchange.nothing_done)
+
+
+def _is_refused_creation(said: Refusal, exchange: Exchange) -> bool:
+    return said.method in _CREATES and exchange.status in _REFUSALS
 
 
 def _register(exchange: Exchange) -> None:
@@ -126,7 +137,9 @@ def translate(
         source: the source of the failure.
     """
     exchange, source = exchange or Exchange(), source or Source()
-    meaning, said = meaning_of(error, missing, exchange, starts=source.starts)
+    meaning, said = meaning_of(
+        error, missing, exchange, starts=source.starts, parameter=source.parameter
+    )
     if meaning is None:
         assert missing is not None
         return missing

@@ -104,6 +104,7 @@ BAD_USER_DATA: Final = Meaning(Refused, "not accepted by the cloud", field="user
 BAD_ROOT_DISK: Final = Meaning(Refused, "not accepted by the cloud", field="root_disk")
 BAD_VOLUMES: Final = Meaning(Refused, "not accepted by the cloud", field="volumes")
 NO_GROUP: Final = Meaning(Refused, "there is no such resource group", field="options")
+BAD_OPTIONS: Final = Meaning(Refused, "not accepted by the cloud", field="options")
 BAD_SPOT: Final = Meaning(Refused, "not accepted by the cloud", field="spot")
 
 BY_FIELD: Final = {
@@ -118,6 +119,7 @@ BY_FIELD: Final = {
     "firewalls": BAD_FIREWALL,
     "location": BAD_LOCATION,
     "user_data": BAD_USER_DATA,
+    "options": BAD_OPTIONS,
 }
 """The meanings of a refusal that names a parameter of a start, by our name of the parameter."""
 

@@ -62,7 +62,12 @@ Found = tuple[Meaning | None, Refusal | None]
 
 
 def meaning_of(
-    error: Exception, missing: NotFound | None, exchange: Exchange, *, starts: bool
+    error: Exception,
+    missing: NotFound | None,
+    exchange: Exchange,
+    *,
+    starts: bool,
+    parameter: str | None = None,
 ) -> Found:
     """Return the meaning of an error, and the provider's text about it.
 
@@ -73,6 +78,7 @@ def meaning_of(
         missing: the error for a missing thing, if the requested thing may be missing.
         exchange: the exchange.
         starts: whether the call starts a node.
+        parameter: the parameter of another change, which a refusal may name.
     """
     by_class = _of_connection(error)
     if by_class is not None:
@@ -84,9 +90,9 @@ def meaning_of(
     said = _said(error, words, exchange, own_status)
     if said is None:
         return _unsaid(error, status, missing, exchange), None
-    found = _by_refusal(said, status, starts=starts)
+    found = _by_refusal(said, status, starts=starts, parameter=parameter)
     if found is not None:
-        return _fitting(found, starts=starts), said
+        return _fitting(found, starts=starts, parameter=parameter), said
     if status == _NOT_FOUND and missing is not None:
         return None, said
     return _by_status(status) or _unsaid(error, status, None, exchange), said
@@ -125,7 +131,9 @@ def _unsaid(
     return _by_status(status) or _by_class(error, BY_CLASS_AT_LAST) or UNKNOWN
 
 
-def _by_refusal(said: Refusal, status: int | None, *, starts: bool) -> Meaning | None:
+def _by_refusal(
+    said: Refusal, status: int | None, *, starts: bool, parameter: str | None
+) -> Meaning | None:
     """Return the meaning of a provider's own text; None if only the status has a meaning."""
     by_code = provider_codes.meaning_of(said.codes)
     if by_code is not None and _fits(by_code, status):
@@ -133,9 +141,11 @@ def _by_refusal(said: Refusal, status: int | None, *, starts: bool) -> Meaning |
     if status in SPEAKS_FOR_ITSELF:
         return _by_status(status)
     words = said.sentence[:_LONGEST_READ]
-    found = provider_phrases.telling(words) or _by_field(start_fields.quoted(words), starts=starts)
+    quoted, given = start_fields.quoted(words), start_fields.given(said)
+    found = provider_phrases.telling(words)
+    found = found or (_by_field(quoted) if starts or quoted == parameter else None)
     found = found or provider_phrases.limit(words)
-    found = found or _by_field(start_fields.given(said), status, starts=starts)
+    found = found or (_by_field(given, status) if starts or given == parameter else None)
     return found or provider_phrases.other(words) or _of_creation(said, status, starts=starts)
 
 
@@ -166,14 +176,14 @@ def _fits(meaning: Meaning, status: int | None) -> bool:
     return not is_fault or issubclass(meaning.error, QuotaExceeded | CloudError)
 
 
-def _by_field(ours: str | None, status: int | None = None, *, starts: bool) -> Meaning | None:
+def _by_field(ours: str | None, status: int | None = None) -> Meaning | None:
     is_about_it = status is None or _by_status(status) in (None, INVALID)
-    return BY_FIELD.get(ours or "") if starts and is_about_it else None
+    return BY_FIELD.get(ours or "") if is_about_it else None
 
 
-def _fitting(meaning: Meaning, *, starts: bool) -> Meaning:
-    """Return a meaning without the parameter of a start if the call starts nothing."""
-    return INVALID if meaning.field is not None and not starts else meaning
+def _fitting(meaning: Meaning, *, starts: bool, parameter: str | None) -> Meaning:
+    """Return a meaning without the parameter of a start if the call does not have it."""
+    return meaning if starts or meaning.field in (None, parameter) else INVALID
 
 
 def _by_status(status: int | None) -> Meaning | None:

@@ -28,15 +28,25 @@ def _pattern(text: str) -> Pattern:
 
 
 _ABSENT: Final = r"\b(?:not exist|(?:not|n't) (?:be )?found|no longer exists?)"
+_CANNOT_FIND: Final = r"(?:unable to|could(?: not|n't)|can ?not|can't) find (?:an? |the |any )?"
 
 _TELLING: Final = _table(
-    # nova/exception.py: MetadataLimitExceeded, BootFromVolumeRequiredForZeroDiskFlavor.
+    # nova/exception.py: MetadataLimitExceeded, BootFromVolumeRequiredForZeroDiskFlavor,
+    # FlavorMemoryTooSmall, FlavorDiskSmallerThanMinDisk, ImageVCPULimitsRangeExceeded.
     (
         failures.BAD_METADATA,
         r"\b(?:metadata items|tags|labels)\b.{0,40}\b(?:exceed|limit|more than)",
         r"too many (?:metadata|tags|labels)",
     ),
-    (failures.WRONG_SIZE, r"\bflavors? with zero disk"),
+    (
+        failures.WRONG_SIZE,
+        r"\bflavors? with zero disk",
+        r"\bresize to zero disk flavou?r",
+        r"\binstances must change flavou?r",
+        r"\bflavou?r's (?:disk|memory|ram) is (?:too small|smaller)",
+        r"\binstance's disk would be too small",
+        r"\bexceeds the limits of the flavou?r",
+    ),
     (failures.NO_SIZE, r"invalid value '[^']*' for instance ?type"),
 )
 """Sentences that mean one thing in every context."""
@@ -77,22 +87,25 @@ _OTHERS: Final = _table(
         r"invalid key_?name",
         rf"\bkey ?pair\b.*{_ABSENT}",
         rf"\bssh key\b.*{_ABSENT}",
+        rf"{_CANNOT_FIND}(?:key ?pair|ssh key)\b",
     ),
     (
         failures.NO_IMAGE,
         rf"\b(?:image|template)\b.*{_ABSENT}",
-        r"can ?not find (?:the )?requested image",
+        rf"{_CANNOT_FIND}(?:requested )?(?:image|template)\b",
         r"/images/[^' ]+'? was not found",
     ),
     (
         failures.BAD_IMAGE,
         r"invalid image ?ref",
-        r"image \S+ is not active",
+        r"image \S+ is (?:not active|unacceptable)",
+        r"not authori[sz]ed for image",
         r"\binvalid (?:image|template|os)\b",
     ),
     (
         failures.NO_SIZE,
         rf"\b(?:flavou?r|instance type)\b.*{_ABSENT}",
+        rf"{_CANNOT_FIND}(?:flavou?r|instance type)\b",
         r"invalid flavor ?ref",
         r"/machineTypes/[^' ]+'? (?:was not found|does not exist)",
     ),
@@ -112,20 +125,53 @@ _OTHERS: Final = _table(
     (failures.BAD_ROOT_DISK, r"/diskTypes/[^' ]+'? was not found"),
     (failures.BAD_VOLUMES, r"/disks/[^' ]+'? (?:was not found|referenced)"),
     # nova/exception.py: NetworkAmbiguous, NetworkNotFound, NoUniqueMatch, SecurityGroupNotFound,
-    # InvalidBDM, and the refusals of nova/api/openstack/compute/servers.py.
+    # InvalidBDM, InvalidVolume, MismatchVolumeAZException, InstanceGroupNotFound, and the refusals
+    # of nova/api/openstack/compute/servers.py.
+    (
+        failures.BAD_OPTIONS,
+        rf"\b(?:instance|server) group\b.*{_ABSENT}",
+        rf"\bcompute host\b.*{_ABSENT}",
+        r"\bpersonality file (?:path|content)",
+    ),
     (
         failures.NEEDS_NETWORK,
-        r"multiple possible networks found",
+        r"(?:multiple|more than one) possible networks? found",
+        r"unable to automatically allocate a network",
         r"specify a subnet",
         r"'networks' is a required property",  # from Nova's microversion 2.37 on
     ),
-    (failures.NO_NETWORK, rf"\b(?:network|subnet)\b.*{_ABSENT}"),
-    (failures.NO_FIREWALL, rf"\bsecurity[ _]group\b.*{_ABSENT}"),
+    (
+        failures.NO_NETWORK,
+        rf"\b(?:network|subnet)\b.*{_ABSENT}",
+        rf"{_CANNOT_FIND}(?:network|subnet)\b",
+    ),
+    (failures.BAD_NETWORK, r"\bnetwork \S+ requires a subnet"),
+    (
+        failures.NO_FIREWALL,
+        rf"\bsecurity[ _]group\b.*{_ABSENT}",
+        rf"{_CANNOT_FIND}security[ _]group\b",
+    ),
     (failures.BAD_FIREWALL, r"multiple security[ _]groups?\b.*\bmatch"),
-    (failures.BAD_LOCATION, r"availability zone\b.*\bnot available", r"invalid availability zone"),
-    (failures.BAD_USER_DATA, r"\buser ?data\b.{0,40}\b(?:limited|too large|invalid|base64)"),
-    (failures.BAD_VOLUMES, r"failed to get volume", rf"\bvolume\b.*{_ABSENT}"),
-    (failures.BAD_ROOT_DISK, r"block device mapping is invalid"),
+    (
+        failures.BAD_LOCATION,
+        r"availability zone\b.*\b(?:not available|do(?:es)? not match)",
+        r"invalid availability zone",
+    ),
+    (failures.BAD_USER_DATA, r"\buser ?data\b.{0,40}\b(?:limited|too large|invalid|base ?64)"),
+    (
+        failures.BAD_VOLUMES,
+        r"failed to get volume",
+        rf"\bvolume\b.*{_ABSENT}",
+        rf"{_CANNOT_FIND}volume\b",
+        r"\binvalid volume:",
+    ),
+    (
+        failures.BAD_ROOT_DISK,
+        r"block device mapping is invalid",
+        r"\bvolume is (?:too small|smaller)",
+        r"block device \S+ is not bootable",
+    ),
+    # Not with _CANNOT_FIND: "cannot find a server" may mean a host with capacity.
     (failures.NO_NODE, rf"\b(?:server|instance|node|vm)\b.*{_ABSENT}"),
     (failures.BAD_METADATA, r"invalid metadata", r"metadata (?:property )?(?:key|value)"),
     (

@@ -43,13 +43,19 @@ _IN_SENTENCE: Final = (
     Pattern(r"\bparameter [`'\"]?(?P<field>\w{1,64})[`'\"]? (?:is|has|value)\b", re.IGNORECASE),
 )
 
+_OPTIONS: Final = (
+    "OS-DCF:diskConfig config_drive personality path contents os:scheduler_hints group query cidr "
+    "different_host same_host target_cell different_cell build_near_host_ip reservation"
+)
+_OPTIONS_OF_NOVA: Final = frozenset(_OPTIONS.split())
+"""What only the options of a start set: properties of a server, and hints for the scheduler."""
+
 _SERVER: Final = (
     "server networks uuid fixed_ip port block_device_mapping block_device_mapping_v2 boot_index "
     "source_type destination_type volume_size device_name delete_on_termination guest_format "
     "disk_bus device_type no_device volume_id snapshot_id volume_type availability_zone "
-    "user_data config_drive min_count max_count security_groups adminPass accessIPv4 accessIPv6 "
-    "description host hypervisor_hostname personality path contents trusted_image_certificates "
-    "OS-DCF:diskConfig return_reservation_id"
+    "user_data min_count max_count security_groups adminPass accessIPv4 accessIPv6 description "
+    "host hypervisor_hostname trusted_image_certificates return_reservation_id"
 )
 _OTHERS_OF_NOVA: Final = frozenset(_SERVER.split())
 """The other properties of a server; any other word is the key of an entry of its metadata."""
@@ -61,6 +67,8 @@ def quoted(sentence: str) -> str | None:
     if nova is not None:
         if ours := named(nova["field"]):
             return ours
+        if nova["field"] in _OPTIONS_OF_NOVA:
+            return "options"
         is_other = nova["field"] in _OTHERS_OF_NOVA or nova["field"].isdecimal()
         return None if is_other else "metadata"
     found = (pattern.search(sentence) for pattern in _IN_SENTENCE)

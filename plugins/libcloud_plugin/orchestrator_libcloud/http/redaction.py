@@ -16,6 +16,11 @@ from orchestrator_libcloud.patterns import Pattern
 LONGEST: Final = 300
 """Number of characters of a sentence that are shown."""
 
+_TAIL: Final = 100
+"""Number of the last characters of a longer sentence that are shown."""
+
+_LONG_WORD: Final = Pattern(r"(\S{24})\S{32,}(\S{8})")
+
 ADDRESS: Final = "[address]"
 SECRET: Final = "[secret]"  # noqa: S105 - what stands for one
 _MARKS: Final = Pattern(r"\[(?:address|secret)\]")
@@ -124,10 +129,19 @@ def _one_line(text: str) -> str:
 
 
 def _shortened(line: str) -> str:
+    """Return a line of bounded length: of a long one its start and its end.
+
+    A refusal quotes the refused value first, and has its reason at the end.
+    """
     if len(line) <= LONGEST:
         return line
-    head = line[: LONGEST - 1]
-    return f"{head[: head.rfind(' ')] if ' ' in head[LONGEST // 2 :] else head}…"
+    line = _LONG_WORD.sub(r"\1…\2", line)
+    if len(line) <= LONGEST:
+        return line
+    head, tail = line[: LONGEST - _TAIL - 3], line[-_TAIL:]
+    head = head[: head.rfind(" ")] if " " in head[LONGEST // 2 :] else head
+    tail = tail[tail.find(" ") + 1 :] if " " in tail[: _TAIL // 2] else tail
+    return f"{head} … {tail}"
 
 
 def _general(line: str) -> str:

@@ -66,7 +66,22 @@ def to_node(node: Any) -> Node:
         extra=without_marker(public, marker),
         secrets=without_marker(secrets, marker),
         marker=marker,
+        fault=_fault(node, public),
     )
+
+
+def _fault(node: Any, extra: Any) -> str | None:
+    """Return why a node is in an error, in its cloud's own words; None if the cloud does not say.
+
+    Nova has the whole fault in the answers for a server in the state ERROR. EC2 gives the reason of
+    the last change of the state.
+    """
+    known = modules(getattr(node, "driver", None))
+    if "libcloud.compute.drivers.openstack" in known:
+        found = (extra.get("fault") or {}).get("message")
+    else:
+        found = extra.get("reason") if "libcloud.compute.drivers.ec2" in known else None
+    return str(found) if found else None
 
 
 def node_id(node: Any) -> str:

@@ -95,12 +95,18 @@ class OpenstackMapping(StartMapping):
         """Return the arguments of ``create_node`` for the optional fields of a start.
 
         Raises:
-            InvalidParameter: Nova would refuse a value; nothing was created.
+            InvalidParameter: Nova would refuse a value, or ``location`` names more than a zone;
+                nothing was created.
         """
         user_data = user_data_of(request.user_data, request.ssh_keys)
         networks = [SimpleNamespace(id=network) for network in request.networks]
         groups = [SimpleNamespace(name=group) for group in request.firewalls]
         zone = request.location
+        if zone is not None and ":" in zone:
+            # Nova reads ZONE:HOST:NODE, with which an administrator avoids the scheduler.
+            raise InvalidParameter(
+                "location", "must be the name of an availability zone, without a host"
+            )
         return {
             **self.key(driver, request.keyname),
             **self.metadata(request.metadata),
