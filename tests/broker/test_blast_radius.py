@@ -160,7 +160,7 @@ def test_a_lease_that_ends_on_a_protected_vm_waits_in_sight(
     node = api.started()
     assignment = api.assign(node, lease="1h").json()["assignment"]
     command("protect", "fake_driver", node)
-    waiting = expired(api, tmp_path, node, "refused")
+    waiting = expired(api, tmp_path, node, "protected")
     assert "is protected" in waiting["error"]["detail"]
     assert waiting["step"] == "release"
     assert api.assignment(assignment)["state"] == "releasing"

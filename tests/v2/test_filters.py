@@ -15,7 +15,7 @@ THERE_ARE = "there are: fake_driver, spare"
 KINDS = (
     "start_vm, stop_vm, reboot_vm, power_on_vm, power_off_vm, resize_vm, "
     "rename_vm, create_image, assign_vm, renew_vm, release_vm, "
-    "adopt_vm"
+    "adopt_vm, ignore_orphan"
 )
 
 
@@ -80,7 +80,7 @@ def test_every_kind_that_is_recorded_can_be_asked_for(api: Api) -> None:
     api.release(node)
     api.stop(api.started())
     recorded = {operation["kind"] for operation in api.operations()}
-    assert recorded == set(KINDS.split(", ")) - {"adopt_vm"}
+    assert recorded == set(KINDS.split(", ")) - {"adopt_vm", "ignore_orphan"}
     for kind in recorded:
         assert {found["kind"] for found in api.operations(kind=kind)} == {kind}
     assert api.operations(kind="adopt_vm") == []

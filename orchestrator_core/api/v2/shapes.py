@@ -52,11 +52,12 @@ def _view(schema: type[Schema], **sources: str) -> View:
     return View("thing", {**own, "cloud": "cloud", **sources}, common, {"states": states})
 
 
-_SCHEMAS: Final = (
-    *(schemas.ImageSchema, schemas.SizeSchema, schemas.LocationSchema),
-    *(schemas.KeyPairSchema, schemas.NetworkSchema, schemas.FirewallSchema),
-)
 PROJECTIONS: Final[Mapping[type[Schema], Projection]] = {
+    **{
+        kind: projection(kind(), _view(kind))
+        for kind in schemas.ThingSchema.__subclasses__()
+        if kind is not schemas.NodeSchema
+    },
     schemas.NodeSchema: projection(
         schemas.NodeSchema(),
         _view(
@@ -65,7 +66,6 @@ PROJECTIONS: Final[Mapping[type[Schema], Projection]] = {
             holder="holders.get(thing.id)",
         ),
     ),
-    **{schema: projection(schema(), _view(schema)) for schema in _SCHEMAS},
 }
 """The code for each schema of a thing."""
 
