@@ -46,7 +46,7 @@ def is_refused_for_its_meaning(response: Any) -> bool:
 
 def is_emulated(response: Any) -> bool:
     """Return whether the answer is the document's own, which is given whatever the headers say."""
-    return response.status_code == 200 and response.json().get("id_vm") == "-fake_id-"
+    return bool(response.status_code == 200 and response.json().get("id_vm") == "-fake_id-")
 
 
 def has_unknown_parameter(case: Any) -> bool:

@@ -40,7 +40,7 @@ class NameRequestSchema(_OneVm):
     name = Text(required=True)
 
 
-_SPELLINGS: Final = sorted({*fields.Boolean.truthy, *fields.Boolean.falsy}, key=str)
+_SPELLINGS: Final = sorted({*fields.Boolean.truthy, *fields.Boolean.falsy}, key=repr)
 """The ways to write true and false: the API document has ``"True"``, a text."""
 
 
