@@ -39,7 +39,7 @@ FIELDS: Final = (
     ),
     LogField("pid", "integer", "The process.", is_required=True),
     LogField("request_id", _TEXT, "The request: `X-Request-ID` of its answer."),
-    LogField("operation_id", _TEXT, "The operation: its id in `/operations`."),
+    LogField("operation_id", _TEXT, "The operation: its id in `/api/v2/operations`."),
     LogField("caller", ["string", "null"], "The name of the caller in `[auth.tokens]`."),
     LogField("address", _TEXT, "The client's address; `unix` for clients of a Unix socket."),
     LogField("method", _TEXT, "The method of a request."),

@@ -29,7 +29,9 @@ other hints.
 **Answers.** The core checks each answer against the types in the hook's signature, and refuses an
 answer of another type as an invalid answer. It also refuses a node, an image, a size or a VM whose
 id differs from the requested id. An id is any text that a caller sends: escape it in URLs, with
-``urllib.parse.quote(node_id, safe="")``.
+``urllib.parse.quote(node_id, safe="")``. A plugin does not change an object that it has returned. A
+plugin that knows without a request that a list is still the same may return the same tuple object
+again: the core then neither checks nor encodes it a second time.
 
 **Nodes to be changed.** Before the core changes a node (destroys, reboots, resizes or renames it,
 powers it on or off, or makes an image of it), it looks the node up with ``get_node``, or else in

@@ -164,7 +164,7 @@ def test_a_call_that_was_slow_is_logged_at_info(serve: Any) -> None:
 
 def test_every_line_about_an_operation_has_its_id(server: Server) -> None:
     answer = loopback.post(f"{server.url}/api/v1/vm/start", json=dict(START), headers=OPS)
-    shown = loopback.get(f"{server.url}/api/v1/operations", headers=OPS).json()
+    shown = loopback.get(f"{server.url}/api/v2/operations", headers=OPS).json()
     operation = shown["operations"][0]["id"]
     request = answer.headers["X-Request-ID"]
     assert wait_for_request(server, request_id=request)["operation_id"] == operation

@@ -127,16 +127,16 @@ def test_a_start_that_is_killed_in_the_middle_makes_one_vm(serve: Serve, tmp_pat
 
     def get(path: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {OPS_TOKEN}"}
-        answer: dict[str, Any] = loopback.get(f"{server.url}/api/v1{path}", headers=headers).json()
+        answer: dict[str, Any] = loopback.get(f"{server.url}/api/{path}", headers=headers).json()
         return answer
 
     until = next(line for line in script.splitlines() if line.startswith("until"))
     shell.run(until)
     assert start() == ""
     answer = wait_for(start, lambda said: '"nodes"' in said)
-    (new,) = {node["id"] for node in get("/nodes")["nodes"]} - {"1", "2"}
+    (new,) = {node["id"] for node in get("v1/nodes")["nodes"]} - {"1", "2"}
     assert f'"id":"{new}"' in answer
-    assert get("/orphans")["orphans"] == []
+    assert get("v2/orphans")["orphans"] == []
 
 
 def commands() -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from apispec import APISpec
@@ -12,9 +13,9 @@ from marshmallow import Schema, fields
 
 from orchestrator_core import errors, refusals
 from orchestrator_core.api import errors as edge
-from orchestrator_core.api.description import Description
 from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
+from orchestrator_core.api.shared.description import Description
 from orchestrator_core.validation.start_fields import PublicKey, Spot
 from orchestrator_core.validation.text import (
     MAX_TEXT,
@@ -69,11 +70,11 @@ class Document:
         problem: the schema of an error.
         accepted: the schema of the answer to an asynchronous change.
         media_type: the media type of errors.
-        query: the fields of the parameters of queries, by name.
         headers: the fields of the headers of requests, by name.
-        name_of: the function that returns the name of a parameter in the query.
         status_of: the function that returns the status of a class of errors.
         query_error: the error of a wrong parameter of the query or header.
+        query: the fields of the parameters of queries, by name.
+        name_of: the function that returns the name of a parameter in the query.
         code_of: the function that returns how answers of the version show a class of errors.
         parts: the schemas to which plain fields of other schemas refer.
     """
@@ -86,11 +87,11 @@ class Document:
         problem: type[Schema],
         accepted: type[Schema],
         media_type: str,
-        query: Mapping[str, fields.Field[Any]],
         headers: Mapping[str, fields.Field[Any]],
-        name_of: Any,
         status_of: Any,
         query_error: type[errors.OrchestratorError],
+        query: Mapping[str, fields.Field[Any]] = MappingProxyType({}),
+        name_of: Callable[[str], str] = str,
         code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
         parts: Iterable[type[Schema]] = (),
     ) -> None:

@@ -1,4 +1,4 @@
-"""Conditional requests: ``ETag``, ``If-None-Match`` and ``If-Match`` (RFC 9110, 8.8.3 and 13)."""
+"""Conditional requests: ``ETag`` and ``If-None-Match`` (RFC 9110, 8.8.3 and 13.1.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from hashlib import blake2b
 from typing import Final
 
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v2.problems import InvalidQuery
 
 _TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
@@ -31,18 +30,3 @@ def answer_unchanged(resp: Response, etag: str) -> None:
     resp.set_header("ETag", etag)
     resp.content_type = None  # Falcon leaves the header out then
     resp.data = b""
-
-
-def generation_meant(req: Request) -> int | None:
-    """Return the generation of an assignment in ``If-Match``; None without the header.
-
-    Raises:
-        InvalidQuery: when the header is not the ``ETag`` of an assignment.
-    """
-    given = req.get_header("If-Match")
-    if given is None:
-        return None
-    found = re.fullmatch(r'"([1-9][0-9]{0,9})"', given.strip())
-    if found is None:
-        raise InvalidQuery("If-Match", 'must be the ETag of an assignment, such as "3"')
-    return int(found[1])

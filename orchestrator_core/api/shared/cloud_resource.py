@@ -1,18 +1,20 @@
-"""The base class of version 1's resources that work on a cloud."""
+"""The base class of the resources that work on a cloud."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator_core.api.body import read_object
-from orchestrator_core.api.hints import hints_for
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.hints import hints_for
 from orchestrator_core.clouds.cloud import Cloud, Question, Reading
 from orchestrator_core.clouds.permit import Permit
+from orchestrator_core.errors import NodeNotFound, OrchestratorError
 from orchestrator_core.model import Call
 
 T = TypeVar("T")
@@ -21,7 +23,7 @@ Parameters = dict[str, Any]
 
 
 class CloudResource(Resource):
-    """A resource whose path may end with a cloud's name."""
+    """A resource whose path may name a cloud."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -66,13 +68,22 @@ class CloudResource(Resource):
     async def _ask(
         self, cloud: Cloud, question: Question[T], max_age: float, hints: Mapping[str, str]
     ) -> Reading[T]:
-        """Ask a cloud; repeat the question for one node that was just started until it is shown."""
-        if question.operation != "get_node":
+        """Ask a cloud; show a node that was just started as the ledger knows it.
+
+        Clouds are eventually consistent: their reads lag behind the starts that they accept.
+        """
+        try:
             return await cloud.read(question, max_age, hints)
-        (node_id,) = map(str, question.parameters.values())
-        return await self.services.broker.until_shown(
-            cloud, node_id, lambda: cloud.read(question, max_age, hints)
-        )
+        except NodeNotFound:
+            if question.operation != "get_node":
+                raise
+            (node_id,) = map(str, question.parameters.values())
+            node = await self.services.broker.new_node(cloud, node_id)
+            description = await cloud.description()
+            if node is None or isinstance(description, OrchestratorError):
+                raise
+            shaped = await asyncio.to_thread(question.shape, description, node)
+            return Reading(shaped, 0.0)
 
     async def change(self, call: Call, work: Callable[[Parameters, Permit], Awaitable[T]]) -> T:
         """Make a change with the extensions around it, even if the caller disconnects.

@@ -15,7 +15,7 @@ THERE_ARE = "there are: fake_driver, spare"
 KINDS = (
     "start_vm, stop_vm, reboot_vm, power_on_vm, power_off_vm, resize_vm, "
     "rename_vm, create_image, assign_vm, renew_vm, release_vm, "
-    "adopt_vm"
+    "adopt_vm, ignore_orphan"
 )
 
 
@@ -37,13 +37,14 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             "must be one of pending, running, paused, succeeded, failed, abandoned",
         ),
         ("/operations", "kind", "start", f"must be one of {KINDS}"),
-        ("/orphans", "limit", "1", "is not a filter of this list; the filters are cloud"),
-        ("/processes", "kind", "web", "is not a filter of this list"),
+        ("/operations", "stat", "failed", 'is not a parameter; did you mean "state"?; this route '),
+        ("/orphans", "limit", "1", "is not a parameter; this route has cloud"),
+        ("/processes", "kind", "web", "is not a parameter; this route has none"),
         ("/operations", "kind", "", f"must be one of {KINDS}"),
-        ("/vm/assignments", "state", "free", f"must be one of {ASSIGNMENT_STATES}"),
+        ("/assignments", "state", "free", f"must be one of {ASSIGNMENT_STATES}"),
         *[
             (path, "cloud", "nope", f"{NO_CLOUD} 'nope'; {THERE_ARE}")
-            for path in ("/operations", "/vm/assignments", "/orphans")
+            for path in ("/operations", "/assignments", "/orphans")
         ],
         (
             "/operations",
@@ -51,16 +52,19 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             "fake_drivr",
             f"{NO_CLOUD} 'fake_drivr'; did you mean \"fake_driver\"?; {THERE_ARE}",
         ),
-        ("/operations", "caller", "\0", "must not contain a NUL character"),
+        ("/operations", "caller", "\0", "must not contain control characters"),
+        ("/operations", "cursor", "\0", "must not contain control characters"),
     ],
 )
 def test_a_value_that_there_cannot_be_is_named(
     api: Api, path: str, name: str, value: str, why: str
 ) -> None:
-    answer = api.http.get(path, params={name: value})
-    error = answer.json()
-    assert (answer.status_code, error["error_code"]) == (400, "invalid_parameter")
-    assert (error["field"], error["message"]) == (name, f"Param not valid: {name}: {why}")
+    answer = api.v2(path, **{name: value})
+    problem = answer.json()
+    assert (answer.status_code, problem["error_code"]) == (400, "invalid_parameter")
+    (fault,) = problem["errors"]
+    assert fault["parameter"] == name
+    assert fault["detail"].startswith(why)
 
 
 def test_every_kind_that_is_recorded_can_be_asked_for(api: Api) -> None:
@@ -76,7 +80,7 @@ def test_every_kind_that_is_recorded_can_be_asked_for(api: Api) -> None:
     api.release(node)
     api.stop(api.started())
     recorded = {operation["kind"] for operation in api.operations()}
-    assert recorded == set(KINDS.split(", ")) - {"adopt_vm"}
+    assert recorded == set(KINDS.split(", ")) - {"adopt_vm", "ignore_orphan"}
     for kind in recorded:
         assert {found["kind"] for found in api.operations(kind=kind)} == {kind}
     assert api.operations(kind="adopt_vm") == []
@@ -85,12 +89,12 @@ def test_every_kind_that_is_recorded_can_be_asked_for(api: Api) -> None:
 def test_default_is_the_default_cloud(api: Api) -> None:
     node = api.started()
     api.assign(node)
-    for path, listed in (("/operations", "operations"), ("/vm/assignments", "assignments")):
-        found = api.get(path, cloud="default", node=node)[listed]
+    for path, listed in (("/operations", "operations"), ("/assignments", "assignments")):
+        found = api.read(path, cloud="default", node=node)[listed]
         assert found
-        assert found == api.get(path, cloud="fake_driver", node=node)[listed]
-        assert api.get(path, cloud="spare", node=node)[listed] == []
-    assert api.get("/orphans", cloud="default")["orphans"] == []
+        assert found == api.read(path, cloud="fake_driver", node=node)[listed]
+        assert api.read(path, cloud="spare", node=node)[listed] == []
+    assert api.read("/orphans", cloud="default")["orphans"] == []
 
 
 def test_a_cloud_that_is_configured_no_more_can_be_asked_for(
@@ -101,15 +105,13 @@ def test_a_cloud_that_is_configured_no_more_can_be_asked_for(
         node = api.started()
         api.assign(node)
     with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
-        for path, listed in (("/operations", "operations"), ("/vm/assignments", "assignments")):
-            assert {one["node"] for one in api.get(path, cloud="fake_driver")[listed]} == {node}
-        assert api.get("/orphans", cloud="fake_driver")["orphans"] == []
-        assert api.http.get("/operations", params={"cloud": "other"}).status_code == 400
+        for path, listed in (("/operations", "operations"), ("/assignments", "assignments")):
+            assert {one["node"] for one in api.read(path, cloud="fake_driver")[listed]} == {node}
+        assert api.read("/orphans", cloud="fake_driver")["orphans"] == []
+        assert api.v2("/operations", cloud="other").status_code == 400
 
 
 def test_no_record_has_a_nul_in_its_id(api: Api) -> None:
-    for path in ("/operations", "/vm/assignments"):
-        answer = api.http.get(f"{path}/%00")
+    for path in ("/operations", "/assignments"):
+        answer = api.v2(f"{path}/%00")
         assert (answer.status_code, answer.json()["error_code"]) == (404, "no_such_record")
-        answer = api.http.get(path, params={"marker": "\0"})
-        assert (answer.status_code, answer.json()["field"]) == (400, "marker")

@@ -1,4 +1,4 @@
-"""The headers with which a caller has a change made only once, or made without waiting for it."""
+"""The header with which a caller has a change made only once."""
 
 from __future__ import annotations
 
@@ -51,12 +51,3 @@ def _text(body: Mapping[str, Any]) -> bytes:
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer of more than 64 bits
         return json.dumps(body, sort_keys=True).encode()
-
-
-def prefers_async(req: Request) -> bool:
-    """Return whether the caller prefers not to wait (RFC 7240, 4.1)."""
-    header = req.get_header("Prefer")
-    if header is None:
-        return False
-    words = (part.split(";", 1)[0].strip().lower() for part in header.split(","))
-    return "respond-async" in words

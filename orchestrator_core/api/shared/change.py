@@ -1,4 +1,4 @@
-"""The base class of every change of version 1: recorded, made once, answered now or later."""
+"""The base class of every change: recorded, made once, answered now or later."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Generic, TypeVar
 from marshmallow import Schema
 
 from orchestrator_core.api.errors import recorded_error
-from orchestrator_core.api.hints import hints_for
-from orchestrator_core.api.idempotency import REPLAYED_HEADER, key_use, prefers_async
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1 import encoding, operations, requests
-from orchestrator_core.api.v1.base import CloudResource, Parameters
-from orchestrator_core.api.v1.readable import readable
+from orchestrator_core.api.shared.cloud_resource import CloudResource, Parameters
+from orchestrator_core.api.shared.hints import hints_for
+from orchestrator_core.api.shared.idempotency import REPLAYED_HEADER, key_use
+from orchestrator_core.api.shared.readable import readable
+from orchestrator_core.api.shared.requests import load
 from orchestrator_core.broker.operations.change import Change, Made
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Operation, Requester
@@ -24,9 +24,10 @@ M = TypeVar("M", bound=Made)
 
 
 class ChangeResource(CloudResource, Generic[M]):
-    """A route that changes something.
+    """A route that changes something; each version has its form of the answers.
 
     Attributes:
+        operation: the name of the change for extensions.
         schema: the schema of the request's body.
     """
 
@@ -42,15 +43,10 @@ class ChangeResource(CloudResource, Generic[M]):
         asked = self.cloud(cloud)
         hints = hints_for(req, asked)
         body = await self.raw_body(req)
-        wanted = self.parameters(requests.load(self.schema, body))
+        wanted = self.parameters(load(self.schema, body))
         if self.emulated(resp, wanted):
             return
-        requester = Requester(
-            req.context.caller,
-            req.context.request_id,
-            key_use(req, body, self._keep),
-            self.services.broker.name_operation(),
-        )
+        requester = self._requester(req, body)
         patience = self.patience(req)
         if await self._replay(req, resp, requester, waits=patience is None):
             return
@@ -79,16 +75,34 @@ class ChangeResource(CloudResource, Generic[M]):
             if not await self._replay(req, resp, requester, waits=patience is None):
                 raise
 
+    async def repeat(self, req: Request, resp: Response) -> bool:
+        """Answer a repeated request with the same key; return whether there was an earlier one.
+
+        This is for a change whose first request has removed what its path names.
+        """
+        body = await self.raw_body(req)
+        load(self.schema, body)
+        waits = self.patience(req) is None
+        return await self._replay(req, resp, self._requester(req, body), waits=waits)
+
+    def _requester(self, req: Request, body: Parameters) -> Requester:
+        return Requester(
+            req.context.caller,
+            req.context.request_id,
+            key_use(req, body, self._keep),
+            self.services.broker.name_operation(),
+        )
+
     def parameters(self, wanted: Parameters) -> Parameters:
         """Return the parameters of the change, as extensions see them."""
         return wanted
 
     def patience(self, req: Request) -> float | None:
         """Return the seconds that the caller waits; None for as long as it takes."""
-        return 0.0 if prefers_async(req) else None
+        raise NotImplementedError
 
     def emulated(self, resp: Response, wanted: Parameters) -> bool:
-        """Answer with the documented example if the caller asks for it; return whether it did."""
+        """Answer with an example if the caller asks for it; return whether it did."""
         return False
 
     @property
@@ -129,14 +143,11 @@ class ChangeResource(CloudResource, Generic[M]):
 
     def show_made(self, req: Request, resp: Response, made: Made) -> None:
         """Answer with the result of a change that was made just now or earlier."""
-        resp.data = encoding.encode(operations.shape_made(made))
+        raise NotImplementedError
 
     def show_accepted(self, req: Request, resp: Response, operation: Operation) -> None:
         """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
-        resp.status = 202
-        resp.set_header("Location", f"{req.root_path}/api/v1/operations/{operation.id}")
-        resp.set_header("Preference-Applied", "respond-async")
-        resp.data = encoding.encode({"operation": operations.shape_operation(operation)})
+        raise NotImplementedError
 
 
 def _in_use(operation: Operation) -> KeyInUse:
