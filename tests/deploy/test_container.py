@@ -100,7 +100,7 @@ def test_the_services_serve_with_variables_alone(services: dict[str, Server]) ->
         order = {"name": "web", "image": "1", "size": "1"}
         accepted = http.post("/api/v1/vm/start", json=order)
         assert accepted.status_code == 202
-        operation = accepted.json()["operation"]["id"]
+        operation = accepted.json()["operation"]
         done = http.get(f"/api/v2/operations/{operation}?wait=20s").json()
         assert done["state"] == "succeeded"
         nodes = http.get("/api/v1/nodes").json()["nodes"]
