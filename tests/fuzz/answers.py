@@ -129,6 +129,9 @@ def check_error(status: int, headers: dict[str, str], error: dict[str, Any]) -> 
     Raises:
         BadAnswer: A key is missing, or the code is undocumented.
     """
+    if headers.get("content-type") == "application/problem+json":
+        _check_problem(status, error)
+        return
     if headers.get("content-type") != "application/json":
         raise BadAnswer(f"an error that is no JSON: {headers}")
     if not set(error) >= FIVE_KEYS or set(error) - FIVE_KEYS - DETAILS:
@@ -159,3 +162,9 @@ def check_connection(data: bytes, methods: Sequence[bytes]) -> list[Answer]:
         if answer.code in LAST and not answer.closes:
             raise BadAnswer(f"a refusal that does not close: {answer}")
     return answers
+
+
+def _check_problem(status: int, problem: dict[str, Any]) -> None:
+    """Check an error of version 2 (RFC 9457), which some of the generated paths reach."""
+    if problem.get("status") != status or not problem.get("error_code") or not problem.get("title"):
+        raise BadAnswer(f"a problem with other values: {problem}")

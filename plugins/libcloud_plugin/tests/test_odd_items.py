@@ -181,7 +181,8 @@ class Bench:
         before = self._before[change.listed]
         thing = before[change.index]
         assert len(after) == len(before), where
-        others = Counter(map(repr, before)) - Counter([repr(thing)])
+        # Recorded answers may have one thing twice, and its fields are then mended in both places.
+        others = Counter(repr(one) for one in before if one.id != thing.id)
         assert not others - Counter(map(repr, after)), where
         if not self._holds_id(change, thing):
             assert thing.id in {one.id for one in after}, where

@@ -153,11 +153,13 @@ def test_a_vm_without_a_public_address_and_with_keys_by_content(
 
 
 def test_the_lists_name_what_a_start_takes(amazon: Api, lab: dict[str, Any]) -> None:
-    networks = {one["id"]: one for one in amazon.get("/networks")["networks"]}
+    networks = {one["id"]: one for one in amazon.read("/clouds/aws/networks")["networks"]}
     assert networks[lab["subnet"]]["name"] == lab["subnet_name"]
-    firewalls = {one["name"]: one["id"] for one in amazon.get("/firewalls")["firewalls"]}
+    firewalls = {
+        one["name"]: one["id"] for one in amazon.read("/clouds/aws/firewalls")["firewalls"]
+    }
     assert [firewalls[name] for name in lab["group_names"]] == lab["groups"]
-    assert lab["key"] in {one["name"] for one in amazon.get("/keypairs")["keypairs"]}
+    assert lab["key"] in {one["name"] for one in amazon.read("/clouds/aws/keypairs")["keypairs"]}
     fields = amazon.get("/cloud/aws")["cloud"]["start_fields"]
     assert fields["networks"]["limit"] == 1
     assert fields["user_data"]["max_bytes"] == 16_384
@@ -170,7 +172,7 @@ def test_the_lists_name_what_a_start_takes(amazon: Api, lab: dict[str, Any]) -> 
         ({"networks": ["nowhere"]}, "networks: there is no network"),
         ({"firewalls": ["sg-0123456789abcdef0"]}, "firewalls: "),
         ({"networks": ["subnet-0123456789abcdef0"]}, "networks: "),
-        ({"keyname": "nobody"}, "keyname: there is no key pair with this name"),
+        ({"keyname": "nobody"}, "keyname: there is no key pair with the id or name 'nobody'"),
         ({"keyname": "nobody", "user_data": "x"}, "keyname: there is no key pair"),
         ({"options": {"ex_maxcount": 2}}, "do not allow 'ex_maxcount'"),
     ],
