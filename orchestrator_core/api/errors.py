@@ -204,7 +204,7 @@ def install(app: falcon.asgi.App[Any, Any], form_of: Callable[[str], Form]) -> N
         assert isinstance(error, falcon.HTTPError)
         status = error.status_code if error.status_code in PHRASES else 400
         if isinstance(error, falcon.HTTPRouteNotFound):
-            message = "There is nothing at this path; the API begins at /api/v1/"
+            message = "There is nothing at this path; the API begins at /api/v1/ and /api/v2/"
         else:
             message = error.description or error.title or PHRASES[status][0]
         fault = Fault(status, message, _FRAMEWORK.get(status, "bad_request"))
