@@ -108,10 +108,10 @@ class ListResource(CloudResource):
         answer_with(resp, reading.value)
 
     def _parameters(self, req: Request, asked: Cloud, page: Page) -> dict[str, str | int | None]:
-        """Return the parameters of the question; a filtered list is read whole."""
+        """Return the parameters of the question."""
         given = {name: _filter(req, name) for name in self._filters if req.query_string}
         if any(value is not None for value in given.values()):
-            return {"limit": None, "marker": None, **given}
+            return {"limit": None, "marker": None, **self._part(asked, page), **given}
         return self._part(asked, page)
 
     def _part(self, asked: Cloud, page: Page) -> dict[str, str | int | None]:
