@@ -10,15 +10,16 @@ RUNTIME := . plugins/dummy_plugin
 PROJECTS := $(addsuffix /pyproject.toml,$(PACKAGES)) setup.py
 CONSTRAINTS := requirements/constraints.txt
 CONFIG ?= conf/orchestrator.toml
-# Tests wait more than they compute, so one process more than there are cores keeps all of them busy.
-JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# A process of the tests computes for less than half of its time and waits for servers otherwise,
+# so two for each core keep all cores busy.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 UV := build/uv/bin/uv
 
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check quick test cov lowest soak bench docs pages lock audit swagger changelog clean
+.PHONY: help install run check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,9 +60,8 @@ test: check ## Everything that CI runs: the checks and the tests
 
 cov: install ## All tests, and the branch coverage of the core
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SPREAD)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	status=0; $(BIN)/coverage run -m pytest $(SPREAD) || status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 $(UV):
 	$(PYTHON) -m venv build/uv
@@ -83,6 +83,10 @@ docs: install ## Build the pages into build/docs; warnings are errors
 
 pages: install ## Write docs/reference/ and the other generated pages again
 	$(BIN)/python -m docs.pages
+
+wheels: $(VENV)/bin/pip ## Build the packages as wheels into dist/, to be installed elsewhere
+	rm -rf dist build/lib build/bdist* plugins/*/build examples/*/build
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist $(addprefix ./,$(PACKAGES))
 
 lock: install ## Pin what a server needs with hashes, and write the table of licences anew
 	test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet pip-tools==7.6.2; }

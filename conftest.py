@@ -11,11 +11,15 @@ from typing import Any, Final
 import pytest
 
 from orchestrator_core.redaction import registry
+from tests.parsing import parse_undisturbed
+
+parse_undisturbed()
 
 LONGEST: Final = (
     "tests/testing/test_wrong_clouds.py",
     "tests/docs/test_tutorial.py",
     "tests/broker/test_leases.py",
+    "tests/broker/test_kill.py",
     "tests/server/test_master.py",
     "plugins/cistern_plugin/tests/test_cistern_ledger.py",
     "tests/testing/test_wrong_backends.py",
@@ -25,14 +29,18 @@ LONGEST: Final = (
     "examples/policy_extension/tests/test_quota.py",
     "tests/testing/test_wrong_extensions.py",
     "tests/server/test_missing_files.py",
-    "plugins/libcloud_plugin/tests/test_gone.py",
     "plugins/libcloud_plugin/tests/test_libcloud_conformance.py",
     "tests/broker/test_copies.py",
+    "tests/broker/test_several_servers.py",
+    "tests/broker/test_model.py",
+    "tests/broker/test_blast_radius.py",
+    "tests/broker/test_database_away.py",
     "tests/server/test_reload.py",
     "tests/broker/test_faults.py",
     "tests/state/test_database_storm.py",
     "plugins/libcloud_plugin/tests/test_odd_items.py",
     "tests/cli/test_plugin_check.py",
+    "plugins/libcloud_plugin/tests/test_gone.py",
     "tests/server/test_fairness.py",
     "tests/docs/test_reference.py",
     "tests/server/test_durable_worker.py",
@@ -40,6 +48,12 @@ LONGEST: Final = (
     "tests/fuzz/test_limits.py",
     "plugins/libcloud_plugin/tests/test_fault_storm.py",
     "tests/server/test_respawn.py",
+    "tests/server/test_late_entry.py",
+    "tests/state/test_pooler.py",
+    "tests/state/test_schema.py",
+    "tests/state/test_damage.py",
+    "tests/redaction/test_leaks.py",
+    "tests/v1/test_assignments.py",
 )
 """The files that take longest begin first, so that no process ends with one while others idle."""
 

@@ -58,7 +58,7 @@ def _start_and_idle(directory: Path) -> list[Ratio]:
         with _serving(directory, _STATE + _settings(), 2) as (server, port):
             starts.append((server.seconds, _MOST_SECONDS))
             for _ in range(4):  # Both workers start the threads of all clouds.
-                asyncio.run(get(port, "/api/v1/nodes?clouds=*"))
+                asyncio.run(get(port, "/api/v2/nodes"))
             time.sleep(_IDLE_SECONDS)
             size, most = _largest(server)
             sizes.append((size, _MOST_MIB))
@@ -91,11 +91,11 @@ def _all_nodes(directory: Path) -> Ratio:
             seconds = tuple(_seconds(port) for port in (ours_port, pool_port))
             if number:  # The first round starts the threads.
                 pairs.append((seconds[0], seconds[1]))
-    name = f"seconds of nodes?clouds=* over {CLOUDS:,} clouds to one pool of as many threads"
+    name = f"seconds of GET /nodes over {CLOUDS:,} clouds to one pool of as many threads"
     return Ratio(name, pairs, at_most=1.3)
 
 
 def _seconds(port: int) -> float:
-    status, seconds = asyncio.run(get(port, "/api/v1/nodes?clouds=*"))
+    status, seconds = asyncio.run(get(port, "/api/v2/nodes"))
     assert status == 200
     return seconds

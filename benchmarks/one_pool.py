@@ -13,8 +13,10 @@ import falcon.asgi
 
 from benchmarks.many_clouds import CLOUDS, LATENCY
 from orchestrator_core import Deadline, PluginContext
-from orchestrator_core.api.encoded import Encoded
-from orchestrator_core.api.v1 import answers, encoding
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.encoding import encode_items, encode_list, joined
+from orchestrator_core.api.v2.schemas import NodeSchema
+from orchestrator_core.api.v2.shapes import PROJECTIONS, Owner
 from orchestrator_core.clouds.journal import Journal
 from orchestrator_core.log import configure_logging
 from orchestrator_core.settings.model import ServerSettings
@@ -35,12 +37,10 @@ class _Cloud:
         self._journal = Journal({"cloud": name})
 
     def nodes(self) -> Encoded:
-        """Return the nodes in the shape of version 1."""
+        """Return the nodes in the shape of version 2."""
         begun = time.monotonic()
-        described = self._driver.describe()
         nodes = self._driver.list_nodes(Deadline(_SECONDS), {})
-        named = answers.NamedCloud(self.name, described.display_name, described.provider)
-        shaped = encoding.encode_items(answers.shape_nodes_of, named, nodes)
+        shaped = encode_items(PROJECTIONS[NodeSchema].many, Owner(self.name), nodes)
         self._journal.ended("list_nodes", 1, time.monotonic() - begun, None)
         return shaped
 
@@ -60,11 +60,10 @@ class _Nodes:
         lists = await asyncio.gather(*calls)
         duration = round(time.monotonic() - begun, 3)
         reports = [
-            {"name": cloud.name, "status": "ok", "age": duration, "duration": duration}
+            {"name": cloud.name, "answered": True, "seconds": duration, "error_code": None}
             for cloud in self._clouds
         ]
-        nodes = encoding.joined(lists)
-        resp.data = bytes(encoding.encode_list("nodes", nodes, {"clouds": reports}, {}))
+        resp.data = bytes(encode_list({}, "nodes", joined(lists), {"clouds": reports}))
 
 
 class _Up:
@@ -73,5 +72,5 @@ class _Up:
 
 
 app = falcon.asgi.App()
-app.add_route("/api/v1/nodes", _Nodes())
+app.add_route("/api/v2/nodes", _Nodes())
 app.add_route("/api/v1/nodes/{cloud}", _Up())

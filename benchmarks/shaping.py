@@ -11,7 +11,8 @@ import orjson
 
 from benchmarks.libcloud_nodes import driver, start_nodes
 from benchmarks.ratio import Ratio
-from orchestrator_core.api.v1 import answers, encoding, schemas
+from orchestrator_core.api.shared.encoding import encode_items
+from orchestrator_core.api.v1 import answers, schemas
 from orchestrator_core.model import CloudDescription, Node
 from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_libcloud.fake import ec2_server
@@ -22,6 +23,7 @@ NODES = 10_000
 REAL = 100
 
 _CLOUD = CloudDescription("ec2", "Amazon EC2", "localhost")
+_SHAPE = answers.shaper(schemas.NodeSchema)
 
 
 def measure(_: Path) -> list[Ratio]:
@@ -42,10 +44,10 @@ def measure(_: Path) -> list[Ratio]:
 
 
 def _ours(nodes: Sequence[Node]) -> list[tuple[float, float]]:
-    ready = answers.shape_nodes(_CLOUD, nodes)
+    ready = _SHAPE(_CLOUD, nodes)
     return [
         (
-            _seconds(lambda: encoding.encode_items(answers.shape_nodes, _CLOUD, nodes)),
+            _seconds(lambda: encode_items(_SHAPE, _CLOUD, nodes)),
             _seconds(lambda: orjson.dumps(ready)),
         )
         for _ in range(PAIRS)
@@ -54,7 +56,7 @@ def _ours(nodes: Sequence[Node]) -> list[tuple[float, float]]:
 
 def _dumped(nodes: Sequence[Node]) -> list[tuple[float, float]]:
     schema = schemas.NodeSchema()
-    ready = answers.shape_nodes(_CLOUD, nodes[:1000])
+    ready = _SHAPE(_CLOUD, nodes[:1000])
     return [
         (
             _seconds(lambda: orjson.dumps(schema.dump(ready, many=True))),

@@ -45,7 +45,7 @@ def _count(cloud: int) -> int:
 
 
 def _all_clouds(directory: Path) -> list[Ratio]:
-    name = "seconds of nodes?clouds=* to the slowest of 20 clouds"
+    name = "seconds of GET /nodes to the slowest of 20 clouds"
     late = f'driver = "dummy"\n[clouds.{{name}}.faults]\nlatency = "{CLOUD_SECONDS}"\n'
     settings = "".join(f"[clouds.{one}]\n{late.format(name=one)}" for one in NAMES)
     ratios = [Ratio(name, _rounds(settings, directory), at_most=1.3)]
@@ -60,7 +60,7 @@ def _rounds(settings: str, directory: Path) -> list[tuple[float, float]]:
     with serving(settings, directory, 1) as port:
         pairs = []
         for number in range(ROUNDS + 1):
-            path = f"/api/v1/nodes?clouds={','.join(NAMES)}"
+            path = f"/api/v2/nodes?clouds={','.join(NAMES)}"
             status, seconds = asyncio.run(get(port, path))
             assert status == 200
             if number:  # The first request creates the threads.

@@ -13,7 +13,7 @@ from marshmallow import Schema
 
 from orchestrator_cistern.settings import CisternSettings
 from orchestrator_core.api.error_page import errors_page
-from orchestrator_core.api.reference import reference_page
+from orchestrator_core.api.shared.reference import reference_page
 from orchestrator_core.api.v1.openapi import document_text as document_text_v1
 from orchestrator_core.api.v2.openapi import document, document_text
 from orchestrator_core.broker.states_page import states_page

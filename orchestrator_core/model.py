@@ -7,6 +7,7 @@ must be JSON (str, int, float, bool, None, list, dict with str keys) and free of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -87,6 +88,19 @@ class Node:
             cloud returns it; never shown to callers.
         fault: why the cloud could not start the node, in its own words, if it says so; the error of
             a failed start quotes it.
+        image: the id of the image that it was started from, or its name where the cloud tells only
+            that; None if the cloud does not tell.
+
+            .. versionadded:: 0.1
+        size: the id of its size, or its name, as for the image.
+
+            .. versionadded:: 0.1
+        created_at: the time when it was created, with a time zone; None if the cloud does not tell.
+
+            .. versionadded:: 0.1
+        tags: its tags or labels. A tag that is a word is a key with the value ``""``.
+
+            .. versionadded:: 0.1
     """
 
     id: str
@@ -98,6 +112,10 @@ class Node:
     secrets: JsonObject = field(default_factory=dict, repr=False)
     marker: str | None = field(default=None, repr=False)
     fault: str | None = None
+    image: str | None = None
+    size: str | None = None
+    created_at: datetime | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

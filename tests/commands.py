@@ -37,10 +37,12 @@ _LIMITS: Final = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOF
 """Limits that a test may set for its commands."""
 
 _OF_FORK_SERVER: Final = (
-    "orchestrator_core",
+    "orchestrator_audit",
     "orchestrator_cistern",
+    "orchestrator_core",
     "orchestrator_dummy",
     "orchestrator_libcloud",
+    "orchestrator_policy",
     "sitecustomize",
 )
 """Modules that a folder of ``PYTHONPATH`` cannot replace in a forked command."""

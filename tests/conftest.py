@@ -183,13 +183,17 @@ def client(serve: Serve) -> Iterator[httpx2.Client]:
 
 @contextmanager
 def running(
-    toml: str, directory: Path, environment: dict[str, str] | None = None, workers: int = 1
+    toml: str,
+    directory: Path,
+    environment: dict[str, str] | None = None,
+    workers: int = 1,
+    bind: str = "127.0.0.1:0",
 ) -> Iterator[Server]:
     """Run one server for a whole file of tests that do not disturb each other."""
     config = directory / "orchestrator.toml"
     config.write_text(toml)
     variables = {**environment_without_ours(), **(environment or {})}
-    server = Server(serve_command(config, workers=workers), directory / "log", variables)
+    server = Server(serve_command(config, bind, workers), directory / "log", variables)
     try:
         yield server.wait_until_up(workers)
     finally:

@@ -32,6 +32,8 @@ import time
 from types import SimpleNamespace
 from typing import IO, Any, Final
 
+from gunicorn import arbiter
+
 from orchestrator_core import faultpoints
 from orchestrator_core.server import supervisor
 
@@ -41,25 +43,37 @@ PROGRAM: Final = "orchestrator_core.cli"
 _MODULES: Final = (
     "alembic.command",
     "alembic.script",
+    "encodings.utf_8_sig",
     "libcloud.compute.providers",
+    "msgpack",
+    "orchestrator_audit",
+    "orchestrator_cistern",
     "orchestrator_core.app",
+    "orchestrator_core.backends.given",
+    "orchestrator_core.broker.build",
     "orchestrator_core.broker.durable",
     "orchestrator_core.broker.worker",
     "orchestrator_core.cli.main",
     "orchestrator_core.cli.operations",
     "orchestrator_core.cli.serve",
+    "orchestrator_core.cli.worker",
     "orchestrator_core.server.durable",
     "orchestrator_core.server.gunicorn",
+    "orchestrator_core.server.logger",
     "orchestrator_core.server.serve",
     "orchestrator_core.server.worker",
+    "orchestrator_core.state.plugin_state",
+    "orchestrator_core.state.same_database",
     "orchestrator_core.state.upgrade",
-    "orchestrator_cistern",
     "orchestrator_dummy",
     "orchestrator_libcloud",
+    "orchestrator_policy",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
 )
+"""Modules that servers, durable workers and commands import; ``msgpack`` is Falcon's."""
+_LOOK: Final = 0.01
 _MOST_BYTES: Final = 1 << 17
 _FIRST_DESCRIPTOR: Final = 3
 _MOST_DESCRIPTORS: Final = 1 << 16
@@ -223,6 +237,16 @@ def _fork_spare() -> dict[str, Any] | None:
     return command
 
 
+def _hasten_gunicorn() -> None:
+    """Let gunicorn's master look every 10 ms whether its workers have ended.
+
+    It sleeps 100 ms between two looks, three times for each stop of a server, and does nothing
+    meanwhile: a suite that stops hundreds of servers would wait minutes for it.
+    """
+    hastened = {**vars(time), "sleep": lambda seconds: time.sleep(min(seconds, _LOOK))}
+    vars(arbiter)["time"] = SimpleNamespace(**hastened)
+
+
 def _prepare(command: dict[str, Any]) -> None:
     """Make this process equal to a new interpreter for the command."""
     if command.get("new_session"):
@@ -296,6 +320,7 @@ def _end(status: int) -> None:
 if __name__ == "__main__":
     for _name in _MODULES:
         importlib.import_module(_name)
+    _hasten_gunicorn()
     gc.collect()
     gc.freeze()
     # A forked command keeps the server's objects: it has closed their descriptors, and their

@@ -78,7 +78,7 @@ class Pooler:
             stderr=subprocess.DEVNULL,
             user=self._owner,
         )
-        _wait_until_up(process, self.port, self._log)
+        wait_until_up(process, self.port, self._log)
         return process
 
 
@@ -104,7 +104,7 @@ def pooler(
     command = program("pgbouncer")
     direct = make_url(url)
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         folder.chmod(0o777)
         settings = folder / "pgbouncer.ini"
         settings.write_text(
@@ -133,14 +133,14 @@ def pooler(
             running.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that was free a moment ago: PgBouncer cannot take over an open socket."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         found: int = listening.getsockname()[1]
         return found
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     ends_at = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -12,7 +12,7 @@ import falcon.asgi
 import structlog
 
 from orchestrator_core import errors
-from orchestrator_core.api.problem import PHRASES, problem
+from orchestrator_core.api.problem import PHRASES
 from orchestrator_core.broker.operations.operation import Operation
 
 _log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ def status_of(error: errors.OrchestratorError) -> int:
     if isinstance(error, BodyRefused):
         return error.status
     if isinstance(error, RecordedError):
-        kind = _by_code(errors.OrchestratorError).get(error.code)
+        kind = kinds_by_code(errors.OrchestratorError).get(error.code)
         return 502 if kind is None else status_of_class(kind)
     if isinstance(error, errors.ReleasedNotDestroyed):
         return max(502, status_of(error.cause))
@@ -155,10 +155,13 @@ def status_of_class(kind: type[errors.OrchestratorError]) -> int:
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
-def _by_code(kind: type[errors.OrchestratorError]) -> dict[str, type[errors.OrchestratorError]]:
+def kinds_by_code(
+    kind: type[errors.OrchestratorError],
+) -> dict[str, type[errors.OrchestratorError]]:
+    """Return the classes of errors at and below a class, by their code."""
     found = {kind.code: kind} if "code" in vars(kind) else {}
     for below in kind.__subclasses__():
-        found |= _by_code(below)
+        found |= kinds_by_code(below)
     return found
 
 
@@ -233,20 +236,6 @@ def _set_headers(resp: falcon.asgi.Response, error: errors.OrchestratorError) ->
         resp.set_header("WWW-Authenticate", 'Bearer realm="orchestrator"')
 
 
-def answer_in_version_1(
-    _req: falcon.asgi.Request, resp: falcon.asgi.Response, fault: Fault
-) -> None:
-    """Answer with the five keys of version 1, and more where its document shows no example."""
-    error = fault.error
-    resp.status = fault.status
-    resp.text = None
-    resp.content_type = falcon.MEDIA_JSON
-    if isinstance(error, errors.UnknownCloud):
-        resp.data = problem(fault.status, fault.message)
-        return
-    resp.data = problem(fault.status, fault.message, v1_code(fault.code), details_of(error))
-
-
 def details_of(error: errors.OrchestratorError | None) -> dict[str, Any]:
     """Return the further keys of an error's answer."""
     details: dict[str, Any] = {}
@@ -259,10 +248,3 @@ def details_of(error: errors.OrchestratorError | None) -> dict[str, Any]:
     if isinstance(error, NoCloudAnswered):
         details["clouds"] = error.clouds
     return details
-
-
-def v1_code(code: str) -> str:
-    """Return the code of an error as version 1 shows it: one code for all refusals."""
-    kind = _by_code(errors.OrchestratorError).get(code)
-    refused = errors.Refused
-    return refused.code if kind is not None and issubclass(kind, refused) else code

@@ -12,12 +12,12 @@ import falcon
 
 from orchestrator_core.api.admission import RELEASE, Admission
 from orchestrator_core.api.auth import ANONYMOUS, Authenticator
-from orchestrator_core.api.deprecated import tell_successor
 from orchestrator_core.api.errors import MethodNotImplemented, Unauthenticated
 from orchestrator_core.api.failed_logins import FailedLogins
 from orchestrator_core.api.paths import is_plain
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.deprecated import tell_successor
 from orchestrator_core.api.unread_body import has_body, skip_body
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import request_id

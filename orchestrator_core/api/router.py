@@ -12,9 +12,10 @@ import falcon
 import falcon.asgi
 
 from orchestrator_core.api.docs_page.routes import routes as docs_routes
-from orchestrator_core.api.errors import Form, MethodNotImplemented, answer_in_version_1
+from orchestrator_core.api.errors import Form, MethodNotImplemented
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.v1.errors import answer_error
 from orchestrator_core.api.v1.routes import routes as v1_routes
 from orchestrator_core.api.v2.problems import answer_problem
 from orchestrator_core.api.v2.routes import routes as v2_routes
@@ -36,7 +37,7 @@ class Version:
 
 
 VERSIONS: Final[Mapping[str, Version]] = MappingProxyType(
-    {"v1": Version(v1_routes, answer_in_version_1), "v2": Version(v2_routes, answer_problem)}
+    {"v1": Version(v1_routes, answer_error), "v2": Version(v2_routes, answer_problem)}
 )
 """All versions. To add a version, add its line here."""
 
@@ -48,7 +49,7 @@ def form_of(path: str) -> Form:
     """Return the form of errors at a path: version 1's for paths of no version."""
     name = path.removeprefix(API).partition("/")[0] if path.startswith(API) else ""
     version = VERSIONS.get(name)
-    return answer_in_version_1 if version is None else version.form
+    return answer_error if version is None else version.form
 
 
 def add_routes(app: falcon.asgi.App[Any, Any], services: Services) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_core.broker.changes.in_flight import InFlight
 from orchestrator_core.broker.changes.readiness import ReadinessWaits
-from orchestrator_core.broker.ledger.vm import Holder
+from orchestrator_core.broker.ledger.view import NOTHING, LedgerView
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
     Assigned,
@@ -21,6 +21,8 @@ from orchestrator_core.broker.operations.change import (
 from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
+from orchestrator_core.errors import Unsupported
+from orchestrator_core.model import Node
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
     from orchestrator_core.broker.queries import OperationQueries
@@ -117,6 +119,21 @@ class Broker(ABC):
             Refused: There is no lease that can be renewed; the message has the reason.
         """
 
+    async def decide(self, change: Change, kind: str, orphan_id: str) -> Made:
+        """Record a decision about an orphan; a durable worker carries out a destruction.
+
+        Args:
+            change: The context of the caller's change.
+            kind: The kind of operation: ``adopt_vm``, ``ignore_orphan`` or ``stop_vm``.
+            orphan_id: The id of the orphan.
+
+        Raises:
+            NodeNotFound: There is no such orphan, or no longer.
+            Refused: The VM must not be destroyed; the message has the reason.
+            Unsupported: This server records nothing, so it knows no orphans.
+        """
+        raise Unsupported("This server has no [state], so it knows no orphans")
+
     @abstractmethod
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
         """List the VMs of a cloud that its assignment backend knows; return the result of shape.
@@ -125,22 +142,24 @@ class Broker(ABC):
             NoAssignmentBackend: The cloud has no assignment backend.
         """
 
-    def holders(self, cloud: str) -> Mapping[str, Holder]:
-        """Return the present holder of each assigned VM of a cloud, by node id. This blocks.
+    def view(self, cloud: Cloud) -> LedgerView:
+        """Return what the ledger knows of a cloud's VMs beyond the cloud's own answer.
 
-        Args:
-            cloud: The name of the cloud.
+        This blocks.
+
+        Raises:
+            StateUnavailable: The database cannot be reached.
         """
         del cloud
-        return {}
+        return NOTHING
+
+    async def new_node(self, cloud: Cloud, node_id: str) -> Node | None:
+        """Return a VM that was started here and that its cloud may not show yet; None otherwise."""
+        return None
 
     def name_operation(self) -> str | None:
         """Return an id for the next change's record; None if changes are not recorded."""
         return None
-
-    async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask for a VM; a broker that records starts repeats this for a VM that is still new."""
-        return await ask()
 
     async def start(self) -> None:  # noqa: B027 - a broker may have nothing to prepare
         """Prepare the broker; the process is about to serve."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
+
+from sqlalchemy import Connection
 
 from orchestrator_core.broker.base import Broker
 from orchestrator_core.broker.changes.action import ActionHandler
@@ -14,12 +16,12 @@ from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.release import Releaser
 from orchestrator_core.broker.changes.renew import Renewer
 from orchestrator_core.broker.changes.start import Starter
-from orchestrator_core.broker.changes.visibility import until_shown
+from orchestrator_core.broker.decisions import OrphanDecisions
 from orchestrator_core.broker.handlers import HANDLERS
 from orchestrator_core.broker.inventory import CloudInventory
-from orchestrator_core.broker.ledger import held_names, queries
+from orchestrator_core.broker.ledger import held_names, queries, views
 from orchestrator_core.broker.ledger.namesakes import Namesakes
-from orchestrator_core.broker.ledger.vm import Holder
+from orchestrator_core.broker.ledger.view import LedgerView
 from orchestrator_core.broker.operations import outcome, status
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
@@ -37,9 +39,9 @@ from orchestrator_core.broker.queries import OperationQueries
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
-from orchestrator_core.deadline import Deadline
-from orchestrator_core.errors import CloudTimeout, NoAssignmentBackend
-from orchestrator_core.model import OperationStatus, Vm
+from orchestrator_core.errors import NoAssignmentBackend, StateUnavailable
+from orchestrator_core.model import Node, OperationStatus, Vm
+from orchestrator_core.state.clock_watch import LAG
 from orchestrator_core.state.identifiers import new_id
 
 T = TypeVar("T")
@@ -70,12 +72,14 @@ class DurableBroker(Broker):
         self._recorder = recorder
         self._inventory = inventory
         self._entry = entry
+        self._views = views.LedgerViews(recorder.database)
         self._starter = Starter(recorder)
         self._destroyer = Destroyer(recorder)
         namesakes = Namesakes(registry)
         self._assigner = Assigner(recorder, namesakes)
         self._releaser = Releaser(recorder, namesakes)
         self._renewer = Renewer(recorder)
+        self._decisions = OrphanDecisions(recorder)
         self._handlers = {
             name: handler.make(recorder, namesakes) for name, handler in HANDLERS.items()
         }
@@ -119,6 +123,10 @@ class DurableBroker(Broker):
         """Renew a lease so that it ends ``lease`` seconds from now."""
         return await self._renewer.begin(change, vm, lease, generation)
 
+    async def decide(self, change: Change, kind: str, orphan_id: str) -> Made:
+        """Record a decision about an orphan."""
+        return await self._decisions.decide(change, kind, orphan_id)
+
     async def list_vms(self, cloud: Cloud, shape: Shape[T]) -> T:
         """List VMs; the ledger supplies the users of VMs that the backend cannot distinguish."""
         backend = self._registry.backend(cloud)
@@ -128,17 +136,19 @@ class DurableBroker(Broker):
         filtered = held_names.NamesakeFilter(cloud.name, held, shape)
         return await backend.list_vms(cloud.name, filtered)
 
-    async def until_shown(self, cloud: Cloud, node_id: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask for a VM; repeat this for a recently started VM until its cloud shows it."""
+    async def new_node(self, cloud: Cloud, node_id: str) -> Node | None:
+        """Return a recently started VM as a pending node, as the answer to its start showed it."""
+        visibility = cloud.settings.visibility_timeout
 
-        async def ask_within(seconds: float | None) -> T:
-            try:
-                return await asyncio.wait_for(ask(), seconds)
-            except TimeoutError:
-                raise CloudTimeout(f"Cloud {cloud.name} did not answer in time") from None
+        def read(connection: Connection) -> Node | None:
+            # A jump of the database's clock must not make a VM look older.
+            gained = self._recorder.clock.gained(connection, visibility + LAG)
+            return views.new_node(connection, cloud.name, node_id, visibility + gained)
 
-        deadline = Deadline(cloud.guard.seconds("get_node"))
-        return await until_shown(self._recorder, cloud, VmReference(node_id), deadline, ask_within)
+        try:
+            return await self.database.read(read)
+        except StateUnavailable:
+            return None
 
     async def resume(self, operation: Operation) -> Operation:
         """Make one attempt of an operation that this process has acquired."""
@@ -159,9 +169,9 @@ class DurableBroker(Broker):
         made = outcome.paused(operation, code, why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
 
-    def holders(self, cloud: str) -> Mapping[str, Holder]:
-        """Return the present holder of each assigned VM of a cloud, by node id. This blocks."""
-        return self.database.read_now(lambda connection: queries.holders(connection, cloud))
+    def view(self, cloud: Cloud) -> LedgerView:
+        """Return what the ledger knows of a cloud's VMs; the same object while it is the same."""
+        return self._views.of(cloud.name, cloud.settings.visibility_timeout)
 
     def name_operation(self) -> str:
         """Return an id for the next change's record."""

@@ -34,6 +34,27 @@ class OrphanScan:
     error_message: str | None
 
 
+def orphans_of(
+    connection: Connection, cloud: str | None
+) -> tuple[Sequence[Orphan], Sequence[OrphanScan]]:
+    """Return the orphans of all clouds or of one, and the results of the last scans."""
+    scans = select(orphan_scans).order_by(orphan_scans.c.cloud)
+    if cloud is not None:
+        scans = scans.where(orphan_scans.c.cloud == cloud)
+    rows = connection.execute(scans)
+    found = orphans.once(connection, orphans.find(connection, cloud))
+    return found, [OrphanScan(**row._asdict()) for row in rows]
+
+
+def processes(connection: Connection) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
+    """Return why destruction is held, why the clock is in doubt, and all processes."""
+    return (
+        installation.read(connection).held,
+        clock_hold.read(connection).reason,
+        process.all_processes(connection),
+    )
+
+
 class OperationQueries:
     """Queries of operations, assignments, orphans and processes.
 
@@ -117,25 +138,14 @@ class OperationQueries:
 
         return await self._database.read(work)
 
-    async def orphans(
-        self, cloud: str | None
-    ) -> tuple[Sequence[Orphan], Mapping[str, str], Sequence[OrphanScan]]:
-        """Return the orphans, the meaning of each reason, and the results of the last scans."""
+    async def orphan(self, orphan_id: str) -> Orphan | None:
+        """Return an orphan; None if there is no such orphan."""
+        return await self._database.read(lambda connection: orphans.get(connection, orphan_id))
 
-        def work(connection: Connection) -> tuple[list[Orphan], list[OrphanScan]]:
-            rows = connection.execute(select(orphan_scans).order_by(orphan_scans.c.cloud))
-            found = orphans.once(connection, orphans.find(connection, cloud))
-            return found, [OrphanScan(**row._asdict()) for row in rows]
-
-        found, ended = await self._database.read(work)
-        return found, orphans.REASONS, ended
+    async def orphans(self, cloud: str | None) -> tuple[Sequence[Orphan], Sequence[OrphanScan]]:
+        """Return the orphans of all clouds or of one, and the results of the last scans."""
+        return await self._database.read(lambda connection: orphans_of(connection, cloud))
 
     async def processes(self) -> tuple[str, str, Sequence[Mapping[str, Any]]]:
         """Return why destruction is held, why the clock is in doubt, and all processes."""
-        return await self._database.read(
-            lambda connection: (
-                installation.read(connection).held,
-                clock_hold.read(connection).reason,
-                process.all_processes(connection),
-            )
-        )
+        return await self._database.read(processes)

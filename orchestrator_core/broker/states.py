@@ -41,6 +41,7 @@ class Step(StrEnum):
     ASSIGN = "assign"
     RELEASE = "release"
     ADOPT = "adopt"
+    IGNORE = "ignore"
 
 
 class VmState(StrEnum):
@@ -139,6 +140,7 @@ STEPS: Final[Mapping[Step, str]] = MappingProxyType(
         Step.ASSIGN: "Assign the VM, or determine whether it was assigned.",
         Step.RELEASE: "Release the VM at its backend, or determine whether it was released.",
         Step.ADOPT: "Make the VM one of this installation's own.",
+        Step.IGNORE: "Keep the orphan from every rule that destroys orphans.",
     }
 )
 

@@ -9,6 +9,7 @@ import rich_click as click
 from orchestrator_core.cli.lazy import LazyGroup
 
 _COMMANDS: Final = (
+    "assignments",
     "check",
     "db",
     "freeze",
@@ -19,6 +20,7 @@ _COMMANDS: Final = (
     "plugins",
     "protect",
     "serve",
+    "status",
     "thaw",
     "worker",
 )

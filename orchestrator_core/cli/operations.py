@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +9,13 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from orchestrator_core.broker.states import OperationState
+from orchestrator_core.cli.lists import id_after, json_option, page_options, show_json, show_rows
 from orchestrator_core.cli.naming import recorded_cloud
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator_core.broker.operations.operation import Operation
-
-_MOST = 50
 
 _SILENT = 60.0
 """Seconds without a heartbeat after which a durable worker counts as dead."""
@@ -37,25 +34,26 @@ def operations() -> None:
     help="Show only operations in this state.",
 )
 @click.option("--cloud", help="Show only the operations of this cloud.")
-@click.option(
-    "--limit",
-    default=_MOST,
-    type=click.IntRange(1, 10_000),
-    show_default=True,
-    help="The largest number of operations to show.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@page_options
+@json_option
 @with_clear_errors
-def list_(
-    config: Path | None, state: str | None, cloud: str | None, limit: int, *, as_json: bool
+def list_(  # noqa: PLR0913 - one for each option
+    config: Path | None,
+    state: str | None,
+    cloud: str | None,
+    limit: int,
+    cursor: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """List operations, the newest first."""
     from orchestrator_core.broker.operations import acquire, updates  # noqa: PLC0415 - they need SQLAlchemy
 
+    begin = id_after(cursor)
     with opened(config) as database:
         wanted = {"state": state, "cloud": recorded_cloud(config, database, cloud)}
         filters = {name: value for name, value in wanted.items() if value is not None}
-        found = database.read_now(lambda c: updates.find(c, filters, limit, None))
+        found = database.read_now(lambda c: updates.find(c, filters, limit + 1, begin))
         alone = not database.read_now(lambda c: acquire.has_worker(c, _SILENT))
     if alone and any(not operation.final for operation in found):
         click.echo(
@@ -64,10 +62,12 @@ def list_(
             err=True,
         )
     if as_json:
-        click.echo(json.dumps([asdict(operation) for operation in found], indent=2))
+        from orchestrator_core.api.v2 import answers, records  # noqa: PLC0415 - seldom needed
+
+        body, _ = records.encode_rows("operations", found, answers.shape_operation, limit)
+        show_json(bytes(body))
     else:
-        for operation in found:
-            click.echo(_line(operation))
+        show_rows(found, limit, _line)
 
 
 @operations.command()
@@ -75,7 +75,8 @@ def list_(
 @click.argument("operation_id")
 @with_clear_errors
 def show(config: Path | None, operation_id: str) -> None:
-    """Show one operation with all of its attempts, as JSON."""
+    """Show one operation with all of its attempts, as version 2 of the API answers."""
+    from orchestrator_core.api.v2 import answers  # noqa: PLC0415 - seldom needed
     from orchestrator_core.broker.operations import attempts, updates  # noqa: PLC0415 - they need SQLAlchemy
 
     with opened(config) as database:
@@ -83,8 +84,7 @@ def show(config: Path | None, operation_id: str) -> None:
         if found is None:
             raise OrchestratorError(f"There is no operation {operation_id!r}")
         history = database.read_now(lambda c: attempts.of(c, operation_id))
-    shown = {**asdict(found), "history": [asdict(attempt) for attempt in history]}
-    click.echo(json.dumps(shown, indent=2))
+    show_json(answers.encode_operation(found, history))
 
 
 @operations.command()

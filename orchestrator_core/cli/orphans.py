@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from orchestrator_core.cli.lists import json_option, show_json
 from orchestrator_core.cli.naming import known_vm, recorded_cloud, refuse_namesake, vm_named
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
-from orchestrator_core.errors import NodeNotFound
 
 if TYPE_CHECKING:  # they need SQLAlchemy
     from sqlalchemy import Connection
@@ -28,20 +26,22 @@ def orphans() -> None:
 @orphans.command("list")
 @config_option
 @click.option("--cloud", help="Show only the orphans of this cloud.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @with_clear_errors
 def list_(config: Path | None, cloud: str | None, *, as_json: bool) -> None:
     """List orphans, each with the reason why it was reported and when it was seen."""
-    from orchestrator_core.broker.orphans import orphans as rows  # noqa: PLC0415 - needs SQLAlchemy
+    from orchestrator_core.broker.queries import orphans_of  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
         wanted = recorded_cloud(config, database, cloud)
-        found = database.read_now(lambda c: rows.once(c, rows.find(c, wanted)))
+        found, scans = database.read_now(lambda c: orphans_of(c, wanted))
     if as_json:
-        click.echo(json.dumps([asdict(orphan) for orphan in found], indent=2))
+        from orchestrator_core.api.v2.answers import encode_orphans  # noqa: PLC0415 - seldom needed
+
+        show_json(bytes(encode_orphans(found, scans)))
     else:
         for orphan in found:
-            click.echo(_line(orphan, rows.REASONS[orphan.reason]))
+            click.echo(_line(orphan))
 
 
 @orphans.command()
@@ -79,10 +79,8 @@ def ignore(config: Path | None, cloud: str, node: str) -> None:
 
     key = vm_named(config, cloud, node)
     with opened(config) as database:
-        done = database.write_now(lambda c: rows.ignore(c, key.cloud, node, operator().caller))
-    if not done:
-        raise NodeNotFound(f"There is no orphan {node} in {key.cloud}")
-    click.echo(f"{node} of {key.cloud} is ignored")
+        operation = database.write_now(lambda c: rows.ignore(c, key, operator()))
+    click.echo(f"{node} of {key.cloud} is ignored: operation {operation}")
 
 
 @orphans.command()
@@ -106,10 +104,13 @@ def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
     click.echo(f"{node} of {key.cloud} is to be destroyed: operation {operation}")
 
 
-def _line(orphan: Orphan, why: str) -> str:
+def _line(orphan: Orphan) -> str:
     """Return two or three lines that fit into a narrow terminal."""
     name = f" ({orphan.name})" if orphan.name else ""
     first = datetime.fromtimestamp(orphan.first_seen_at, UTC).isoformat(timespec="seconds")
     ignored = f"\n  ignored by {orphan.ignored_by}" if orphan.ignored_by else ""
     times = f"{orphan.times_seen} time{'' if orphan.times_seen == 1 else 's'}"
-    return f"{orphan.node_id}{name} in {orphan.cloud}: {why}\n  seen {times} since {first}{ignored}"
+    return (
+        f"{orphan.node_id}{name} in {orphan.cloud}: {orphan.explanation}\n"
+        f"  seen {times} since {first}{ignored}"
+    )

@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -35,6 +35,7 @@ import structlog
 
 from orchestrator_core.clouds.aborter import Abort, Aborter
 from orchestrator_core.clouds.idle_threads import OF_THIS_PROCESS, IdleThreads
+from orchestrator_core.clouds.overdue import OverdueCalls
 from orchestrator_core.clouds.pending_call import PendingCall
 from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import CloudBusy, CloudTimeout
@@ -118,9 +119,7 @@ class Bulkhead:
         self._threads = 0
         self._made = itertools.count(1)
         self._running = 0
-        self._overdue = 0
-        self._overdue_of: Counter[str] = Counter()
-        self._lost = 0
+        self._overdue = OverdueCalls(threads)
         self._bell: SimpleQueue[_Ring] = SimpleQueue()
 
     async def run(
@@ -180,8 +179,8 @@ class Bulkhead:
                 running=self._running,
                 queue=self._capacity - self._limit,
                 waiting=len(self._queue),
-                overdue=self._overdue,
-                lost=self._lost,
+                overdue=self._overdue.running,
+                lost=self._overdue.lost,
             )
 
     def close(self) -> None:
@@ -200,10 +199,8 @@ class Bulkhead:
         Raises:
             CloudBusy: when there is no place.
         """
-        # The hanging calls of one caller must leave a thread to the others.
         spare = self._limit - self._queue.caller_limit
-        overdue_of_one = max(self._overdue_of[one.caller] for one in origins)
-        if max(self._overdue, overdue_of_one + spare) >= 2 * self._limit:
+        if not self._overdue.has_thread_for(origins, spare):
             raise CloudBusy(
                 f"{self.title} has no thread left, because its calls do not end; try again later",
                 retry_after=5,
@@ -304,9 +301,7 @@ class Bulkhead:
                 return
             if pending.ended:
                 return
-            pending.overdue = True
-            self._overdue += 1
-            self._overdue_of[pending.origin.caller] += 1
+            self._overdue.add(pending)
         pending.deadline.end()
         if pending.abort is not None:
             self._aborter.call(pending.abort, pending.deadline)
@@ -321,9 +316,7 @@ class Bulkhead:
         with self._lock:
             if pending.ended:
                 return
-            pending.lost = self._lost < self._limit
-            if pending.lost:
-                self._lost += 1
+            if self._overdue.write_off(pending):
                 self._queue.release(pending)
                 self._running -= 1
                 self._awake -= 1
@@ -331,7 +324,7 @@ class Bulkhead:
         if not pending.lost:
             self._write_off_later(pending)
             return
-        _log.warning("thread lost", of=self.title, lost=self._lost)
+        _log.warning("thread lost", of=self.title, lost=self._overdue.lost)
         self._tick_later()
 
     # --- in the threads -----------------------------------------------------------------
@@ -381,16 +374,10 @@ class Bulkhead:
             if not pending.lost:
                 self._queue.release(pending)
                 self._running -= 1
-            if not pending.overdue:
-                return False
-            self._overdue -= 1
-            self._overdue_of[pending.origin.caller] -= 1
-            self._overdue_of += Counter()  # Drops the callers whose count is zero.
-            if not pending.lost:
-                return False
-            self._lost -= 1
-        _log.warning("lost thread returned", of=self.title, lost=self._lost)
-        return True
+            self._overdue.remove(pending)
+        if pending.lost:
+            _log.warning("lost thread returned", of=self.title, lost=self._overdue.lost)
+        return pending.lost
 
     def _announce(self) -> None:
         """Announce results to the event loop, unless it will look within a tick anyway."""

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import NoAssignmentBackend, UnknownCloud
-from orchestrator_core.settings.deadlines import ASSIGNMENT_DEADLINES, LEDGER_DEADLINES
+from orchestrator_core.settings.deadlines import (
+    ASSIGNMENT_DEADLINES,
+    LEDGER_DEADLINES,
+    ORPHAN_DEADLINES,
+)
 from orchestrator_core.settings.schema import DEFAULT
 
 
@@ -92,6 +96,8 @@ class Registry:
         """
         if operation in ASSIGNMENT_DEADLINES:
             return self.backend(cloud).guard.seconds(operation)
+        if operation in ORPHAN_DEADLINES:
+            return ORPHAN_DEADLINES[operation]
         if operation in LEDGER_DEADLINES:
             self.backend(cloud)  # Raises: without a backend, no VM is ever assigned.
             return LEDGER_DEADLINES[operation]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
@@ -22,7 +23,7 @@ class _Attribute:
 
     Attributes:
         kinds: the possible types of its value.
-        inner: the possible types of a list's items, if its value is a list.
+        inner: the possible types of the items of a list, or of the values of a dict.
     """
 
     name: str
@@ -80,18 +81,36 @@ def _wrong(attribute: _Attribute, values: list[Any]) -> tuple[int, str] | None:
         return at, f"is {_shown(values[at])}; make it {_right(attribute.kinds, values[at])}"
     if attribute.name == "id" and "" in values:
         return values.index(""), "is empty; make it the cloud's own id"
-    if attribute.inner and _first(_inside(values), attribute.inner) is not None:
+    if datetime in attribute.kinds:
+        return _naive(values)
+    inside = _inside(values, is_dict=dict in attribute.kinds) if attribute.inner else ()
+    if _first(inside, attribute.inner) is not None:
         for at, value in enumerate(values):
-            place = _first(value or (), attribute.inner)
+            items = _items(value)
+            place = _first(items, attribute.inner)
             if place is not None:
-                inside = list(value)[place]
-                right = _right(attribute.inner, inside)
-                return at, f"holds {_shown(inside)}; make it {right}"
+                item = list(items)[place]
+                right = _right(attribute.inner, item)
+                return at, f"holds {_shown(item)}; make it {right}"
     return None
 
 
-def _inside(values: list[Any]) -> list[Any]:
-    return list(chain.from_iterable(value or () for value in values))
+def _naive(values: list[Any]) -> tuple[int, str] | None:
+    """Return the position of the first time without a time zone: callers could not tell it."""
+    for at, value in enumerate(values):
+        if value is not None and value.tzinfo is None:
+            return at, "has no time zone; make it an aware datetime"
+    return None
+
+
+def _inside(values: list[Any], *, is_dict: bool) -> list[Any]:
+    filled = filter(None, values)
+    return list(chain.from_iterable(map(dict.values, filled) if is_dict else filled))
+
+
+def _items(value: Any) -> Any:
+    """Return the items of a list, the values of a dict, and nothing of None."""
+    return value.values() if isinstance(value, dict) else value or ()
 
 
 def _first(values: Any, kinds: tuple[type, ...]) -> int | None:
@@ -135,6 +154,7 @@ def _attributes(model: type) -> tuple[_Attribute, ...]:
 
 def _attribute(name: str, hint: Any) -> _Attribute:
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    inner = [get_args(option) for option in options if get_origin(option) is list]
+    inner = [get_args(option)[-1:] for option in options if get_origin(option) in (list, dict)]
     kinds = tuple(get_origin(option) or option for option in options)
-    return _Attribute(name, attrgetter(name), kinds, inner[0] if inner else ())
+    checked = inner[0] if inner and inner[0] != (Any,) else ()
+    return _Attribute(name, attrgetter(name), kinds, checked)

@@ -51,6 +51,7 @@ class Hooks:
         self._reasons: Mapping[str, str] | None = None
         self._start_fields: TakenFields | None = None
         self._declined: set[str] = set()
+        self._checked: dict[str, tuple[Any, ...]] = {}
         self._plugin = plugin
 
     @property
@@ -182,8 +183,12 @@ class Hooks:
         answer = self.call(hook, **arguments)
         if not isinstance(answer, list | tuple):
             raise self._invalid(hook, no_list(answer, expected))
-        self._hold_to(hook, answer, expected)
-        return answer
+        # The contract says that a plugin does not change what it has returned.
+        if answer is not self._checked.get(hook):
+            self._hold_to(hook, answer, expected)
+            if type(answer) is tuple:
+                self._checked[hook] = answer
+        return cast("Sequence[T]", answer)
 
     @property
     def abort(self) -> Callable[[Deadline], None] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any, Final
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -12,6 +13,9 @@ from orchestrator_core.server.lingering import Lingering
 
 _MOST_DROPPED: Final = 8
 """The most input to read and drop so that the client sees its answer, as a multiple of max_body."""
+
+_NAMELESS: Final = b"Unknown\r\n"
+_PHRASE_AT: Final = len(b"HTTP/1.1 412 ")
 
 _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*+")
 
@@ -26,6 +30,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """
 
     _closed: bool
+    _response_buffer: bytes
 
     def __init__(self, worker: Any) -> None:
         super().__init__(worker)
@@ -138,6 +143,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             name.lower() == b"connection" and value.lower() == b"close" for name, value in headers
         )
         super()._send_response_start(status, headers, *args, **kwargs)
+        if self._response_buffer.startswith(_NAMELESS, _PHRASE_AT):
+            # Gunicorn names only the usual statuses; 412 is none of them (RFC 9110, 15.5.13).
+            end = _PHRASE_AT + len(_NAMELESS)
+            phrase = HTTPStatus(status).phrase.encode() + b"\r\n"
+            head, rest = self._response_buffer[:_PHRASE_AT], self._response_buffer[end:]
+            self._response_buffer = head + phrase + rest
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
         keepalive = await super()._serve_http_request(request, sockname, peername)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +11,7 @@ from gunicorn.asgi.parser import ParseError, UnsupportedTransferCoding
 from orchestrator_core.api.body_parts import PartCounter
 from orchestrator_core.api.problem import PHRASES, problem
 from orchestrator_core.server.connection import Connection
+from orchestrator_core.server.forwarded import client_of, is_trusted
 from orchestrator_core.server.target import is_host, parse_absolute, prefix_of
 
 _MESSAGES: Final = {
@@ -34,6 +34,7 @@ _LARGEST_LENGTH: Final = 2**63 - 1
 """The greatest number in proxies; with a greater length they may see another end of the body."""
 
 _PREFIX_HEADER: Final = b"x-forwarded-prefix"
+_CLIENT_HEADER: Final = b"x-forwarded-for"
 
 
 class Protocol(Connection):
@@ -58,7 +59,7 @@ class Protocol(Connection):
     def connection_made(self, transport: Any) -> None:
         """Start the time limit of the first request."""
         self._wait(self._limits.header_timeout, self._headers_late)
-        self._trusts_peer = _is_trusted(transport.get_extra_info("peername"), self.cfg)
+        self._trusts_peer = is_trusted(transport.get_extra_info("peername"), self.cfg)
         super().connection_made(transport)
         if not self._trusts_peer:
             self._count(transport.get_extra_info("peername")[0])
@@ -181,13 +182,16 @@ class Protocol(Connection):
         request.headers_bytes = [(b"host", target.authority), *others]
 
     def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> Any:
-        """Return the ASGI scope; a trusted proxy says below which path it serves this server."""
+        """Return the ASGI scope; a trusted proxy names its client, and the path of this server."""
         scope = super()._build_http_scope(request, sockname, peername)
         if self._trusts_peer:
             told = [value for name, value in scope["headers"] if name == _PREFIX_HEADER]
             if told:
                 prefix = prefix_of([value.decode("latin-1") for value in told])
                 scope["root_path"] = prefix or scope["root_path"]
+            told = [value for name, value in scope["headers"] if name == _CLIENT_HEADER]
+            if told and (client := client_of(told, self.cfg)) is not None:
+                scope["client"] = (client, 0)
         return scope
 
     def _is_websocket_upgrade(self, request: Any) -> bool:
@@ -250,14 +254,3 @@ def _check_codings(headers: Any) -> None:
     for name, value in headers:
         if name.lower() == b"transfer-encoding" and value.strip(b" \t").lower() != b"chunked":
             raise UnsupportedTransferCoding
-
-
-def _is_trusted(peer: Any, cfg: Any) -> bool:
-    """Return whether ``forwarded_allow_ips`` trusts this peer; a Unix socket is always trusted."""
-    if not isinstance(peer, tuple) or "*" in cfg.forwarded_allow_ips:
-        return True
-    try:
-        address = ipaddress.ip_address(peer[0])
-    except ValueError:
-        return False
-    return any(address in network for network in cfg.forwarded_allow_networks())

@@ -186,8 +186,8 @@ class CloudSchema(_PluggedSchema):
         default="no limit",
     )
     visibility_timeout = duration(
-        "The time after which the cloud's lists show every VM that exists. A request for a VM "
-        "that was just started waits up to this time for it.",
+        "The time after which the cloud's lists show every VM that exists. Within it, a read shows "
+        "a VM that was just started as pending, and a change of the VM waits for it.",
         low=0,
     )
     release_wait = duration(

@@ -49,5 +49,10 @@ ASSIGNMENT_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
 )
 """The seconds for each operation of an assignment backend."""
 
+ORPHAN_DEADLINES: Final[Mapping[str, float]] = MappingProxyType(
+    {"adopt_vm": 30.0, "ignore_orphan": 30.0}
+)
+"""The seconds for each decision about an orphan that only needs the database."""
+
 LEDGER_DEADLINES: Final[Mapping[str, float]] = MappingProxyType({"renew_vm": 30.0})
-"""The seconds for each operation that only needs the database; no settings change them."""
+"""The seconds for each operation of an assignment that only needs the database."""

@@ -118,7 +118,8 @@ class ServerSchema(SectionSchema):
         allowed="a path such as `/clouds`, without a final slash",
     )
     forwarded_allow_ips = text(
-        "The proxies whose `X-Forwarded-Prefix` and `X-Forwarded-Proto` are trusted.",
+        "The proxies whose `X-Forwarded-For`, `X-Forwarded-Prefix` and `X-Forwarded-Proto` are "
+        "trusted.",
         validate=check_proxies,
         allowed="addresses and networks separated by commas, or `*` for all",
         default='`"127.0.0.1,::1"`',

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from orchestrator_core.errors import CommitUnconfirmed, OrchestratorError, StateUnavailable
 from orchestrator_core.fair_threads import FairThreads
 from orchestrator_core.state import damage, sqlite_errors, sqlite_file
+from orchestrator_core.state.data_version import DataVersion
 from orchestrator_core.state.engines import make_engine
 from orchestrator_core.state.failures import Failures
 from orchestrator_core.state.lock_wait import LockTimeoutError, waiting_since
@@ -68,9 +69,11 @@ class Database:
         self.url: URL = parse_url(url, base)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._watch: sqlite_file.Watch | None = None
+        self._version: DataVersion | None = None
         if self.is_sqlite:
             sqlite_file.check(self._file)
             self._watch = sqlite_file.Watch(self._file)
+            self._version = DataVersion(self._file)
         self.closed = False
         self._reserved_for: int | None = None
         self._examined_at = -_EXAMINED_AGAIN
@@ -131,6 +134,20 @@ class Database:
             return sqlite_place(self.url)
         except OSError as error:
             raise self._to_raise(sqlite3.OperationalError(error.strerror), writes=True) from None
+
+    @property
+    def version(self) -> Hashable:
+        """The version of the content, which changes with each commit of any process.
+
+        It is None if the database cannot tell it without a query.
+
+        Raises:
+            StateUnavailable: The database cannot be reached.
+        """
+        if self._version is None:
+            return None
+        self._check_open()
+        return self._version.read()
 
     async def write(self, work: Work[T]) -> T:
         """Run statements in one transaction; return their result after the commit.
@@ -212,6 +229,8 @@ class Database:
     def close(self) -> None:
         """Finish the transactions that have begun, then close the connections."""
         self.closed = True
+        if self._version is not None:
+            self._version.close()
         self._writer.close()
         self._readers.shutdown()
         self.engine.dispose()

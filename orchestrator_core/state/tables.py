@@ -186,6 +186,14 @@ vms = Table(
         sqlite_where=text("gone_at IS NOT NULL"),
         postgresql_where=text("gone_at IS NOT NULL"),
     ),
+    # The VMs that no scan has seen yet are few: those of the last minutes.
+    Index(
+        "ix_vms_cloud_created_at",
+        "cloud",
+        "created_at",
+        sqlite_where=text("seen_at IS NULL AND gone_at IS NULL"),
+        postgresql_where=text("seen_at IS NULL AND gone_at IS NULL"),
+    ),
     Index(
         "ix_vms_cloud_destroy_began_at",
         "cloud",

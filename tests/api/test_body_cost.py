@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from orchestrator_core.api.body import MAX_MEMBERS, parse_object
-from orchestrator_core.api.v1.requests import StartRequestSchema, load
+from orchestrator_core.api.shared.requests import StartRequestSchema, load
 from orchestrator_core.errors import InvalidParameter
 
 SHAPES = {

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 import pytest
 
-from orchestrator_core.api.encoded import IN_MEMORY, Encoded
 from orchestrator_core.api.portions import PORTION, in_portions
+from orchestrator_core.api.shared.encoded import IN_MEMORY, Encoded
+from orchestrator_core.api.shared.encoding import encode_each, encode_items, encode_list, joined
 from orchestrator_core.api.turns import Turns
-from orchestrator_core.api.v1.encoding import encode_each, encode_items, encode_list, joined
 
 ROWS = [{"id": str(number), "extra": "é" * (number % 7 * 1000)} for number in range(2_000)]
+
+OK = {"status": "ok"}
 
 
 def shape(_of: None, rows: Any) -> list[dict[str, Any]]:
@@ -37,22 +39,21 @@ def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 2_000])
 def test_a_list_in_portions_is_the_list(count: int) -> None:
     rows = ROWS[:count]
-    wanted = orjson.dumps({"status": "ok", "nodes": rows, "next_marker": None})
-    encoded = encode_list("nodes", encode_items(shape, None, rows), {"next_marker": None})
+    wanted = orjson.dumps({"status": "ok", "nodes": rows, "next": None})
+    encoded = encode_list(OK, "nodes", encode_items(shape, None, rows), {"next": None})
     assert bytes(encoded) == wanted
     assert asyncio.run(sent(encoded)) == wanted
     assert len(encoded) == len(wanted)
     each = encode_each(rows, lambda row: row)
-    assert bytes(encode_list("nodes", each, {"next_marker": None})) == wanted
+    assert bytes(encode_list(OK, "nodes", each, {"next": None})) == wanted
 
 
 @pytest.mark.usefixtures("disk")
 def test_lists_are_joined_without_those_that_are_empty() -> None:
     parts = [ROWS[:0], ROWS[:900], ROWS[:0], ROWS[900:1000], ROWS[1000:]]
     items = joined(encode_items(shape, None, part) for part in parts)
-    wanted = {"status": "partial", "complete": False, "nodes": ROWS, "clouds": [1]}
-    before = {"status": "partial", "complete": False}
-    encoded = encode_list("nodes", items, {"clouds": [1]}, before)
+    wanted = {"nodes": ROWS, "complete": False, "clouds": [1]}
+    encoded = encode_list({}, "nodes", items, {"complete": False, "clouds": [1]})
     assert bytes(encoded) == orjson.dumps(wanted)
     assert asyncio.run(sent(encoded)) == orjson.dumps(wanted)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields, post_dump
 
-from orchestrator_core.api.projection import View, projection
+from orchestrator_core.api.shared.projection import View, projection
 from orchestrator_core.api.v1 import answers, schemas
 from orchestrator_core.model import (
     AssignmentResult,
@@ -48,7 +48,7 @@ def test_it_equals_dump_whatever_values_of_the_right_type_it_is_given(
     assert short.many(None, [SimpleNamespace(**values)] * 2) == [schema().dump(values)] * 2
 
 
-NAMED = answers.NamedCloud("lab", "Some Cloud", "some")
+CLOUD = CloudDescription("some", "Some Cloud")
 NODE = Node("1", "one", NodeState.STOPPED, ["1.2.3.4"], ["10.0.0.1"], {"a": {"b": [1, None]}})
 
 
@@ -56,7 +56,6 @@ NODE = Node("1", "one", NodeState.STOPPED, ["1.2.3.4"], ["10.0.0.1"], {"a": {"b"
     ("schema", "thing"),
     [
         (schemas.NodeSchema, NODE),
-        (schemas.NodeOfCloudSchema, NODE),
         (schemas.ImageSchema, Image("i", "image")),
         (schemas.SizeSchema, Size("s", "size", 1, 2, 0.5)),
         (schemas.LocationSchema, Location("l", "place", None)),
@@ -66,7 +65,7 @@ NODE = Node("1", "one", NodeState.STOPPED, ["1.2.3.4"], ["10.0.0.1"], {"a": {"b"
 )
 def test_the_model_is_shown_as_dump_shows_its_view(schema: type[Schema], thing: Any) -> None:
     view = answers.VIEWS[schema]
-    shown = projection(schema(), view).one(NAMED, thing)
+    shown = projection(schema(), view).one(CLOUD, thing)
     assert shown == schema().dump(shown)
     assert list(shown) == list(schema().fields)
 
@@ -77,10 +76,9 @@ def test_a_marker_is_never_shown() -> None:
     shown = [
         answers.shape_node(cloud, node),
         answers.shape_node(cloud, node, secrets=True),
-        *answers.shape_nodes(cloud, [node]),
-        *answers.shape_nodes_of(NAMED, [node]),
+        *answers.shaper(schemas.NodeSchema)(cloud, [node]),
     ]
-    assert len(shown) == 4
+    assert len(shown) == 3
     assert "a-mark" not in repr([shown, node])
 
 
@@ -90,7 +88,7 @@ def test_every_state_has_its_number() -> None:
 
 def test_uuids_are_the_documented_ones_however_many_there_are() -> None:
     nodes = [Node(str(number), "x") for number in range(40_000)]
-    shown = answers.shape_nodes(CloudDescription("dummy", "Dummy"), nodes)
+    shown = answers.shaper(schemas.NodeSchema)(CloudDescription("dummy", "Dummy"), nodes)
     assert shown[1]["uuid"] == "2c183c20f71eb5732512d6cfe1f75ebc9d9bb4dd"
     assert len({node["uuid"] for node in shown}) == len(nodes)
 

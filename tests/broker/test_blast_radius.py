@@ -77,7 +77,7 @@ def test_only_own_vms_are_destroyed_where_the_settings_say_so(
     )
     assert "is adopted" in command("orphans", "adopt", "fake_driver", "1")
     (adopted,) = api.operations(kind="adopt_vm")
-    assert adopted["result"] == {"result": "Node 1 adopted"}
+    assert adopted["result"]["node"]["id"] == "1"
     assert api.release("1").json()["deletion"] == "done"
     assert api.nodes() == ["2"]
 
@@ -112,7 +112,7 @@ def test_freezing_stops_all_destroying_and_thawing_lets_it_go_on(
     assert answer["deletion"] == "pending"
     assert api.operation(answer["operation"])["attempts"] == 2  # it did not wait for the thaw
     assert {first, second} <= set(api.nodes())
-    assert "a look at the bill" in api.get("/processes")["destroying_held"]
+    assert "a look at the bill" in api.processes()["destroying_held"]
     thaw(answer["operation"])
     assert api.settled(answer["operation"])["result"]["deletion"] == "done"
     assert api.nodes() == ["1", "2", first]
@@ -148,7 +148,7 @@ def test_a_lease_on_what_may_not_be_destroyed_is_refused(
         assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
         assert answer.json()["message"].startswith("The end of a lease destroys the VM: Node ")
         assert why in answer.json()["message"]
-        assert api.get("/vm/assignments", node=node)["assignments"] == []
+        assert api.assignments(node=node) == []
         assert "lease_expires_at" not in api.assign(node).json()
         assert api.assign(node, lease="1h").status_code == 200  # assigned already, without a lease
 
@@ -160,8 +160,8 @@ def test_a_lease_that_ends_on_a_protected_vm_waits_in_sight(
     node = api.started()
     assignment = api.assign(node, lease="1h").json()["assignment"]
     command("protect", "fake_driver", node)
-    waiting = expired(api, tmp_path, node, "refused")
-    assert "is protected" in waiting["error"]["message"]
+    waiting = expired(api, tmp_path, node, "protected")
+    assert "is protected" in waiting["error"]["detail"]
     assert waiting["step"] == "release"
     assert api.assignment(assignment)["state"] == "releasing"
     (vm,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
@@ -188,11 +188,11 @@ def test_a_frozen_expiry_can_be_given_back_to_the_holder(
     assert error["error_code"] == "abandoned"
     assert re.match(
         "abandoned by operator:.+: by agreement; the last error: No VM can be destroyed now",
-        error["message"],
+        error["detail"],
     )
     shown = api.assignment(held[kept])
     assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
-    told = [(event["state"], event["message"]) for event in shown["history"]]
+    told = [(event["state"], event["reason"]) for event in shown["history"]]
     assert told == [("active", None), ("releasing", "expired"), ("active", "abandoned")]
     assert shown["history"][-1]["caller"].startswith("operator:")
     assert "lease_expires_at" not in api.assign(kept).json()

@@ -352,17 +352,17 @@ def test_a_lease_that_ends_by_a_jump_is_held_for_an_operator(
         node = api.started()
         assert api.assign(node, lease="30m").status_code == 200
         move(HOUR)
-        wait_for(lambda: api.get("/processes")["clock_in_doubt"], bool)
+        wait_for(lambda: api.processes()["clock_in_doubt"], bool)
         server.wait_for_log("leases and durable work held")
         assert node in api.nodes()
         told = orchestrator(tmp_path, "db", "clock")
         assert "It is in doubt: it went forward by 3600 s" in told
         assert f"expired: node {node} of fake_driver, assigned to u" in told
         assert "no lease expires" in orchestrator(tmp_path, "db", "check")
-        assert api.get("/vm/assignments", node=node)["assignments"][0]["state"] == "active"
+        assert api.assignments(node=node)[0]["state"] == "active"
         assert "Confirmed" in orchestrator(tmp_path, "db", "clock", "--confirm")
         wait_for(api.nodes, lambda nodes: node not in nodes)
-        assert api.get("/processes")["clock_in_doubt"] is None
+        assert api.processes()["clock_in_doubt"] is None
         api.http.close()
 
 
@@ -380,7 +380,7 @@ def test_a_renewed_lease_goes_on_when_the_clock_is_confirmed(
         for node in (kept, back):
             assert api.assign(node, lease="30m").status_code == 200
         move(HOUR)
-        wait_for(lambda: api.get("/processes")["clock_in_doubt"], bool)
+        wait_for(lambda: api.processes()["clock_in_doubt"], bool)
         assert api.renew(kept, "1h").status_code == 200
         orchestrator(tmp_path, "db", "clock", "--confirm")
         wait_for(api.nodes, lambda nodes: back not in nodes)

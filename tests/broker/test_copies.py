@@ -28,9 +28,7 @@ def test_a_copy_s_leases_end_nothing_of_the_original_s(
     for assignment in held.values():
         shown = api.assignment(assignment)
         assert (shown["state"], shown["lease_expires_at"]) == ("active", None)
-        assert any(
-            "the original installation" in (one["message"] or "") for one in shown["history"]
-        )
+        assert any("the original installation" in (one["reason"] or "") for one in shown["history"])
     assert api.operation(waiting["id"])["state"] == "abandoned"
     assert {early, late} <= set(api.nodes())
 
@@ -52,7 +50,7 @@ def test_a_copy_that_becomes_an_installation_of_its_own_marks_its_vms_from_then_
     installation = command("db", "check").split()[-1]
     assert console(tmp_path).find_node(f"{installation}-{operation['id']}").id == second
     assert {first, second} <= set(api.nodes())
-    assert api.get("/orphans")["orphans"] == []
+    assert api.orphans() == []
 
 
 def test_a_database_that_is_no_confirmed_copy_keeps_its_installation(
@@ -99,7 +97,7 @@ def test_a_copy_of_the_database_on_a_second_installation_destroys_nothing(
         copied.execute("UPDATE installation SET frozen_at = NULL")
     text = (tmp_path / "orchestrator.toml").read_text()
     other = Api(serve(text.replace("sqlite:///state.db", f"sqlite:///{copy}/state.db")))
-    assert "may be a copy or a backup" in other.get("/processes")["destroying_held"]
+    assert "may be a copy or a backup" in other.processes()["destroying_held"]
     held = wait_for(
         lambda: other.operation(operation),
         lambda one: (one["error"] or {}).get("error_code") == "destroy_held",
@@ -127,16 +125,16 @@ def test_a_backup_restored_over_a_newer_cloud_destroys_nothing(
     shutil.copyfile(tmp_path / "backup.db", tmp_path / "state.db")
     api = serve_cloud("[clouds.fake_driver.orphans]\ndestroy = true\ntimes = 1\nage = 0")
     wait_for(
-        lambda: api.get("/processes")["destroying_held"],
+        lambda: api.processes()["destroying_held"],
         lambda held: "the database does not know" in (held or ""),
     )
-    (orphan,) = api.get("/orphans")["orphans"]
+    (orphan,) = api.orphans()
     assert (orphan["node"], orphan["reason"]) == (young, "unknown_operation")
     assert api.stop(young).json()["error_code"] == "destroy_held"
     assert young in api.nodes()
     assert young in command("orphans", "list")
     command("orphans", "adopt", "fake_driver", young)
-    assert api.get("/orphans")["orphans"] == []
+    assert api.orphans() == []
     command("db", "restored", "--confirm")
     assert api.stop(young).status_code == 200
 

@@ -46,7 +46,7 @@ def test_a_database_file_that_was_moved_is_not_written_to(tmp_path: Path) -> Non
             here.rename(away)
         refused = api.stop(nodes[0])
         assert (refused.status_code, refused.json()["error_code"]) == (503, "state_unavailable")
-        assert api.http.get("/operations").status_code == 503
+        assert api.v2("/operations").status_code == 503
         assert set(nodes) <= set(api.nodes())
         assert not file.exists()
         api.server.wait_for_log("was moved, deleted or replaced")
@@ -92,12 +92,12 @@ def test_a_reload_makes_no_database_where_the_settings_are_mistyped(tmp_path: Pa
         api.server.signal(signal.SIGHUP)
         api.server.wait_for_log("not used; the old workers continue: there is no database in")
         assert not (tmp_path / "stat.db").exists()
-        assert [one["user"] for one in api.get("/vm/assignments")["assignments"]] == ["ada"]
+        assert [one["user"] for one in api.assignments()] == ["ada"]
 
 
 def answers(api: Api) -> bool:
     try:
-        return bool(api.http.get("/operations").status_code == 200)
+        return bool(api.v2("/operations").status_code == 200)
     except httpx2.TransportError:
         return False
 
@@ -106,5 +106,5 @@ def check(api: Api) -> None:
     for operation in api.operations(kind="stop_vm"):
         assert api.settled(operation["id"])["state"] == "succeeded"
     assert api.nodes() == ["1", "2"]
-    assert {one["kind"] for one in api.get("/processes")["processes"]} == {"web", "worker"}
-    assert len(api.get("/processes")["processes"]) == 2
+    assert {one["kind"] for one in api.processes()["processes"]} == {"web", "worker"}
+    assert len(api.processes()["processes"]) == 2

@@ -141,5 +141,5 @@ def test_a_cloud_that_cannot_find_marked_nodes_asks_for_a_decision(
     operation = api.start().json()["operation"]
     found = wait_for(lambda: api.operation(operation), lambda one: len(one["history"]) > 1)
     assert found["state"] in ("pending", "running")
-    assert found["error"]["message"] == "Cloud blind failed, on purpose"
+    assert found["error"]["detail"] == "Cloud blind failed, on purpose"
     assert found["next_attempt_at"]

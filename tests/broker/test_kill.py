@@ -203,7 +203,7 @@ def test_an_assignment_is_there_or_not(killed: Killed) -> None:
     node = killed.api.started()
     killed.dies("assign.settled", lambda: killed.api.assign(node))
     killed.check()
-    (held,) = killed.api.get("/vm/assignments", node=node)["assignments"]
+    (held,) = killed.api.assignments(node=node)
     assert held["state"] == "active"
     assert killed.api.assign(node).json()["assignment"] == held["id"]
 
@@ -217,7 +217,7 @@ def test_a_release_is_carried_to_its_end(killed: Killed, point: str) -> None:
     killed.dies(point, lambda: killed.api.release(node))
     killed.check()
     assert node not in killed.api.nodes()
-    shown = killed.api.get(f"/vm/assignments/{assignment}")["assignment"]
+    shown = killed.api.assignment(assignment)
     assert (shown["state"], shown["end_reason"]) == ("ended", "released")
     (release,) = killed.api.operations(kind="release_vm", node=node)
     assert release["result"]["deletion"] == "done"
@@ -233,7 +233,7 @@ def test_a_renewal_is_made_or_not(killed: Killed) -> None:
     assert again.headers["Idempotency-Replayed"] == "true"
     shown = killed.api.assignment(assignment)
     assert again.json()["lease_expires_at"] == shown["lease_expires_at"]
-    assert [event["message"] for event in shown["history"]] == [None, "renewed"]
+    assert [event["reason"] for event in shown["history"]] == [None, "renewed"]
 
 
 @pytest.mark.parametrize("point", ["expire.recorded", "expire.settled", "destroy.gone"])
@@ -250,7 +250,7 @@ def test_an_expiry_is_carried_to_its_end(killed: Killed, point: str) -> None:
     assert other in killed.api.nodes()
     shown = killed.api.assignment(assignment)
     assert shown["end_reason"] == "expired"
-    assert [event["message"] for event in shown["history"]] == [None, "expired", "expired"]
+    assert [event["reason"] for event in shown["history"]] == [None, "expired", "expired"]
     (release,) = killed.api.operations(kind="release_vm", node=node)
     assert release["result"]["deletion"] == "done"
     killed.api.stop(other)

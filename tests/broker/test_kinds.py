@@ -56,7 +56,7 @@ error_rate = 1
             lambda one: one["error"]["error_code"] == "unknown_kind",
         )
         assert (found["state"], found[column], found["attempts"]) == ("pending", later, 1)
-        shown = {one["id"]: one for one in api.get("/operations")["operations"]}
+        shown = {one["id"]: one for one in api.operations()}
         assert shown[operation][column] == later
     write(database_url, **{column: earlier})
     with stateful(toml, tmp_path) as api:

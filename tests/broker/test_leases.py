@@ -94,7 +94,7 @@ def test_a_lease_that_is_not_renewed_ends_with_the_vm(serve_leases: Callable[...
     assert api.renew(kept).status_code == 200
     shown = ended(api, assignment)
     assert shown["end_reason"] == "expired"
-    told = [(event["state"], event["message"], event["caller"]) for event in shown["history"]]
+    told = [(event["state"], event["reason"], event["caller"]) for event in shown["history"]]
     assert told == [
         ("active", None, "anonymous"),
         ("releasing", "expired", "orchestrator"),
@@ -105,8 +105,7 @@ def test_a_lease_that_is_not_renewed_ends_with_the_vm(serve_leases: Callable[...
     assert (operation["caller"], operation["request_id"]) == ("orchestrator", "lease")
     assert operation["parameters"]["cause"] == "lease"
     assert api.settled(operation["id"])["result"] == {
-        "id": operation["result"]["id"] if operation["result"] else 1,
-        "id_vm": node,
+        "node": {"id": node, "cloud": "fake_driver"},
         "result": f"Node {node} released and deleted",
         "deletion": "done",
         "operation": operation["id"],

@@ -63,11 +63,11 @@ def test_an_ignored_orphan_stays_ignored_although_it_is_not_shown_for_once(
 ) -> None:
     ours = of(database.write_now(lambda c: started(c, "sky")))
     look(database, "sky", ours, OTHER)
-    assert database.write_now(lambda c: orphans.ignore(c, "sky", "7", "operator"))
+    database.write_now(lambda c: orphans.ignore(c, VmKey("sky", "7"), WHO))
     for shown in ((OTHER,), (Node("7", "seven"), OTHER), (ours, OTHER)):
         look(database, "sky", *shown, destroy=True)
     (orphan,) = database.read_now(orphans.find)
-    assert orphan.ignored_by == "operator"
+    assert orphan.ignored_by == WHO.caller
     assert not database.read_now(lambda c: updates.find(c, {"kind": "stop_vm"}, 10, None))
 
 
@@ -81,7 +81,7 @@ def test_that_an_orphan_is_ignored_ends_with_the_vm(database: Database) -> None:
 
     def ignore() -> None:
         look(database, "sky", ours)
-        assert database.write_now(lambda c: orphans.ignore(c, "sky", "7", "operator"))
+        database.write_now(lambda c: orphans.ignore(c, VmKey("sky", "7"), WHO))
 
     ignore()
     look(database, "sky", other)
@@ -155,7 +155,7 @@ def test_an_orphan_that_is_ignored_is_so_in_each_section(database: Database) -> 
     ours = of(SWEPT)
     for cloud in ("blue", "sky"):
         look(database, cloud, ours, OTHER)
-    assert database.write_now(lambda c: orphans.ignore(c, "sky", "7", "operator"))
+    database.write_now(lambda c: orphans.ignore(c, VmKey("sky", "7"), WHO))
     assert all(one.ignored_by for one in database.read_now(orphans.find))
 
 

@@ -23,7 +23,7 @@ def test_a_vm_that_appears_late_is_an_orphan_until_an_operator_decides(
     late = console(tmp_path)
     marker = f"{installation}-{operation}"
     node = late.start_vm(StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)).id
-    (orphan,) = wait_for(lambda: api.get("/orphans")["orphans"], bool)
+    (orphan,) = wait_for(api.orphans, bool)
     assert (orphan["node"], orphan["reason"]) == (node, "operation_ended")
     assert orphan["operation"] == operation
     refusal = api.assign(node)
@@ -31,11 +31,11 @@ def test_a_vm_that_appears_late_is_an_orphan_until_an_operator_decides(
     assert f"Node {node} is an orphan" in refusal.json()["message"]
     (shown,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
     assert (shown["id"], shown["status"], shown["status_desc"]) == (None, 5, "FAULTY")
-    seen = wait_for(lambda: api.get("/orphans")["orphans"][0]["times_seen"], lambda n: n >= 2)
+    seen = wait_for(lambda: api.orphans()[0]["times_seen"], lambda n: n >= 2)
     assert seen >= 2
     assert node in api.nodes()
     command("orphans", "ignore", "fake_driver", node)
-    assert api.get("/orphans")["orphans"][0]["ignored_by"].startswith("operator:")
+    assert api.orphans()[0]["ignored_by"].startswith("operator:")
     assert "is to be destroyed" in command("orphans", "destroy", "fake_driver", node, "--yes")
     wait_for(api.nodes, lambda nodes: node not in nodes)
     (destroyed,) = api.operations(node=node, kind="stop_vm")
@@ -50,16 +50,14 @@ def test_an_orphan_that_is_protected_stays_one_until_it_is_adopted(
     marker = f"{installation}-{'e' * 32}"
     request = StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)
     node = console(tmp_path).start_vm(request).id
-    wait_for(lambda: api.get("/orphans")["orphans"], bool)
+    wait_for(api.orphans, bool)
     command("protect", "fake_driver", node)
-    (seen,) = wait_for(
-        lambda: api.get("/orphans")["orphans"], lambda them: them[0]["times_seen"] >= 3
-    )
+    (seen,) = wait_for(api.orphans, lambda them: them[0]["times_seen"] >= 3)
     assert seen["node"] == node
     refusal = command("orphans", "destroy", "fake_driver", node, "--yes", status=1)
     assert f"Node {node} of fake_driver is protected" in refusal
     command("orphans", "adopt", "fake_driver", node)
-    assert api.get("/orphans")["orphans"] == []
+    assert api.orphans() == []
     command("db", "restored", "--confirm")  # The database may be older than the VM.
     assert api.assign(node).status_code == 200
 
@@ -77,14 +75,14 @@ def test_what_another_cloud_of_the_same_account_has_is_no_orphan(
     lost = StartRequest("x", Image("1", ""), Size("1", ""), marker=f"{installation}-{'e' * 32}")
     shown = console(tmp_path).start_vm(lost).id
     wait_for(
-        lambda: [(one["node"], one["times_seen"] >= 3) for one in api.get("/orphans")["orphans"]],
+        lambda: [(one["node"], one["times_seen"] >= 3) for one in api.orphans()],
         lambda them: them == [(shown, True)],
     )
     for cloud in ("fake_driver", "twin"):  # It is an orphan in each section of the account.
         wait_for(lambda: statuses(api, cloud).get(shown), lambda seen: seen == "FAULTY")  # noqa: B023
-    (told,) = json.loads(command("orphans", "list", "--json"))
+    (told,) = json.loads(command("orphans", "list", "--json"))["orphans"]
     command("orphans", "adopt", told["cloud"], shown)
-    assert api.get("/orphans")["orphans"] == []
+    assert api.orphans() == []
     assert {started, shown} <= set(api.nodes())
     assert api.operations(kind="stop_vm") == []
 

@@ -160,7 +160,7 @@ def test_a_worker_that_comes_back_does_no_harm(start: Callable[[], Api]) -> None
             os.kill(pid, signal.SIGCONT)
     kept = other.started()
     wait_for(
-        lambda: [one for one in other.get("/processes")["processes"] if one["silent"] < 1],
+        lambda: [one for one in other.processes()["processes"] if one["silent"] < 1],
         lambda alive: len(alive) == 4,
     )
     check_nothing_ran_twice_at_once(other, done)

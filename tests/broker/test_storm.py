@@ -128,7 +128,7 @@ def check(api: Api, clients: list[Client], url: str) -> None:
     ] == []
     assert set(api.nodes()) - {"1", "2"} == set(database.read_now(_present)) - {"1", "2"}
     # A listing from before the end of a VM may be recorded after it; the next one corrects that.
-    wait_for(lambda: api.get("/orphans")["orphans"], lambda orphans: orphans == [])
+    wait_for(api.orphans, lambda orphans: orphans == [])
     held = database.read_now(_held)
     assert len(set(held)) == len(held)
     api.http.close()

@@ -61,7 +61,7 @@ def test_an_unclaimed_operation_is_reported_once_and_resumes_with_its_cloud(
         with stateful(toml.replace("fake_driver", "new_driver"), tmp_path) as api:
             found = wait_for(partial(api.operation, operation), unknown)
             assert found["state"] == "pending"
-            assert "has this cloud in its settings" in found["error"]["message"]
+            assert "has this cloud in its settings" in found["error"]["detail"]
             said = api.server.wait_for_log(r"operation unclaimed.*operation=(\w+)")
             assert said.group(1) == operation
             assert api.server.log().count("operation unclaimed") == 1

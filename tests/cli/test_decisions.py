@@ -53,7 +53,7 @@ def test_a_cloud_that_is_not_configured_is_refused(
     assert said.returncode == 2
     assert "there is no cloud 'fake_drivr'; did you mean \"fake_driver\"?" in said.stderr
     assert "the settings have: fake_driver, other" in said.stderr
-    assert api.http.get("/operations", params={"cloud": "fake_drivr"}).status_code == 400
+    assert api.v2("/operations", cloud="fake_drivr").status_code == 400
 
 
 @pytest.mark.parametrize("node", ["", "  "])
@@ -138,7 +138,7 @@ def test_why_nothing_can_be_decided_about_an_operation(api: Api, command: Comman
         return said.stderr.removeprefix("orchestrator: ").strip()
 
     hints = {"Prefer": "respond-async", "X-Cloud-Hints": "latency=8; operations=start_vm"}
-    running = api.start(**hints).json()["operation"]["id"]
+    running = api.start(**hints).json()["operation"]
     for decision in ("retry", "abandon"):
         assert why(decision, running) == f"Operation {running} is running; try again later"
     ended = api.settled(running)["id"]

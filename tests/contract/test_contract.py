@@ -66,7 +66,8 @@ def test_every_hook_says_what_it_does_and_since_when(hook: object) -> None:
 # --- changes planted in a copy of the sources ---------------------------------------------
 
 PLANTED = {
-    "hookspecs.py": [
+    "hookspecs/assignment.py": [("def check(self, deadline: Deadline)", "def check(self)")],
+    "hookspecs/cloud.py": [
         ("def reboot_vm(", "def restart_vm("),
         ("self, image_id: str,", "self, identifier: str,"),
         ("def check(self, deadline: Deadline)", "def check(self)"),
@@ -74,8 +75,8 @@ PLANTED = {
             "def list_nodes(self, deadline: Deadline, hints: Hints) -> Sequence[Node]",
             "def list_nodes(self, deadline: Deadline, hints: Hints) -> dict[str, Node]",
         ),
-        ("    @hookspec\n    def after_call", "    def after_call"),
     ],
+    "hookspecs/extension.py": [("    @hookspec\n    def after_call", "    def after_call")],
     "__init__.py": [('    "Location",\n', ""), ('    "Vm",\n', '    "Machine",\n')],
     "model.py": [
         (

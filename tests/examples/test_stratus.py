@@ -53,7 +53,7 @@ def test_a_server_takes_it_in_by_settings_alone(stratus: Installed, tmp_path: Pa
         assert loopback.put(f"{url}/vm/action/reboot", json={"node": "1"}).status_code == 200
         (plugin,) = (
             one
-            for one in loopback.get(f"{url}/plugins").json()["plugins"]
+            for one in loopback.get(f"{server.url}/api/v2/plugins").json()["plugins"]
             if one["name"] == "stratus"
         )
     assert (plugin["distribution"], plugin["state"]) == ("vm-orchestrator-stratus", "loaded")

@@ -124,15 +124,15 @@ def test_the_fields_of_an_extension_are_checked_as_those_of_a_caller(
 STATE = 'url = "sqlite:///state.db"'
 
 REPORTS = {
-    "/cloud": ("list_clouds", {}),
-    "/cloud/fake_driver": ("get_cloud", {"cloud": "fake_driver"}),
-    "/plugins": ("list_plugins", {}),
-    "/operations?state=failed": ("list_operations", {"state": "failed"}),
-    "/operations/x": ("get_operation", {"operation": "x"}),
-    "/vm/assignments?node=1": ("list_assignments", {"node_id": "1"}),
-    "/vm/assignments/x": ("get_assignment", {"assignment": "x"}),
-    "/orphans?cloud=fake_driver": ("list_orphans", {"cloud": "fake_driver"}),
-    "/processes": ("list_processes", {}),
+    "v1/cloud": ("list_clouds", {}),
+    "v1/cloud/fake_driver": ("get_cloud", {"cloud": "fake_driver"}),
+    "v2/plugins": ("list_plugins", {}),
+    "v2/operations?state=failed": ("list_operations", {"state": "failed"}),
+    "v2/operations/x": ("get_operation", {"operation": "x"}),
+    "v2/assignments?node=1": ("list_assignments", {"node_id": "1"}),
+    "v2/assignments/x": ("get_assignment", {"assignment": "x"}),
+    "v2/orphans?cloud=fake_driver": ("list_orphans", {"cloud": "fake_driver"}),
+    "v2/processes": ("list_processes", {}),
 }
 
 
@@ -143,7 +143,7 @@ def test_reports_of_the_server_pass_the_extensions(
     more = f'[extensions.trail]\nextension = "trail"\npath = "{trail}"\n'
     server = serve(settings(STATE, more=more), environment=installed)
     for path in REPORTS:
-        loopback.get(f"{server.url}/api/v1{path}")
+        loopback.get(f"{server.url}/api/{path}")
     told = [json.loads(line) for line in trail.read_text().splitlines()]
     assert [(one["operation"], one["parameters"]) for one in told] == list(REPORTS.values())
     assert [one["error"] for one in told if one["error"]] == ["NoSuchRecord"] * 2
@@ -155,11 +155,11 @@ def test_an_extension_may_deny_and_narrow_reports(serve: Any, installed: dict[st
     with api.http:
         for user in ("ann", "bob"):
             assert api.assign(api.started(), user, "app").status_code == 200
-        shown = api.http.get("/vm/assignments").json()["assignments"]
+        shown = api.assignments()
         assert [assignment["user"] for assignment in shown] == ["ann"]
-        operations = api.http.get("/operations").json()["operations"]
-        denied = api.http.get(f"/operations/{operations[0]['id']}")
-    assert (denied.status_code, denied.json()["message"]) == (403, "Operations are not shown")
+        operations = api.operations()
+        denied = api.v2(f"/operations/{operations[0]['id']}")
+    assert (denied.status_code, denied.json()["detail"]) == (403, "Operations are not shown")
 
 
 def test_an_extension_is_told_which_vm_a_change_was_of(
@@ -245,11 +245,11 @@ def test_an_extension_that_does_not_load_denies_everything(
     settings = '[plugins]\ndeny = ["gate"]\n[extensions.gate]\nextension = "gate"\n'
     server = serve(CLOUD + settings, environment=installed)
     assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 403
-    assert loopback.get(f"{server.url}/api/v1/operations").status_code == 501
+    assert loopback.get(f"{server.url}/api/v2/operations").status_code == 422
     assert loopback.get(f"{server.url}/api/v1/cloud").status_code == 403
     (gate,) = (
         plugin
-        for plugin in loopback.get(f"{server.url}/api/v1/plugins").json()["plugins"]
+        for plugin in loopback.get(f"{server.url}/api/v2/plugins").json()["plugins"]
         if plugin["name"] == "gate"
     )
     assert gate["state"] == "disabled"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from marshmallow import Schema, fields
 
 from orchestrator_core.api.body import MAX_DEPTH, MAX_MEMBERS
-from orchestrator_core.api.v1.requests import Lease
+from orchestrator_core.api.shared.requests import Lease
 from orchestrator_core.validation.text import MAX_TEXT, JsonObject
 
 TEXTS: Final = ("1", "2", "3", "dummy-1", "x", "app", "ann", "ünï", "\U0001f600", "a" * MAX_TEXT)

@@ -125,8 +125,7 @@ class Callers:
                 self.started.append((given.cloud, node))
             self.known.nodes.setdefault(given.cloud, []).append(node)
         told = (body.get("operation"), body.get("assignment"))
-        ids = (one.get("id") if isinstance(one, dict) else one for one in told)
-        self.known.ids += [one for one in ids if isinstance(one, str)]
+        self.known.ids += [one for one in told if isinstance(one, str)]
 
 
 class Connection:

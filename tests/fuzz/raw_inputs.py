@@ -20,9 +20,9 @@ ODD_METHODS: Final = (
 
 TARGETS: Final = (
     b"/api/v1/", b"/api/v1", b"/api/v1/nodes", b"/api/v1/nodes/fake_driver/1", b"/api/v1/images",
-    b"/api/v1/sizes?limit=1", b"/api/v1/cloud/fake_driver", b"/api/v1/operations?limit=2",
-    b"/api/v1/nodes?clouds=*", b"/api/v1/vm/start", b"/api/v1/vm/action/assign", b"/api/v1/vm/stop",
-    b"/api/v1/vm/status", b"/api/v1/plugins", b"/api/v1/auth", b"/",
+    b"/api/v1/sizes?limit=1", b"/api/v1/cloud/fake_driver", b"/api/v2/operations?limit=2",
+    b"/api/v2/nodes?clouds=a", b"/api/v1/vm/start", b"/api/v1/vm/action/assign", b"/api/v1/vm/stop",
+    b"/api/v1/vm/status", b"/api/v2/plugins", b"/api/v1/auth", b"/",
 )  # fmt: skip
 ODD_TARGETS: Final = (
     b"*", b"", b"//", b"//api/v1/nodes", b"/api%2fv1/nodes", b"/api/v1/%00", b"/api/v1/nodes/%ff",

@@ -13,24 +13,18 @@ from marshmallow import Schema
 from orchestrator_core.api.errors import STATUSES, status_of_class
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.router import API, VERSIONS
-from orchestrator_core.api.v1 import assignments, operations
+from orchestrator_core.api.shared.cloud_resource import CloudResource
 from orchestrator_core.api.v1.assignment import VmStatusResource
-from orchestrator_core.api.v1.base import CloudResource
-from orchestrator_core.api.v1.change import ChangeResource
+from orchestrator_core.api.v1.changes import ChangeResource
 from orchestrator_core.api.v1.clouds import CloudReportResource
-from orchestrator_core.api.v1.console import ConsoleResource
 from orchestrator_core.api.v1.lists import ListResource, NodeResource
-from orchestrator_core.api.v1.paging import PAGING
-from orchestrator_core.api.v1.records import RecordsResource
 from orchestrator_core.errors import CloudError
 from tests.fuzz.answers import PAIRS
 
 Pair = tuple[int, str | None]
 
-PARAMETERS: Final = tuple(
-    dict.fromkeys((*PAGING, "clouds", *operations._FILTERS, *assignments._FILTERS))
-)
-"""Every query parameter of any route."""
+PARAMETERS: Final = ("limit", "marker", "cursor", "clouds", "cloud", "name", "state", "wait")
+"""Parameters of queries, all of which version 1 ignores."""
 
 _HTTP: Final[frozenset[Pair]] = frozenset(
     {
@@ -106,16 +100,14 @@ class Route:
         has_cloud = isinstance(self.resource, CloudResource | CloudReportResource)
         if has_cloud:
             found |= _UNKNOWN_CLOUD | (provoked() if fails else frozenset())
-        if isinstance(self.resource, ListResource | ConsoleResource):
+        if isinstance(self.resource, ListResource):
             found |= {(501, "unsupported")}
-        if isinstance(self.resource, NodeResource | ConsoleResource):
+        if isinstance(self.resource, NodeResource):
             found |= {(400, "node_not_found")}
         if isinstance(self.resource, VmStatusResource):
             found |= _NO_BACKEND
         if isinstance(self.resource, ChangeResource):
             found |= _BODY | _CHANGE | _NO_BACKEND
-        if isinstance(self.resource, RecordsResource):
-            found |= {(404, "no_such_record")}
         return found
 
 

@@ -12,46 +12,6 @@ from orchestrator_core.api.v1 import schemas
 from tests.fuzz.answers import Answer, BadAnswer
 from tests.fuzz.route_inputs import RouteInput
 
-_OPERATION: Final = frozenset(
-    [
-        "id",
-        "kind",
-        "cloud",
-        "state",
-        "step",
-        "node",
-        "assignment",
-        "caller",
-        "request_id",
-        "parameters",
-        "result",
-        "error",
-        "attempts",
-        "created_at",
-        "next_attempt_at",
-        "deadline_at",
-        "finished_at",
-    ]
-)
-_ASSIGNMENT: Final = frozenset(
-    [
-        "id",
-        "cloud",
-        "node",
-        "hostname",
-        "user",
-        "vm_type",
-        "caller",
-        "backend",
-        "generation",
-        "state",
-        "created_at",
-        "assigned_at",
-        "lease_expires_at",
-        "ended_at",
-        "end_reason",
-    ]
-)
 _CLOUD: Final = frozenset(
     [
         "name",
@@ -71,21 +31,6 @@ _CLOUD: Final = frozenset(
         "last_error",
         "scope",
         "pid",
-    ]
-)
-_ORPHAN: Final = frozenset(
-    [
-        "cloud",
-        "node",
-        "name",
-        "reason",
-        "message",
-        "operation",
-        "first_seen_at",
-        "last_seen_at",
-        "times_seen",
-        "ignored_at",
-        "ignored_by",
     ]
 )
 _DESCRIPTION: Final = {"openapi", "info", "servers", "security", "paths", "components"}
@@ -109,15 +54,15 @@ def check_shape(given: RouteInput, answer: Answer) -> None:
     body = json.loads(answer.body)
     if answer.status == 202:
         _keys(body, {"status", "operation"})
-        _keys(body["operation"], _OPERATION)
-        if not answer.headers.get("location", "").endswith(body["operation"]["id"]):
+        place = f"/api/v2/operations/{body['operation']}"
+        if not answer.headers.get("location", "").endswith(place):
             raise BadAnswer(f"no location of the operation: {answer.headers}")
         return
     path = given.route.path.removeprefix("/api/v1").removesuffix("/{cloud}")
     check = _SHAPES.get(given.route.path.removeprefix("/api/v1")) or _SHAPES.get(path)
     if check is None:
         raise BadAnswer(f"{given.route.path} has no shape in this test: add it")
-    if body.pop("status", "ok" if "openapi" in body else None) not in ("ok", "partial"):
+    if body.pop("status", "ok" if "openapi" in body else None) != "ok":
         raise BadAnswer(f"no status: {body}")
     check(body)
 
@@ -144,43 +89,15 @@ def _list(key: str, kind: type[Schema]) -> Callable[[dict[str, Any]], None]:
     schema = kind()
 
     def check(body: dict[str, Any]) -> None:
-        if "clouds" in body:
-            _keys(body, {"complete", "nodes", "clouds"})
-            for item in body["nodes"]:
-                _item(schemas.NodeOfCloudSchema(), item)
-            return
-        _within(body, {key}, {key, "next_marker"})
+        _keys(body, {key})
         for item in body[key]:
             _item(schema, item)
 
     return check
 
 
-def _rows(key: str, keys: frozenset[str]) -> Callable[[dict[str, Any]], None]:
-    def check(body: dict[str, Any]) -> None:
-        _keys(body, {key, "next_marker"})
-        for item in body[key]:
-            _keys(item, keys)
-
-    return check
-
-
-def _row(key: str, keys: frozenset[str]) -> Callable[[dict[str, Any]], None]:
-    def check(body: dict[str, Any]) -> None:
-        _keys(body, {key})
-        _keys(body[key], keys | {"history"})
-
-    return check
-
-
 def _exactly(*keys: str) -> Callable[[dict[str, Any]], None]:
     return lambda body: _keys(body, set(keys))
-
-
-def _orphans(body: dict[str, Any]) -> None:
-    _keys(body, {"orphans", "scans"})
-    for orphan in body["orphans"]:
-        _keys(orphan, _ORPHAN)
 
 
 def _cloud(body: dict[str, Any]) -> None:
@@ -202,16 +119,12 @@ _SHAPES: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
     "/cloud": _exactly("served_cloud"),
     "/cloud/{cloud}": _cloud,
     "/openapi.json": lambda body: _within(body, {"openapi", "paths"}, _DESCRIPTION),
-    "/plugins": _exactly("plugins"),
     "/nodes": _list("nodes", schemas.NodeSchema),
     "/nodes/{cloud}/{node_id:path}": _node,
     "/images": _list("images", schemas.ImageSchema),
     "/sizes": _list("flavors", schemas.SizeSchema),
     "/flavors": _list("flavors", schemas.SizeSchema),
     "/locations": _list("locations", schemas.LocationSchema),
-    "/keypairs": _list("keypairs", schemas.KeyPairSchema),
-    "/networks": _list("networks", schemas.NetworkSchema),
-    "/firewalls": _list("firewalls", schemas.FirewallSchema),
     "/vm/start": _node,
     "/vm/stop": _exactly("result"),
     "/vm/status": _list("nodes", schemas.VmSchema),
@@ -224,11 +137,4 @@ _SHAPES: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
     "/vm/action/resize": lambda body: _within(body, {"result"}, {"result", "operation"}),
     "/vm/action/rename": _exactly("result"),
     "/vm/action/create_image": _image,
-    "/vm/console": _exactly("output"),
-    "/vm/assignments": _rows("assignments", _ASSIGNMENT),
-    "/vm/assignments/{assignment_id}": _row("assignment", _ASSIGNMENT),
-    "/orphans": _orphans,
-    "/processes": _exactly("processes", "destroying_held", "clock_in_doubt"),
-    "/operations": _rows("operations", _OPERATION),
-    "/operations/{operation_id}": _row("operation", _OPERATION),
 }

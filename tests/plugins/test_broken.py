@@ -297,7 +297,7 @@ def test_nothing_is_destroyed_unless_the_backend_has_released_it(
 
 def test_the_report_over_http_names_each_and_says_why(server: Server) -> None:
     for _ in range(4):  # from any worker
-        response = loopback.get(f"{server.url}/api/v1/plugins", timeout=SECONDS)
+        response = loopback.get(f"{server.url}/api/v2/plugins", timeout=SECONDS)
         for inner in FORBIDDEN:
             assert inner not in response.text
         plugins = response.json()["plugins"]
@@ -331,8 +331,10 @@ def check_reason(plugin: dict[str, Any]) -> None:
     assert not re.search(r"(?<![\w/])/\w+/", plugin["message"]), plugin["message"]
 
 
-def test_a_name_that_two_packages_claim_is_given_to_neither(http: httpx2.Client) -> None:
-    plugins = http.get("/plugins").json()["plugins"]
+def test_a_name_that_two_packages_claim_is_given_to_neither(
+    server: Server, http: httpx2.Client
+) -> None:
+    plugins = http.get(f"{server.url}/api/v2/plugins").json()["plugins"]
     rivals = {p["distribution"]: p["message"] for p in plugins if p["name"] == "clashing"}
     one, two = (f"vm-orchestrator-broken-name-clash-{number}" for number in ("one", "two"))
     assert rivals.keys() == {one, two}

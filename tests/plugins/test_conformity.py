@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from orchestrator_core import AssignmentResult, CloudDescription, Image, Location, Node, Size, Vm
+from orchestrator_core import (
+    AssignmentResult,
+    CloudDescription,
+    Image,
+    InvalidAnswer,
+    Location,
+    Node,
+    Size,
+    Vm,
+    hookimpl,
+)
 from orchestrator_core.plugins.conformity import fault
+from orchestrator_core.plugins.hooks import Hooks
+from orchestrator_core.plugins.record import Kind
 
 
 class Name(str):
@@ -28,6 +42,22 @@ def odd(good: Any, **wrong: Any) -> Any:
         (Node("1", "x"), Node, None),
         (Node(Name("1"), Name("x"), extra={"a": object()}), Node, None),
         (Node("1", "x", marker="m"), Node, None),
+        (Node("1", "x", created_at=datetime.now(UTC), tags={"a": ""}), Node, None),
+        (
+            Node("1", "x", created_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - the fault
+            Node,
+            "Node.created_at has no time zone at position 0; make it an aware datetime",
+        ),
+        (
+            odd(Node("1", "x"), created_at="2026-01-01"),
+            Node,
+            "Node.created_at is str at position 0; make it datetime or None",
+        ),
+        (
+            odd(Node("1", "x"), tags={"a": 1}),
+            Node,
+            "Node.tags holds int 1 at position 0; make it str",
+        ),
         (Size("1", "x", ram=None, disk=4, cpu=0.5), Size, None),
         (Vm(1, "1", "x", recipe_id=None), Vm, None),
         (Vm("one", "1", "x"), Vm, None),
@@ -100,3 +130,27 @@ def test_one_among_many() -> None:
     assert fault((), Node) is None
     odd(nodes[7_000], private_ips=[None])
     assert fault(nodes, Node) == "Node.private_ips holds None at position 7000; make it str"
+
+
+class Same:
+    """A plugin that returns the same object each time."""
+
+    def __init__(self, answer: Sequence[Node]) -> None:
+        self.answer = answer
+
+    @hookimpl
+    def list_nodes(self) -> Sequence[Node]:
+        return self.answer
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_the_same_tuple_is_checked_once_and_a_list_each_time(kind: type[Sequence[Node]]) -> None:
+    nodes = kind((Node("1", "x"),))  # type: ignore[call-arg]  # both types take a sequence
+    hooks = Hooks(Kind.CLOUD, "Cloud test", Same(nodes))
+    assert hooks.many("list_nodes", Node) is nodes
+    odd(nodes[0], name=7)  # the contract forbids it, and only a tuple promises it
+    if kind is tuple:
+        assert hooks.many("list_nodes", Node) is nodes
+    else:
+        with pytest.raises(InvalidAnswer, match=r"Node\.name is int 7"):
+            hooks.many("list_nodes", Node)

@@ -98,9 +98,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_a_server_loads_it_and_says_what_to_do(serve: Serve, environment: dict[str, str]) -> None:
     server = serve('[clouds.old]\ndriver = "old"\n', workers=2, environment=environment)
-    with httpx2.Client(base_url=f"{server.url}/api/v1") as http:
-        assert [node["id"] for node in http.get("/nodes/old").json()["nodes"]] == ["1"]
-        found = {plugin["name"]: plugin for plugin in http.get("/plugins").json()["plugins"]}
+    with httpx2.Client(base_url=f"{server.url}/api") as http:
+        assert [node["id"] for node in http.get("/v1/nodes/old").json()["nodes"]] == ["1"]
+        found = {plugin["name"]: plugin for plugin in http.get("/v2/plugins").json()["plugins"]}
     assert found["old"]["deprecations"] == [NAME, ARGUMENT, HOOK]
     assert found["dummy"]["deprecations"] == []
     lines = [line for line in server.log().splitlines() if "uses a deprecated name" in line]

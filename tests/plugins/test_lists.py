@@ -12,7 +12,7 @@ CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
 
 
 def states(url: str) -> dict[tuple[str, str], str]:
-    plugins = loopback.get(f"{url}/api/v1/plugins").json()["plugins"]
+    plugins = loopback.get(f"{url}/api/v2/plugins").json()["plugins"]
     return {(plugin["distribution"], plugin["name"]): plugin["state"] for plugin in plugins}
 
 

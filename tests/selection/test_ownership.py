@@ -46,7 +46,7 @@ def test_a_vm_of_others_is_neither_released_nor_lent_for_a_time(there: World) ->
     assert (released.status, released.error_code) == (400, "refused"), released
     assert NOT_OWN in released.message
     assert KEPT in there.nodes
-    (held,) = there.api.get(f"/vm/assignments?node={KEPT}").json["assignments"]
+    (held,) = there.api.get(f"/api/v2/assignments?node={KEPT}").json["assignments"]
     assert held["state"] == "active"
 
 

@@ -133,7 +133,7 @@ def test_a_vm_that_its_holder_lost_is_released_and_stopped(given: World) -> None
             assert "deleted" in answer.json["result"]
             assert vm in given.nodes, "it was destroyed once more"
             assert wait_for(given.statuses, lambda seen: vm not in seen)  # noqa: B023
-    left = given.api.get("/vm/assignments?state=active").json["assignments"]
+    left = given.api.get("/api/v2/assignments?state=active").json["assignments"]
     assert not [one for one in left if one["node"].startswith("lost-")]
 
 

@@ -108,7 +108,7 @@ def test_it_can_run_alone(serve: Serve, tmp_path: Path) -> None:
         (operation,) = api.operations(kind="stop_vm")
         # Its own dummy cloud starts afresh without this VM, which the worker must discover.
         assert api.settled(operation["id"])["state"] == "succeeded"
-        kinds = {one["kind"] for one in api.get("/processes")["processes"]}
+        kinds = {one["kind"] for one in api.processes()["processes"]}
         assert kinds == {"web", "worker"}
     finally:
         alone.send_signal(signal.SIGTERM)

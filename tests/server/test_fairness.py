@@ -117,9 +117,9 @@ def test_another_caller_is_served_beside_700_connections(
         assert honest.get("/nodes/slow").status_code == 200
         answer = honest.post("/vm/start/slow", json=START, headers=ASYNC)
         assert answer.status_code == 202
-        operation = answer.json()["operation"]["id"]
+        place = server.url + answer.headers["Location"]
         ended = wait_for(
-            lambda: honest.get(f"/operations/{operation}").json()["operation"]["state"],
+            lambda: honest.get(place).json()["state"],
             lambda state: state not in ("pending", "running"),
         )
         assert ended == "succeeded"
@@ -176,11 +176,13 @@ def test_room_for_changes_is_given_in_turn(server: Server, honest: httpx2.Client
     ]
     with flood(server, starts):
         wait_for(
-            lambda: honest.get("/operations?cloud=limited").json()["operations"],
+            lambda: honest.get(f"{server.url}/api/v2/operations?cloud=limited").json()[
+                "operations"
+            ],
             lambda found: len(found) > 1,
         )
         assert honest.post("/vm/start/limited", json=START).status_code == 200
-        made = honest.get("/operations?cloud=limited").json()["operations"]
+        made = honest.get(f"{server.url}/api/v2/operations?cloud=limited").json()["operations"]
         assert len(made) < 10, "it waited behind the others"
     gone(honest, "limited")
 

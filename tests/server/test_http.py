@@ -76,7 +76,7 @@ def test_an_absolute_target_is_served(server: Server, target: bytes) -> None:
 
 
 def test_the_query_of_an_absolute_target_counts(server: Server) -> None:
-    target = b"http://h/api/v1/nodes?limit=1"
+    target = b"http://h/api/v2/clouds/fake_driver/nodes?limit=1"
     answer = exchange(server, b"GET " + target + b" HTTP/1.1\r\n" + CLOSE)
     assert len(json.loads(answer.split(b"\r\n\r\n", 1)[1])["nodes"]) == 1
 
@@ -259,19 +259,19 @@ def test_a_trusted_proxy_s_prefix_begins_the_location(
     proxied: Server, prefix: str, told: str
 ) -> None:
     found = location(proxied, **{"X-Forwarded-Prefix": prefix})
-    assert found == f"{told}/api/v1/operations/ID"
+    assert found == f"{told}/api/v2/operations/ID"
 
 
 def test_a_replayed_answer_has_the_prefix_too(proxied: Server) -> None:
     headers = {"Idempotency-Key": "one", "X-Forwarded-Prefix": "/clouds"}
-    assert location(proxied, **headers) == "/clouds/api/v1/operations/ID"
+    assert location(proxied, **headers) == "/clouds/api/v2/operations/ID"
 
 
 def test_a_stranger_s_prefix_does_not_count(tmp_path: Path) -> None:
     toml = settings('url = "sqlite:///s.db"', more='[server]\nforwarded_allow_ips = "192.0.2.0/24"')
     with running(toml, tmp_path) as server:
         headers = {"X-Forwarded-Prefix": "/clouds"}
-        assert location(server, **headers) == "/api/v1/operations/ID"
+        assert location(server, **headers) == "/api/v2/operations/ID"
 
 
 @pytest.mark.parametrize("root_path", ["/clouds", "/api"])
@@ -280,8 +280,8 @@ def test_the_prefix_of_the_settings_is_taken_away_where_the_proxy_leaves_it(
 ) -> None:
     toml = settings('url = "sqlite:///s.db"', more=f'[server]\nroot_path = "{root_path}"')
     with running(toml, tmp_path) as server:
-        assert location(server) == f"{root_path}/api/v1/operations/ID"
-        assert location(server, root_path) == f"{root_path}/api/v1/operations/ID"
+        assert location(server) == f"{root_path}/api/v2/operations/ID"
+        assert location(server, root_path) == f"{root_path}/api/v2/operations/ID"
         assert loopback.get(f"{server.url}{root_path}/api/v1/nodes").status_code == 200
         assert loopback.get(f"{server.url}/other/api/v1/nodes").status_code == 404
         for prefix in ("", root_path):

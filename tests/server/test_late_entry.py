@@ -54,22 +54,22 @@ class Far:
         self.server.wait_for_log("ASGI server listening", count=up + len(killed))
 
     def get(self, path: str, timeout: float = AT_ONCE) -> httpx2.Response:
-        return loopback.get(f"{self.server.url}/api/v1{path}", timeout=timeout)
+        return loopback.get(f"{self.server.url}/api/{path}", timeout=timeout)
 
     def check_serves_without(self) -> None:
-        assert self.get("/", AT_ONCE).status_code == 200
-        assert self.get("/nodes/fake_driver", AT_ONCE).status_code == 200
+        assert self.get("v1/", AT_ONCE).status_code == 200
+        assert self.get("v1/nodes/fake_driver", AT_ONCE).status_code == 200
         started = loopback.post(
             f"{self.server.url}/api/v1/vm/start", json=dict(START), timeout=AT_ONCE
         )
-        for refused in (self.get("/operations"), self.get("/processes"), started):
+        for refused in (self.get("v2/operations"), self.get("v2/processes"), started):
             assert refused.status_code == 503, refused.text
             assert refused.json()["error_code"] == "state_unavailable"
             assert int(refused.headers["Retry-After"]) > 0
 
     def works(self) -> bool:
         """Return whether all workers use the database again, as far as several answers show."""
-        return all(self.get("/operations", 60).status_code == 200 for _ in range(6))
+        return all(self.get("v2/operations", 60).status_code == 200 for _ in range(6))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def far(postgres: MakeUrl, tmp_path: Path) -> Iterator[Far]:
 
 def alive(api: Api) -> set[str]:
     """Return the ids of processes with a heartbeat within the process timeout."""
-    return {one["id"] for one in api.get("/processes")["processes"] if one["silent"] < LEASE}
+    return {one["id"] for one in api.processes()["processes"] if one["silent"] < LEASE}
 
 
 @pytest.mark.parametrize("way", ["silent", "absent"])

@@ -68,6 +68,6 @@ def test_a_database_that_falls_silent_during_the_start_does_not_end_the_server(
         assert server.process.poll() is None
         proxy.resume()
         server.wait_until_up(1)
-        assert loopback.get(f"{server.url}/api/v1/operations").status_code == 200
+        assert loopback.get(f"{server.url}/api/v2/operations").status_code == 200
         assert "Traceback" not in server.log()
         server.stop()

@@ -30,7 +30,7 @@ from tests.stateful import settings, stateful
 SHORT: Final = 4
 LONG: Final = 200
 PAGE: Final = 4096
-READS: Final = ("/operations", "/vm/assignments", "/vm/status", "/orphans", "/processes")
+READS: Final = ("v2/operations", "v2/assignments", "v1/vm/status", "v2/orphans", "v2/processes")
 
 Damage = Callable[[bytearray, random.Random], None]
 
@@ -103,7 +103,7 @@ async def ask(config: Path) -> list[httpx2.Response]:
     transport = httpx2.ASGITransport(app=app)
     try:
         async with httpx2.AsyncClient(
-            transport=transport, base_url="http://localhost/api/v1"
+            transport=transport, base_url="http://localhost/api"
         ) as client:
             return [await client.get(path) for path in READS]
     finally:

@@ -155,7 +155,7 @@ def _do(  # noqa: PLR0913, PLR0917 - the parts of one storm
 def _works(server: Server) -> bool:
     api = Api(server, timeout=60)
     try:
-        return all(api.http.get("/operations?limit=1").status_code == 200 for _ in range(4))
+        return all(api.v2("/operations", limit="1").status_code == 200 for _ in range(4))
     finally:
         api.http.close()
 

@@ -68,7 +68,7 @@ def pids(url: str, table: str, what: str) -> set[int]:
 
 
 def plugin_states(server: Server) -> dict[str, tuple[str, str | None]]:
-    plugins = loopback.get(f"{server.url}/api/v1/plugins").json()["plugins"]
+    plugins = loopback.get(f"{server.url}/api/v2/plugins").json()["plugins"]
     return {p["kind"]: (p["state"], p["message"]) for p in plugins if p["name"] == "tried"}
 
 

@@ -28,6 +28,8 @@ _WHOLE = {"C1", "C27", "C50", "A1", "A12"}
 _MODULES = {
     Kind.CLOUD: (
         "wrong_reads",
+        "wrong_ids",
+        "wrong_connections",
         "wrong_changes",
         "wrong_power",
         "wrong_actions",

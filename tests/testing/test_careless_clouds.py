@@ -47,7 +47,7 @@ def test_a_change_of_a_strange_id_changes_no_other_node(api: Api, path: str) -> 
         assert answer.status in (400, 502), answer
     nodes = {node["id"]: node["state"] for node in api.get("/nodes").json["nodes"]}
     assert nodes[NODE] == 0
-    (held,) = api.get("/vm/assignments").json["assignments"]
+    (held,) = api.get("/api/v2/assignments").json["assignments"]
     assert (held["node"], held["state"]) == (NODE, "active")
 
 
@@ -56,7 +56,7 @@ def test_a_node_is_not_assigned_twice_under_two_ids(api: Api) -> None:
     for strange in strange_ids(NODE):
         answer = api.put("/vm/action/assign", {"node": strange, "user": "bob", "vm_type": "app"})
         assert answer.status in (400, 502), answer
-    assert len(api.get("/vm/assignments").json["assignments"]) == 1
+    assert len(api.get("/api/v2/assignments").json["assignments"]) == 1
 
 
 @pytest.mark.parametrize("api", ["CarelessCloud"], indirect=True)

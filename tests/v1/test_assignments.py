@@ -26,8 +26,8 @@ def test_an_assignment_is_told_and_kept(api: Api) -> None:
     node = api.started()
     answer = api.assign(node).json()
     assert answer["result"] == f"Node {node} assigned"
-    shown = api.get(f"/vm/assignments/{answer['assignment']}")["assignment"]
-    assert (shown["node"], shown["user"], shown["vm_type"]) == (node, "u", "app")
+    shown = api.assignment(answer["assignment"])
+    assert (shown["node"], shown["user"], shown["application"]) == (node, "u", "app")
     assert (shown["state"], shown["generation"]) == ("active", answer["generation"])
     (vm,) = (vm for vm in api.get("/vm/status")["nodes"] if vm["id_vm"] == node)
     assert (vm["status"], vm["status_desc"], vm["user"], vm["recipe"]) == (
@@ -67,7 +67,7 @@ def test_a_release_destroys_and_ends_the_assignment(api: Api) -> None:
     assert answer["result"] == f"Node {node} released and deleted"
     assert (answer["deletion"], answer["id"]) == ("done", assigned["id"])
     assert node not in api.nodes()
-    shown = api.get(f"/vm/assignments/{assigned['assignment']}")["assignment"]
+    shown = api.assignment(assigned["assignment"])
     assert (shown["state"], shown["end_reason"]) == ("ended", "released")
     assert [event["state"] for event in shown["history"]] == ["active", "releasing", "ended"]
     assert shown["history"][-1]["operation"] == answer["operation"]
@@ -84,7 +84,7 @@ def test_stopping_an_assigned_vm_ends_its_assignment(api: Api) -> None:
     node = api.started()
     assignment = api.assign(node).json()["assignment"]
     assert api.stop(node).status_code == 200
-    shown = api.get(f"/vm/assignments/{assignment}")["assignment"]
+    shown = api.assignment(assignment)
     assert (shown["state"], shown["end_reason"]) == ("ended", "stopped")
 
 
@@ -94,7 +94,7 @@ def test_a_refused_stop_leaves_the_assignment(api: Api) -> None:
     hints = {"X-Cloud-Hints": "fault=error; error=conflict"}
     answer = api.put("/vm/stop", {"node": node}, **hints)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "conflict")
-    shown = api.get(f"/vm/assignments/{assignment}")["assignment"]
+    shown = api.assignment(assignment)
     assert (shown["state"], shown["end_reason"]) == ("active", None)
     assert api.assign(node).json()["assignment"] == assignment
 
@@ -140,9 +140,9 @@ def test_a_vm_that_the_ledger_does_not_know_has_no_number(api: Api) -> None:
 def test_the_ledger_can_be_asked(api: Api) -> None:
     node = api.started()
     api.assign(node, user="somebody")
-    (found,) = api.get("/vm/assignments", user="somebody")["assignments"]
+    (found,) = api.assignments(user="somebody")
     assert found["node"] == node
-    assert api.get("/vm/assignments", user="nobody")["assignments"] == []
+    assert api.assignments(user="nobody") == []
 
 
 def test_a_cloud_that_names_no_backend_uses_the_default_one(serve: Serve) -> None:
@@ -190,7 +190,7 @@ def test_two_hundred_at_once_get_one_vm_each_or_a_clear_refusal(
     assert sorted(got) == sorted(vms)
     refused = [answer for answer in answers if answer.status_code != 200]
     assert {(a.status_code, a.json()["error_code"]) for a in refused} == {(400, "refused")}
-    held = api.get("/vm/assignments", state="active", limit="999")["assignments"]
+    held = api.assignments(state="active", limit="999")
     assert len({one["node"] for one in held}) == len(held) == 50
     api.http.close()
 

@@ -111,7 +111,7 @@ def test_who_does_not_wait_is_told_the_same_operation_again(api: Api) -> None:
     first, second = (api.start(**headers) for _ in range(2))
     assert first.status_code == second.status_code == 202
     assert first.headers["Location"] == second.headers["Location"]
-    api.settled(first.json()["operation"]["id"])
+    api.settled(first.json()["operation"])
     assert api.start(**headers).status_code == 200
 
 

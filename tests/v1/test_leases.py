@@ -60,7 +60,7 @@ def test_a_lease_is_told_and_kept(api: Api, lease: str, seconds: int) -> None:
     shown = api.assignment(answer["assignment"])
     assert shown["lease_expires_at"] == answer["lease_expires_at"]
     assert seconds_left(answer, shown["assigned_at"]) == pytest.approx(seconds, abs=0.1)
-    assert [event["message"] for event in shown["history"]] == [None]
+    assert [event["reason"] for event in shown["history"]] == [None]
 
 
 def test_without_one_the_answer_is_what_it_was(api: Api) -> None:
@@ -98,9 +98,11 @@ def test_the_history_and_the_operations_tell_of_renewals(api: Api) -> None:
     ).json()
     (operation,) = api.operations(request_id="renewal-1")
     assert (operation["kind"], operation["state"]) == ("renew_vm", "succeeded")
-    assert operation["result"] == {key: value for key, value in renewed.items() if key != "status"}
+    kept = ("result", "assignment", "generation", "lease_expires_at")
+    node_of = {"id": node, "cloud": "fake_driver"}
+    assert operation["result"] == {"node": node_of, **{key: renewed[key] for key in kept}}
     event = api.assignment(answer["assignment"])["history"][-1]
-    assert (event["state"], event["message"]) == ("active", "renewed")
+    assert (event["state"], event["reason"]) == ("active", "renewed")
     assert (event["operation"], event["request_id"]) == (operation["id"], "renewal-1")
 
 
@@ -197,7 +199,7 @@ def test_a_renewal_need_not_be_waited_for(api: Api) -> None:
     body = {"node": node, "lease": "1h"}
     answer = api.put("/vm/action/renew", body, Prefer="respond-async")
     assert answer.status_code == 202
-    assert answer.json()["operation"]["state"] == "succeeded"
+    assert api.operation(answer.json()["operation"])["state"] == "succeeded"
 
 
 def test_without_a_database_there_are_no_leases(serve: Serve) -> None:

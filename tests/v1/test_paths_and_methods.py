@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 from typing import Any
 
@@ -38,20 +37,9 @@ SERVED = {
     "/vm/action/create_image": "PUT",
     "/vm/action/explode": "",
     "/locations": "GET",
-    "/keypairs": "GET",
-    "/networks": "GET",
-    "/firewalls": "GET",
     "/vm/status": "GET",
-    "/vm/console": "GET",
     "/cloud": "GET",
-    "/plugins": "GET",
     "/auth": "",
-    "/operations": "GET",
-    "/operations/7": "GET",
-    "/vm/assignments": "GET",
-    "/vm/assignments/7": "GET",
-    "/orphans": "GET",
-    "/processes": "GET",
     "/nodes/fake_driver/1": "GET",
     "/openapi.json": "GET",
 }
@@ -141,9 +129,7 @@ def test_options_of_the_whole_server(raw: Any) -> None:
 
 def test_every_route_is_in_the_table_above() -> None:
     services: Any = Services(*[None] * 5)  # type: ignore[arg-type]
-    known = {
-        re.sub(r"\{\w+_id\}", "7", p.replace("{action}", "explode")) for p, _ in routes(services)
-    }
+    known = {path.replace("{action}", "explode") for path, _ in routes(services)}
     plain = {path for path in known if "{cloud}" not in path}
     assert plain == {path for path in SERVED if path != "/nodes/fake_driver/1"}
 

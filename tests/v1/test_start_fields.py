@@ -95,7 +95,7 @@ class Clouds:
 
     def state(self, cloud: str) -> tuple[list[str], list[Json]]:
         nodes = [node["id"] for node in self.api.get(f"/nodes/{cloud}")["nodes"]]
-        return nodes, self.api.get("/operations", cloud=cloud, limit="999")["operations"]
+        return nodes, self.api.operations(cloud=cloud, limit="999")
 
 
 @pytest.fixture(scope="module")
@@ -429,14 +429,13 @@ def test_what_a_start_can_name_is_listed(clouds: Clouds) -> None:
         ("networks", ["net-1", "net-2", "net-3"]),
         ("firewalls", ["fw-1", "fw-2"]),
     ):
-        assert [one["id"] for one in clouds.api.get(f"/{path}/all")[path]] == ids
-    assert clouds.api.get("/networks/all")["networks"][0] == {
+        assert [one["id"] for one in clouds.api.read(f"/clouds/all/{path}")[path]] == ids
+    assert clouds.api.read("/clouds/all/networks")["networks"][0] == {
         "cidr": "10.0.1.0/24",
-        "cloud_type": "Dummy Node Provider",
+        "cloud": "all",
         "id": "net-1",
         "location": "1",
         "name": "private",
-        "provider": "dummy",
     }
 
 

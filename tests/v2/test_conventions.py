@@ -178,7 +178,9 @@ def test_an_assignment_is_a_resource(client: Client) -> None:
     assert (holder["assignment"], holder["user"]) == (made["assignment"], "ann")
     renewed = client.post(f"{path}/renew", {"lease": "1h"}, If_Match='"1"')
     assert renewed.json()["lease_expires_at"] < made["lease_expires_at"]
-    problem(client.post(f"{path}/renew", {"lease": "1h"}, If_Match='"2"'), 412, "stale_generation")
+    stale = client.post(f"{path}/renew", {"lease": "1h"}, If_Match='"2"')
+    problem(stale, 412, "stale_generation")
+    assert stale.reason_phrase == "Precondition Failed"
     problem(client.post(f"{path}/renew", {"lease": "1h"}, If_Match="2"), 400, "invalid_parameter")
     released = client.delete(path)
     assert released.status_code == 200

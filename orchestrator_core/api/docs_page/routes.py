@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator_core.api.resource import Request, Resource, Response
-from orchestrator_core.api.v2.conditional import answer_unchanged, etag_of, is_unchanged
+from orchestrator_core.api.shared.conditional import answer_unchanged, etag_of, is_unchanged
 
 DOCS: Final = "/docs"
 """The path of the page; its files are below it."""

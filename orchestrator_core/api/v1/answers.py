@@ -5,20 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.projection import Shaped, View, projection
+from orchestrator_core.api.shared.projection import Shaped, View, projection
 from orchestrator_core.api.v1.schemas import (
     STATES,
     AssignmentSchema,
     FromCloudSchema,
     ImageSchema,
-    NodeOfCloudSchema,
     NodeSchema,
     VmSchema,
 )
@@ -79,12 +77,6 @@ VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
     {
         **{schema: _view_of(schema) for schema in FromCloudSchema.__subclasses__()},
         NodeSchema: View("node", _NODE, _NODE_COMMON, _NODE_NAMES),
-        NodeOfCloudSchema: View(
-            "node",
-            {**_NODE, "cloud": "cloud"},
-            {**_NODE_COMMON, "cloud": "of.name"},
-            _NODE_NAMES,
-        ),
         VmSchema: View("vm", {**_attributes("vm", *_VM), "id": "vm.id or None"}),
         AssignmentSchema: View("result", _attributes("result", "id", "id_vm", "result")),
     }
@@ -92,19 +84,6 @@ VIEWS: Final[Mapping[type[Schema], View]] = MappingProxyType(
 """The sources of the answers' values; ``of`` is the cloud's description."""
 
 _answers = {schema: projection(schema(), view) for schema, view in VIEWS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class NamedCloud:
-    """A cloud in an answer for several clouds.
-
-    Attributes:
-        name: the cloud's name in the settings.
-    """
-
-    name: str
-    display_name: str
-    provider: str
 
 
 def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) -> Shaped:
@@ -119,16 +98,6 @@ def shape_node(cloud: CloudDescription, node: Node, *, secrets: bool = False) ->
     if secrets:
         shaped["extra"] = _merged(node.extra, node.secrets)
     return shaped
-
-
-def shape_nodes(cloud: CloudDescription, nodes: Sequence[Node]) -> list[Shaped]:
-    """Return nodes as version 1 shows them."""
-    return _answers[NodeSchema].many(cloud, nodes)
-
-
-def shape_nodes_of(cloud: NamedCloud, nodes: Sequence[Node]) -> list[Shaped]:
-    """Return nodes as version 1 shows them in an answer for several clouds."""
-    return _answers[NodeOfCloudSchema].many(cloud, nodes)
 
 
 def shaper(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.shared.cloud_resource import CloudResource, Parameters
+from orchestrator_core.api.shared.encoded import Encoded, answer_with
+from orchestrator_core.api.shared.encoding import encode_items
+from orchestrator_core.api.shared.requests import lease_seconds
 from orchestrator_core.api.v1 import answers, encoding, requests
-from orchestrator_core.api.v1.base import CloudResource, Parameters
-from orchestrator_core.api.v1.change import ChangeResource
-from orchestrator_core.api.v1.paging import Page, page_of
+from orchestrator_core.api.v1.changes import ChangeResource
 from orchestrator_core.broker.operations.change import Assigned, AssignOrder, Change, VmReference
 from orchestrator_core.model import Vm
 
@@ -45,7 +45,7 @@ class AssignResource(_EmulatedResource):
     async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Assign the VM to the user and the application."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        lease = requests.lease_seconds(wanted.get("lease"))
+        lease = lease_seconds(wanted.get("lease"))
         order = AssignOrder(vm, wanted["user"], wanted["vm_type"], lease)
         return await self.services.broker.assign_vm(change, order)
 
@@ -71,7 +71,7 @@ class RenewResource(_AssignmentResource):
     async def make(self, change: Change, wanted: Parameters) -> Assigned:
         """Set the end of the lease to the requested duration from now."""
         vm = VmReference(wanted.get("node"), wanted.get("hostname"))
-        lease = requests.lease_seconds(wanted["lease"])
+        lease = lease_seconds(wanted["lease"])
         assert lease is not None
         return await self.services.broker.renew_vm(change, vm, lease, wanted.get("generation"))
 
@@ -90,25 +90,13 @@ class VmStatusResource(CloudResource):
         asked = self.cloud(cloud)
         self.services.registry.backend(asked)  # refuse a cloud without a backend first
 
-        shape = _Vms(page_of(req))
-
         async def work(_: Parameters) -> Encoded:
-            return await self.services.broker.list_vms(asked, shape)
+            return await self.services.broker.list_vms(asked, _encode)
 
         extensions = self.services.extensions
         call = self.call(req, asked, "list_vms", {})
         answer_with(resp, await extensions.around(call, work))
 
 
-@dataclass(frozen=True, slots=True)
-class _Vms:
-    """The encoder of a list of VMs, or of a part of it by node id."""
-
-    page: Page
-
-    def __call__(self, vms: Sequence[Vm]) -> Encoded:
-        after: dict[str, Any] = {}
-        if not self.page.whole:
-            vms, after["next_marker"] = self.page.of(vms, "id_vm")
-        items = encoding.encode_items(answers.shape_vms, None, vms)
-        return encoding.encode_list("nodes", items, after)
+def _encode(vms: Sequence[Vm]) -> Encoded:
+    return encoding.encode_list("nodes", encode_items(answers.shape_vms, None, vms))

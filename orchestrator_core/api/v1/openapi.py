@@ -9,10 +9,11 @@ from typing import Any, Final
 import orjson
 
 from orchestrator_core import errors
-from orchestrator_core.api.errors import status_of_class, v1_code
+from orchestrator_core.api.errors import status_of_class
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v1 import answer_schemas
-from orchestrator_core.api.v1.parameters import HEADERS, QUERY, name_of
+from orchestrator_core.api.v1.errors import code_of
+from orchestrator_core.api.v1.parameters import HEADERS
 from orchestrator_core.resources import core_version
 
 _NAME_ONE_VM: Final = (
@@ -30,7 +31,7 @@ _NAME_ONE_VM: Final = (
 def document() -> dict[str, Any]:
     """Return the document."""
     # apispec is imported only when a caller asks: most servers never need it.
-    from orchestrator_core.api.openapi import Document  # noqa: PLC0415
+    from orchestrator_core.api.shared.openapi import Document  # noqa: PLC0415
     from orchestrator_core.api.v1.routes import TABLE  # noqa: PLC0415 - the table has its route
 
     made = Document(
@@ -39,9 +40,7 @@ def document() -> dict[str, Any]:
         problem=answer_schemas.ErrorSchema,
         accepted=answer_schemas.AcceptedSchema,
         media_type="application/json",
-        query=QUERY,
         headers=HEADERS,
-        name_of=name_of,
         status_of=status_of_class,
         query_error=errors.InvalidParameter,
         code_of=_code_of,
@@ -56,7 +55,7 @@ def document() -> dict[str, Any]:
 
 
 def _code_of(kind: type[errors.OrchestratorError]) -> str:
-    return "none for an unknown cloud" if kind is errors.UnknownCloud else f"`{v1_code(kind.code)}`"
+    return "none for an unknown cloud" if kind is errors.UnknownCloud else f"`{code_of(kind.code)}`"
 
 
 def document_text() -> str:

@@ -10,15 +10,16 @@ from typing import Any, Final
 from marshmallow import Schema
 
 from orchestrator_core import errors
-from orchestrator_core.api.description import (
+from orchestrator_core.api.errors import MethodNotImplemented
+from orchestrator_core.api.resource import Resource
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.description import (
     CHANGE_ERRORS,
     CLOUD_ERRORS,
     STATE_ERRORS,
     Description,
 )
-from orchestrator_core.api.errors import MethodNotImplemented, NoCloudAnswered, NoSuchRecord
-from orchestrator_core.api.resource import Resource
-from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.requests import StartRequestSchema
 from orchestrator_core.api.v1 import answer_schemas, examples, requests, schemas
 from orchestrator_core.api.v1.assignment import (
     AssignResource,
@@ -27,23 +28,15 @@ from orchestrator_core.api.v1.assignment import (
     UnknownActionResource,
     VmStatusResource,
 )
-from orchestrator_core.api.v1.assignments import AssignmentResource, AssignmentsResource
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
-from orchestrator_core.api.v1.console import ConsoleResource
-from orchestrator_core.api.v1.lists import LISTS, Listing, ListResource, NodeResource, NodesResource
+from orchestrator_core.api.v1.lists import LISTS, Listing, ListResource, NodeResource
 from orchestrator_core.api.v1.openapi import OpenApiResource
-from orchestrator_core.api.v1.operations import OperationResource, OperationsResource
-from orchestrator_core.api.v1.orphans import OrphansResource, ProcessesResource
 from orchestrator_core.api.v1.requests import (
     WHICH_VM,
     NameRequestSchema,
     ResizeRequestSchema,
 )
-from orchestrator_core.api.v1.system import (
-    AuthResource,
-    PluginsResource,
-    RootResource,
-)
+from orchestrator_core.api.v1.system import AuthResource, RootResource
 from orchestrator_core.api.v1.vm import ActResource, StartResource
 
 ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
@@ -74,10 +67,7 @@ class Route:
     methods: Mapping[str, Description]
 
 
-_PAGE: Final = ("limit", "marker")
 _HINTS: Final = "X-Cloud-Hints"
-_RECORDS: Final = (*STATE_ERRORS, errors.Unsupported)
-_LIST_ERRORS: Final = (*CLOUD_ERRORS, errors.InvalidParameter)
 _VM: Final = {"node": "3"}
 
 
@@ -97,27 +87,27 @@ def _read(path: str, make: Callable[[Services], Resource], about: Description) -
     return Route(path, make, {"get": about})
 
 
-_OWN: Final = {"/keypairs", "/networks", "/firewalls"}
-"""The lists that the API document does not have."""
-
 _SHOWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "/nodes": examples.NODES,
     "/images": examples.IMAGES,
     "/sizes": examples.FLAVORS,
     "/flavors": examples.FLAVORS,
 }
+_SUCCESSORS: Final = {"/flavors": "sizes", "/locations": "locations"}
+"""The lists of version 2 that replace those which the API document does not have."""
 
 
 def _list(path: str, listing: Listing) -> Iterator[Route]:
     name = path.strip("/")
+    successor = _SUCCESSORS.get(path)
     about = Description(
         f"List the {name} of a cloud.",
         answer_schemas.list_of(listing.key, listing.schema),
-        query=(*listing.filters, *_PAGE),
         headers=(_HINTS,),
-        raises=_LIST_ERRORS,
+        raises=CLOUD_ERRORS,
         name=f"list_{name}",
         shown=_SHOWN.get(path, {}),
-        successor=f"/api/v2/clouds/{{cloud}}{path}" if path in _OWN else "",
+        successor=f"/api/v2/clouds/{{cloud}}/{successor}" if successor else "",
     )
     return _with_cloud(path, lambda services: ListResource(services, listing), "get", about)
 
@@ -160,7 +150,7 @@ def _changes() -> Iterator[Route]:
         Description(
             "Start a VM.",
             answer_schemas.StartedSchema,
-            body=requests.StartRequestSchema,
+            body=StartRequestSchema,
             raises=(errors.ImageNotFound, errors.SizeNotFound, errors.StartFailed),
             example=examples.START,
             name="start",
@@ -257,7 +247,10 @@ def _server() -> Iterator[Route]:
     )
     yield Route("/auth", lambda _: AuthResource(), {"post": login})
     clouds = Description(
-        "List the configured clouds.", answer_schemas.ServedCloudsSchema, name="list_clouds"
+        "List the configured clouds.",
+        answer_schemas.ServedCloudsSchema,
+        name="list_clouds",
+        successor="/api/v2/clouds",
     )
     yield _read("/cloud", CloudsResource, clouds)
     cloud = Description(
@@ -265,133 +258,28 @@ def _server() -> Iterator[Route]:
         answer_schemas.CloudReportSchema,
         raises=(errors.UnknownCloud,),
         name="get_cloud",
+        successor="/api/v2/clouds/{cloud}",
     )
     yield _read("/cloud/{cloud}", CloudReportResource, cloud)
 
 
-def _nodes() -> Iterator[Route]:
-    about = Description(
-        "List the nodes of a cloud.",
-        answer_schemas.NodesSchema,
-        query=("clouds", *_PAGE),
-        headers=(_HINTS,),
-        raises=(*_LIST_ERRORS, NoCloudAnswered),
-        name="list_nodes",
-        shown=examples.NODES,
-    )
-    of_all, of_one = _with_cloud("/nodes", NodesResource, "get", about)
-    yield of_all
-    at_cloud = replace(of_one.methods["get"], query=_PAGE, raises=_LIST_ERRORS)
-    yield replace(of_one, methods={"get": at_cloud})
+def _node() -> Route:
     one = Description(
         "Show one node.",
         answer_schemas.OneNodeSchema,
         headers=(_HINTS,),
         raises=(*CLOUD_ERRORS, errors.NodeNotFound),
         name="get_node",
+        successor="/api/v2/clouds/{cloud}/nodes/{node_id}",
     )
-    yield _read("/nodes/{cloud}/{node_id:path}", NodeResource, one)
-
-
-def _records() -> Iterator[Route]:
-    """Yield the routes that version 2 has taken over."""
-
-    def record(
-        path: str, make: Callable[[Services], Resource], successor: str, **more: Any
-    ) -> Route:
-        about = Description(successor=f"/api/v2{successor}", **more)
-        if about.query:
-            about = replace(about, raises=(*about.raises, errors.InvalidParameter))
-        return _read(path, make, about)
-
-    yield record(
-        "/vm/assignments",
-        AssignmentsResource,
-        "/assignments",
-        summary="List assignments, the newest first.",
-        answer=answer_schemas.AssignmentsSchema,
-        query=(
-            *("cloud", "user", "vm_type", "node", "hostname", "assignment_state"),
-            *("caller", "backend", *_PAGE),
-        ),
-        raises=_RECORDS,
-        name="list_assignments",
-    )
-    yield record(
-        "/vm/assignments/{assignment_id}",
-        AssignmentResource,
-        "/assignments/{assignment_id}",
-        summary="Show one assignment.",
-        answer=answer_schemas.OneAssignmentSchema,
-        raises=(*_RECORDS, NoSuchRecord),
-        name="get_assignment",
-    )
-    yield record(
-        "/operations",
-        OperationsResource,
-        "/operations",
-        summary="List operations, the newest first.",
-        answer=answer_schemas.OperationsSchema,
-        query=("cloud", "operation_state", "kind", "node", "caller", "request_id", *_PAGE),
-        raises=_RECORDS,
-        name="list_operations",
-    )
-    yield record(
-        "/operations/{operation_id}",
-        OperationResource,
-        "/operations/{operation_id}",
-        summary="Show one operation.",
-        answer=answer_schemas.OneOperationSchema,
-        raises=(*_RECORDS, NoSuchRecord),
-        name="get_operation",
-    )
-    yield record(
-        "/orphans",
-        OrphansResource,
-        "/orphans",
-        summary="List VMs with this installation's marker that no record owns.",
-        answer=answer_schemas.OrphansSchema,
-        query=("cloud",),
-        raises=_RECORDS,
-        name="list_orphans",
-    )
-    yield record(
-        "/processes",
-        ProcessesResource,
-        "/processes",
-        summary="List the processes that work on the database.",
-        answer=answer_schemas.ProcessesSchema,
-        raises=(*_RECORDS, errors.InvalidParameter),
-        name="list_processes",
-    )
-    yield record(
-        "/plugins",
-        PluginsResource,
-        "/plugins",
-        summary="List the plugins found.",
-        answer=answer_schemas.PluginsSchema,
-        name="list_plugins",
-    )
-
-
-def _console() -> Iterator[Route]:
-    about = Description(
-        "Show the end of what a VM has written to its console, at most 1 MiB.",
-        answer_schemas.ConsoleSchema,
-        query=("node", "hostname"),
-        headers=(_HINTS,),
-        raises=(*_LIST_ERRORS, errors.NodeNotFound),
-        name="get_console",
-    )
-    return _with_cloud("/vm/console", ConsoleResource, "get", about)
+    return _read("/nodes/{cloud}/{node_id:path}", NodeResource, one)
 
 
 def _status() -> Iterator[Route]:
     about = Description(
         "List the VMs that the assignment backend of a cloud knows.",
         answer_schemas.list_of("nodes", schemas.VmSchema),
-        query=_PAGE,
-        raises=(*_LIST_ERRORS, *STATE_ERRORS),
+        raises=(*CLOUD_ERRORS, *STATE_ERRORS),
         name="list_vms",
     )
     return _with_cloud("/vm/status", VmStatusResource, "get", about)
@@ -399,12 +287,10 @@ def _status() -> Iterator[Route]:
 
 TABLE: Final = (
     *_server(),
-    *_nodes(),
     *(route for path, listing in LISTS.items() for route in _list(path, listing)),
+    _node(),
     *_changes(),
     *_status(),
-    *_console(),
-    *_records(),
 )
 """All routes of version 1 that serve a method or that the API document names."""
 

@@ -73,12 +73,6 @@ class NodeSchema(FromCloudSchema):
     extra = fields.Dict(required=True, metadata={"description": "What only this cloud tells."})
 
 
-class NodeOfCloudSchema(NodeSchema):
-    """One node among those of several clouds."""
-
-    cloud = fields.String(metadata={"description": "With `clouds`: the cloud's name."})
-
-
 class ImageSchema(FromCloudSchema):
     """One image."""
 
@@ -95,25 +89,6 @@ class LocationSchema(FromCloudSchema):
     """One location."""
 
     country = _optional("The country; null if the cloud does not name it.")
-
-
-class KeyPairSchema(FromCloudSchema):
-    """One key pair."""
-
-    fingerprint = _optional("The fingerprint in the cloud's own form; null if it has none.")
-
-
-class NetworkSchema(FromCloudSchema):
-    """One network or subnet."""
-
-    cidr = _optional("The range of addresses; null if unknown.")
-    location = _optional("The id of the only location in which it can be used; null if unknown.")
-
-
-class FirewallSchema(FromCloudSchema):
-    """One security group, firewall group or network tag."""
-
-    description = _optional("Its description; null if it has none.")
 
 
 class VmSchema(Schema):

@@ -6,9 +6,10 @@ from marshmallow import Schema
 
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.cloud_resource import Parameters
+from orchestrator_core.api.shared.requests import StartRequestSchema, load
 from orchestrator_core.api.v1 import requests
-from orchestrator_core.api.v1.base import Parameters
-from orchestrator_core.api.v1.change import ChangeResource
+from orchestrator_core.api.v1.changes import ChangeResource
 from orchestrator_core.broker.operations.change import (
     Change,
     Made,
@@ -22,7 +23,7 @@ class StartResource(ChangeResource[Started]):
     """``POST /vm/start{/<cloud>}``."""
 
     operation = "start_vm"
-    schema = requests.StartRequestSchema()
+    schema = StartRequestSchema()
 
     async def on_post(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
@@ -33,7 +34,7 @@ class StartResource(ChangeResource[Started]):
     async def make(self, change: Change, wanted: Parameters) -> Started:
         """Start the VM."""
         # An extension may have changed the fields.
-        checked = requests.load(self.schema, wanted)
+        checked = load(self.schema, wanted)
         return await self.services.broker.start_vm(change, await start_order(change.cloud, checked))
 
 
@@ -63,7 +64,7 @@ class ActResource(ChangeResource[Made]):
     async def make(self, change: Change, wanted: Parameters) -> Made:
         """Make the change."""
         # An extension may have changed the fields.
-        checked = requests.load(self.schema, wanted)
+        checked = load(self.schema, wanted)
         vm = VmReference(checked.get("node"), checked.get("hostname"))
         arguments = {name: checked[name] for name in checked.keys() - {"node", "hostname"}}
         return await self.services.broker.act(change, self.operation, vm, arguments)

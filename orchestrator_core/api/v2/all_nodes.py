@@ -9,16 +9,15 @@ from typing import Any
 
 import structlog
 
-from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.errors import NoCloudAnswered
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1.base import CloudResource
-from orchestrator_core.api.v1.encoding import joined
+from orchestrator_core.api.shared.cloud_resource import CloudResource
+from orchestrator_core.api.shared.encoded import answer_with
+from orchestrator_core.api.shared.encoding import encode_list
 from orchestrator_core.api.v2 import queries
-from orchestrator_core.api.v2.encoding import encode_list
-from orchestrator_core.api.v2.nodes import selection_of
+from orchestrator_core.api.v2.node_shapes import Items, NodeItems, merged
 from orchestrator_core.api.v2.problems import InvalidQuery
-from orchestrator_core.api.v2.shapes import NodeItems, Selection
+from orchestrator_core.api.v2.selection import PARAMETERS, Selection
 from orchestrator_core.clouds.cloud import Cloud, Question
 from orchestrator_core.errors import OrchestratorError
 
@@ -30,7 +29,7 @@ class _Part:
     """One cloud's part of the answer; ``nodes`` is None when the cloud did not answer."""
 
     report: dict[str, Any]
-    nodes: Encoded | None = None
+    nodes: Items | None = None
 
 
 class AllNodesResource(CloudResource):
@@ -42,8 +41,8 @@ class AllNodesResource(CloudResource):
         Raises:
             NoCloudAnswered: when none of the clouds answered.
         """
-        given = queries.parameters(req, ["clouds", "name", "state"])
-        selection = selection_of(given)
+        given = queries.parameters(req, ["clouds", *PARAMETERS])
+        selection = Selection.read(given)
         clouds = self._wanted(given.get("clouds"))
         parts = await asyncio.gather(*(self._part(req, cloud, selection) for cloud in clouds))
         reports = [part.report for part in parts]
@@ -51,7 +50,8 @@ class AllNodesResource(CloudResource):
         if not lists and parts:
             raise NoCloudAnswered(reports)
         after = {"complete": len(lists) == len(parts), "clouds": reports}
-        answer_with(resp, encode_list("nodes", joined(lists), after))
+        items = await asyncio.to_thread(merged, lists)
+        answer_with(resp, encode_list({}, "nodes", items, after))
 
     def _wanted(self, given: str | None) -> list[Cloud]:
         known = self.services.registry.clouds
@@ -65,7 +65,7 @@ class AllNodesResource(CloudResource):
 
     async def _part(self, req: Request, cloud: Cloud, selection: Selection) -> _Part:
         begun = time.monotonic()
-        shape = NodeItems(cloud.name, selection, self.services.broker.holders)
+        shape = NodeItems(cloud, selection, self.services.broker.view)
         try:
             reading = await self.read(req, cloud, Question("list_nodes", shape))
         except OrchestratorError as error:

@@ -1,19 +1,36 @@
-"""The form in which version 2 shows records, and the encoding of its lists."""
+"""The form in which version 2 shows records."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.encoding import encode, encode_each, encode_item, encode_list
+from orchestrator_core.api.shared.readable import readable
+from orchestrator_core.api.shared.times import when
 from orchestrator_core.api.v2.shapes import Owner, shape_node
 from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
 from orchestrator_core.broker.operations.change import Acted, Assigned, ImageMade, Made, Started
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Attempt, Operation
 
+if TYPE_CHECKING:  # they import SQLAlchemy, which is loaded only on a server with a database
+    from orchestrator_core.broker.orphans.orphans import Orphan
+    from orchestrator_core.broker.queries import OrphanScan
+
 
 def shape_operation(operation: Operation) -> dict[str, Any]:
-    """Return an operation."""
+    """Return an operation.
+
+    Raises:
+        StateUnavailable: when the operation's row is damaged.
+    """
+    with readable(f"operation {operation.id}"):
+        return _shape_operation(operation)
+
+
+def _shape_operation(operation: Operation) -> dict[str, Any]:
     error = None
     if operation.error_code is not None:
         error = {"error_code": operation.error_code, "detail": operation.error_message}
@@ -36,6 +53,12 @@ def shape_operation(operation: Operation) -> dict[str, Any]:
         "deadline_at": when(operation.deadline_at),
         "finished_at": when(operation.finished_at),
     }
+
+
+def encode_operation(operation: Operation, attempts: Sequence[Attempt]) -> bytes:
+    """Return the answer with an operation and its attempts."""
+    history = [shape_attempt(attempt) for attempt in attempts]
+    return encode({**shape_operation(operation), "history": history})
 
 
 def _result(operation: Operation) -> dict[str, Any] | None:
@@ -99,6 +122,15 @@ def shape_assignment(assignment: Assignment) -> dict[str, Any]:
     }
 
 
+def encode_assignment(assignment: Assignment, events: Sequence[AssignmentEvent]) -> Encoded:
+    """Return the answer with an assignment and its events; this blocks.
+
+    A lease that is renewed every minute makes half a million events a year.
+    """
+    shown = encode_item(shape_assignment(assignment))
+    return Encoded((shown[:-1], b',"history":[', encode_each(events, shape_event), b"]}"))
+
+
 def shape_event(event: AssignmentEvent) -> dict[str, Any]:
     """Return one event of an assignment."""
     return {
@@ -108,4 +140,64 @@ def shape_event(event: AssignmentEvent) -> dict[str, Any]:
         "caller": event.caller,
         "request_id": event.request_id,
         "reason": event.reason,
+    }
+
+
+def shape_orphan(orphan: Orphan) -> dict[str, Any]:
+    """Return an orphan with the meaning of its reason."""
+    return {
+        "id": orphan.id,
+        "cloud": orphan.cloud,
+        "node": orphan.node_id,
+        "name": orphan.name,
+        "reason": orphan.reason,
+        "detail": orphan.explanation,
+        "operation": orphan.operation_id,
+        "first_seen_at": when(orphan.first_seen_at),
+        "last_seen_at": when(orphan.last_seen_at),
+        "times_seen": orphan.times_seen,
+        "ignored_at": when(orphan.ignored_at),
+        "ignored_by": orphan.ignored_by,
+    }
+
+
+def shape_scan(scan: OrphanScan) -> dict[str, Any]:
+    """Return the result of a cloud's last orphan scan."""
+    return {
+        "cloud": scan.cloud,
+        "ended_at": when(scan.ended_at),
+        "complete": scan.ended_at is not None and scan.error_message is None,
+        "nodes": scan.nodes,
+        "detail": scan.error_message,
+    }
+
+
+def encode_orphans(found: Sequence[Orphan], scans: Sequence[OrphanScan]) -> Encoded:
+    """Return the answer with orphans and the results of scans; this blocks."""
+    shown = [shape_scan(scan) for scan in scans]
+    return encode_list({}, "orphans", encode_each(found, shape_orphan), {"scans": shown})
+
+
+def encode_processes(held: str, clock: str, found: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the answer with the processes.
+
+    Args:
+        held: why no VM is destroyed; empty if VMs are destroyed.
+        clock: why the database's clock is in doubt; empty if it is not.
+        found: the rows of the processes.
+    """
+    shown = [shape_process(process) for process in found]
+    holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
+    return encode({"processes": shown, **holds})
+
+
+def shape_process(process: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a process that works on the database."""
+    return {
+        "id": process["id"],
+        "kind": process["kind"],
+        "version": process["version"],
+        "started_at": when(process["started_at"]),
+        "seen_at": when(process["seen_at"]),
+        "silent": round(process["silent"], 3),
     }

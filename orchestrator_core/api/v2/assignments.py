@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1.base import Parameters
-from orchestrator_core.api.v1.encoding import encode_each, encode_item
-from orchestrator_core.api.v1.requests import lease_seconds
+from orchestrator_core.api.shared.cloud_resource import Parameters
+from orchestrator_core.api.shared.encoded import Encoded, answer_with
+from orchestrator_core.api.shared.requests import lease_seconds
 from orchestrator_core.api.v2 import answers, queries, requests
 from orchestrator_core.api.v2.changes import ChangeResource
-from orchestrator_core.api.v2.conditional import generation_meant
 from orchestrator_core.api.v2.cursors import USUAL, tell_next, window
+from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.records import RecordsResource, encode_rows
 from orchestrator_core.broker.ledger.vm import Assignment, AssignmentEvent
 from orchestrator_core.broker.operations.change import Assigned, AssignOrder, Change, VmReference
@@ -119,7 +119,9 @@ class AssignmentResource(_OneAssignmentResource):
 
         async def work(wanted: dict[str, Any]) -> tuple[Assignment, Encoded]:
             assignment, events = await self._find(wanted["assignment"])
-            return assignment, await asyncio.to_thread(_encode, assignment, events)
+            return assignment, await asyncio.to_thread(
+                answers.encode_assignment, assignment, events
+            )
 
         asked = {"assignment": assignment_id}
         assignment, body = await self.watched(req, "get_assignment", asked, work)
@@ -132,7 +134,7 @@ class AssignmentResource(_OneAssignmentResource):
         """Release the VM and destroy it."""
         queries.parameters(req, [])
         assignment, _events = await self._find(assignment_id)
-        await _Release(self._resources, assignment, generation_meant(req)).of(req, resp)
+        await _Release(self._resources, assignment, _generation_meant(req)).of(req, resp)
 
 
 class RenewResource(_OneAssignmentResource):
@@ -144,7 +146,22 @@ class RenewResource(_OneAssignmentResource):
         """Set the end of the lease to the requested duration from now."""
         queries.parameters(req, [])
         assignment, _events = await self._find(assignment_id)
-        await _Renew(self._resources, assignment, generation_meant(req)).of(req, resp)
+        await _Renew(self._resources, assignment, _generation_meant(req)).of(req, resp)
+
+
+def _generation_meant(req: Request) -> int | None:
+    """Return the generation of an assignment in ``If-Match``; None without the header.
+
+    Raises:
+        InvalidQuery: when the header is not the ``ETag`` of an assignment.
+    """
+    given = req.get_header("If-Match")
+    if given is None:
+        return None
+    found = re.fullmatch(r'"([1-9][0-9]{0,9})"', given.strip())
+    if found is None:
+        raise InvalidQuery("If-Match", 'must be the ETag of an assignment, such as "3"')
+    return int(found[1])
 
 
 class _OfAssignment(ChangeResource[Assigned]):
@@ -208,9 +225,3 @@ class _Renew(_OfAssignment):
         assert lease is not None
         vm = VmReference(wanted["node"])
         return await self.services.broker.renew_vm(change, vm, lease, self._generation)
-
-
-def _encode(assignment: Assignment, events: Sequence[AssignmentEvent]) -> Encoded:
-    shown = encode_item(answers.shape_assignment(assignment))
-    history = encode_each(events, answers.shape_event)
-    return Encoded((shown[:-1], b',"history":[', history, b"]}"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1.change import ChangeResource as SharedChangeResource
-from orchestrator_core.api.v2 import answers, encoding, prefer
+from orchestrator_core.api.shared.change import ChangeResource as SharedChangeResource
+from orchestrator_core.api.shared.encoding import encode
+from orchestrator_core.api.v2 import answers, prefer
 from orchestrator_core.broker.operations.change import Made
 from orchestrator_core.broker.operations.operation import Operation
 
@@ -28,7 +29,7 @@ class ChangeResource(SharedChangeResource[M]):
 
     def show_made(self, req: Request, resp: Response, made: Made) -> None:
         """Answer with the result of a change that was made just now or earlier."""
-        cloud = req.context.cloud
+        cloud = req.context.cloud if made.operation is None else made.operation.cloud
         shown = answers.shape_made(cloud, made)
         if made.operation is not None:
             resp.set_header("Operation-Id", made.operation.id)
@@ -37,12 +38,13 @@ class ChangeResource(SharedChangeResource[M]):
             resp.status = 201
             place = f"{req.root_path}/api/v2/clouds/{cloud}/nodes/{made.node_id}"
             resp.set_header("Location", place)
-        resp.data = encoding.encode(shown)
+        resp.data = encode(shown)
 
     def show_accepted(self, req: Request, resp: Response, operation: Operation) -> None:
         """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
         resp.status = 202
         resp.set_header("Location", f"{req.root_path}/api/v2/operations/{operation.id}")
-        resp.set_header("Preference-Applied", prefer.applied(req))
+        if req.get_header("Prefer") is not None:
+            resp.set_header("Preference-Applied", prefer.applied(req))
         resp.set_header("Retry-After", "1")
-        resp.data = encoding.encode({"operation": answers.shape_operation(operation)})
+        resp.data = encode({"operation": answers.shape_operation(operation)})

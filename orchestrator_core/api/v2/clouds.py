@@ -7,9 +7,10 @@ from typing import Any
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1.clouds import CloudReport
-from orchestrator_core.api.v1.watched import watched
-from orchestrator_core.api.v2 import encoding, queries
+from orchestrator_core.api.shared.cloud_report import CloudReport
+from orchestrator_core.api.shared.encoding import encode
+from orchestrator_core.api.shared.watched import watched
+from orchestrator_core.api.v2 import queries
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import OrchestratorError
 
@@ -27,7 +28,7 @@ class CloudsResource(Resource):
         async def work(_: dict[str, Any]) -> bytes:
             clouds = self._services.registry.clouds.values()
             shown = await asyncio.gather(*(self._shown(cloud) for cloud in clouds))
-            return encoding.encode({"clouds": shown})
+            return encode({"clouds": shown})
 
         resp.data = await watched(self._services, req, "list_clouds", {}, work)
 
@@ -69,4 +70,4 @@ class CloudResource(Resource):
 
     async def _encoded(self, wanted: dict[str, Any]) -> bytes:
         asked = self._services.registry.cloud(wanted["cloud"])
-        return encoding.encode(await CloudReport(self._services).of(asked))
+        return encode(await CloudReport(self._services).of(asked))

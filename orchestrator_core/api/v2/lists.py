@@ -9,14 +9,14 @@ from typing import Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.caching import acceptable_age, tell_age
-from orchestrator_core.api.encoded import answer_with
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1.base import CloudResource
+from orchestrator_core.api.shared.caching import acceptable_age, tell_age
+from orchestrator_core.api.shared.cloud_resource import CloudResource
+from orchestrator_core.api.shared.conditional import answer_unchanged, is_unchanged
+from orchestrator_core.api.shared.encoded import answer_with
 from orchestrator_core.api.v2 import queries, schemas
-from orchestrator_core.api.v2.conditional import answer_unchanged, is_unchanged
-from orchestrator_core.api.v2.cursors import tell_next, window
+from orchestrator_core.api.v2.cursors import Window, tell_next, window
 from orchestrator_core.api.v2.problems import InvalidQuery
 from orchestrator_core.api.v2.shapes import ListAnswer, ListShape
 from orchestrator_core.clouds.cloud import Cloud, Question
@@ -30,13 +30,18 @@ class Listing:
     Attributes:
         operation: the hook that returns the list.
         schema: the schema of one thing in the answer.
-        filters: the parameters that filter the list, in the order of the arguments of
-            :class:`Driver`'s method after ``limit`` and ``marker``.
+        filters: the parameters with which the cloud filters the list, in the order of the arguments
+            of :class:`Driver`'s method after ``limit`` and ``marker``.
     """
 
     operation: str
     schema: type[Schema]
     filters: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that filter the list; every list can be filtered by name."""
+        return self.filters or ("name",)
 
 
 LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
@@ -50,6 +55,16 @@ LISTS: Final[Mapping[str, Listing]] = MappingProxyType(
     }
 )
 """The lists by the last part of their path, which is also the key in the answer."""
+
+
+def page_of_cloud(asked: Cloud, operation: str, page: Window) -> dict[str, str | int | None]:
+    """Return the parameters for a cloud that can return a page of a list.
+
+    The limit is one more than is shown: the extra item says whether there is a next page.
+    """
+    if page.limit is None or not asked.pages(operation):
+        return {}
+    return {"limit": page.limit + 1, "marker": page.after}
 
 
 class ListResource(CloudResource):
@@ -68,12 +83,20 @@ class ListResource(CloudResource):
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with the whole list, or with the page that the query asks for."""
-        given = queries.parameters(req, [*self._listing.filters, "limit", "cursor"])
+        listing = self._listing
+        given = queries.parameters(req, [*listing.parameters, "limit", "cursor"])
         asked = self.cloud(cloud)
-        shape = ListShape(asked.name, self._key, self._listing.schema, window(given))
-        filters = {name: given.get(name) for name in self._listing.filters}
-        chosen = {"limit": None, "marker": None, **filters} if any(filters.values()) else {}
-        question = Question(self._listing.operation, shape, chosen)
+        name = None if "name" in listing.filters else given.get("name")
+        page = window(given)
+        shape = ListShape(asked.name, self._key, listing.schema, page, name)
+        filters = {name: given.get(name) for name in listing.filters}
+        chosen: dict[str, str | int | None] = {}
+        if any(filters.values()):
+            part = page_of_cloud(asked, listing.operation, page)
+            chosen = {"limit": None, "marker": None, **part, **filters}
+        elif name is None:
+            chosen = page_of_cloud(asked, listing.operation, page)
+        question = Question(listing.operation, shape, chosen)
         await self.answer_list(req, resp, asked, question, given)
 
     async def answer_list(

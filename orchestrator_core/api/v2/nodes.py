@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -13,23 +13,24 @@ from marshmallow import Schema
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.v1 import requests as shared_requests
-from orchestrator_core.api.v1.base import Parameters
-from orchestrator_core.api.v2 import encoding, queries, requests, schemas
+from orchestrator_core.api.shared import encoding
+from orchestrator_core.api.shared.cloud_resource import Parameters
+from orchestrator_core.api.shared.conditional import answer_unchanged, etag_of, is_unchanged
+from orchestrator_core.api.shared.requests import load
+from orchestrator_core.api.v2 import queries, requests, schemas
 from orchestrator_core.api.v2.changes import ChangeResource
-from orchestrator_core.api.v2.conditional import answer_unchanged, etag_of, is_unchanged
-from orchestrator_core.api.v2.cursors import window
-from orchestrator_core.api.v2.lists import Listing, ListResource
+from orchestrator_core.api.v2.cursors import Window, window
+from orchestrator_core.api.v2.lists import Listing, ListResource, page_of_cloud
 from orchestrator_core.api.v2.node_path import NodePath
-from orchestrator_core.api.v2.problems import InvalidQuery
-from orchestrator_core.api.v2.shapes import Holders, ListShape, Owner, Selection, shape_node
+from orchestrator_core.api.v2.node_shapes import KeptAnswers, NodeShape, NodesShape
+from orchestrator_core.api.v2.selection import EVERYTHING, PARAMETERS, Selection
+from orchestrator_core.api.v2.shapes import ListAnswer
 from orchestrator_core.broker.operations.change import Change, Made, Started, VmReference
 from orchestrator_core.broker.operations.start_order import start_order
-from orchestrator_core.clouds.cloud import Question
-from orchestrator_core.model import CloudDescription, Node, NodeState
+from orchestrator_core.clouds.cloud import Cloud, Question
+from orchestrator_core.model import CloudDescription
 
-_STATES: Final = tuple(state.value for state in NodeState)
-"""The values of the filter ``state``."""
+_PARAMETERS: Final = (*PARAMETERS, "limit", "cursor")
 
 NODES: Final = Listing("list_nodes", schemas.NodeSchema)
 
@@ -76,17 +77,6 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 """The actions on a node by the last part of their path."""
 
 
-def selection_of(given: Mapping[str, str]) -> Selection:
-    """Return the filters of a query.
-
-    Raises:
-        InvalidQuery: for a state that no node can have.
-    """
-    if given.get("state", _STATES[0]) not in _STATES:
-        raise InvalidQuery("state", f"must be one of {', '.join(_STATES)}")
-    return Selection(given.get("name"), given.get("state"))
-
-
 class NodesResource(ChangeResource[Started], ListResource):
     """``GET`` and ``POST /clouds/{cloud}/nodes``."""
 
@@ -96,17 +86,25 @@ class NodesResource(ChangeResource[Started], ListResource):
 
     def __init__(self, services: Services) -> None:
         ListResource.__init__(self, services, "nodes", NODES)
+        self._kept = KeptAnswers()
+        self._whole: dict[Cloud, Question[ListAnswer]] = {}
 
     async def on_get(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Answer with the nodes of a cloud."""
-        given = queries.parameters(req, ["name", "state", "limit", "cursor"])
+        given = queries.parameters(req, _PARAMETERS)
         asked = self.cloud(cloud)
-        selection = selection_of(given)
-        holders = self.services.broker.holders
-        shape = ListShape(
-            asked.name, "nodes", schemas.NodeSchema, window(given), selection, holders
-        )
-        await self.answer_list(req, resp, asked, Question("list_nodes", shape), given)
+        if given:
+            question = self._question(asked, window(given), Selection.read(given))
+        else:  # the usual request, whose question is made once
+            question = self._whole.get(asked) or self._question(asked, Window(), EVERYTHING)
+            self._whole[asked] = question
+        await self.answer_list(req, resp, asked, question, given)
+
+    def _question(self, asked: Cloud, page: Window, selection: Selection) -> Question[ListAnswer]:
+        shape = NodesShape(asked, page, selection, self.services.broker.view, self._kept)
+        is_chosen = selection != EVERYTHING
+        part = {} if is_chosen else page_of_cloud(asked, "list_nodes", page)
+        return Question("list_nodes", shape, part)
 
     async def on_post(self, req: Request, resp: Response, cloud: str = "", **_: str) -> None:
         """Start a node; answer once the cloud has accepted it, or as ``wait_for`` says."""
@@ -116,22 +114,9 @@ class NodesResource(ChangeResource[Started], ListResource):
 
     async def make(self, change: Change, wanted: Parameters) -> Started:
         """Start the node."""
-        checked = shared_requests.load(self.schema, wanted)
+        checked = load(self.schema, wanted)
         order = await start_order(change.cloud, checked)
         return await self.services.broker.start_vm(change, order)
-
-
-@dataclass(frozen=True, slots=True)
-class _NodeShape:
-    """The function that shapes and encodes one node, in the cloud's threads."""
-
-    cloud: str
-    holders: Callable[[str], Holders]
-
-    def __call__(self, _: CloudDescription, node: Node) -> bytes:
-        """Return the answer for one node."""
-        owner = Owner.of(self.cloud, self.holders)
-        return encoding.encode(shape_node(owner, node))
 
 
 class NodeResource(ChangeResource[Made]):
@@ -152,7 +137,7 @@ class NodeResource(ChangeResource[Made]):
             output = await self.read(req, asked, Question("get_console_output", _output, which))
             resp.data = output.value
             return
-        shape = _NodeShape(asked.name, self.services.broker.holders)
+        shape = NodeShape(asked, self.services.broker.view)
         reading = await self.read(req, asked, Question("get_node", shape, {"node": node}))
         etag = etag_of(reading.value)
         if is_unchanged(req, etag):

@@ -22,7 +22,7 @@ from orchestrator_core.resources import core_version
 def document() -> dict[str, Any]:
     """Return the document."""
     # apispec is imported only when a caller asks: most servers never need it.
-    from orchestrator_core.api.openapi import Document  # noqa: PLC0415
+    from orchestrator_core.api.shared.openapi import Document  # noqa: PLC0415
     from orchestrator_core.api.v2.routes import TABLE  # noqa: PLC0415 - the table has its route
 
     return Document(

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from orchestrator_core.api.encoded import Encoded, answer_with
 from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v2 import answers, encoding, queries
+from orchestrator_core.api.shared.encoded import Encoded, answer_with
+from orchestrator_core.api.v2 import answers, queries
 from orchestrator_core.api.v2.cursors import USUAL, tell_next, window
 from orchestrator_core.api.v2.records import RecordsResource, encode_rows
 from orchestrator_core.broker.operations.kinds import KINDS
@@ -65,8 +65,7 @@ class OperationResource(RecordsResource):
 
         async def work(wanted: dict[str, Any]) -> bytes:
             operation, attempts = await self._ended(self.identity(wanted["operation"]), seconds)
-            history = [answers.shape_attempt(attempt) for attempt in attempts]
-            return encoding.encode({**answers.shape_operation(operation), "history": history})
+            return answers.encode_operation(operation, attempts)
 
         asked = {"operation": operation_id}
         resp.data = await self.watched(req, "get_operation", asked, work)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from marshmallow import fields, validate
 
+from orchestrator_core.api.v2.label_selector import EXAMPLE
+from orchestrator_core.api.v2.sorting import KEYS
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.states import AssignmentState, OperationState
 from orchestrator_core.model import NodeState
@@ -34,6 +36,17 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
         "owner": _text("The account that owns the image, in the cloud's own words."),
         "architecture": _text("The architecture of the processor.", "x86_64"),
         "node_state": _one_of("The state of the VM.", *(state.value for state in NodeState)),
+        "label_selector": _text(
+            "Requirements on the tags, separated by commas, all of which must be met: `key`, "
+            "`!key`, `key=value`, `key!=value`, `key in (a,b)`, `key notin (a,b)`. `!=` and "
+            "`notin` also fit a VM without the tag.",
+            EXAMPLE,
+        ),
+        "sort": _text(
+            f"Fields to sort by, separated by commas: {', '.join(f'`{name}`' for name in KEYS)}. "
+            "A `-` before a field sorts it in descending order. VMs without a value come last.",
+            "name,-created_at",
+        ),
         "clouds": _text("Names of clouds, separated by commas; without it all clouds."),
         "cloud": _text("The name of the cloud."),
         "operation_state": _one_of("The state of the operation.", *OperationState),

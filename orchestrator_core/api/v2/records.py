@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from orchestrator_core.api.encoded import Encoded
-from orchestrator_core.api.v1 import encoding
-from orchestrator_core.api.v1.records import RecordsResource as SharedRecordsResource
+from orchestrator_core.api.errors import NoSuchRecord
+from orchestrator_core.api.resource import Request, Resource
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared import encoding
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.watched import watched
 from orchestrator_core.api.v2.cursors import cursor_after
-from orchestrator_core.api.v2.encoding import encode_list
 from orchestrator_core.api.v2.problems import InvalidQuery
-from orchestrator_core.errors import UnknownCloud
+from orchestrator_core.errors import UnknownCloud, Unsupported
 from orchestrator_core.settings.faults import nearest
 
+if TYPE_CHECKING:  # it imports SQLAlchemy, which is loaded only on a server with a database
+    from orchestrator_core.broker.queries import OperationQueries
+
+T = TypeVar("T")
 Row = TypeVar("Row", bound=Any)
 
 _MOST_BYTES: Final = 4_194_304
@@ -22,10 +28,46 @@ _MOST_BYTES: Final = 4_194_304
 _SHOWN: Final = 64
 
 
-class RecordsResource(SharedRecordsResource):
+class RecordsResource(Resource):
     """A route that shows records."""
 
-    async def filters(  # type: ignore[override]  # version 2 reads the query before
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def watched(
+        self,
+        req: Request,
+        operation: str,
+        parameters: dict[str, Any],
+        work: Callable[[dict[str, Any]], Awaitable[T]],
+    ) -> T:
+        """Act as :func:`~orchestrator_core.api.shared.watched.watched`."""
+        return await watched(self._services, req, operation, parameters, work)
+
+    @property
+    def records(self) -> OperationQueries:
+        """Return the queries of recorded operations and assignments.
+
+        Raises:
+            Unsupported: when this server has no ``[state]``.
+        """
+        records = self._services.broker.records
+        if records is None:
+            raise Unsupported("This server has no [state], so nothing is recorded")
+        return records
+
+    @staticmethod
+    def identity(name: str) -> str:
+        """Return the id that a path names.
+
+        Raises:
+            NoSuchRecord: when no record can have that id.
+        """
+        if "\0" in name:
+            raise NoSuchRecord(f"There is no record {name[:_SHOWN]!r}")
+        return name
+
+    async def filters(
         self,
         given: Mapping[str, str],
         columns: Mapping[str, str],
@@ -40,24 +82,29 @@ class RecordsResource(SharedRecordsResource):
 
         Raises:
             InvalidQuery: for a value that can never match; an empty list would hide the fault.
+            Unsupported: when this server has no ``[state]``.
         """
+        records = self.records
         for name, options in choices.items():
             if name in given and given[name] not in options:
                 raise InvalidQuery(name, f"must be one of {', '.join(options)}")
         filters = {columns[name]: value for name, value in given.items() if name in columns}
         if "cloud" in filters:
-            filters["cloud"] = await self._own_name(filters["cloud"])
+            filters["cloud"] = await self._own_name(records, filters["cloud"])
         return filters
 
-    async def _own_name(self, named: str) -> str:
+    async def _own_name(self, records: OperationQueries, named: str) -> str:
+        """Return the name of a cloud that is configured, or that recorded rows still name."""
         registry = self._services.registry
         try:
             return registry.cloud(named).name
         except UnknownCloud:
-            if await self.records.has_cloud(named):
+            if await records.has_cloud(named):
                 return named
-        hint = nearest(named[:_SHOWN], registry.clouds)
-        raise InvalidQuery("cloud", f"there is no cloud {named[:_SHOWN]!r}{hint}")
+        shown = named[:_SHOWN]
+        there = ", ".join(sorted(registry.clouds)) or "none"
+        hint = nearest(shown, registry.clouds)
+        raise InvalidQuery("cloud", f"there is no cloud {shown!r}{hint}; there are: {there}")
 
 
 def encode_rows(
@@ -90,4 +137,4 @@ def encode_rows(
             yield text
 
     items = Encoded(encoding.grouped(texts()))
-    return encode_list(key, items, {"next": cursor}), cursor
+    return encoding.encode_list({}, key, items, {"next": cursor}), cursor

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import RAISE, Schema
-
-from orchestrator_core.api.v1.requests import Lease, StartRequestSchema
+from orchestrator_core.api.shared.requests import Lease, RequestSchema, StartRequestSchema
 from orchestrator_core.validation.text import Text
 
 
@@ -12,20 +10,11 @@ class CreateNodeSchema(StartRequestSchema):
     """``POST /clouds/{cloud}/nodes``."""
 
 
-class Request(Schema):
-    """A body in which unknown fields are refused."""
-
-    class Meta:
-        """Options that make unknown keys an error."""
-
-        unknown = RAISE
-
-
-class NothingSchema(Request):
+class NothingSchema(RequestSchema):
     """An action without parameters."""
 
 
-class AssignSchema(Request):
+class AssignSchema(RequestSchema):
     """``POST /assignments``."""
 
     cloud = Text()
@@ -36,19 +25,19 @@ class AssignSchema(Request):
     lease = Lease()
 
 
-class RenewSchema(Request):
+class RenewSchema(RequestSchema):
     """``POST /assignments/{id}/renew``."""
 
     lease = Lease(required=True)
 
 
-class ResizeSchema(Request):
+class ResizeSchema(RequestSchema):
     """The action ``resize``."""
 
     size = Text(required=True, metadata={"description": "The new size, by id or name."})
 
 
-class NameSchema(Request):
+class NameSchema(RequestSchema):
     """The actions ``rename`` and ``create_image``."""
 
     name = Text(required=True, metadata={"description": "The new name."})

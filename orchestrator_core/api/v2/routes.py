@@ -8,15 +8,15 @@ from itertools import starmap
 from typing import Any, Final
 
 from orchestrator_core import errors
-from orchestrator_core.api.description import (
+from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
+from orchestrator_core.api.resource import Resource
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.description import (
     CHANGE_ERRORS,
     CLOUD_ERRORS,
     STATE_ERRORS,
     Description,
 )
-from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
-from orchestrator_core.api.resource import Resource
-from orchestrator_core.api.services import Services
 from orchestrator_core.api.v2 import requests, schemas
 from orchestrator_core.api.v2.all_nodes import AllNodesResource
 from orchestrator_core.api.v2.assignments import (
@@ -29,9 +29,17 @@ from orchestrator_core.api.v2.lists import LISTS, ListResource
 from orchestrator_core.api.v2.nodes import ACTIONS, Action, NodeResource, NodesResource
 from orchestrator_core.api.v2.openapi import OpenApiResource
 from orchestrator_core.api.v2.operations import OperationResource, OperationsResource
-from orchestrator_core.api.v2.system import OrphansResource, PluginsResource, ProcessesResource
+from orchestrator_core.api.v2.orphans import (
+    DECISIONS,
+    Decision,
+    DecisionResource,
+    OrphanResource,
+    OrphansResource,
+)
+from orchestrator_core.api.v2.system import PluginsResource, ProcessesResource
 
 _PAGE: Final = ("limit", "cursor")
+_NODES: Final = ("name", "node_state", "label_selector", "sort")
 _CHANGE: Final = ("Idempotency-Key", "Prefer")
 _RECORD: Final = (*STATE_ERRORS, NoSuchRecord, errors.Unsupported)
 
@@ -59,7 +67,7 @@ def _list(key: str) -> Route:
         f"List the {key} of a cloud.",
         schemas.page_of(key, listing.schema),
         name=f"list_{key}",
-        query=(*listing.filters, *_PAGE),
+        query=(*listing.parameters, *_PAGE),
         headers=("If-None-Match", "X-Cloud-Hints"),
         raises=CLOUD_ERRORS,
     )
@@ -87,6 +95,23 @@ def _action(name: str, action: Action) -> Route:
     )
     path = f"/clouds/{{cloud}}/nodes/{{node}}/actions/{name}"
     return Route(path, NodeResource, {"post": about}, is_part=True)
+
+
+def _decision(name: str, decision: Decision) -> Route:
+    about = _change(
+        decision.summary,
+        schemas.AcceptedSchema if decision.is_async else schemas.ActedSchema,
+        status=202 if decision.is_async else 200,
+        is_async=not decision.is_async,
+        headers=("Idempotency-Key",) if decision.is_async else _CHANGE,
+        raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound),
+        name=f"{name}_orphan",
+    )
+    return Route(
+        f"/orphans/{{orphan_id}}/{name}",
+        lambda services: DecisionResource(services, decision),
+        {"post": about},
+    )
 
 
 _START: Final[dict[str, Any]] = {
@@ -130,7 +155,7 @@ TABLE: Final = (
                 "List the VMs of a cloud.",
                 schemas.page_of("nodes", schemas.NodeSchema),
                 name="list_nodes",
-                query=("name", "node_state", *_PAGE),
+                query=(*_NODES, *_PAGE),
                 headers=("If-None-Match", "X-Cloud-Hints"),
                 raises=(*CLOUD_ERRORS, *STATE_ERRORS),
             ),
@@ -187,7 +212,7 @@ TABLE: Final = (
                 "List the VMs of all clouds.",
                 schemas.AllNodesSchema,
                 name="list_all_nodes",
-                query=("clouds", "name", "node_state"),
+                query=("clouds", *_NODES),
                 raises=(NoCloudAnswered,),
             )
         },
@@ -292,6 +317,16 @@ TABLE: Final = (
             )
         },
     ),
+    Route(
+        "/orphans/{orphan_id}",
+        OrphanResource,
+        {
+            "get": Description(
+                "Show one orphan.", schemas.OrphanSchema, name="get_orphan", raises=_RECORD
+            )
+        },
+    ),
+    *starmap(_decision, DECISIONS.items()),
     Route(
         "/plugins",
         PluginsResource,

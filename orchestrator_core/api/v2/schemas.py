@@ -73,11 +73,31 @@ class HolderSchema(Schema):
 
 
 class NodeSchema(ThingSchema):
-    """One VM, as its cloud shows it now."""
+    """One VM, as its cloud shows it now.
+
+    A VM that was just started is shown from the record of its start until its cloud shows it.
+    """
 
     state = _text("`running`, `stopped`, `pending` and so on.")
     public_ips = _texts("Its public addresses.")
     private_ips = _texts("Its private addresses.")
+    image = _optional("The id or the name of the image of its start; null if unknown.")
+    size = _optional("The id or the name of its size; null if unknown.")
+    created_at = fields.Raw(  # the encoder writes times; a field for them has no fast code
+        required=True,
+        metadata={
+            "description": "When the cloud created it; null if unknown.",
+            "type": ["string", "null"],
+            "format": "date-time",
+        },
+    )
+    tags = fields.Dict(
+        required=True,
+        metadata={
+            "description": 'Its tags or labels; a tag that is a word has the value `""`.',
+            "additionalProperties": {"type": "string"},
+        },
+    )
     holder = fields.Raw(  # a plain field, which the fast code for long lists can show
         required=True,
         metadata={
@@ -371,11 +391,12 @@ class AllNodesSchema(Schema):
 class OrphanSchema(Schema):
     """A VM with this installation's marker that no record owns."""
 
+    id = _text("The id.")
     cloud = _text("The name of the cloud.")
     node = _text("The cloud's id of the VM.")
     name = _optional("Its name.")
     reason = _text("The reason, in one word.")
-    message = _text("The reason.")
+    detail = _text("The reason.")
     operation = _text("The operation that the marker names.")
     first_seen_at = _time("When it was seen first.")
     last_seen_at = _time("When it was seen last.")
@@ -393,7 +414,7 @@ class OrphanScanSchema(Schema):
     nodes = fields.Integer(
         required=True, allow_none=True, metadata={"description": "The number of VMs listed."}
     )
-    message = _optional("Why it failed.")
+    detail = _optional("Why it failed.")
 
 
 class OrphansSchema(Schema):

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from marshmallow import Schema
 
-from orchestrator_core.api.encoded import Encoded
-from orchestrator_core.api.projection import Projection, View, projection
-from orchestrator_core.api.v1 import encoding
-from orchestrator_core.api.v1.operations import when
+from orchestrator_core.api.shared import encoding
+from orchestrator_core.api.shared.encoded import Encoded
+from orchestrator_core.api.shared.projection import Projection, View, projection
+from orchestrator_core.api.shared.times import when
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.cursors import Window, cursor_after
-from orchestrator_core.api.v2.encoding import encode_list
+from orchestrator_core.broker.ledger.view import LedgerView
 from orchestrator_core.broker.ledger.vm import Holder
 from orchestrator_core.model import CloudDescription, Node, NodeState
 from orchestrator_core.patterns import matches
-
-Holders = Mapping[str, Holder]
-"""The holders of a cloud's VMs, by node id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +29,10 @@ class Owner:
     holders: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cloud: str, holders: Callable[[str], Holders]) -> Owner:
-        """Return a cloud with the holders of its VMs, which are read now."""
-        shown = {node: _shape_holder(holder) for node, holder in holders(cloud).items()}
-        return cls(cloud, shown)
+    def of(cls, cloud: str, view: LedgerView) -> Owner:
+        """Return a cloud with the holders of its VMs."""
+        holders = {node: _shape_holder(holder) for node, holder in view.holders.items()}
+        return cls(cloud, holders)
 
 
 def _shape_holder(holder: Holder) -> dict[str, Any]:
@@ -55,11 +52,12 @@ def _view(schema: type[Schema], **sources: str) -> View:
     return View("thing", {**own, "cloud": "cloud", **sources}, common, {"states": states})
 
 
-_SCHEMAS: Final = (
-    *(schemas.ImageSchema, schemas.SizeSchema, schemas.LocationSchema),
-    *(schemas.KeyPairSchema, schemas.NetworkSchema, schemas.FirewallSchema),
-)
 PROJECTIONS: Final[Mapping[type[Schema], Projection]] = {
+    **{
+        kind: projection(kind(), _view(kind))
+        for kind in schemas.ThingSchema.__subclasses__()
+        if kind is not schemas.NodeSchema
+    },
     schemas.NodeSchema: projection(
         schemas.NodeSchema(),
         _view(
@@ -68,7 +66,6 @@ PROJECTIONS: Final[Mapping[type[Schema], Projection]] = {
             holder="holders.get(thing.id)",
         ),
     ),
-    **{schema: projection(schema(), _view(schema)) for schema in _SCHEMAS},
 }
 """The code for each schema of a thing."""
 
@@ -103,93 +100,64 @@ class ListAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """Filters and the order of a list of nodes; equal for equal requests.
-
-    Attributes:
-        name: the name, with ``*`` for any characters.
-        state: the state as a word.
-    """
-
-    name: str | None = None
-    state: str | None = None
-
-    def of(self, nodes: Sequence[Node]) -> Sequence[Node]:
-        """Return the nodes that match."""
-        return [
-            node
-            for node in nodes
-            if (self.name is None or matches(node.name, self.name))
-            and (self.state is None or node.state.value == self.state)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
 class ListShape:
-    """The function that filters, sorts, cuts, shapes and encodes a list, in the cloud's threads.
+    """The function that cuts, shapes and encodes a list, in the cloud's threads.
 
     Attributes:
         cloud: the name of the cloud.
         key: the key of the list in the answer.
         schema: the schema of one thing.
         page: the requested page.
-        selection: the requested filters and order.
-        holders: the function that reads the holders of the cloud's VMs; it blocks.
+        name: the requested name, with ``*`` for any characters; None for any name.
     """
 
     cloud: str
     key: str
     schema: type[Schema]
-    page: Window = field(default_factory=Window)
-    selection: Selection | None = None
-    holders: Callable[[str], Holders] | None = None
+    page: Window
+    name: str | None = None
 
     def __call__(self, _: CloudDescription, things: Sequence[Any]) -> ListAnswer:
         """Return the answer for the whole list of a cloud."""
-        if self.selection is not None:
-            things = self.selection.of(things)
-        things, cursor = _cut(self.page, things)
-        holders = self.holders
-        owner = Owner(self.cloud) if holders is None else Owner.of(self.cloud, holders)
-        digest = hashlib.blake2b(digest_size=16)
-
-        def parts() -> Iterator[bytes]:
-            for part in encoding.item_parts(PROJECTIONS[self.schema].many, owner, things):
-                digest.update(part)
-                yield part
-
-        body = encode_list(self.key, Encoded(parts()), {"next": cursor})
-        digest.update(repr(cursor).encode())
-        return ListAnswer(body, f'"{digest.hexdigest()}"', cursor)
+        if self.name is not None:
+            things = [thing for thing in things if matches(thing.name, self.name)]
+        things, cursor = cut(self.page, things)
+        return encode_things(self.key, self.schema, Owner(self.cloud), things, cursor)
 
 
-def _cut(page: Window, things: Sequence[Any]) -> tuple[Sequence[Any], str | None]:
+def encode_things(
+    key: str, schema: type[Schema], owner: Owner, things: Sequence[Any], cursor: str | None
+) -> ListAnswer:
+    """Return the answer with a page of a list.
+
+    Args:
+        key: the key of the list in the answer.
+        schema: the schema of one thing.
+        owner: the cloud of the things.
+        things: the things of the page.
+        cursor: the cursor of the next page; None after the last.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+
+    def parts() -> Iterator[bytes]:
+        for part in encoding.item_parts(PROJECTIONS[schema].many, owner, things):
+            digest.update(part)
+            yield part
+
+    body = encoding.encode_list({}, key, Encoded(parts()), {"next": cursor})
+    digest.update(repr(cursor).encode())
+    return ListAnswer(body, f'"{digest.hexdigest()}"', cursor)
+
+
+def cut(page: Window, things: Sequence[Any]) -> tuple[Sequence[Any], str | None]:
     """Return a page of a list by id, and the cursor of the next one.
 
     Things that appear or disappear between two requests neither hide nor repeat other things.
     """
-    if page.limit is None and page.after is None:
+    if page.is_whole:
         return things, None
     rest = sorted(things, key=lambda thing: thing.id)
     if page.after is not None:
         rest = [thing for thing in rest if thing.id > page.after]
     shown = rest[: page.limit]
     return shown, cursor_after(shown[-1].id) if len(shown) < len(rest) else None
-
-
-@dataclass(frozen=True, slots=True)
-class NodeItems:
-    """The function that encodes one cloud's nodes for an answer of several clouds.
-
-    The attributes are those of :class:`ListShape`.
-    """
-
-    cloud: str
-    selection: Selection
-    holders: Callable[[str], Holders]
-
-    def __call__(self, _: CloudDescription, nodes: Sequence[Node]) -> Encoded:
-        """Return the JSON of the items, separated by commas."""
-        owner = Owner.of(self.cloud, self.holders)
-        many = PROJECTIONS[schemas.NodeSchema].many
-        return Encoded(encoding.item_parts(many, owner, self.selection.of(nodes)))

@@ -1,51 +1,61 @@
-"""Routes of the server itself: its plugins, its processes, and orphans."""
+"""Routes of the server itself: its plugins, and its processes."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from typing import Any
 
-from orchestrator_core.api.encoded import answer_with
-from orchestrator_core.api.resource import Request, Response
-from orchestrator_core.api.v1.encoding import encode_each
-from orchestrator_core.api.v1.orphans import shape_orphan, shape_process, shape_scan
-from orchestrator_core.api.v1.system import PluginsResource as SharedPluginsResource
-from orchestrator_core.api.v1.watched import watched
-from orchestrator_core.api.v2 import encoding, queries
-from orchestrator_core.api.v2.encoding import encode_list
+from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.services import Services
+from orchestrator_core.api.shared.encoding import encode
+from orchestrator_core.api.shared.watched import watched
+from orchestrator_core.api.v2 import queries
+from orchestrator_core.api.v2.answers import encode_processes
 from orchestrator_core.api.v2.records import RecordsResource
+from orchestrator_core.errors import OrchestratorError
 
-_ORPHAN_FILTERS: Final = {"cloud": "cloud"}
 
-
-class PluginsResource(SharedPluginsResource):
+class PluginsResource(Resource):
     """``GET /plugins``."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def on_get(self, req: Request, resp: Response, **_: str) -> None:
         """Answer with every plugin found, the result of loading it, and its users."""
         queries.parameters(req, [])
 
         async def work(_: dict[str, Any]) -> bytes:
-            return encoding.encode({"plugins": await self.reports()})
+            return encode({"plugins": await self._reports()})
 
         resp.data = await watched(self._services, req, "list_plugins", {}, work)
 
+    async def _reports(self) -> list[dict[str, Any]]:
+        """Return the report of every plugin."""
+        uses = [use async for use in self._uses()]
+        return [
+            {
+                **record.report(),
+                "used_by": [use for key, use in uses if key == (record.kind.value, record.name)],
+            }
+            for record in self._services.plugins.records
+        ]
 
-class OrphansResource(RecordsResource):
-    """``GET /orphans``."""
+    async def _uses(self) -> AsyncIterator[tuple[tuple[str, str], dict[str, Any]]]:
+        registry = self._services.registry
+        for cloud in registry.clouds.values():
+            described = await cloud.description()
+            error = described.message if isinstance(described, OrchestratorError) else ""
+            yield ("cloud", cloud.settings.driver), _use(cloud.name, error)
+        for backend in registry.backends.values():
+            yield ("assignment", backend.settings.backend), _use(backend.name, backend.failure)
+        for extension in self._services.extensions.all:
+            use = _use(extension.name, extension.failure)
+            yield ("extension", extension.settings.extension), use
 
-    async def on_get(self, req: Request, resp: Response, **_: str) -> None:
-        """Answer with every orphan and its evidence, and the result of each cloud's last scan."""
-        given = queries.parameters(req, list(_ORPHAN_FILTERS))
-        filters = await self.filters(given, _ORPHAN_FILTERS, {})
 
-        async def work(wanted: dict[str, Any]) -> Any:
-            cloud = wanted.get("cloud")
-            found, reasons, scans = await self.records.orphans(cloud)
-            shown = [shape_scan(scan) for scan in scans if cloud in (None, scan.cloud)]
-            items = encode_each(found, lambda one: shape_orphan(one, reasons[one.reason]))
-            return encode_list("orphans", items, {"scans": shown})
-
-        answer_with(resp, await self.watched(req, "list_orphans", {**filters}, work))
+def _use(name: str, error: str) -> dict[str, Any]:
+    return {"name": name, "state": "failed" if error else "ready", "message": error or None}
 
 
 class ProcessesResource(RecordsResource):
@@ -56,9 +66,6 @@ class ProcessesResource(RecordsResource):
         queries.parameters(req, [])
 
         async def work(_: dict[str, Any]) -> bytes:
-            held, clock, found = await self.records.processes()
-            shown = [shape_process(process) for process in found]
-            holds = {"destroying_held": held or None, "clock_in_doubt": clock or None}
-            return encoding.encode({"processes": shown, **holds})
+            return encode_processes(*await self.records.processes())
 
         resp.data = await self.watched(req, "list_processes", {}, work)

@@ -12,7 +12,6 @@ from orchestrator_core.broker.operations.operation import Draft, Operation
 from orchestrator_core.broker.states import OperationState
 from orchestrator_core.model import JsonObject
 from orchestrator_core.state.clock import now
-from orchestrator_core.state.identifiers import new_id
 from orchestrator_core.state.tables import operations
 
 _DRAFT: Final[dict[str, Any]] = {
@@ -79,10 +78,15 @@ def succeeded(
 
 
 def schedule(connection: Connection, draft: Draft) -> str:
-    """Record an operation that a durable worker will begin; return the operation's id."""
-    operation_id = new_id()
-    connection.execute(_SCHEDULE, _of_draft(draft, operation_id))
-    return operation_id
+    """Record an operation that a durable worker will begin; return the operation's id.
+
+    Raises:
+        KeyInUse: The requester's key already stands for another operation.
+    """
+    draft = draft.named()
+    connection.execute(_SCHEDULE, _of_draft(draft, draft.operation_id))
+    keys.take(connection, draft.requester, draft.operation_id)
+    return draft.operation_id
 
 
 def _of_draft(draft: Draft, operation_id: str) -> dict[str, Any]:

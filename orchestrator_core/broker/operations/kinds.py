@@ -20,6 +20,7 @@ from orchestrator_core.broker.operations.change import (
     Started,
 )
 from orchestrator_core.broker.operations.operation import Draft, Operation, Requester
+from orchestrator_core.broker.operations.start_answer import node_of
 from orchestrator_core.broker.states import Step
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.model import (
@@ -27,8 +28,6 @@ from orchestrator_core.model import (
     CloudDescription,
     Image,
     JsonObject,
-    Node,
-    NodeState,
 )
 
 DAY: Final = 86_400.0
@@ -75,9 +74,8 @@ class Kind:
 
 def _started(operation: Operation) -> Started:
     answer = operation.result or {}
-    node = {**answer["node"], "state": NodeState(answer["node"]["state"])}
     cloud = CloudDescription(**answer["cloud"])
-    return Started(cloud, Node(**node), operation, answer.get("reached"))
+    return Started(cloud, node_of(answer), operation, answer.get("reached"))
 
 
 def _acted(operation: Operation) -> Acted:
@@ -174,6 +172,15 @@ ADOPT: Final = Kind(
     "adopted",
 )
 
+IGNORE: Final = Kind(
+    "ignore_orphan",
+    "Keep an orphan: no rule destroys it.",
+    (Step.IGNORE,),
+    0.0,
+    _acted,
+    "ignored",
+)
+
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         kind.name: kind
@@ -190,6 +197,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             RENEW,
             RELEASE,
             ADOPT,
+            IGNORE,
         )
     }
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
-from orchestrator_core.model import CloudDescription, JsonObject, Node
+from orchestrator_core.model import CloudDescription, JsonObject, Node, NodeState
 
 _CARRIERS: Final = frozenset({"metadata", "tags", "labels"})
 """The keys of ``extra`` under which drivers show the metadata of a node."""
@@ -20,7 +21,7 @@ def start_answer(
         description: the description of the node's cloud.
         node: the started node.
         parameters: the recorded parameters of the start. The values of its ``metadata`` are secret,
-            and clouds show them in ``extra``.
+            and clouds show them in ``extra``, or as tags.
     """
     secret = frozenset(parameters.get("metadata") or ())
     extra = {
@@ -35,9 +36,21 @@ def start_answer(
         "private_ips": list(node.private_ips),
         "extra": extra,
         "secrets": _struck_out(node.secrets),
+        "image": node.image,
+        "size": node.size,
+        "created_at": None if node.created_at is None else node.created_at.isoformat(),
+        "tags": {key: value for key, value in node.tags.items() if key not in secret},
     }
     cloud = {"provider": description.provider, "display_name": description.display_name}
     return {"cloud": cloud, "node": shown}
+
+
+def node_of(answer: Mapping[str, Any]) -> Node:
+    """Return the node of a recorded answer, with null in place of its secrets."""
+    shown = {**answer["node"]}
+    created_at = shown.get("created_at")
+    shown["created_at"] = None if created_at is None else datetime.fromisoformat(created_at)
+    return Node(**{**shown, "state": NodeState(shown["state"])})
 
 
 def _struck_out(secrets: Any) -> Any:

@@ -1,14 +1,24 @@
-"""The statuses of operations, as plugins see them."""
+"""The statuses of operations, as plugins and operators see them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from orchestrator_core.broker.states import OperationState
 from orchestrator_core.model import OperationStatus
 from orchestrator_core.state.tables import operations, vms
+
+
+def unfinished_by_state(connection: Connection) -> dict[str, int]:
+    """Return the numbers of operations that have not ended, by state."""
+    rows = connection.execute(
+        select(operations.c.state, func.count())
+        .where(operations.c.finished_at.is_(None))
+        .group_by(operations.c.state)
+    )
+    return {str(state): int(count) for state, count in rows}
 
 
 def statuses(connection: Connection, ids: Collection[str]) -> dict[str, OperationStatus]:

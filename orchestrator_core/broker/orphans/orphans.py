@@ -6,7 +6,8 @@ An orphan is a VM that carries this installation's marker and that no row of the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, delete, select, update
@@ -15,9 +16,10 @@ from orchestrator_core.broker.ledger import assignments, vms
 from orchestrator_core.broker.ledger.markers import read_marker
 from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts
-from orchestrator_core.broker.operations.kinds import ADOPT, STOP
+from orchestrator_core.broker.operations.kinds import ADOPT, IGNORE, STOP
 from orchestrator_core.broker.operations.operation import FINAL, Requester
 from orchestrator_core.broker.states import OperationState, VmState
+from orchestrator_core.errors import NodeNotFound
 from orchestrator_core.model import Node, NodeState
 from orchestrator_core.refusals import AlreadyAssigned, NotOwn, Protected
 from orchestrator_core.settings.model import OrphanSettings
@@ -52,6 +54,17 @@ class Orphan:
     times_seen: int
     ignored_at: float | None
     ignored_by: str | None
+
+    @property
+    def id(self) -> str:
+        """The id for callers. Another VM to which the provider gives the same id has another."""
+        text = f"{self.cloud}\0{self.node_id}\0{self.marker}".encode("utf-8", "surrogatepass")
+        return blake2b(text, digest_size=16).hexdigest()
+
+    @property
+    def explanation(self) -> str:
+        """The meaning of the reason."""
+        return REASONS[self.reason]
 
 
 def note(
@@ -161,6 +174,11 @@ def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
     return [Orphan(**row._asdict()) for row in connection.execute(query)]
 
 
+def get(connection: Connection, orphan_id: str) -> Orphan | None:
+    """Return one orphan; None if there is no such orphan, or no longer."""
+    return next((one for one in find(connection) if one.id == orphan_id), None)
+
+
 _STALE: Final = 3600.0
 """Seconds after which a section that no longer shows an orphan is not preferred for it."""
 
@@ -226,15 +244,20 @@ def forget(connection: Connection, cloud: str, node_id: str) -> None:
     )
 
 
-def ignore(connection: Connection, cloud: str, node_id: str, who: str) -> bool:
-    """Exclude an orphan from destruction and from the counts; return whether it exists."""
-    marker = connection.execute(select(_markers(cloud, node_id))).scalar()
+def ignore(connection: Connection, key: VmKey, who: Requester) -> str:
+    """Exclude an orphan from destruction and from the counts; return the operation's id.
+
+    Raises:
+        NodeNotFound: The VM is no orphan.
+    """
+    marker = connection.execute(select(_markers(key.cloud, key.node_id))).scalar()
     if marker is None:
-        return False
+        raise NodeNotFound(f"There is no orphan {key.node_id} in {key.cloud}")
     # Also in the other sections of the same account; otherwise they would report it from now on.
-    ignored = update(orphans).where(*_same(node_id, marker))
-    connection.execute(ignored.values(ignored_at=now(), ignored_by=who))
-    return True
+    ignored = update(orphans).where(*_same(key.node_id, marker))
+    connection.execute(ignored.values(ignored_at=now(), ignored_by=who.caller))
+    draft = IGNORE.draft(key.cloud, who, {"node": key.node_id}, key.node_id)
+    return inserts.succeeded(connection, draft, {"node_id": key.node_id}).id
 
 
 def adopt(connection: Connection, key: VmKey, who: Requester) -> str:
@@ -258,7 +281,8 @@ def destroy(connection: Connection, key: VmKey, who: Requester) -> str:
             is written then.
     """
     _check_destroyable(connection, key)
-    adopt(connection, key, who)
+    # The requester's key and the named id are those of the destruction.
+    adopt(connection, key, replace(who, key=None, operation_id=None))
     # No caller can claim the VM from now on. The hourly limit is checked later, by the worker.
     vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
     parameters = {"node": key.node_id, "hostname": None}

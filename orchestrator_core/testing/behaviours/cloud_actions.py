@@ -9,7 +9,7 @@ from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.model import Node, Size
 from orchestrator_core.testing.behaviours.behaviour import behaviour
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReady
-from orchestrator_core.testing.targets.api import Json
+from orchestrator_core.testing.targets.api import V2, Json
 from orchestrator_core.testing.targets.cloud import RUNNING, STOPPED, UNKNOWN, CloudUnderTest
 from orchestrator_core.testing.targets.target import DoesNotApply, expect
 
@@ -130,7 +130,7 @@ class BaseCloudActions(BaseCloudReady):
         A caller reads it to see why a node does not start.
         """
         node_id = cloud.some_node()
-        path = f"/vm/console/cloud?node={quote(node_id, safe='')}"
+        path = f"{V2}/clouds/cloud/nodes/{quote(node_id, safe='')}/console"
         output = expect(cloud.api.get(path), 200)["output"]
         assert isinstance(output, str), f"the output is {type(output).__name__}"
 
@@ -211,7 +211,7 @@ def _ended(cloud: CloudUnderTest, kind: str, node_id: str) -> Json:
     """Return the newest operation of a kind on a node, once it has ended."""
 
     def look() -> Json:
-        query = f"/operations?kind={kind}&node={quote(node_id, safe='')}&limit=1"
+        query = f"{V2}/operations?kind={kind}&node={quote(node_id, safe='')}&limit=1"
         operations: list[Json] = expect(cloud.api.get(query), 200)["operations"]
         return operations[0]
 

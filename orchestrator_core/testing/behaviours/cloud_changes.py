@@ -10,7 +10,7 @@ from urllib.parse import quote
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.testing.behaviours.behaviour import behaviour
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReady
-from orchestrator_core.testing.targets.api import Answer, Json
+from orchestrator_core.testing.targets.api import V2, Answer, Json
 from orchestrator_core.testing.targets.cloud import TERMINATED, CloudUnderTest
 from orchestrator_core.testing.targets.target import DoesNotApply, expect, together
 from orchestrator_core.testing.targets.witness import HANGS
@@ -103,12 +103,12 @@ class BaseCloudChanges(BaseCloudReady):
         server started.
         """
         node_id = cloud.start("marker")["id"]
-        operations = expect(cloud.api.get("/operations?kind=start_vm"), 200)["operations"]
+        operations = expect(cloud.api.get(f"{V2}/operations?kind=start_vm"), 200)["operations"]
         (operation,) = (one["id"] for one in operations if one["node"] == node_id)
         for path in ("/nodes/cloud", f"/nodes/cloud/{quote(node_id, safe='')}"):
             shown = cloud.api.get(path)
             assert operation not in shown.text, f"the marker appears in {shown}"
-        started = expect(cloud.api.get(f"/operations/{operation}"), 200)["operation"]["result"]
+        started = expect(cloud.api.get(f"{V2}/operations/{operation}"), 200)["result"]
         assert operation not in str(started), "the marker appears in the answer to the start"
 
     @behaviour("C27", "start_vm", "stop_vm", "list_nodes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator_core.testing.behaviours.behaviour import behaviour
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReady
+from orchestrator_core.testing.targets.api import V2
 from orchestrator_core.testing.targets.cloud import CloudUnderTest
 from orchestrator_core.testing.targets.target import expect
 
@@ -28,7 +29,7 @@ class BaseCloudLive(BaseCloudReady):
         """
 
         def doubtful() -> list[str]:
-            path = "/operations?kind=start_vm&cloud=cloud"
+            path = f"{V2}/operations?kind=start_vm&cloud=cloud"
             asked = expect(cloud.api.get(path), 200)["operations"]
             return [one["id"] for one in asked if one["state"] not in ("succeeded", "failed")]
 

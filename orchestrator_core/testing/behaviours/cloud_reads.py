@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from orchestrator_core.api.v2.cursors import cursor_after
 from orchestrator_core.errors import CloudError, CredentialsRefused, Unsupported
 from orchestrator_core.testing.behaviours.behaviour import behaviour
 from orchestrator_core.testing.targets.api import Json
@@ -240,20 +241,21 @@ class BaseCloudReads(BaseCloudReady):
 
     @behaviour("C19", "list_nodes")
     def test_parts_are_the_list(self, cloud: CloudUnderTest) -> None:
-        """The parts of the list of nodes, one after another, are the whole list sorted by id.
+        """The pages of the list of nodes, one after another, are the whole list sorted by id.
 
-        If a part ends too soon or has another order, callers who read the list with ``limit`` and
-        ``marker`` miss nodes. The same happens if a marker fails whose node is gone.
+        If a page ends too soon or has another order, callers who read the list with ``limit`` and
+        ``cursor`` miss nodes. The same happens if the node before a page is gone.
         """
         whole = sorted({node["id"] for node in cloud.listed("nodes")})
         if not whole:
             raise DoesNotApply("the cloud has no nodes")
         for limit in (len(whole),) if cloud.subject.live else (1, 2, len(whole) + 1):
-            walked = list(dict.fromkeys(cloud.walked("nodes", limit)))
-            assert walked == whole, f"parts of {limit} gave {walked}, the whole list {whole}"
+            walked = list(dict.fromkeys(cloud.walked(limit)))
+            assert walked == whole, f"pages of {limit} gave {walked}, the whole list {whole}"
         gone = f"{whole[0]}-"
-        part = [node["id"] for node in cloud.part("nodes", len(whole) + 1, gone)["nodes"]]
-        assert part == [one for one in whole if one > gone], f"the part after {gone!r} is {part}"
+        page = cloud.page(len(whole) + 1, cursor_after(gone))
+        shown = [node["id"] for node in page["nodes"]]
+        assert shown == [one for one in whole if one > gone], f"the page after {gone!r} is {shown}"
 
 
 def _catalogue(cloud: CloudUnderTest, what: str, used: str | None) -> list[Json]:

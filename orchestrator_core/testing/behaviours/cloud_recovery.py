@@ -6,7 +6,7 @@ from typing import Final
 
 from orchestrator_core.testing.behaviours.behaviour import behaviour
 from orchestrator_core.testing.behaviours.cloud_reads import BaseCloudReady
-from orchestrator_core.testing.targets.api import Json
+from orchestrator_core.testing.targets.api import V2, Json
 from orchestrator_core.testing.targets.cloud import CloudUnderTest
 from orchestrator_core.testing.targets.lossy import ANSWER_LOST, NEVER_MADE, NOT_FOUND
 from orchestrator_core.testing.targets.target import expect
@@ -88,7 +88,7 @@ def _lost(cloud: CloudUnderTest, how: str) -> Json:
     assert operation is not None, f"the answer has no operation: {answer}"
 
     def look() -> Json:
-        found: Json = expect(cloud.api.get(f"/operations/{operation}"), 200)["operation"]
+        found: Json = expect(cloud.api.get(f"{V2}/operations/{operation}"), 200)
         return found
 
     settled = f"operation {operation} must have an outcome"

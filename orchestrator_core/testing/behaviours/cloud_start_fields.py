@@ -185,6 +185,36 @@ class BaseCloudStartFields(BaseCloudReady):
             raise DoesNotApply("the cloud takes no optional field")
         _start_and_compare(cloud, "all", given)
 
+    @behaviour("C77", "start_vm", "list_nodes")
+    def test_facts(self, cloud: CloudUnderTest) -> None:
+        """A node shows the image, the size and the tags of its start, or leaves them empty.
+
+        Callers select nodes by their tags. An image or a size may be shown by its name instead of
+        its id.
+        """
+        body = cloud.start_body("facts")
+        how = cloud.start_fields()["tags"]
+        tags = dict(_if_possible(cloud, "tags")) if how["supported"] else {}
+        answer = cloud.try_start({**body, **tags})
+        node_id = cloud.wait_until_listed(expect(answer, 200)["nodes"]["id"])["id"]
+        shown = cloud.shown(node_id)
+        for field in ("image", "size"):
+            wanted, found = body[field], shown[field]
+            is_right = found in (None, wanted) or found in _names(cloud, field, wanted)
+            assert is_right, f"{field}: started with {wanted!r}, shows {found!r}"
+        given = tags.get("tags", {})
+        lost = {key: value for key, value in given.items() if shown["tags"].get(key) != value}
+        assert not shown["tags"] or not lost, f"tags: started with {given}, shows {shown['tags']}"
+        cloud.stop(node_id)
+
+
+def _names(cloud: CloudUnderTest, field: str, thing: str) -> set[str]:
+    """Return the name of an image or of a size; nothing if the cloud does not list them."""
+    if not cloud.operations()[f"list_{field}s"]["supported"]:
+        return set()
+    listed = cloud.listed("images" if field == "image" else "flavors")
+    return {one["name"] for one in listed if one["id"] == thing}
+
 
 def _if_possible(cloud: CloudUnderTest, field: str) -> Iterator[tuple[str, Any]]:
     try:

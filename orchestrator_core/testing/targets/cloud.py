@@ -16,21 +16,23 @@ from orchestrator_core.errors import (
     RequestError,
 )
 from orchestrator_core.plugins.record import Kind
-from orchestrator_core.testing.targets.api import Answer, Json
+from orchestrator_core.testing.targets.api import V2, Answer, Json
 from orchestrator_core.testing.targets.lossy import lossy
 from orchestrator_core.testing.targets.serving import Served
 from orchestrator_core.testing.targets.strange_ids import strange_ids
 from orchestrator_core.testing.targets.target import DoesNotApply, UnderTest, expect
 from orchestrator_core.testing.targets.witness import HANGS
 
+_CLOUD: Final = f"{V2}/clouds/cloud"
+
 _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "list_nodes": ("GET", "/nodes/cloud", None),
     "list_images": ("GET", "/images/cloud", None),
     "list_sizes": ("GET", "/sizes/cloud", None),
     "list_locations": ("GET", "/locations/cloud", None),
-    "list_keypairs": ("GET", "/keypairs/cloud", None),
-    "list_networks": ("GET", "/networks/cloud", None),
-    "list_firewalls": ("GET", "/firewalls/cloud", None),
+    "list_keypairs": ("GET", f"{_CLOUD}/keypairs", None),
+    "list_networks": ("GET", f"{_CLOUD}/networks", None),
+    "list_firewalls": ("GET", f"{_CLOUD}/firewalls", None),
     "get_node": ("GET", "/nodes/cloud/any", None),
     "start_vm": ("POST", "/vm/start/cloud", {"name": "x", "image": "x", "size": "x"}),
     "stop_vm": ("PUT", "/vm/stop/cloud", {"node": "x"}),
@@ -40,9 +42,13 @@ _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "resize_vm": ("PUT", "/vm/action/resize/cloud", {"node": "x", "size": "x"}),
     "rename_vm": ("PUT", "/vm/action/rename/cloud", {"node": "x", "name": "x"}),
     "create_image": ("PUT", "/vm/action/create_image/cloud", {"node": "x", "name": "x"}),
-    "get_console_output": ("GET", "/vm/console/cloud?node=x", None),
+    "get_console_output": ("GET", f"{_CLOUD}/nodes/x/console", None),
 }
 """The request for each hook; ``find_node`` and ``confirm_resize`` have no route."""
+
+_OF_VERSION_2: Final = frozenset(
+    hook for hook, (_, path, _) in _ROUTES.items() if path.startswith(V2)
+)
 
 
 class CloudUnderTest(UnderTest):
@@ -90,33 +96,38 @@ class CloudUnderTest(UnderTest):
         return super().settings({**more, **own})
 
     def refuses(self, hook: str) -> None:
-        """Check the refusal of a hook: 501 with the reason that the report gives."""
+        """Check the refusal of a hook, which has the reason that the report gives.
+
+        Its status is 501 in version 1, and 422 in version 2.
+        """
         if hook in _ROUTES:
-            answer = self.api.send(*_ROUTES[hook])
+            method, path, body = _ROUTES[hook]
+            answer = self.api.send(method, path, body)
             reason = str(self.operations()[hook]["reason"])
-            expect(answer, 501, reason, code="unsupported")
+            expect(answer, 422 if path.startswith(V2) else 501, reason, code="unsupported")
 
     def listed(self, what: str) -> list[Json]:
         """Return one of the lists, such as ``nodes``, ``images``, ``flavors`` or ``networks``."""
-        things: list[Json] = expect(self.api.get(f"/{what}/cloud"), 200)[what]
+        path = f"{_CLOUD}/{what}" if f"list_{what}" in _OF_VERSION_2 else f"/{what}/cloud"
+        things: list[Json] = expect(self.api.get(path), 200)[what]
         return things
 
-    def part(self, what: str, limit: int, marker: str | None = None) -> Json:
-        """Return the answer to a request for a part of a list."""
-        after = "" if marker is None else f"&marker={quote(marker, safe='')}"
-        answer: Json = expect(self.api.get(f"/{what}/cloud?limit={limit}{after}"), 200)
+    def page(self, limit: int, cursor: str | None = None) -> Json:
+        """Return the answer to a request for a page of the list of nodes."""
+        after = "" if cursor is None else f"&cursor={quote(cursor, safe='')}"
+        answer: Json = expect(self.api.get(f"{_CLOUD}/nodes?limit={limit}{after}"), 200)
         return answer
 
-    def walked(self, what: str, limit: int) -> list[str]:
-        """Return the ids of a list, fetched part by part."""
+    def walked(self, limit: int) -> list[str]:
+        """Return the ids of the list of nodes, fetched page by page."""
         found: list[str] = []
-        marker = None
+        cursors: list[str | None] = [None]
         while True:
-            answer = self.part(what, limit, marker)
-            found += [thing["id"] for thing in answer[what]]
-            marker = answer["next_marker"]
-            if marker is None or marker in found[:-1]:
+            answer = self.page(limit, cursors[-1])
+            found += [node["id"] for node in answer["nodes"]]
+            if answer["next"] is None or answer["next"] in cursors:
                 return found
+            cursors.append(answer["next"])
 
     def nodes(self) -> dict[str, Json]:
         """Return the nodes that are not terminated, by id."""
@@ -295,6 +306,11 @@ class CloudUnderTest(UnderTest):
         """Wait until a node is in one of these states, given as version 1's numbers."""
         reached = f"node {node_id!r} must reach one of the states {states}"
         self.wait_for(lambda: self.state(node_id), lambda seen: seen in states, reached)
+
+    def shown(self, node_id: str) -> Json:
+        """Return a node as version 2 shows it."""
+        path = f"/clouds/cloud/nodes/{quote(node_id, safe='')}"
+        return expect(self.api.get_version_2(path), 200)
 
     def state(self, node_id: str) -> int | None:
         """Return a node's state as version 1's number; None if it is not in the list."""

@@ -17,7 +17,7 @@ from orchestrator_core.plugins.record import PluginRecord
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, is_reference
 from orchestrator_core.testing.fake import Fake
-from orchestrator_core.testing.targets.api import Answer, Api, Json
+from orchestrator_core.testing.targets.api import V2, Answer, Api, Json
 from orchestrator_core.testing.targets.serving import Served, serving
 from orchestrator_core.testing.targets.subject import Subject
 
@@ -290,7 +290,7 @@ def all_ready(served: Served) -> None:
     Raises:
         AssertionError: A plugin could not; the message names it.
     """
-    for plugin in expect(served.api.get("/plugins"), 200)["plugins"]:
+    for plugin in expect(served.api.get(f"{V2}/plugins"), 200)["plugins"]:
         for use in plugin["used_by"]:
             assert use["state"] == "ready", f"{plugin['name']}: {use['message']}"
 

@@ -76,15 +76,6 @@ def test_status_shows_cisterns_records(cistern_server: Any, ask: Ask) -> None:
     assert (status, answer) == (200, {"status": "ok", "nodes": cistern_server.nodes["fake"]})
 
 
-def test_parts_of_them_go_by_node_id(cistern_server: Any, ask: Ask) -> None:
-    records = sorted(cistern_server.nodes["fake"], key=lambda record: str(record["id_vm"]))
-    first = ask("GET", "/vm/status?limit=1")[1]
-    rest = ask("GET", f"/vm/status?marker={first['next_marker']}")[1]
-    assert [*first["nodes"], *rest["nodes"]] == records
-    assert (len(first["nodes"]), rest["next_marker"]) == (1, None)
-    assert ask("GET", "/vm/status?limit=0")[0] == 400
-
-
 def test_assign_then_release_destroys_the_vm(cistern_server: Any, ask: Ask) -> None:
     status, answer = ask("PUT", "/vm/action/assign", {"hostname": "dummy-1", **ANN})
     assert (status, answer["id_vm"], answer["result"]) == (200, "1", "Node 1 assigned")

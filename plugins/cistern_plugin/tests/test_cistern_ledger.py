@@ -65,7 +65,7 @@ def test_a_refused_release_is_taken_back(api: Api, cistern_server: Any) -> None:
     cistern_server.nodes["fake_driver"][0]["user"] = ""  # The VM was released elsewhere.
     answer = api.release("1")
     assert (answer.status_code, answer.json()["error_code"]) == (400, "refused")
-    shown = api.get(f"/vm/assignments/{assignment}")["assignment"]
+    shown = api.assignment(assignment)
     assert (shown["state"], shown["ended_at"]) == ("active", None)
     assert "1" in api.nodes()
 
@@ -168,7 +168,7 @@ def test_an_assignment_that_the_list_does_not_show_is_not_ended(
         lambda: lose(cistern_server),
     )
     settled = operation(api, kind="assign_vm")
-    held = api.get("/vm/assignments", node="1")["assignments"][0]
+    held = api.assignments(node="1")[0]
     assert (settled["state"], held["state"]) == ends
 
 
@@ -180,7 +180,7 @@ def test_an_assign_whose_server_was_killed_is_settled_by_the_list(
     with pytest.raises(httpx2.RemoteProtocolError):
         api.assign("1", "ann")
     settled = operation(api, kind="assign_vm")
-    held = api.get("/vm/assignments", node="1")["assignments"][0]
+    held = api.assignments(node="1")[0]
     if point == "assign.recorded":
         assert (settled["state"], held["end_reason"]) == ("failed", "not_made")
         assert api.assign("1", "eve").status_code == 200
@@ -286,7 +286,7 @@ def test_a_refused_expiry_is_repeated_in_sight(
     cistern_server.misbehave("refusal", on="release")
     waiting = expire(api, tmp_path)["id"]
     seen = wait_for(lambda: api.operation(waiting), lambda one: one["attempts"] > 1)
-    assert seen["error"] == {"error_code": "refused", "message": "No VM of that type"}
+    assert seen["error"] == {"error_code": "refused", "detail": "No VM of that type"}
     assert api.assignment(assignment)["state"] == "releasing"
     assert api.nodes() == ["1", "2"]
     cistern_server.behave()
@@ -312,6 +312,6 @@ def test_an_expired_vm_that_another_user_holds_by_now_is_left_alone(
     expire(api, tmp_path)
     paused = operation(api, kind="release_vm")
     assert (paused["state"], paused["error"]["error_code"]) == ("paused", "release_unknown")
-    assert "shows another user" in paused["error"]["message"]
+    assert "shows another user" in paused["error"]["detail"]
     assert cistern_server.asked("release") == []
     assert api.nodes() == ["1", "2"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from orchestrator_core import (
     hookimpl,
 )
 from orchestrator_dummy.start_fields import TAKEN, TakenField, check_volumes, given, shown
-from orchestrator_dummy.store import Row, Store
+from orchestrator_dummy.store import Origin, Row, Store
 
 IMAGES = [Image("1", "Ubuntu 9.10"), Image("2", "Ubuntu 9.04"), Image("3", "Slackware 4")]
 
@@ -108,6 +109,7 @@ class DummyDriver:
         file: Path | None = settings["store"]
         self._taken: Mapping[str, StartField | str] = settings["start_fields"]
         self.store = Store(file or memory, durable=file is not None, first=FIRST_NODES)
+        self._listed: tuple[Sequence[Row], tuple[Node, ...]] = ((), ())
 
     @hookimpl
     def describe(self) -> CloudDescription:
@@ -120,9 +122,13 @@ class DummyDriver:
         self.store.rows()
 
     @hookimpl
-    def list_nodes(self) -> list[Node]:
-        """Return every node."""
-        return [_node(row) for row in self.store.rows()]
+    def list_nodes(self) -> Sequence[Node]:
+        """Return every node; the same tuple while no process has changed any of them."""
+        rows = self.store.rows()
+        listed = self._listed
+        if listed[0] is not rows:
+            listed = self._listed = (rows, tuple(map(_node, rows)))
+        return listed[1]
 
     @hookimpl
     def get_node(self, node_id: str) -> Node:
@@ -176,7 +182,8 @@ class DummyDriver:
         check_volumes(request)
         fields = given(request)
         stored = json.dumps(fields) if fields else None
-        return _node(self.store.add(request.marker, given=stored, shown=shown(fields)))
+        origin = Origin(request.image.id, request.size.id)
+        return _node(self.store.add(request.marker, origin, given=stored, shown=shown(fields)))
 
     @hookimpl
     def stop_vm(self, node_id: str) -> None:
@@ -231,18 +238,22 @@ class DummyDriver:
 
 
 def _node(row: Row) -> Node:
-    number, state, marker, start, name, size = row
     # A node without optional fields and without a resize is the documented example, to the letter.
-    more = {} if start is None else {"start": json.loads(start)}
-    if size is not None:
-        more["size"] = size
+    start = {} if row.shown is None else {"start": json.loads(row.shown)}
+    resized = {} if row.size is None else {"size": row.size}
+    is_first = row.number <= FIRST_NODES
+    created_at = row.created_at
     return Node(
-        id=str(number),
-        name=name or f"dummy-{number}",
-        state=NodeState(state),
-        public_ips=[_address(number)],
-        extra={"foo": "bar", **more},
-        marker=marker,
+        id=str(row.number),
+        name=row.name or f"dummy-{row.number}",
+        state=NodeState(row.state),
+        public_ips=[_address(row.number)],
+        extra={"foo": "bar", **start, **resized},
+        marker=row.marker,
+        image=IMAGES[0].id if is_first else row.image,
+        size=row.size or (SIZES[0].id if is_first else row.flavor),
+        created_at=None if created_at is None else datetime.fromtimestamp(created_at, UTC),
+        tags=start["start"].get("tags", {}) if start else {},
     )
 
 

@@ -29,7 +29,10 @@ _SCHEMA = f"""
         given TEXT,      -- JSON of the optional fields of the start; null without any
         shown TEXT,      -- JSON of what callers may see of them
         name TEXT,       -- from a rename; null for the name made of the number
-        size TEXT        -- the id of the size from a resize; null before
+        size TEXT,       -- the id of the size from a resize; null before
+        image TEXT,      -- the id of the image of its start
+        flavor TEXT,     -- the id of the size of its start
+        created_at REAL  -- seconds since the epoch
     );
 """
 
@@ -40,6 +43,9 @@ _ADDED_LATER = {
     "shown": "TEXT",
     "name": "TEXT",
     "size": "TEXT",
+    "image": "TEXT",
+    "flavor": "TEXT",
+    "created_at": "REAL",
 }
 """Columns that files of older versions do not have, with their types."""
 

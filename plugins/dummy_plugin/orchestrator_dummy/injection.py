@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from marshmallow import fields
@@ -79,7 +79,7 @@ class FaultInjectionDriver:
         self._cloud.check()
 
     @hookimpl
-    def list_nodes(self, deadline: Deadline, hints: Hints) -> list[Node]:
+    def list_nodes(self, deadline: Deadline, hints: Hints) -> Sequence[Node]:
         """Return every node, or none if a fault says so."""
         outcome = self._meet("list_nodes", deadline, hints)
         return [] if Fault.EMPTY in outcome.faults else self._cloud.list_nodes()

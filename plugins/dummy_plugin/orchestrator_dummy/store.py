@@ -9,20 +9,47 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from orchestrator_dummy.connections import OF_THIS_PROCESS
 from orchestrator_dummy.file import connect, prepare
 from orchestrator_dummy.generation import Generation
 
-Row = tuple[int, str, str | None, str | None, str | None, str | None]
-"""A node's number, state and marker, the JSON of the start fields that callers may see, and the
-name and the size that it was given since.
-"""
+
+class Row(NamedTuple):
+    """A node.
+
+    Attributes:
+        shown: the JSON of the start fields that callers may see.
+        name: the name that it was given since its start.
+        size: the id of the size that it was given since its start.
+        image: the id of the image of its start; None for the first nodes.
+        flavor: the id of the size of its start.
+        created_at: seconds since the epoch.
+    """
+
+    number: int
+    state: str = "running"
+    marker: str | None = None
+    shown: str | None = None
+    name: str | None = None
+    size: str | None = None
+    image: str | None = None
+    flavor: str | None = None
+    created_at: float | None = None
+
+
+class Origin(NamedTuple):
+    """The image and the size of a start, by their ids."""
+
+    image: str
+    size: str
+
 
 Image = tuple[int, str]
 """The number and the name of an image that was made of a node."""
 
-_COLUMNS = "number, state, marker, shown, name, size"
+_COLUMNS = ", ".join(Row._fields)
 
 _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now"
 
@@ -34,7 +61,8 @@ _MARKED = f"SELECT {_COLUMNS} FROM nodes WHERE marker = :marker AND {_SHOWN}"  #
 _GIVEN = "SELECT given FROM nodes WHERE number = ?"
 
 _ADD = f"""
-    INSERT INTO nodes (marker, visible_at, given, shown) VALUES (?, ?, ?, ?) RETURNING {_COLUMNS}
+    INSERT INTO nodes (marker, visible_at, given, shown, image, flavor, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}
 """  # noqa: S608
 
 _DELETE = f"DELETE FROM nodes WHERE number = ? AND gone_at IS NULL RETURNING {_COLUMNS}"  # noqa: S608
@@ -52,7 +80,7 @@ _SET = {
 
 _IMAGES = "SELECT number, name FROM images ORDER BY number"
 
-_ADD_IMAGE = "INSERT INTO images (name) VALUES (?) RETURNING number, name, NULL, NULL, NULL, NULL"
+_ADD_IMAGE = "INSERT INTO images (name) VALUES (?) RETURNING number"
 
 _NEXT_CHANGE = """
     SELECT min(due) FROM (SELECT visible_at AS due FROM nodes UNION ALL SELECT gone_at FROM nodes)
@@ -128,8 +156,7 @@ class Store:
         if seen.generation == announced and not (seen.until and time.time() >= seen.until):
             return seen
         if announced == 0 and not self._durable:  # no process has written at all
-            rows: list[Row] = [(n, "running", None, None, None, None) for n in self._numbers]
-            seen = _Seen(0, None, rows, [])
+            seen = _Seen(0, None, list(map(Row, self._numbers)), [])
         else:
             seen = self._read()
         self._seen = seen
@@ -142,14 +169,14 @@ class Store:
     def row(self, number: str) -> Row | None:
         """Return one node, or None."""
         wanted = _number(number)
-        return next((row for row in self.rows() if row[0] == wanted), None)
+        return next((row for row in self.rows() if row.number == wanted), None)
 
     def marked(self, marker: str) -> Row | None:
         """Return the node with this marker, or None."""
         values = {"marker": marker, "now": time.time()}
         with self._connection() as connection:
-            row: Row | None = connection.execute(_MARKED, values).fetchone()
-        return row
+            row = connection.execute(_MARKED, values).fetchone()
+        return None if row is None else Row(*row)
 
     def given(self, number: str) -> str | None:
         """Return the JSON of the optional fields of a node's start; None without any."""
@@ -157,17 +184,27 @@ class Store:
             row = connection.execute(_GIVEN, (_number(number),)).fetchone()
         return None if row is None else row[0]
 
-    def add(self, marker: str | None, *, given: str | None = None, shown: str | None = None) -> Row:
+    def add(
+        self,
+        marker: str | None,
+        origin: Origin | None = None,
+        *,
+        given: str | None = None,
+        shown: str | None = None,
+    ) -> Row:
         """Add a node and return it.
 
         Args:
             marker: the marker of its start.
+            origin: the image and the size of its start.
             given: the JSON of the optional fields of its start.
             shown: the JSON of what callers may see of these.
         """
-        row = self._write(_ADD, marker, self._later(), given, shown)
+        image, size = origin or (None, None)
+        values = (marker, self._later(), given, shown, image, size, time.time())
+        row = self._write(_ADD, *values)
         assert row is not None
-        return row
+        return Row(*row)
 
     def remove(self, number: str) -> bool:
         """Remove a node; return whether it existed."""
@@ -193,7 +230,8 @@ class Store:
         """Add an image and return its number: 1 for the first."""
         row = self._write(_ADD_IMAGE, name)
         assert row is not None
-        return row[0]
+        number: int = row[0]
+        return number
 
     @contextmanager
     def lagging(self, seconds: float) -> Iterator[None]:
@@ -214,12 +252,12 @@ class Store:
             connection.execute("BEGIN")
             with connection:
                 generation = _generation(connection)
-                rows = connection.execute(_ROWS, {"now": now}).fetchall()
+                rows = [Row(*row) for row in connection.execute(_ROWS, {"now": now})]
                 images = connection.execute(_IMAGES).fetchall()
                 (until,) = connection.execute(_NEXT_CHANGE, (now,)).fetchone()
         return _Seen(generation, until, rows, images)
 
-    def _write(self, sql: str, *values: str | float | None) -> Row | None:
+    def _write(self, sql: str, *values: str | float | None) -> tuple[Any, ...] | None:
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             with connection:
@@ -227,7 +265,7 @@ class Store:
                 # Announced before it is true: if a process dies in between, the others read once
                 # too often, never once too seldom.
                 self._announced.write(generation)
-                row: Row | None = connection.execute(sql, values).fetchone()
+                row: tuple[Any, ...] | None = connection.execute(sql, values).fetchone()
                 connection.execute(f"PRAGMA user_version = {generation}")
         return row
 

@@ -143,6 +143,18 @@ def test_nothing_is_read_again_before_something_is_due(tmp_path: Path, clock: Cl
     assert store.rows() is after
 
 
+def test_the_same_tuple_is_listed_until_a_node_changes(make_cloud: Make) -> None:
+    cloud, other = make_cloud(), make_cloud()
+    before = cloud.list_nodes(Deadline(60), {})
+    assert isinstance(before, tuple)
+    assert cloud.list_nodes(Deadline(60), {}) is before
+    other.power_off_vm("2", Deadline(60), {})
+    after = cloud.list_nodes(Deadline(60), {})
+    assert after is not before
+    assert [node.state for node in after] == [NodeState.RUNNING, NodeState.STOPPED]
+    assert before[1].state is NodeState.RUNNING
+
+
 @pytest.mark.parametrize("delay", ["3600", "0.05"])
 def test_another_process_sees_it_alike(make_cloud: Make, tmp_path: Path, delay: str) -> None:
     cloud = make_cloud()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import socket
 import ssl
@@ -248,3 +249,18 @@ def test_our_own_errors_pass_and_others_are_the_cause() -> None:
     with pytest.raises(CloudError) as caught, translated("aws"):
         raise RuntimeError("inside")
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_an_error_is_read_although_another_parse_disturbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Python 3.11.8 and 3.12.2, two parses at a time end one of them with SystemError."""
+    parse, disturbed = ast.literal_eval, [SystemError("recursion depth mismatch")] * 2
+
+    def literal_eval(words: str) -> Any:
+        if disturbed:
+            raise disturbed.pop()
+        return parse(words)
+
+    monkeypatch.setattr(ast, "literal_eval", literal_eval)
+    error = Exception("{'code': 'InstanceLimitExceeded', 'message': 'Too many instances'}")
+    assert "Too many instances (InstanceLimitExceeded)" in str(translate(error, "aws"))
+    assert disturbed == []

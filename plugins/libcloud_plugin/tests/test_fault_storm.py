@@ -236,11 +236,11 @@ def _operations(api: Api) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     wanted = {"limit": "500"}
     while True:
-        page = api.get("/operations", **wanted)
+        page = api.read("/operations", **wanted)
         found += page["operations"]
-        if page["next_marker"] is None:
+        if page["next"] is None:
             return found
-        wanted["marker"] = page["next_marker"]
+        wanted["cursor"] = page["next"]
 
 
 def _settle(api: Api) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -220,10 +221,10 @@ def test_each_provider_with_an_error_of_its_own_is_shown_here() -> None:
 
 
 @pytest.mark.parametrize("module", GONE)
-@pytest.mark.parametrize("body", NAMELESS)
-@pytest.mark.parametrize("status", [400, 404, 410])
-def test_what_names_no_vm_is_not_believed(module: str, body: str, status: int) -> None:
-    assert not _names(module, status, body)
+def test_what_names_no_vm_is_not_believed(module: str) -> None:
+    """One test for each module: as 1,700 tests they took ten times as long."""
+    answers = product([400, 404, 410], NAMELESS)
+    assert [(status, body) for status, body in answers if _names(module, status, body)] == []
 
 
 @pytest.mark.parametrize(

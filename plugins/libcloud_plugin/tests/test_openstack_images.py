@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
+import httpx2
 import pytest
 from openstack_cloud import OpenStack, image, serving
 
 from orchestrator_core import Deadline, Image, ImageFilter, InvalidParameter
+from orchestrator_core.app import create_app
 from orchestrator_core.clouds.driver import Driver
 from orchestrator_core.plugins.hooks import Hooks
 from orchestrator_core.plugins.record import Kind
+from orchestrator_core.settings.load import load_settings
 from orchestrator_libcloud import LibcloudDriver
 
 Make = Callable[..., LibcloudDriver]
@@ -127,6 +132,31 @@ def test_glance_gets_the_filters_of_a_part(cloud: LibcloudDriver, there: OpenSta
         assert (query["owner"], query["architecture"]) == ("physics", "aarch64")
         assert (query["sort_key"], query["status"]) == ("id", "active")
     assert whole == _wanted(ARMS)
+
+
+def test_a_page_of_the_api_takes_the_filters_to_glance(there: OpenStack, tmp_path: Path) -> None:
+    file = tmp_path / "orchestrator.toml"
+    file.write_text(
+        '[clouds.os]\ndriver = "libcloud"\nprovider = "openstack"\nkey = "ada"\n'
+        'secret = "env:TEST_PASSWORD"\n[clouds.os.arguments]\nex_tenant_name = "physics"\n'
+        f'ex_force_auth_url = "{there.url("/v3")}"\n'
+    )
+    app: Any = create_app(load_settings(file, {}))
+
+    async def send() -> Any:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            path = "/api/v2/clouds/os/images?owner=physics&architecture=aarch64&limit=7"
+            first = (await client.get(path, timeout=30)).json()
+            second = await client.get(f"{path}&cursor={quote(first['next'])}", timeout=30)
+            return first, second.json()
+
+    first, second = asyncio.run(send())
+    found = [one["id"] for one in [*first["images"], *second["images"]]]
+    assert found == _wanted(ARMS)[:14]
+    one, two = _queries(there)
+    assert one.items() >= {"limit": "100", "owner": "physics", "architecture": "aarch64"}.items()
+    assert two.items() >= {"limit": "8", "marker": found[6], "owner": "physics"}.items()
 
 
 @pytest.mark.parametrize("name", ["debian", "debian*", "ubuntu:24.04"])

@@ -57,7 +57,7 @@ def get(there: OpenStack, tmp_path: Path) -> Get:
     async def send(path: str) -> httpx2.Response:
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.get(f"/api/v1{path}", timeout=30)
+            return await client.get(f"/api{path}", timeout=30)
 
     def ask(path: str) -> dict[str, Any]:
         answer = asyncio.run(send(path))
@@ -116,19 +116,22 @@ def test_locations_are_the_zones_that_can_be_used(
         cloud.list_locations(deadline=deadline)
 
 
+V2 = "/v2/clouds/os"
+
+
 def walk(get: Get, what: str, limit: int) -> Iterator[list[str]]:
-    marker = ""
+    cursor = ""
     while True:
-        answer = get(f"/{what}/os?limit={limit}{marker}")
+        answer = get(f"{V2}/{what}?limit={limit}{cursor}")
         yield [one["id"] for one in answer[what]]
-        if answer["next_marker"] is None:
+        if answer["next"] is None:
             return
-        marker = f"&marker={answer['next_marker']}"
+        cursor = f"&cursor={answer['next']}"
 
 
 @pytest.mark.parametrize("limit", [1, 60, 100, 249, 250, 251, 1000])
 def test_parts_of_a_list_put_together_are_the_list(get: Get, limit: int) -> None:
-    whole = sorted(node["id"] for node in get("/nodes/os")["nodes"])
+    whole = sorted(node["id"] for node in get("/v1/nodes/os")["nodes"])
     walked = []
     for part in walk(get, "nodes", limit):
         walked += part
@@ -139,14 +142,14 @@ def test_parts_of_a_list_put_together_are_the_list(get: Get, limit: int) -> None
 
 
 def test_a_part_is_asked_for_and_not_the_whole_list(get: Get, there: OpenStack) -> None:
-    get("/nodes/os")
-    get("/nodes/os?limit=5")  # of 100, whose order shows that the cloud sorts
+    get("/v1/nodes/os")
+    get(f"{V2}/nodes?limit=5")  # of 100, whose order shows that the cloud sorts
     there.seen.clear()
-    marker = get("/nodes/os?limit=5")["next_marker"]
-    get(f"/nodes/os?limit=5&marker={marker}")
+    part = get(f"{V2}/nodes?limit=5")
+    get(f"{V2}/nodes?limit=5&cursor={part['next']}")
     first, second = there.seen
     assert first == "GET /v2.1/servers/detail?sort_key=uuid&sort_dir=asc&limit=6"
-    assert second == f"{first}&marker={marker}"
+    assert second == f"{first}&marker={part['nodes'][-1]['id']}"
 
 
 @pytest.mark.parametrize("knows_status", ["yes", "no"])
@@ -165,7 +168,8 @@ def test_images_that_cannot_be_used_are_in_no_part(
 
 def test_a_marker_that_is_gone(get: Get, there: OpenStack) -> None:
     for _ in range(3):
-        marker = get("/nodes/os?limit=5")["next_marker"]
+        part = get(f"{V2}/nodes?limit=5")
+    marker = part["nodes"][-1]["id"]
 
     def gone(_: str, path: str, query: dict[str, str]) -> Answer | None:
         is_gone = query.get("marker") == marker and path.endswith("/detail")
@@ -174,7 +178,7 @@ def test_a_marker_that_is_gone(get: Get, there: OpenStack) -> None:
 
     there.before = gone
     there.servers = [one for one in there.servers if one["id"] != marker]
-    after = get(f"/nodes/os?limit=2&marker={marker}")["nodes"]
+    after = get(f"{V2}/nodes?limit=2&cursor={part['next']}")["nodes"]
     assert [one["id"] for one in after] == [server(5)["id"], server(6)["id"]]
 
 
@@ -204,7 +208,7 @@ def test_a_cloud_that_does_not_sort_is_asked_for_everything(
 
 def test_a_short_list_comes_in_one_request(get: Get, there: OpenStack) -> None:
     there.servers = there.servers[:30]
-    get("/nodes/os")
+    get("/v1/nodes/os")
     there.seen.clear()
     walked = [one for part in walk(get, "nodes", 10) for one in part]
     assert walked == sorted(one["id"] for one in there.servers)

@@ -114,7 +114,7 @@ def test_a_vm_that_was_made_before_the_refusal_is_destroyed(nova: Nova) -> None:
     assert (answer.status_code, nova.cloud.vms.made) == (400, 1)
     settled = nova.api.settled(answer.json()["operation"])
     assert (settled["state"], settled["error"]["error_code"]) == ("failed", "conflict")
-    assert "is being destroyed" in settled["error"]["message"]
+    assert "is being destroyed" in settled["error"]["detail"]
     wait_for(nova.cloud.vms.ids, lambda ids: not ids)
     # The same key never creates a second VM.
     again = nova.start("k")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from dataclasses import fields as fields_of
+from datetime import UTC, datetime
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -259,6 +260,10 @@ class GoodCloud:
             public_ips=["192.0.2.7"],
             private_ips=["10.0.0.7"],
             marker=request.marker,
+            image=request.image.id,
+            size=request.size.id,
+            created_at=datetime.now(UTC),
+            tags=dict(request.tags),
         )
         with self.server.lock:
             self.server.nodes[node.id] = node

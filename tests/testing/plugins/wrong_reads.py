@@ -1,38 +1,21 @@
-"""Clouds with one fault each in reads."""
+"""Clouds with one fault each in lists and single reads."""
 
 from __future__ import annotations
 
 import secrets
 import threading
-import time
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
-from good_cloud import (
-    FIREWALLS,
-    FIRST,
-    IMAGES,
-    KEYPAIRS,
-    LOCATIONS,
-    NETWORKS,
-    SERVERS,
-    SIZES,
-    GoodCloud,
-    seen_by_a_server,
-)
+from good_cloud import FIREWALLS, FIRST, IMAGES, KEYPAIRS, LOCATIONS, NETWORKS, SIZES, GoodCloud
 from orchestrator_core import (
     CloudDescription,
-    CloudUnreachable,
-    CredentialsRefused,
     Firewall,
     Image,
-    InvalidParameter,
     KeyPair,
     Location,
     Network,
     Node,
-    NodeNotFound,
     PluginContext,
     Size,
     hookimpl,
@@ -260,190 +243,3 @@ class HasOtherNamesAlone(GoodCloud):
     def get_node(self, node_id: str) -> Node:
         node = super().get_node(node_id)
         return replace(node, name=f"{node.name}.example.org")
-
-
-class CallsAMissingNodeAWrongParameter(GoodCloud):
-    breaks, says = "C10", "invalid_parameter"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        if node_id not in self.server.nodes:
-            raise InvalidParameter("node", f"{node_id!r} is no id of a node")
-        return super().get_node(node_id)
-
-
-class TakesTheBeginningOfAnId(GoodCloud):
-    breaks, says = "C10", "expected 400"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        for node in super().list_nodes():
-            if node.id.startswith(node_id):
-                return node
-        return super().get_node(node_id)
-
-
-class TakesAnIdInAnyCase(GoodCloud):
-    breaks, says = "C10", "expected 400"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        return super().get_node(node_id.lower())
-
-
-class SharesItsBuffer(GoodCloud):
-    """A cloud in which concurrent reads share a buffer, so that one gets the other's answer."""
-
-    breaks, says = "C11", "was asked for"
-    wanted = ""
-    inside = 0
-    lock = threading.Lock()
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        if self.found(node_id).name.endswith("many"):
-            return super().get_node(node_id)  # Concurrent stops read these.
-        with self.lock:
-            self.inside += 1
-            self.wanted = node_id
-        time.sleep(0.01)
-        wanted = self.wanted
-        with self.lock:
-            self.inside -= 1
-        return super().get_node(wanted)
-
-
-class HasOneConnectionForAll(GoodCloud):
-    """A cloud whose threads share one connection, which fails while another thread uses it."""
-
-    breaks, says = "C11", "expected 200"
-    busy = False
-
-    @hookimpl
-    def list_images(self) -> list[Image]:
-        self.busy = True
-        time.sleep(0.02)
-        self.busy = False
-        return super().list_images()
-
-    @hookimpl
-    def list_sizes(self) -> list[Size]:
-        time.sleep(0.01)
-        if self.busy:
-            raise CredentialsRefused("The session is in use")
-        return super().list_sizes()
-
-
-class IsEmptyWhenUnreachable(GoodCloud):
-    breaks, says = "C12", "answered 200"
-
-    @hookimpl
-    def list_nodes(self) -> list[Node]:
-        return super().list_nodes() if self.where in SERVERS else []
-
-
-class HasLostItsNodesWhenUnreachable(GoodCloud):
-    breaks, says = "C12", "node_not_found"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        if self.where not in SERVERS:
-            raise NodeNotFound(f"There is no node {node_id!r}")
-        return super().get_node(node_id)
-
-
-class ConnectsWhenItIsMade(GoodCloud):
-    """A cloud that connects in its constructor, and stays unusable after an outage."""
-
-    breaks, says = "C12", "cannot be configured"
-
-    def __init__(self, context: PluginContext, settings: dict[str, Any]) -> None:
-        super().__init__(context, settings)
-        if self.where not in SERVERS:
-            raise CloudUnreachable("The cloud cannot be reached")
-
-
-class ChecksTheCredentialsAlone(GoodCloud):
-    breaks, says = "C12", "DID NOT RAISE"
-
-    @hookimpl
-    def check(self) -> None:
-        if self.where in SERVERS:
-            super().check()
-
-
-class CallsARefusalUnreachable(GoodCloud):
-    breaks, says = "C13", "cloud_unreachable"
-
-    @hookimpl
-    def list_nodes(self) -> list[Node]:
-        try:
-            return super().list_nodes()
-        except CredentialsRefused:
-            raise CloudUnreachable("The cloud cannot be reached") from None
-
-
-class ChecksOnlyWhetherSomebodyAnswers(GoodCloud):
-    breaks, says = "C13", "DID NOT RAISE"
-
-    @hookimpl
-    def check(self) -> None:
-        if self.where not in SERVERS:
-            raise CloudUnreachable("The cloud cannot be reached")
-
-
-class ChecksWhatItMayNot(GoodCloud):
-    """A cloud whose check needs more permissions than its other hooks."""
-
-    breaks, says = "C14", "Only administrators may ask this"
-
-    @hookimpl
-    def check(self) -> None:
-        super().check()
-        raise CredentialsRefused("Only administrators may ask this")
-
-
-class PutsAnIdIntoAUrl(GoodCloud):
-    """A cloud that puts an id into a URL unescaped, so that the server parses it."""
-
-    breaks, says = "C15", "get_node must refuse the id"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        return super().get_node(seen_by_a_server(node_id))
-
-
-class WritesTheIdItWasAskedFor(GoodCloud):
-    """A cloud that puts an id into a URL unescaped, and copies it into its answer."""
-
-    breaks, says = "C15", "it accepted the id"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        return replace(super().get_node(seen_by_a_server(node_id)), id=node_id)
-
-
-class PutsAnImagesIdIntoAUrl(GoodCloud):
-    breaks, says = "C15", "get_image must refuse the id"
-
-    @hookimpl
-    def get_image(self, image_id: str) -> Image:
-        return super().get_image(seen_by_a_server(image_id))
-
-
-class PutsASizesIdIntoAUrl(GoodCloud):
-    breaks, says = "C15", "get_size must refuse the id"
-
-    @hookimpl
-    def get_size(self, size_id: str) -> Size:
-        return super().get_size(seen_by_a_server(size_id))
-
-
-class DecodesAnIdTwice(GoodCloud):
-    """A cloud whose ids are escaped once, and decoded by the server and by its framework."""
-
-    breaks, says = "C15", "get_node must refuse the id"
-
-    @hookimpl
-    def get_node(self, node_id: str) -> Node:
-        return super().get_node(unquote(node_id))

@@ -255,3 +255,25 @@ class LosesTheKeyBesideUserData(_Loses):
 
     breaks, says = "C76", "ssh_keys: the start had"
     field, start = "ssh_keys", "all"
+
+
+class ShowsTheFirstImage(GoodCloud):
+    """A cloud whose driver shows the default of its class instead of the node's own image."""
+
+    breaks, says = "C77", "image: started with"
+
+    def make(self, request: StartRequest) -> Node:
+        node = super().make(request)
+        node.image = "img-0"
+        return node
+
+
+class LosesTheValuesOfTags(GoodCloud):
+    """A cloud whose driver shows the keys of tags only."""
+
+    breaks, says = "C77", "tags: started with"
+
+    def make(self, request: StartRequest) -> Node:
+        node = super().make(request)
+        node.tags = dict.fromkeys(node.tags, "")
+        return node

@@ -174,6 +174,13 @@ vms = Table(
         postgresql_where=text("gone_at IS NOT NULL"),
     ),
     Index(
+        "ix_vms_cloud_created_at",
+        "cloud",
+        "created_at",
+        sqlite_where=text("seen_at IS NULL AND gone_at IS NULL"),
+        postgresql_where=text("seen_at IS NULL AND gone_at IS NULL"),
+    ),
+    Index(
         "ix_vms_cloud_destroy_began_at",
         "cloud",
         "destroy_started_at",

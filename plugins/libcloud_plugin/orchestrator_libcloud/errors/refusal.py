@@ -33,6 +33,8 @@ _WEBOB: Final = Pattern(
     r"<h1>\d{3} [^<]{2,60}</h1>\s{0,20}(?P<sentence>[^<]{3,2000}?)<br ?/?>\s{0,20}<br ?/?>"
 )
 _DICT: Final = Pattern(r"\s*[\[{]")
+_TRIALS: Final = 5
+"""The most trials of a parse that is disturbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,16 @@ def _refusal(codes: Iterable[str], sentences: Iterable[str], field: str | None) 
 
 def _literal(words: str) -> Any:
     """Return the dict or list that a driver has put into its exception as text."""
-    try:
-        return ast.literal_eval(words.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+    for _ in range(_TRIALS):
+        try:
+            return ast.literal_eval(words.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+        except SystemError:
+            # Before Python 3.11.8 and 3.12.2, two parses disturb each other: that of another
+            # thread, or of a finalizer whose traceback is logged (python/cpython#106905).
+            continue
+    return None
 
 
 def flat(value: Any) -> Iterator[Any]:

@@ -48,7 +48,7 @@ _OPTIONS: Final = (
     "different_host same_host target_cell different_cell build_near_host_ip reservation"
 )
 _OPTIONS_OF_NOVA: Final = frozenset(_OPTIONS.split())
-"""What only the options of a start set: properties of a server, and hints for the scheduler."""
+"""Fields that only the options of a start set: properties of a server, hints for the scheduler."""
 
 _SERVER: Final = (
     "server networks uuid fixed_ip port block_device_mapping block_device_mapping_v2 boot_index "

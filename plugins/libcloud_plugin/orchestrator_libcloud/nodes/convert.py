@@ -17,6 +17,7 @@ from orchestrator_core import (
 )
 from orchestrator_libcloud.nodes.addresses import addresses_of
 from orchestrator_libcloud.nodes.carriers import carrier_of
+from orchestrator_libcloud.nodes.facts import facts_of
 from orchestrator_libcloud.nodes.marker import without_marker
 from orchestrator_libcloud.nodes.states import modules, state_of
 from orchestrator_libcloud.nodes.to_json import plain, split, text
@@ -57,16 +58,22 @@ def to_node(node: Any) -> Node:
     public, secrets = split(node.extra)
     marker, name = _mark(node, public)
     public_ips, private_ips = addresses_of(node)
+    extra = without_marker(public, marker)
+    facts = facts_of(node, extra)
     return Node(
         id=node_id(node),
         name=name,
         state=state_of(node),
         public_ips=public_ips,
         private_ips=private_ips,
-        extra=without_marker(public, marker),
+        extra=extra,
         secrets=without_marker(secrets, marker),
         marker=marker,
         fault=_fault(node, public),
+        image=facts.image,
+        size=facts.size,
+        created_at=facts.created_at,
+        tags=facts.tags,
     )
 
 

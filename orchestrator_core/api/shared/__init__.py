@@ -1,0 +1,1 @@
+"""Parts that the resources of every version use; no version imports another one."""

@@ -1,0 +1,268 @@
+"""The OpenAPI document of a version, made from its table of routes and its schemas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema, fields
+
+from orchestrator_core import errors, refusals
+from orchestrator_core.api import errors as edge
+from orchestrator_core.api.error_codes import codes_of_http
+from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
+from orchestrator_core.api.shared.description import Description
+from orchestrator_core.validation.start_fields import PublicKey, Spot
+from orchestrator_core.validation.text import (
+    MAX_TEXT,
+    JsonObject,
+    ListOf,
+    LongText,
+    Text,
+    TextMapping,
+)
+
+_SEGMENT_SCHEMA: Final = {"type": "string", "minLength": 1}
+_SEGMENT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
+
+_ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.OrchestratorError)
+"""The errors of every request."""
+
+
+_OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
+"""The modules of the core's errors; those of plugins are not described."""
+
+
+_SUCCESSOR_HEADERS: Final = {
+    "Deprecation": {
+        "description": "The time since when the route is deprecated (RFC 9745).",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": 'The route that replaces this one, with `rel="successor-version"`.',
+        "schema": {"type": "string"},
+    },
+}
+
+
+class Described(Protocol):
+    """A route with the descriptions of its methods."""
+
+    @property
+    def path(self) -> str:
+        """Return the path, with Falcon's segments."""
+
+    @property
+    def methods(self) -> Mapping[str, Description]:
+        """Return the descriptions by method, in lower case."""
+
+
+class Document:
+    """The maker of one version's document.
+
+    Args:
+        version: the name of the version, such as ``v2``.
+        core: the version of the core.
+        problem: the schema of an error.
+        accepted: the schema of the answer to an asynchronous change.
+        media_type: the media type of errors.
+        headers: the fields of the headers of requests, by name.
+        status_of: the function that returns the status of a class of errors.
+        query_error: the error of a wrong parameter of the query or header.
+        query: the fields of the parameters of queries, by name.
+        name_of: the function that returns the name of a parameter in the query.
+        code_of: the function that returns how answers of the version show a class of errors.
+        parts: the schemas to which plain fields of other schemas refer.
+    """
+
+    def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
+        self,
+        version: str,
+        core: str,
+        *,
+        problem: type[Schema],
+        accepted: type[Schema],
+        media_type: str,
+        headers: Mapping[str, fields.Field[Any]],
+        status_of: Any,
+        query_error: type[errors.OrchestratorError],
+        query: Mapping[str, fields.Field[Any]] = MappingProxyType({}),
+        name_of: Callable[[str], str] = str,
+        code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
+        parts: Iterable[type[Schema]] = (),
+    ) -> None:
+        self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
+        self._spec = APISpec(
+            title="Orchestrator",
+            version=core,
+            openapi_version="3.1.0",
+            plugins=[self._plugin],
+            info={"description": "One HTTP API in front of every cloud."},
+            servers=[{"url": f"/api/{version}"}],
+            security=[{"token": []}],
+        )
+        self._spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+        self._know_our_fields()
+        for part in parts:
+            self._spec.components.schema(_schema_name(part), schema=part)
+        self._problem, self._accepted = problem, accepted
+        self._media_type = media_type
+        self._query, self._headers = query, headers
+        self._name_of, self._status_of = name_of, status_of
+        self._query_error, self._code_of = query_error, code_of
+
+    def _know_our_fields(self) -> None:
+        """Tell the converter about the fields that marshmallow does not have."""
+        converter: Any = self._plugin.converter  # apispec has no types for it
+        kinds: dict[type[Any], str] = {LongText: "string", PublicKey: "string", ListOf: "array"}
+        kinds |= {JsonObject: "object", TextMapping: "object"}
+        for kind, name in kinds.items():
+            converter.map_to_openapi_type(kind, name, None)
+
+        def inside(_: Any, field: fields.Field[Any], **__: Any) -> dict[str, Any]:
+            if isinstance(field, ListOf):
+                items = converter.field2property(field.inner)
+                return {"items": items, "maxItems": field.limit}
+            if isinstance(field, TextMapping):
+                return {"additionalProperties": {"type": "string"}, "maxProperties": field.limit}
+            if isinstance(field, Text):
+                return {"minLength": 1, "maxLength": MAX_TEXT}
+            if isinstance(field, Spot):
+                price = {"max_price": {"type": "number", "exclusiveMinimum": 0}}
+                whole = {"type": "object", "properties": price, "additionalProperties": False}
+                return {"oneOf": [{"const": True}, whole]}
+            return {}
+
+        converter.add_attribute_function(inside)
+
+    def add(self, routes: Iterable[Described]) -> dict[str, Any]:
+        """Add routes; return the document."""
+        for route in routes:
+            path = _SEGMENT.sub(lambda found: f"{{{found[1]}}}", route.path) or "/"
+            operations: dict[str, Any] = {
+                method: self._operation(path, method, about)
+                for method, about in route.methods.items()
+            }
+            parameters: list[Any] = [
+                {"in": "path", "name": name, "required": True, "schema": dict(_SEGMENT_SCHEMA)}
+                for name in _SEGMENT.findall(route.path)
+            ]
+            self._spec.path(path, operations=operations, parameters=parameters)
+        document: dict[str, Any] = self._spec.to_dict()
+        return document
+
+    def _operation(self, path: str, method: str, about: Description) -> dict[str, Any]:
+        words = [word for word in re.split(r"[/{}]+", path) if word]
+        operation: dict[str, Any] = {
+            "operationId": about.name or "_".join([method, *words]),
+            "summary": about.summary,
+            "tags": [_tag(path)],
+            "parameters": [
+                *(
+                    self._parameter("query", self._name_of(one), self._query[one])
+                    for one in about.query
+                ),
+                *(self._parameter("header", one, self._headers[one]) for one in about.headers),
+            ],
+            "responses": self._responses(about, has_segments="{" in path),
+        }
+        if about.is_public:
+            operation["security"] = []
+        if about.successor:
+            operation["deprecated"] = True
+            operation["description"] = f"Use `{about.successor}` of version 2 instead."
+        if about.body is not None:
+            content: dict[str, Any] = {"schema": about.body}
+            if about.example:
+                content["example"] = dict(about.example)
+            operation["requestBody"] = {
+                "required": True,
+                "content": {"application/json": content},
+            }
+        return operation
+
+    def _of_requests(self, about: Description) -> Iterator[type[errors.OrchestratorError]]:
+        """Yield the errors of what a request contains."""
+        if about.body is not None:
+            yield errors.InvalidParameter
+        if about.query or about.headers:
+            yield self._query_error
+
+    def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
+        schema = self._plugin.converter.field2property(field)  # type: ignore[union-attr]
+        description = schema.pop("description", "")
+        if "example" in schema:
+            # The page /docs would send an `example`, which OpenAPI 3.1 deprecates in a schema, as
+            # the value of a parameter that its reader left alone.
+            schema["examples"] = [schema.pop("example")]
+        found = {"in": place, "name": name, "description": description, "schema": schema}
+        if schema.pop("deprecated", False):
+            found["deprecated"] = True
+        return found
+
+    def _responses(self, about: Description, *, has_segments: bool) -> dict[str, Any]:
+        found = {str(about.status): _answer(about)}
+        if "If-None-Match" in about.headers:
+            found["304"] = {"description": "Nothing has changed."}
+        if about.is_async:
+            found["202"] = {
+                "description": "The change is recorded and in progress.",
+                "content": {"application/json": {"schema": self._accepted}},
+            }
+        codes = {
+            status: [f"`{code}`" for code in listed]
+            for status, listed in codes_of_http(with_body=about.body is not None).items()
+        }
+        if has_segments:
+            codes[404] = ["`not_found`"]  # a segment that is empty, or that has an encoded slash
+        kinds: Iterable[type[errors.OrchestratorError]]
+        kinds = (*_ALWAYS, *self._of_requests(about), *about.raises)
+        for kind in kinds:
+            for one in [kind, *_below(kind)]:
+                codes.setdefault(self._status_of(one), []).append(self._code_of(one))
+        for status in sorted(codes):
+            listed = ", ".join(sorted(set(codes[status])))
+            found[str(status)] = {
+                "description": f"Error codes: {listed}.",
+                "content": {self._media_type: {"schema": self._problem}},
+            }
+        if about.successor:
+            for answer in found.values():
+                answer["headers"] = _SUCCESSOR_HEADERS
+        return found
+
+
+def _answer(about: Description) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": about.summary}
+    if about.answer is not None:
+        content: dict[str, Any] = {"schema": about.answer}
+        if about.shown:
+            content["example"] = dict(about.shown)
+        answer["content"] = {"application/json": content}
+    return answer
+
+
+def _tag(path: str) -> str:
+    """Return the kind of thing to which a path leads, without the cloud that has it."""
+    words = [word for word in path.split("/") if word and "{" not in word]
+    if not words:
+        return "server"
+    return words[1] if words[0] == "clouds" and len(words) > 1 else words[0]
+
+
+def _below(kind: type[errors.OrchestratorError]) -> Iterable[type[errors.OrchestratorError]]:
+    if kind is errors.OrchestratorError:
+        return
+    for one in kind.__subclasses__():
+        if one.__module__ in _OURS:
+            yield one
+            yield from _below(one)
+
+
+def _schema_name(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return kind.__name__.removesuffix("Schema")
