@@ -98,7 +98,7 @@ class Driver:
         if filters == _ANY_IMAGE:
             return self._part_or_all("list_images", Image, limit, marker)
         if self._hooks.takes_argument("list_images", "filters"):
-            return self._many("list_images", Image, filters=filters)
+            return self._part_or_all("list_images", Image, limit, marker, filters=filters)
         for field in ("owner", "architecture"):
             if getattr(filters, field) is not None:
                 raise InvalidParameter(field, f"{self._hooks.title} does not filter images by it")
@@ -283,18 +283,28 @@ class Driver:
         return self._hooks.one(hook, expected, **arguments)
 
     def _part_or_all(
-        self, hook: str, expected: type[M], limit: int | None, marker: str | None
+        self, hook: str, expected: type[M], limit: int | None, marker: str | None, **chosen: Any
     ) -> Sequence[M]:
+        """Return a part of a list, or the whole list.
+
+        Args:
+            hook: the hook of the whole list.
+            expected: the type of an item.
+            limit: the number of wanted items; None for the whole list.
+            marker: the id after which the part begins.
+            chosen: the filters, which the hook of the whole list takes.
+        """
         part = PAGES[hook]
-        if limit is not None and self._hooks.offers(part):
-            given = {"limit": limit, "marker": marker, "deadline": self.deadline}
+        is_taken = all(self._hooks.takes_argument(part, name) for name in chosen)
+        if limit is not None and is_taken and self._hooks.offers(part):
+            given = {"limit": limit, "marker": marker, "deadline": self.deadline, **chosen}
             try:
                 found = self._hooks.many(part, expected, **given, hints=self.hints)
             except Unsupported:
                 self._hooks.decline(part)
             else:
                 return self._ordered(part, found, marker)
-        return self._many(hook, expected)
+        return self._many(hook, expected, **chosen)
 
     def _ordered(self, hook: str, things: Sequence[M], marker: str | None) -> Sequence[M]:
         """Return a page of a list if it is sorted by id and begins after its marker.

@@ -159,11 +159,20 @@ class CloudHooks:
 
     @hookspec(firstresult=True)
     def page_images(
-        self, limit: int, marker: str | None, deadline: Deadline, hints: Hints
+        self,
+        filters: ImageFilter,
+        limit: int,
+        marker: str | None,
+        deadline: Deadline,
+        hints: Hints,
     ) -> Sequence[Image]:
         """Return a part of the images, as :meth:`page_nodes` does for nodes.
 
+        If a driver does not take ``filters``, the core takes the part of a filtered list from
+        :meth:`list_images`.
+
         Args:
+            filters: the images of which to return a part; without any filter all of them.
             limit: the number of images to return, 1 or more.
             marker: the id after which the part begins; None for the first images.
 

@@ -86,6 +86,39 @@ def test_a_plugin_with_filters_gets_them() -> None:
     assert plugin.asked == [ImageFilter(None, "self", "arm64"), ImageFilter(), ImageFilter()]
 
 
+class Paging(Filtering):
+    """A driver that passes filters to its cloud in parts too."""
+
+    @hookimpl
+    def page_images(self, filters: ImageFilter, limit: int, marker: str | None) -> list[Image]:
+        assert (limit, marker) == (2, "i-0")
+        self.asked.append(filters)
+        return IMAGES[:2]
+
+
+class PagingOnly(Filtering):
+    """A driver whose parts have no filters."""
+
+    @hookimpl
+    def page_images(self, limit: int, marker: str | None) -> list[Image]:
+        return IMAGES[2:4]
+
+
+def test_a_plugin_whose_parts_take_filters_gets_them_with_the_part() -> None:
+    plugin = Paging()
+    found = driver(plugin).list_images(limit=2, marker="i-0", owner="self")
+    assert found == IMAGES[:2]
+    driver(plugin).list_images(limit=2, marker="i-0")
+    assert plugin.asked == [ImageFilter(owner="self"), ImageFilter()]
+
+
+def test_a_filtered_list_comes_whole_from_a_plugin_whose_parts_take_none() -> None:
+    plugin = PagingOnly()
+    assert driver(plugin).list_images(limit=2, marker="i-0", owner="self") == IMAGES[:1]
+    assert plugin.asked == [ImageFilter(owner="self")]
+    assert driver(plugin).list_images(limit=2, marker="i-0") == IMAGES[2:4]
+
+
 def test_an_image_is_found_by_its_id_before_its_name() -> None:
     assert driver(Plain()).find_image("debian-13").id == "debian-13"
     assert driver(Plain()).find_image("a.b").id == "i-3"

@@ -49,6 +49,12 @@ def test_faults_of_reads(client: Client, path: str, status: int, code: str) -> N
         assert all(one["parameter"] and one["detail"] for one in body["errors"])
 
 
+def test_a_path_of_nothing_names_where_each_version_begins(client: Client) -> None:
+    detail = problem(client.get("/nowhere"), 404, "not_found")["detail"]
+    assert "/api/v1/" in detail
+    assert "/api/v2/" in detail
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest(client: Client) -> None:
     body = problem(client.get(f"{NODES}?limt=1"), 400, "invalid_parameter")
     (one,) = body["errors"]

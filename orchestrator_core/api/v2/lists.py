@@ -92,7 +92,8 @@ class ListResource(CloudResource):
         filters = {name: given.get(name) for name in listing.filters}
         chosen: dict[str, str | int | None] = {}
         if any(filters.values()):
-            chosen = {"limit": None, "marker": None, **filters}
+            part = page_of_cloud(asked, listing.operation, page)
+            chosen = {"limit": None, "marker": None, **part, **filters}
         elif name is None:
             chosen = page_of_cloud(asked, listing.operation, page)
         question = Question(listing.operation, shape, chosen)

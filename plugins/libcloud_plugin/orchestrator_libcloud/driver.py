@@ -34,6 +34,7 @@ from orchestrator_libcloud.description import describe
 from orchestrator_libcloud.errors.errors import Source, translated
 from orchestrator_libcloud.http.call import current
 from orchestrator_libcloud.http.exchange import Exchange
+from orchestrator_libcloud.listing import image_filters
 from orchestrator_libcloud.listing.parts import Parts
 from orchestrator_libcloud.node_actions.base import libcloud_size
 from orchestrator_libcloud.node_actions.registry import actions_of
@@ -148,15 +149,15 @@ class LibcloudDriver:
         return _by_id(self.list_nodes(deadline), marker)
 
     @hookimpl
-    def page_images(self, limit: int, marker: str | None, deadline: Deadline) -> list[Image]:
-        """Return a part of the images, if the provider sorts them by id."""
+    def page_images(
+        self, filters: ImageFilter, limit: int, marker: str | None, deadline: Deadline
+    ) -> list[Image]:
+        """Return a part of the images that match, if the provider sorts them by id."""
         with self._call(deadline) as driver:
-            images = self._parts.part(driver, "list_images", limit, marker)
-            # The request was for usable images only. If the answer has others, leaving them out
-            # would make the part too short.
-            if images is not None and all(convert.is_usable(image) for image in images):
+            images = image_filters.part_of_images(driver, self._parts, filters, limit, marker)
+            if images is not None:
                 return _by_id([convert.to_image(image) for image in images], marker)
-        return _by_id(self.list_images(ImageFilter(), deadline), marker)
+        return _by_id(self.list_images(filters, deadline), marker)
 
     @hookimpl
     def list_sizes(self, deadline: Deadline) -> list[Size]:

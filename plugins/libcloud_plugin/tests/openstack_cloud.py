@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from nova_create import TENANT, Project, Refusal
 
@@ -49,6 +49,7 @@ class OpenStack:
         before: is called before each request; an answer that it returns is sent.
         project: what servers can be made of.
         created: the bodies of the accepted requests for a server.
+        page: the most images of a page, if a request has no limit.
     """
 
     host: str = "127.0.0.1"
@@ -71,6 +72,7 @@ class OpenStack:
     tokens: set[str] = field(default_factory=set)
     project: Project = field(default_factory=Project)
     created: list[dict[str, Any]] = field(default_factory=list)
+    page: int = 1000
 
     def url(self, path: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -110,7 +112,7 @@ class OpenStack:
             return own
         if (method, parts.path) == ("POST", f"{self.nova}/servers"):
             return self._create(json.loads(body))
-        return self._serve(parts.path, query)
+        return self._serve(target, query)
 
     def _create(self, body: dict[str, Any]) -> Answer:
         """Make a server, or refuse it as Nova does."""
@@ -159,7 +161,8 @@ class OpenStack:
         told = {"id": token, "expires": "2099-01-01T00:00:00Z"}
         return in_json({"access": {"token": told, "serviceCatalog": catalog, "user": {}}})
 
-    def _serve(self, path: str, query: dict[str, str]) -> Answer:
+    def _serve(self, target: str, query: dict[str, str]) -> Answer:
+        path = urlsplit(target).path
         nova = path.removeprefix(self.nova) if path.startswith(self.nova) else ""
         if nova == "/servers/detail":
             return in_json(self._part("servers", self.servers, query))
@@ -171,8 +174,29 @@ class OpenStack:
             if nova == f"/flavors/{flavor['id']}":
                 return in_json({"flavor": flavor})
         if path == f"{self.glance}/v2/images":
-            return in_json(self._part("images", self.images, query))
+            return self._images(target, query)
         return self._thing(path) or fault(404, "The resource could not be found.")
+
+    def _images(self, target: str, query: dict[str, str]) -> Answer:
+        """Return a page of images as Glance does, with its filters and its link."""
+        name = query.get("name", "")
+        operator, colon, value = name.partition(":")
+        if colon and operator not in ("in", "eq"):
+            return fault(400, f"Unable to filter by unknown operator '{operator}'.")
+        names = value.split(",") if operator == "in" else [value if colon else name]
+        # MariaDB compares without regard to case.
+        wanted = {"name": {one.lower() for one in names}} if name else {}
+        wanted |= {key: {query[key].lower()} for key in ("owner", "architecture") if key in query}
+        things = [
+            thing
+            for thing in self.images
+            if all(str(thing.get(key)).lower() in values for key, values in wanted.items())
+        ]
+        page = self._part("images", things, {"limit": str(self.page), **query})
+        if page.pop("images_links"):
+            given = {**query, "marker": page["images"][-1]["id"]}
+            page["next"] = f"/v2/images?{urlencode(given)}"
+        return in_json(page)
 
     def _thing(self, path: str) -> Answer | None:
         """Return one server or image, or a list of what a server can be made of."""
@@ -241,10 +265,10 @@ def flavor(number: int) -> dict[str, Any]:
     return {"id": str(number), "name": f"m1.{number}", **amounts}
 
 
-def image(number: int, status: str = "active") -> dict[str, Any]:
+def image(number: int, status: str = "active", **more: Any) -> dict[str, Any]:
     times = dict.fromkeys(("updated_at", "created_at"), "2026-11-01T12:00:00Z")
     around = {"min_disk": 0, "min_ram": 0, **times}
-    return {"id": f"image-{number}", "name": f"image {number}", "status": status, **around}
+    return {"id": f"image-{number}", "name": f"image {number}", "status": status, **around, **more}
 
 
 class _Server(ThreadingHTTPServer):

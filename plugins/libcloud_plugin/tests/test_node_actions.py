@@ -105,6 +105,7 @@ def test_ec2_shows_a_console_that_libcloud_cannot_read(
 
 
 ID = server(1)["id"]
+PASSWORD = "not-a-secret-of-nova"
 STATE, TASK = "OS-EXT-STS:vm_state", "OS-EXT-STS:task_state"
 
 
@@ -157,7 +158,7 @@ def nova() -> Nova:
 def stack(
     make: Callable[..., LibcloudDriver], nova: Nova, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LibcloudDriver]:
-    monkeypatch.setenv("TEST_PASSWORD", "p")
+    monkeypatch.setenv("TEST_PASSWORD", PASSWORD)
     cloud = OpenStack(flavors=[flavor(1), flavor(2)])
     usual = cloud.answer
 
@@ -234,6 +235,30 @@ def test_openstack_says_that_a_resize_was_given_up(
     nova.vm |= more
     with pytest.raises(Refused, match=why):
         stack.confirm_resize(ID, Size("2", "m1.2"), deadline)
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [
+        ({"message": "Failed to reach http://[fd00::7]:9696/v2.0"}, "Failed to reach"),
+        ({"message": f"Login with {PASSWORD} failed"}, "Login with"),
+        ({"message": ["odd"]}, "Nova gives no reason"),
+        ("odd", "Nova gives no reason"),
+        (None, "Nova gives no reason"),
+    ],
+)
+def test_openstack_quotes_a_failed_resize_without_secrets_and_addresses(
+    stack: LibcloudDriver,
+    nova: Nova,
+    deadline: Deadline,
+    fault: Any,
+    shown: str,
+) -> None:
+    nova.vm |= {"status": "ERROR", STATE: "error", "fault": fault}
+    with pytest.raises(Refused, match=shown) as caught:
+        stack.confirm_resize(ID, Size("2", "m1.2"), deadline)
+    assert "fd00::7" not in caught.value.message
+    assert PASSWORD not in caught.value.message
 
 
 def test_openstack_renames(stack: LibcloudDriver, nova: Nova, deadline: Deadline) -> None:

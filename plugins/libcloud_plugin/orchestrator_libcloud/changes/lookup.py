@@ -20,7 +20,7 @@ from orchestrator_core import (
 )
 from orchestrator_libcloud.capabilities import lacks, method, needed, offers
 from orchestrator_libcloud.changes import absence, azure_images, libvirt_domains
-from orchestrator_libcloud.listing import instance_types
+from orchestrator_libcloud.listing import image_filters, instance_types
 from orchestrator_libcloud.listing.composed_sizes import composed, form_of
 from orchestrator_libcloud.listing.fetch_all import fetch_all
 from orchestrator_libcloud.listing.sizes import passed_on
@@ -29,6 +29,7 @@ from orchestrator_libcloud.nodes.convert import node_id, node_marker
 from orchestrator_libcloud.nodes.marker import MARKER_KEY
 from orchestrator_libcloud.nodes.states import modules
 from orchestrator_libcloud.openstack import zones
+from orchestrator_libcloud.openstack.pages import has_pages
 from orchestrator_libcloud.patterns import Pattern
 
 _DRIVERS: Final = "libcloud.compute.drivers."
@@ -293,13 +294,15 @@ def list_images(
 ) -> list[Any]:
     """Return the images that match, of these owners if the provider supports owners.
 
-    Amazon gets the filters, because it has thousands of images.
+    Amazon and OpenStack get the filters, because they can have thousands of images.
 
     Raises:
         InvalidParameter: the provider does not have a filter.
     """
     if _AMAZON in modules(driver):
         return _amazon_images(driver, owners, filters)
+    if has_pages(driver) and filters != ImageFilter():
+        return image_filters.list_filtered(driver, filters)
     for field in ("owner", "architecture"):
         if getattr(filters, field) is not None:
             raise InvalidParameter(field, f"provider {driver.name} does not filter images by it")

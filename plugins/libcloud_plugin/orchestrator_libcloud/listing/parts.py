@@ -9,14 +9,14 @@ from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from orchestrator_core import Unsupported
 from orchestrator_libcloud.listing import cut_lists
 from orchestrator_libcloud.listing.id_ranges import IdRanges, has_ranges
 from orchestrator_libcloud.nodes.states import modules
-from orchestrator_libcloud.openstack.pages import Pager, has_pages
+from orchestrator_libcloud.openstack.pages import NO_QUERY, Pager, has_pages
 
 _DRIVERS: Final = "libcloud.compute.drivers."
 
@@ -32,7 +32,14 @@ class Parts:
         self._sorted = Pager()
         self._ranges = IdRanges()
 
-    def part(self, driver: Any, name: str, limit: int, marker: str | None) -> list[Any] | None:
+    def part(
+        self,
+        driver: Any,
+        name: str,
+        limit: int,
+        marker: str | None,
+        query: Mapping[str, str] = NO_QUERY,
+    ) -> list[Any] | None:
         """Return at least the first ``limit`` items after the marker; None for the whole list.
 
         Args:
@@ -40,12 +47,13 @@ class Parts:
             name: ``list_nodes`` or ``list_images``.
             limit: the number of wanted items.
             marker: the id after which the part starts.
+            query: further parameters for a provider that sorts by id.
 
         Raises:
             Unsupported: this provider can only return the whole list.
         """
         if has_pages(driver):
-            return self._sorted.part(driver, name, limit, marker)
+            return self._sorted.part(driver, name, limit, marker, query)
         if has_ranges(driver) and name == "list_nodes":
             return self._ranges.part(driver, limit, marker)
         if cut_lists.can_cut(driver, name):

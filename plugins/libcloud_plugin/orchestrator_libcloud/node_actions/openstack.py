@@ -6,9 +6,12 @@ Source: OpenStack Compute API: "Resize Server", "Confirm Resized Server", "Updat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from orchestrator_core import Conflict, Image, InvalidAnswer, Refused, Size
+from orchestrator_libcloud.http.call import current
+from orchestrator_libcloud.http.redaction import Redactor
 from orchestrator_libcloud.node_actions.base import NodeActions
 
 _CONFLICT: Final = 409
@@ -39,7 +42,7 @@ class OpenStackActions(NodeActions):
         state, task = extra.get("vm_state"), extra.get("task_state")
         has_size = _has_flavor(extra, size)
         if state == _FAILED:
-            why = (extra.get("fault") or {}).get("message", "without a reason")
+            why = _fault_of(extra)
             raise Refused(f"The resize has left node {node.id} in the state error: {why}")
         if task is not None:
             return False
@@ -77,6 +80,14 @@ class OpenStackActions(NodeActions):
     def console(self, driver: Any, node: Any) -> str:
         """Return the console log."""
         return str(driver.ex_get_console_output(node).get("output") or "")
+
+
+def _fault_of(extra: Any) -> str:
+    """Return Nova's reason for the state error, without secrets and addresses."""
+    fault, call = extra.get("fault"), current()
+    message = fault.get("message") if isinstance(fault, Mapping) else None
+    redact = Redactor() if call is None else call.terms.redact
+    return (redact(message) if isinstance(message, str) else "") or "Nova gives no reason"
 
 
 def _has_flavor(extra: Any, size: Size) -> bool:

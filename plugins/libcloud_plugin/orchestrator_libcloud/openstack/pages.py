@@ -10,7 +10,8 @@ part of those lists has to be cut out of the whole list.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from orchestrator_core import InvalidAnswer, Unsupported
@@ -22,6 +23,8 @@ _PROOF: Final = 100
 
 _MOST: Final = 1000
 """Larger parts are cut out of the whole list: Nova and Glance return no more at a time."""
+
+NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Items = list[dict[str, Any]]
 """The items as they are in the cloud's answers."""
@@ -40,12 +43,14 @@ class _Kind:
     params: Mapping[str, str]
 
 
+IMAGES_PATH: Final = "/v2/images"
+
 _NODES: Final = _Kind(
     "connection", "/servers/detail", "servers", "_to_node", {"sort_key": "uuid", "sort_dir": "asc"}
 )
 _IMAGES: Final = _Kind(
     "image_connection",
-    "/v2/images",
+    IMAGES_PATH,
     "images",
     "_to_image",
     {"sort_key": "id", "sort_dir": "asc", "status": "active"},
@@ -68,7 +73,14 @@ class Pager:
     def __init__(self) -> None:
         self._sorts: dict[str, bool] = {}
 
-    def part(self, driver: Any, name: str, limit: int, marker: str | None) -> list[Any] | None:
+    def part(
+        self,
+        driver: Any,
+        name: str,
+        limit: int,
+        marker: str | None,
+        query: Mapping[str, str] = NO_QUERY,
+    ) -> list[Any] | None:
         """Return at least the first ``limit`` items after the marker; None if it is not certain.
 
         Args:
@@ -76,6 +88,7 @@ class Pager:
             name: ``list_nodes`` or ``list_images``.
             limit: the number of wanted items.
             marker: the id after which the part starts.
+            query: further parameters of the requests, which select items.
 
         Raises:
             InvalidAnswer: an answer has no list.
@@ -85,9 +98,11 @@ class Pager:
             raise Unsupported(f"Provider {driver.name} cannot begin a list after an id")
         if limit > _MOST or self._sorts.get(name) is False:
             return None
-        convert = getattr(driver, KINDS[name].convert)
+        kind = KINDS[name]
+        kind = replace(kind, params={**kind.params, **query})
+        convert = getattr(driver, kind.convert)
         try:
-            items = self._items(driver, name, limit, marker)
+            items = self._items(driver, name, kind, limit, marker)
         except _NoId:
             return None
         try:
@@ -95,8 +110,9 @@ class Pager:
         except Exception:  # noqa: BLE001 - an odd item, which the whole list handles
             return None
 
-    def _items(self, driver: Any, name: str, limit: int, marker: str | None) -> Items | None:
-        kind = KINDS[name]
+    def _items(
+        self, driver: Any, name: str, kind: _Kind, limit: int, marker: str | None
+    ) -> Items | None:
         if not self._sorts.get(name):
             first, is_whole = _ask(driver, kind, max(limit, _PROOF), None)
             if is_whole:
