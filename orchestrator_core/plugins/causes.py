@@ -46,7 +46,8 @@ def _fault(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error.strerror}"
+        # Only OpenSSL's own errors have a reason; without one the attribute is missing.
+        return f"TLS: {getattr(error, 'reason', None) or error.strerror or 'failed'}"
     if isinstance(error, socket.gaierror):
         return f"name: {error.strerror}"
     if isinstance(error, TimeoutError):

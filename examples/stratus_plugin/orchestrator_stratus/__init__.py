@@ -31,8 +31,8 @@ The core answers 501 to a request for a hook that is not implemented. These are 
   ``NodeNotFound``, ``ImageNotFound``, ``SizeNotFound``; the default searches the lists
 * ``list_locations()``, ``list_keypairs()``, ``list_networks()``, ``list_firewalls()``: return what
   the fields of a start can name
-* ``page_nodes(limit, marker)``, ``page_images(filters, limit, marker)``: return a part of a list by
-  id, if the cloud's API can sort by id; the default cuts the part out of the whole list
+* ``page_nodes(limit, marker)``, ``page_images(limit, marker)``: return a part of a list by id, if
+  the cloud's API can sort by id; the default cuts the part out of the whole list
 * ``reboot_vm(node_id)``, ``power_on_vm(node_id)``, ``power_off_vm(node_id)``,
   ``rename_vm(node_id, name)``: return nothing, or raise ``NodeNotFound``
 * ``resize_vm(node_id, size)``: give a node another size; ``confirm_resize(node_id)``: confirm this,

@@ -172,8 +172,11 @@ def test_the_lists_name_what_a_start_takes(amazon: Api, lab: dict[str, Any]) -> 
         ({"networks": ["nowhere"]}, "networks: there is no network"),
         ({"firewalls": ["sg-0123456789abcdef0"]}, "firewalls: "),
         ({"networks": ["subnet-0123456789abcdef0"]}, "networks: "),
-        ({"keyname": "nobody"}, "keyname: there is no key pair with the id or name 'nobody'"),
-        ({"keyname": "nobody", "user_data": "x"}, "keyname: there is no key pair"),
+        (
+            {"keyname": "no-such-key"},
+            "keyname: there is no key pair with the id or name 'no-such-key'",
+        ),
+        ({"keyname": "no-such-key", "user_data": "x"}, "keyname: there is no key pair"),
         ({"options": {"ex_maxcount": 2}}, "do not allow 'ex_maxcount'"),
     ],
 )
