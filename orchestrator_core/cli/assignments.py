@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from orchestrator_core.broker.states import AssignmentState
-from orchestrator_core.cli.lists import id_after, json_option, page_options, show_json, show_rows
+from orchestrator_core.cli.lists import (
+    id_after,
+    json_option,
+    moment,
+    page_options,
+    show_json,
+    show_rows,
+)
 from orchestrator_core.cli.naming import recorded_cloud
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
@@ -95,17 +101,13 @@ def _line(assignment: Assignment) -> str:
     name = f" ({assignment.hostname})" if assignment.hostname else ""
     lease = ""
     if assignment.lease_expires_at is not None and assignment.ended_at is None:
-        lease = f", lease until {_time(assignment.lease_expires_at)}"
+        lease = f", lease until {moment(assignment.lease_expires_at)}"
     ended = ""
     if assignment.ended_at is not None:
         why = assignment.end_reason or "released"
-        ended = f"\n  ended {_time(assignment.ended_at)}: {why}"
+        ended = f"\n  ended {moment(assignment.ended_at)}: {why}"
     return (
         f"{assignment.id} {assignment.state} node {assignment.node_id}{name} in "
         f"{assignment.cloud}\n  {assignment.user} for {assignment.vm_type}, generation "
-        f"{assignment.generation}, recorded {_time(assignment.created_at)}{lease}{ended}"
+        f"{assignment.generation}, recorded {moment(assignment.created_at)}{lease}{ended}"
     )
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

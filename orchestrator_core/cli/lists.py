@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 import rich_click as click
@@ -73,6 +74,11 @@ def show_rows(rows: Sequence[R], limit: int, line: Callable[[R], str]) -> None:
         from orchestrator_core.api.v2.cursors import cursor_after  # noqa: PLC0415 - see id_after
 
         click.echo(f"There are more: --cursor {cursor_after(rows[limit - 1].id)}", err=True)
+
+
+def moment(seconds: float) -> str:
+    """Return a Unix time as text, in UTC and to the second (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def show_json(body: bytes) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from orchestrator_core.broker.states import OperationState
-from orchestrator_core.cli.lists import id_after, json_option, page_options, show_json, show_rows
+from orchestrator_core.cli.lists import (
+    id_after,
+    json_option,
+    moment,
+    page_options,
+    show_json,
+    show_rows,
+)
 from orchestrator_core.cli.naming import recorded_cloud
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
@@ -121,7 +127,7 @@ def abandon(config: Path | None, operation_id: str, reason: str) -> None:
 def _line(operation: Operation) -> str:
     """Return two or three lines that fit into a narrow terminal."""
     node = f" of node {operation.node_id}" if operation.node_id else ""
-    recorded = datetime.fromtimestamp(operation.created_at, UTC).isoformat(timespec="seconds")
+    recorded = moment(operation.created_at)
     times = f"{operation.attempts} attempt{'' if operation.attempts == 1 else 's'}"
     error = f"\n  {operation.error_code}: {operation.error_message}" if operation.error_code else ""
     return (

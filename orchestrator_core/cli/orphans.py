@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from orchestrator_core.cli.lists import json_option, show_json
+from orchestrator_core.cli.lists import json_option, moment, show_json
 from orchestrator_core.cli.naming import known_vm, recorded_cloud, refuse_namesake, vm_named
 from orchestrator_core.cli.options import config_option, opened, operator, with_clear_errors
 
@@ -107,7 +106,7 @@ def destroy(config: Path | None, cloud: str, node: str, *, yes: bool) -> None:
 def _line(orphan: Orphan) -> str:
     """Return two or three lines that fit into a narrow terminal."""
     name = f" ({orphan.name})" if orphan.name else ""
-    first = datetime.fromtimestamp(orphan.first_seen_at, UTC).isoformat(timespec="seconds")
+    first = moment(orphan.first_seen_at)
     ignored = f"\n  ignored by {orphan.ignored_by}" if orphan.ignored_by else ""
     times = f"{orphan.times_seen} time{'' if orphan.times_seen == 1 else 's'}"
     return (

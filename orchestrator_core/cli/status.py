@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
 
-from orchestrator_core.cli.lists import json_option, show_json
+from orchestrator_core.cli.lists import json_option, moment, show_json
 from orchestrator_core.cli.options import config_option, opened, with_clear_errors
 
 _SILENT: Final = 60.0
@@ -45,7 +44,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 
 def _line(process: Mapping[str, Any]) -> str:
-    since = datetime.fromtimestamp(process["started_at"], UTC).isoformat(timespec="seconds")
+    since = moment(process["started_at"])
     silent = f", silent for {process['silent']:.0f} s" if process["silent"] > _SILENT else ""
     return f"{process['id']} {process['kind']} {process['version']} since {since}{silent}"
 

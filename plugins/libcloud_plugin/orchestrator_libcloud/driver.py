@@ -391,9 +391,3 @@ def _by_id(things: list[T], marker: str | None) -> list[T]:
     """Return things in the order of their ids, each once, starting after the marker."""
     found = {thing.id: thing for thing in things if marker is None or thing.id > marker}
     return [found[name] for name in sorted(found)]
-
-
-def _shown(node: Node) -> Node:
-    """Return a node without the parts that only the answer to its start may contain."""
-    node.secrets = {}
-    return node
