@@ -1,4 +1,4 @@
-"""What holds for every test: its order, its mark and the secrets that it must not know."""
+"""The order of all tests, the mark of those without processes, and secrets forgotten after each."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
 from tests.broker.conftest import cloud_of
 
-WHO = Requester("somebody", "request")
+WHO = Requester("portal", "request")
 DRAFT = Draft("stop_vm", "test", Step.DESTROY, WHO, {"node": "1"}, 60.0, "1")
 BEAT = 0.2
 SETTLING = 0.3

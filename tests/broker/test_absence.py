@@ -122,7 +122,7 @@ class Play:
         await self._recorder.database.write(lambda c: vms.note(c, key, VmOrigin.ADOPTED))
 
     async def stop(self) -> Operation:
-        change = Change(self.cloud, Permit(), Requester("somebody", "request"))
+        change = Change(self.cloud, Permit(), Requester("portal", "request"))
         operation = (await self._destroyer.begin(change, VmReference("1"))).operation
         assert operation is not None
         return operation
@@ -311,7 +311,7 @@ async def stopped_directly(story: Story) -> None:
     broker = DirectBroker(Registry([cloud], [], "test"))
     try:
         await broker.act(
-            Change(cloud, Permit(), Requester("somebody", "request")), "stop_vm", VmReference("1")
+            Change(cloud, Permit(), Requester("portal", "request")), "stop_vm", VmReference("1")
         )
     finally:
         await cloud.close()
@@ -334,7 +334,7 @@ async def test_without_a_database_the_list_has_to_agree_too(
 
 async def test_without_a_database_a_half_made_vm_is_told() -> None:
     cloud = cloud_of(Story([None], [[]]))
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     with pytest.raises(Conflict) as caught:
         await DirectBroker(Registry([cloud], [], "test")).start_vm(
             change, StartOrder("web", "i", "s")

@@ -16,7 +16,7 @@ from orchestrator_core.state.database import Database
 PROCESS = "p" * 32
 
 
-def schedule(connection: Connection, cloud: str, count: int, caller: str = "somebody") -> None:
+def schedule(connection: Connection, cloud: str, count: int, caller: str = "portal") -> None:
     who = Requester(caller, "request")
     for number in range(count):
         draft = Draft("stop_vm", cloud, Step.DESTROY, who, {}, 60.0, str(number))

@@ -19,7 +19,7 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import operations, processes
 
-DRAFT = Draft("stop_vm", "sky", Step.DESTROY, Requester("somebody", "request"), {}, 60.0, "1")
+DRAFT = Draft("stop_vm", "sky", Step.DESTROY, Requester("portal", "request"), {}, 60.0, "1")
 
 
 def told(database: Database, watching: Alerts) -> list[str]:

@@ -51,7 +51,7 @@ async def destroyed(
     """Destroy node 1, which exists at first, and check this many times whether it is gone."""
     cloud = cloud_of([["1"], *listings])
     destroyer = Destroyer(recorder)
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     operation = (await destroyer.begin(change, VmReference("1"))).operation
     assert operation is not None
     for _ in range(attempts):
@@ -94,7 +94,7 @@ async def test_a_caller_who_leaves_while_it_is_recorded_leaves_the_vm_as_it_was(
     recorder: Recorder,
 ) -> None:
     cloud = cloud_of([["1"]])
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     stopping = asyncio.ensure_future(Destroyer(recorder).begin(change, VmReference("1")))
     while not recorder_is_writing():  # noqa: ASYNC110 - no event reports it
         await asyncio.sleep(0)
@@ -124,7 +124,7 @@ def _only_operation(connection: Connection) -> Operation | None:
 
 async def begun(recorder: Recorder, cloud: Cloud) -> Operation:
     """Have a VM destroyed, which its cloud accepts; return the operation that waits for its end."""
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     operation = (await Destroyer(recorder).begin(change, VmReference("1"))).operation
     assert operation is not None
     return operation
@@ -139,7 +139,7 @@ async def asked_again(recorder: Recorder, operation: Operation, cloud: Cloud) ->
 
 def hold(connection: Connection) -> None:
     wanted = AssignRequest("test", Vm(0, "1", "one"), "u", "app")
-    requester = Requester("somebody", "request")
+    requester = Requester("portal", "request")
     assignments.claim(
         connection, Claim(wanted, "given", requester, time.monotonic(), AssignmentState.ACTIVE)
     )
@@ -280,7 +280,7 @@ async def test_a_start_that_is_told_late_brings_no_vm_back(
 ) -> None:
     """The exception is a start recorded after the stop: it has made another VM of that id."""
     cloud = cloud_of([["1"], ["2"]])
-    draft = Draft("start_vm", "test", Step.START, Requester("somebody", "request"), {}, 60.0)
+    draft = Draft("start_vm", "test", Step.START, Requester("portal", "request"), {}, 60.0)
 
     async def start() -> Operation:
         return await recorder.database.write(

@@ -33,7 +33,7 @@ from tests.broker.conftest import recorder_of
 from tests.databases import waits_for_a_row
 from tests.stateful import wait_for
 
-WHO = Requester("somebody", "request")
+WHO = Requester("portal", "request")
 PROCESS = "p" * 32
 START = Draft("start_vm", "sky", Step.START, WHO, {}, 60.0)
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_an_operation_is_kept_for_as_long_as_a_key_stands_for_it(recorder: Recorder) -> None:
     key = KeyUse("PUT", "/vm/stop", "key", "digest", keep=60.0)
-    who = Requester("somebody", "request", key)
+    who = Requester("portal", "request", key)
     draft = Draft("stop_vm", "test", Step.DESTROY, who, {}, 60.0)
     settings = StateSettings(Secret("(plain)", plain=""), retention=0.0)
 

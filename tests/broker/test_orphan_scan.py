@@ -33,7 +33,7 @@ from tests.broker.conftest import OnlyLists
 OURS = "a" * 12
 SWEPT = "0" * 32
 """An operation that is older than the retention of its row."""
-WHO = Requester("somebody", "request")
+WHO = Requester("portal", "request")
 OTHER = Node("8", "eight")
 
 

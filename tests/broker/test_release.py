@@ -99,7 +99,7 @@ async def test_a_release_is_settled_by_the_list_and_not_by_which_vm_is_meant(
     recorder: Recorder, terse: tuple[Terse, Backend]
 ) -> None:
     cloud, (_, backend) = cloud_of([["1"]]), terse
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
     releaser, before = Releaser(recorder, NO_CLOUDS), len(asked)
     with pytest.raises(CloudTimeout) as lost:
@@ -133,7 +133,7 @@ async def test_an_assign_that_does_not_show_may_still_be_made(
     """The assign ends once the backend has shown nothing for as long as an assign may take."""
     cloud, (itself, backend) = cloud_of([["1"]]), terse
     itself.mute = True
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     assigner = Assigner(recorder, NO_CLOUDS)
     with pytest.raises(CloudTimeout) as lost:
         await assigner.begin(change, backend, ORDER)
@@ -166,7 +166,7 @@ async def test_an_assign_is_settled_by_the_list_and_not_by_which_vm_is_meant(
 ) -> None:
     cloud, (itself, backend) = cloud_of([["1"]]), terse
     itself.mute = True
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     with pytest.raises(CloudTimeout) as lost:
         await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
     operation = await again(recorder, lost.value.operation_id)
@@ -206,7 +206,7 @@ async def test_what_is_told_as_not_begun_does_not_begin(
     )
     backend = Backend(settings, PluginHandle(Hooks(Kind.ASSIGNMENT, "Backend terse", itself)))
     permit = LatePermit()
-    change = Change(cloud, permit, Requester("somebody", "request"))
+    change = Change(cloud, permit, Requester("portal", "request"))
     with pytest.raises(CloudTimeout) as late:
         await Assigner(recorder, NO_CLOUDS).begin(change, backend, ORDER)
     permit.goes_on.set()
@@ -228,7 +228,7 @@ async def test_a_stop_that_comes_to_nothing_while_a_backend_is_asked(
     cloud, (itself, backend) = cloud_of([["1"]]), terse
     itself.refuses = refuses
     itself.may_answer.clear()
-    who = Requester("somebody", "request")
+    who = Requester("portal", "request")
     assign = asyncio.ensure_future(
         Assigner(recorder, NO_CLOUDS).begin(Change(cloud, Permit(), who), backend, ORDER)
     )
@@ -277,7 +277,7 @@ async def test_an_expiry_that_was_let_go_asks_again_whether_the_vm_may_be_destro
     cloud = cloud_of([["1"]])
     handle = PluginHandle(Hooks(Kind.ASSIGNMENT, "Backend agreeable", Agreeable()))
     backend = Backend(AssignmentSettings("agreeable", backend="agreeable"), handle)
-    change = Change(cloud, Permit(), Requester("somebody", "request"))
+    change = Change(cloud, Permit(), Requester("portal", "request"))
     order = AssignOrder(VmReference("1"), "ada", "app", lease=0.001)
     await Assigner(recorder, NO_CLOUDS).begin(change, backend, order)
     await asyncio.sleep(0.01)

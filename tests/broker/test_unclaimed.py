@@ -86,7 +86,7 @@ def test_an_operation_that_no_process_could_run_in_time_is_paused(
 
 def test_operations_of_a_cloud_in_use_are_not_reported(database: Database) -> None:
     """Its own worker has reached its limit, which another worker does not know."""
-    who = Requester("somebody", "request")
+    who = Requester("portal", "request")
     drafts = [Draft("stop_vm", cloud, Step.DESTROY, who, {}, DAY, "1") for cloud in ("a", "b")]
     for draft in drafts:
         database.write_now(partial(inserts.schedule, draft=draft))

@@ -14,7 +14,7 @@ from orchestrator_core.state.upgrade import upgrade
 from tests.cli.conftest import Run
 from tests.stateful import settings
 
-WHO = Requester("somebody", "request")
+WHO = Requester("portal", "request")
 
 
 def database(folder: Path) -> Database:

@@ -100,7 +100,7 @@ def failing(error: Exception, times: int, then: Any = None) -> Any:
 async def start(cloud: Cloud, permit: Permit | None = None) -> Node:
     """Start a VM in a cloud without a database."""
     broker = DirectBroker(Registry([cloud], [], None))
-    change = Change(cloud, permit or Permit(), Requester("somebody", "request"))
+    change = Change(cloud, permit or Permit(), Requester("portal", "request"))
     return (await broker.start_vm(change, StartOrder("n", "1", "1"))).node
 
 

@@ -139,10 +139,10 @@ def test_a_vm_that_the_ledger_does_not_know_has_no_number(api: Api) -> None:
 
 def test_the_ledger_can_be_asked(api: Api) -> None:
     node = api.started()
-    api.assign(node, user="somebody")
-    (found,) = api.assignments(user="somebody")
+    api.assign(node, user="bert")
+    (found,) = api.assignments(user="bert")
     assert found["node"] == node
-    assert api.assignments(user="nobody") == []
+    assert api.assignments(user="unknown-user") == []
 
 
 def test_a_cloud_that_names_no_backend_uses_the_default_one(serve: Serve) -> None:

@@ -199,7 +199,7 @@ class ReleasesWhatIsFree(GoodBackend):
 
     @hookimpl
     def release_vm(self, cloud: str, vm: Vm) -> AssignmentResult:
-        self.known(cloud, vm).user = "somebody"
+        self.known(cloud, vm).user = "portal"
         return super().release_vm(cloud, vm)
 
 
