@@ -6,8 +6,9 @@ import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Concatenate, Final, ParamSpec
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, Histogram, values
@@ -28,6 +29,8 @@ _OTHER: Final = "other"
 
 _CIRCUITS: Final = ("closed", "open", "half_open")
 
+P = ParamSpec("P")
+
 
 def record(directory: Path) -> None:
     """Record the measurements of this process from now on, below a run directory.
@@ -45,6 +48,23 @@ def record(directory: Path) -> None:
         use(Recording(Slot(folder), folder))
     except OSError as error:
         _log.warning("metrics are not recorded", why=str(error))
+
+
+def _contained(
+    method: Callable[Concatenate[Recording, P], None],
+) -> Callable[Concatenate[Recording, P], None]:
+    """Return a method that stops the recording when it fails, and raises nothing."""
+
+    @wraps(method)
+    def contained(self: Recording, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - what is measured must not fail with it
+            use(Meter())
+            why = f"{type(error).__name__}: {error}"
+            _log.warning("metrics are not recorded any more", why=why)
+
+    return contained
 
 
 class Recording(Meter):
@@ -80,6 +100,7 @@ class Recording(Meter):
         if self._process == os.getpid():
             self._slot.close()
 
+    @_contained
     def requests(self, ended: Sequence[EndedRequest]) -> None:
         """Count answered requests."""
         counts: Counter[tuple[str, str, int]] = Counter()
@@ -93,6 +114,7 @@ class Recording(Meter):
         for labels, many in seconds.items():
             self._made[catalogue.REQUEST_SECONDS].labels(*labels).observe_all(many)
 
+    @_contained
     def call(self, target: str, name: str, hook: str, outcome: str, seconds: float | None) -> None:
         """Count one attempt of a call."""
         key = (target, name, hook, outcome)
@@ -107,6 +129,7 @@ class Recording(Meter):
         if seconds is not None:
             pair[1].observe(seconds)
 
+    @_contained
     def load(self, target: str, name: str, load: TargetLoad) -> None:
         """Set the load of a cloud or an assignment backend in this process, if it has changed."""
         if self._loads.get((target, name)) == load:
@@ -123,6 +146,7 @@ class Recording(Meter):
         for state in _CIRCUITS:
             self._made[specs.circuit].labels(name, state).set(state == load.circuit)
 
+    @_contained
     def transaction(self, mode: str, outcome: str, seconds: float) -> None:
         """Count a use of the database."""
         one = self._transactions.get((mode, outcome))
@@ -131,21 +155,20 @@ class Recording(Meter):
             self._transactions[mode, outcome] = one
         one.observe(seconds)
 
+    @_contained
     def operation_ended(self, kind: str, state: str) -> None:
         """Count an operation that has ended."""
         self._made[catalogue.OPERATIONS_ENDED].labels(kind, state).inc()
 
+    @_contained
     def failed_login(self) -> None:
         """Count a request without a valid token."""
         self._failed_logins.inc()
 
+    @_contained
     def keep_room(self) -> None:
         """Reserve room for further measurements; without it, stop recording."""
-        try:
-            self._slot.grow()
-        except OSError as error:
-            use(Meter())
-            _log.warning("metrics are not recorded any more", why=str(error))
+        self._slot.grow()
 
 
 class _Histogram(Histogram):

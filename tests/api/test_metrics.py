@@ -366,6 +366,16 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(
     monkeypatch.undo()
 
 
+def test_a_measurement_that_fails_stops_the_recording_and_nothing_else(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus-client reads the variable again when it opens a file."""
+    one = record(tmp_path)
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    one.transaction("read", "ok", 0.1)
+    assert type(meters.meter()) is meters.Meter
+
+
 def test_a_slot_belongs_to_one_process_until_it_ends(tmp_path: Path) -> None:
     first, second = Slot(tmp_path), Slot(tmp_path)
     assert (first.number, second.number) == (1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_core.metrics import meter as meters
 from orchestrator_core.testing import Kind
 from orchestrator_core.testing.runner.run import run as run_suite
 from tests.testing.family import Plugin, good, wrong
@@ -319,3 +321,15 @@ def test_results_come_from_other_processes(
     )
     shown: dict[str, Any] = outcomes(file)
     assert (len(shown), shown["E2"], shown["E4"]) == (OUTCOMES, "not run", "fail")
+
+
+def test_a_run_leaves_the_environment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an application sets meanwhile, such as the folder of its metrics, is still used."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--verbose")
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    (plugin,) = good(Kind.CLOUD)[:1]
+    monkeypatch.setattr(meters._Current, "meter", meters.Meter())
+    with plugin.installed():
+        run_suite(plugin.subject)
+    assert os.environ["PYTEST_ADDOPTS"] == "--verbose"
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"]
