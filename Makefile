@@ -93,8 +93,8 @@ lock: install ## Pin what a server needs with hashes, and write the table of lic
 	$(BIN)/python requirements/lock.py build/lock/bin/pip-compile
 	$(BIN)/python requirements/licences.py docs/reference/dependencies.md
 
-audit: install ## Known vulnerabilities of what is pinned
-	$(BIN)/pip-audit --skip-editable
+audit: install ## Known vulnerabilities and licences of what is pinned: OSV_URL=... asks an OSV service instead of PyPI
+	$(BIN)/python requirements/audit.py $(if $(OSV_URL),--osv-url $(OSV_URL))
 
 swagger: $(VENV)/bin/pip ## Renew the files of the page /docs: make swagger VERSION=5.35.0 (needs npm)
 	$(BIN)/python requirements/swagger_ui.py $(VERSION)
