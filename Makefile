@@ -19,7 +19,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog clean
+.PHONY: help install run demo check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ $(VENV)/.installed: $(PROJECTS) requirements/dev.txt $(CONSTRAINTS) | $(VENV)/bi
 
 run: $(VENV)/.runtime ## Serve the dummy cloud on 127.0.0.1:5050
 	$(BIN)/orchestrator serve --config $(CONFIG)
+
+demo: $(VENV)/.runtime ## Show a start that survives kill -9, on a server of its own
+	$(BIN)/orchestrator demo
 
 check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .

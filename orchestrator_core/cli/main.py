@@ -12,6 +12,7 @@ _COMMANDS: Final = (
     "assignments",
     "check",
     "db",
+    "demo",
     "freeze",
     "init",
     "operations",
