@@ -1,4 +1,4 @@
-# Two commands are enough to begin with: `make run` and `make test`.
+# Three commands are enough to begin with: `make run`, `make demo` and `make test`.
 # On a machine that has Python 3.11 and make, everything else comes into .venv.
 
 PYTHON ?= python3
