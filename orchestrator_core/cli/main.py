@@ -9,6 +9,7 @@ import rich_click as click
 from orchestrator_core.cli.lazy import LazyGroup
 
 _COMMANDS: Final = (
+    "adopt",
     "assignments",
     "check",
     "db",
