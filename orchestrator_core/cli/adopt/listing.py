@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # it needs SQLAlchemy
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a cloud and a backend have shown.
+    """The lists of a cloud and of a backend.
 
     Attributes:
         cloud: the cloud's name.
