@@ -19,7 +19,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run demo check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog clean
+.PHONY: help install run demo check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog release tag clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -103,7 +103,15 @@ swagger: $(VENV)/bin/pip ## Renew the files of the page /docs: make swagger VERS
 	$(BIN)/python requirements/swagger_ui.py $(VERSION)
 
 changelog: install ## Show the changelog that the fragments make
-	$(BIN)/towncrier build --draft
+	$(BIN)/towncrier build --draft --version next
+
+release: install ## Cut a release: make release VERSION=0.2.0 sets the version, writes CHANGELOG.md and the pages
+	$(BIN)/python requirements/release.py "$(VERSION)"
+	$(MAKE) install pages
+	@echo "Now commit all of it as \"release: $(VERSION)\"; when it is on main, run: make tag"
+
+tag: install ## Set the tag of the version on the commit of main that is checked out
+	$(BIN)/python requirements/release.py --tag
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -126,3 +126,18 @@ def test_what_is_installed_is_pinned() -> None:
         sys.modules.pop("licences")
     pinned = {k: v for file in script["PINS"] for k, v in script["licences"].pins(file).items()}
     assert list(script["unpinned"](pinned)) == []
+
+
+def test_a_package_that_the_service_does_not_know_is_a_finding() -> None:
+    """PyPI's JSON API answers so for an unknown package, and behind a mirror for every one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPT.parent))
+        script = runpy.run_path(str(SCRIPT))
+        sys.modules.pop("licences")
+    answer = [
+        {"name": "click", "version": "8.5.1", "vulns": []},
+        {"name": "mine", "skip_reason": "Dependency not found on PyPI"},
+    ]
+    assert list(script["vulnerabilities"](answer)) == [
+        "could not be audited: 1 of the packages (mine); the first: Dependency not found on PyPI"
+    ]
