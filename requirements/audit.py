@@ -83,7 +83,8 @@ def vulnerabilities(answer: list[dict[str, Any]]) -> Iterator[str]:
         names = ", ".join(str(one["name"]) for one in skipped[:_SHOWN])
         more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
         reason = skipped[0]["skip_reason"]
-        yield f"could not be audited: {len(skipped)} of the packages ({names}{more}); the first: {reason}"
+        which = f"{len(skipped)} of the packages ({names}{more})"
+        yield f"could not be audited: {which}; the first: {reason}"
 
 
 def unpinned(pinned: dict[str, str]) -> Iterator[str]:
