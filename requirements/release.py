@@ -95,13 +95,14 @@ def build_changelog(root: Path, version: str) -> None:
         file.write_text(f"{before}{_START}\n{rest[bounds[1] :]}", encoding="utf-8")
     command = [sys.executable, "-m", "towncrier", "build", "--yes", "--version", version]
     subprocess.run(command, cwd=root, check=True)  # noqa: S603 - a tool that dev.txt pins
+    text = file.read_text(encoding="utf-8")
     if old:
-        before, rest = file.read_text(encoding="utf-8").split(_START)
+        before, rest = text.split(_START)
         bounds = [found.start() for found in _SECTION.finditer(rest)] + [len(rest)]
-        new = rest[: bounds[1]]
-        title = new[bounds[0] :].partition("\n")[0]
-        merged = _written(title, _merged(old, _entries(new)))
-        file.write_text(f"{before}{_START}\n{merged}\n{rest[bounds[1] :]}", encoding="utf-8")
+        title = rest[bounds[0] :].partition("\n")[0]
+        merged = _written(title, _merged(old, _entries(rest[: bounds[1]])))
+        text = f"{before}{_START}\n{merged}\n{rest[bounds[1] :]}"
+    file.write_text(re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n", encoding="utf-8")
 
 
 def tag(root: Path) -> None:
