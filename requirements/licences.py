@@ -29,6 +29,7 @@ END: Final = "<!-- end of dependencies -->\n"
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 _CLASSIFIER: Final = "License :: "
 _IDENTIFIERS: Final = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache": "Apache-2.0",  # kubernetes-validate; its file is that of version 2.0
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
