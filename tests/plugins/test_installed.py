@@ -156,7 +156,7 @@ def test_the_command_line_tells_it(
     variables = {**clean_environment, "PYTHONPATH": str(sites[0])}
     done = commands.run("plugins", "--json", environment=variables)
     done.check_returncode()
-    (told,) = (one for one in json.loads(done.stdout) if one["name"] == "twice")
+    (told,) = (one for one in json.loads(done.stdout)["plugins"] if one["name"] == "twice")
     assert (told["version"], told["state"]) == ("2.0", "loaded")
     assert "tried_twice is installed more than once: 2.0" in told["warnings"][0]
     assert str(sites[0].parent) not in done.stdout  # Paths of the machine are not reported.
