@@ -141,7 +141,7 @@ def status_of(error: errors.OrchestratorError) -> int:
     if isinstance(error, BodyRefused):
         return error.status
     if isinstance(error, RecordedError):
-        kind = kinds_by_code(errors.OrchestratorError).get(error.code)
+        kind = kind_of(error.code)
         return 502 if kind is None else status_of_class(kind)
     if isinstance(error, errors.ReleasedNotDestroyed):
         return max(502, status_of(error.cause))
@@ -155,13 +155,23 @@ def status_of_class(kind: type[errors.OrchestratorError]) -> int:
     return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
 
 
-def kinds_by_code(
+_kinds: Final[dict[str, type[errors.OrchestratorError]]] = {}
+
+
+def kind_of(code: str) -> type[errors.OrchestratorError] | None:
+    """Return the class of errors with a code; None if there is none."""
+    if code not in _kinds:  # also a class that a plugin has defined since
+        _kinds.update(_kinds_by_code(errors.OrchestratorError))
+    return _kinds.get(code)
+
+
+def _kinds_by_code(
     kind: type[errors.OrchestratorError],
 ) -> dict[str, type[errors.OrchestratorError]]:
     """Return the classes of errors at and below a class, by their code."""
     found = {kind.code: kind} if "code" in vars(kind) else {}
     for below in kind.__subclasses__():
-        found |= kinds_by_code(below)
+        found |= _kinds_by_code(below)
     return found
 
 

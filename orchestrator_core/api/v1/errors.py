@@ -6,7 +6,7 @@ import falcon
 import falcon.asgi
 
 from orchestrator_core import errors
-from orchestrator_core.api.errors import Fault, details_of, kinds_by_code
+from orchestrator_core.api.errors import Fault, details_of, kind_of
 from orchestrator_core.api.problem import problem
 
 
@@ -24,6 +24,6 @@ def answer_error(_req: falcon.asgi.Request, resp: falcon.asgi.Response, fault: F
 
 def code_of(code: str) -> str:
     """Return the code of an error as version 1 shows it: one code for all refusals."""
-    kind = kinds_by_code(errors.OrchestratorError).get(code)
+    kind = kind_of(code)
     refused = errors.Refused
     return refused.code if kind is not None and issubclass(kind, refused) else code
