@@ -367,7 +367,7 @@ def test_the_command_names_each_and_says_why(
     ]
     said, table = (process.communicate(timeout=30)[0] for process in running)
     assert [process.returncode for process in running] == [0, 0]
-    found = [row for row in json.loads(said) if row["kind"] == "cloud"]
+    found = [row for row in json.loads(said)["plugins"] if row["kind"] == "cloud"]
     for row in found:
         if row["name"] in REASONS:
             check_reason(row)

@@ -27,6 +27,8 @@ COMPONENTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The descriptions of headers, by the name of their component in a document."""
 
+_FIRST_ERROR: Final = 400
+
 _OF_STATUSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "202": ("Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed"),
@@ -46,7 +48,9 @@ def headers_of(about: Description, status: str) -> dict[str, Any]:
         about: the description of the method.
         status: the status of the answer.
     """
-    names = sorted({"X-Request-ID", *_OF_STATUSES.get(status, ()), *_of_success(about, status)})
+    # Errors have it too; a table of one line for each of a dozen statuses would hide the rest.
+    always = ("X-Request-ID",) if int(status) < _FIRST_ERROR else ()
+    names = sorted({*always, *_OF_STATUSES.get(status, ()), *_of_success(about, status)})
     found = {name: _component(name) for name in names}
     if about.is_versioned and status == str(about.status):
         found["ETag"] = _component("Assignment-ETag")

@@ -238,7 +238,9 @@ class Document:
                 "content": {self._media_type: {"schema": self._problem}},
             }
         for name, answer in found.items():
-            answer["headers"] = headers_of(about, name)
+            headers = headers_of(about, name)
+            if headers:
+                answer["headers"] = headers
         return found
 
 

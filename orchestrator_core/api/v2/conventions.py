@@ -11,6 +11,7 @@ One HTTP API in front of every cloud.
 | --- | --- |
 | callers | With accounts in the settings, each request needs `Authorization: Bearer TOKEN`. The operator gives out tokens. |
 | errors | [Problem details](https://www.rfc-editor.org/rfc/rfc9457): `error_code` for programs, `detail` for people, `advice` on what to do. `errors` names each wrong field by a JSON pointer, or each wrong parameter. |
+| requests | Every answer has the header `X-Request-ID`, under which the server's log has the request. |
 | times | RFC 3339, in UTC. |
 | pages | `limit`, and `cursor` with the value of `next` in the page before; the header `Link` has the address of the next page. Without `limit`, lists of a cloud come whole, and lists of records have 100 items. |
 | unknown parameters | Refused with 400, and unknown fields of a body with 422. |
