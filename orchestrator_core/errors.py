@@ -188,7 +188,7 @@ class RequestError(OrchestratorError):
 
 
 class InvalidParameter(RequestError):
-    """A parameter is missing, malformed, or not accepted by the cloud; ``field`` names it.
+    """A parameter is missing, malformed, or not accepted by the cloud.
 
     Args:
         field: the parameter's name as the caller wrote it.
