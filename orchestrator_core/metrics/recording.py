@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +33,9 @@ _CIRCUITS: Final = ("closed", "open", "half_open")
 
 P = ParamSpec("P")
 
+_changing: Final = threading.Lock()
+"""Held while a recording is replaced, so that only one thread closes it."""
+
 
 def record(directory: Path) -> None:
     """Record the measurements of this process from now on, below a run directory.
@@ -39,12 +43,14 @@ def record(directory: Path) -> None:
     A process with several applications, such as one of tests, records them together.
     """
     folder = directory / catalogue.FOLDER
-    before = meter()
+    with _changing:
+        before = meter()
+        if isinstance(before, Recording):
+            if before.is_of(folder):
+                return
+            use(Meter())
     if isinstance(before, Recording):
-        if before.is_of(folder):
-            return
         before.close()
-        use(Meter())
     try:
         use(Recording(Slot(folder), folder))
     except OSError as error:
@@ -113,9 +119,10 @@ class Recording(Meter):
 
     def pause(self, why: str) -> None:
         """Stop recording until it is possible again."""
-        if meter() is not self:
-            return  # another thread has done so
-        use(Paused(self._folder))
+        with _changing:
+            if meter() is not self:
+                return  # another thread has replaced it, and closes it
+            use(Paused(self._folder))
         _log.warning("metrics are not recorded", why=why)
         with suppress(OSError):
             self.close()

@@ -69,7 +69,7 @@ def pids(url: str, table: str, what: str) -> set[int]:
 
 def plugin_states(server: Server) -> dict[str, tuple[str, str | None]]:
     plugins = loopback.get(f"{server.url}/api/v2/plugins").json()["plugins"]
-    return {p["kind"]: (p["state"], p["message"]) for p in plugins if p["name"] == "tried"}
+    return {p["kind"]: (p["state"], p["detail"]) for p in plugins if p["name"] == "tried"}
 
 
 def test_a_first_start_makes_all_tables_and_every_process_uses_them(

@@ -292,7 +292,7 @@ def all_ready(served: Served) -> None:
     """
     for plugin in expect(served.api.get(f"{V2}/plugins"), 200)["plugins"]:
         for use in plugin["used_by"]:
-            assert use["state"] == "ready", f"{plugin['name']}: {use['message']}"
+            assert use["state"] == "ready", f"{plugin['name']}: {use['detail']}"
 
 
 def distinct(things: Sequence[Mapping[str, Any]], key: str = "id") -> set[str]:
