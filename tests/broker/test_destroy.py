@@ -288,6 +288,7 @@ async def test_a_start_that_is_told_late_brings_no_vm_back(
         )
 
     early = await start()
+    await asyncio.sleep(0.005)  # SQLite's clock has milliseconds, and two equal times prove nothing
     operation = await begun(recorder, cloud)
     its = await start() if later else early
     claimed = await recorder.reacquire(operation, None, _patience())
