@@ -1,4 +1,4 @@
-# Two commands are enough to begin with: `make run` and `make test`.
+# Three commands are enough to begin with: `make run`, `make demo` and `make test`.
 # On a machine that has Python 3.11 and make, everything else comes into .venv.
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog clean
+.PHONY: help install run demo check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog release tag clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ $(VENV)/.installed: $(PROJECTS) requirements/dev.txt $(CONSTRAINTS) | $(VENV)/bi
 
 run: $(VENV)/.runtime ## Serve the dummy cloud on 127.0.0.1:5050
 	$(BIN)/orchestrator serve --config $(CONFIG)
+
+demo: $(VENV)/.runtime ## Show a start that survives kill -9, on a server of its own
+	$(BIN)/orchestrator demo
 
 check: install ## Lint, types, walls between the rooms
 	$(BIN)/ruff check .
@@ -93,14 +96,22 @@ lock: install ## Pin what a server needs with hashes, and write the table of lic
 	$(BIN)/python requirements/lock.py build/lock/bin/pip-compile
 	$(BIN)/python requirements/licences.py docs/reference/dependencies.md
 
-audit: install ## Known vulnerabilities of what is pinned
-	$(BIN)/pip-audit --skip-editable
+audit: install ## Known vulnerabilities and licences of what is pinned: OSV_URL=... asks an OSV service instead of PyPI
+	$(BIN)/python requirements/audit.py $(if $(OSV_URL),--osv-url $(OSV_URL))
 
 swagger: $(VENV)/bin/pip ## Renew the files of the page /docs: make swagger VERSION=5.35.0 (needs npm)
 	$(BIN)/python requirements/swagger_ui.py $(VERSION)
 
 changelog: install ## Show the changelog that the fragments make
-	$(BIN)/towncrier build --draft
+	$(BIN)/towncrier build --draft --version next
+
+release: install ## Cut a release: make release VERSION=0.2.0 sets the version, writes CHANGELOG.md and the pages
+	$(BIN)/python requirements/release.py "$(VERSION)"
+	$(MAKE) install pages
+	@echo "Now commit all of it as \"release: $(VERSION)\"; when it is on main, run: make tag"
+
+tag: install ## Set the tag of the version on the commit of main that is checked out
+	$(BIN)/python requirements/release.py --tag
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

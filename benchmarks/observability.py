@@ -1,9 +1,12 @@
-"""The cost of metrics and logs: requests with and without them, and the CPU time of a scrape."""
+"""The cost of metrics, logs and traces: requests with and without, and the CPU time of a scrape."""
 
 from __future__ import annotations
 
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +29,19 @@ ALLOWED_MS = 100.0
 
 _CLOUD = 'default_cloud = "fake_driver"\n[clouds.fake_driver]\ndriver = "dummy"\n'
 
-_WITH = '[server]\nlog_format = "json"\n'
+_WITH = """
+[server]
+log_format = "json"
+[traces]
+enabled = true
+sample = 0.01
+endpoint = "http://127.0.0.1:{port}"
+"""
 _WITHOUT = "[server]\naccess_log = false\n[metrics]\nenabled = false\n"
 
 
 def measure(directory: Path) -> list[Ratio]:
-    """Measure short answers with and without metrics and logs, and scrapes of a large ledger.
+    """Measure short answers with and without all of them, and scrapes of a large ledger.
 
     Args:
         directory: the folder of the servers' files.
@@ -41,12 +51,41 @@ def measure(directory: Path) -> list[Ratio]:
 
 def _answers(directory: Path) -> list[Ratio]:
     with ExitStack() as stack:
-        observed = stack.enter_context(_serving(_CLOUD + _WITH, directory / "with"))
+        with_traces = _WITH.format(port=stack.enter_context(_collector()))
+        observed = stack.enter_context(_serving(_CLOUD + with_traces, directory / "with"))
         bare = stack.enter_context(_serving(_CLOUD + _WITHOUT, directory / "without"))
-        return [
+        ratios = [
             _pairs("a list of nodes", observed.url, bare.url),
             _pairs("the shortest answer", _root(observed), _root(bare)),
         ]
+        assert _Collector.received, "no span has reached the collector"
+        return ratios
+
+
+class _Collector(BaseHTTPRequestHandler):
+    """A collector of traces that keeps none."""
+
+    received = 0
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Accept spans."""
+        type(self).received += len(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _collector() -> Iterator[int]:
+    """Serve a collector until the block ends; yield its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def _root(server: Server) -> str:
@@ -60,7 +99,7 @@ def _pairs(what: str, observed: str, bare: str) -> Ratio:
         theirs = load(bare, clients=CLIENTS, seconds=SECONDS).rate
         if number:  # The first round warms up.
             pairs.append((ours_, theirs))
-    name = f"requests/s of {what} with metrics, access lines and JSON logs to those without"
+    name = f"requests/s of {what} with metrics, access lines, JSON logs and traces to those without"
     return Ratio(name, pairs, at_least=0.85)
 
 

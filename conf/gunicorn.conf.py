@@ -45,3 +45,4 @@ accesslog = None
 control_socket_disable = True
 
 on_starting = orchestrator.on_starting
+when_ready = orchestrator.when_ready

@@ -83,6 +83,7 @@ from orchestrator_core.start_request import (
     StartRequest,
     Volume,
 )
+from orchestrator_core.traces.tracer import trace_headers
 
 __all__ = [
     "AssignRequest",
@@ -148,6 +149,7 @@ __all__ = [
     "redact",
     "register_secret",
     "reveal_all",
+    "trace_headers",
 ]
 
 DEPRECATED: dict[str, DeprecatedName] = {}

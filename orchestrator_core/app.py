@@ -96,6 +96,11 @@ def make_components(
         from orchestrator_core.metrics.recording import record  # noqa: PLC0415
 
         record(directory)
+    if settings.traces.enabled:
+        # OpenTelemetry, too.
+        from orchestrator_core.traces.provider import begin  # noqa: PLC0415
+
+        begin(settings.traces)
     inventory = CloudInventory()
     if settings.state is None:
         host = HostEnvironment(directory, inventory)

@@ -48,6 +48,7 @@ Example, in a driver::
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -187,7 +188,7 @@ class RequestError(OrchestratorError):
 
 
 class InvalidParameter(RequestError):
-    """A parameter is missing, malformed, or not accepted by the cloud; ``field`` names it.
+    """A parameter is missing, malformed, or not accepted by the cloud.
 
     Args:
         field: the parameter's name as the caller wrote it.
@@ -435,3 +436,16 @@ class ReleasedNotDestroyed(CloudError):
         )
         self.node_id = node_id
         self.cause = cause
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """Return the outcome of a call in one word: ``ok``, ``abandoned`` or an error code.
+
+    Args:
+        error: the error that ended it.
+    """
+    if error is None:
+        return "ok"
+    if isinstance(error, OrchestratorError):
+        return error.code
+    return "abandoned" if isinstance(error, asyncio.CancelledError) else "internal_error"

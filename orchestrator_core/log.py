@@ -16,6 +16,7 @@ import structlog
 from orchestrator_core.log_stream import LogStream
 from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.model import ServerSettings
+from orchestrator_core.traces.tracer import tracer
 
 request_id: ContextVar[str | None] = ContextVar("orchestrator_request_id", default=None)
 """The id of the request that is being served; every line logged for it contains the id. The lines
@@ -164,11 +165,16 @@ def _add_process(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
         event.setdefault("request_id", request)
     if (operation := operation_id()) is not None:
         event.setdefault("operation_id", operation)
+    if (ids := tracer().ids()) is not None:
+        event.update(ids._asdict())
     return event
 
 
 _OURS: Final = frozenset(
-    {"timestamp", "level", "pid", "request_id", "operation_id", "cloud", "operation"}
+    {
+        *("timestamp", "level", "pid", "request_id", "operation_id", "trace_id", "span_id"),
+        *("cloud", "operation"),
+    }
 )
 """Keys whose values are words of the core, of the settings, or of the request itself."""
 

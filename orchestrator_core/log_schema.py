@@ -40,6 +40,8 @@ FIELDS: Final = (
     LogField("pid", "integer", "The process.", is_required=True),
     LogField("request_id", _TEXT, "The request: `X-Request-ID` of its answer."),
     LogField("operation_id", _TEXT, "The operation: its id in `/api/v2/operations`."),
+    LogField("trace_id", _TEXT, "The trace, in hexadecimal, if the work is traced."),
+    LogField("span_id", _TEXT, "The span of the trace that the line belongs to."),
     LogField("caller", ["string", "null"], "The name of the caller in `[auth.tokens]`."),
     LogField("address", _TEXT, "The client's address; `unix` for clients of a Unix socket."),
     LogField("method", _TEXT, "The method of a request."),
@@ -130,6 +132,9 @@ Callers receive `why`, and never `cause`.
 Every line about a request has its `request_id`, and every line about an operation has its
 `operation_id`, in the web worker and in the durable worker alike. The lines of a read that several
 requests share have the id and the caller of the first one.
+
+If a request or an attempt of an operation is [traced](../howto/watch.md#traces), its lines have
+`trace_id` and `span_id` too. A trace goes on from the request to the durable worker.
 """
 
 

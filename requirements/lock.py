@@ -1,7 +1,8 @@
 """Pins what a server needs, with hashes: ``python requirements/lock.py PIP_COMPILE``.
 
-It writes ``runtime.txt`` out of the dependencies of the core, its extra for PostgreSQL and the
-plugins, at the versions of ``constraints.txt``. The hashes are those of every file of a release.
+It writes ``runtime.txt`` out of the dependencies of the core, its extras for PostgreSQL and traces
+and the plugins, at the versions of ``constraints.txt``. The hashes are those of every file of a
+release.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ FOLDER: Final = Path(__file__).resolve().parent
 RUNTIME: Final = FOLDER / "runtime.txt"
 CONSTRAINTS: Final = FOLDER / "constraints.txt"
 
+EXTRAS: Final = ("postgresql", "traces")
+"""The extras of the core that a server may need."""
+
 _OURS: Final = "vm-orchestrator"
 
 _HEADER: Final = """\
@@ -27,13 +31,14 @@ _HEADER: Final = """\
 
 
 def requirements() -> list[str]:
-    """Return every requirement of the core with PostgreSQL and of the plugins, but for our own."""
+    """Return every requirement of the core with its extras and of the plugins, but for our own."""
     root = FOLDER.parent
     found: set[str] = set()
     for file in (root / "pyproject.toml", *sorted(root.glob("plugins/*/pyproject.toml"))):
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
         found |= set(project["dependencies"])
-        found |= set(project.get("optional-dependencies", {}).get("postgresql", ()))
+        extras = project.get("optional-dependencies", {})
+        found |= {one for extra in EXTRAS for one in extras.get(extra, ())}
     return sorted(one for one in found if not one.startswith(_OURS))
 
 

@@ -67,4 +67,4 @@ def test_the_core_carries_what_a_new_plugin_is_made_of(wheels: Path) -> None:
         names = set(archive.namelist())
     for file in templates.rglob("*.*"):
         assert str(file.relative_to(ROOT)) in names
-    assert "vm_orchestrator-0.1.0.dist-info/licenses/LICENSE" in names
+    assert f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info/licenses/LICENSE" in names

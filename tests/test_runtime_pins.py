@@ -17,6 +17,7 @@ RUNTIME = (FOLDER / "runtime.txt").read_text(encoding="utf-8")
 PIN = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
+EXTRAS = ("postgresql", "traces")
 PLUGINS = ("vm-orchestrator-dummy", "vm-orchestrator-libcloud", "vm-orchestrator-cistern")
 
 
@@ -36,9 +37,12 @@ def pinned() -> dict[str, str]:
 
 
 def needed() -> set[str]:
-    """Return what the core with PostgreSQL and the plugins install, except our own packages."""
+    """Return what the core with its extras and the plugins install, except our own packages."""
     found: set[str] = set()
-    waiting = [("vm-orchestrator", "postgresql"), *((plugin, "") for plugin in PLUGINS)]
+    waiting = [
+        *(("vm-orchestrator", extra) for extra in EXTRAS),
+        *((plugin, "") for plugin in PLUGINS),
+    ]
     seen = set(waiting)
     while waiting:
         name, extra = waiting.pop()

@@ -14,7 +14,7 @@ from orchestrator_core.metrics.meter import EndedRequest
 from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.model import ServerSettings
 
-_QUIET: Final = ("/health", "/health/live", "/health/ready", "/metrics")
+QUIET: Final = ("/health", "/health/live", "/health/ready", "/metrics")
 """The routes that supervisors ask all the time; they are logged at debug, or if they fail."""
 
 _FIRST_FAULT: Final = 500
@@ -49,7 +49,7 @@ class AccessLog:
     def _lines(self, ended: Iterable[EndedRequest]) -> Iterator[str]:
         pid = os.getpid()
         for one in ended:
-            is_quiet = one.route in _QUIET and one.status < _FIRST_FAULT
+            is_quiet = one.route in QUIET and one.status < _FIRST_FAULT
             if is_quiet and not self._is_verbose:
                 continue
             fields = {
@@ -64,6 +64,8 @@ class AccessLog:
             }
             if one.operation_id is not None:
                 fields["operation_id"] = one.operation_id
+            if one.trace is not None:
+                fields.update(one.trace._asdict())
             line = self._render(fields, _timestamp(one.ended_at), "debug" if is_quiet else "info")
             # Only the method and the id are the client's own words.
             yield redact_line(line, is_plain=True) if one.has_clients_words else line

@@ -26,6 +26,7 @@ from orchestrator_core.api.turns import Turns
 from orchestrator_core.api.unread_body import has_body, settling
 from orchestrator_core.api.websocket import refuse_websocket
 from orchestrator_core.origin import origin
+from orchestrator_core.traces.tracer import tracer
 
 _SMALL_PART: Final = 4096
 """The bytes of a body's part from which on it waits for its caller's turn."""
@@ -37,6 +38,7 @@ _BELOW: Final = tuple(f"{path}/" for path in _BESIDE_API)
 _Message = dict[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
@@ -46,6 +48,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         body_timeout: the seconds allowed for the whole body.
         end_waits: the function that lets the requests answer that only wait for a VM.
         observer: the observer of all requests.
+        traced: the function that makes an ASGI application with traces from one without.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
         body_timeout: float,
         end_waits: Callable[[], None],
         observer: Observer,
+        traced: Callable[[_App], _App] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._observer = observer
+        self._answer: _App = self._serve if traced is None else traced(self._serve)
         self.end_waits = end_waits
         self._body_timeout = body_timeout
         self._portions = Turns()
@@ -76,7 +81,7 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
             scope = _below_prefix(scope)
         begun, failure = time.perf_counter(), None
         try:
-            await self._serve(scope, receive, send)
+            await self._answer(scope, receive, send)
         except BaseException as error:
             failure = error
             raise
@@ -197,6 +202,16 @@ def _below_prefix(scope: _Message) -> _Message:
     return {**scope, "root_path": prefix, "path": path}
 
 
+def _traced() -> Callable[[_App], _App] | None:
+    """Return the function that traces requests; None if this process makes no traces."""
+    if not tracer().is_recording:
+        return None
+    # OpenTelemetry is loaded only if it is used.
+    from orchestrator_core.api.traced_requests import TracedRequests  # noqa: PLC0415
+
+    return TracedRequests
+
+
 def build_application(services: Services) -> Application:
     """Return the application with the routes of every version."""
     settings = services.settings
@@ -205,6 +220,7 @@ def build_application(services: Services) -> Application:
         body_timeout=settings.server.body_timeout,
         end_waits=services.broker.end_waits,
         observer=observer,
+        traced=_traced(),
         middleware=[
             Gatekeeper(
                 Authenticator(settings.auth, settings.server.hosts),

@@ -83,7 +83,7 @@ class MethodNotImplemented(errors.Unsupported):
 
 
 class NoSuchRecord(errors.OrchestratorError):
-    """There is no operation or assignment of this id."""
+    """There is no operation, assignment or orphan of this id."""
 
     code = "no_such_record"
 

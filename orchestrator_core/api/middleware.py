@@ -25,6 +25,7 @@ from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.errors import OrchestratorError
 from orchestrator_core.log import begin_work, request_id
 from orchestrator_core.origin import Lane, Origin, address_key, caller_key, origin
+from orchestrator_core.traces.tracer import tracer
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _KNOWN = _READS | {"POST", "PUT", "PATCH", "DELETE"}
@@ -136,3 +137,4 @@ class Caretaker:
         await self._services.broker.stop()
         await self._services.registry.close()
         self._services.extensions.close()
+        await asyncio.to_thread(tracer().close)

@@ -16,8 +16,11 @@ from orchestrator_core.settings.model import ServerSettings
 UNMATCHED: Final = "unmatched"
 """The route of requests that belong to none; their paths could be any number of different ones."""
 
-_NOTED: Final = "orchestrator.noted"
+NOTED: Final = "orchestrator.noted"
 """The key of an ASGI scope that holds its request and its answer."""
+
+TRACE: Final = "orchestrator.trace"
+"""The key of an ASGI scope that holds the ids of its span, if it is traced."""
 
 _GONE: Final = 499
 """The status of a request whose client left before its answer; nginx logs the same."""
@@ -45,7 +48,7 @@ class Observer:
     @staticmethod
     def begin(req: Request, resp: Response) -> None:
         """Note a request, whose route and status are known only later."""
-        req.scope[_NOTED] = (req, resp)
+        req.scope[NOTED] = (req, resp)
 
     def end(self, scope: dict[str, Any], seconds: float, error: BaseException | None) -> None:
         """Note the end of an ASGI scope, if it was a request.
@@ -55,7 +58,7 @@ class Observer:
             seconds: the time that it took.
             error: the error that ended it without an answer.
         """
-        noted = scope.pop(_NOTED, None)  # otherwise the request and its scope keep each other alive
+        noted = scope.pop(NOTED, None)  # otherwise the request and its scope keep each other alive
         if noted is None:
             return
         req, resp = noted
@@ -74,6 +77,7 @@ class Observer:
                 address_of(req),
                 has_clients_words=req.context.is_named_by_client,
                 operation_id=operation_id(),
+                trace=scope.get(TRACE),
             )
         )
 

@@ -9,9 +9,11 @@ import rich_click as click
 from orchestrator_core.cli.lazy import LazyGroup
 
 _COMMANDS: Final = (
+    "adopt",
     "assignments",
     "check",
     "db",
+    "demo",
     "freeze",
     "init",
     "operations",

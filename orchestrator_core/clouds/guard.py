@@ -155,7 +155,8 @@ class Guard:
             if permit is not None:
                 permit.attempts = attempt
             try:
-                return await self._attempt(operation, attempt, hooks, job, whole), attempt
+                with self.journal.span(operation, attempt):
+                    return await self._attempt(operation, attempt, hooks, job, whole), attempt
             except OrchestratorError as error:
                 error.attempts = attempt
                 unchanged = permit is None or not permit.begun

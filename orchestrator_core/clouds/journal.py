@@ -1,4 +1,7 @@
-"""Outcomes of the calls into a plugin: one log line for each, and the last ones in memory."""
+"""Outcomes of the calls into a plugin: a log line, a measurement and a span for each.
+
+The last ones stay in memory.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,16 @@ from typing import Any
 
 import structlog
 
-from orchestrator_core.errors import CloudBusy, OrchestratorError, RequestError, Unsupported
+from orchestrator_core.errors import (
+    CloudBusy,
+    OrchestratorError,
+    RequestError,
+    Unsupported,
+    outcome_of,
+)
 from orchestrator_core.metrics.meter import meter
 from orchestrator_core.origin import origin, shown
+from orchestrator_core.traces.tracer import Span, SpanKind, tracer
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +59,20 @@ class Journal:
         self.last_success: Event | None = None
         self.last_error: Event | None = None
 
+    def span(self, operation: str, attempt: int) -> Span:
+        """Return the span of an attempt; the error that leaves it is its outcome.
+
+        Args:
+            operation: the operation.
+            attempt: the number of the attempt.
+        """
+        attributes: dict[str, str | int] = {
+            f"orchestrator.{self._target}": self._name,
+            "orchestrator.hook": operation,
+            "orchestrator.attempt": attempt,
+        }
+        return tracer().span(f"{self._target} {operation}", SpanKind.CLIENT, attributes)
+
     def not_called(self, operation: str, refusal: OrchestratorError) -> None:
         """Log a call that was refused here, before it reached the plugin."""
         meter().call(self._target, self._name, operation, refusal.code, None)
@@ -82,7 +106,7 @@ class Journal:
         if isinstance(error, CloudBusy):
             self.not_called(operation, error)
             return
-        outcome = _outcome(error)
+        outcome = outcome_of(error)
         meter().call(self._target, self._name, operation, outcome, seconds)
         line: dict[str, Any] = {
             "operation": operation,
@@ -105,11 +129,3 @@ class Journal:
             self._log.info("cloud call", **line)
         else:
             self._log.error("cloud call", **line, exc_info=error)
-
-
-def _outcome(error: BaseException | None) -> str:
-    if error is None:
-        return "ok"
-    if isinstance(error, OrchestratorError):
-        return error.code
-    return "abandoned" if isinstance(error, asyncio.CancelledError) else "internal_error"

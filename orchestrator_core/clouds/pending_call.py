@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class PendingCall:
     __slots__ = (
         "abort",
         "begun",
+        "context",
         "deadline",
         "ended",
         "error",
@@ -51,6 +53,8 @@ class PendingCall:
         self.future: asyncio.Future[Any] | None = future
         self.abort = abort
         self.origin = SERVER
+        # The thread has the request's id for its log lines, and the trace for what it calls.
+        self.context = contextvars.copy_context()
         self.begun = self.ended = self.overdue = self.lost = False
         self.result: Any = None
         self.error: BaseException | None = NOT_RUN
@@ -61,7 +65,10 @@ class PendingCall:
         return self.future is None or self.future.done()
 
     def run(self) -> None:
-        """Run the job, in a thread of the cloud."""
+        """Run the job, in a thread of the cloud and in the context of its caller."""
+        self.context.run(self._run)
+
+    def _run(self) -> None:
         origin.set(self.origin)  # For the job's requests to the database.
         try:
             self.result = self.job(self.deadline)

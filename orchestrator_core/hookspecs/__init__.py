@@ -50,6 +50,11 @@ nothing was done (``repeat_is_safe``). An error that refuses a change says with
 :attr:`~orchestrator_core.OrchestratorError.nothing_done` whether something was done before the
 refusal.
 
+**Traces.** If the server makes traces, a hook runs in the OpenTelemetry context of its call. The
+spans of instrumented libraries then belong to the request's trace.
+:func:`~orchestrator_core.trace_headers` returns the HTTP headers that continue the trace in another
+server.
+
 **Tables.** A plugin may have tables in the server's database, ``context.state``
 (:class:`~orchestrator_core.State`; None on a server without [state]). The class attribute
 ``migrations`` names the package with its Alembic revisions.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from orchestrator_core.traces.tracer import TraceIds
+
 
 class EndedRequest(NamedTuple):
     """An answered request.
@@ -22,6 +24,7 @@ class EndedRequest(NamedTuple):
         has_clients_words: whether the client has chosen the id or an unknown method, either of
             which may contain anything.
         operation_id: the operation that it recorded, if any.
+        trace: its span, if it is traced.
     """
 
     route: str
@@ -34,6 +37,7 @@ class EndedRequest(NamedTuple):
     address: str
     has_clients_words: bool
     operation_id: str | None = None
+    trace: TraceIds | None = None
 
 
 @dataclass(frozen=True, slots=True)

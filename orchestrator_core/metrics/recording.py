@@ -6,6 +6,7 @@ import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec
@@ -47,22 +48,38 @@ def record(directory: Path) -> None:
     try:
         use(Recording(Slot(folder), folder))
     except OSError as error:
+        use(Paused(folder))
         _log.warning("metrics are not recorded", why=str(error))
+
+
+class Paused(Meter):
+    """The meter of a process that cannot record now, such as on a full disk, and tries again.
+
+    Args:
+        folder: the folder of the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep_room(self) -> None:
+        """Record again, if that is possible now."""
+        with suppress(OSError):
+            use(Recording(Slot(self._folder), self._folder))
+            _log.info("metrics are recorded again")
 
 
 def _contained(
     method: Callable[Concatenate[Recording, P], None],
 ) -> Callable[Concatenate[Recording, P], None]:
-    """Return a method that stops the recording when it fails, and raises nothing."""
+    """Return a method that pauses the recording when it fails, and raises nothing."""
 
     @wraps(method)
     def contained(self: Recording, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             method(self, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - what is measured must not fail with it
-            use(Meter())
-            why = f"{type(error).__name__}: {error}"
-            _log.warning("metrics are not recorded any more", why=why)
+            self.pause(f"{type(error).__name__}: {error}")
 
     return contained
 
@@ -93,6 +110,15 @@ class Recording(Meter):
     def is_of(self, folder: Path) -> bool:
         """Return whether this is the recording of this process, not of its parent, in a folder."""
         return self._folder == folder and self._process == os.getpid()
+
+    def pause(self, why: str) -> None:
+        """Stop recording until it is possible again."""
+        if meter() is not self:
+            return  # another thread has done so
+        use(Paused(self._folder))
+        _log.warning("metrics are not recorded", why=why)
+        with suppress(OSError):
+            self.close()
 
     def close(self) -> None:
         """Stop recording, and leave the number to another process."""
@@ -167,7 +193,7 @@ class Recording(Meter):
 
     @_contained
     def keep_room(self) -> None:
-        """Reserve room for further measurements; without it, stop recording."""
+        """Reserve room for further measurements; without it, pause the recording."""
         self._slot.grow()
 
 

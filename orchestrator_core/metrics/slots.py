@@ -41,9 +41,13 @@ class Slot:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.number, self._lock = _take(folder)
         self._files = [folder / f"{kind}_{self.number}.db" for kind in _KINDS]
-        _forget_gauges(folder, self.number)
-        for file in self._files:
-            _reserve(file, _SIZE)
+        try:
+            _forget_gauges(folder, self.number)
+            for file in self._files:
+                _reserve(file, _SIZE)
+        except OSError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Leave the number to another process."""
@@ -79,7 +83,8 @@ def files(folder: Path) -> list[str]:
         with _locked(lock) as is_free:
             if is_free:
                 _forget_gauges(folder, int(lock.stem))
-    return sorted(str(file) for file in folder.glob("*.db"))
+    # A file is empty until its blocks are reserved, and for as long as a full disk has none.
+    return sorted(str(file) for file in folder.glob("*.db") if _size_of(file))
 
 
 def _take(folder: Path) -> tuple[int, int]:
@@ -109,6 +114,13 @@ def _locked(lock: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _forget_gauges(folder: Path, number: int) -> None:

@@ -95,7 +95,7 @@ class PluginRecord:
             "version": self.version,
             "state": self.state.value,
             "stage": self.stage or None,
-            "message": _FOLDERS.sub("", self.message) or None,
+            "detail": _FOLDERS.sub("", self.message) or None,
             "hooks": list(self.hooks),
             "deprecations": list(self.deprecations),
             "warnings": [_FOLDERS.sub("", warning) for warning in self.warnings],

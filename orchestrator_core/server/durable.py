@@ -25,6 +25,7 @@ from orchestrator_core.server.systemd import Notifier
 from orchestrator_core.settings.faults import settings_error
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import proven
+from orchestrator_core.traces.tracer import tracer
 
 _log = structlog.get_logger(__name__)
 
@@ -85,6 +86,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
             beating.cancel()
             measuring.cancel()
             components.extensions.close()
+            await asyncio.to_thread(tracer().close)
 
     asyncio.run(live())
 

@@ -19,6 +19,7 @@ from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server import tls
 from orchestrator_core.server.announcer import announce
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
+from orchestrator_core.server.greeting import greet
 from orchestrator_core.server.listening import are_handed, try_addresses
 from orchestrator_core.server.master import guard_master
 from orchestrator_core.server.parts import check_apart
@@ -98,6 +99,11 @@ def on_starting(arbiter: Any) -> None:
     guard_reload(arbiter, supervisor.renew, look)
     reload: Callable[[], None] = arbiter.handle_hup
     arbiter.handle_hup = lambda: announcer.around_reload(reload)
+
+
+def when_ready(arbiter: Any) -> None:
+    """Log commands to try: the server listens now."""
+    greet(arbiter)
 
 
 def _import_for_all_workers() -> None:

@@ -67,6 +67,16 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TracesSettings:
+    """The traces that OpenTelemetry sends; what is None is left to its own variables."""
+
+    enabled: bool = False
+    endpoint: str | None = None
+    sample: float | None = None
+    service_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PluginSettings:
     """The plugins that may load, by distribution or entry-point name."""
 
@@ -192,6 +202,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     plugins: PluginSettings = field(default_factory=PluginSettings)
     clouds: Mapping[str, CloudSettings] = field(default_factory=dict)
     assignments: Mapping[str, AssignmentSettings] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from orchestrator_core.settings.server_schema import (
     ServerSchema,
     StateSchema,
 )
+from orchestrator_core.settings.traces_schema import TracesSchema
 
 DEFAULT: Final = "default"
 """The name under which the API serves the default cloud; it is reserved."""
@@ -65,6 +66,7 @@ class SettingsSchema(Schema):
     server = fields.Nested(ServerSchema)
     auth = fields.Nested(AuthSchema)
     metrics = fields.Nested(MetricsSchema)
+    traces = fields.Nested(TracesSchema)
     plugins = fields.Nested(PluginsSchema)
     state = fields.Nested(StateSchema)
     clouds = _sections(CloudSchema)

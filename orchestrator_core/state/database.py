@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from orchestrator_core.errors import CommitUnconfirmed, OrchestratorError, StateUnavailable
 from orchestrator_core.fair_threads import FairThreads
-from orchestrator_core.metrics.meter import meter
+from orchestrator_core.observed import Transaction
 from orchestrator_core.state import damage, sqlite_errors, sqlite_file
 from orchestrator_core.state.data_version import DataVersion
 from orchestrator_core.state.engines import make_engine
@@ -68,7 +68,8 @@ class Database:
 
     def __init__(self, url: str, base: Path) -> None:
         self.url: URL = parse_url(url, base)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._system = self.url.get_backend_name()
+        self.is_sqlite = self._system == "sqlite"
         self._watch: sqlite_file.Watch | None = None
         self._version: DataVersion | None = None
         if self.is_sqlite:
@@ -159,17 +160,14 @@ class Database:
             Exception: The exception that the work raised; nothing was changed.
         """
         self._check_open()
-        asked_at, outcome = time.monotonic(), "error"
-        try:
-            done = await self._writer.submit(work)
-            outcome = "ok"
-        except OrchestratorError as error:
-            self._note(error, writes=True)
-            raise
-        except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
-            raise await asyncio.to_thread(self._to_raise, error, writes=True) from None
-        finally:
-            meter().transaction("write", outcome, time.monotonic() - asked_at)
+        with Transaction("write", self._system):
+            try:
+                done = await self._writer.submit(work)
+            except OrchestratorError as error:
+                self._note(error, writes=True)
+                raise
+            except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
+                raise await asyncio.to_thread(self._to_raise, error, writes=True) from None
         self._failures.over(writes=True)
         return done
 
@@ -180,17 +178,16 @@ class Database:
             StateUnavailable: The database cannot be reached.
         """
         self._check_open()
-        asked_at, outcome = time.monotonic(), "error"
-        try:
-            found: T = await asyncio.wrap_future(self._readers.submit(self._read, work, asked_at))
-            outcome = "ok"
-        except OrchestratorError as error:
-            self._note(error, writes=False)
-            raise
-        except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
-            raise await asyncio.to_thread(self._to_raise, error, writes=False) from None
-        finally:
-            meter().transaction("read", outcome, time.monotonic() - asked_at)
+        asked_at = time.monotonic()
+        with Transaction("read", self._system):
+            try:
+                reading = self._readers.submit(self._read, work, asked_at)
+                found: T = await asyncio.wrap_future(reading)
+            except OrchestratorError as error:
+                self._note(error, writes=False)
+                raise
+            except Exception as error:  # noqa: BLE001 - a damaged file can cause any error
+                raise await asyncio.to_thread(self._to_raise, error, writes=False) from None
         self._failures.over(writes=False)
         return found
 
@@ -272,13 +269,14 @@ class Database:
 
     def _call(self, call: Callable[[], T], *, writes: bool) -> T:
         self._check_open()
-        try:
-            done = call()
-        except Exception as error:
-            raised = self._to_raise(error, writes=writes)
-            if raised is error:
-                raise  # with its cause, which "from None" would remove
-            raise raised from None
+        with Transaction("write" if writes else "read", self._system):
+            try:
+                done = call()
+            except Exception as error:
+                raised = self._to_raise(error, writes=writes)
+                if raised is error:
+                    raise  # with its cause, which "from None" would remove
+                raise raised from None
         self._failures.over(writes=writes)
         return done
 

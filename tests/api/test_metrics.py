@@ -355,31 +355,45 @@ def test_a_file_is_enlarged_before_it_is_full(record: Record, tmp_path: Path) ->
     assert total(found, "http_requests_total") == 800
 
 
-def test_a_full_disk_stops_the_recording_and_nothing_else(
+def test_a_full_disk_pauses_the_recording_and_nothing_else(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Measurements of other processes are shown meanwhile, and the recording continues later."""
+
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    assert type(record(tmp_path)) is meters.Meter
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        assert isinstance(record(tmp_path), recording.Paused)
+        meters.meter().keep_room()
+        assert isinstance(meters.meter(), recording.Paused)
+        assert scrape(tmp_path / FOLDER, {}, "")[0] == b""
+    meters.meter().keep_room()
+    meters.meter().requests([ended("/a")])
+    found = parsed(scrape(tmp_path / FOLDER, {}, "")[0].decode())
+    assert total(found, "http_requests_total") == 1
+    assert Slot(tmp_path / FOLDER).number == 2, "a failed attempt has kept its number"
 
 
-def test_a_measurement_that_fails_stops_the_recording_and_nothing_else(
+def test_a_measurement_that_fails_pauses_the_recording_and_nothing_else(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prometheus-client reads the variable again when it opens a file."""
     one = record(tmp_path)
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
     one.transaction("read", "ok", 0.1)
-    assert type(meters.meter()) is meters.Meter
+    assert isinstance(meters.meter(), recording.Paused)
+    meters.meter().keep_room()
+    meters.meter().transaction("read", "ok", 0.1)
+    found = parsed(scrape(tmp_path / FOLDER, {}, "")[0].decode())
+    assert total(found, "database_duration_seconds_count") == 1
 
 
 def test_a_slot_belongs_to_one_process_until_it_ends(tmp_path: Path) -> None:
     first, second = Slot(tmp_path), Slot(tmp_path)
     assert (first.number, second.number) == (1, 2)
-    (tmp_path / "gauge_livesum_1.db").write_bytes(b"")
+    (tmp_path / "gauge_livesum_1.db").write_bytes(bytes(8))
     assert len([one for one in files(tmp_path) if "gauge" in one]) == 2
     first.close()
     assert len([one for one in files(tmp_path) if "gauge" in one]) == 1

@@ -30,7 +30,7 @@ PAGES = {
 SHOWN = [name for name, text in PAGES.items() if fenced(text, "console") and fenced(text, "toml")]
 """Pages whose commands run against a server with the settings of the page."""
 
-NEEDS_SERVER = re.compile(r"127\.0\.0\.1|orchestrator (db|freeze|operations|orphans|protect)")
+NEEDS_SERVER = re.compile(r"127\.0\.0\.1|orchestrator (adopt|db|freeze|operations|orphans|protect)")
 """Commands that need a server, or the database that a server has prepared."""
 
 OTHERS = {
@@ -43,6 +43,7 @@ OTHERS = {
         "ssh-keygen",
         "createdb",
         "touch",
+        "printf",
         "until",
         "start",
     ),

@@ -314,7 +314,7 @@ def test_the_report_over_http_names_each_and_says_why(server: Server) -> None:
             assert plugin["state"] == "loaded"
             (use,) = plugin["used_by"]
             assert (use["name"], use["state"]) == (name, "failed")
-            assert message in use["message"]
+            assert message in use["detail"]
         (dummy,) = (plugin for plugin in clouds if plugin["name"] == "dummy")
         assert {use["state"] for use in dummy["used_by"]} == {"ready"}
         (backend,) = (
@@ -327,15 +327,15 @@ def test_the_report_over_http_names_each_and_says_why(server: Server) -> None:
 def check_reason(plugin: dict[str, Any]) -> None:
     state, stage, reason = REASONS[plugin["name"]]
     assert (plugin["state"], plugin["stage"]) == (state, stage)
-    assert reason in plugin["message"]
-    assert not re.search(r"(?<![\w/])/\w+/", plugin["message"]), plugin["message"]
+    assert reason in plugin["detail"]
+    assert not re.search(r"(?<![\w/])/\w+/", plugin["detail"]), plugin["detail"]
 
 
 def test_a_name_that_two_packages_claim_is_given_to_neither(
     server: Server, http: httpx2.Client
 ) -> None:
     plugins = http.get(f"{server.url}/api/v2/plugins").json()["plugins"]
-    rivals = {p["distribution"]: p["message"] for p in plugins if p["name"] == "clashing"}
+    rivals = {p["distribution"]: p["detail"] for p in plugins if p["name"] == "clashing"}
     one, two = (f"vm-orchestrator-broken-name-clash-{number}" for number in ("one", "two"))
     assert rivals.keys() == {one, two}
     assert f"also claimed by {two};" in rivals[one]
@@ -367,7 +367,7 @@ def test_the_command_names_each_and_says_why(
     ]
     said, table = (process.communicate(timeout=30)[0] for process in running)
     assert [process.returncode for process in running] == [0, 0]
-    found = [row for row in json.loads(said) if row["kind"] == "cloud"]
+    found = [row for row in json.loads(said)["plugins"] if row["kind"] == "cloud"]
     for row in found:
         if row["name"] in REASONS:
             check_reason(row)

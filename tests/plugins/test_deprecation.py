@@ -123,7 +123,7 @@ def test_the_commands_show_it(
     shown = run()
     for what in (NAME, ARGUMENT, HOOK):
         assert what in shown
-    (old,) = (plugin for plugin in json.loads(run("--json")) if plugin["name"] == "old")
+    (old,) = (plugin for plugin in json.loads(run("--json"))["plugins"] if plugin["name"] == "old")
     assert old["state"] == "loaded"
     assert old["deprecations"] == [NAME, ARGUMENT, HOOK]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_core.api.v2.schemas import PluginsSchema
 from orchestrator_core.plugins.discovery import discover
 from orchestrator_core.plugins.record import PluginRecord
 from tests import commands
@@ -156,7 +157,9 @@ def test_the_command_line_tells_it(
     variables = {**clean_environment, "PYTHONPATH": str(sites[0])}
     done = commands.run("plugins", "--json", environment=variables)
     done.check_returncode()
-    (told,) = (one for one in json.loads(done.stdout) if one["name"] == "twice")
+    shown = json.loads(done.stdout)
+    assert PluginsSchema().validate(shown) == {}  # the object of `GET /plugins`
+    (told,) = (one for one in shown["plugins"] if one["name"] == "twice")
     assert (told["version"], told["state"]) == ("2.0", "loaded")
     assert "tried_twice is installed more than once: 2.0" in told["warnings"][0]
     assert str(sites[0].parent) not in done.stdout  # Paths of the machine are not reported.

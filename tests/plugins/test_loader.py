@@ -243,7 +243,7 @@ def test_an_entry_point_that_is_none_fails_at_its_import(install: Install) -> No
 def test_the_report_tells_no_folder(install: Install, code: str, shown: str) -> None:
     install("a", code=code)
     record = only(load())
-    assert record.report()["message"].endswith(shown)
+    assert record.report()["detail"].endswith(shown)
     if "__init__" in shown:
         assert "/orchestrator_core/__init__.py" in record.message  # for the log
 

@@ -34,6 +34,7 @@ from orchestrator_core.settings.server_schema import (
     StateSchema,
     TlsSchema,
 )
+from orchestrator_core.settings.traces_schema import TracesSchema
 from orchestrator_dummy.faults import FaultsSchema
 
 FILE = Path(__file__).parents[2] / "conf" / "orchestrator.toml"
@@ -68,6 +69,7 @@ def documented(title: str) -> set[str]:
         ("`[server.tls]`", TlsSchema),
         ("`[auth]`", AuthSchema),
         ("`[metrics]`", MetricsSchema),
+        ("`[traces]`", TracesSchema),
         ("`[plugins]`", PluginsSchema),
         ("`[state]`", StateSchema),
         ("`[clouds.NAME]`", CloudSchema),
@@ -100,6 +102,7 @@ def test_every_deadline_that_is_shown_has_its_default() -> None:
     [
         (DATA["server"], model.ServerSettings),
         (DATA["metrics"], model.MetricsSettings),
+        (DATA["traces"], model.TracesSettings),
         (DATA["state"], model.StateSettings),
         (DATA["clouds"]["fake_driver"], model.CloudSettings),
         (DATA["clouds"]["fake_driver"]["cache"], model.CacheSettings),

@@ -31,6 +31,7 @@ class Cluster:
     def __init__(self, server: object) -> None:
         self._server = server
         self.uri: str = server.get_uri()  # type: ignore[attr-defined]
+        self.data = Path(server.pgdata)  # type: ignore[attr-defined]
         self.sql(f"ALTER SYSTEM SET max_connections = {MOST_CONNECTIONS}")
         self.sql("CREATE ROLE app LOGIN", "CREATE ROLE greedy LOGIN")
         self.sql("CREATE DATABASE storm OWNER app")
@@ -54,9 +55,8 @@ class Cluster:
 
     def restart(self, mode: str) -> None:
         """Restart it: ``fast`` ends the sessions, ``immediate`` is a crash."""
-        data = Path(self._server.pgdata)  # type: ignore[attr-defined]
         binary = self._server.bin_path / "pg_ctl"  # type: ignore[attr-defined]
-        command = [binary, "-w", "-m", mode, "-D", data, "-l", data / "log", "restart"]
+        command = [binary, "-w", "-m", mode, "-D", self.data, "-l", self.data / "log", "restart"]
         user = self._server.system_user  # type: ignore[attr-defined]
         subprocess.run(command, check=True, user=user, stdout=subprocess.DEVNULL, timeout=60)
 

@@ -85,7 +85,7 @@ def run_storm(
         fds = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
         storm = Storm(server, luck)
         failures = DatabaseFailures(cluster, proxy, bouncer, luck, longest)
-        with clients(server, tally, windows):
+        with clients(server.url, tally, windows):
             done = _do(failures, storm, windows, luck, wanted, seconds)
             with windows.opened(0.0):
                 wait_until(lambda: _works(server), SILENCE + 30)
@@ -99,10 +99,10 @@ def run_storm(
 
 
 @contextmanager
-def clients(server: Server, tally: Tally, windows: Windows) -> Iterator[None]:
+def clients(url: str, tally: Tally, windows: Windows) -> Iterator[None]:
     asking = [
         CompliantClient(
-            server.url,
+            url,
             "fake_driver",
             tally,
             number,

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from marshmallow import Schema
 
+from orchestrator_core import observed
 from orchestrator_core.api.errors import recorded_error
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.shared.cloud_resource import CloudResource, Parameters
@@ -19,6 +20,7 @@ from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.operations.operation import Operation, Requester
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import KeyInUse, KeyReused
+from orchestrator_core.traces.tracer import tracer
 
 M = TypeVar("M", bound=Made)
 
@@ -54,7 +56,8 @@ class ChangeResource(CloudResource, Generic[M]):
 
         async def work(parameters: Parameters, permit: Permit) -> M:
             change = Change(asked, permit, requester, hints, recorded)
-            return await self.make(change, parameters)
+            with observed.change(self.operation, asked.name, requester.operation_id):
+                return await self.make(change, parameters)
 
         call = self.call(req, asked, self.operation, wanted, requester.operation_id)
         making = self.change(call, work)
@@ -91,6 +94,7 @@ class ChangeResource(CloudResource, Generic[M]):
             req.context.request_id,
             key_use(req, body, self._keep),
             self.services.broker.name_operation(),
+            tracer().parent(),
         )
 
     def parameters(self, wanted: Parameters) -> Parameters:

@@ -78,14 +78,14 @@ class CloudReport:
 
 def _described(description: CloudDescription | OrchestratorError) -> dict[str, Any]:
     if isinstance(description, OrchestratorError):
-        nothing = dict.fromkeys(("type", "provider", "host"))
-        return {**nothing, "available": False, "message": description.message}
+        nothing = dict.fromkeys(("display_name", "provider", "host"))
+        return {**nothing, "available": False, "detail": description.message}
     return {
-        "type": description.display_name,
+        "display_name": description.display_name,
         "provider": description.provider,
         "host": description.host,
         "available": True,
-        "message": None,
+        "detail": None,
     }
 
 
@@ -157,5 +157,5 @@ def _event(event: Event | None) -> dict[str, Any] | None:
         return None
     shown = {"operation": event.operation, "at": event.at.isoformat(timespec="milliseconds")}
     if event.error_code is not None:
-        shown |= {"error_code": event.error_code, "message": event.message or ""}
+        shown |= {"error_code": event.error_code, "detail": event.message or ""}
     return shown

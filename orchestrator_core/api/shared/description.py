@@ -34,6 +34,8 @@ class Description:
         shown: the answer to the example; empty without one.
         successor: the path that replaces this one in version 2, for a route that is deprecated.
         is_public: whether callers without a token are served.
+        is_versioned: whether the answer has the ETag of an assignment.
+        shows_operation: whether the answer to a change has the header ``Operation-Id``.
     """
 
     summary: str
@@ -49,6 +51,8 @@ class Description:
     shown: Mapping[str, Any] = field(default_factory=dict)
     successor: str = ""
     is_public: bool = False
+    is_versioned: bool = False
+    shows_operation: bool = False
 
 
 Descriptions = Mapping[str, Description]

@@ -15,6 +15,7 @@ from orchestrator_core import errors, refusals
 from orchestrator_core.api import errors as edge
 from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
+from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
 from orchestrator_core.api.shared.description import Description
 from orchestrator_core.validation.start_fields import PublicKey, Spot
 from orchestrator_core.validation.text import (
@@ -29,24 +30,15 @@ from orchestrator_core.validation.text import (
 _SEGMENT_SCHEMA: Final = {"type": "string", "minLength": 1}
 _SEGMENT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
+_STALE: Final = 412
+"""The status of a condition that is not met; a request without a condition does not get it."""
+
 _ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.OrchestratorError)
 """The errors of every request."""
 
 
 _OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
 """The modules of the core's errors; those of plugins are not described."""
-
-
-_SUCCESSOR_HEADERS: Final = {
-    "Deprecation": {
-        "description": "The time since when the route is deprecated (RFC 9745).",
-        "schema": {"type": "string"},
-    },
-    "Link": {
-        "description": 'The route that replaces this one, with `rel="successor-version"`.',
-        "schema": {"type": "string"},
-    },
-}
 
 
 class Described(Protocol):
@@ -77,6 +69,8 @@ class Document:
         name_of: the function that returns the name of a parameter in the query.
         code_of: the function that returns how answers of the version show a class of errors.
         parts: the schemas to which plain fields of other schemas refer.
+        about: the description of the whole version, in Markdown.
+        segments: the descriptions of the parameters in paths, by name.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
@@ -94,6 +88,8 @@ class Document:
         name_of: Callable[[str], str] = str,
         code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
         parts: Iterable[type[Schema]] = (),
+        about: str = "One HTTP API in front of every cloud.",
+        segments: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
         self._spec = APISpec(
@@ -101,11 +97,13 @@ class Document:
             version=core,
             openapi_version="3.1.0",
             plugins=[self._plugin],
-            info={"description": "One HTTP API in front of every cloud."},
+            info={"description": about},
             servers=[{"url": f"/api/{version}"}],
             security=[{"token": []}],
         )
         self._spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+        for name, words in COMPONENTS.items():
+            self._spec.components.header(name, {"description": words, "schema": {"type": "string"}})
         self._know_our_fields()
         for part in parts:
             self._spec.components.schema(_schema_name(part), schema=part)
@@ -114,6 +112,7 @@ class Document:
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
         self._query_error, self._code_of = query_error, code_of
+        self._segments = segments
 
     def _know_our_fields(self) -> None:
         """Tell the converter about the fields that marshmallow does not have."""
@@ -148,7 +147,13 @@ class Document:
                 for method, about in route.methods.items()
             }
             parameters: list[Any] = [
-                {"in": "path", "name": name, "required": True, "schema": dict(_SEGMENT_SCHEMA)}
+                {
+                    "in": "path",
+                    "name": name,
+                    "description": self._segments.get(name, ""),
+                    "required": True,
+                    "schema": dict(_SEGMENT_SCHEMA),
+                }
                 for name in _SEGMENT.findall(route.path)
             ]
             self._spec.path(path, operations=operations, parameters=parameters)
@@ -223,6 +228,8 @@ class Document:
         kinds = (*_ALWAYS, *self._of_requests(about), *about.raises)
         for kind in kinds:
             for one in [kind, *_below(kind)]:
+                if self._status_of(one) == _STALE and "If-Match" not in about.headers:
+                    continue
                 codes.setdefault(self._status_of(one), []).append(self._code_of(one))
         for status in sorted(codes):
             listed = ", ".join(sorted(set(codes[status])))
@@ -230,9 +237,10 @@ class Document:
                 "description": f"Error codes: {listed}.",
                 "content": {self._media_type: {"schema": self._problem}},
             }
-        if about.successor:
-            for answer in found.values():
-                answer["headers"] = _SUCCESSOR_HEADERS
+        for name, answer in found.items():
+            headers = headers_of(about, name)
+            if headers:
+                answer["headers"] = headers
         return found
 
 

@@ -1,6 +1,5 @@
 """The HTTP reference of a version as Markdown, made from its OpenAPI document."""
 
-# ruff: noqa: E501 - the rows of a Markdown table stay on one line
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -14,24 +13,14 @@ for generated clients. [Version 1](api-v1.md) stays as it is documented.
 
 ## Conventions
 
-| what | how |
-| --- | --- |
-| errors | [Problem details](https://www.rfc-editor.org/rfc/rfc9457): `error_code` for programs, `detail` for people, `advice` on what to do. `errors` names each wrong field by a JSON pointer, or each wrong parameter. |
-| times | RFC 3339, in UTC. |
-| pages | `limit`, and `cursor` with the value of `next` in the page before; the header `Link` has the address of the next page. |
-| unknown parameters | Refused with 400, and unknown fields of a body with 422. |
-| unchanged answers | Lists and VMs have an `ETag`; with it in `If-None-Match` the answer is 304. |
-| changes | A repeat with the same `Idempotency-Key` gets the first answer again. With `Prefer: respond-async` or `Prefer: wait=30` the answer is 202 with the operation if the change is not made by then. |
-| assignments | The `ETag` is the generation; with `If-Match` only that assignment is renewed or released, otherwise 412. |
-| stop and destroy | The action `stop` switches a VM off. `DELETE` destroys it. |
-
+{description}
 <!-- Generated from the routes and the schemas: make pages -->
 """
 
 
 def reference_page(document: Mapping[str, Any]) -> str:
     """Return the reference of all routes of a document."""
-    parts = [_HEAD]
+    parts = [_HEAD.format(description=document["info"]["description"])]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method != "parameters":

@@ -52,13 +52,19 @@ _WRONG_WAIT: Final = f"must be one of: {', '.join(_WAIT_FOR)}"
 class StartRequestSchema(RequestSchema, StartFieldsSchema):
     """The start of a VM."""
 
-    name = Text(required=True)
-    image = Text(required=True)
-    size = Text(required=True)
+    name = Text(
+        required=True,
+        metadata={"description": "The name of the new VM. Some clouds give another one."},
+    )
+    image = Text(required=True, metadata={"description": "The id of an image of the cloud."})
+    size = Text(required=True, metadata={"description": "The id of a size of the cloud."})
     wait_for = fields.String(
         validate=validate.OneOf(_WAIT_FOR, error=_WRONG_WAIT),
         error_messages={**MESSAGES, "invalid": _WRONG_WAIT},
-        metadata={"description": "The state of the VM after which the answer is sent."},
+        metadata={
+            "description": "When the answer is sent: `accepted` when the cloud has accepted the "
+            "start (the default), `running` when the VM runs, `address` when it has an address."
+        },
     )
 
 

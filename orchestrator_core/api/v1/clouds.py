@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.services import Services
@@ -12,6 +13,9 @@ from orchestrator_core.api.shared.watched import watched
 from orchestrator_core.api.v1 import encoding
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.errors import OrchestratorError
+
+_WORDS: Final = {"display_name": "type", "detail": "message"}
+"""The keys of a report that version 1 names otherwise."""
 
 
 class CloudsResource(Resource):
@@ -52,4 +56,14 @@ class CloudReportResource(Resource):
 
     async def _encoded(self, wanted: dict[str, Any]) -> bytes:
         asked = self._services.registry.cloud(wanted["cloud"])
-        return encoding.encode({"cloud": await CloudReport(self._services).of(asked)})
+        report = await CloudReport(self._services).of(asked)
+        return encoding.encode({"cloud": _in_words_of_version_1(report)})
+
+
+def _in_words_of_version_1(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report with version 1's keys, in its last error too."""
+    shown = {_WORDS.get(key, key): value for key, value in report.items()}
+    if report["last_error"] is not None:
+        error = report["last_error"].items()
+        shown["last_error"] = {_WORDS.get(key, key): value for key, value in error}
+    return shown

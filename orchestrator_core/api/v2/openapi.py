@@ -13,7 +13,8 @@ from orchestrator_core.api.errors import STATUSES as STATUSES_OF_VERSION_1
 from orchestrator_core.api.errors import status_of_class as status_of_version_1
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v2 import schemas
-from orchestrator_core.api.v2.parameters import HEADERS, QUERY, name_of
+from orchestrator_core.api.v2.conventions import CONVENTIONS
+from orchestrator_core.api.v2.parameters import HEADERS, QUERY, SEGMENTS, name_of
 from orchestrator_core.api.v2.problems import MEDIA_TYPE, STATUSES, InvalidQuery
 from orchestrator_core.resources import core_version
 
@@ -37,6 +38,8 @@ def document() -> dict[str, Any]:
         status_of=status_of_class,
         query_error=InvalidQuery,
         parts=(schemas.HolderSchema,),
+        about=CONVENTIONS,
+        segments=SEGMENTS,
     ).add(TABLE)
 
 

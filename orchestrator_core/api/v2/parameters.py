@@ -29,7 +29,11 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
     {
         "limit": fields.Integer(
             validate=validate.Range(1, 1000),
-            metadata={"description": "The most items of the page.", "example": 100},
+            metadata={
+                "description": "The most items of the page. Without it, a list of a cloud comes "
+                "whole, and a list of records has 100 items.",
+                "example": 100,
+            },
         ),
         "cursor": _text("The value of `next` in the page before."),
         "name": _text("The name; `*` stands for any characters.", "web-*"),
@@ -48,7 +52,7 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
             "name,-created_at",
         ),
         "clouds": _text("Names of clouds, separated by commas; without it all clouds."),
-        "cloud": _text("The name of the cloud."),
+        "cloud": _text("Only records of this cloud."),
         "operation_state": _one_of("The state of the operation.", *OperationState),
         "assignment_state": _one_of("The state of the assignment.", *AssignmentState),
         "kind": _one_of("The kind of the operation.", *KINDS),
@@ -74,12 +78,30 @@ HEADERS: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
             "`respond-async` to be answered with 202 at once; `wait=30` to wait at most 30 s.",
             "wait=30",
         ),
-        "If-Match": _text("The ETag of the assignment that you mean."),
-        "If-None-Match": _text("An ETag; the answer is 304 if nothing has changed."),
+        "If-Match": _text(
+            "The ETag of the assignment that you mean: its generation in quotes. If the VM has "
+            "another one by now, the answer is 412.",
+            '"1"',
+        ),
+        "If-None-Match": _text(
+            "The ETag of an earlier answer; the answer is 304 if nothing has changed."
+        ),
         "X-Cloud-Hints": _text("Hints for the cloud's driver, if its settings allow them."),
     }
 )
 """The headers of requests."""
+
+
+SEGMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cloud": "The name of the cloud in the settings, from `/clouds`.",
+        "node": "The cloud's id of the VM; it may contain slashes.",
+        "assignment_id": "The id of the assignment.",
+        "operation_id": "The id of the operation.",
+        "orphan_id": "The id of the orphan.",
+    }
+)
+"""The parameters of paths."""
 
 
 def name_of(parameter: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from orchestrator_core.api.shared.requests import Lease, RequestSchema, StartRequestSchema
 from orchestrator_core.validation.text import Text
+
+_LEASE: Final = "The time from now until the VM is released, such as `30m`, `8h` or `7d`."
 
 
 class CreateNodeSchema(StartRequestSchema):
@@ -17,18 +21,20 @@ class NothingSchema(RequestSchema):
 class AssignSchema(RequestSchema):
     """``POST /assignments``."""
 
-    cloud = Text()
-    node = Text()
-    hostname = Text()
-    user = Text(required=True)
-    application = Text(required=True)
-    lease = Lease()
+    cloud = Text(metadata={"description": "The name of the cloud; without it the default cloud."})
+    node = Text(metadata={"description": "The cloud's id of the VM."})
+    hostname = Text(metadata={"description": "The name of the VM, instead of its id."})
+    user = Text(required=True, metadata={"description": "The user who gets the VM."})
+    application = Text(
+        required=True, metadata={"description": "The application for which the user needs it."}
+    )
+    lease = Lease(metadata={"description": f"{_LEASE} Without it, the assignment has no end."})
 
 
 class RenewSchema(RequestSchema):
     """``POST /assignments/{id}/renew``."""
 
-    lease = Lease(required=True)
+    lease = Lease(required=True, metadata={"description": _LEASE})
 
 
 class ResizeSchema(RequestSchema):

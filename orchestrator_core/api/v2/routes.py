@@ -79,7 +79,8 @@ def _list(key: str) -> Route:
 
 
 def _change(summary: str, answer: type[Any], **more: Any) -> Description:
-    given = {"headers": _CHANGE, "raises": CHANGE_ERRORS, "is_async": True, **more}
+    usual = {"headers": _CHANGE, "raises": CHANGE_ERRORS, "is_async": True}
+    given = {**usual, "shows_operation": True, **more}
     return Description(summary, answer, **given)
 
 
@@ -182,7 +183,7 @@ TABLE: Final = (
                 raises=(*CLOUD_ERRORS, *STATE_ERRORS, errors.NodeNotFound),
             ),
             "delete": _change(
-                "Destroy a VM.",
+                "Destroy a VM, and end its assignment.",
                 schemas.ActedSchema,
                 name="destroy_node",
                 raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held, errors.DestroyLimit),
@@ -250,6 +251,7 @@ TABLE: Final = (
                 schemas.AssignmentWithHistorySchema,
                 raises=_RECORD,
                 name="get_assignment",
+                is_versioned=True,
             ),
             "delete": _change(
                 "Release a VM from its user, then destroy it.",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from orchestrator_core.broker.operations.kinds import KINDS
+from orchestrator_core.broker.operations.start_order import WaitFor
 from orchestrator_core.broker.states import AssignmentState, OperationState
+from orchestrator_core.model import NodeState
+from orchestrator_core.plugins.record import Kind, State
 
 
 def _text(description: str, *, always: bool = True) -> fields.String:
@@ -78,7 +81,13 @@ class NodeSchema(ThingSchema):
     A VM that was just started is shown from the record of its start until its cloud shows it.
     """
 
-    state = _text("`running`, `stopped`, `pending` and so on.")
+    state = fields.String(
+        required=True,
+        metadata={
+            "description": "The state, as the cloud tells it; `unknown` if it tells none.",
+            "enum": [state.value for state in NodeState],
+        },
+    )
     public_ips = _texts("Its public addresses.")
     private_ips = _texts("Its private addresses.")
     image = _optional("The id or the name of the image of its start; null if unknown.")
@@ -186,7 +195,10 @@ class OperationSchema(Schema):
     cloud = _text("The name of the cloud.")
     node = _optional("The cloud's id of the VM; null while it is unknown.")
     assignment = _optional("The assignment that it changes.")
-    state = _one_of("`running`, `pending` or `paused` until its end.", *OperationState)
+    state = _one_of(
+        "`running`, `pending` or `paused` until its end; `paused` waits for an operator.",
+        *OperationState,
+    )
     step = _text("The step that it takes next, or took last.")
     caller = _text("The name of the token that asked for it.")
     request_id = _text("The id of the request.")
@@ -277,7 +289,11 @@ class StartedSchema(Schema):
     """The result of a start."""
 
     node = fields.Nested(StartedNodeSchema, required=True)
-    reached = _text("With `wait_for`: how far the VM has come.", always=False)
+    reached = _one_of(
+        "With `wait_for`: how far the VM has come.",
+        *(state.value for state in WaitFor),
+        always=False,
+    )
     operation = _text("The id of the operation.", always=False)
 
 
@@ -348,24 +364,38 @@ class CloudsSchema(Schema):
     clouds = _list_of(CloudSchema)
 
 
+class LastCallSchema(Schema):
+    """The last call of a cloud with a certain outcome."""
+
+    operation = _text("The operation, such as `list_nodes`.")
+    at = _time("When the call ended.")
+
+
+class LastErrorSchema(LastCallSchema):
+    """The last failed call of a cloud."""
+
+    error_code = _text("The code of its error.")
+    detail = _text("The message of its error.")
+
+
 class CloudReportSchema(Schema):
     """The offer of a cloud, and its health as this process sees it."""
 
     name = _text("The name in the settings.")
     driver = _text("The plugin.")
     destroy = _text("The VMs that may be destroyed: `own` or `all`.")
-    type = _optional("The name for people.")
+    display_name = _optional("The name for people.")
     provider = _optional("The short name of the provider.")
     host = _optional("The host of its API.")
     available = _yes_or_no("Whether its plugin can be used.")
-    message = _optional("Why it cannot.")
+    detail = _optional("Why the plugin cannot be used; null if it can.")
     operations = _things("Each operation: supported, or why not.")
     start_fields = _things("Each field of a start, with its limits.")
     circuit = _things("The circuit breaker.")
     threads = _things("The threads that call the cloud.")
     queue = _things("The calls that wait for a thread.")
-    last_success = fields.Dict(required=True, allow_none=True)
-    last_error = fields.Dict(required=True, allow_none=True)
+    last_success = fields.Nested(LastCallSchema, required=True, allow_none=True)
+    last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)
     scope = _text("`process`: each process has its own health.")
     pid = _number("The process that answered.")
 
@@ -424,10 +454,38 @@ class OrphansSchema(Schema):
     scans = _list_of(OrphanScanSchema)
 
 
+class PluginUseSchema(Schema):
+    """A section of the settings that uses a plugin."""
+
+    name = _text("The name of the cloud, the backend or the extension in the settings.")
+    state = _one_of(
+        "Whether it can be used. `orchestrator plugins` prints `configured`: it loads plugins, and "
+        "makes no objects of them.",
+        *("ready", "failed", "configured"),
+    )
+    detail = _optional("Why it cannot be used; null if it can.")
+
+
+class PluginSchema(Schema):
+    """A plugin that is installed, and the result of loading it."""
+
+    name = _text("The name by which the settings choose it.")
+    kind = _one_of("The kind of plugin.", *(kind.value for kind in Kind))
+    distribution = _text("The installed package.")
+    version = _text("The version of the package.")
+    state = _one_of("The result of loading it.", *(state.value for state in State))
+    stage = _optional("The step at which loading ended; null if it was loaded.")
+    detail = _optional("Why loading ended there; null if it was loaded.")
+    hooks = _texts("The hooks that it implements.")
+    deprecations = _texts("The deprecated names that it uses, each with its replacement.")
+    warnings = _texts("The faults of its installation that do not prevent its use.")
+    used_by = _list_of(PluginUseSchema)
+
+
 class PluginsSchema(Schema):
     """The plugins found."""
 
-    plugins = fields.List(fields.Dict(), required=True)
+    plugins = _list_of(PluginSchema)
 
 
 class ProcessSchema(Schema):

@@ -55,7 +55,7 @@ class PluginsResource(Resource):
 
 
 def _use(name: str, error: str) -> dict[str, Any]:
-    return {"name": name, "state": "failed" if error else "ready", "message": error or None}
+    return {"name": name, "state": "failed" if error else "ready", "detail": error or None}
 
 
 class ProcessesResource(RecordsResource):

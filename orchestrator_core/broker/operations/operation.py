@@ -16,6 +16,9 @@ FINAL: Final = frozenset(
 )
 
 
+TRACEPARENT: Final = "traceparent"
+"""The name under which the parameters of an operation have the span of its request."""
+
 _STEPS: Final = frozenset(Step)
 
 
@@ -28,12 +31,14 @@ class Requester:
         request_id: The id of the request.
         key: The request's Idempotency-Key, with the values that it is compared by.
         operation_id: The id for the operation if it was chosen before the operation is recorded.
+        traceparent: The span of the request, as W3C Trace Context writes it, if it is traced.
     """
 
     caller: str
     request_id: str
     key: KeyUse | None = None
     operation_id: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,12 @@ class Draft:
         if self.requester.operation_id is not None:
             return self
         return replace(self, requester=replace(self.requester, operation_id=new_id()))
+
+    @property
+    def recorded_parameters(self) -> JsonObject:
+        """The parameters as they are recorded, with the span of the request if it is traced."""
+        span = self.requester.traceparent
+        return self.parameters if span is None else {**self.parameters, TRACEPARENT: span}
 
     @property
     def operation_id(self) -> str:
@@ -143,6 +154,12 @@ class Operation:
         step = values["step"]
         known = Step(step) if step in _STEPS else step
         return cls(**{**values, "state": state, "step": known})
+
+    @property
+    def traceparent(self) -> str | None:
+        """The span of the request that began the operation, if that request was traced."""
+        found = self.parameters.get(TRACEPARENT)
+        return found if isinstance(found, str) else None
 
     @property
     def final(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from orchestrator_core import faultpoints
+from orchestrator_core import faultpoints, observed
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.ledger import leases
 from orchestrator_core.broker.ledger.vm import Assignment
@@ -28,6 +28,7 @@ from orchestrator_core.log import begin_work
 from orchestrator_core.origin import Lane, Origin, caller_key, origin
 from orchestrator_core.refusals import ClockInDoubt
 from orchestrator_core.settings.model import StateSettings
+from orchestrator_core.traces.tracer import Span
 
 _log = structlog.get_logger(__name__)
 
@@ -181,6 +182,16 @@ class DurableWorker:
     async def _attempt(self, operation: Operation) -> None:
         origin.set(Origin(caller_key(operation.caller), Lane.CHANGE))
         begin_work(operation.id)
+        with observed.attempt(
+            operation.kind,
+            operation.cloud,
+            operation.id,
+            operation.attempts,
+            operation.traceparent,
+        ) as span:
+            await self._attempt_within(operation, span)
+
+    async def _attempt_within(self, operation: Operation, span: Span) -> None:
         log = _log.bind(kind=operation.kind, cloud=operation.cloud)
         began = time.monotonic()
         try:
@@ -193,9 +204,18 @@ class DurableWorker:
                 ended = await self._broker.resume(operation)
         except OrchestratorError as error:
             log.warning("attempt failed", why=error.message)
+            span.note({"orchestrator.error_code": error.code})
         except Exception:
             log.exception("attempt failed")
         else:
+            span.note(
+                {
+                    "orchestrator.operation.state": ended.state,
+                    "orchestrator.operation.step": operation.step,
+                }
+            )
+            if ended.error_code is not None:
+                span.note({"orchestrator.error_code": ended.error_code})
             log.info(
                 "attempt ended",
                 attempt=operation.attempts,

@@ -18,7 +18,7 @@ import httpx2
 from orchestrator_cistern.answers import Answer
 from orchestrator_cistern.failures import StaleConnection, translate
 from orchestrator_cistern.network import BoundedTransport, Exchange
-from orchestrator_core import CredentialsRefused, Deadline, InvalidAnswer, Secret
+from orchestrator_core import CredentialsRefused, Deadline, InvalidAnswer, Secret, trace_headers
 
 MAX_ANSWER: Final = 32 * 1024 * 1024
 """Largest answer in bytes; enough for about 150,000 VMs."""
@@ -108,7 +108,8 @@ class CisternClient:
         return bytes(body)
 
     def _headers(self, content: bytes | None) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = trace_headers()
+        headers |= {"Accept": "application/json", "Accept-Encoding": "identity"}
         headers["User-Agent"] = "vm-orchestrator-cistern"
         if content is not None:
             headers["Content-Type"] = "application/json"

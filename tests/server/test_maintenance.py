@@ -1,0 +1,234 @@
+"""Maintenance of running servers under steady load, without a failed request.
+
+Two servers share a PostgreSQL database behind one nginx, as docs/howto/several-machines.md
+describes. They are reloaded and restarted one after the other; their disk is full for a time, and
+the database restarts. Compliant clients (tests/compliant_clients.py) start and stop VMs all the
+time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests import loopback
+from tests.commands import environment_without_ours
+from tests.compliant_clients import Tally
+from tests.conftest import Server, serve_command
+from tests.databases import postgres_server
+from tests.machine import program
+from tests.pooler import free_port, wait_until_up
+from tests.state.failing_postgres import Cluster
+from tests.state.test_database_storm import GRACE, Windows, clients, settle
+from tests.stateful import settings
+from tests.storm import wait_until
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "howto" / "several-machines.md"
+
+_NGINX: Final = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {page}
+}}
+"""
+
+
+class Machine:
+    """A server with a port, a folder and a disk of its own; it can be started again.
+
+    Args:
+        folder: the folder of its settings and logs.
+        disk: the folder for its temporary files.
+        toml: the settings.
+    """
+
+    def __init__(self, folder: Path, disk: Path, toml: str) -> None:
+        self.folder, self.disk, self.port = folder, disk, free_port()
+        self._config = folder / "orchestrator.toml"
+        self._config.write_text(toml)
+        self._starts = 0
+        self.server = self.start()
+
+    def start(self) -> Server:
+        self._starts += 1
+        command = serve_command(self._config, f"127.0.0.1:{self.port}", 2)
+        environment = {**environment_without_ours(), "TMPDIR": str(self.disk)}
+        log = self.folder / f"server-{self._starts}.log"
+        self.server = Server(command, log, environment).wait_until_up(2)
+        self.server.wait_for_log("durable worker ready")
+        return self.server
+
+    def stop(self) -> None:
+        assert self.server.stop() == 0, self.server.log()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def reload(self) -> None:
+        old = self.server.workers()
+        self.server.signal(signal.SIGHUP)
+        self.server.wait_for_new_workers(old)
+
+    def requests_counted(self) -> float:
+        """Return how often version 1's root was answered, by the metrics of this server."""
+        text = loopback.get(f"{self.server.url}/metrics").text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == "orchestrator_http_requests_total"
+            and sample.labels["route"] in {"/api/v1", "/api/v1/"}
+        )
+
+    def logs(self) -> str:
+        return "".join(file.read_text() for file in sorted(self.folder.glob("server-*.log")))
+
+
+@contextmanager
+def nginx(folder: Path, machines: list[Machine]) -> Iterator[str]:
+    """Run nginx in front of these servers; yield its URL."""
+    port = free_port()
+    (page,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    ports = iter([one.port for one in machines])
+    page = re.sub(r"10\.0\.0\.1\d:5050", lambda _: f"127.0.0.1:{next(ports)}", page)
+    page = page.replace("listen 80;", f"listen 127.0.0.1:{port};")
+    file = folder / "nginx.conf"
+    file.write_text(_NGINX.format(folder=folder, page=page))
+    process = subprocess.Popen([program("nginx", "nginx-light"), "-c", str(file)])
+    try:
+        wait_until_up(process, port, folder / "nginx.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def disk(folder: Path) -> Iterator[Path]:
+    """Mount a disk of 24 MiB; without the right to do so, use the folder itself."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    try:
+        yield folder
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def full(folder: Path) -> Iterator[None]:
+    """Fill a disk until the block ends."""
+    file = folder / "filler"
+    with file.open("wb", buffering=0) as stream, suppress(OSError):
+        while os.path.ismount(folder):
+            stream.write(bytes(4096))
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
+def maintain(tmp_path: Path, reloads: int, seconds: float) -> None:
+    """Do everything once, with some seconds of load between the steps."""
+    windows, tally = Windows(), Tally()
+    with ExitStack() as stack:
+        cluster = Cluster(stack.enter_context(postgres_server()))
+        toml = settings(
+            f'url = "{cluster.url()}"\nretry_delay = 0.1\nmax_retry_delay = 0.5',
+            f'store = "file:{tmp_path}/cloud.db"\nvisibility_timeout = 1',
+            "[server]\ngraceful_timeout = 20",
+        )
+        machines = []
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            place = stack.enter_context(disk(tmp_path / f"disk-{name}"))
+            machine = Machine(tmp_path / name, place, toml)
+            stack.callback(machine.stop)
+            machines.append(machine)
+        url = stack.enter_context(nginx(tmp_path, machines))
+        steps: dict[str, Callable[[], None]] = {
+            "reloads": lambda: _reload(machines, reloads),
+            "rolling restart": lambda: _restart(machines, seconds),
+            "full disk": lambda: _fill(machines, seconds),
+            "restart of the database": lambda: _restart_database(cluster, windows),
+        }
+        with clients(url, tally, windows):
+            time.sleep(seconds)
+            for name, step in steps.items():
+                before = (len(tally.failures), tally.requests)
+                step()
+                time.sleep(seconds)
+                told = tally.requests - before[1], len(tally.failures) - before[0]
+                sys.stdout.write(f"{name}: {told[0]} requests, {told[1]} failures\n")
+            wait_until(lambda: all(_serves(one) for one in machines), GRACE)
+        settle(cluster, machines[0].server, tally)
+        _check_metrics(machines)
+        logs = "".join(one.logs() for one in machines)
+    sys.stdout.write(f"{tally}\n")
+    assert tally.failures == [], "\n".join(tally.failures[:20])
+    assert tally.not_started == 0
+    assert "Traceback" not in logs, logs[logs.index("Traceback") - 1000 :][:4000]
+
+
+def _reload(machines: list[Machine], times: int) -> None:
+    for number in range(times):
+        machines[number % 2].reload()
+
+
+def _restart(machines: list[Machine], seconds: float) -> None:
+    for machine in machines:
+        machine.restart()
+        time.sleep(seconds)
+
+
+def _fill(machines: list[Machine], seconds: float) -> None:
+    with full(machines[0].disk):
+        time.sleep(seconds)
+        machines[0].reload()
+        time.sleep(seconds)
+
+
+def _restart_database(cluster: Cluster, windows: Windows) -> None:
+    with windows.opened(GRACE):
+        cluster.restart("fast")
+
+
+def _serves(machine: Machine) -> bool:
+    return loopback.get(f"{machine.server.url}/api/v2/operations?limit=1").status_code == 200
+
+
+def _check_metrics(machines: list[Machine]) -> None:
+    """Check that each server counts each request from now on."""
+    for machine in machines:
+        before = machine.requests_counted()
+        for _ in range(20):
+            assert loopback.get(f"{machine.server.url}/api/v1/").status_code == 200
+        wait_until(lambda: machine.requests_counted() == before + 20, 5)  # noqa: B023
+
+
+@pytest.mark.soak
+def test_maintenance_under_load(tmp_path: Path) -> None:
+    maintain(tmp_path, reloads=10, seconds=5.0)
