@@ -91,7 +91,9 @@ def _why(address: tuple[str, int] | str, error: OSError, holder: Holder | None) 
 def _why_path(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return f"there is no folder {path.parent}; make it, or name a socket in another one"
-    return why_unusable(path.parent, error, os.W_OK)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return why_unusable(path.parent, error, os.W_OK)
+    return error.strerror or str(error)  # a path that is too long has no number
 
 
 def _why_port(host: str, port: int, error: OSError) -> str:

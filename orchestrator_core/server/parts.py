@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # it needs SQLAlchemy
     from orchestrator_core.state.database import Database
 
 _SECONDS: Final = 60.0
+_DATABASE_SECONDS: Final = 2
 _PORTION: Final = 65536
 
 _REFUSALS: Final = (
@@ -126,6 +127,7 @@ def _tell_faults(settings: Settings, writing: int) -> None:
             os.dup2(silent, stream)
         with made(settings) as parts:
             if parts.database is not None:
+                signal.alarm(_DATABASE_SECONDS)  # ends this process: the workers wait longer
                 check_database(settings, parts.database)
     except StateUnavailable:
         pass  # the workers wait for it
