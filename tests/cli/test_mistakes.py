@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from sqlalchemy import make_url
 
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
@@ -284,3 +285,17 @@ def test_check_takes_the_port_of_a_server_that_runs(run: Run, folder: Path) -> N
     finally:
         server.stop()
     assert (done.returncode, "a server runs there already" in done.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_database_that_the_server_does_not_have(
+    run: Run, folder: Path, postgres: Callable[[], str], command: str
+) -> None:
+    url = make_url(postgres()).set(database="nowhere")
+    config = folder / "orchestrator.toml"
+    config.write_text(f'{LOCAL}[state]\nurl = "{url.render_as_string(hide_password=False)}"\n')
+    done = run(command, "--config", str(config))
+    assert done.returncode == 1
+    assert f"orchestrator: {config}: [state] url: " in done.stderr
+    assert 'database "nowhere" does not exist; correct [state] url, or create' in done.stderr
+    assert "Traceback" not in done.stderr
