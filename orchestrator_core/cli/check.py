@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,25 +14,19 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator_core.api.auth import Authenticator
-from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.cli.options import config_option, with_clear_errors
-from orchestrator_core.clouds.build import build
 from orchestrator_core.clouds.cloud import Cloud
-from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.start_fields import faults_of_settings
-from orchestrator_core.context import State
 from orchestrator_core.errors import (
     InvalidAnswer,
     OrchestratorError,
     SettingsError,
-    StateUnavailable,
 )
 from orchestrator_core.log import configure_logging
-from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.server.parts import check_database, made
 from orchestrator_core.server.trial import READY
 from orchestrator_core.settings.exposure import short_secrets
 from orchestrator_core.settings.load import load_settings
@@ -73,18 +65,15 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
     """
     settings = load_settings(config)
     configure_logging(settings.server)
-    plugins = load_plugins(settings.plugins)
-    Authenticator(settings.auth)
-    with (
-        _temporary_directory() as directory,
-        _database(settings) as database,
-    ):
+    if not reload:  # the server's first process has done it
+        _check_listening(settings)
+    with made(settings) as parts:
+        registry, database = parts.registry, parts.database
         if reload and database is not None:
             _check_reload(database)
-        state = _state(database)
-        host = HostEnvironment(Path(directory), CloudInventory(), state)
-        registry, _extensions = build(settings, plugins, host)
-        findings = [] if database is None else [_of_database(database, connect=connect)]
+        findings = []
+        if database is not None:
+            findings.append(_of_database(settings, database, connect=connect))
         found, wrong_starts = asyncio.run(_look(registry, connect=connect))
         findings += found
     for cloud in registry.clouds.values():
@@ -113,40 +102,30 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         sys.exit(1)
 
 
-@contextmanager
-def _temporary_directory() -> Iterator[str]:
+def _check_listening(settings: Settings) -> None:
+    """Check that a server with these settings could listen.
+
+    Raises:
+        SettingsError: It could not, and the reason is not that this server runs already.
+    """
+    # Imported here: the trial of a reload does not need gunicorn.
+    from gunicorn import util  # noqa: PLC0415
+
+    from orchestrator_core.server import tls  # noqa: PLC0415
+    from orchestrator_core.server.binding import check_binding  # noqa: PLC0415
+    from orchestrator_core.server.listening import AddressRefused, try_addresses  # noqa: PLC0415
+
+    addresses = [util.parse_address(settings.server.bind)]
+    check_binding(settings, addresses)
+    tls.make_context(settings)
     try:
-        made = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
-    except OSError as error:
-        raise SettingsError(
-            f"no folder for temporary files can be used ({error.strerror}); set the environment "
-            "variable TMPDIR to one that this user may write to"
-        ) from None
-    with made as name:
-        yield name
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database | None]:
-    if settings.state is None:
-        yield None
-        return
-    from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
-
-    database = open_database(settings)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def _state(database: Database | None) -> State | None:
-    """Return the database for plugins that require one; nothing is read or written here."""
-    if database is None:
-        return None
-    from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415 - SQLAlchemy
-
-    return PluginState(database)
+        try_addresses(addresses, held=())
+    except AddressRefused as error:
+        if not error.in_use or (error.holder is not None and not error.holder.is_ours):
+            raise
+        is_known = error.holder is not None
+        note = "a server runs there already" if is_known else f"warning: {error.message}"
+        click.echo(f"orchestrator: {settings.server.bind}: {note}", err=True)
 
 
 def _check_reload(database: Database) -> None:
@@ -163,24 +142,21 @@ def _check_reload(database: Database) -> None:
         check_ready(database)
 
 
-def _of_database(database: Database, *, connect: bool) -> _Finding:
+def _of_database(settings: Settings, database: Database, *, connect: bool) -> _Finding:
     from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
 
     kind = "sqlite" if database.is_sqlite else "postgresql"
-    none_yet = _Finding("[state]", kind, f"no database in {database.shown} yet", None, ok=True)
-    if database.untouched:
-        return none_yet
-    if not connect:
-        return _Finding("[state]", kind, "ready", None, ok=True)
     begun = time.monotonic()
     try:
-        if database.read_now(schema.current) is None:
-            return none_yet
-        database.read_now(schema.check)
-    except OrchestratorError as error:
-        why = error.reason if isinstance(error, StateUnavailable) else error.message
-        return _Finding("[state]", kind, why or error.message, time.monotonic() - begun, ok=False)
-    return _Finding("[state]", kind, "reached", time.monotonic() - begun, ok=True)
+        why = check_database(settings, database)
+        if not why and (database.untouched or database.read_now(schema.current) is None):
+            return _Finding("[state]", kind, f"no database in {database.shown} yet", None, ok=True)
+    except SettingsError as error:
+        if not connect:
+            raise
+        return _Finding("[state]", kind, error.message, time.monotonic() - begun, ok=False)
+    outcome = why or ("reached" if connect else "ready")
+    return _Finding("[state]", kind, outcome, time.monotonic() - begun, ok=not why)
 
 
 async def _look(registry: Registry, *, connect: bool) -> tuple[list[_Finding], list[str]]:

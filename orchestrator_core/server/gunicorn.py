@@ -20,7 +20,9 @@ from orchestrator_core.server import tls
 from orchestrator_core.server.announcer import announce
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.greeting import greet
+from orchestrator_core.server.listening import are_handed, try_addresses
 from orchestrator_core.server.master import guard_master
+from orchestrator_core.server.parts import check_apart
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.server.systemd import Notifier
@@ -73,15 +75,18 @@ def _deadlines(settings: Settings) -> list[float]:
 
 
 def on_starting(arbiter: Any) -> None:
-    """Check the addresses, make the run directory, guard the reload, start a durable worker."""
+    """Check everything before the first address is bound, then guard the master and its reload."""
     try:
         check_binding(current(), arbiter.cfg.address)
         tls.keep(tls.make_context(current()))
+        if not are_handed():
+            try_addresses(arbiter.cfg.address, held=())
         wipe(run_directory() / FOLDER)
+        _import_for_all_workers()
+        check_apart(current())
     except OrchestratorError as error:
         sys.exit(redact(f"orchestrator: {error.message}"))
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
-    _import_for_all_workers()
     _stop_to_the_end(arbiter)
     guard_master(arbiter)
     supervisor = supervise(arbiter, graceful_timeout())

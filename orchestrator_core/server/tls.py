@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.files import may, why_unusable
 from orchestrator_core.settings.model import Settings
 
 
@@ -32,8 +34,9 @@ def make_context(settings: Settings) -> ssl.SSLContext | None:
             f"({error.reason or 'unreadable'})"
         ) from None
     except OSError as error:
+        file = next((one for one in (tls.certificate, tls.key) if not may(one, os.R_OK)), tls.key)
         raise SettingsError(
-            f"[server.tls] {tls.certificate} or {tls.key} cannot be read: {error.strerror}"
+            f"[server.tls] {file} cannot be read: {why_unusable(file, error)}"
         ) from None
     return context
 

@@ -72,9 +72,10 @@ def _sentence(message: str) -> str:
 def settings_error(
     found: Iterable[Fault], file: Path | None, origins: Mapping[Path_, str]
 ) -> SettingsError:
-    """Return one error with all faults, each on a separate line."""
+    """Return one error with all faults, each on a separate line, sorted by key."""
     where = str(file) if file else "settings"
-    return SettingsError("\n".join(_line(path, what, where, origins) for path, what in found))
+    lines = (_line(path, what, where, origins) for path, what in sorted(found))
+    return SettingsError("\n".join(lines))
 
 
 def _line(path: Path_, what: str, where: str, origins: Mapping[Path_, str]) -> str:

@@ -24,6 +24,8 @@ def why_unusable(path: Path, error: OSError, wanted: int = os.R_OK) -> str:
     """
     if error.errno == errno.EISDIR:
         return "it is a folder"
+    if error.errno == errno.ENOENT:
+        return f"there is no {path}; create it, or correct the path"
     if error.errno == errno.ELOOP:
         return "a symbolic link in its path leads back to itself"
     if error.errno in (errno.EACCES, errno.EPERM):

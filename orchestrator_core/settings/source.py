@@ -52,7 +52,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(decode(file.read_bytes()))
     except FileNotFoundError:
-        raise SettingsError(f"{file}: there is no such file") from None
+        raise SettingsError(
+            f"{file}: there is no such file; correct --config, or run: orchestrator init"
+        ) from None
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {why_unusable(file, error)}") from None
     except UnicodeDecodeError as error:

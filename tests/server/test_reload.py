@@ -141,9 +141,9 @@ def movable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.mark.parametrize(
     ("bind", "why"),
     [
-        ("127.0.0.1:{taken}", "Address already in use"),
+        ("127.0.0.1:{taken}", "listens there; stop it"),
         ("192.0.2.1:8080", "without authentication"),
-        ("unix:/nowhere/at/all/socket", "No such file or directory"),
+        ("unix:/nowhere/at/all/socket", "there is no folder /nowhere/at/all"),
         ("unix:{folder}/log", "there is a file that is not a socket"),
         ("unix:{folder}/" + "x" * 120, "too long"),
         ("0.0.0.0:0", "without authentication"),

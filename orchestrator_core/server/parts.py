@@ -1,0 +1,175 @@
+"""The check of a server's plugins and database before it listens."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrator_core.api.auth import Authenticator
+from orchestrator_core.broker.inventory import CloudInventory
+from orchestrator_core.clouds.build import build
+from orchestrator_core.clouds.host_environment import HostEnvironment
+from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.context import State
+from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
+from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.settings.faults import settings_error
+from orchestrator_core.settings.model import Settings
+
+if TYPE_CHECKING:  # it needs SQLAlchemy
+    from orchestrator_core.state.database import Database
+
+_SECONDS: Final = 60.0
+_DATABASE_SECONDS: Final = 2
+_PORTION: Final = 65536
+
+_REFUSALS: Final = (
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+)
+"""Parts of PostgreSQL's messages about a connection that fails until a person changes something.
+
+libpq reports no SQLSTATE for a refused connection. In another language of the server the start goes
+on and the workers keep trying, as they do while the database is away.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that settings describe, made for a check.
+
+    Attributes:
+        database: the database; None without ``[state]``.
+        registry: the clouds and the backends.
+    """
+
+    database: Database | None
+    registry: Registry
+
+
+@contextmanager
+def made(settings: Settings) -> Iterator[Parts]:
+    """Make the parts of a server as its workers do, in a folder that is removed at the end.
+
+    Raises:
+        SettingsError: naming each fault by file and key.
+    """
+    plugins = load_plugins(settings.plugins)
+    Authenticator(settings.auth)
+    with _temporary_directory() as directory, _database(settings) as database:
+        host = HostEnvironment(Path(directory), CloudInventory(), _state(database))
+        registry, _extensions = build(settings, plugins, host)
+        yield Parts(database, registry)
+
+
+def check_database(settings: Settings, database: Database) -> str:
+    """Check that this code can work on a database; return why it cannot be reached now.
+
+    Raises:
+        SettingsError: The schema does not fit, or the database refuses these credentials.
+    """
+    from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
+
+    if database.untouched:
+        return ""
+    try:
+        if database.read_now(schema.current) is not None:
+            database.read_now(schema.check)
+    except StateUnavailable as error:
+        why = error.reason or error.message
+        if any(words in why for words in _REFUSALS):
+            advice = f"{why}; correct [state] url, or create the user and the database it names"
+            fault = (("state", "url"), advice)
+            raise settings_error([fault], settings.file, settings.origins) from None
+        return why
+    return ""
+
+
+def check_apart(settings: Settings) -> None:
+    """Check plugins and database in a child process, so that this one imports no plugin.
+
+    The workers import the plugins themselves, and report what this check does not see.
+
+    Raises:
+        SettingsError: with the faults.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _tell_faults(settings, writing)
+    os.close(writing)
+    with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor has no path
+        fault = b""
+        while select.select([told], [], [], _SECONDS)[0] and (part := os.read(reading, _PORTION)):
+            fault += part
+    os.kill(child, signal.SIGKILL)  # it has told all, or has taken too long
+    os.waitpid(child, 0)
+    if fault:
+        raise SettingsError(fault.decode())
+
+
+def _tell_faults(settings: Settings, writing: int) -> None:
+    """Write the faults of the settings to a pipe, and end this process."""
+    try:
+        silent = os.open(os.devnull, os.O_WRONLY)  # the workers log the same
+        for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
+            os.dup2(silent, stream)
+        with made(settings) as parts:
+            if parts.database is not None:
+                signal.alarm(_DATABASE_SECONDS)  # ends this process: the workers wait longer
+                check_database(settings, parts.database)
+    except StateUnavailable:
+        pass  # the workers wait for it
+    except OrchestratorError as error:
+        os.write(writing, error.message.encode())
+    except BaseException:  # noqa: BLE001, S110 - a worker shows it with its stack
+        pass
+    finally:
+        os._exit(0)
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[str]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
+    except OSError as error:
+        raise SettingsError(
+            f"no folder for temporary files can be used ({error.strerror}); set the environment "
+            "variable TMPDIR to one that this user may write to"
+        ) from None
+    with folder as name:
+        yield name
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database | None]:
+    if settings.state is None:
+        yield None
+        return
+    from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
+
+    database = open_database(settings)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _state(database: Database | None) -> State | None:
+    """Return the database for plugins that require one; nothing is read or written here."""
+    if database is None:
+        return None
+    from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415 - SQLAlchemy
+
+    return PluginState(database)

@@ -1,0 +1,301 @@
+"""Likely mistakes of an operator: `check` and `serve` refuse each with the same sentence.
+
+Each is refused before the port opens. The message names the key or the path, the fault and the
+remedy.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from sqlalchemy import make_url
+
+from orchestrator_core.state import schema
+from orchestrator_core.state.database import Database
+from orchestrator_core.state.upgrade import upgrade
+from tests import commands
+from tests.cli.conftest import Run
+from tests.conftest import Server
+
+CLOUD: Final = '[clouds.a]\ndriver = "dummy"\n'
+LOCAL: Final = '[server]\nbind = "127.0.0.1:0"\n'
+TOKENS: Final = '[auth]\nmode = "token"\n[auth.tokens]\n'
+ME: Final = pwd.getpwuid(os.geteuid()).pw_name
+PUBLIC: Final = (
+    "orchestrator: Refusing to listen on 0.0.0.0:8080 without authentication: every client that "
+    'can reach it could start and destroy VMs. Either set [auth] mode = "token" with at least one '
+    "token in [auth.tokens], or listen on 127.0.0.1 (or unix:PATH) behind a proxy that "
+    "authenticates"
+)
+
+MISTAKES: Final = {
+    "a file that is missing": (
+        None,
+        "orchestrator: {file}: there is no such file; correct --config, or run: orchestrator init",
+    ),
+    "a section that is not closed": (
+        "[clouds.a\n",
+        (
+            "orchestrator: {file}: is not valid TOML: Expected ']' at the end of a table "
+            "declaration "
+            "(at line 1, column 10)"
+        ),
+    ),
+    "two clouds of one name": (
+        CLOUD + CLOUD,
+        (
+            "orchestrator: {file}: is not valid TOML: Cannot declare ('clouds', 'a') twice "
+            "(at line 3, column 10)"
+        ),
+    ),
+    "typing mistakes on all levels": (
+        'defualt_cloud = "a"\n[sever]\n[server]\nbidn = "x"\n[clouds.a]\ndrivr = "dummy"\n',
+        (
+            "orchestrator: {file}: [clouds.a] driver: missing\n"
+            '{file}: [clouds.a] drivr: unknown key; did you mean "driver"?\n'
+            '{file}: defualt_cloud: unknown key; did you mean "default_cloud"?\n'
+            '{file}: [server] bidn: unknown key; did you mean "bind"?\n'
+            '{file}: sever: unknown key; did you mean "server"?'
+        ),
+    ),
+    "a number that is a word": (
+        '[server]\nworkers = "many"\n',
+        "orchestrator: {file}: [server] workers: not a valid integer",
+    ),
+    "a default cloud that does not exist": (
+        f'default_cloud = "b"\n{CLOUD}',
+        "orchestrator: {file}: default_cloud: there is no [clouds.b]",
+    ),
+    "a driver that is not installed": (
+        '[clouds.a]\ndriver = "dumy"\n',
+        (
+            'orchestrator: {file}: [clouds.a] driver: no installed plugin is named "dumy"; did you '
+            'mean "dummy"?'
+        ),
+    ),
+    "a provider that Libcloud does not have": (
+        '[clouds.a]\ndriver = "libcloud"\nprovider = "opnstack"\n',
+        (
+            "orchestrator: {file}: [clouds.a] provider: libcloud has no provider 'opnstack'; "
+            "did you "
+            "mean 'openstack'?"
+        ),
+    ),
+    "a key that the plugin does not know": (
+        f'{CLOUD}stor = "memory"\n',
+        'orchestrator: {file}: [clouds.a] stor: unknown key; did you mean "store"?',
+    ),
+    "a token in the file": (
+        f'{TOKENS}ops = "0123456789abcdef"\n',
+        (
+            'orchestrator: {file}: [auth.tokens] ops: must be "env:NAME" or "file:PATH", not the '
+            "secret itself"
+        ),
+    ),
+    "a token in a variable that is not set": (
+        f'{TOKENS}ops = "env:NOT_SET"\n',
+        (
+            "orchestrator: {file}: [auth.tokens] ops: the environment variable that it names "
+            "is not "
+            "set"
+        ),
+    ),
+    "a token in a missing file": (
+        f'{TOKENS}ops = "file:token"\n',
+        (
+            "orchestrator: {file}: [auth.tokens] ops: file:token cannot be read: there is no "
+            "{folder}/token; create it, or correct the path"
+        ),
+    ),
+    "a token that is easy to guess": (
+        f'{TOKENS}ops = "file:weak"\n',
+        "[auth.tokens] ops: the token ",
+    ),
+    "a public address without tokens": ('[server]\nbind = "0.0.0.0:8080"\n', PUBLIC),
+    "an address of another machine": (
+        f'[server]\nbind = "192.0.2.7:8080"\n{TOKENS}ops = "file:strong"\n',
+        (
+            "orchestrator: [server] bind: cannot listen on 192.0.2.7:8080: 192.0.2.7 is not an "
+            "address of this machine; name one that `ip address` shows, 127.0.0.1 for this "
+            "machine alone, or "
+            "0.0.0.0 for all its addresses"
+        ),
+    ),
+    "a port for root alone": (
+        '[server]\nbind = "127.0.0.1:80"\n',
+        (
+            "orchestrator: [server] bind: cannot listen on 127.0.0.1:80: only root, or a "
+            "process with "
+            "CAP_NET_BIND_SERVICE, may use port 80; name a port from 1024 on, behind a proxy that "
+            "listens here"
+        ),
+    ),
+    "a socket in a missing folder": (
+        '[server]\nbind = "unix:{folder}/run/socket"\n',
+        (
+            "orchestrator: [server] bind: cannot listen on unix:{folder}/run/socket: there is no "
+            "folder "
+            "{folder}/run; make it, or name a socket in another one"
+        ),
+    ),
+    "a certificate that is missing": (
+        f'{LOCAL}[server.tls]\ncertificate = "tls.pem"\nkey = "tls.key"\n',
+        (
+            "orchestrator: [server.tls] {folder}/tls.pem cannot be read: there is no "
+            "{folder}/tls.pem; "
+            "create it, or correct the path"
+        ),
+    ),
+    "a database of another kind": (
+        f'{LOCAL}[state]\nurl = "mysql://root@127.0.0.1/state"\n',
+        (
+            "orchestrator: {file}: [state] url: must be sqlite:///PATH or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        ),
+    ),
+    "a database in a folder that cannot be written": (
+        f'{LOCAL}[state]\nurl = "sqlite:///closed/state.db"\n',
+        (
+            "orchestrator: {file}: [state] url: {folder}/closed/state.db cannot be written...: the "
+            "folder "
+            f"{{folder}}/closed belongs to {ME}:... user {ME} may not write to it; allow it: "
+            f"chmod u+w "
+            "{folder}/closed"
+        ),
+    ),
+    "a database of a newer version": (
+        f'{LOCAL}[state]\nurl = "sqlite:///newer.db"\n',
+        (
+            f"orchestrator: the database has schema {schema.SCHEMA + 1}, which is too new for this "
+            f"version (schema {schema.SCHEMA}); upgrade vm-orchestrator"
+        ),
+    ),
+    "a database of a version before the first": (
+        f'{LOCAL}[state]\nurl = "sqlite:///older.db"\n',
+        (
+            f"orchestrator: the database has schema {schema.FIRST_RELEASED - 1}, of a version "
+            f"before "
+            "the first release; it cannot be upgraded."
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def a_database(file: Path, found: int) -> None:
+    database = Database(f"sqlite:///{file}", Path())
+    upgrade(database)
+    database.close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (str(found),))
+        connection.execute("UPDATE installation SET oldest_reader = ?", (found,))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "weak").write_text("password")
+    (tmp_path / "strong").write_text("kept-for-this-test-0123456789")
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0o555)
+    yield tmp_path
+    closed.chmod(0o755)
+
+
+@pytest.fixture
+def orchestrator(
+    folder: Path, clean_environment: dict[str, str]
+) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Return a function that runs a command for the settings, without root's capabilities."""
+
+    def command(name: str) -> subprocess.CompletedProcess[str]:
+        config = ("--config", str(folder / "orchestrator.toml"))
+        variables = {**clean_environment, "COLUMNS": "200"}
+        return commands.run(name, *config, environment=variables, cwd=folder, as_root=False)
+
+    return command
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_refused_in_one_sentence(
+    orchestrator: Callable[[str], subprocess.CompletedProcess[str]],
+    folder: Path,
+    taken_port: int,
+    mistake: str,
+    command: str,
+) -> None:
+    toml, message = MISTAKES[mistake]
+    if "newer" in mistake:
+        a_database(folder / "newer.db", schema.SCHEMA + 1)
+    if "before the first" in mistake:
+        a_database(folder / "older.db", schema.FIRST_RELEASED - 1)
+    words = {"folder": folder, "file": folder / "orchestrator.toml", "port": taken_port}
+    for name, value in words.items():
+        toml = toml and toml.replace(f"{{{name}}}", str(value))
+        message = message.replace(f"{{{name}}}", str(value))
+    if toml is not None:
+        (folder / "orchestrator.toml").write_text(toml)
+    done = orchestrator(command)
+    assert (done.returncode, done.stdout) == (1, "")
+    at = 0
+    for part in message.split("..."):
+        assert part in done.stderr[at:], done.stderr
+        at = done.stderr.index(part, at) + len(part)
+    assert "Traceback" not in done.stderr
+    assert "Listening at" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_port_in_use_names_the_process(
+    run: Run, folder: Path, taken_port: int, command: str
+) -> None:
+    config = folder / "orchestrator.toml"
+    config.write_text(f'[server]\nbind = "127.0.0.1:{taken_port}"\n')
+    done = run(command, "--config", str(config))
+    assert done.returncode == 1
+    # The tests' own process has the program's name in no argument that says it is a server.
+    assert f": process {os.getpid()} (" in done.stderr
+
+
+def test_check_takes_the_port_of_a_server_that_runs(run: Run, folder: Path) -> None:
+    config = folder / "orchestrator.toml"
+    config.write_text(CLOUD)
+    # A forked server would have the command line of the fork server.
+    command = [*commands.NEW_INTERPRETER, "serve", "--bind", "127.0.0.1:0"]
+    command += ["--workers", "1", "--config", str(config)]
+    server = Server(command, folder / "log", commands.environment_without_ours())
+    try:
+        port = server.wait_until_up(1).url.rpartition(":")[2]
+        config.write_text(f'{CLOUD}[server]\nbind = "127.0.0.1:{port}"\n')
+        done = run("check", "--config", str(config))
+    finally:
+        server.stop()
+    assert (done.returncode, "a server runs there already" in done.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_database_that_the_server_does_not_have(
+    run: Run, folder: Path, postgres: Callable[[], str], command: str
+) -> None:
+    url = make_url(postgres()).set(database="nowhere")
+    config = folder / "orchestrator.toml"
+    config.write_text(f'{LOCAL}[state]\nurl = "{url.render_as_string(hide_password=False)}"\n')
+    done = run(command, "--config", str(config))
+    assert done.returncode == 1
+    assert f"orchestrator: {config}: [state] url: " in done.stderr
+    assert 'database "nowhere" does not exist; correct [state] url, or create' in done.stderr
+    assert "Traceback" not in done.stderr
