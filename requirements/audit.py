@@ -21,7 +21,7 @@ import licences
 from packaging.utils import canonicalize_name
 
 PINS: Final = (licences.FOLDER / "constraints.txt", licences.RUNTIME)
-"""What the tests have run with, and what a server installs with hashes."""
+"""The pins of the tests, and those of a server with their hashes."""
 
 _OURS: Final = "vm-orchestrator"
 _SHOWN: Final = 5

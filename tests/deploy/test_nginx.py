@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 import trustme
 
 from tests.conftest import OPS_TOKEN, Server, running
-from tests.machine import program
-from tests.pooler import free_port, wait_until_up
+from tests.nginx import nginx
+from tests.pooler import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 SHIPPED: Final = ROOT / "deploy" / "nginx" / "orchestrator.conf"
@@ -39,23 +38,6 @@ url = "sqlite:///orchestrator.db"
 driver = "dummy"
 """
 
-_AROUND: Final = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {shipped}
-}}
-"""
-
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
@@ -71,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def nginx(folder: Path, shipped: str, authority: trustme.CA, socket: Path) -> Iterator[str]:
+def in_front(folder: Path, shipped: str, authority: trustme.CA, socket: Path) -> Iterator[str]:
     """Run nginx with a configuration like the shipped one; yield its URL."""
     port = free_port()
     issued = authority.issue_cert(HOST)
@@ -79,16 +61,8 @@ def nginx(folder: Path, shipped: str, authority: trustme.CA, socket: Path) -> It
     shipped = shipped.replace("listen 443 ", f"listen 127.0.0.1:{port} ")
     shipped = re.sub(r"/etc/nginx/orchestrator\.\w+", str(folder / "nginx.pem"), shipped)
     shipped = shipped.replace("/run/orchestrator/socket", str(socket))
-    settings = folder / "nginx.conf"
-    settings.write_text(_AROUND.format(folder=folder, shipped=shipped))
-    command = [program("nginx", "nginx-light"), "-c", str(settings), "-p", str(folder)]
-    process = subprocess.Popen(command)
-    try:
-        wait_until_up(process, port, folder / "nginx.log")
+    with nginx(folder, shipped, port):
         yield f"https://{HOST}:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextmanager
@@ -120,7 +94,7 @@ def through(
     folder = tmp_path_factory.mktemp("nginx")
     socket = server.log_file.parent / "socket"
     with (
-        nginx(folder, SHIPPED.read_text(), authority, socket) as url,
+        in_front(folder, SHIPPED.read_text(), authority, socket) as url,
         client(url, authority) as one,
     ):
         yield one
@@ -138,7 +112,7 @@ def below(
     )
     folder = tmp_path_factory.mktemp("below")
     socket = server.log_file.parent / "socket"
-    with nginx(folder, shipped, authority, socket) as url, client(url, authority) as one:
+    with in_front(folder, shipped, authority, socket) as url, client(url, authority) as one:
         yield one
 
 

@@ -27,31 +27,14 @@ from tests.commands import environment_without_ours
 from tests.compliant_clients import Tally
 from tests.conftest import Server, serve_command
 from tests.databases import postgres_server
-from tests.machine import program
-from tests.pooler import free_port, wait_until_up
+from tests.nginx import nginx
+from tests.pooler import free_port
 from tests.state.failing_postgres import Cluster
 from tests.state.test_database_storm import GRACE, Windows, clients, settle
 from tests.stateful import settings
 from tests.storm import wait_until
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "howto" / "several-machines.md"
-
-_NGINX: Final = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {page}
-}}
-"""
 
 
 class Machine:
@@ -107,22 +90,15 @@ class Machine:
 
 
 @contextmanager
-def nginx(folder: Path, machines: list[Machine]) -> Iterator[str]:
+def balanced(folder: Path, machines: list[Machine]) -> Iterator[str]:
     """Run nginx in front of these servers; yield its URL."""
     port = free_port()
     (page,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
     ports = iter([one.port for one in machines])
     page = re.sub(r"10\.0\.0\.1\d:5050", lambda _: f"127.0.0.1:{next(ports)}", page)
     page = page.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    file = folder / "nginx.conf"
-    file.write_text(_NGINX.format(folder=folder, page=page))
-    process = subprocess.Popen([program("nginx", "nginx-light"), "-c", str(file)])
-    try:
-        wait_until_up(process, port, folder / "nginx.log")
+    with nginx(folder, page, port):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextmanager
@@ -168,7 +144,7 @@ def maintain(tmp_path: Path, reloads: int, seconds: float) -> None:
             machine = Machine(tmp_path / name, place, toml)
             stack.callback(machine.stop)
             machines.append(machine)
-        url = stack.enter_context(nginx(tmp_path, machines))
+        url = stack.enter_context(balanced(tmp_path, machines))
         steps: dict[str, Callable[[], None]] = {
             "reloads": lambda: _reload(machines, reloads),
             "rolling restart": lambda: _restart(machines, seconds),
