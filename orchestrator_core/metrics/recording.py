@@ -34,7 +34,7 @@ _CIRCUITS: Final = ("closed", "open", "half_open")
 P = ParamSpec("P")
 
 _changing: Final = threading.Lock()
-"""Held while a recording is replaced, so that only one thread closes it."""
+"""Held while the meter is replaced, so that one thread alone closes or begins a recording."""
 
 
 def record(directory: Path) -> None:
@@ -45,10 +45,9 @@ def record(directory: Path) -> None:
     folder = directory / catalogue.FOLDER
     with _changing:
         before = meter()
-        if isinstance(before, Recording):
-            if before.is_of(folder):
-                return
-            use(Meter())
+        if isinstance(before, Recording) and before.is_of(folder):
+            return
+        use(Meter())
     if isinstance(before, Recording):
         before.close()
     try:
@@ -70,9 +69,10 @@ class Paused(Meter):
 
     def keep_room(self) -> None:
         """Record again, if that is possible now."""
-        with suppress(OSError):
-            use(Recording(Slot(self._folder), self._folder))
-            _log.info("metrics are recorded again")
+        with _changing, suppress(OSError):
+            if meter() is self:
+                use(Recording(Slot(self._folder), self._folder))
+                _log.info("metrics are recorded again")
 
 
 def _contained(
