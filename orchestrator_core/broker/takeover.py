@@ -177,8 +177,8 @@ def _check_user(connection: Connection, key: VmKey, user: User | None) -> None:
 
 
 def _check_not_ignored(connection: Connection, key: VmKey) -> None:
-    for one in orphans.find(connection, key.cloud):
-        if one.node_id == key.node_id and one.ignored_by is not None:
+    for one in orphans.find(connection, key.cloud, key.node_id):
+        if one.ignored_by is not None:
             raise Refused(f"it is an orphan that {one.ignored_by} ignores; name it to adopt it")
 
 

@@ -166,11 +166,15 @@ def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
     return Orphan(**row._asdict())
 
 
-def find(connection: Connection, cloud: str | None = None) -> list[Orphan]:
-    """Return all orphans, or those of one cloud."""
+def find(
+    connection: Connection, cloud: str | None = None, node_id: str | None = None
+) -> list[Orphan]:
+    """Return all orphans, or those of one cloud, or with one id."""
     query = select(orphans).order_by(orphans.c.cloud, orphans.c.node_id)
     if cloud is not None:
         query = query.where(orphans.c.cloud == cloud)
+    if node_id is not None:
+        query = query.where(orphans.c.node_id == node_id)
     return [Orphan(**row._asdict()) for row in connection.execute(query)]
 
 
