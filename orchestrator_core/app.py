@@ -79,7 +79,7 @@ def make_components(
 
     Args:
         settings: the settings of the server.
-        kind: the kind of the process: ``web`` or ``worker``.
+        kind: the kind of the process: ``web``, ``worker`` or ``command``.
         plugins: the plugins that are already loaded; by default they are found and loaded here.
         directory: the run directory; by default that of this process.
         lenient: whether the settings have worked once. A cloud whose plugin or file is missing now

@@ -36,7 +36,8 @@ def prepare_entry(
         database: The database that the settings name.
         directory: The run directory, which records the database that this server has used.
         plugins: The plugins in use, for their tables.
-        kind: The kind of this process: ``web`` or ``worker``. Only a web worker may enter late.
+        kind: The kind of this process: ``web``, ``worker`` or ``command``. Only a web worker may
+            enter late.
     """
     had_one = same_database.has_had_one(database, directory)
     used = list(plugins)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
@@ -25,7 +25,7 @@ from orchestrator_core.broker.inventory import CloudInventory
 from orchestrator_core.broker.ledger import held_names, queries, views
 from orchestrator_core.broker.ledger.namesakes import Namesakes
 from orchestrator_core.broker.ledger.view import LedgerView
-from orchestrator_core.broker.operations import outcome, status
+from orchestrator_core.broker.operations import outcome, status, updates
 from orchestrator_core.broker.operations.change import (
     NO_ARGUMENTS,
     Assigned,
@@ -39,15 +39,20 @@ from orchestrator_core.broker.operations.operation import Operation
 from orchestrator_core.broker.operations.start_order import StartOrder
 from orchestrator_core.broker.process.entry import Entry
 from orchestrator_core.broker.queries import OperationQueries
+from orchestrator_core.broker.states import OperationState
 from orchestrator_core.clouds.backend import Shape
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
+from orchestrator_core.deadline import Deadline
 from orchestrator_core.errors import NoAssignmentBackend, StateUnavailable
 from orchestrator_core.model import Node, OperationStatus, Vm
 from orchestrator_core.state.clock_watch import LAG
 from orchestrator_core.state.identifiers import new_id
 
 T = TypeVar("T")
+
+_POLL: Final = 0.2
+"""Seconds between two looks at an operation that another process runs."""
 
 
 class DurableBroker(Broker):
@@ -171,6 +176,32 @@ class DurableBroker(Broker):
         code = operation.error_code or "deadline"
         made = outcome.paused(operation, code, why, unsettled=operation.unsettled)
         return await self._recorder.progress(operation, made)
+
+    async def finish(self, operation_id: str, deadline: Deadline) -> Operation:
+        """Make the attempts of a recorded operation until it needs no more, or the time is over.
+
+        A durable worker on the same database may make some of the attempts.
+
+        Args:
+            operation_id: The id of the operation.
+            deadline: The end of the wait.
+
+        Returns:
+            The operation: ended, paused or held for an operator, or unfinished at the deadline.
+        """
+        while True:
+            found = await self.database.read(lambda c: updates.get(c, operation_id))
+            assert found is not None
+            waits = found.state is OperationState.PAUSED or found.error_code in outcome.HELD
+            if found.final or waits or deadline.passed:
+                return found
+            cloud = self._registry.clouds[found.cloud]
+            limit = cloud.settings.max_concurrent_changes
+            acquired = await self._recorder.reacquire(found, limit, deadline)
+            if acquired is not None:
+                await self._recorder.go_on(acquired, self.resume(acquired))
+            else:
+                await asyncio.sleep(min(_POLL, deadline.remaining()))
 
     def view(self, cloud: Cloud) -> LedgerView:
         """Return what the ledger knows of a cloud's VMs; the same object while it is the same."""

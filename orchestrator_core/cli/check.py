@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
+from orchestrator_core.cli.start_check.options import StartOptions, start_options
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.clouds.start_fields import faults_of_settings
@@ -56,12 +57,16 @@ class _Finding:
     hidden=True,
     help="Check that a running server can load these settings.",
 )
+@start_options
 @with_clear_errors
-def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> None:
+def check(
+    starts: StartOptions | None, config: Path | None, *, connect: bool, quiet: bool, reload: bool
+) -> None:
     """Check the settings and load the plugins.
 
     The defaults of starts are compared with what each cloud takes. With --connect, also reach the
-    database, each cloud and each assignment backend.
+    database, each cloud and each assignment backend. With --start, also start one small VM on each
+    cloud and destroy it.
     """
     settings = load_settings(config)
     configure_logging(settings.server)
@@ -76,17 +81,7 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
             findings.append(_of_database(settings, database, connect=connect))
         found, wrong_starts = asyncio.run(_look(registry, connect=connect))
         findings += found
-    for cloud in registry.clouds.values():
-        reason = registry.reason_against_destroying(cloud)
-        if reason is not None:
-            where = settings.file or "settings"
-            click.echo(f"orchestrator: {where}: warning: cloud {cloud.name} {reason}", err=True)
-    for place in short_secrets(settings):
-        click.echo(
-            f"{place}: warning: fewer than {LEAST} characters; a secret this short is removed from "
-            "messages and logs only if it is a whole value",
-            err=True,
-        )
+    _warn(settings, registry)
     for fault in wrong_starts:
         # A reload takes them all the same, as a server that starts with them does.
         level = "warning: " if reload else ""
@@ -99,6 +94,29 @@ def check(config: Path | None, *, connect: bool, quiet: bool, reload: bool) -> N
         Console(soft_wrap=True, markup=False).print(_table(findings))
         click.echo(f"{settings.file or 'The built-in defaults'}: valid")
     if connect and not all(finding.ok for finding in findings):
+        sys.exit(1)
+    if starts is not None:
+        _start(settings, starts)
+
+
+def _warn(settings: Settings, registry: Registry) -> None:
+    for cloud in registry.clouds.values():
+        reason = registry.reason_against_destroying(cloud)
+        if reason is not None:
+            where = settings.file or "settings"
+            click.echo(f"orchestrator: {where}: warning: cloud {cloud.name} {reason}", err=True)
+    for place in short_secrets(settings):
+        click.echo(
+            f"{place}: warning: fewer than {LEAST} characters; a secret this short is removed from "
+            "messages and logs only if it is a whole value",
+            err=True,
+        )
+
+
+def _start(settings: Settings, starts: StartOptions) -> None:
+    from orchestrator_core.cli.start_check.run import check_starts  # noqa: PLC0415 - needs SQLAlchemy
+
+    if not check_starts(settings, starts):
         sys.exit(1)
 
 

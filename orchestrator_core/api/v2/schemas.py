@@ -492,7 +492,7 @@ class ProcessSchema(Schema):
     """A process that works on the database."""
 
     id = _text("The id.")
-    kind = _text("`web` or `worker`.")
+    kind = _text("`web`, `worker` or `command`.")
     version = _text("The version of the core.")
     started_at = _time("When it started.")
     seen_at = _time("Its last heartbeat.")

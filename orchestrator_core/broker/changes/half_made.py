@@ -11,17 +11,16 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from orchestrator_core.broker.ledger import assignments, vms
+from orchestrator_core.broker.changes.scheduled import schedule_destruction
+from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.vm import VmKey
-from orchestrator_core.broker.operations import inserts
-from orchestrator_core.broker.operations.kinds import STOP
 from orchestrator_core.broker.operations.operation import Attempt, Operation, Requester
-from orchestrator_core.broker.states import Step, VmState
+from orchestrator_core.broker.states import Step
 from orchestrator_core.errors import OrchestratorError, RequestError, Unsupported
 from orchestrator_core.model import Node
 
 _OURSELVES: Final = Requester("orchestrator", "half_made")
-_CAUSE: Final = {"cause": "half_made"}
+_CAUSE: Final = "half_made"
 
 
 def refusal(attempts: Sequence[Attempt]) -> tuple[str, str] | None:
@@ -65,13 +64,6 @@ def write(connection: Connection, start: Operation, node: Node, *, destroy: bool
         node: the VM.
         destroy: whether the cloud supports destroying it.
     """
-    key = VmKey(start.cloud, node.id, node.name)
-    vms.started(connection, key, start.id, start.created_at)
-    row = vms.lock(connection, key.cloud, key.node_id)
-    if not destroy or row is None or row.state != VmState.PRESENT:
-        return
-    if assignments.holding(connection, key.cloud, key.node_id) is not None:
-        return  # An operator has found the VM before and assigned it.
-    vms.set_state(connection, key.cloud, key.node_id, VmState.RELEASING)
-    parameters = {"node": node.id, "hostname": node.name, **_CAUSE}
-    inserts.schedule(connection, STOP.draft(key.cloud, _OURSELVES, parameters, node.id))
+    vms.started(connection, VmKey(start.cloud, node.id, node.name), start.id, start.created_at)
+    if destroy:
+        schedule_destruction(connection, start, node, _OURSELVES, cause=_CAUSE)

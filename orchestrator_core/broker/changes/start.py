@@ -14,15 +14,16 @@ from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.readiness import Goal, ReadinessWaits
 from orchestrator_core.broker.changes.ready import ReadyStep
 from orchestrator_core.broker.changes.recorder import Recorder
+from orchestrator_core.broker.changes.scheduled import schedule_destruction
 from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.markers import marker_of
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import attempts, keys, outcome, updates
 from orchestrator_core.broker.operations.change import Change, Started
 from orchestrator_core.broker.operations.kinds import START
-from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress
+from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress, Requester
 from orchestrator_core.broker.operations.start_answer import start_answer
-from orchestrator_core.broker.operations.start_order import StartOrder, WaitFor
+from orchestrator_core.broker.operations.start_order import LIFETIME, StartOrder, WaitFor
 from orchestrator_core.broker.states import OperationState, Step
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
@@ -145,6 +146,7 @@ class Starter(Handler):
         def in_transaction(connection: Connection, written: Operation) -> None:
             vm = VmKey(written.cloud, node.id, node.name)
             vms.started(connection, vm, written.id, written.created_at)
+            _limit_lifetime(connection, written, node)
 
         def on_superseded(connection: Connection) -> None:
             # If the start was recorded as failed, its VM is an orphan, which the scan finds.
@@ -209,6 +211,14 @@ class Starter(Handler):
 def _marker(connection: Connection, operation: Operation) -> str:
     # Read each time: an operator may turn the database into another installation meanwhile.
     return marker_of(installation.lock_id_shared(connection), operation.id)
+
+
+def _limit_lifetime(connection: Connection, start: Operation, node: Node) -> None:
+    """Record the end of a VM that has a lifetime, in the transaction that records the VM."""
+    lifetime = start.parameters.get(LIFETIME)
+    if lifetime is not None:
+        requester = Requester(start.caller, start.request_id)
+        schedule_destruction(connection, start, node, requester, cause=LIFETIME, after=lifetime)
 
 
 def _empty_searches(connection: Connection, operation: Operation) -> int:

@@ -29,7 +29,7 @@ def in_flight(connection: Connection, kind: str, process_timeout: float) -> Sequ
     query = select(table.c.id).where(
         table.c.finished_at.is_(None),
         table.c.kind == kind,
-        table.c.owner.in_(_alive(process_timeout)),
+        table.c.owner.in_(alive(process_timeout)),
     )
     return connection.execute(query).scalars().all()
 
@@ -47,11 +47,12 @@ def _is_lost(process_timeout: float) -> ColumnElement[bool]:
     return and_(
         table.c.finished_at.is_(None),
         table.c.owner.is_not(None),
-        table.c.owner.not_in(_alive(process_timeout)),
+        table.c.owner.not_in(alive(process_timeout)),
     )
 
 
-def _alive(process_timeout: float) -> Select[tuple[str]]:
+def alive(process_timeout: float) -> Select[tuple[str]]:
+    """Return the query of the ids of the processes that count as alive."""
     return select(processes.c.id).where(processes.c.seen_at > now() - process_timeout)
 
 

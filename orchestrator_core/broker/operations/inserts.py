@@ -29,7 +29,10 @@ _RECORD: Final = (
 )
 
 _SCHEDULE: Final = operations.insert().values(
-    **_DRAFT, state=OperationState.PENDING.value, attempts=0, next_attempt_at=now()
+    **_DRAFT,
+    state=OperationState.PENDING.value,
+    attempts=0,
+    next_attempt_at=now() + bindparam("after", type_=Double),
 )
 
 _SUCCEEDED: Final = (
@@ -77,14 +80,20 @@ def succeeded(
     return replace(operation, owner=None, result=answer)
 
 
-def schedule(connection: Connection, draft: Draft) -> str:
+def schedule(connection: Connection, draft: Draft, after: float = 0.0) -> str:
     """Record an operation that a durable worker will begin; return the operation's id.
+
+    Args:
+        connection: The connection of the caller's transaction.
+        draft: The operation.
+        after: The seconds after which it is due.
 
     Raises:
         KeyInUse: The requester's key already stands for another operation.
     """
     draft = draft.named()
-    connection.execute(_SCHEDULE, _of_draft(draft, draft.operation_id))
+    row = {**_of_draft(draft, draft.operation_id), "after": after}
+    connection.execute(_SCHEDULE, row)
     keys.take(connection, draft.requester, draft.operation_id)
     return draft.operation_id
 

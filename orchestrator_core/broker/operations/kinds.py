@@ -72,7 +72,8 @@ class Kind:
         return Draft(self.name, cloud, first, requester, parameters, self.deadline, node_id)
 
 
-def _started(operation: Operation) -> Started:
+def started_by(operation: Operation) -> Started:
+    """Return the result of a start that has an answer."""
     answer = operation.result or {}
     cloud = CloudDescription(**answer["cloud"])
     return Started(cloud, node_of(answer), operation, answer.get("reached"))
@@ -117,7 +118,7 @@ def _released(operation: Operation) -> Assigned:
     return Assigned(result, operation, {"deletion": deletion, "operation": operation.id})
 
 
-START: Final = Kind("start_vm", "Start a VM, once.", (Step.START, Step.READY), DAY, _started)
+START: Final = Kind("start_vm", "Start a VM, once.", (Step.START, Step.READY), DAY, started_by)
 STOP: Final = Kind(
     "stop_vm",
     "Destroy a VM until its cloud confirms that it is gone.",

@@ -18,6 +18,10 @@ _SECRET: Final = ("metadata", "options")
 """Fields of which only the keys are recorded: callers and operators put passwords into them."""
 
 
+LIFETIME: Final = "lifetime"
+"""The name under which the parameters of a start have the lifetime of its VM."""
+
+
 class WaitFor(StrEnum):
     """The stages of a started VM, in order, for which a caller can wait."""
 
@@ -36,6 +40,8 @@ class StartOrder:
         fields: the optional fields as JSON, with the defaults of the cloud's settings and their
             secrets.
         wait_for: the state of the VM after which the caller gets the answer.
+        lifetime: the seconds after its start at which the VM is destroyed; None for a VM that
+            lives until a caller stops it.
     """
 
     name: str
@@ -43,6 +49,7 @@ class StartOrder:
     size: str
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     wait_for: WaitFor = WaitFor.ACCEPTED
+    lifetime: float | None = None
 
     @property
     def wants_public_ip(self) -> bool:
@@ -62,6 +69,8 @@ class StartOrder:
                 recorded[name] = dict.fromkeys(recorded[name])
         if self.wait_for is not WaitFor.ACCEPTED:
             recorded["wait_for"] = self.wait_for.value
+        if self.lifetime is not None:
+            recorded[LIFETIME] = self.lifetime
         return {"name": self.name, "image": self.image, "size": self.size, **recorded}
 
     def request(self, driver: Driver, marker: str | None) -> StartRequest:

@@ -53,7 +53,7 @@ class Process:
 
     Args:
         database: the database that holds the heartbeats.
-        kind: ``web`` or ``worker``.
+        kind: ``web``, ``worker`` or ``command``.
         process_timeout: the seconds of silence after which the process is considered dead.
         clock_jump: the seconds by which the database's clock may jump.
 

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from orchestrator_core.faultpoints import VARIABLE
+from tests import commands
 from tests.conftest import running
 from tests.stateful import Api, wait_for
 
@@ -41,6 +42,19 @@ def api(ec2_settings: dict[str, Any], folder: Path) -> Iterator[Api]:
         api = Api(server)
         with api.http:
             yield api
+
+
+def test_a_check_starts_and_destroys_a_vm_beside_the_server(api: Api, folder: Path) -> None:
+    before = living(api)
+    variables = {**commands.environment_without_ours(), **SECRETS}
+    config = str(folder / "orchestrator.toml")
+    said = commands.run(
+        "check", "--start", "--yes", "--config", config, environment=variables, cwd=folder
+    )
+    assert said.returncode == 0, said.stderr
+    assert " (orchestrator-check-" in said.stdout
+    assert " gone after " in said.stdout
+    assert living(api) == before
 
 
 def order(api: Api) -> dict[str, str]:

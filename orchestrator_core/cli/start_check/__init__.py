@@ -1,0 +1,1 @@
+"""``orchestrator check --start``: one small VM on each cloud, started and destroyed."""
